@@ -1,0 +1,214 @@
+"""The pages that people see: pure functions from values to a whole HTML page.
+
+A page asks for nothing but itself: styles, script and icon are inside it. Every value is escaped where it is put in,
+and values that a script needs are in `data-` attributes, so style and script are the same bytes for every visitor and
+the page's Content-Security-Policy names them by hash.
+
+>>> page = not_found("/nowhere", "/")
+>>> page.status
+404
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypedDict, get_args
+
+from chalicelib.pages.lookup import find
+from chalicelib.pages.markup import Values, safe_url
+
+Phase = Literal["machine", "R", "app"]
+"""The three steps of a start, in their order."""
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+_STEP_LABELS: Mapping[Phase, str] = {"machine": "Machine", "R": "R", "app": "App"}
+_STEP_ABOUT: Mapping[Phase, str] = {
+    "machine": "Reserved for this app alone",
+    "R": "Starts on that machine",
+    "app": "Loads its packages and data",
+}
+
+
+class Page(NamedTuple):
+    """An answer: `html` goes out as UTF-8 with `headers`.
+
+    They are content-type, cache-control (no-store), content-security-policy, and retry-after where it applies.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    html: str
+
+
+class StartFailure(TypedDict):
+    """Why a start failed. `detail` is what R said, "" if it is not to be shown (sanitize_errors)."""
+
+    title: str
+    detail: str
+
+
+class StartStatus(TypedDict):
+    """The JSON that the waiting page polls. `message` may be "": the page then says what the phase is about."""
+
+    state: Literal["STARTING", "READY", "DRAINING", "STOPPED"]
+    phase: Phase
+    message: str
+    failure: StartFailure | None
+
+
+class AppEntry(NamedTuple):
+    """One app in the list of apps. `url` is what to open, `location` what to show."""
+
+    name: str
+    location: str
+    url: str
+    state: Literal["sleeping", "starting", "running"]
+    sessions: int = 0
+
+
+def waiting(
+    app_name: str,
+    instance_id: str,
+    status_url: str,
+    *,
+    phase: Phase = "machine",
+    elapsed: float = 0.0,
+    note: str = "",
+) -> Page:
+    """The page that follows a start and goes into the app by itself (202, Retry-After, never stored).
+
+    `status_url` answers `StartStatus`: relative to the page's URL, or a path on the same host
+    (`/hello/__sheen__/start?instance=…`). READY, and equally DRAINING or STOPPED without a failure, make the page load
+    itself again; so do the answers 401, 403, 404, 410 and a redirect. 5xx, 429 and network errors are retried.
+    `elapsed` is how many seconds ago the start began: a second visitor comes later. `note` is one more sentence, for
+    example about capacity. 202 and not 503: the start is no error, and must not count as one in metrics and alarms.
+    """
+    now = PHASES.index(phase)
+    values: Values = {
+        "app_name": app_name,
+        "instance_id": instance_id,
+        "status_url": safe_url(status_url),
+        "phase": phase,
+        "elapsed": max(0, round(elapsed)),
+        "note": note,
+        "steps": [
+            {
+                "step": step,
+                "label": _STEP_LABELS[step],
+                "about": _STEP_ABOUT[step],
+                "state": "done" if at < now else "now" if at == now else "todo",
+                "said": "done: " if at < now else "now: " if at == now else "then: ",
+            }
+            for at, step in enumerate(PHASES)
+        ],
+    }
+    return _page(202, ("waiting.html",), values, {"retry-after": "3"})
+
+
+def not_found(path: str, home_url: str) -> Page:
+    """404: there is no app at `path`. `home_url` is the list of apps."""
+    return _error_page(
+        404,
+        title="There is no app here",
+        message="Nothing is published at this address.",
+        path=path[:300],
+        home_url=home_url,
+    )
+
+
+def error(
+    title: str,
+    message: str,
+    detail: str | None = None,
+    retry_url: str | None = None,
+    *,
+    status: int = 500,
+) -> Page:
+    """Something failed: `title` says what in a few words, `message` what to do, `detail` what R or the system said.
+
+    `detail` is shown as it is: sanitising is the caller's. With `retry_url` a "Try again" button opens it.
+    """
+    return _error_page(status, title=title, message=message, detail=detail, retry_url=retry_url)
+
+
+def users(app_name: str, retry_after: int = 15) -> Page:
+    """503: all seats of the app are taken.
+
+    The page tries again by itself after `retry_after` seconds, or up to a quarter later, so that not all come at once.
+    """
+    seconds = max(1, retry_after)
+    values: Values = {
+        "app_name": app_name,
+        "title": "All seats are taken",
+        "message": f"{app_name} is full just now. As soon as somebody leaves, there is room for you.",
+        "retry_after": seconds,
+    }
+    return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
+
+
+def apps_index(apps: Sequence[AppEntry]) -> Page:
+    """The list of apps at `/`, by name; without apps, how to publish the first one."""
+    ordered = sorted(apps, key=lambda app: (app.name.casefold(), app.location))
+    values: Values = {
+        "apps_shown": bool(ordered),
+        "count": f"{len(ordered)} app" + ("s" if len(ordered) != 1 else ""),
+        "apps": [
+            {
+                "name": app.name,
+                "location": app.location,
+                "url": safe_url(app.url),
+                "state": app.state,
+                "asleep": app.state == "sleeping",
+                "state_text": _state_text(app),
+                # Always the same one of eight tints, so that an app is found again by its colour.
+                "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
+            }
+            for app in ordered
+        ],
+    }
+    return _page(200, ("apps.html",), values)
+
+
+def _state_text(app: AppEntry) -> str:
+    if app.state == "sleeping":
+        return "Sleeping"
+    if app.state == "starting":
+        return "Waking up"
+    return "Awake" if not app.sessions else f"{app.sessions} session" + ("s" if app.sessions != 1 else "")
+
+
+def _error_page(
+    status: int,
+    *,
+    title: str,
+    message: str,
+    detail: str | None = None,
+    path: str = "",
+    retry_url: str | None = None,
+    home_url: str | None = None,
+) -> Page:
+    """A page of `error-<status>.html` or else `error.html`: the same values, so one can stand in for another."""
+    values: Values = {
+        "status": status,
+        "title": title,
+        "message": message,
+        "detail": detail,
+        "path": path,
+        "retry_url": None if retry_url is None else safe_url(retry_url),
+        "home_url": None if home_url is None else safe_url(home_url),
+    }
+    return _page(status, (f"error-{status}.html", "error.html"), values)
+
+
+def _page(status: int, names: tuple[str, ...], values: Values, headers: Mapping[str, str] | None = None) -> Page:
+    template, policy = find(*names)
+    common = {
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        "content-security-policy": policy,
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+    }
+    return Page(status, {**common, **(headers or {})}, template.fill(values))

@@ -1,0 +1,59 @@
+"""The one settings object: what the deployment tells a Lambda, the agent, a task or the command, by environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.errors import SettingMissing
+
+PREFIX = "SHEEN_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment of Sheen, as its parts see it.
+
+    Each field is read from the environment variable ``SHEEN_<FIELD>``; endpoints and credentials of AWS itself come from
+    the AWS variables that every SDK obeys, so that nothing here knows whether it runs on AWS or on one machine.
+    """
+
+    bucket: str
+    """S3 bucket of bundles, outcomes and bodies too large for a gateway."""
+    table_prefix: str
+    """DynamoDB tables are called ``<prefix><name>``."""
+    websocket_url: str
+    """The WebSocket API as a browser reaches it: absolute (``wss://…``), or a path on the page's own host."""
+    instance_state_machine: str = ""
+    """ARN of the state machine of an instance's life; only for what starts instances."""
+    cluster: str = ""
+    """ECS cluster of the instances; only for what stops tasks."""
+    connections_url: str = ""
+    """Where ``@connections`` is, for what posts to browsers; only the agent and functions outside the VPC."""
+    efs: str = ""
+    """Where the file system with the apps' versions is mounted; only tasks."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; raise :class:`SettingMissing` that names the variable."""
+
+        def required(name: str) -> str:
+            variable = PREFIX + name.upper()
+            try:
+                return environment[variable]
+            except KeyError:
+                raise SettingMissing(
+                    f'environment variable {variable} is not set; `eval "$(sheen env)"` sets it'
+                ) from None
+
+        def optional(name: str) -> str:
+            return environment.get(PREFIX + name.upper(), "")
+
+        return cls(
+            bucket=required("bucket"),
+            table_prefix=required("table_prefix"),
+            websocket_url=optional("websocket_url"),
+            instance_state_machine=optional("instance_state_machine"),
+            cluster=optional("cluster"),
+            connections_url=optional("connections_url"),
+            efs=optional("efs"),
+        )

@@ -1,0 +1,25 @@
+"""What all of Sheen's DynamoDB tables share."""
+
+from pynamodb.models import Model
+
+from chalicelib.settings import Settings
+
+
+class Table(Model):
+    """A PynamoDB model whose table is ``SHEEN_TABLE_PREFIX`` + ``short_name``.
+
+    Where the table lives comes from ``AWS_REGION`` and ``AWS_ENDPOINT_URL`` (FACTS M6). ``kept`` says whether its items are what
+    people published and configured, which must survive everything, or what is running now.
+    """
+
+    short_name: str
+    kept: bool = False
+
+    class Meta:
+        table_name = ""
+
+
+def bind(settings: Settings, *tables: type[Table]) -> None:
+    """Name the tables of this deployment; called once per process, before their first use."""
+    for table in tables:
+        table.Meta.table_name = settings.table_prefix + table.short_name  # type: ignore[attr-defined]
