@@ -1,0 +1,1 @@
+"""Where Sheen runs: on AWS, or all of it on one machine."""

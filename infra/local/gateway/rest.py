@@ -1,0 +1,138 @@
+"""A REST API with Lambda proxy integrations (FACTS H)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from infra.local.clock import Clock
+from infra.local.faults import Faults
+from infra.local.gateway import answers, events
+from infra.local.gateway.bodies import read_body
+from infra.local.gateway.integration import invoke_within
+from infra.local.gateway.invoker import Invoker, Throttled, TimedOut
+from infra.local.gateway.limits import AWS, Limits
+from infra.local.gateway.responses import (
+    Base64Error,
+    ProxyResponseError,
+    parse_proxy_response,
+    rest_body,
+    rest_headers,
+)
+from infra.local.gateway.routes import RestRoutes, match_route
+from infra.local.gateway.throttle import TokenBucket
+
+LOG = logging.getLogger("sheen.gateway.rest")
+HEALTH_PATHS = frozenset({"/ping", "/sping"})
+
+
+def received_from(request: web.Request) -> events.Received:
+    """The request in the shape that the event builders take."""
+    target = request.raw_path
+    if not target.startswith("/"):  # an absolute URI, as to a proxy
+        parts = urlsplit(target)
+        target = f"{parts.path or '/'}?{parts.query}"
+    path, _, query = target.partition("#")[0].partition("?")
+    transport = request.transport
+    here = transport.get_extra_info("sockname") if transport is not None else None
+    return events.Received(
+        method=request.method,
+        path=path,
+        query=query,
+        headers=tuple(request.headers.items()),
+        source_ip=request.remote or "",
+        scheme=request.scheme,
+        port=str(here[1]) if isinstance(here, tuple) else "",
+        protocol=f"HTTP/{request.version.major}.{request.version.minor}",
+    )
+
+
+class RestApi:
+    """Answers HTTP requests by invoking functions.
+
+    `throttle` is the account's request rate; give the WebSocket API the same one (FACTS W7). `counters` counts
+    "requests" and what became of them, "status_200" and so on.
+    """
+
+    def __init__(
+        self,
+        routes: RestRoutes,
+        invoker: Invoker,
+        faults: Faults,
+        clock: Clock,
+        *,
+        limits: Limits = AWS,
+        throttle: TokenBucket | None = None,
+    ) -> None:
+        self._routes = routes
+        self._invoker = invoker
+        self._faults = faults
+        self._clock = clock
+        self._limits = limits
+        self._throttle = throttle or TokenBucket(limits.requests, limits.request_burst)
+        self.counters: Counter[str] = Counter()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, as API Gateway would."""
+        self.counters["requests"] += 1
+        request_id = str(uuid.uuid4())
+        answer = await self._answer(request, request_id)
+        self.counters[f"status_{answer.status}"] += 1
+        return answer
+
+    async def _answer(self, request: web.Request, request_id: str) -> web.Response:
+        if not self._throttle.take(asyncio.get_running_loop().time()):
+            return answers.too_many_requests(request_id)
+        received = received_from(request)
+        if received.path in HEALTH_PATHS:  # API Gateway keeps these two for itself at the root of a custom domain
+            return web.Response(text="healthy")
+        match = match_route(self._routes, received.method, received.path)
+        if match is None:
+            return answers.missing_authentication_token(request_id)
+        body = await read_body(request, self._limits.body)
+        if body is None:
+            return answers.request_too_long(request_id)
+        now = self._clock.time()
+        trace = events.trace_id(now)
+        event = events.encoded(events.rest_event(received, match, self._routes, body, request_id=request_id, trace=trace, now=now))
+        if len(event) > self._limits.lambda_payload:
+            return answers.request_too_long(request_id)
+        return await self._invoke(match.route.function, event, received.header("accept"), request_id, trace)
+
+    async def _invoke(self, function: str, event: bytes, accept: str | None, request_id: str, trace: str) -> web.Response:
+        fate = self._faults.request(self._faults.next_request()) if self._faults.on else None
+        if fate is not None and fate.delay:
+            await asyncio.sleep(fate.delay)
+        try:
+            invocation = await invoke_within(self._invoker, function, event, self._limits.integration_timeout)
+        except TimedOut:
+            return answers.endpoint_timed_out(request_id)
+        except Throttled:
+            return answers.internal_server_error(request_id)
+        except Exception:
+            LOG.exception("%s could not be invoked", function)
+            return answers.internal_server_error(request_id)
+        if fate is not None and fate.timeout:
+            return answers.endpoint_timed_out(request_id)
+        if invocation.function_error is not None or len(invocation.payload) > self._limits.lambda_payload:
+            LOG.warning("%s failed: %s, %d bytes", function, invocation.function_error, len(invocation.payload))
+            return answers.function_failed(request_id)
+        try:
+            response = parse_proxy_response(invocation.payload)
+            body = rest_body(response, accept, self._routes.binary_media_types)
+        except ProxyResponseError as error:
+            LOG.warning("%s: malformed Lambda proxy response: %s", function, error)
+            return answers.function_failed(request_id)
+        except Base64Error as error:
+            LOG.warning("%s: body is not the base64 that it says it is: %s", function, error)
+            return answers.internal_server_error(request_id)
+        if len(body) > self._limits.body:
+            return answers.function_failed(request_id)
+        headers = CIMultiDict(rest_headers(response, request_id, events.new_id(), trace))
+        return web.Response(status=response.status, headers=headers, body=body)
