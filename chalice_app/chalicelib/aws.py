@@ -5,8 +5,8 @@ from typing import Any
 
 
 @cache
-def client(service: str) -> Any:
-    """Return this process's boto3 client of ``service``.
+def client(service: str, endpoint_url: str | None = None) -> Any:
+    """Return this process's boto3 client of ``service``, at its own ``endpoint_url`` where it has one (``@connections``).
 
     boto3 is imported on first use: a Lambda that needs no client of its own does not pay for it at its cold start
     (FACTS H3). Endpoints come from ``AWS_ENDPOINT_URL`` where that is set (FACTS M6).
@@ -21,4 +21,4 @@ def client(service: str) -> Any:
         s3={"addressing_style": "path"},
         signature_version="s3v4" if service == "s3" else None,
     )
-    return boto3.client(service, config=config)
+    return boto3.client(service, config=config, endpoint_url=endpoint_url)

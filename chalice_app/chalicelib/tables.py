@@ -22,4 +22,4 @@ class Table(Model):
 def bind(settings: Settings, *tables: type[Table]) -> None:
     """Name the tables of this deployment; called once per process, before their first use."""
     for table in tables:
-        table.Meta.table_name = settings.table_prefix + table.short_name  # type: ignore[attr-defined]
+        table.Meta.table_name = settings.table_prefix + table.short_name

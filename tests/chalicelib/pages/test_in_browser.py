@@ -117,9 +117,7 @@ async def test_waiting_shows_a_failure_in_place_as_text_and_tries_again(browser:
 
 
 @pytest.mark.parametrize("gone", [{**READY, "state": "DRAINING"}, 404, 401])
-async def test_waiting_loads_itself_again_when_its_instance_is_gone(
-    browser: Browser, gone: dict[str, Any] | int
-) -> None:
+async def test_waiting_loads_itself_again_when_its_instance_is_gone(browser: Browser, gone: dict[str, Any] | int) -> None:
     server = Server([waiting(), "<h1>second</h1>"], [gone])
     context = await browser.new_context()
     await server.serve(context)

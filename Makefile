@@ -1,0 +1,52 @@
+# Sheen on this machine. `make run` and `make test` install what is missing first.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint types install system client benchmark clean
+
+run: install
+	@exec $(BIN)/sheen local
+
+test: install
+	$(BIN)/python -m pytest
+	cd client && npm test
+
+lint: install package
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint .build/package/sam.json
+	cd client && npm run --silent types
+
+install: system $(VENV)/.installed client/dist/relay.js
+
+# Debian's packages: R and what Shiny needs, Python, Node and Chromium.
+system:
+	@infra/local/install.sh
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "Python packages → $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+client/node_modules/.installed: client/package-lock.json client/package.json
+	@echo "Browser client's packages → client/node_modules"
+	@cd client && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+client/dist/relay.js: client/node_modules/.installed $(wildcard client/src/*.ts client/*.json client/*.mjs)
+	@echo "Browser client → client/dist"
+	@cd client && npm run --silent build
+
+package: install
+	@$(BIN)/python -m infra.local.lambdas.package .build/package
+
+benchmark: install
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .build client/node_modules client/dist

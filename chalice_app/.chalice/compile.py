@@ -1,0 +1,41 @@
+"""Puts bytecode into what ``chalice package`` wrote: ``python chalice_app/.chalice/compile.py OUT``.
+
+Chalice packages sources only, and Lambda cannot write bytecode beside them, so every new environment would compile all that it
+imports: 950 ms for ``import app`` on a development machine, against 200 ms with bytecode. The bytecode is not checked against the
+sources, whose times a zip loses. Run it by the Python version that the functions run on; twice does no harm.
+"""
+
+import compileall
+import os
+import py_compile
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ARCHIVES = ("deployment.zip", "layer-deployment.zip")
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+def compile_archive(archive: Path) -> None:
+    """Rewrite an archive with the bytecode of its sources in it; the same sources make the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(archive) as old:
+            old.extractall(folder)
+        compileall.compile_dir(
+            folder, stripdir=folder, quiet=1, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )
+        fresh = archive.with_suffix(".new")
+        with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new:
+            for path in sorted(Path(folder).rglob("*")):
+                if path.is_file():
+                    info = zipfile.ZipInfo(str(path.relative_to(folder)), _LONG_AGO)
+                    info.compress_type = zipfile.ZIP_DEFLATED
+                    info.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
+                    new.writestr(info, path.read_bytes())
+        fresh.replace(archive)
+
+
+if __name__ == "__main__":
+    for name in ARCHIVES:
+        compile_archive(Path(sys.argv[1]) / name)

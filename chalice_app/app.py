@@ -1,0 +1,115 @@
+"""Routes and triggers of Sheen's Lambdas; each body is one call into chalicelib.
+
+Two kinds of function (DESIGN, "A request, end to end"): ``api_handler``, ``websocket_*`` and ``instance_watch`` run
+inside the VPC and talk to agents, DynamoDB and S3 only; all others run outside and talk to AWS's APIs and never to an agent.
+"""
+
+import os
+from typing import Any
+
+from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
+
+from chalicelib.bundles import publish
+from chalicelib.environment import Environment
+from chalicelib.instances import watch
+from chalicelib.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
+from chalicelib.reaper import deaths, steps
+from chalicelib.scheduler import starts
+
+INSTANCES_STREAM = os.environ.get(
+    "SHEEN_INSTANCES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local"
+)
+"""Known when the table is; only packaging reads it."""
+
+app = ProxyChalice("sheen")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.api.binary_types = ANYTHING
+
+here = Environment()
+app.register_middleware(here.around)
+
+
+@app.route("/", methods=METHODS, content_types=ANYTHING)
+def root() -> ProxyResponse:
+    """The site's root: the app there, or the list of apps."""
+    return app.pass_on(here.visits.answer)
+
+
+@app.route("/{proxy+}", methods=METHODS, content_types=ANYTHING)
+def anything() -> ProxyResponse:
+    """Every other path (FACTS C1)."""
+    return app.pass_on(here.visits.answer)
+
+
+@app.on_ws_connect()
+def websocket_connect(event: WebsocketEvent) -> dict[str, Any]:
+    """A browser wants to connect."""
+    return here.connections.connect(event.to_dict())
+
+
+@app.on_ws_message()
+def websocket_message(event: WebsocketEvent) -> dict[str, Any]:
+    """A frame from a browser."""
+    return here.connections.message(event.to_dict())
+
+
+@app.on_ws_disconnect()
+def websocket_disconnect(event: WebsocketEvent) -> dict[str, Any]:
+    """A connection ended."""
+    return here.connections.disconnect(event.to_dict())
+
+
+@app.on_dynamodb_record(stream_arn=INSTANCES_STREAM)
+def on_instance_change(event: DynamoDBEvent) -> None:
+    """Rows of instances changed: start what was claimed."""
+    starts.start_claimed(event.to_dict()["Records"], here.settings.instance_state_machine, here.clock())
+
+
+@app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}})
+def on_task_stopped(event: CloudWatchEvent) -> None:
+    """A task ended."""
+    deaths.on_task_stopped(event.detail, here.settings.connections_url, here.clock)
+
+
+@app.lambda_function()
+def instance_watch(event: watch.WatchEvent, context: Any) -> None:
+    """The state machine of an instance: put it into service."""
+    watch.watch(event, here.agents, here.clock)
+
+
+@app.lambda_function()
+def instance_drain(event: dict[str, Any], context: Any) -> dict[str, bool]:
+    """The state machine of an instance: nobody may come any more, if nobody is there."""
+    assert here.settings
+    return steps.drain(event, here.clock)
+
+
+@app.lambda_function()
+def instance_stop(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """The state machine of an instance: stop what was drained."""
+    return steps.stop(event, here.settings.cluster, here.clock)
+
+
+@app.lambda_function()
+def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """The state machine of an instance: clear up what failed."""
+    return steps.fail(event, here.settings.cluster, here.clock)
+
+
+@app.lambda_function()
+def publish_register(event: dict[str, Any], context: Any) -> publish.Upload:
+    """The state machine of a publish: an upload has arrived."""
+    assert here.settings
+    return publish.register(event, here.clock)
+
+
+@app.lambda_function()
+def publish_activate(event: dict[str, Any], context: Any) -> dict[str, str]:
+    """The state machine of a publish: make the built version the active one."""
+    return publish.activate(event, here.settings.bucket, here.clock)
+
+
+@app.lambda_function()
+def publish_reject(event: dict[str, Any], context: Any) -> dict[str, str]:
+    """The state machine of a publish: tell the author why not."""
+    return publish.reject(event, here.settings.bucket, here.clock)

@@ -1,0 +1,56 @@
+"""Finding the app that a path belongs to, with a short memory."""
+
+from typing import NamedTuple
+
+from chalicelib.apps import locations, store
+from chalicelib.apps.model import App
+
+REMEMBERED = 2.0
+"""Seconds that an app's row is used without being read again: how long a new version or setting may go unnoticed."""
+_MOST = 1000
+
+
+class Found(NamedTuple):
+    """The app that a path belongs to, and the rest of the path as the app sees it."""
+
+    app: App
+    rest: str
+
+
+class Directory:
+    """The apps by location, as one Lambda environment remembers them.
+
+    Only rows that led somewhere are remembered: an app that was published a moment ago is found at once.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[float, App | None]] = {}
+
+    def find(self, path: str, now: float, *, page: bool = True) -> Found | None:
+        """Return the app that owns a path; reads all prefixes in one call at most.
+
+        When it is not for a ``page``, a name with a dot at the end of the path is taken for a file below a remembered app, not for a
+        location: each of a page's files would need a look otherwise.
+        """
+        candidates = locations.prefixes(path)
+        needed = candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates
+        remembered = [self._rows.get(location) for location in needed]
+        if all(row is not None and now - row[0] < REMEMBERED for row in remembered):
+            apps = {location: row[1] for location, row in zip(needed, remembered, strict=True) if row and row[1]}
+            match = locations.resolve(path, apps)
+            if match is not None:
+                app = apps[match.location]
+                assert app is not None
+                return Found(app, match.rest)
+        read = store.at(candidates)
+        match = locations.resolve(path, read)
+        if match is None:
+            return None
+        if len(self._rows) > _MOST:
+            self._rows.clear()
+        self._rows.update({location: (now, read.get(location)) for location in candidates})
+        return Found(read[match.location], match.rest)
+
+    def forget(self) -> None:
+        """Forget everything, so that the next look is fresh."""
+        self._rows.clear()

@@ -1,0 +1,98 @@
+"""Locations: which URL paths apps may have, and which app a path belongs to. Pure.
+
+An app owns its location and everything below it, except what a longer location owns: the longest one wins.
+"""
+
+import re
+from collections.abc import Container
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from chalicelib.apps.errors import BadLocation
+
+ROOT = "/"
+LONGEST = 200
+"""Characters in a location."""
+DEEPEST = 8
+"""Segments in a location; so a path has at most nine prefixes, which one BatchGetItem reads."""
+RESERVED_PREFIX = "__"
+"""Segments that begin so are Sheen's own: ``__sheen__``, ``__sockjs__``, ``__health-check__``."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]*\Z")
+
+
+class Match(NamedTuple):
+    """Where a path leads: the app's location, and the rest of the path as the app sees it.
+
+    The rest begins with ``/``, but for the location itself without a slash, where it is empty.
+    """
+
+    location: str
+    rest: str
+
+
+def check(location: str) -> str:
+    """Return the location as it is stored, or raise :class:`BadLocation` that says which rule it breaks.
+
+    >>> check("/team/sales/")
+    '/team/sales'
+    """
+    if not location.startswith("/"):
+        raise BadLocation(f'location "{location}" does not begin with a slash; write "/{location}"')
+    if len(location) > LONGEST:
+        raise BadLocation(f'location "{location[:40]}…" has {len(location)} characters; at most {LONGEST} are allowed')
+    segments = location.strip("/").split("/") if location.strip("/") else []
+    if len(segments) > DEEPEST:
+        raise BadLocation(f'location "{location}" has {len(segments)} segments; at most {DEEPEST} are allowed')
+    for segment in segments:
+        if segment.startswith(RESERVED_PREFIX):
+            raise BadLocation(f'location "{location}": "{segment}" is reserved; choose a name that does not begin with "__"')
+        if not _SEGMENT.match(segment):
+            raise BadLocation(
+                f'location "{location}": "{segment}" is not allowed; a segment begins with a letter, a digit or _ and goes on with '
+                'letters, digits and . _ ~ -, as in "/team/sales-2026"'
+            )
+    return "/" + "/".join(segments)
+
+
+def prefixes(path: str) -> list[str]:
+    """Return every location that could own a path, the longest first; the path is as it came in the URL, percent-encoded or not.
+
+    >>> prefixes("/team/sales/plot.png")
+    ['/team/sales/plot.png', '/team/sales', '/team', '/']
+    """
+    found = [ROOT]
+    so_far = ""
+    for segment in path.removeprefix("/").split("/")[:DEEPEST]:
+        name = unquote(segment)
+        if not _SEGMENT.match(name) or name.startswith(RESERVED_PREFIX):
+            break
+        so_far += "/" + name
+        if len(so_far) > LONGEST:
+            break
+        found.append(so_far)
+    return found[::-1]
+
+
+def resolve(path: str, locations: Container[str]) -> Match | None:
+    """Return the longest of the ``locations`` that owns a path, and the rest of the path; None when none does.
+
+    >>> resolve("/team/sales/plot.png", {"/", "/team"})
+    Match(location='/team', rest='/sales/plot.png')
+    """
+    for location in prefixes(path):
+        if location in locations:
+            return Match(location, rest_of(path, location))
+    return None
+
+
+def rest_of(path: str, location: str) -> str:
+    """Return what a path has beyond the location that owns it."""
+    depth = location.count("/") if location != ROOT else 0
+    rest = path.removeprefix("/").split("/")[depth:]
+    return "/" + "/".join(rest) if rest else ""
+
+
+def climbs(path: str) -> bool:
+    """Whether a path has a ``.`` or ``..`` segment, encoded or not: browsers send none, and they must not reach an app's server."""
+    return any(unquote(segment) in (".", "..") for segment in path.replace("%2f", "/").replace("%2F", "/").split("/"))

@@ -1,0 +1,48 @@
+"""The rows of apps and of their versions."""
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from chalicelib.tables import Table
+
+
+class App(Table):
+    """One app, by its location. The active version switches in one conditional write on this row."""
+
+    short_name = "apps"
+    kept = True
+
+    class Meta:
+        table_name = "apps"
+
+    location = UnicodeAttribute(hash_key=True)
+    """URL path: ``/``, ``/hello``, ``/team/sales``; no slash at the end but for the root."""
+    app_id = UnicodeAttribute()
+    """Twelve hex digits; the app's folder on EFS, and the first half of its versions' ids."""
+    unix_id = NumberAttribute()
+    """User and group id that this app's R runs with, its own: EFS keeps other apps out by it (DESIGN rule 5)."""
+    active_version = UnicodeAttribute(null=True)
+    active_upload = UnicodeAttribute(null=True)
+    """Where the active version's upload stands in the order of uploads, so that an older one that is built later never takes its place."""
+    settings = JSONAttribute(default=dict)
+    """The author's settings, by directive name; see :mod:`chalicelib.apps.settings`."""
+    created_at = NumberAttribute()
+    updated_at = NumberAttribute()
+
+
+class Version(Table):
+    """One unpacked bundle, never changed."""
+
+    short_name = "versions"
+    kept = True
+
+    class Meta:
+        table_name = "versions"
+
+    app_id = UnicodeAttribute(hash_key=True)
+    version = UnicodeAttribute(range_key=True)
+    """Sorts by time: ``20261120T133144Z-3f9a``."""
+    bundle = UnicodeAttribute()
+    """S3 key of the bundle that it was made from."""
+    kind = UnicodeAttribute()
+    """What it is, see :mod:`chalicelib.bundles.kind`: ``app.R`` or ``server.R``."""
+    published_at = NumberAttribute()

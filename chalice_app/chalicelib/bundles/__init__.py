@@ -1,0 +1,1 @@
+"""A bundle: one upload, and what became of it."""

@@ -1,0 +1,7 @@
+"""What can be wrong with a bundle."""
+
+from chalicelib.errors import SheenError
+
+
+class BadBundle(SheenError):
+    """The upload cannot become a version; the message is for its author."""

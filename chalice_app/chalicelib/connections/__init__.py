@@ -1,0 +1,1 @@
+"""A connection: what carries a session now."""

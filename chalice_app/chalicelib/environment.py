@@ -1,0 +1,50 @@
+"""What one Lambda environment keeps from one invocation to the next: settings, the agents' connections, what was remembered."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from chalicelib import telemetry
+from chalicelib.agents.client import AgentClient
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.model import Bundle
+from chalicelib.clock import wall_clock
+from chalicelib.connections.model import Connection
+from chalicelib.connections.passing import Connections
+from chalicelib.instances.model import Instance
+from chalicelib.settings import Settings
+from chalicelib.tables import bind
+from chalicelib.visits.visit import Visits
+
+
+class Environment:
+    """Made when it is first used: packaging imports ``app`` where no deployment's settings are."""
+
+    clock = staticmethod(wall_clock)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The deployment's settings; the tables are named after them."""
+        settings = Settings.from_environment()
+        bind(settings, App, Version, Bundle, Instance, Connection)
+        return settings
+
+    @cached_property
+    def agents(self) -> AgentClient:
+        """Kept-alive connections to agents."""
+        return AgentClient()
+
+    @cached_property
+    def visits(self) -> Visits:
+        """HTTP."""
+        return Visits(self.agents, self.clock)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """WebSockets."""
+        return Connections(self.agents, self.clock)
+
+    def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
+        """Around every invocation: the tables have their names before anything reads one."""
+        assert self.settings
+        return telemetry.around(event, get_response)

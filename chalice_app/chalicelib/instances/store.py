@@ -1,0 +1,205 @@
+"""The instances' rows: each step is one conditional write (FACTS D2), so that of two who try at once exactly one goes through.
+
+What the agent uses: :func:`get`, :func:`mark_phase`, :func:`renew`, :func:`give_back`.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import size as size_of
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.model import Instance, InstanceRef
+from chalicelib.instances.secret import new_secret
+from chalicelib.instances.state import InstanceState, Phase, came_before
+from chalicelib.sessions.lease import Expired, live
+
+STOPPED_ROW_LIFE = 7 * 24 * 3600.0
+"""Seconds after which a stopped row that nobody claims again may be deleted (FACTS D1)."""
+
+_DRAIN_ATTEMPTS = 3
+_REFUSED = "ConditionalCheckFailedException"
+
+
+def in_slot(version_id: str, slot: int) -> Instance | None:
+    """Read what is in a slot now, consistently."""
+    try:
+        return Instance.get(version_id, slot, consistent_read=True)
+    except Instance.DoesNotExist:
+        return None
+
+
+def get(ref: InstanceRef) -> Instance | None:
+    """Read the instance's row, consistently; None when its slot is empty or another instance is in it."""
+    instance = in_slot(ref.version_id, ref.slot)
+    return instance if instance is not None and instance.instance_id == ref.instance_id else None
+
+
+def of_version(version_id: str) -> list[Instance]:
+    """Read the rows of all slots of a version that were ever claimed, consistently, by slot."""
+    return list(Instance.query(version_id, consistent_read=True))
+
+
+def everywhere() -> list[Instance]:
+    """Read every row; for pages and checks that show the whole deployment."""
+    return list(Instance.scan())
+
+
+def claim(version_id: str, slot: int, *, location: str, capacity: int, now: float, seen: Instance | None = None) -> Instance | None:
+    """Put a new STARTING instance into a slot. ``seen`` is what was read there: nothing, or one that may be replaced.
+
+    Return None when somebody else was faster.
+    """
+    instance = Instance(
+        version_id,
+        slot,
+        instance_id=secrets.token_hex(8),
+        location=location,
+        state=InstanceState.STARTING.value,
+        phase=Phase.MACHINE.value,
+        secret=new_secret(),
+        seats={},
+        capacity=capacity,
+        claimed_at=now,
+    )
+    if seen is None:
+        condition: Condition = Instance.version_id.does_not_exist()
+    else:
+        condition = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
+    try:
+        instance.save(condition=condition)
+    except PutError as error:
+        if error.cause_response_code == _REFUSED:
+            return None
+        raise
+    return instance
+
+
+def take_seat(ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None) -> Instance | None:
+    """Take a seat until ``lease``, in one write; with ``instead_of``, the seat of that expired lease.
+
+    Return the instance as it is after that, or None when it is not READY, or full, or the expired seat is no longer as it was read.
+    """
+    actions: list[Action] = [_seat(session_id).set(lease)]
+    if instead_of is None:
+        room = _taken() < Instance.capacity
+    else:
+        actions.append(_seat(instead_of.session_id).remove())
+        room = _seat(instead_of.session_id) == instead_of.lease
+    return _update(ref, actions, (Instance.state == InstanceState.READY.value) & room)
+
+
+def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
+    """Write the leases of live sessions (session id → epoch seconds), all in one write; nothing for none.
+
+    A lease that ended before it was renewed, and whose seat went to another, comes back: nobody who is there is thrown out.
+    Raise :class:`InstanceChanged` when the instance is not READY: it is to take no more visitors.
+    """
+    if not leases:
+        return
+    actions: list[Action] = [_seat(session).set(lease) for session, lease in leases.items()]
+    if _update(ref, actions, Instance.state == InstanceState.READY.value) is None:
+        raise InstanceChanged(f"instance {ref} is no longer READY; leases of {len(leases)} sessions were not renewed")
+
+
+def give_back(ref: InstanceRef, session_id: str) -> bool:
+    """Give a seat back; True for the one call that did it, False for every other."""
+    seat = _seat(session_id)
+    return _update(ref, [seat.remove()], seat.exists()) is not None
+
+
+def mark_phase(ref: InstanceRef, phase: Phase | str) -> bool:
+    """Say how far the start is; False when the instance is not STARTING."""
+    actions: list[Action] = [Instance.phase.set(Phase(phase).value)]
+    return _update(ref, actions, Instance.state == InstanceState.STARTING.value) is not None
+
+
+def mark_ready(ref: InstanceRef, address: str, token: str, now: float) -> Instance:
+    """STARTING → READY; ``token`` is the state machine's task token of now. For a READY instance only the token is new.
+
+    Raise :class:`InstanceChanged` when it is neither: it was given up meanwhile.
+    """
+    actions: list[Action] = [
+        Instance.state.set(InstanceState.READY.value),
+        Instance.address.set(address),
+        Instance.token.set(token),
+        Instance.ready_at.set(Instance.ready_at | now),
+    ]
+    instance = _update(ref, actions, Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value))
+    if instance is None:
+        raise InstanceChanged(f"instance {ref} is neither STARTING nor READY; it was given up, its task is to be stopped")
+    return instance
+
+
+def drain(ref: InstanceRef, now: float) -> bool:
+    """READY → DRAINING, if no seat is held: the write is conditional on the very seats that were read and found expired.
+
+    Return True also when it was DRAINING before; False when there is, or may be, a visitor.
+    """
+    for _ in range(_DRAIN_ATTEMPTS):
+        instance = get(ref)
+        if instance is None or instance.state not in (InstanceState.READY, InstanceState.DRAINING):
+            return False
+        if instance.state == InstanceState.DRAINING:
+            return True
+        seats = seats_of(instance)
+        if live(seats, now):
+            return False
+        unchanged = Instance.seats == seats if seats else _taken() == 0
+        actions: list[Action] = [Instance.state.set(InstanceState.DRAINING.value)]
+        if _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged) is not None:
+            return True
+    return False
+
+
+def mark_stopped(
+    ref: InstanceRef,
+    failure: Mapping[str, str] | None,
+    now: float,
+    after: Sequence[InstanceState] = came_before(InstanceState.STOPPED),
+) -> bool:
+    """→ STOPPED, from one of the states ``after``; ``failure`` (``error``, ``cause``) when it did not mean to.
+
+    Return False when it is in none of them: it stopped before, and what is known of why stays.
+    """
+    actions: list[Action] = [
+        Instance.state.set(InstanceState.STOPPED.value),
+        Instance.stopped_at.set(now),
+        Instance.expires_at.set(int(now + STOPPED_ROW_LIFE)),
+        Instance.token.remove(),
+        Instance.address.remove(),
+    ]
+    if failure is not None:
+        actions.append(Instance.failure.set(dict(failure)))
+    return _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
+
+
+def seats_of(instance: Instance) -> dict[str, float]:
+    """The seat map as a plain dictionary: session id → when its lease ends."""
+    seats: Any = instance.seats
+    return {str(session): float(lease) for session, lease in (seats.as_dict() if seats is not None else {}).items()}
+
+
+def _seat(session_id: str) -> Path:
+    return Path(["seats", session_id])
+
+
+def _taken() -> Any:
+    return size_of(Instance.seats)  # type: ignore[no-untyped-call]
+
+
+def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> Instance | None:
+    """One conditional write on the row while this very instance is in it; the row after it, or None when the condition fails."""
+    instance = Instance(ref.version_id, ref.slot)
+    try:
+        instance.update(actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition)
+    except UpdateError as error:
+        if error.cause_response_code == _REFUSED:
+            return None
+        raise
+    return instance

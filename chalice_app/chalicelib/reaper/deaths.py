@@ -1,0 +1,84 @@
+"""Notices tasks that ended: EventBridge "ECS Task State Change", STOPPED. Outside the VPC. May come late and more than once (FACTS E7)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws, telemetry
+from chalicelib.connections import farewell
+from chalicelib.instances import store
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.state import InstanceState
+
+TASK_DIED = "TaskDied"
+"""The error that the state machine gets."""
+
+_TOO_LATE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+_LONGEST_CAUSE = 1000
+
+
+class DeadTask(NamedTuple):
+    """What an event tells of a task that ended: whose it was, and why it ended."""
+
+    instance: InstanceRef | None
+    token: str | None
+    """The task token that it was started with."""
+    cause: str
+
+
+def read(detail: Mapping[str, Any]) -> DeadTask:
+    """Read the event's detail. Pure."""
+    environment = {
+        variable["name"]: variable.get("value", "")
+        for container in (detail.get("overrides") or {}).get("containerOverrides") or []
+        for variable in container.get("environment") or []
+    }
+    codes = [str(container["exitCode"]) for container in detail.get("containers") or [] if container.get("exitCode") is not None]
+    reason = detail.get("stoppedReason") or "the task stopped"
+    cause = f"{reason} (exit code {', '.join(codes)})" if codes else reason
+    instance = environment.get("SHEEN_INSTANCE")
+    try:
+        ref = InstanceRef.parse(instance) if instance else None
+    except ValueError:
+        ref = None
+    return DeadTask(ref, environment.get("SHEEN_TASK_TOKEN") or None, cause[:_LONGEST_CAUSE])
+
+
+def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Callable[[], float]) -> None:
+    """Free the slot of an instance whose task ended by itself, wake whoever waits for the task, and tell the visitors.
+
+    A READY row is stopped first: from then on nobody connects to it. A STARTING one is left to its state machine, which may have been told
+    a better reason by the agent. An instance that is being stopped is DRAINING and is left alone. A task that is not an instance's only
+    has its token answered, which nobody minds when it was answered before.
+    """
+    dead = read(detail)
+    tokens = [dead.token]
+    if dead.instance is not None:
+        row = store.get(dead.instance)
+        if row is None or row.state == InstanceState.DRAINING:
+            return
+        tokens.append(row.token)
+        died = store.mark_stopped(
+            dead.instance,
+            {"error": TASK_DIED, "cause": dead.cause},
+            clock(),
+            after=(InstanceState.READY,),
+        )
+        log = telemetry.logger.warning if died else telemetry.logger.info
+        log("a task ended", extra={"instance": dead.instance.instance_id, "cause": dead.cause})
+    for token in filter(None, dict.fromkeys(tokens)):
+        _fail_token(token, dead.cause)
+    if dead.instance is not None:
+        why = "The app's machine stopped. Reload the page to start the app again."
+        told = farewell.tell_all(dead.instance, connections_url, why)
+        if told:
+            telemetry.logger.info("visitors were told", extra={"instance": dead.instance.instance_id, "visitors": told})
+
+
+def _fail_token(token: str, cause: str) -> None:
+    try:
+        aws.client("stepfunctions").send_task_failure(taskToken=token, error=TASK_DIED, cause=cause)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _TOO_LATE:
+            raise

@@ -1,0 +1,147 @@
+"""How a session may end.
+
+* :exc:`RelayError`
+    * :exc:`AccessDenied` (4500)
+    * :exc:`OverCapacity` (4501)
+    * :exc:`AppExited` (4503)
+    * :exc:`VersionRetired` (4506)
+    * :exc:`SessionClosed` (4508)
+    * :exc:`ShuttingDown` (4702)
+    * :exc:`ProtocolError` (4704)
+    * :exc:`UnknownSession` (4705)
+        * :exc:`ConnectionLost`
+        * :exc:`SessionTaken`
+    * :exc:`ResendOverflow` (4710)
+    * :exc:`MessageTooBig` (4711)
+
+The codes up to 4705 are Shiny Server's (FACTS S7): after 45xx a client stops, after 47xx it may start a new session.
+4508, 4710 and 4711 are Sheen's own within the same two ranges.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+__all__ = [
+    "AccessDenied",
+    "AppExited",
+    "ConnectionLost",
+    "Ending",
+    "MessageTooBig",
+    "OverCapacity",
+    "ProtocolError",
+    "RelayError",
+    "ResendOverflow",
+    "SessionClosed",
+    "SessionTaken",
+    "ShuttingDown",
+    "UnknownSession",
+    "VersionRetired",
+]
+
+
+class Ending(NamedTuple):
+    """What the browser is told: the close code and a sentence for the visitor."""
+
+    code: int
+    reason: str
+
+
+class RelayError(Exception):
+    """A session cannot go on.
+
+    :attr:`sentence` is for the visitor; the exception's own text is for the log and may name details.
+    """
+
+    code: ClassVar[int]
+    sentence: ClassVar[str]
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.sentence)
+
+    @property
+    def ending(self) -> Ending:
+        """The close code and the visitor's sentence."""
+        return Ending(self.code, self.sentence)
+
+
+class AccessDenied(RelayError):
+    """The visitor may not use this app."""
+
+    code = 4500
+    sentence = "You do not have access to this app. Sign in with another account, or ask the app's owner."
+
+
+class OverCapacity(RelayError):
+    """Every seat is taken."""
+
+    code = 4501
+    sentence = "This app has as many visitors as it can serve right now. Please try again in a few minutes."
+
+
+class AppExited(RelayError):
+    """R's process ended, or its socket broke, under the session."""
+
+    code = 4503
+    sentence = "The app stopped unexpectedly. Reload the page to start it again."
+
+
+class VersionRetired(RelayError):
+    """The version that the session runs on is being stopped."""
+
+    code = 4506
+    sentence = "A newer version of this app has been published. Reload the page to use it."
+
+
+class SessionClosed(RelayError):
+    """R closed the session in an orderly way, as ``session$close()`` does."""
+
+    code = 4508
+    sentence = "The app has ended this session. Reload the page to start a new one."
+
+
+class ShuttingDown(RelayError):
+    """The instance is being stopped."""
+
+    code = 4702
+    sentence = "The server that ran your session is shutting down. Reload the page to continue on another one."
+
+
+class ProtocolError(RelayError):
+    """A peer said what the protocol does not allow."""
+
+    code = 4704
+    sentence = "Something garbled the connection between this page and the app. Reload the page to start again."
+
+
+class UnknownSession(RelayError):
+    """The connection names a session that is not here."""
+
+    code = 4705
+    sentence = "Your session is no longer there. Reload the page to start a new one."
+
+
+class ConnectionLost(UnknownSession):
+    """Nobody resumed the session within its grace period."""
+
+    sentence = "The connection was lost for too long, so your session has ended. Reload the page to start a new one."
+
+
+class SessionTaken(UnknownSession):
+    """A second page shows the ticket of a session that another page is using."""
+
+    sentence = "This page's session is in use in another tab. Reload this page to get a session of its own."
+
+
+class ResendOverflow(RelayError):
+    """More is waiting for the browser than the session may hold."""
+
+    code = 4710
+    sentence = "The app sent more than your connection could carry, so the session has ended. Reload the page to start again."
+
+
+class MessageTooBig(RelayError):
+    """One message is larger than the session may hold."""
+
+    code = 4711
+    sentence = "A message was too large for the connection, so your session has ended. Reload the page to start again."

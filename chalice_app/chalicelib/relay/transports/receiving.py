@@ -1,0 +1,94 @@
+"""The transports that receive: how a SockJS frame is put into a response."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+
+_SCRIPT = "application/javascript; charset=UTF-8"
+_HTML = "text/html; charset=UTF-8"
+_CALLBACK = re.compile(r"[0-9A-Za-z_.-]{1,256}\Z")
+
+_HTMLFILE = """<!doctype html>
+<html><head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+</head><body><h2>Don't panic!</h2>
+  <script>
+    document.domain = document.domain;
+    var c = parent.{callback};
+    c.start();
+    function p(d) {{c.message(d);}};
+    window.onload = function() {{c.stop();}};
+  </script>
+"""
+
+
+class BadCallback(Exception):
+    """A request without the name of a JavaScript function, or with something else in its place. The text is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """A transport that receives.
+
+    ``prelude(callback)`` is what a response starts with and ``wrap(frame, callback)`` a frame in it. A transport that is not
+    ``streaming`` ends its response after one frame.
+    """
+
+    content_type: str
+    streaming: bool
+    cors: bool
+    needs_callback: bool
+    prelude: Callable[[str], str]
+    wrap: Callable[[str, str], str]
+
+
+def _none(_callback: str) -> str:
+    return ""
+
+
+def _line(frame: str, _callback: str) -> str:
+    return frame + "\n"
+
+
+def _event(frame: str, _callback: str) -> str:
+    # A frame has no line breaks: they are escaped in its JSON.
+    return f"data: {frame}\r\n\r\n"
+
+
+def _literal(frame: str) -> str:
+    # A string literal that cannot end the script element that it stands in.
+    return encode_basestring(frame).replace("<", "\\u003c")
+
+
+RECEIVING = {
+    "xhr": Receiving(_SCRIPT, False, True, False, _none, _line),
+    "xhr_streaming": Receiving(_SCRIPT, True, True, False, lambda _: "h" * 2048 + "\n", _line),
+    "eventsource": Receiving("text/event-stream; charset=UTF-8", True, True, False, lambda _: "\r\n", _event),
+    "htmlfile": Receiving(
+        _HTML,
+        True,
+        False,
+        True,
+        # Browsers begin to show a page after about a kilobyte.
+        lambda callback: _HTMLFILE.format(callback=callback) + " " * 1024 + "\r\n\r\n",
+        lambda frame, _: f"<script>\np({_literal(frame)});\n</script>\r\n",
+    ),
+    "jsonp": Receiving(_SCRIPT, False, False, True, _none, lambda frame, callback: f"{callback}({_literal(frame)});\r\n"),
+}
+"""By the names in their URLs."""
+
+
+def callback(value: str | None) -> str:
+    """The function that a request names.
+
+    :raises BadCallback: none, or no name.
+    """
+    if not value:
+        raise BadCallback('"callback" parameter required')
+    if not _CALLBACK.match(value):
+        raise BadCallback('invalid "callback" parameter')
+    return value

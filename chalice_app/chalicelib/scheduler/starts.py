@@ -1,0 +1,52 @@
+"""Starts the state machine of each newly claimed instance, told by the table's stream (FACTS E6b: outside the VPC)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws, telemetry
+from chalicelib.instances import store
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.state import InstanceState
+
+_COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "ServiceUnavailable", "InternalServerError", "InternalFailure"})
+
+
+def newly_claimed(record: Mapping[str, Any]) -> InstanceRef | None:
+    """Return the instance that a stream record says was claimed; None when it says something else. Pure."""
+    images = record.get("dynamodb", {})
+    new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
+    if record.get("eventName") == "REMOVE" or new.get("state", {}).get("S") != InstanceState.STARTING:
+        return None
+    instance_id = new["instance_id"]["S"]
+    if old.get("instance_id", {}).get("S") == instance_id:
+        return None
+    return InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id)
+
+
+def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:
+    """Start what was claimed, each once however often its record comes (the execution is named by the instance); return how many.
+
+    What cannot ever start is marked STOPPED with the reason; what may start later is raised, so that the stream comes again.
+    """
+    started = 0
+    for ref in filter(None, map(newly_claimed, records)):
+        try:
+            aws.client("stepfunctions").start_execution(
+                stateMachineArn=state_machine,
+                name=ref.instance_id,
+                input=json.dumps({"instance": str(ref), "instance_id": ref.instance_id}),
+            )
+            started += 1
+            telemetry.logger.info("starts", extra={"instance": ref.instance_id, "version": ref.version_id})
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ExecutionAlreadyExists":
+                continue
+            if code in _COMES_BACK or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise
+            telemetry.logger.exception("cannot start", extra={"instance": ref.instance_id})
+            store.mark_stopped(ref, {"error": code, "cause": str(error)}, now)
+    return started

@@ -1,0 +1,40 @@
+"""Leases of seats. Pure: a seat map is session id → when its lease ends (epoch seconds)."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+PENDING = 45.0
+"""Seconds that a seat waits for the page's socket (FACTS S10)."""
+LIVE = 180.0
+"""Seconds that a live session's lease is renewed for."""
+RENEW_EVERY = 60.0
+"""Seconds between two renewals; two may be lost before a lease ends."""
+
+
+class Expired(NamedTuple):
+    """A seat that nobody holds any more, as it was read: giving it to another is conditional on it."""
+
+    session_id: str
+    lease: float
+
+
+def new_session_id() -> str:
+    """Return a session id: 128 random bits as hex digits."""
+    return secrets.token_hex(16)
+
+
+def live(seats: Mapping[str, float], now: float) -> dict[str, float]:
+    """Return the seats whose lease has not ended."""
+    return {session: lease for session, lease in seats.items() if lease > now}
+
+
+def longest_expired(seats: Mapping[str, float], now: float) -> Expired | None:
+    """Return the seat whose lease ended first, if any has ended."""
+    expired = [Expired(session, lease) for session, lease in seats.items() if lease <= now]
+    return min(expired, key=lambda seat: (seat.lease, seat.session_id), default=None)
+
+
+def renewed(sessions: Iterable[str], now: float) -> dict[str, float]:
+    """Return the leases that an agent writes for its live sessions."""
+    return dict.fromkeys(sessions, now + LIVE)

@@ -1,0 +1,53 @@
+"""A visitor's request, as API Gateway's proxy event tells it. Pure."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote, urlencode
+
+
+class VisitorRequest(NamedTuple):
+    """One request. ``path`` is percent-encoded as the visitor sent it; header names are in lower case, values in their order."""
+
+    method: str
+    path: str
+    base: str
+    """What the public URL has before ``path``: the stage's name on API Gateway's own domain, else nothing."""
+    query: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    request_id: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Read a REST proxy event (payload format 1.0)."""
+        context = event["requestContext"]
+        path = quote(event.get("path") or "/", safe="/%:@!$&'()*+,;=~-._")
+        public = quote(context.get("path") or path, safe="/%:@!$&'()*+,;=~-._")
+        body = event.get("body") or ""
+        return cls(
+            method=event["httpMethod"],
+            path=path,
+            base=public[: -len(path)] if public != path and public.endswith(path) else "",
+            query=_pairs(event.get("multiValueQueryStringParameters")),
+            headers=tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders"))),
+            body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+            request_id=context.get("requestId", ""),
+        )
+
+    def header(self, name: str) -> str:
+        """Return the last value of a header, empty without one."""
+        return next((value for key, value in reversed(self.headers) if key == name), "")
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), None)
+
+    @property
+    def query_string(self) -> str:
+        """The query as it goes on to the app, duplicates in their order."""
+        return urlencode(self.query, quote_via=quote)
+
+
+def _pairs(values: Mapping[str, list[str]] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, every in (values or {}).items() for value in every)

@@ -1,0 +1,103 @@
+"""Where a request goes, by its path, query and headers. Pure."""
+
+import re
+from typing import NamedTuple, Self
+from urllib.parse import unquote
+
+from chalicelib.instances.model import VersionId
+from chalicelib.relay.transports import passes
+from chalicelib.tickets import instance_of
+from chalicelib.visits.request import VisitorRequest
+
+HEALTH_CHECK = "/__health-check__"
+START_STATUS = "/__sheen__/start"
+SOCKJS = "/__sockjs__/"
+
+_WORKER = re.compile(r"(?P<version>[0-9A-Za-z-]+)\.(?P<slot>[0-9]{1,4})\.(?P<number>[0-9]+)\Z")
+_NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
+_PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"})
+
+
+class WorkerId(NamedTuple):
+    """Which R process of an app a request is for; R puts it into its URLs as ``w=`` (FACTS S3)."""
+
+    version: str
+    slot: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read ``<version>.<slot>.<number>``; None when it is something else."""
+        match = _WORKER.match(text)
+        return cls(match["version"], int(match["slot"]), int(match["number"])) if match else None
+
+
+class Redirect(NamedTuple):
+    """The location without its slash: go to the one with it, so that an app's relative URLs work."""
+
+    to: str
+
+
+class StartStatus(NamedTuple):
+    """The waiting page asks how far a start is."""
+
+    instance_id: str
+
+
+class Navigation(NamedTuple):
+    """A page of the app, which needs a seat."""
+
+
+class ToWorker(NamedTuple):
+    """A request for one R process."""
+
+    worker: WorkerId
+
+
+class Asset(NamedTuple):
+    """A request that any ready instance of the version can answer."""
+
+
+Destination = Redirect | StartStatus | Navigation | ToWorker | Asset
+
+
+def destination(request: VisitorRequest, location: str, rest: str) -> Destination:
+    """Decide what a request is that belongs to the app at ``location``; ``rest`` is the path as the app sees it."""
+    if not rest:
+        query = f"?{request.query_string}" if request.query else ""
+        return Redirect(f"{request.base}{location}/{query}")
+    if rest == START_STATUS:
+        return StartStatus(request.parameter("instance") or "")
+    worker = worker_of(request, rest) or (_worker_of_ticket(request) if rest.startswith(SOCKJS) else None)
+    if worker is not None:
+        return ToWorker(worker)
+    return Navigation() if is_navigation(request, rest) else Asset()
+
+
+def worker_of(request: VisitorRequest, rest: str) -> WorkerId | None:
+    """Return the R process that a request names: ``w=`` in the query, or as a segment ``w=<id>`` or ``_w_<id>`` of the path."""
+    named = [value for name, value in request.query if name == "w"]
+    named += [segment.removeprefix(mark) for segment in unquote(rest).split("/") for mark in ("w=", "_w_") if segment.startswith(mark)]
+    return next((worker for worker in map(WorkerId.parse, named) if worker is not None), None)
+
+
+def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:
+    """Return where the page came from whose ticket cookie a SockJS request has. The agent checks the ticket."""
+    cookies = "; ".join(value for name, value in request.headers if name == "cookie")
+    ref = next((ref for ref in map(instance_of, passes.tickets(cookies)) if ref is not None), None)
+    return WorkerId(VersionId.parse(ref.version_id).version, ref.slot, 0) if ref is not None and "." in ref.version_id else None
+
+
+def is_navigation(request: VisitorRequest, rest: str) -> bool:
+    """Whether somebody opens a page of the app."""
+    return wants_page(request) and not rest.startswith(_NO_PAGES)
+
+
+def wants_page(request: VisitorRequest) -> bool:
+    """Whether it is a GET that wants HTML, and that the browser says is for a window or a frame, if it says so."""
+    fetched_for = request.header("sec-fetch-dest")
+    return (
+        request.method == "GET"
+        and "text/html" in request.header("accept").lower()
+        and (not fetched_for or fetched_for in _PAGE_DESTINATIONS)
+    )

@@ -1,0 +1,202 @@
+"""Takes a visitor's request through: location → seat → agent → answer."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from chalicelib import pages, telemetry
+from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
+from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.apps.directory import Directory
+from chalicelib.apps.locations import ROOT, climbs
+from chalicelib.apps.model import App
+from chalicelib.apps.settings import AppSettings
+from chalicelib.errors import SheenError
+from chalicelib.instances import store
+from chalicelib.instances.model import Instance, VersionId
+from chalicelib.instances.state import InstanceState, is_overdue
+from chalicelib.scheduler.seating import NoRoom, Scheduler, Seated, Starting, is_ready
+from chalicelib.sessions.lease import new_session_id
+from chalicelib.visits import census
+from chalicelib.visits.answer import LARGEST_BODY, Answer, passed_on
+from chalicelib.visits.failures import told
+from chalicelib.visits.request import VisitorRequest
+from chalicelib.visits.routing import (
+    HEALTH_CHECK,
+    SOCKJS,
+    START_STATUS,
+    Asset,
+    Navigation,
+    Redirect,
+    StartStatus,
+    ToWorker,
+    WorkerId,
+    destination,
+    wants_page,
+)
+
+_RETRY_AFTER = "5"
+
+
+class Visits:
+    """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
+
+    def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
+        self._agents = agents
+        self._clock = clock
+        self._directory = Directory()
+        self._scheduler = Scheduler(clock)
+
+    def answer(self, request: VisitorRequest) -> Answer:
+        """Answer any request; what goes wrong is told by a page with its cause and way out."""
+        with telemetry.about(request_id=request.request_id):
+            try:
+                return self._answer(request)
+            except AgentSilent as error:
+                telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
+                message = "It may be busy with a long computation. Wait a moment, then try again."
+                return Answer.page(pages.error("The app does not answer", message, retry_url=_public(request), status=504))
+            except AgentGone as error:
+                telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
+                message = "It has just stopped, or it cannot be reached. In a moment another one can be started."
+                return Answer.page(pages.error("The app's machine is gone", message, retry_url=_public(request), status=503))
+            except SheenError as error:
+                telemetry.logger.exception("refused")
+                return Answer.page(pages.error("That did not work", str(error)))
+            except Exception:
+                telemetry.logger.exception("failed")
+                message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+                return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
+
+    def _answer(self, request: VisitorRequest) -> Answer:
+        if request.path == HEALTH_CHECK:
+            return census.health_check(self._clock())
+        if climbs(request.path):
+            return Answer.text(400, "a path with . or .. in it is not allowed\n")
+        found = self._directory.find(request.path, self._clock(), page=wants_page(request))
+        if found is None or found.app.active_version is None:
+            if request.path == ROOT:
+                return census.index(request.base, self._clock())
+            return Answer.page(pages.not_found(request.path, request.base + "/"))
+        app = found.app
+        with telemetry.about(app=app.location):
+            where = destination(request, app.location, found.rest)
+            match where:
+                case Redirect(to):
+                    return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
+                case StartStatus(instance_id):
+                    return self._start_status(app, instance_id)
+                case Navigation():
+                    return self._navigate(request, app, found.rest)
+                case ToWorker(worker):
+                    return self._to_worker(request, app, found.rest, worker)
+                case Asset():
+                    return self._asset(request, app, found.rest)
+                case _:
+                    assert_never(where)
+
+    def _navigate(self, request: VisitorRequest, app: App, rest: str) -> Answer:
+        """A page: take a seat, and let the app answer; or say what the visitor waits for."""
+        settings = AppSettings.parse(app.settings or {})
+        version_id = _version_id(app)
+        gone: AgentGone | None = None
+        for _ in range(2):
+            session_id = new_session_id()
+            outcome = self._scheduler.seat(version_id, app.location, settings, session_id)
+            telemetry.count(type(outcome).__name__)
+            match outcome:
+                case Seated(instance):
+                    with telemetry.about(instance=instance.instance_id, session=session_id):
+                        try:
+                            return self._ask(request, app, rest, instance, session_id)
+                        except AgentGone as error:
+                            gone = error
+                            self._scheduler.ready.forget(version_id)
+                            store.give_back(instance.ref, session_id)
+                case Starting(instance, claimed):
+                    telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
+                    return self._waiting(request, app, instance)
+                case NoRoom():
+                    return Answer.page(pages.users(census.app_name(app.location)))
+        assert gone is not None
+        raise gone
+
+    def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
+        """A request for one R process goes to its instance and to no other, also when another version is active by now."""
+        version_id = str(VersionId(app.app_id, worker.version))
+        remembered = self._scheduler.ready.in_slot(version_id, worker.slot)
+        if remembered is not None:
+            try:
+                return self._ask(request, app, rest, remembered)
+            except AgentGone:
+                self._scheduler.ready.forget(version_id)
+        instance = store.in_slot(version_id, worker.slot)
+        if instance is None or not is_ready(instance):
+            return Answer.text(410, "this session's R process has ended; load the page again\n")
+        self._scheduler.ready.learn(version_id, instance)
+        return self._ask(request, app, rest, instance)
+
+    def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
+        """A request without a seat goes to any ready instance of the active version."""
+        version_id = _version_id(app)
+        remembered = self._scheduler.ready.any_of(version_id)
+        if remembered is not None:
+            try:
+                return self._ask(request, app, rest, remembered)
+            except AgentGone:
+                self._scheduler.ready.forget(version_id)
+        rows = store.of_version(version_id)
+        self._scheduler.ready.remember(version_id, rows, self._clock())
+        instance = next((row for row in rows if is_ready(row)), None)
+        if instance is None:
+            text = "the app is asleep; open its page in a browser to start it\n"
+            return Answer.text(503, text, {"retry-after": _RETRY_AFTER})
+        return self._ask(request, app, rest, instance)
+
+    def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
+        """Pass a request on to an agent, and its answer back."""
+        headers = [*passed_on(request.headers), ("sheen-base", request.base + app.location.rstrip("/"))]
+        if rest.startswith(SOCKJS):
+            headers.append(("sheen-buffered", "1"))  # FACTS H2
+        if session_id:
+            headers.append(("sheen-session", session_id))
+        target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
+        got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
+        return _passed_back(got)
+
+    def _waiting(self, request: VisitorRequest, app: App, instance: Instance) -> Answer:
+        name = census.app_name(app.location)
+        status_url = f"{request.base}{app.location.rstrip('/')}{START_STATUS}?instance={instance.instance_id}"
+        elapsed = self._clock() - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
+        phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
+        page = pages.waiting(name, instance.instance_id, status_url, phase=phase, elapsed=elapsed)
+        return Answer.page(page)
+
+    def _start_status(self, app: App, instance_id: str) -> Answer:
+        """How far a start is, as JSON; 410 when that instance is no more, so that the page loads itself again."""
+        rows = store.of_version(_version_id(app))
+        row = next((row for row in rows if row.instance_id == instance_id), None)
+        if row is None or is_overdue(row.state, float(row.claimed_at), self._clock()):
+            return Answer.json(410, {"message": "this instance is no more; load the page again"})
+        failure = None
+        if row.state == InstanceState.STOPPED:
+            if not row.failure:
+                return Answer.json(410, {"message": "this instance has stopped; load the page again"})
+            failure = told(row.failure, AppSettings.parse(app.settings or {}).sanitize_errors)
+        return Answer.json(200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure})
+
+
+def _version_id(app: App) -> str:
+    assert app.active_version is not None
+    return str(VersionId(app.app_id, app.active_version))
+
+
+def _public(request: VisitorRequest) -> str:
+    """The URL of this request, for trying again."""
+    return request.base + request.path + (f"?{request.query_string}" if request.query else "")
+
+
+def _passed_back(got: AgentAnswer) -> Answer:
+    if len(got.body) > LARGEST_BODY:
+        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_BODY:,} are allowed on this way."
+        return Answer.page(pages.error("The answer is too large", message, status=502))
+    return Answer(got.status if got.status >= 200 else 502, passed_on(got.headers), got.body)

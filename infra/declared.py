@@ -1,0 +1,263 @@
+"""What a deployment of Sheen consists of beside its Lambdas, declared once, as data.
+
+``infra/local`` makes the local stack from this, and AWS's stacks are made from it too. The Lambdas themselves (their settings, routes and
+triggers) are declared by ``chalice_app``: its ``app.py`` and ``.chalice/config.json``. What differs between deployments comes in as a
+:class:`Place`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.model import Bundle
+from chalicelib.connections.model import Connection
+from chalicelib.instances.model import Instance
+from chalicelib.tables import Table
+
+TREE = Path(__file__).resolve().parents[1]
+EXPIRY_ATTRIBUTE = "expires_at"
+"""A model that has it has its TTL by it (FACTS D1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One deployment: all that is not the same everywhere."""
+
+    stage: str
+    region: str
+    account: str
+    websocket_url: str
+    """As :attr:`chalicelib.settings.Settings.websocket_url`."""
+    connections_url: str
+    efs: str
+    """Where tasks have the file system."""
+    client_dir: str
+    """Where tasks have the browser client's files."""
+    subnets: tuple[str, str]
+    """Public, for tasks, in two zones."""
+    task_security_group: str
+    app: str = "sheen"
+
+    @property
+    def base(self) -> str:
+        """The deployment's own name, as Chalice gives it to the REST API's function."""
+        return f"{self.app}-{self.stage}"
+
+    @property
+    def bucket(self) -> str:
+        """The one S3 bucket of bundles, outcomes and large bodies."""
+        return self.base
+
+    @property
+    def cluster(self) -> str:
+        """The one ECS cluster."""
+        return self.base
+
+    @property
+    def prefix(self) -> str:
+        """Begins the name of everything of which there are several."""
+        return f"{self.base}-"
+
+    def name(self, thing: str) -> str:
+        """Return the full name of a table, state machine, function, task definition or rule."""
+        return self.prefix + thing
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource in this region and account."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def state_machine_arn(self, machine: str) -> str:
+        return self.arn("states", f"stateMachine:{self.name(machine)}")
+
+    def function_arn(self, function: str) -> str:
+        return self.arn("lambda", f"function:{self.name(function)}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableDeclaration:
+    """A DynamoDB table, billed by request."""
+
+    name: str
+    """Without the deployment's prefix."""
+    keys: Mapping[str, str]
+    """Key attribute → HASH or RANGE, in this order."""
+    attribute_types: Mapping[str, str]
+    indexes: tuple[Mapping[str, Any], ...] = ()
+    """GlobalSecondaryIndexes as CreateTable takes them."""
+    ttl_attribute: str | None = None
+    stream: str | None = None
+    """StreamViewType, when it has a stream."""
+    kept: bool = False
+    """It holds what people published and configured: back it up, and never lose it."""
+
+    def definition(self, place: Place) -> dict[str, Any]:
+        """Return CreateTable's parameters."""
+        definition: dict[str, Any] = {
+            "TableName": place.name(self.name),
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in self.keys.items()],
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in self.attribute_types.items()],
+        }
+        if self.indexes:
+            definition["GlobalSecondaryIndexes"] = [dict(index) for index in self.indexes]
+        if self.stream:
+            definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": self.stream}
+        return definition
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """What a Fargate task runs. Its one container has the same name."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Callable[[Place], Mapping[str, str]]
+    cpu: int
+    memory_mb: int
+    stop_timeout_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """A standard workflow. Its file's ``${Name}`` are replaced as CloudFormation's DefinitionSubstitutions do."""
+
+    name: str
+    file: Path
+    functions: tuple[str, ...] = ()
+    """Functions that it invokes: ``instance_watch`` is ``${InstanceWatchFunction}``, an ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An EventBridge rule that starts a state machine with the event as its input."""
+
+    name: str
+    pattern: Callable[[Place], Mapping[str, Any]]
+    state_machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All of it."""
+
+    tables: tuple[TableDeclaration, ...]
+    task_definitions: tuple[TaskDefinition, ...] = ()
+    state_machines: tuple[StateMachine, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
+    """What every function gets, by whether it is in the VPC, beside what its Chalice configuration says."""
+
+    def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
+        """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``SubnetA``, ``SubnetB``,
+        ``TaskSecurityGroup``, ``<Name>TaskDefinition`` and ``<Name>Function``."""
+        return {
+            "Bucket": place.bucket,
+            "Cluster": place.cluster,
+            "SubnetA": place.subnets[0],
+            "SubnetB": place.subnets[1],
+            "TaskSecurityGroup": place.task_security_group,
+            **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
+            **{f"{_camel(function)}Function": place.function_arn(function) for function in machine.functions},
+        }
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
+    """Declare the table that a model is the schema of."""
+    schema = model._get_schema()
+    keys = {key["AttributeName"]: key["KeyType"] for key in schema["key_schema"]}
+    return TableDeclaration(
+        name=model.short_name,
+        keys=dict(sorted(keys.items(), key=lambda item: item[1])),  # HASH comes before RANGE
+        attribute_types={attribute["AttributeName"]: attribute["AttributeType"] for attribute in schema["attribute_definitions"]},
+        indexes=tuple(
+            {"IndexName": index["index_name"], "KeySchema": index["key_schema"], "Projection": index["projection"]}
+            for index in schema["global_secondary_indexes"]
+        ),
+        ttl_attribute=EXPIRY_ATTRIBUTE if EXPIRY_ATTRIBUTE in model.get_attributes() else None,
+        stream=stream,
+        kept=model.kept,
+    )
+
+
+BUNDLES = "bundles/"
+"""Uploads below this key publish."""
+
+
+def _common_environment(place: Place) -> dict[str, str]:
+    """The settings (:class:`chalicelib.settings.Settings`) that everything needs."""
+    return {
+        "SHEEN_BUCKET": place.bucket,
+        "SHEEN_TABLE_PREFIX": place.prefix,
+        "SHEEN_WEBSOCKET_URL": place.websocket_url,
+    }
+
+
+def _outside_environment(place: Place) -> dict[str, str]:
+    """The settings of what reaches every AWS API (FACTS E6b)."""
+    return {
+        **_common_environment(place),
+        "SHEEN_CONNECTIONS_URL": place.connections_url,
+        "SHEEN_CLUSTER": place.cluster,
+        "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
+    }
+
+
+def _function_environment(place: Place, in_vpc: bool) -> dict[str, str]:
+    return _common_environment(place) if in_vpc else _outside_environment(place)
+
+
+def _task_environment(place: Place) -> dict[str, str]:
+    return {
+        **_common_environment(place),
+        "SHEEN_CONNECTIONS_URL": place.connections_url,
+        "SHEEN_EFS": place.efs,
+        "SHEEN_CLIENT_DIR": place.client_dir,
+    }
+
+
+def admin_environment(place: Place) -> dict[str, str]:
+    """Return what the ``sheen`` command needs to know of the deployment."""
+    return _outside_environment(place)
+
+
+def _bundle_uploaded(place: Place) -> dict[str, Any]:
+    return {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [place.bucket]}, "object": {"key": [{"prefix": BUNDLES}]}},
+    }
+
+
+DECLARED = Declared(
+    tables=(
+        table(App),
+        table(Version),
+        table(Bundle),
+        table(Instance, stream="NEW_AND_OLD_IMAGES"),
+        table(Connection),
+    ),
+    task_definitions=(
+        TaskDefinition("agent", ("python", "-m", "agent"), _task_environment, cpu=1024, memory_mb=2048),
+        TaskDefinition("build", ("python", "-m", "tasks.build"), _task_environment, cpu=1024, memory_mb=2048),
+    ),
+    state_machines=(
+        StateMachine(
+            "instance",
+            TREE / "statemachines" / "instance.asl.json",
+            ("instance_watch", "instance_drain", "instance_stop", "instance_fail"),
+        ),
+        StateMachine(
+            "publish",
+            TREE / "statemachines" / "publish.asl.json",
+            ("publish_register", "publish_activate", "publish_reject"),
+        ),
+    ),
+    rules=(Rule("bundle-uploaded", _bundle_uploaded, "publish"),),
+    function_environment=_function_environment,
+)

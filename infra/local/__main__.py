@@ -1,0 +1,38 @@
+"""``python -m infra.local``: the local stack in the foreground, until Ctrl-C or SIGTERM."""
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import uvloop
+
+from infra.declared import DECLARED, Declared
+from infra.local.console import Console
+from infra.local.errors import LocalStackError
+from infra.local.settings import LocalSettings
+from infra.local.stack import Stack
+
+READY = "ready"
+"""Written to standard output, alone on a line with the endpoint, when all is up."""
+
+
+async def run(settings: LocalSettings, declared: Declared, app: str) -> None:
+    """Run the stack until a signal."""
+    async with Stack(settings, declared, app=app, in_foreground=True) as stack:
+        sys.stdout.write(f"{READY} {settings.endpoint}\n")
+        sys.stdout.flush()
+        await stack.stopped()
+
+
+def serve(declared: Declared = DECLARED, app: str = "sheen", **settings: Any) -> int:
+    """Run the stack with the settings of the environment and others on top; return the exit code."""
+    try:
+        uvloop.run(run(replace(LocalSettings.from_environment(), **settings), declared, app))
+    except LocalStackError as error:
+        Console().fail(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

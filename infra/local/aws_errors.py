@@ -1,0 +1,43 @@
+"""Errors in the shapes that AWS's services answer with, so that every SDK raises its own exception for them."""
+
+import json
+import uuid
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from infra.local.errors import LocalStackError
+
+
+class AwsError(LocalStackError):
+    """An error that a service answers with."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def error_response(service: str, error: AwsError) -> web.Response:
+    """Return the answer as ``service`` writes it: XML for S3 and the query protocol's services, else JSON."""
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+            f"<RequestId>{request_id}</RequestId></Error>"
+        )
+        return web.Response(status=error.status, text=body, content_type="application/xml", headers={"x-amz-request-id": request_id})
+    if service in ("sts", "iam", "sns", "elasticloadbalancing"):
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+            f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return web.Response(status=error.status, text=body, content_type="text/xml")
+    return web.Response(
+        status=error.status,
+        text=json.dumps({"__type": error.code, "message": error.message, "Type": "User"}),
+        content_type="application/x-amz-json-1.1",
+        headers={"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code},
+    )

@@ -1,0 +1,69 @@
+"""What must be true before the stack starts anything."""
+
+import fcntl
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from infra.local.errors import CannotStart
+from infra.local.settings import LocalSettings
+
+LONGEST_SOCKET_PATH = 107
+"""Of a unix socket's address on Linux, in bytes."""
+
+
+class DataLock:
+    """Held while a stack uses a data folder, so that no second one does. The kernel lets go of it when the process ends."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / "lock"
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise CannotStart(f"another local stack (process {owner}) uses {data}: stop it, or set SHEEN_DATA to another folder") from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let another stack have the folder."""
+        self._file.close()
+
+
+def check_port(port: int) -> None:
+    """Raise :class:`CannotStart` when something listens on ``port`` already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise CannotStart(f"no right to listen on port {port}: set SHEEN_PORT to a port above 1023") from None
+        except OSError:
+            raise CannotStart(f"port {port} is in use: stop what listens there, or set SHEEN_PORT to another port") from None
+
+
+def make_folders(settings: LocalSettings) -> None:
+    """Make the data folder and what is in it; raise :class:`CannotStart` when that is not possible."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        for folder in (settings.run, settings.logs, settings.efs, settings.data / "build"):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings.run.chmod(0o700)
+        for folder in (settings.data, settings.efs):
+            folder.chmod(0o711)
+    except OSError as error:
+        raise CannotStart(f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a folder of yours") from None
+    longest = settings.run / "control.sock"
+    if len(os.fsencode(longest)) > LONGEST_SOCKET_PATH:
+        raise CannotStart(f"{settings.data} is too long a path for unix sockets: set SHEEN_DATA to a shorter one")
+
+
+def check_tools() -> None:
+    """Raise :class:`CannotStart` when a program is missing that everything is started with."""
+    if shutil.which("setpriv") is None:
+        raise CannotStart("setpriv is missing: install the package util-linux")

@@ -1,0 +1,58 @@
+"""The control socket: what tests see and set, ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
+
+``GET /counters``; ``POST /faults`` (settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from infra.local.clock import Clock
+from infra.local.counters import Counters
+from infra.local.faults import Faults
+
+
+class Control:
+    """Serves the control socket."""
+
+    def __init__(self, path: Path, counters: Counters, faults: Faults, clock: Clock) -> None:
+        self._path = path
+        self._counters = counters
+        self._faults = faults
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        application = web.Application()
+        application.router.add_get("/counters", self._read_counters)
+        application.router.add_post("/faults", self._set(self._faults.configure))
+        application.router.add_post("/clock", self._set(self._set_clock))
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
+        await self._runner.setup()
+        self._path.unlink(missing_ok=True)
+        await web.UnixSite(self._runner, str(self._path)).start()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _read_counters(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._counters.as_document())
+
+    def _set_clock(self, settings: dict[str, Any]) -> dict[str, object]:
+        self._clock.set_speed(settings.get("speed", 1))
+        return {"speed": self._clock.speed}
+
+    def _set(self, apply: Callable[[dict[str, Any]], dict[str, object]]) -> Any:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                return web.json_response(apply(json.loads(await request.read() or b"{}")))
+            except ValueError as error:
+                return web.json_response({"error": str(error)}, status=400)
+
+        return handle

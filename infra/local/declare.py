@@ -1,0 +1,63 @@
+"""Creates what is declared, in moto."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from infra.declared import Declared, Place, StateMachine
+from infra.local.errors import CannotStart
+from infra.local.moto import Moto, MotoFailed
+
+_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+
+
+async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
+    """Create the bucket and the tables."""
+    async with moto.s3("PUT", f"/{place.bucket}") as response:
+        if response.status != 200:
+            raise MotoFailed(f"create bucket: {await response.text()}")
+    for table in declared.tables:
+        await moto.call("dynamodb", "CreateTable", table.definition(place))
+        if table.ttl_attribute is not None:
+            await moto.call(
+                "dynamodb",
+                "UpdateTimeToLive",
+                {
+                    "TableName": place.name(table.name),
+                    "TimeToLiveSpecification": {"Enabled": True, "AttributeName": table.ttl_attribute},
+                },
+            )
+
+
+async def create_state_machines(moto: Moto, declared: Declared, place: Place) -> None:
+    """Create the state machines from the very files that AWS gets, and the cluster that they name."""
+    await moto.call("ecs", "CreateCluster", {"clusterName": place.cluster})
+    for machine in declared.state_machines:
+        definition = substitute(machine, declared.substitutions(place, machine))
+        try:
+            await moto.call(
+                "states",
+                "CreateStateMachine",
+                {
+                    "name": place.name(machine.name),
+                    "definition": definition,
+                    "roleArn": f"arn:aws:iam::{place.account}:role/{place.name('states')}",
+                },
+            )
+        except MotoFailed as error:
+            raise CannotStart(f"{machine.file}: {error}") from error
+
+
+def substitute(machine: StateMachine, values: Mapping[str, str]) -> str:
+    """Return the machine's definition with ``${Name}`` replaced; raise :class:`CannotStart` that names what is unknown."""
+    try:
+        text = machine.file.read_text()
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"state machine {machine.name}: {machine.file}: {error}") from error
+    unknown = {name for name in _SUBSTITUTION.findall(text) if name not in values}
+    if unknown:
+        raise CannotStart(
+            f"{machine.file}: nothing is called {', '.join(sorted(unknown))}; infra/declared.py knows {', '.join(sorted(values))}"
+        )
+    return _SUBSTITUTION.sub(lambda match: values[match[1]], text)

@@ -1,0 +1,203 @@
+"""The one HTTP server: tells visitors' requests from calls of AWS APIs, and hands each to the service that answers it.
+
+1. ``Upgrade: websocket`` → the WebSocket API.
+2. A SigV4 signature → the AWS API of its credential scope, once the signature is verified.
+3. Everything else → the REST API.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+import aiohttp
+from aiohttp import web
+
+from infra.local.aws_errors import AwsError, error_response
+from infra.local.bodies import LARGEST_DOCUMENT_BYTES, Body, read_document, read_object
+from infra.local.counters import Counters
+from infra.local.gateway import RestApi, WebSocketApi
+from infra.local.keys import AccessKey, Keys
+from infra.local.moto import Moto
+from infra.local.operations import operation_of
+from infra.local.settings import LocalSettings
+from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
+
+VPC_SERVICES = frozenset({"s3", "dynamodb"})
+"""What a function in the VPC reaches: those with gateway endpoints (FACTS E6b)."""
+
+ServiceHandler = Callable[[web.Request, str, bytes, AccessKey], Awaitable[web.StreamResponse | None]]
+"""Answers a call of an operation, or returns None: moto shall answer it."""
+
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect", "server"})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Changes(Protocol):
+    """Who is told that moto's data may have changed."""
+
+    def called(self, service: str, operation: str, request: web.Request, body: Body) -> None:
+        """An operation succeeded."""
+
+
+class Front:
+    """Serves on the stack's port."""
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        keys: Keys,
+        counters: Counters,
+        moto: Moto,
+        rest: RestApi,
+        websockets: WebSocketApi,
+        services: Mapping[str, ServiceHandler],
+        changes: Changes,
+        isolated: Callable[[str], bool],
+        refused: Callable[[str, str], None],
+    ) -> None:
+        """``isolated`` tells whether a principal's network is the VPC without a way out; ``refused`` is told what it tried."""
+        self._settings = settings
+        self._keys = keys
+        self._counters = counters
+        self._moto = moto
+        self._rest = rest
+        self._websockets = websockets
+        self._services = services
+        self._changes = changes
+        self._isolated = isolated
+        self._refused = refused
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        application = web.Application(client_max_size=LARGEST_DOCUMENT_BYTES)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        application.on_response_prepare.append(_without_server_name)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=16384,
+            max_field_size=16384,
+            shutdown_timeout=1,
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._websockets.handle(request)
+        query = dict(parse_qsl(request.raw_path.partition("?")[2])) if "X-Amz-Algorithm" in request.raw_path else {}
+        service = "s3"
+        try:
+            signature = read_signature(request.headers, query)
+            if signature is None:
+                return await self._rest.handle(request)
+            service = signature.service
+            return await self._aws(request, signature)
+        except AwsError as error:
+            return error_response(service, error)
+
+    async def _aws(self, request: web.Request, signature: Signature) -> web.StreamResponse:
+        if signature.expires is not None and request.method == "OPTIONS":  # a browser asks before it uses a presigned URL
+            return await self._to_moto(request, Body(b"", ""), signature)
+        declared = self._declared_hash(request, signature)
+        key = self._verify(request, signature, declared) if declared is not None else None
+        body = await (read_object(request, self._settings.run) if signature.service == "s3" else read_document(request))
+        try:
+            if key is None:
+                key = self._verify(request, signature, body.sha256)
+            elif declared is not None and _SHA256.fullmatch(declared) and declared != body.sha256:
+                raise AwsError("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+            operation = operation_of(signature.service, request)
+            if signature.service not in VPC_SERVICES and self._isolated(key.principal):
+                self._refused(key.principal, f"{signature.service}.{operation}")
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response(status=504)
+            self._counters.called(key.principal, signature.service, operation)
+            answer = await self._by_own_service(request, signature.service, operation, body, key)
+            if answer is None:
+                answer = await self._to_moto(request, body, signature)
+            if answer.status < 300:
+                self._changes.called(signature.service, operation, request, body)
+            return answer
+        finally:
+            body.close()
+
+    async def _by_own_service(
+        self, request: web.Request, service: str, operation: str, body: Body, key: AccessKey
+    ) -> web.StreamResponse | None:
+        handler = self._services.get(service)
+        if handler is None:
+            return None
+        assert isinstance(body.data, bytes)  # only S3, which is moto's, takes files
+        return await handler(request, operation, body.data, key)
+
+    def _declared_hash(self, request: web.Request, signature: Signature) -> str | None:
+        """What the request says its body's hash is, which is what it has signed; None when it does not say."""
+        declared = request.headers.get("x-amz-content-sha256")
+        if declared is None and signature.expires is not None and signature.service == "s3":
+            return UNSIGNED_PAYLOAD
+        return declared
+
+    def _verify(self, request: web.Request, signature: Signature, payload_hash: str) -> AccessKey:
+        raw_path, _, raw_query = request.raw_path.partition("?")
+        return verify(
+            signature,
+            self._keys.find(signature.key_id),
+            method=request.method,
+            raw_path=raw_path,
+            raw_query=raw_query,
+            headers=request.headers,
+            payload_hash=payload_hash,
+            now=time.time(),
+        )
+
+    async def _to_moto(self, request: web.Request, body: Body, signature: Signature) -> web.StreamResponse:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        if "Authorization" not in headers:  # moto finds the service by it
+            headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, SignedHeaders=host, Signature=0"
+        try:
+            async with self._moto.request(request.method, request.raw_path, headers=headers, data=body.data or None) as response:
+                return await _passed_on(request, response)
+        except aiohttp.ClientError as error:
+            raise AwsError("InternalError", f"the local stack's moto failed: {error}", 500) from error
+
+
+async def _without_server_name(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
+
+
+async def _passed_on(request: web.Request, response: aiohttp.ClientResponse) -> web.StreamResponse:
+    headers = [(name, value) for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP]
+    length = response.content_length
+    if request.method == "HEAD":
+        answer = web.StreamResponse(status=response.status)
+        answer.headers.update(headers)
+        answer.content_length = length
+        await answer.prepare(request)
+        await answer.write_eof()
+        return answer
+    if length is not None and length <= 1 << 18:
+        whole = web.Response(status=response.status, body=await response.read())
+        for name, value in headers:
+            whole.headers[name] = value
+        return whole
+    answer = web.StreamResponse(status=response.status)
+    for name, value in headers:
+        answer.headers[name] = value
+    if length is not None:
+        answer.content_length = length
+    await answer.prepare(request)
+    async for chunk in response.content.iter_chunked(1 << 18):
+        await answer.write(chunk)
+    await answer.write_eof()
+    return answer

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs what the local stack and its tests need from Debian: what a worker needs, Python's venv, Node.js and Chromium.
+# Usage: infra/local/install.sh [--tests]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+"$here/../../workers/install.sh"
+
+missing=()
+command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+if [ "${1:-}" = --tests ]; then
+    command -v chromium >/dev/null || missing+=(chromium)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+    "$here/../../workers/install.sh" "${missing[@]}"
+fi

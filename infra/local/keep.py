@@ -1,0 +1,206 @@
+"""Keeps what was published and configured on disk, since moto forgets (FACTS M4): the bucket's objects and the tables declared ``kept``.
+
+``$SHEEN_DATA/dynamodb/<table>.jsonl`` holds a table's items, one a line. ``$SHEEN_DATA/s3/<hash of the key>.json`` says what object there
+is, and names the file beside it that has its bytes. A file is complete before it gets its name, so that a kill at any moment
+leaves either the old or the new.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from infra.local.console import Console
+from infra.local.moto import Moto, MotoFailed
+
+KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control", "Expires")
+METADATA_PREFIX = "x-amz-meta-"
+SETTLE_SECONDS = 0.05
+"""Writes that come this close together make one file."""
+
+
+class KeptTables:
+    """The items of the tables that are kept."""
+
+    def __init__(self, folder: Path, tables: Iterable[str], moto: Moto, console: Console) -> None:
+        """``tables`` are full names."""
+        self._folder = folder
+        self._tables = frozenset(tables)
+        self._moto = moto
+        self._console = console
+        self._changed: set[str] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def restore(self) -> int:
+        """Put back what was kept; return how many items."""
+        self._folder.mkdir(exist_ok=True)
+        count = 0
+        for table in self._tables:
+            path = self._folder / f"{table}.jsonl"
+            if path.exists():
+                for line in path.read_text().splitlines():
+                    await self._moto.call("dynamodb", "PutItem", {"TableName": table, "Item": json.loads(line)})
+                    count += 1
+        return count
+
+    def start(self) -> None:
+        """Keep what changes from now on."""
+        self._task = asyncio.create_task(self._keep())
+
+    def written(self, table: str | None) -> None:
+        """A table may have changed; None: any."""
+        changed = self._tables if table is None else self._tables & {table}
+        if changed:
+            self._changed |= changed
+            self._wake.set()
+
+    async def stop(self) -> None:
+        """Write what has not been written."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            await self._write_changed()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._wake.clear()
+            await self._write_changed()
+
+    async def _write_changed(self) -> None:
+        while self._changed:
+            table = self._changed.pop()
+            try:
+                items = await self._scan(table)
+                lines = "".join(json.dumps(item, separators=(",", ":")) + "\n" for item in items)
+                with _new_file(self._folder / f"{table}.jsonl") as file:
+                    file.write_text(lines)
+            except (MotoFailed, aiohttp.ClientError, OSError) as error:
+                self._console.say(f"could not keep table {table}: {error}")
+            except asyncio.CancelledError:
+                self._changed.add(table)
+                raise
+
+    async def _scan(self, table: str) -> list[Any]:
+        items: list[Any] = []
+        parameters: dict[str, Any] = {"TableName": table}
+        while True:
+            page = await self._moto.call("dynamodb", "Scan", parameters)
+            items += page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return items
+            parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+class KeptObjects:
+    """The objects of one bucket."""
+
+    def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console) -> None:
+        self._folder = folder
+        self._bucket = bucket
+        self._moto = moto
+        self._console = console
+        self._changed: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def restore(self) -> int:
+        """Put back what was kept; return how many objects."""
+        self._folder.mkdir(exist_ok=True)
+        count = 0
+        named: set[str] = set()
+        for path in self._folder.glob("*.json"):
+            entry = json.loads(path.read_text())
+            named |= {path.name, entry["file"]}
+            with (self._folder / entry["file"]).open("rb") as data:
+                async with self._moto.s3("PUT", self._path(entry["key"]), headers=entry["headers"], data=data) as response:
+                    if response.status != 200:
+                        raise MotoFailed(f"restore {entry['key']}: {await response.text()}")
+            count += 1
+        for path in self._folder.iterdir():
+            if path.name not in named:
+                path.unlink()  # a write that was not finished
+        return count
+
+    def start(self) -> None:
+        """Keep what changes from now on."""
+        self._task = asyncio.create_task(self._keep())
+
+    def changed(self, bucket: str, key: str | None) -> None:
+        """An object was written or deleted; None: any of the bucket."""
+        if bucket != self._bucket:
+            return
+        if key is None:
+            keys = [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]
+            self._changed.update(dict.fromkeys(keys))
+        else:
+            self._changed[key] = None
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Write what has not been written."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            await self._write_changed()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._write_changed()
+
+    async def _write_changed(self) -> None:
+        while self._changed:
+            key = next(iter(self._changed))
+            del self._changed[key]  # before it is read: what is written from now on must be read again
+            try:
+                await self._keep_object(key)
+            except (aiohttp.ClientError, OSError) as error:
+                self._console.say(f"could not keep object {key}: {error}")
+            except asyncio.CancelledError:
+                self._changed[key] = None
+                raise
+
+    async def _keep_object(self, key: str) -> None:
+        entry_path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        before = json.loads(entry_path.read_text())["file"] if entry_path.exists() else None
+        async with self._moto.s3("GET", self._path(key)) as response:
+            if response.status != 200:
+                entry_path.unlink(missing_ok=True)
+            else:
+                data_path = entry_path.with_suffix(f".{secrets.token_hex(4)}")
+                with _new_file(data_path) as unfinished, unfinished.open("wb") as file:
+                    async for chunk in response.content.iter_chunked(1 << 18):
+                        file.write(chunk)
+                headers = {
+                    name: value
+                    for name, value in response.headers.items()
+                    if name in KEPT_HEADERS or name.lower().startswith(METADATA_PREFIX)
+                }
+                entry = {"key": key, "file": data_path.name, "headers": headers}
+                with _new_file(entry_path) as unfinished:
+                    unfinished.write_text(json.dumps(entry))
+        if before is not None:
+            (self._folder / before).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> str:
+        return f"/{self._bucket}/{quote(key)}"
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to, which gets its name when that is done."""
+    unfinished = path.with_name(f"{path.name}.new")
+    yield unfinished
+    os.replace(unfinished, path)  # noqa: PTH105  (what it is, said as it is)

@@ -1,0 +1,1 @@
+"""AWS Lambda on one machine: packaged functions, each environment a process on AWS's own runtime client (FACTS M5)."""

@@ -1,0 +1,32 @@
+"""What one Lambda function is, as the package declares it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.local.settings import ACCOUNT, REGION
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of the package."""
+
+    name: str
+    handler: str
+    code: Path
+    """Folder of the unpacked deployment package."""
+    layers: tuple[Path, ...] = ()
+    """Folders of the unpacked layers; their Python code is in ``python/``."""
+    memory_mb: int = 128
+    timeout_seconds: float = 60
+    environment: Mapping[str, str] = field(default_factory=dict)
+    in_vpc: bool = False
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
+
+    @property
+    def principal(self) -> str:
+        """Who it is when it calls AWS."""
+        return f"function:{self.name}"

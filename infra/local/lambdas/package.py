@@ -1,0 +1,285 @@
+"""Packages the Chalice app as for AWS and reads back what it declares: ``chalice package --stage local``, unpacked.
+
+The result is cached by a hash of what went in, so that an unchanged tree starts at once. All that the local Lambda and gateway know of
+functions, routes and triggers comes from here.
+"""
+
+import compileall
+import fcntl
+import hashlib
+import json
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+from infra.local.errors import CannotStart
+from infra.local.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
+from infra.local.lambdas.function import Function
+from infra.local.settings import TREE
+
+STAGE = "local"
+PACKAGES_KEPT = 6
+REST_FUNCTION = "APIHandler"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTrigger:
+    """A function that gets a table's stream records."""
+
+    table: str
+    function: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrigger:
+    """A function that gets the events that match a pattern."""
+
+    pattern: Mapping[str, Any]
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """A function that runs by ``rate(…)`` or ``cron(…)``."""
+
+    expression: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Everything that the package declares."""
+
+    functions: Mapping[str, Function]
+    rest: RestRoutes
+    websockets: WebSocketRoutes
+    streams: tuple[StreamTrigger, ...]
+    rules: tuple[RuleTrigger, ...]
+    schedules: tuple[ScheduleTrigger, ...]
+    in_use: IO[bytes]
+    """Held open as long as the functions run, so that their code is not cleared away."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of packages made before, the user's own and shared by all data folders."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sheen" / "packages"
+
+
+def make_package(project: Path, python: str, environment: Mapping[str, str], cache: Path) -> Package:
+    """Package ``project`` unless the cache has it, and read it. ``environment`` is what the app may read while it is imported."""
+    folder = cache / _hash_of(project, environment)
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "lock"):
+        if not (folder / "sam.json").exists():
+            _run_chalice(project, python, environment, folder)
+            _forget_old(cache)
+        os.utime(folder)
+        return read_package(folder)
+
+
+def read_package(folder: Path) -> Package:
+    """Read an unpacked package."""
+    template = json.loads((folder / "sam.json").read_text())
+    resources: dict[str, dict[str, Any]] = template["Resources"]
+    functions: dict[str, Function] = {}
+    streams: list[StreamTrigger] = []
+    rules: list[RuleTrigger] = []
+    schedules: list[ScheduleTrigger] = []
+    names: dict[str, str] = {}
+    for resource_name, resource in resources.items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        properties = resource["Properties"]
+        name = names[resource_name] = _function_name(resource_name, properties)
+        functions[name] = Function(
+            name=name,
+            handler=properties["Handler"],
+            code=folder / "code",
+            layers=((folder / "layer"),) if (folder / "layer").exists() else (),
+            memory_mb=properties.get("MemorySize", 128),
+            timeout_seconds=properties.get("Timeout", 60),
+            environment={
+                key: value for key, value in properties.get("Environment", {}).get("Variables", {}).items() if isinstance(value, str)
+            },
+            in_vpc="VpcConfig" in properties,
+        )
+        for event in properties.get("Events", {}).values():
+            match event["Type"]:
+                case "DynamoDB":
+                    trigger = event["Properties"]
+                    streams.append(StreamTrigger(_table_of(trigger["Stream"]), name, trigger.get("BatchSize", 100)))
+                case "CloudWatchEvent" | "EventBridgeRule":
+                    rules.append(RuleTrigger(event["Properties"]["Pattern"], name))
+                case "Schedule":
+                    schedules.append(ScheduleTrigger(event["Properties"]["Schedule"], name))
+                case "Api":
+                    pass
+                case other:
+                    raise CannotStart(f"function {name}: the local stack has no triggers of type {other}")
+    return Package(
+        functions=functions,
+        rest=_rest_routes(resources, names),
+        websockets=WebSocketRoutes(
+            connect=names.get("WebsocketConnect", ""),
+            message=names.get("WebsocketMessage", ""),
+            disconnect=names.get("WebsocketDisconnect", ""),
+        ),
+        streams=tuple(streams),
+        rules=tuple(rules),
+        schedules=tuple(schedules),
+        in_use=_mark_used(folder),
+    )
+
+
+def link_runtime(folder: Path) -> Path:
+    """Make a folder that offers AWS's runtime client and what it needs, and nothing else of this installation."""
+    import awslambdaric
+
+    packages = Path(awslambdaric.__file__).parents[1]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for pattern in ("awslambdaric", "snapshot_restore_py", "simplejson", "runtime_client*.so"):
+        for found in packages.glob(pattern):
+            (folder / found.name).symlink_to(found)
+    return folder
+
+
+def _function_name(resource_name: str, properties: Mapping[str, Any]) -> str:
+    """The name that ``chalice deploy`` gives: the app's and the stage's, and the function's own."""
+    tag = dict(part.split("=", 1) for part in properties["Tags"]["aws-chalice"].split(":"))
+    prefix = f"{tag['app']}-{tag['stage']}"
+    if resource_name == REST_FUNCTION:
+        return prefix
+    return f"{prefix}-{re.sub(r'(?<!^)(?=[A-Z])', '_', resource_name).lower()}"
+
+
+def _rest_routes(resources: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> RestRoutes:
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Api":
+            definition = resource["Properties"]["DefinitionBody"]
+            routes = tuple(
+                RestRoute(path, frozenset("ANY" if "any" in method else method.upper() for method in methods), names[REST_FUNCTION])
+                for path, methods in definition["paths"].items()
+            )
+            return RestRoutes(
+                routes,
+                tuple(definition.get("x-amazon-apigateway-binary-media-types", ())),
+                stage=resource["Properties"]["StageName"],
+            )
+    return RestRoutes(())
+
+
+def _table_of(stream: Any) -> str:
+    """The table's name in a stream's ARN, whatever the stream's label."""
+    found = re.search(r":table/([^/]+)", stream) if isinstance(stream, str) else None
+    if found is None:
+        raise CannotStart(f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, …:table/NAME/stream/LABEL")
+    return found[1]
+
+
+def _hash_of(project: Path, environment: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(f"{sys.version} {version('chalice')} {sorted(environment.items())}".encode())
+    for path in sorted(project.rglob("*")):
+        relative = path.relative_to(project)
+        if path.is_dir() or "__pycache__" in relative.parts or relative.parts[:2] == (".chalice", "deployments"):
+            continue
+        digest.update(f"{relative}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _run_chalice(project: Path, python: str, environment: Mapping[str, str], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        out = Path(temporary) / "out"
+        chalice_package(project, python, environment, out)
+        _unpack(out, Path(temporary) / "unpacked", folder)
+
+
+def chalice_package(project: Path, python: str, environment: Mapping[str, str], out: Path) -> None:
+    """Run ``chalice package``: ``sam.json`` and its zip files in ``out``. Raise :class:`CannotStart` with what it said."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
+    result = subprocess.run(
+        [python, "-c", "import sys; from chalice.cli import main; sys.exit(main())", "package", "--stage", STAGE, str(out)],
+        cwd=project,
+        env={
+            **inherited,
+            **proxies,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "packaging",
+            "AWS_SECRET_ACCESS_KEY": "packaging",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise CannotStart(f"chalice package of {project} failed:\n{result.stdout}{result.stderr}")
+
+
+def _unpack(out: Path, unpacked: Path, folder: Path) -> None:
+    """Unpack the zip files, compile them, and put the result in its place in one step."""
+    for archive, target in (("deployment.zip", "code"), ("layer-deployment.zip", "layer")):
+        if (out / archive).exists():
+            with zipfile.ZipFile(out / archive) as file:
+                file.extractall(unpacked / target)
+    compileall.compile_dir(
+        unpacked,
+        quiet=2,
+        stripdir=str(unpacked),
+        prependdir=str(folder),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    (out / "sam.json").rename(unpacked / "sam.json")
+    shutil.rmtree(folder, ignore_errors=True)
+    unpacked.rename(folder)
+
+
+def _forget_old(cache: Path) -> None:
+    packages = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for old in packages[:-PACKAGES_KEPT]:
+        with _mark_used(old) as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # a stack runs its functions from there
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _mark_used(folder: Path) -> IO[bytes]:
+    mark = (folder / "in-use").open("ab")
+    fcntl.flock(mark, fcntl.LOCK_SH)
+    return mark
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Package Sheen's own app for a look at the result: ``python -m infra.local.lambdas.package FOLDER``."""
+    chalice_package(TREE / "chalice_app", sys.executable, {}, Path(sys.argv[1]).absolute())
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CannotStart as error:
+        sys.exit(str(error))

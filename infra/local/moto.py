@@ -1,0 +1,120 @@
+"""The front's side of moto: starts its process, passes requests on to it, and calls it for the stack itself."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from infra.local import children
+from infra.local.errors import CannotStart, LocalStackError
+from infra.local.keys import AccessKey
+from infra.local.settings import ACCOUNT, REGION, LocalSettings
+
+CONNECTIONS = 48
+"""moto serves each with a thread."""
+
+_TARGETS = {"dynamodb": "DynamoDB_20120810", "states": "AWSStepFunctions", "ecs": "AmazonEC2ContainerServiceV20141113"}
+
+
+class MotoFailed(LocalStackError):
+    """moto refused what the stack asked of it, or is gone."""
+
+
+class Moto:
+    """moto's process and the connections to it."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._socket = settings.run / "moto.sock"
+        self._process: asyncio.subprocess.Process | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self, states_key: AccessKey) -> None:
+        """Start the process and wait until it listens; its engine signs its calls to the front with ``states_key``."""
+        with (self._settings.logs / "moto.log").open("ab") as log:
+            self._process = await children.start(
+                [self._settings.python, "-m", "infra.local.moto_process", str(self._socket)],
+                environment={
+                    "PATH": "/usr/bin:/bin",
+                    "PYTHONPATH": f"{self._settings.tree}:{self._settings.tree / 'chalice_app'}",
+                    "AWS_DEFAULT_REGION": REGION,
+                    "AWS_ACCESS_KEY_ID": "moto",
+                    "AWS_SECRET_ACCESS_KEY": "moto",
+                    "MOTO_ACCOUNT_ID": ACCOUNT,
+                },
+                cwd=self._settings.tree,
+                output=log,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        configuration = {
+            "endpoint": self._settings.endpoint,
+            "key_id": states_key.key_id,
+            "secret": states_key.secret,
+        }
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(configuration).encode())
+        self._process.stdin.close()
+        if await self._process.stdout.readline() != b"ready\n":
+            log_path = self._settings.logs / "moto.log"
+            last = "\n".join(log_path.read_text(errors="replace").splitlines()[-3:])
+            raise CannotStart(f"moto did not start, see {log_path}:\n{last}")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(self._socket), limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+
+    async def ended(self) -> None:
+        """Return when the process has ended."""
+        assert self._process is not None
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """End the process; it has nothing to save."""
+        if self._session is not None:
+            await self._session.close()
+        if self._process is not None:
+            await children.stop(self._process, 0)
+
+    def request(self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None) -> Any:
+        """Send a request as it is; ``path`` with its query is as on the request line. Use with ``async with``."""
+        assert self._session is not None
+        return self._session.request(method, URL("http://moto" + path, encoded=True), headers=headers, data=data, allow_redirects=False)
+
+    def s3(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None) -> Any:
+        """Send an S3 request of the stack's own, past the front."""
+        return self.request(method, path, headers={**_signed_as("s3"), **(headers or {})}, data=data)
+
+    async def call(self, service: str, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Call an operation of a JSON service; raise :class:`MotoFailed` with the error's type when it is refused."""
+        headers = {
+            **_signed_as(service),
+            "X-Amz-Target": f"{_TARGETS[service]}.{operation}",
+            "Content-Type": "application/x-amz-json-1.0",
+        }
+        async with self.request("POST", "/", headers=headers, data=json.dumps(payload).encode()) as response:
+            body = await response.read()
+            if response.status != 200:
+                raise MotoFailed(f"{service} {operation}: {body[:500].decode(errors='replace')}")
+            result: dict[str, Any] = json.loads(body or b"{}")
+            return result
+
+    async def stream(self, table: str, after: int) -> tuple[int, list[dict[str, Any]]]:
+        """Return the table's stream records from number ``after`` on and the next number; with -1 only the next number."""
+        async with self.request("GET", f"/-/stream/{table}?after={after}", headers=_signed_as("dynamodb")) as response:
+            document = json.loads(await response.read())
+            return document["next"], document["records"]
+
+
+def _signed_as(service: str) -> dict[str, str]:
+    """moto finds the service by the credential scope; nobody verifies this signature."""
+    scope = f"moto/20200101/{REGION}/{service}/aws4_request"
+    return {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "Host": "127.0.0.1",
+    }

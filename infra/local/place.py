@@ -1,0 +1,23 @@
+"""The deployment that the local stack is."""
+
+from infra.declared import Place
+from infra.local.gateway import WebSocketRoutes
+from infra.local.lambdas.package import STAGE
+from infra.local.settings import ACCOUNT, REGION, LocalSettings
+
+
+def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
+    """Return where the declared things are locally."""
+    websocket = WebSocketRoutes("", "", "").stage
+    return Place(
+        stage=STAGE,
+        region=REGION,
+        account=ACCOUNT,
+        websocket_url=f"/{websocket}",
+        connections_url=f"{settings.endpoint}/{websocket}",
+        efs=str(settings.efs),
+        client_dir=str(settings.tree / "client" / "dist"),
+        subnets=("subnet-local-a", "subnet-local-b"),
+        task_security_group="sg-local-tasks",
+        app=app,
+    )

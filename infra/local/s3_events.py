@@ -1,0 +1,50 @@
+"""S3's "Object Created" events, as a bucket with EventBridge notifications on sends them (FACTS E7)."""
+
+import asyncio
+import time
+import uuid
+from urllib.parse import quote
+
+from infra.local.events import EventBus
+from infra.local.moto import Moto
+from infra.local.settings import ACCOUNT
+
+REASONS = {
+    "PutObject": "PutObject",
+    "CopyObject": "CopyObject",
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+
+
+class S3Events:
+    """Publishes an event for each object that is written."""
+
+    def __init__(self, moto: Moto, bus: EventBus) -> None:
+        self._moto = moto
+        self._bus = bus
+        self._last_sequence = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def object_written(self, bucket: str, key: str, operation: str) -> None:
+        """An object was written by ``operation``."""
+        self._last_sequence = max(time.time_ns(), self._last_sequence + 1)
+        task = asyncio.create_task(self._publish(bucket, key, operation, f"00{self._last_sequence:016X}"))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, bucket: str, key: str, operation: str, sequencer: str) -> None:
+        async with self._moto.s3("HEAD", f"/{bucket}/{quote(key)}") as response:
+            if response.status != 200:
+                return  # deleted meanwhile
+            size = int(response.headers.get("Content-Length", 0))
+            etag = response.headers.get("ETag", "").strip('"')
+        detail = {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": key, "size": size, "etag": etag, "sequencer": sequencer},
+            "request-id": uuid.uuid4().hex[:16].upper(),
+            "requester": ACCOUNT,
+            "source-ip-address": "127.0.0.1",
+            "reason": REASONS[operation],
+        }
+        self._bus.publish("aws.s3", "Object Created", detail, [f"arn:aws:s3:::{bucket}"])

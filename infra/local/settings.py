@@ -1,0 +1,67 @@
+"""What can be set about the local stack."""
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.errors import CannotStart
+
+TREE = Path(__file__).resolve().parents[2]
+"""The checkout that this file is in."""
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """One local stack: where it listens, where its data is, what it runs."""
+
+    port: int = 8000
+    data: Path = Path(".sheen")
+    chalice_app: Path = TREE / "chalice_app"
+    tree: Path = TREE
+    python: str = sys.executable
+    """The interpreter of Lambda environments and tasks."""
+    function_environments: int = 20
+    """How many environments one function may have at once (FACTS H3)."""
+    function_idle_seconds: float = 300
+    """After which an idle environment is ended."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
+        """Read ``SHEEN_PORT`` and ``SHEEN_DATA``; raise :class:`CannotStart` that names what is wrong."""
+        text = environment.get("SHEEN_PORT", "8000")
+        if not text.isdigit() or not 0 < int(text) < 65536:
+            raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
+        return cls(port=int(text), data=Path(environment.get("SHEEN_DATA", ".sheen")).absolute())
+
+    @property
+    def endpoint(self) -> str:
+        """The one endpoint of all services."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and spooled bodies of this run."""
+        return self.data / "run"
+
+    @property
+    def logs(self) -> Path:
+        """What functions and tasks write."""
+        return self.data / "logs"
+
+    @property
+    def efs(self) -> Path:
+        """The folder that stands for EFS.
+
+        Apps' R runs as users of their own, who must be able to come there: from a data folder within somebody's private home the
+        file system moves to ``/var/lib/sheen``.
+        """
+        if os.geteuid() != 0 or all(folder.stat().st_mode & stat.S_IXOTH for folder in self.data.resolve().parents if folder.exists()):
+            return self.data / "efs"
+        return Path("/var/lib/sheen") / f"efs-{hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:12]}"

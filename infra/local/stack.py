@@ -1,0 +1,234 @@
+"""The whole local stack, put together: ``async with Stack(settings) as stack``."""
+
+import asyncio
+import json
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infra.declared import DECLARED, Declared, admin_environment
+from infra.local import checks
+from infra.local.changes import DataChanges
+from infra.local.clock import Clock
+from infra.local.console import Console
+from infra.local.control import Control
+from infra.local.counters import Counters
+from infra.local.declare import create_state_machines, create_storage
+from infra.local.ecs import Ecs
+from infra.local.errors import CannotGoOn, CannotStart
+from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
+from infra.local.faults import Faults
+from infra.local.front import Front
+from infra.local.gateway import RestApi, WebSocketApi
+from infra.local.keep import KeptObjects, KeptTables
+from infra.local.keys import ADMIN, STATES, Keys
+from infra.local.lambda_api import LambdaApi
+from infra.local.lambdas.function import Function
+from infra.local.lambdas.invoker import LambdaInvoker
+from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
+from infra.local.lambdas.runtime_api import RuntimeApi
+from infra.local.moto import Moto
+from infra.local.place import local_place
+from infra.local.s3_events import S3Events
+from infra.local.schedules import Schedules
+from infra.local.settings import REGION, LocalSettings
+from infra.local.streams import Streams
+from infra.local.task_metadata import TaskMetadata
+
+ENVIRONMENT_FILE = "environment.json"
+"""In the data folder: the variables that point awscli, boto3 and ``sheen`` at this stack."""
+
+
+class Stack:
+    """Every service, from start to stop. Raises :class:`infra.local.errors.CannotStart` when something is in the way."""
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        declared: Declared = DECLARED,
+        console: Console | None = None,
+        app: str = "sheen",
+        *,
+        in_foreground: bool = False,
+    ) -> None:
+        """``app`` is the Chalice app's name, with which the names of all things begin.
+
+        ``in_foreground``: Ctrl-C and SIGTERM end the ``async with``, wherever it is, and with it the stack.
+        """
+        self.settings = settings
+        self.declared = declared
+        self.console = console or Console()
+        self.place = local_place(settings, app)
+        self.counters = Counters()
+        self.clock = Clock()
+        self.faults = Faults()
+        self._in_foreground = in_foreground
+        self._interrupted = False
+        self._started = AsyncExitStack()
+        self._moto = Moto(settings)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the stack that ``SHEEN_PORT`` and ``SHEEN_DATA`` ask for, in the foreground of a terminal."""
+        return cls(LocalSettings.from_environment(), in_foreground=True)
+
+    def environment(self) -> dict[str, str]:
+        """Return what points awscli, boto3 and the ``sheen`` command at this stack."""
+        return {
+            "AWS_ENDPOINT_URL": self.settings.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "SHEEN_URL": self.settings.endpoint,
+            **self._keys.lasting(ADMIN).environment(),
+            **(admin_environment(self.place) if self.declared is DECLARED else {}),
+        }
+
+    async def __aenter__(self) -> Self:
+        self._listen_for_signals()
+        try:
+            checks.check_tools()
+            checks.make_folders(self.settings)
+            self._started.callback(checks.DataLock(self.settings.data).release)
+            checks.check_port(self.settings.port)
+            await self._start()
+        except BaseException as error:
+            await self._started.aclose()
+            if self._interrupted and isinstance(error, asyncio.CancelledError):
+                raise CannotStart("stopped before the local stack was up") from None
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        self.console.say("stopping the local stack")
+        await self._started.aclose()
+        return self._interrupted and isinstance(error, asyncio.CancelledError)
+
+    async def stopped(self) -> None:
+        """Wait until a signal ends the ``async with``; raise :class:`CannotGoOn` when a part of the stack ends before."""
+        await self._moto.ended()
+        raise CannotGoOn(f"moto has ended: see {self.settings.logs / 'moto.log'}")
+
+    def _listen_for_signals(self) -> None:
+        if not self._in_foreground:
+            return
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
+
+        def interrupt() -> None:
+            if not self._interrupted:  # once: what is being stopped is let finish
+                self._interrupted = True
+                main.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+            self._started.callback(loop.remove_signal_handler, number)
+
+    async def _start(self) -> None:
+        settings, console, place, declared = self.settings, self.console, self.place, self.declared
+        self._keys = Keys(settings.data / "keys.json")
+
+        console.say("packaging the Lambdas")
+        packaging = asyncio.create_task(self._package())
+        self._started.push_async_callback(self._moto.stop)
+        await self._moto.start(self._keys.lasting(STATES))
+        console.say("moto is up: DynamoDB, S3, Step Functions, SQS")
+        await create_storage(self._moto, declared, place)
+        package = await packaging
+        self._started.callback(package.in_use.close)
+        console.say(f"packaged {len(package.functions)} functions")
+
+        tables = KeptTables(
+            settings.data / "dynamodb", [place.name(table.name) for table in declared.tables if table.kept], self._moto, console
+        )
+        bucket = place.bucket
+        objects = KeptObjects(settings.data / "s3", bucket, self._moto, console)
+        items, files = await tables.restore(), await objects.restore()
+        if items or files:
+            console.say(f"found {files} objects and {items} items of before")
+
+        invoker = await self._start_lambdas(package)
+        bus = EventBus(self._rules(package), self._moto, invoker, console)
+        self._started.push_async_callback(bus.stop)
+        metadata = TaskMetadata()
+        await metadata.start()
+        self._started.push_async_callback(metadata.stop)
+        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus)
+        self._started.push_async_callback(ecs.stop)
+        streams = Streams(package.streams, self._moto, invoker, console)
+        await streams.start()
+        self._started.push_async_callback(streams.stop)
+        for kept in (tables, objects):
+            kept.start()
+            self._started.push_async_callback(kept.stop)
+
+        websockets = WebSocketApi(package.websockets, invoker, self.faults, self.clock)
+        in_vpc = {function.principal for function in package.functions.values() if function.in_vpc}
+        front = Front(
+            settings,
+            self._keys,
+            self.counters,
+            self._moto,
+            RestApi(package.rest, invoker, self.faults, self.clock),
+            websockets,
+            {
+                "lambda": LambdaApi(invoker).handle,
+                "ecs": ecs.handle,
+                "events": bus.handle,
+                "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
+            },
+            DataChanges(tables, objects, streams, S3Events(self._moto, bus), bucket),
+            in_vpc.__contains__,
+            lambda principal, what: console.say(f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"),
+        )
+        await front.start()
+        self._started.push_async_callback(front.stop)
+        self._started.push_async_callback(websockets.close)
+        await create_state_machines(self._moto, declared, place)
+        schedules = Schedules(package.schedules, invoker, self.clock, console)
+        schedules.start()
+        self._started.push_async_callback(schedules.stop)
+        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock)
+        await control.start()
+        self._started.push_async_callback(control.stop)
+        self._write_environment(settings.data / ENVIRONMENT_FILE)
+        console.say(f"the local stack is up at {settings.endpoint}")
+
+    async def _package(self) -> Package:
+        environment = dict(self.declared.function_environment(local_place(LocalSettings(), self.place.app), False))
+        return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, environment, cache_folder())
+
+    async def _start_lambdas(self, package: Package) -> LambdaInvoker:
+        def variables(function: Function) -> dict[str, str]:
+            return dict(self.declared.function_environment(self.place, function.in_vpc))
+
+        api = RuntimeApi()
+        await api.start()
+        self._started.push_async_callback(api.stop)
+        invoker = LambdaInvoker(
+            package.functions,
+            api,
+            link_runtime(self.settings.data / "build" / "runtime"),
+            self.settings,
+            self._keys,
+            self.counters,
+            self.console,
+            variables,
+        )
+        invoker.start()
+        self._started.push_async_callback(invoker.stop)
+        return invoker
+
+    def _rules(self, package: Package) -> list[BusRule]:
+        return [
+            *(
+                BusRule(rule.pattern(self.place), StateMachineTarget(self.place.state_machine_arn(rule.state_machine)))
+                for rule in self.declared.rules
+            ),
+            *(BusRule(trigger.pattern, FunctionTarget(trigger.function)) for trigger in package.rules),
+        ]
+
+    def _write_environment(self, path: Path) -> None:
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.environment(), indent=1))

@@ -1,0 +1,176 @@
+"""Makes moto's Step Functions engine do what the real one does, where it does not (FACTS M2). Runs in moto's process.
+
+Found by running state machines against it: its calls go to moto itself with keys of its own; parameters of ``aws-sdk`` integrations,
+which AWS takes in PascalCase, are dropped when the API is in camelCase; a state with a heartbeat and no timeout times out after 60
+seconds; an outcome or a heartbeat that comes before the engine waits for it is lost; a retried state has its first token again; a token
+that has been used is accepted again; a stopped execution's threads wait on; whatever has ended is kept for good.
+"""
+
+import logging
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from moto.core.config import default_user_config
+from moto.stepfunctions.parser import utils as parser_utils
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
+    StateTaskServiceAwsSdk,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.eval.callback.callback import HeartbeatTimeoutError
+from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from infra.local.task_tokens import adapt_tokens, replace, waiting_in
+
+FINISHED_EXECUTIONS_KEPT = 500
+"""Of each state machine; AWS keeps them for 90 days."""
+
+
+class _Clients:
+    """Stands in for the ``boto3`` that the engine makes clients with: one client per service, with the engine's own keys."""
+
+    def __init__(self, endpoint: str, key_id: str, secret: str) -> None:
+        self._session = boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
+        self._endpoint = endpoint
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, *, service_name: str, region_name: str, config: Any, **_: Any) -> Any:
+        with self._lock:
+            known = self._clients.get((service_name, region_name))
+            if known is None:
+                known = self._session.client(service_name, region_name=region_name, endpoint_url=self._endpoint, config=config)
+                self._clients[service_name, region_name] = known
+            return known
+
+
+def adapt(endpoint: str, key_id: str, secret: str) -> None:
+    """Turn the engine on, calling ``endpoint`` with these keys. Once per process."""
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    for noisy in ("moto.stepfunctions.parser", "botocore"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    replace(boto_client, "boto3", _Clients(endpoint, key_id, secret))
+    _no_default_timeout()
+    _pascal_case_parameters()
+    adapt_tokens()
+    _silence_is_a_heartbeat_timeout()
+    _stop_wakes_what_waits()
+    _forget_what_has_ended()
+
+
+def _no_default_timeout() -> None:
+    original = ExecutionState.from_state_props
+
+    def from_state_props(self: Any, state_props: Any) -> None:
+        original(self, state_props)
+        if isinstance(self.timeout, TimeoutSeconds) and self.timeout.is_default:
+            self.timeout = TimeoutSeconds(timeout_seconds=TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS)
+
+    replace(ExecutionState, "from_state_props", from_state_props)
+
+
+def _pascal_case_parameters() -> None:
+    def operation(self: Any) -> Any:
+        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")
+        name = client.meta.method_to_api_mapping[self._get_boto_service_action()]
+        return client.meta.service_model.operation_model(name)
+
+    def normalise_parameters(self: Any, parameters: dict[str, Any], *_: Any, **__: Any) -> None:
+        self._to_boto_request(parameters, operation(self).input_shape)
+
+    def normalise_response(self: Any, response: Any, *_: Any, **__: Any) -> None:
+        _times_as_text(response)
+        if (shape := operation(self).output_shape) is not None:
+            self._from_boto_response(response, shape)
+
+    replace(StateTaskServiceAwsSdk, "_normalise_parameters", normalise_parameters)
+    replace(StateTaskServiceAwsSdk, "_normalise_response", normalise_response)
+
+
+def _times_as_text(document: Any) -> None:
+    """Replace the times in a response: its history and output are JSON."""
+    entries = document.items() if isinstance(document, dict) else enumerate(document)
+    for place, value in list(entries):
+        if isinstance(value, datetime):
+            document[place] = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        elif isinstance(value, dict | list):
+            _times_as_text(value)
+
+
+def _silence_is_a_heartbeat_timeout() -> None:
+    """moto says States.Timeout. Catchers and retriers of that get it all the same: it is the older name of both."""
+    original_error = StateTask._from_error
+    original_matches = ErrorEqualsDecl._eval_body
+    timeout = StatesErrorName(typ=StatesErrorNameType.StatesTimeout)
+    silence = StatesErrorName(typ=StatesErrorNameType.StatesHeartbeatTimeout)
+
+    def from_error(self: Any, env: Any, ex: Exception) -> Any:
+        failure: Any = original_error(self, env=env, ex=ex)
+        if isinstance(ex, HeartbeatTimeoutError):
+            failure.error_name = silence
+            for details in failure.event_details.values():
+                details["error"] = silence.error_name
+        return failure
+
+    def matches(self: Any, env: Any) -> None:
+        error_name = env.stack[-1]
+        original_matches(self, env)
+        if error_name == silence and not env.stack[-1]:
+            env.stack[-1] = timeout in self.error_names
+
+    replace(StateTask, "_from_error", from_error)
+    replace(ErrorEqualsDecl, "_eval_body", matches)
+
+
+def _stop_wakes_what_waits() -> None:
+    original = ExecutionWorker.stop
+
+    def stop(self: Any, *args: Any, **kwargs: Any) -> None:
+        while self.env is None:  # its thread has only just been started
+            time.sleep(0.005)
+        original(self, *args, **kwargs)
+        for endpoint in list(waiting_in(self.env).values()):
+            endpoint.interrupt_all()
+
+    replace(ExecutionWorker, "stop", stop)
+
+
+def _forget_what_has_ended() -> None:
+    class NoThreads(list[Any]):
+        """The engine notes every thread that it starts, and reads that nowhere."""
+
+        def append(self, _thread: Any) -> None:
+            return
+
+    nothing = NoThreads()
+    parser_utils.TMP_THREADS = nothing
+    for module in _modules_with_threads():
+        module.TMP_THREADS = nothing
+
+    original = StepFunctionsParserBackend.start_execution
+
+    def start_execution(self: Any, state_machine_arn: str, *args: Any, **kwargs: Any) -> Any:
+        executions = self.describe_state_machine(state_machine_arn).executions
+        if len(executions) > FINISHED_EXECUTIONS_KEPT:
+            finished = [execution for execution in executions if execution.status != "RUNNING"]
+            for execution in finished[: len(executions) - FINISHED_EXECUTIONS_KEPT]:
+                executions.remove(execution)
+        return original(self, state_machine_arn, *args, **kwargs)
+
+    replace(StepFunctionsParserBackend, "start_execution", start_execution)
+
+
+def _modules_with_threads() -> list[Any]:
+    return [
+        module for name, module in list(sys.modules.items()) if name.startswith("moto.stepfunctions") and hasattr(module, "TMP_THREADS")
+    ]

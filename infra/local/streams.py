@@ -1,0 +1,113 @@
+"""DynamoDB streams: carries the records of a table to the functions that read them, in order, until they are taken."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from infra.local.console import Console
+from infra.local.gateway.invoker import Invoker, Throttled
+from infra.local.lambdas.package import StreamTrigger
+from infra.local.moto import Moto
+from infra.local.settings import ACCOUNT, REGION
+
+FIRST_RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 30.0
+
+
+class StreamPump:
+    """One table's stream to one function."""
+
+    def __init__(self, trigger: StreamTrigger, moto: Moto, invoker: Invoker, console: Console) -> None:
+        self._trigger = trigger
+        self._moto = moto
+        self._invoker = invoker
+        self._console = console
+        self._next = 0
+        self._written = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin with what is written from now on."""
+        self._next, _ = await self._moto.stream(self._trigger.table, -1)
+        self._task = asyncio.create_task(self._pump())
+
+    def written(self) -> None:
+        """The table may have changed."""
+        self._written.set()
+
+    async def stop(self) -> None:
+        """Leave what has not been taken."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _pump(self) -> None:
+        while True:
+            await self._written.wait()
+            self._written.clear()
+            while await self._pump_once():
+                pass
+
+    async def _pump_once(self) -> bool:
+        """Deliver what there is; tell whether there was anything."""
+        after, records = await self._moto.stream(self._trigger.table, self._next)
+        for start in range(0, len(records), self._trigger.batch_size):
+            await self._deliver(records[start : start + self._trigger.batch_size])
+        self._next = after
+        return bool(records)
+
+    async def _deliver(self, records: list[dict[str, Any]]) -> None:
+        document = {"Records": [_as_lambda_gets_it(record, self._trigger.table) for record in records]}
+        event = json.dumps(document).encode()
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                invocation = await self._invoker.invoke(self._trigger.function, event)
+                if invocation.function_error is None:
+                    return
+                problem = invocation.payload[:500].decode(errors="replace")
+            except Throttled as error:
+                problem = str(error)
+            self._console.say(f"stream of {self._trigger.table} waits: {self._trigger.function} failed: {problem}")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_RETRY_SECONDS)
+
+
+class Streams:
+    """All pumps, by table."""
+
+    def __init__(self, triggers: Iterable[StreamTrigger], moto: Moto, invoker: Invoker, console: Console) -> None:
+        self._pumps: dict[str, list[StreamPump]] = {}
+        for trigger in triggers:
+            self._pumps.setdefault(trigger.table, []).append(StreamPump(trigger, moto, invoker, console))
+
+    async def start(self) -> None:
+        """Connect the functions to their tables."""
+        for pumps in self._pumps.values():
+            for pump in pumps:
+                await pump.start()
+
+    def written(self, table: str | None) -> None:
+        """A table may have changed; None: any of them."""
+        for name, pumps in self._pumps.items():
+            if table is None or name == table:
+                for pump in pumps:
+                    pump.written()
+
+    async def stop(self) -> None:
+        """Stop all pumps."""
+        for pumps in self._pumps.values():
+            for pump in pumps:
+                await pump.stop()
+
+
+def _as_lambda_gets_it(record: dict[str, Any], table: str) -> dict[str, Any]:
+    """moto's record, with what an event source mapping adds."""
+    return {
+        **record,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": REGION,
+        "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/local",
+    }

@@ -1,0 +1,241 @@
+"""Fargate tasks on one machine: a task is a process group with an address of its own, as it would have with its network interface."""
+
+import asyncio
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from infra.declared import Place, TaskDefinition
+from infra.local import children
+from infra.local.keys import AccessKey
+from infra.local.settings import REGION, LocalSettings
+
+INIT = Path(__file__).with_name("task_init.py")
+NETWORK = IPv4Network("127.77.0.0/16")
+"""Functions outside the VPC cannot reach it; see lambdas/bootstrap.py."""
+
+
+def task_addresses() -> Iterator[str]:
+    """Yield the addresses of :data:`NETWORK` in turn for ever, so that one is not soon used again.
+
+    Where it begins is left to chance: several stacks on one machine stay out of each other's way.
+    """
+    first, count = int(NETWORK.network_address) + 1, NETWORK.num_addresses - 2
+    number = secrets.randbelow(count)
+    while True:
+        yield str(IPv4Address(first + number))
+        number = (number + 1) % count
+
+
+@dataclass(eq=False)
+class Task:
+    """One task, from RunTask to an hour after its end."""
+
+    definition: TaskDefinition
+    place: Place
+    cluster: str
+    address: str
+    overrides: Mapping[str, Any]
+    started_by: str
+    group: str
+    key: AccessKey
+    task_id: str
+    secret: str
+    """Prefix of its own addresses at the metadata service."""
+    tags: list[Any] = field(default_factory=list)
+    last_status: str = "PROVISIONING"
+    desired_status: str = "RUNNING"
+    stopped_reason: str = ""
+    stop_code: str = ""
+    exit_code: int | None = None
+    version: int = 1
+    created_at: float = field(default_factory=time.time)
+    started_at: float | None = None
+    stopping_at: float | None = None
+    stopped_at: float | None = None
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def arn(self) -> str:
+        return self.place.arn("ecs", f"task/{self.cluster}/{self.task_id}")
+
+    @property
+    def cluster_arn(self) -> str:
+        return self.place.arn("ecs", f"cluster/{self.cluster}")
+
+    @property
+    def definition_arn(self) -> str:
+        return self.place.arn("ecs", f"task-definition/{self.place.name(self.definition.name)}:1")
+
+    def document(self, *, iso_times: bool = False) -> dict[str, Any]:
+        """Return the task as ECS's API shows it, or with ``iso_times`` as its events do."""
+        container: dict[str, Any] = {
+            "containerArn": self.place.arn("ecs", f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}"),
+            "taskArn": self.arn,
+            "name": self.definition.name,
+            "lastStatus": self.last_status,
+            "networkInterfaces": [{"attachmentId": self.task_id, "privateIpv4Address": self.address}],
+            "cpu": str(self.definition.cpu),
+            "memory": str(self.definition.memory_mb),
+        }
+        if self.exit_code is not None:
+            container["exitCode"] = self.exit_code
+        document: dict[str, Any] = {
+            "taskArn": self.arn,
+            "clusterArn": self.cluster_arn,
+            "taskDefinitionArn": self.definition_arn,
+            "lastStatus": self.last_status,
+            "desiredStatus": self.desired_status,
+            "group": self.group,
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "connectivity": "CONNECTED",
+            "availabilityZone": f"{REGION}a",
+            "cpu": str(self.definition.cpu),
+            "memory": str(self.definition.memory_mb),
+            "overrides": dict(self.overrides),
+            "containers": [container],
+            "attachments": [
+                {
+                    "id": self.task_id,
+                    "type": "ElasticNetworkInterface",
+                    "status": "ATTACHED" if self.last_status != "STOPPED" else "DELETED",
+                    "details": [{"name": "privateIPv4Address", "value": self.address}],
+                }
+            ],
+            "version": self.version,
+            "tags": self.tags,
+        }
+        if self.started_by:
+            document["startedBy"] = self.started_by
+        if self.stopped_reason:
+            document["stoppedReason"] = self.stopped_reason
+        if self.stop_code:
+            document["stopCode"] = self.stop_code
+        times = {
+            "createdAt": self.created_at,
+            "startedAt": self.started_at,
+            "stoppingAt": self.stopping_at,
+            "stoppedAt": self.stopped_at,
+        }
+        for name, value in times.items():
+            if value is not None:
+                document[name] = datetime.fromtimestamp(value, UTC).isoformat() if iso_times else value
+        return document
+
+
+_CONTAINERS = uuid.UUID("0c5a3f5e-6a40-4f6b-9f6e-1f6d4b7b5a10")
+
+
+class TaskRunner:
+    """Starts and ends the processes of tasks, and tells of each change of their state."""
+
+    def __init__(self, settings: LocalSettings, changed: Callable[[Task], None], ended: Callable[[Task], None]) -> None:
+        """``changed`` is called at each new status, ``ended`` once after the last."""
+        self._settings = settings
+        self._changed = changed
+        self._ended = ended
+
+    async def run(self, task: Task, variables: Mapping[str, str]) -> None:
+        """Run the task to its end."""
+        self._become(task, "PROVISIONING")
+        self._become(task, "PENDING")
+        if task.desired_status != "STOPPED":
+            try:
+                await self._start(task, variables)
+            except OSError as error:
+                task.desired_status, task.stop_code = "STOPPED", "TaskFailedToStart"
+                task.stopped_reason = f"CannotStartContainerError: {error}"
+        if task.process is not None:
+            task.exit_code = await task.process.wait()
+            if task.exit_code < 0:
+                task.exit_code = 128 - task.exit_code
+            if not task.stop_code:
+                task.stop_code, task.stopped_reason = "EssentialContainerExited", "Essential container in task exited"
+        task.desired_status = "STOPPED"
+        task.stopping_at = task.stopping_at or time.time()
+        task.stopped_at = time.time()
+        self._become(task, "STOPPED")
+        self._ended(task)
+
+    async def stop(self, task: Task, reason: str) -> None:
+        """SIGTERM, and SIGKILL when its stop timeout is over; return at the end."""
+        if task.desired_status == "STOPPED":
+            return
+        task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", "UserInitiated", reason
+        task.stopping_at = time.time()
+        if task.process is None:
+            return
+        self._become(task, "STOPPING")
+        await self._end(task, task.definition.stop_timeout_seconds)
+
+    async def kill(self, task: Task) -> None:
+        """End everything in the task, without patience."""
+        if task.process is not None:
+            children.signal_group(task.process, children.HANGUP)
+            await task.process.wait()
+
+    async def _end(self, task: Task, patience: float) -> None:
+        process = task.process
+        assert process is not None
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), patience)
+            except TimeoutError:
+                await self.kill(task)
+
+    async def _start(self, task: Task, variables: Mapping[str, str]) -> None:
+        override = _container_override(task)
+        command = [*(override.get("command") or task.definition.command)]
+        if command[0] == "python":
+            command[0] = self._settings.python
+        tree = self._settings.tree
+        environment = {
+            # what the image sets
+            "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": ":".join(str(tree / folder) for folder in ("chalice_app", "workers", ".")),
+            # what Fargate sets
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+            "AWS_ENDPOINT_URL": self._settings.endpoint,
+            **variables,
+            # what the definition and RunTask set
+            **task.definition.environment(task.place),
+            **{pair["name"]: pair["value"] for pair in override.get("environment", [])},
+        }
+        log_path = self._settings.logs / f"{task.definition.name}-{task.task_id}.log"
+        with log_path.open("ab") as log:
+            task.process = await children.start(
+                [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *command],
+                environment=environment,
+                cwd=tree,
+                output=log,
+                death_signal="HUP",
+            )
+        task.started_at = time.time()
+        self._become(task, "RUNNING")
+        if task.desired_status == "STOPPED":  # asked for while it started
+            await self._end(task, task.definition.stop_timeout_seconds)
+
+    def _become(self, task: Task, status: str) -> None:
+        task.last_status = status
+        task.version += 1
+        self._changed(task)
+
+
+def _container_override(task: Task) -> Mapping[str, Any]:
+    for override in task.overrides.get("containerOverrides", []):
+        if override.get("name") == task.definition.name:
+            return dict(override)
+    return {}

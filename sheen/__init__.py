@@ -1,0 +1,1 @@
+"""The ``sheen`` command: publish, look, set, and run Sheen on this machine."""

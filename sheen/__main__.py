@@ -1,0 +1,76 @@
+"""The ``sheen`` command. ``sheen --help`` lists what it can do."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from chalicelib.errors import SheenError
+from sheen import deployment
+from sheen.console import progress, say
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="sheen", description="Publish Shiny apps that run only while somebody looks.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    publish = commands.add_parser("publish", help="upload a folder as an app and follow it until it is active")
+    publish.add_argument("folder", type=Path, metavar="DIR", help="folder with app.R, or server.R and ui.R")
+    publish.add_argument("--at", metavar="/PATH", help="where visitors find it; default: /<name of the folder>")
+
+    commands.add_parser("apps", help="list the apps and whether each sleeps, starts or runs")
+    commands.add_parser("status", help="list the instances, their workers and sessions")
+
+    configure = commands.add_parser("configure", help="show or change an app's settings")
+    configure.add_argument("location", metavar="/PATH")
+    configure.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default")
+
+    commands.add_parser("env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"')
+    commands.add_parser("local", help="run Sheen on this machine")
+    return root
+
+
+def act(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "publish":
+            from sheen.publish import publish
+
+            say(deployment.url_of(publish(deployment.use(), arguments.folder, arguments.at, progress)))
+        case "apps":
+            from sheen.overview import show_apps
+
+            deployment.use()
+            show_apps()
+        case "status":
+            from sheen.overview import show_instances
+
+            deployment.use()
+            show_instances()
+        case "configure":
+            from sheen.configure import configure
+
+            deployment.use()
+            configure(arguments.location, arguments.changes)
+        case "env":
+            say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
+        case "local":
+            from sheen.local import run
+
+            return asyncio.run(run())
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors that Sheen knows end in one line and status 1."""
+    try:
+        return act(parser().parse_args(arguments))
+    except SheenError as error:
+        progress(f"sheen: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

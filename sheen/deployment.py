@@ -1,0 +1,63 @@
+"""Which deployment the command talks to: the one that the environment names, else the local stack of this folder."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from chalicelib.errors import SheenError
+from chalicelib.settings import Settings
+from chalicelib.tables import bind
+
+ENVIRONMENT_FILE = "environment.json"
+"""In the local stack's data folder: the variables that point the AWS tools and this command at it; readable by its owner only."""
+
+
+class NoDeployment(SheenError):
+    """The command does not know which Sheen to talk to."""
+
+
+def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the local stack keeps its data: ``SHEEN_DATA``, else ``.sheen`` here."""
+    return Path(environment.get("SHEEN_DATA", ".sheen"))
+
+
+def local_environment(folder: Path) -> dict[str, str]:
+    """Return the variables of the local stack in ``folder``; raise :class:`NoDeployment` when none ever ran there."""
+    file = folder / ENVIRONMENT_FILE
+    try:
+        variables = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise NoDeployment(
+            f"no local stack has run with the data folder {folder}: start one with `make run`, set SHEEN_DATA to its folder, "
+            "or set SHEEN_BUCKET, SHEEN_TABLE_PREFIX and SHEEN_URL to a deployment on AWS"
+        ) from None
+    except PermissionError:
+        raise NoDeployment(f"{file} belongs to another user: run the command as the user who started the local stack") from None
+    return {str(name): str(value) for name, value in variables.items()}
+
+
+def as_shell(variables: Mapping[str, str]) -> str:
+    """Return ``variables`` as lines for ``eval "$(sheen env)"``."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items()))
+
+
+def use() -> Settings:
+    """Point this process at the deployment and return its settings."""
+    from chalicelib.apps.model import App, Version
+    from chalicelib.bundles.model import Bundle
+    from chalicelib.connections.model import Connection
+    from chalicelib.instances.model import Instance
+
+    if "SHEEN_BUCKET" not in os.environ:
+        os.environ.update(local_environment(data_folder()))
+    settings = Settings.from_environment()
+    bind(settings, App, Version, Bundle, Connection, Instance)
+    return settings
+
+
+def url_of(location: str) -> str:
+    """Return the public URL of the app at ``location``."""
+    base = os.environ.get("SHEEN_URL", "").rstrip("/")
+    return f"{base}{location.rstrip('/')}/"

@@ -1,0 +1,41 @@
+"""``sheen local``: run Sheen on this machine, with the examples published."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from chalicelib.errors import SheenError
+from sheen import deployment
+from sheen.console import progress, say
+from sheen.publish import is_published, publish
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def publish_examples() -> None:
+    """Publish each folder of ``examples/`` whose content is not active yet, and say where each is."""
+    settings = deployment.use()
+    folders = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
+    for folder in folders:
+        location = f"/{folder.name}"
+        try:
+            if not is_published(folder, location):
+                publish(settings, folder, location, progress)
+        except SheenError as error:
+            progress(f"{location}: {error}")
+            continue
+        say(f"  {deployment.url_of(location)}")
+
+
+async def run() -> int:
+    """Start the local stack, publish, and stay until a signal stops it; return the exit status."""
+    from infra.local.stack import Stack
+
+    async with Stack.from_environment() as stack:
+        os.environ.update(stack.environment())
+        say("Apps:")
+        await asyncio.to_thread(publish_examples)
+        say("All apps: " + deployment.url_of("/"))
+        say("Ctrl-C stops everything. What was published stays.")
+        await stack.stopped()
+    return 0

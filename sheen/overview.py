@@ -1,0 +1,65 @@
+"""``sheen apps`` and ``sheen status``: what is published, and what runs."""
+
+import time
+
+from chalicelib.apps import store as apps
+from chalicelib.instances import store as instances
+from chalicelib.instances.model import Instance
+from chalicelib.visits import census
+from sheen.console import say, table
+from sheen.deployment import url_of
+
+
+def show_apps() -> None:
+    """List the apps with their state, sessions and URL."""
+    rows = apps.everywhere()
+    if not rows:
+        say("no apps yet; `sheen publish DIR` publishes one")
+        return
+    now = time.time()
+    running = census.living(instances.everywhere(), now)
+    own = {app.location: [row for row in running if row.location == app.location] for app in rows}
+    table(
+        ("LOCATION", "STATE", "SESSIONS", "VERSION", "URL"),
+        [
+            (
+                app.location,
+                census.app_state(own[app.location]),
+                str(census.sessions(own[app.location], now)),
+                app.active_version or "-",
+                url_of(app.location),
+            )
+            for app in rows
+        ],
+    )
+
+
+def show_instances() -> None:
+    """List the instances that live, with their sessions and how long they have been there."""
+    now = time.time()
+    rows = census.living(instances.everywhere(), now)
+    if not rows:
+        say("nothing runs: no instance, no worker, no session")
+        return
+    table(
+        ("INSTANCE", "LOCATION", "STATE", "PHASE", "ADDRESS", "SESSIONS", "SEATS", "AGE"),
+        [
+            (
+                row.instance_id,
+                row.location,
+                row.state,
+                row.phase,
+                row.address or "-",
+                str(census.sessions([row], now)),
+                str(int(row.capacity)),
+                age(row, now),
+            )
+            for row in sorted(rows, key=lambda row: (row.location, row.slot))
+        ],
+    )
+
+
+def age(row: Instance, now: float) -> str:
+    """Return how long ago the instance was claimed, as ``1:02:03``."""
+    seconds = max(0, int(now - row.claimed_at))
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -1,0 +1,229 @@
+"""Builds a version from a bundle: ``python -m tasks.build``.
+
+The bundle is downloaded and unpacked into a temporary folder on EFS, and becomes a version by one rename: either the
+whole version is there or
+nothing of it. The outcome goes to the state machine by task token: ``{"kind": …}``, or ``BadBundle`` with a sentence for the author.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws
+from chalicelib.bundles import store
+from chalicelib.bundles.errors import BadBundle
+from chalicelib.bundles.kind import Kind, shape_of
+from chalicelib.bundles.model import Bundle
+from chalicelib.bundles.status import BundleStatus
+from chalicelib.clock import wall_clock
+from chalicelib.errors import SettingMissing
+from chalicelib.settings import Settings
+from chalicelib.tables import bind
+from chalicelib.telemetry import logger
+from tasks.archive import read
+
+BEAT_EVERY = 20.0
+"""Seconds between heartbeats."""
+PROGRESS_EVERY = 500
+"""Files between two messages to the author."""
+TRASH = ".incoming"
+"""Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's."""
+_LONGEST_CAUSE = 30_000
+_TRASH_LIFE = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to build, from the task's environment."""
+
+    key: str
+    etag: str
+    sequencer: str
+    version: str
+    app_id: str
+    unix_id: int
+    token: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Job":
+        """Read the job; raise :class:`SettingMissing` that names the variable."""
+        try:
+            return cls(
+                key=environment["SHEEN_BUNDLE_KEY"],
+                etag=environment.get("SHEEN_BUNDLE_ETAG", ""),
+                sequencer=environment.get("SHEEN_BUNDLE_SEQUENCER", ""),
+                version=environment["SHEEN_VERSION"],
+                app_id=environment["SHEEN_APP_ID"],
+                unix_id=int(environment["SHEEN_UNIX_ID"]),
+                token=environment.get("SHEEN_TASK_TOKEN", ""),
+            )
+        except KeyError as error:
+            raise SettingMissing(f"environment variable {error.args[0]} is not set; the publish state machine sets it") from None
+
+    @property
+    def name(self) -> str:
+        """The bundle's file name, for messages."""
+        return self.key.rsplit("/", 1)[-1]
+
+
+def build(job: Job, settings: Settings) -> Kind:
+    """Make the version's folder; the second time it finds it made (FACTS H4). Raise :class:`BadBundle`."""
+    apps = Path(settings.efs) / "apps"
+    version = apps / job.app_id / job.version
+    _tell(job, "Downloading the bundle.")
+    with tempfile.TemporaryDirectory(prefix="sheen-build-") as scratch:
+        archive = Path(scratch) / "bundle"
+        _download(job, settings.bucket, archive)
+        _sweep(Path(settings.efs) / TRASH)
+        incoming = Path(settings.efs) / TRASH / uuid.uuid4().hex
+        incoming.mkdir(parents=True, mode=0o700)
+        try:
+            kind = _unpack(job, archive, incoming)
+            _protect(incoming, job.unix_id)
+            _make_app_folder(version.parent, job.unix_id)
+            _publish(incoming, version)
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+    return kind
+
+
+def _sweep(trash: Path) -> None:
+    """Remove what builds left that were killed long ago."""
+    for folder in trash.glob("*"):
+        if wall_clock() - folder.stat().st_mtime > _TRASH_LIFE:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack(job: Job, archive: Path, target: Path) -> Kind:
+    found: list[Kind] = []
+
+    def top_of(paths: list[str]) -> str:
+        shape = shape_of(paths, job.name)
+        found.append(shape.kind)
+        return shape.top
+
+    def progress(files: int) -> None:
+        if files % PROGRESS_EVERY == 0:
+            _tell(job, f"Unpacking: {files:,} files so far.")
+
+    _tell(job, "Unpacking.")
+    written = read(archive, job.name).unpack(target, top_of, progress)
+    _tell(job, f"Unpacked {len(written):,} files; activating.")
+    return found[0]
+
+
+def _protect(folder: Path, unix_id: int) -> None:
+    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written."""
+    root = os.geteuid() == 0
+    for at, _folders, files in os.walk(folder, topdown=False):
+        for path, mode in (*((Path(at, name), 0o640) for name in files), (Path(at), 0o750)):
+            if root:
+                os.chown(path, 0, unix_id, follow_symlinks=False)
+            path.chmod(mode)
+        _sync(Path(at))
+
+
+def _make_app_folder(folder: Path, unix_id: int) -> None:
+    # Everyone may pass through to get to an app's folder; what is in that is for its own group.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.chmod(0o755)
+    folder.mkdir(exist_ok=True, mode=0o750)
+    if os.geteuid() == 0:
+        os.chown(folder, 0, unix_id)
+    folder.chmod(0o750)
+
+
+def _publish(incoming: Path, version: Path) -> None:
+    if version.exists():
+        # Built before, from this very upload; a version never changes (DESIGN rule 1).
+        return
+    try:
+        incoming.rename(version)
+    except OSError:
+        if not version.exists():
+            raise
+    _sync(version.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _download(job: Job, bucket: str, to: Path) -> None:
+    """Fetch the very upload that the event was about, not one that came since."""
+    wanted: dict[str, Any] = {"Bucket": bucket, "Key": job.key}
+    if job.etag:
+        wanted["IfMatch"] = f'"{job.etag.strip(chr(34))}"'
+    try:
+        body = aws.client("s3").get_object(**wanted)["Body"]
+        with to.open("wb") as file:
+            shutil.copyfileobj(body, file, 1 << 20)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("PreconditionFailed", "412"):
+            raise BadBundle(f"bundle {job.name}: another upload took its place before it was unpacked; that one is published") from error
+        if code in ("NoSuchKey", "404"):
+            raise BadBundle(f"bundle {job.name}: it was deleted before it was unpacked; upload it again") from error
+        raise
+
+
+def _tell(job: Job, message: str) -> None:
+    store.progress(job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
+
+
+def _beat(token: str, over: threading.Event) -> None:
+    while not over.wait(BEAT_EVERY):
+        try:
+            aws.client("stepfunctions").send_task_heartbeat(taskToken=token)
+        except ClientError as error:
+            # Given up: the build goes on to its end, which is harmless, and nobody listens to it.
+            logger.warning("no heartbeat", extra={"error": str(error)})
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Build, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
+    settings = Settings.from_environment(environment)
+    bind(settings, Bundle)
+    job = Job.from_environment(environment)
+    over = threading.Event()
+    if job.token:
+        threading.Thread(target=_beat, args=(job.token, over), daemon=True).start()
+    with logger.append_context_keys(bundle=job.key, version=job.version):
+        try:
+            kind = build(job, settings)
+        except BadBundle as error:
+            logger.info("bad bundle", extra={"why": str(error)})
+            _report(job, "send_task_failure", error=BadBundle.__name__, cause=str(error)[:_LONGEST_CAUSE])
+        except Exception as error:
+            logger.exception("the build failed")
+            _report(job, "send_task_failure", error=type(error).__name__, cause=str(error)[:_LONGEST_CAUSE])
+            return 1
+        else:
+            logger.info("built", extra={"kind": kind.value})
+            _report(job, "send_task_success", output=json.dumps({"kind": kind.value}))
+        finally:
+            over.set()
+    return 0
+
+
+def _report(job: Job, operation: str, **what: str) -> None:
+    if job.token:
+        getattr(aws.client("stepfunctions"), operation)(taskToken=job.token, **what)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.relay.transports.headers import cors, jsessionid
+from chalicelib.relay.transports.pages import iframe, matches
+from chalicelib.relay.transports.passes import from_own_site, set_cookie, tickets
+
+HOSTS = ("app.example", "inner:8080")
+
+
+def test_the_ticket_cookie_goes_to_the_apps_socket_only() -> None:
+    assert set_cookie("a.b", "/team/x", secure=False) == "sheen-ticket=a.b; Path=/team/x/__sockjs__/; HttpOnly; SameSite=Lax"
+    assert set_cookie("a.b", "", secure=True) == "sheen-ticket=a.b; Path=/__sockjs__/; HttpOnly; SameSite=Lax; Secure"
+
+
+def test_tickets_are_read_in_their_order() -> None:
+    assert tickets("x=1; sheen-ticket=tab.sig; y=2;sheen-ticket=page.sig; sheen-ticket=") == ["tab.sig", "page.sig"]
+    assert tickets("my-sheen-ticket=no; sheen-ticket") == []
+    assert len(tickets("; ".join(["sheen-ticket=x"] * 100))) == 8
+
+
+@pytest.mark.parametrize(
+    ("fetch_site", "origin", "own"),
+    [
+        ("same-origin", "https://evil.example", True),
+        ("none", "", True),
+        ("cross-site", "", False),
+        ("same-site", "https://app.example", False),
+        ("", "", True),
+        ("", "https://app.example", True),
+        ("", "http://inner:8080", True),
+        ("", "https://evil.example", False),
+        ("", "null", False),
+    ],
+)
+def test_another_sites_page_cannot_use_the_visitors_cookie(fetch_site: str, origin: str, own: bool) -> None:
+    assert from_own_site(fetch_site, origin, HOSTS) is own
+
+
+def test_a_cookie_that_could_end_the_header_is_not_echoed() -> None:
+    assert jsessionid("JSESSIONID=a;b=c") == {"Set-Cookie": "JSESSIONID=a; path=/"}
+    for bad in ('JSESSIONID="a b"', "JSESSIONID=<x>", "JSESSIONID=" + "a" * 129, "XJSESSIONID=a", ""):
+        assert jsessionid(bad) == {"Set-Cookie": "JSESSIONID=dummy; path=/"}
+
+
+def test_cors_never_echoes_null_or_odd_headers() -> None:
+    assert cors("null", "")["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Headers" not in cors("http://a", "x\r\ny: z")
+
+
+def test_the_librarys_url_cannot_leave_its_attribute() -> None:
+    page, etag = iframe('/x"><script>')
+    assert '"/x&quot;>&lt;script>"' in page
+    assert matches(etag, f"W/{etag}") and not matches(etag, "")

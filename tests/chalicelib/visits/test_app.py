@@ -1,0 +1,251 @@
+"""A visitor's way through ``app(event, context)``, with true proxy events, real rows and somebody at the agent's address."""
+
+import json
+import secrets
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import app as lambdas
+from chalicelib.apps import store as apps
+from chalicelib.environment import Environment
+from chalicelib.instances import store
+from chalicelib.instances.model import Instance, VersionId
+from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.scheduler import starts
+from tests.chalicelib.proxy_events import Context, body_of, header_of, rest_event
+from tests.chalicelib.standin_agent import Got, Say, StandinAgent
+
+BROWSER = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("Sec-Fetch-Dest", "document")]
+VERSION = "20261120T133144Z-3f9a"
+
+
+@pytest.fixture(autouse=True)
+def environment(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Environment()
+    monkeypatch.setattr(lambdas, "here", fresh)
+
+
+def ask(method: str, url: str, headers: list[tuple[str, str]] | None = None, body: bytes = b"", stage: str = "") -> dict[str, Any]:
+    answer: dict[str, Any] = lambdas.app(rest_event(method, url, headers, body, stage), Context())
+    json.dumps(answer)
+    return answer
+
+
+def published(location: str = "/hello", **settings: object) -> str:
+    app = apps.ensure(location, 1.0)
+    apps.activate(location, VERSION, "1", 1.0)
+    app.refresh()
+    app.settings = settings
+    app.save()
+    return str(VersionId(app.app_id, VERSION))
+
+
+def running(version_id: str, agent: StandinAgent, slot: int = 0) -> Instance:
+    claimed = store.claim(version_id, slot, location="/hello", capacity=100, now=lambdas.here.clock())
+    assert claimed is not None
+    return store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
+
+
+def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) -> None:
+    instance = running(published(), agent)
+    body = bytes(range(256)) * 300
+    agent.answer = lambda got: Say(
+        201,
+        [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2"), ("Content-Type", "image/png"), ("sheen-x", "no"), ("X-App", "yes")],
+        body,
+    )
+    sent = secrets.token_bytes(5000)
+    headers = [("Cookie", "c=3"), ("sheen-base", "/evil"), ("Shiny-Shared-Secret", "guess"), ("X-Dup", "1"), ("X-Dup", "2")]
+    answer = ask("PUT", "/hello/a%20b/c?x=1&y=&x=2&z=%C3%BC", headers, sent)
+    assert answer["statusCode"] == 201
+    assert body_of(answer) == body
+    assert header_of(answer, "set-cookie") == ["a=1; Path=/", "b=2"]
+    assert header_of(answer, "sheen-x") == []
+    got = agent.got[0]
+    assert (got.method, got.path, got.body) == ("PUT", "/app/a%20b/c?x=1&x=2&y=&z=%C3%BC", sent)
+    assert got.header("sheen-base") == "/hello"
+    assert got.header("sheen-agent-key") == key_for(instance.secret, Purpose.AGENT)
+    assert got.header("shiny-shared-secret") is None
+    assert got.header("sheen-session") is None
+    assert [value for name, value in got.headers if name == "x-dup"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("headers", [[], [("Accept", "image/avif")], [("Accept", "*/*")]])
+def test_an_answer_needs_no_accept_header(agent: StandinAgent, headers: list[tuple[str, str]]) -> None:
+    running(published(), agent)
+    agent.answer = lambda got: Say(200, [("content-type", "application/octet-stream")], b"\xff\x00")
+    assert body_of(ask("GET", "/hello/x.bin", headers)) == b"\xff\x00"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/xml", "multipart/form-data; boundary=x", "nonsense"])
+def test_any_body_is_taken(agent: StandinAgent, content_type: str) -> None:
+    running(published(), agent)
+    assert ask("POST", "/hello/x", [("Content-Type", content_type)], b"{")["statusCode"] == 200
+    assert agent.got[0].body == b"{"
+
+
+def test_the_largest_bodies_that_fit_go_through(agent: StandinAgent) -> None:
+    running(published(), agent)
+    agent.answer = lambda got: Say(200, [], b"x" * 4_600_000)
+    answer = ask("POST", "/hello/x", [], b"y" * 4_400_000)
+    assert len(json.dumps(answer)) < 6_291_456
+    assert len(agent.got[0].body) == 4_400_000
+    agent.answer = lambda got: Say(200, [], b"x" * 5_000_000)
+    assert ask("GET", "/hello/x")["statusCode"] == 502
+
+
+def test_a_page_takes_a_seat_and_a_picture_does_not(agent: StandinAgent) -> None:
+    instance = running(published(), agent)
+    ask("GET", "/hello/", BROWSER)
+    ask("GET", "/hello/shared/shiny.css", [("Accept", "text/css,*/*;q=0.1")])
+    row = store.get(instance.ref)
+    assert row is not None
+    assert list(store.seats_of(row)) == [agent.got[0].header("sheen-session")]
+    assert agent.got[1].header("sheen-session") is None
+
+
+def test_a_warm_page_costs_at_most_two_dynamodb_calls_and_a_warm_asset_none(agent: StandinAgent, dynamodb_calls: Counter[str]) -> None:
+    running(published(), agent)
+    ask("GET", "/hello/", BROWSER)
+    dynamodb_calls.clear()
+    ask("GET", "/hello/", BROWSER)
+    assert dynamodb_calls.total() <= 2
+    dynamodb_calls.clear()
+    ask("GET", "/hello/x.css")
+    assert dynamodb_calls.total() == 0
+
+
+def test_the_first_visitor_waits_and_the_start_can_be_followed(agent: StandinAgent) -> None:
+    published()
+    waiting = ask("GET", "/hello/?q=1", BROWSER)
+    assert waiting["statusCode"] == 202
+    assert header_of(waiting, "retry-after")
+    instance = next(Instance.scan())
+    url = f"/hello/__sheen__/start?instance={instance.instance_id}"
+    assert url in body_of(waiting).decode()
+    assert json.loads(body_of(ask("GET", url))) == {"state": "STARTING", "phase": "machine", "message": "", "failure": None}
+    store.mark_phase(instance.ref, "R")
+    assert json.loads(body_of(ask("GET", url)))["phase"] == "R"
+    store.mark_ready(instance.ref, agent.address, "token", 1.0)
+    assert json.loads(body_of(ask("GET", url)))["state"] == "READY"
+    assert ask("GET", "/hello/?q=1", BROWSER)["statusCode"] == 200
+    assert agent.got[0].path == "/app/?q=1"
+
+
+@pytest.mark.parametrize(("sanitize", "detail"), [(True, ""), (False, "Error in library(nope)")])
+def test_a_failed_start_is_told_and_what_r_said_only_if_the_app_says_so(sanitize: bool, detail: str) -> None:
+    published(sanitize_errors=sanitize)
+    ask("GET", "/hello/", BROWSER)
+    instance = next(Instance.scan())
+    store.mark_stopped(instance.ref, {"error": "AppStartFailed", "cause": "Error in library(nope)"}, 1.0)
+    status = json.loads(body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}")))
+    assert status["state"] == "STOPPED"
+    assert status["failure"] == {"title": "The app stopped while it was starting", "detail": detail}
+
+
+def test_the_status_of_an_instance_that_is_no_more_makes_the_page_load_again() -> None:
+    published()
+    assert ask("GET", "/hello/__sheen__/start?instance=0000")["statusCode"] == 410
+
+
+def test_a_sleeping_app_answers_what_is_no_page_with_503() -> None:
+    published()
+    answer = ask("GET", "/hello/data.json", [("Accept", "application/json")])
+    assert answer["statusCode"] == 503
+    assert header_of(answer, "retry-after")
+    assert list(Instance.scan()) == []
+
+
+def test_a_full_app_says_so(agent: StandinAgent) -> None:
+    version_id = published(simple_scheduler=1)
+    claimed = store.claim(version_id, 0, location="/hello", capacity=1, now=lambdas.here.clock())
+    assert claimed is not None
+    store.mark_ready(claimed.ref, agent.address, "token", 1.0)
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 503
+
+
+def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent: StandinAgent) -> None:
+    version_id = published()
+    running(version_id, agent)
+    apps.activate("/hello", "20261120T140000Z-0000", "2", 2.0)
+    assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.0.1", BROWSER)["statusCode"] == 200
+    assert ask("GET", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr")["statusCode"] == 200
+    assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.1.1")["statusCode"] == 410
+    assert [got.path.split("?")[0] for got in agent.got] == ["/app/session/abc/download/x", f"/app/__sockjs__/n=abc/w={VERSION}.0.1/xhr"]
+
+
+def test_a_location_without_its_slash_is_sent_on_below_the_stage_too() -> None:
+    published()
+    answer = ask("GET", "/hello?x=1&x=2", BROWSER, stage="/prod")
+    assert (answer["statusCode"], header_of(answer, "location")) == (307, ["/prod/hello/?x=1&x=2"])
+
+
+def test_nothing_published_here() -> None:
+    assert ask("GET", "/nowhere/", BROWSER)["statusCode"] == 404
+    assert ask("GET", "/nowhere/../hello", BROWSER)["statusCode"] == 400
+
+
+def test_the_root_lists_the_apps(agent: StandinAgent) -> None:
+    running(published(), agent)
+    published("/team/sales")
+    page = body_of(ask("GET", "/", BROWSER, stage="/prod")).decode()
+    assert "/prod/hello/" in page
+    assert "/prod/team/sales/" in page
+
+
+def test_the_health_check_counts(agent: StandinAgent) -> None:
+    running(published(), agent)
+    ask("GET", "/hello/", BROWSER)
+    assert body_of(ask("GET", "/__health-check__")) == b"active-connections: 1\nactive-apps: 1\nactive-processes: 1\n"
+
+
+def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
+    version_id = published()
+    first = running(version_id, agent)
+    ask("GET", "/hello/", BROWSER)
+    store.mark_stopped(first.ref, None, 1.0)
+    second = store.claim(version_id, 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0))
+    assert second is not None
+    store.mark_ready(second.ref, agent.address, "token", 1.0)
+
+    def only_second(got: Got) -> Say:
+        mine = got.header("sheen-instance") == second.instance_id
+        return Say() if mine else Say(410, [("sheen-refused", "another instance")])
+
+    agent.answer = only_second
+    assert ask("GET", "/hello/x.css")["statusCode"] == 200
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+
+
+def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(agent: StandinAgent) -> None:
+    instance = running(published(), agent)
+    agent.answer = lambda got: Say(403, [("sheen-refused", "no")])
+    answer = ask("GET", "/hello/", BROWSER)
+    assert answer["statusCode"] == 503
+    assert b"gone" in body_of(answer)
+    row = store.get(instance.ref)
+    assert row is not None
+    assert store.seats_of(row) == {}
+
+
+def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apps, "at", lambda locations: 1 / 0)
+    answer = ask("GET", "/hello/", BROWSER)
+    assert answer["statusCode"] == 500
+    assert b"request-1" in body_of(answer)
+
+
+def test_a_claim_is_read_from_the_stream_once() -> None:
+    new = {"version_id": {"S": "a.v"}, "slot": {"N": "0"}, "instance_id": {"S": "i1"}, "state": {"S": "STARTING"}}
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": new}}
+    assert starts.newly_claimed(record) == ("a.v", 0, "i1")
+    moved = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new}}
+    assert starts.newly_claimed(moved) is None
+    again = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new}}
+    assert starts.newly_claimed(again) == ("a.v", 0, "i2")
+    ready = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new}}
+    assert starts.newly_claimed(ready) is None
+    assert starts.newly_claimed({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}) is None

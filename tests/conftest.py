@@ -1,0 +1,29 @@
+"""Fixtures that more than one part of the tests uses."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import StackProcess, free_port
+
+
+@pytest.fixture(scope="session")
+def open_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder that apps' own users may enter, as pytest's are not; it stays after a failure."""
+    folder = Path(tempfile.mkdtemp(prefix="sheen-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    if not request.session.testsfailed:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def stack(open_folder: Path) -> Iterator[StackProcess]:
+    """One local stack for all tests that use, but do not stop or break, it."""
+    running = StackProcess(open_folder / "stack", free_port())
+    running.start()
+    yield running
+    running.stop()

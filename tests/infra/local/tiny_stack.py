@@ -1,0 +1,33 @@
+"""Runs the local stack with the tiny app: ``python tests/infra/local/tiny_stack.py PROJECT NOTES``."""
+
+import sys
+from pathlib import Path
+
+from infra.declared import Declared, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
+from infra.local.__main__ import serve
+
+
+def declared(project: Path, notes: Path) -> Declared:
+    def uploads(place: Place) -> dict[str, object]:
+        detail = {"bucket": {"name": [place.bucket]}, "object": {"key": [{"prefix": "in/"}]}}
+        return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
+
+    key = {"k": "HASH"}
+    return Declared(
+        tables=(
+            TableDeclaration("things", key, {"k": "S"}, stream="NEW_AND_OLD_IMAGES"),
+            TableDeclaration("kept", key, {"k": "S"}, kept=True),
+        ),
+        task_definitions=(TaskDefinition("worker", ("python", str(project / "task.py"), "wait"), lambda _: {"TINY": "1"}, 256, 512, 2),),
+        state_machines=(
+            StateMachine("life", project / "life.asl.json", ("watch",)),
+            StateMachine("uploads", project / "uploads.asl.json"),
+        ),
+        rules=(Rule("uploads", uploads, "uploads"),),
+        function_environment=lambda _place, _in_vpc: {"TINY_NOTES": str(notes)},
+    )
+
+
+if __name__ == "__main__":
+    project, notes = Path(sys.argv[1]), Path(sys.argv[2])
+    sys.exit(serve(declared(project, notes), "tiny", chalice_app=project))

@@ -1,0 +1,48 @@
+"""What is declared fits the models, the state machines and itself."""
+
+import json
+
+import pytest
+
+from infra.declared import DECLARED, StateMachine
+from infra.local.declare import substitute
+from infra.local.place import local_place
+from infra.local.settings import LocalSettings
+
+PLACE = local_place(LocalSettings())
+TABLES = {table.name: table for table in DECLARED.tables}
+
+
+def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> None:
+    assert {name for name, table in TABLES.items() if table.kept} == {"apps", "versions", "bundles"}
+
+
+def test_tables_have_their_models_keys_and_expiry() -> None:
+    definition = TABLES["instances"].definition(PLACE)
+    assert definition["TableName"] == "sheen-local-instances"
+    assert definition["KeySchema"] == [
+        {"AttributeName": "version_id", "KeyType": "HASH"},
+        {"AttributeName": "slot", "KeyType": "RANGE"},
+    ]
+    assert definition["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert TABLES["instances"].ttl_attribute == "expires_at"
+    assert TABLES["apps"].ttl_attribute is None
+
+
+def test_indexes_name_attributes_that_the_table_declares() -> None:
+    for table in DECLARED.tables:
+        indexed = {key["AttributeName"] for index in table.indexes for key in index["KeySchema"]}
+        assert indexed <= table.attribute_types.keys()
+
+
+@pytest.mark.parametrize("machine", DECLARED.state_machines, ids=lambda machine: machine.name)
+def test_a_state_machine_finds_all_that_it_names_and_uses_each_function(machine: StateMachine) -> None:
+    definition = substitute(machine, DECLARED.substitutions(PLACE, machine))
+    json.loads(definition)
+    for function in machine.functions:
+        assert PLACE.function_arn(function) in definition
+
+
+def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> None:
+    inside, outside = DECLARED.function_environment(PLACE, True), DECLARED.function_environment(PLACE, False)
+    assert outside.keys() - inside.keys() == {"SHEEN_CONNECTIONS_URL", "SHEEN_CLUSTER", "SHEEN_INSTANCE_STATE_MACHINE"}

@@ -1,0 +1,108 @@
+"""Publishing: what an upload becomes, and that a bad one changes nothing and says why."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.apps import app
+from tests.support.stack import StackProcess
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.stack
+
+
+def outcome(stack: StackProcess, key: str) -> dict[str, str] | None:
+    """What became of the upload ``key``, as its uploader can read it from S3."""
+    s3 = stack.client("s3")
+    name = key.removeprefix("bundles/").removesuffix(".zip").removesuffix(".tar.gz")
+    try:
+        body = s3.get_object(Bucket=stack.environment()["SHEEN_BUCKET"], Key=f"outcomes/{name}.json")["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    found: dict[str, str] = json.loads(body)
+    return found
+
+
+def upload(stack: StackProcess, key: str, body: bytes) -> dict[str, str]:
+    stack.client("s3").put_object(Bucket=stack.environment()["SHEEN_BUCKET"], Key=key, Body=body)
+    found = until(lambda: outcome(stack, key), 60, f"an outcome of {key}")
+    assert found
+    return found
+
+
+def tar_of(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(folder, ".")
+    return packed.getvalue()
+
+
+def test_the_command_prints_the_url_and_the_app_sleeps(stack: StackProcess, tmp_path: Path) -> None:
+    result = stack.sheen("publish", str(app(tmp_path / "echo")), "--at", "/team/echo")
+    assert result.stdout.strip() == f"{stack.environment()['SHEEN_URL']}/team/echo/"
+    assert "upload" in result.stderr
+    line = next(line for line in stack.sheen("apps").stdout.splitlines() if "/team/echo" in line)
+    assert "sleeping" in line
+
+
+def test_awscli_publishes_with_what_sheen_env_exports(stack: StackProcess, tmp_path: Path) -> None:
+    bundle = tmp_path / "echo.tar.gz"
+    bundle.write_bytes(tar_of(app(tmp_path / "echo")))
+    aws = Path(sys.executable).parent / "aws"
+    script = f'eval "$({sys.executable} -m sheen env)" && {aws} s3 cp {bundle} s3://$SHEEN_BUCKET/bundles/by-aws/echo.tar.gz'
+    subprocess.run(["bash", "-ec", script], env=stack.own_environment, check=True, timeout=120, capture_output=True)
+    found = until(lambda: outcome(stack, "bundles/by-aws/echo.tar.gz"), 60)
+    assert found and found["status"] == "active"
+    assert stack.get("/by-aws/", {"accept": "text/html"}).status == 202
+
+
+def test_a_file_that_is_no_archive_is_rejected_and_the_app_stays(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/kept")
+    before = stack.sheen("apps").stdout
+    found = upload(stack, "bundles/kept/bad.zip", b"this is no archive")
+    assert found["status"] == "rejected"
+    assert "bad.zip" in found["message"]
+    assert next(line for line in before.splitlines() if "/kept" in line) in stack.sheen("apps").stdout
+
+
+def test_a_bundle_without_an_app_says_what_an_app_needs(stack: StackProcess, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.md").write_text("no app here")
+    result = stack.sheen("publish", str(tmp_path / "notes"), "--at", "/notes", check=False)
+    assert result.returncode == 1
+    assert "app.R" in result.stderr
+    assert stack.get("/notes/", {"accept": "text/html"}).status == 404
+
+
+def test_a_path_out_of_the_bundle_is_refused_by_name(stack: StackProcess) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("../../etc/evil")
+        entry.size = 4
+        archive.addfile(entry, io.BytesIO(b"evil"))
+    found = upload(stack, "bundles/evil/evil.tar.gz", packed.getvalue())
+    assert found["status"] == "rejected"
+    assert "../../etc/evil" in found["message"]
+
+
+@pytest.mark.parametrize("location", ["/a//b", "/..", "/__sheen__/x", "/sp ace?"])
+def test_a_bad_location_is_refused_before_anything_is_uploaded(location: str, stack: StackProcess, tmp_path: Path) -> None:
+    result = stack.sheen("publish", str(app(tmp_path / "echo")), "--at", location, check=False)
+    assert result.returncode == 1
+    assert location in result.stderr
+    assert "uploading" not in result.stderr
+
+
+def test_a_bad_setting_is_refused_with_its_rule(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/set")
+    result = stack.sheen("configure", "/set", "app_init_timeout=soon", check=False)
+    assert result.returncode == 1
+    assert "app_init_timeout" in result.stderr
+    result = stack.sheen("configure", "/set", "no_such_setting=1", check=False)
+    assert "no_such_setting" in result.stderr
+    assert "60" in next(line for line in stack.sheen("configure", "/set").stdout.splitlines() if "app_init_timeout" in line)

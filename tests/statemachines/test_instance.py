@@ -1,0 +1,177 @@
+"""The life of an instance by the very machine that AWS gets: it ends asleep, or with a reason; never with a task that runs on."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.instances import store
+from chalicelib.instances.model import InstanceRef
+from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
+from tests.statemachines.services import Services, services, state_machine
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Services]:
+    with services() as running:
+        yield running
+
+
+@pytest.fixture
+def agent(aws: Services) -> Iterator[StandinAgent]:
+    aws.tasks.clear()
+    aws.stopped.clear()
+    aws.fail_functions.clear()
+    aws.run_task = lambda parameters: None
+    with standin_agent() as server:
+        server.answer = lambda got: Say(204, body=b"")
+        yield server
+
+
+def environment_of(task: dict[str, Any]) -> dict[str, str]:
+    (container,) = task["overrides"]["containerOverrides"]
+    return {variable["name"]: variable["value"] for variable in container["environment"]}
+
+
+def claim() -> InstanceRef:
+    version_id = f"0123456789ab.{time.time_ns()}"
+    claimed = store.claim(version_id, 0, location="/hello", capacity=9, now=time.time())
+    assert claimed is not None
+    return claimed.ref
+
+
+def start(ref: InstanceRef, quicker: dict[str, int] | None = None) -> str:
+    arn = state_machine("instance", quicker)
+    run = boto3.client("stepfunctions").start_execution(
+        stateMachineArn=arn, name=ref.instance_id, input=json.dumps({"instance": str(ref), "instance_id": ref.instance_id})
+    )
+    return str(run["executionArn"])
+
+
+def until(condition: Callable[[], bool], seconds: float = 25) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+def state(ref: InstanceRef) -> str:
+    row = store.get(ref)
+    assert row is not None
+    return str(row.state)
+
+
+def status(run: str) -> str:
+    return str(boto3.client("stepfunctions").describe_execution(executionArn=run)["status"])
+
+
+def answer_ready(agent: StandinAgent) -> Callable[[dict[str, Any]], None]:
+    def run_task(task: dict[str, Any]) -> None:
+        output = json.dumps({"address": agent.address, "task_arn": "task/1"})
+        boto3.client("stepfunctions").send_task_success(taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], output=output)
+
+    return run_task
+
+
+def tokens(agent: StandinAgent) -> list[str]:
+    return [json.loads(got.body)["token"] for got in agent.got if got.path == "/watch"]
+
+
+def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    aws.fail_functions = {"instance_watch": 1, "instance_drain": 1, "instance_stop": 1}
+    ref = claim()
+    run = start(ref)
+    until(lambda: state(ref) == "READY")
+    (task,) = aws.tasks
+    assert environment_of(task)["SHEEN_INSTANCE"] == str(ref)
+    assert (task["clientToken"], task["startedBy"]) == (ref.instance_id, ref.instance_id)
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+    assert state(ref) == "STOPPED"
+    assert aws.stopped == ["task/1"]
+    row = store.get(ref)
+    assert row is not None
+    assert row.failure is None
+
+
+def test_a_visitor_who_comes_at_the_last_moment_keeps_it(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref)
+    until(lambda: state(ref) == "READY")
+    assert store.take_seat(ref, "visitor", time.time() + 45)
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: len(tokens(agent)) == 2)
+    until(lambda: getattr(store.get(ref), "token", None) == tokens(agent)[-1])
+    assert (state(ref), status(run)) == ("READY", "RUNNING")
+    store.give_back(ref, "visitor")
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+
+
+def test_an_app_that_stops_while_starting_ends_with_what_r_said(aws: Services, agent: StandinAgent) -> None:
+    def run_task(task: dict[str, Any]) -> None:
+        boto3.client("stepfunctions").send_task_failure(
+            taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], error="AppStartFailed", cause="Error in library(nope)"
+        )
+
+    aws.run_task = run_task
+    aws.fail_functions = {"instance_fail": 1}
+    ref = claim()
+    run = start(ref)
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert (row.state, row.failure) == ("STOPPED", {"error": "AppStartFailed", "cause": "Error in library(nope)"})
+    assert aws.stopped == ["task/1"]
+
+
+@pytest.mark.parametrize("silent", ["StartTask", "Watch"])
+def test_silence_is_a_failure(aws: Services, agent: StandinAgent, silent: str) -> None:
+    if silent == "Watch":
+        aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref, {silent: 1})
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert row.state == "STOPPED"
+    assert "Timeout" in row.failure["error"]
+    assert aws.stopped == ["task/1"]
+
+
+def test_an_agent_that_beats_is_not_given_up(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref, {"Watch": 2})
+    until(lambda: len(tokens(agent)) == 1)
+    for _ in range(8):
+        boto3.client("stepfunctions").send_task_heartbeat(taskToken=tokens(agent)[-1])
+        time.sleep(0.5)
+    assert (state(ref), status(run)) == ("READY", "RUNNING")
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+
+
+def test_an_agent_that_refuses_its_token_is_stopped_without_a_visitor_sent_to_it(aws: Services, agent: StandinAgent) -> None:
+    states = []
+
+    def refuse(got: Got) -> Say:
+        states.append(state(ref))
+        return Say(410, [("sheen-refused", "another instance")])
+
+    agent.answer = refuse
+    aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref)
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert (row.state, row.failure["error"]) == ("STOPPED", "AgentGone")
+    assert set(states) == {"STARTING"}
+    assert len(set(tokens(agent))) == len(states) == 4, "tried again, with a new token each time"
+    assert aws.stopped == ["task/1"]

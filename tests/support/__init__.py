@@ -1,0 +1,1 @@
+"""What tests share: a running stack, waiting for conditions, apps to publish."""

@@ -1,0 +1,234 @@
+"""Archives that mean harm: nothing is written outside, nothing half done stays, and the author is told which entry it was."""
+
+import gzip
+import io
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.bundles.errors import BadBundle
+from tasks.archive import Limits, check_path, read
+
+SMALL = Limits(entries=20, unpacked=10_000)
+
+
+def make_zip(files: list[tuple[str, bytes]], modes: dict[str, int] | None = None) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files:
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            info.create_system = 3
+            info.external_attr = (modes or {}).get(name, stat.S_IFREG | 0o644) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
+    return out.getvalue()
+
+
+def make_tar(files: list[tuple[str, bytes]], kinds: dict[str, bytes] | None = None, target: str = "/etc/passwd") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.type = (kinds or {}).get(name, tarfile.REGTYPE)
+            if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
+                info.linkname = target
+            info.size = len(data) if info.type == tarfile.REGTYPE else 0
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
+MAKERS = pytest.mark.parametrize("make", [make_zip, make_tar])
+Make = Callable[[list[tuple[str, bytes]]], bytes]
+
+
+def unpack(data: bytes, where: Path, limits: Limits = SMALL, top: str = "") -> list[str]:
+    archive = where / "bundle"
+    archive.write_bytes(data)
+    (where / "target").mkdir()
+    return read(archive, "b.zip", limits).unpack(where / "target", lambda paths: top)
+
+
+def files_in(where: Path) -> dict[str, bytes]:
+    target = where / "target"
+    return {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+
+
+@MAKERS
+def test_files_come_out_as_they_went_in(make: Make, tmp_path: Path) -> None:
+    files = [("app.R", b"1"), ("www/a b.png", bytes(range(256))), ("data/\u00fc.csv", b""), ("./x/./y", b"2")]
+    unpack(make(files), tmp_path)
+    assert files_in(tmp_path) == {"app.R": b"1", "www/a b.png": bytes(range(256)), "data/\u00fc.csv": b"", "x/y": b"2"}
+
+
+@MAKERS
+def test_one_top_folder_is_left_away(make: Make, tmp_path: Path) -> None:
+    unpack(make([("hello/app.R", b"1"), ("hello/www/x", b"2")]), tmp_path, top="hello")
+    assert files_in(tmp_path) == {"app.R": b"1", "www/x": b"2"}
+
+
+@MAKERS
+def test_what_a_mac_adds_is_ignored(make: Make, tmp_path: Path) -> None:
+    unpack(make([("__MACOSX/._app.R", b"x"), ("._app.R", b"x"), ("www/.DS_Store", b"x"), ("app.R", b"1")]), tmp_path)
+    assert files_in(tmp_path) == {"app.R": b"1"}
+
+
+@MAKERS
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../x", r'path "../x" leaves the bundle \(entry 2\)'),
+        ("a/../../x", "leaves the bundle"),
+        ("a/..", "leaves the bundle"),
+        ("/etc/cron.d/x", "is absolute"),
+        ("C:/x", "is absolute"),
+        ("..\\x", "backslash"),
+        ("a" * 300, "too long"),
+        ("d/" * 70 + "x", "too long or too deep"),
+        ("a\nb", "control characters"),
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_refused(make: Make, name: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match=why):
+        unpack(make([("app.R", b"1"), (name, b"2")]), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "target"}
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(kind: bytes, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="only files and folders are allowed"):
+        unpack(make_tar([("app.R", b"1"), ("evil", b"")], {"evil": kind}), tmp_path)
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices_in_a_zip_are_refused(mode: int, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="only files and folders are allowed"):
+        unpack(make_zip([("evil", b"/etc/passwd")], {"evil": mode | 0o777}), tmp_path)
+
+
+@MAKERS
+def test_a_file_may_not_come_twice_nor_be_a_folder_too(make: Make, tmp_path: Path) -> None:
+    for number, pair in enumerate((["a", "a"], ["a", "a/b"], ["a/b", "a"], ["a", "./a"])):
+        where = tmp_path / str(number)
+        where.mkdir()
+        with pytest.raises(BadBundle, match="comes twice"):
+            unpack(make([(name, b"") for name in pair]), where)
+
+
+@MAKERS
+def test_too_many_entries_are_refused(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="more than 20 entries"):
+        unpack(make([(f"f{number}", b"") for number in range(21)]), tmp_path)
+
+
+@MAKERS
+def test_a_bomb_is_stopped_at_the_limit(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="more than 10,000 bytes together"):
+        unpack(make([("app.R", b"1"), ("zeros", bytes(50_000_000))]), tmp_path)
+    assert sum(len(data) for data in files_in(tmp_path).values()) <= 10_000
+
+
+def test_a_zip_that_lies_about_its_sizes_is_stopped_too(tmp_path: Path) -> None:
+    data = bytearray(make_zip([("zeros", bytes(1_000_000))]))
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = data.index(signature) + offset
+        data[at : at + 4] = struct.pack("<I", 10)
+    with pytest.raises(BadBundle):
+        unpack(bytes(data), tmp_path)
+
+
+def test_a_tar_with_a_huge_header_is_stopped_before_it_is_read(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type = tarfile.GNUTYPE_LONGNAME
+    info.size = 1 << 30
+    with pytest.raises(BadBundle, match="header of 1,073,741,824 bytes"):
+        unpack(gzip.compress(info.tobuf() + bytes(10_240)), tmp_path)
+
+
+def test_a_tar_of_nothing_without_end_is_stopped(tmp_path: Path) -> None:
+    junk = tarfile.TarInfo("__MACOSX/x")
+    junk.size = 30_000_000
+    with pytest.raises(BadBundle, match="more than 10,000 bytes together"):
+        unpack(gzip.compress(junk.tobuf() + bytes(30_000_000)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "neither a zip nor a tar.gz"),
+        (b"hello, this is text", "neither a zip nor a tar.gz"),
+        (b"PK\x03\x04 and then nothing", "damaged"),
+        (b"\x1f\x8b and then nothing", "damaged"),
+        (gzip.compress(b"no tar " * 200), "damaged"),
+        (make_tar([("app.R", b"x" * 5000)])[:-30], "damaged"),
+    ],
+)
+def test_what_is_no_archive_is_told(data: bytes, why: str, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match=why):
+        unpack(data, tmp_path)
+
+
+def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    unpack(make_tar([("app.R", b"1")]), tmp_path)
+    assert files_in(tmp_path) == {"app.R": b"1"}
+
+
+names = st.one_of(
+    st.lists(st.sampled_from(["..", ".", "", "a", "b", "\u00fc", "c:", "__MACOSX", "x\\y"]), max_size=5).map("/".join),
+    st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=12),
+)
+entries = st.lists(st.tuples(names, st.binary(max_size=600)), min_size=1, max_size=6)
+
+
+@given(entries, st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_whatever_an_archive_says_nothing_is_written_outside(files: list[tuple[str, bytes]], as_zip: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        try:
+            data = make_zip(files) if as_zip else make_tar(files)
+        except (ValueError, UnicodeError):
+            return
+        try:
+            written = unpack(data, where)
+        except BadBundle:
+            written = None
+        assert {path.name for path in where.iterdir()} == {"bundle", "target"}
+        found = files_in(where)
+        assert all(not (where / "target" / path).is_symlink() for path in found)
+        assert sum(map(len, found.values())) <= SMALL.unpacked
+        if written is not None:
+            assert set(written) == set(found)
+
+
+@given(st.binary(max_size=400), st.booleans(), st.integers(0, 300))
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_archive_is_a_bad_bundle_and_nothing_worse(noise: bytes, as_zip: bool, at: int) -> None:
+    whole = bytearray(make_zip([("app.R", b"1" * 50)]) if as_zip else make_tar([("app.R", b"1" * 50)]))
+    at %= len(whole)
+    whole[at : at + len(noise)] = noise
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            unpack(bytes(whole), Path(folder))
+        except BadBundle:
+            return
+
+
+@given(st.text(max_size=60))
+def test_a_checked_path_stays_below_and_checks_the_same_again(name: str) -> None:
+    try:
+        path = check_path(name, 1, "b")
+    except BadBundle:
+        return
+    assert not path.startswith("/")
+    assert ".." not in path.split("/")
+    assert check_path(path, 1, "b") == path

@@ -1,0 +1,145 @@
+"""Building a version: all of it is there, or nothing; and the author is told."""
+
+import io
+import os
+import stat
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib import aws
+from chalicelib.bundles import store
+from tasks import build
+from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
+
+KEY = "bundles/hello/app.zip"
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Counter[str]]:
+    with aws_in_process() as calls:
+        yield calls
+
+
+class States:
+    """Stands in for Step Functions, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **arguments: self.told.append((name, arguments))
+
+
+@pytest.fixture
+def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
+    empty_tables()
+    made = States()
+    real = aws.client
+    monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
+    return made
+
+
+def bundle(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def uploaded(data: bytes) -> str:
+    store.receive(KEY, "01", "etag", "/hello", "v1", 1.0)
+    return str(boto3.client("s3").put_object(Bucket=BUCKET, Key=KEY, Body=data)["ETag"]).strip('"')
+
+
+def run(efs: Path, etag: str) -> int:
+    return build.main(
+        {
+            **ENVIRONMENT,
+            "SHEEN_EFS": str(efs),
+            "SHEEN_BUNDLE_KEY": KEY,
+            "SHEEN_BUNDLE_ETAG": etag,
+            "SHEEN_BUNDLE_SEQUENCER": "01",
+            "SHEEN_VERSION": "v1",
+            "SHEEN_APP_ID": "0123456789ab",
+            "SHEEN_UNIX_ID": "234567",
+            "SHEEN_TASK_TOKEN": "token",
+        }
+    )
+
+
+def left_in(efs: Path) -> set[str]:
+    return {str(path.relative_to(efs)) for path in efs.rglob("*") if path.is_file()}
+
+
+def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"hello/app.R": b"1", "hello/www/x.png": b"2"}))
+    assert run(tmp_path, etag) == 0
+    version = tmp_path / "apps/0123456789ab/v1"
+    assert (version / "app.R").read_bytes() == b"1"
+    assert left_in(tmp_path) == {"apps/0123456789ab/v1/app.R", "apps/0123456789ab/v1/www/x.png"}
+    for path in (version, version / "www", version.parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o750
+    assert stat.S_IMODE((version / "app.R").stat().st_mode) == 0o640
+    if os.geteuid() == 0:
+        assert {(path.stat().st_uid, path.stat().st_gid) for path in (version, version / "app.R", version.parent)} == {(0, 234567)}
+    assert states.told == [("send_task_success", {"taskToken": "token", "output": '{"kind": "app.R"}'})]
+    row = store.find(KEY)
+    assert row is not None
+    assert row.message == "Unpacked 2 files; activating."
+
+
+def test_building_twice_changes_nothing(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"app.R": b"1"}))
+    run(tmp_path, etag)
+    before = (tmp_path / "apps/0123456789ab/v1").stat().st_ino
+    run(tmp_path, etag)
+    assert (tmp_path / "apps/0123456789ab/v1").stat().st_ino == before
+    assert [name for name, _ in states.told] == ["send_task_success"] * 2
+    assert list((tmp_path / build.TRASH).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (bundle({"readme.md": b"x"}), "bundle app.zip: no app is in it"),
+        (bundle({"app.R": b"x", "../evil": b"x"}), 'bundle app.zip: path "../evil" leaves the bundle (entry 2)'),
+        (b"this is no archive", "bundle app.zip: it is neither a zip nor a tar.gz file"),
+    ],
+)
+def test_a_bad_bundle_leaves_nothing_behind_and_its_author_is_told(states: States, data: bytes, why: str, tmp_path: Path) -> None:
+    assert run(tmp_path, uploaded(data)) == 0
+    assert left_in(tmp_path) == set()
+    assert not (tmp_path / "apps").exists()
+    ((name, told),) = states.told
+    assert (name, told["error"]) == ("send_task_failure", "BadBundle")
+    assert told["cause"].startswith(why)
+
+
+def test_an_upload_that_was_replaced_is_not_built_as_if_it_were_the_old_one(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"app.R": b"1"}))
+    uploaded(bundle({"app.R": b"2"}))
+    run(tmp_path, etag)
+    assert left_in(tmp_path) == set()
+    assert "another upload took its place" in states.told[0][1]["cause"]
+
+
+def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"app.R": b"1"}))
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key=KEY)
+    run(tmp_path, etag)
+    assert "was deleted before it was unpacked" in states.told[0][1]["cause"]
+
+
+def test_what_is_not_the_bundles_fault_is_reported_as_that(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"app.R": b"1"}))
+    (tmp_path / "apps").write_text("in the way")
+    assert run(tmp_path, etag) == 1
+    assert states.told[0][1]["error"] == "FileExistsError"
+    assert left_in(tmp_path) == {"apps"}

@@ -1,0 +1,219 @@
+"""A visitor's request through the agent to R and back."""
+
+import asyncio
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from agent import headers, server
+from agent.activity import Activity
+from agent.client_files import ClientFiles
+from agent.command import WorkerSpec
+from agent.proxy import LARGEST_PAGE, Proxy, decoded
+from agent.worker import Worker
+from agent.workers import Workers
+
+MakeSpec = Callable[..., WorkerSpec]
+KEY = "c0ffee" * 8
+AUTH = {headers.INSTANCE: "0011223344556677", headers.AGENT_KEY: KEY}
+
+
+class NoRelay:
+    """Takes what the server passes to the relay."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, ...]] = []
+
+    async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
+        self.said.append((connection_id, session_id, frame))
+        return session_id == "known"
+
+    async def disconnect(self, connection_id: str) -> None:
+        self.said.append((connection_id,))
+
+    def active(self) -> int:
+        return 2
+
+    def reserved(self) -> int:
+        return 1
+
+
+class Agent:
+    """A server with R behind it."""
+
+    def __init__(self, spec: MakeSpec, client: Path) -> None:
+        self.app = "routes"
+        self.options: dict[str, object] = {}
+        self.relay = NoRelay()
+        self.watched: list[str] = []
+        self.not_pages: list[str] = []
+        self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)))
+        self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append)
+        self.application = server.Server(
+            AUTH[headers.INSTANCE],
+            KEY,
+            app=self.proxy.handle,
+            relay=self.relay,
+            workers=self.workers,
+            activity=Activity(lambda: False),
+            client=ClientFiles(client),
+            watch=self.watched.append,
+        ).application()
+        self.http: TestClient[web.Request, web.Application]
+
+    def make_page(self, html: bytes, session: str, base: str) -> bytes:
+        return html.replace(b"</head>", f"<!--{session} {base}--></head>".encode())
+
+    def get(self, path: str, **more: str) -> aiohttp.client._RequestContextManager:
+        url = URL(f"{self.http.make_url('/')}{path.removeprefix('/')}", encoded=True)
+        return self.http.session.get(url, headers=AUTH | more, allow_redirects=False)
+
+
+@pytest.fixture
+async def agent(spec: MakeSpec, tmp_path: Path) -> AsyncIterator[Agent]:
+    (tmp_path / "relay.js").write_text("relay()")
+    agent = Agent(spec, tmp_path)
+    async with TestClient(TestServer(agent.application)) as agent.http:
+        yield agent
+        await agent.workers.close()
+        await agent.proxy.close()
+
+
+async def test_a_page_gets_the_client_for_its_session_and_true_headers(agent: Agent) -> None:
+    answer = await agent.get("/app/", **{"sheen-session": "s1", "sheen-base": "/hello"})
+    body = await answer.text()
+    assert "<!--s1 /hello--></head>" in body
+    assert int(answer.headers["Content-Length"]) == len(body.encode())
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.content_type == "text/html"
+    assert agent.not_pages == []
+
+
+async def test_without_a_seat_or_without_success_html_stays_as_it_is(agent: Agent) -> None:
+    assert "<!--s1" not in await (await agent.get("/app/")).text()
+    answer = await agent.get("/app/error", **{"sheen-session": "s1"})
+    assert (answer.status, await answer.text()) == (500, "<h1>no</h1>")
+    assert agent.not_pages == ["s1"]
+
+
+async def test_requests_reach_r_as_they_were(agent: Agent) -> None:
+    answer = await agent.get("/app/headers?x=%2F+%C3%A9&x=2", **{"sheen-base": "/hello", "Cookie": "a=1", "Shiny-Shared-Secret": "forged"})
+    seen = json.loads(await answer.text())
+    assert seen["QUERY_STRING"] == "?x=%2F+%C3%A9&x=2"
+    assert seen["HTTP_COOKIE"] == "a=1"
+    assert seen["HTTP_X_FORWARDED_PREFIX"] == "/hello"
+    assert seen["HTTP_SHINY_SHARED_SECRET"] != "forged"
+    assert not [name for name in seen if "SHEEN" in name]
+
+
+async def test_a_body_is_streamed_to_r(agent: Agent) -> None:
+    answer = await agent.http.post("/app/post?q=1", data=b"x" * 3_000_000, headers=AUTH)
+    assert await answer.text() == "POST 3000000 ?q=1"
+
+
+async def test_a_large_answer_is_streamed_back_whole(agent: Agent) -> None:
+    answer = await agent.get("/app/large")
+    assert len(await answer.read()) == 30_000_000
+
+
+async def test_a_redirect_stays_in_the_apps_public_path(agent: Agent) -> None:
+    answer = await agent.get("/app/redirect", **{"sheen-base": "/hello"})
+    assert (answer.status, answer.headers["Location"]) == (302, "/hello/target?a=1")
+
+
+async def test_r_that_dies_under_a_request_is_told_and_the_next_request_starts_it(agent: Agent) -> None:
+    answer = await agent.get("/app/die")
+    assert answer.status == 503
+    assert "was killed (SIGKILL)" in await answer.text()
+    assert (await agent.get("/app/headers")).status == 200
+
+
+async def test_a_crash_at_the_start_is_a_page_and_sanitised(agent: Agent) -> None:
+    agent.app = "crash"
+    answer = await agent.get("/app/", **{"Accept": "text/html", "sheen-session": "s1"})
+    body = await answer.text()
+    assert answer.status == 500
+    assert answer.content_type == "text/html"
+    assert "exit status 1" in body
+    assert "sales.csv" not in body
+    assert agent.not_pages == ["s1"]
+
+
+async def test_a_crash_shows_what_r_said_when_the_app_is_set_so(agent: Agent) -> None:
+    agent.app, agent.options = "crash", {"sanitize_errors": False}
+    assert "sales.csv is missing" in await (await agent.get("/app/", Accept="text/html")).text()
+
+
+async def test_requests_wait_while_r_starts_and_share_it(agent: Agent) -> None:
+    answers = await asyncio.gather(*(agent.get("/app/headers") for _ in range(5)))
+    assert [answer.status for answer in answers] == [200] * 5
+    assert agent.workers.current is not None
+    assert agent.workers.current.spec.worker_id.endswith(".1")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({headers.AGENT_KEY: "0" * 48}, 403),
+        ({headers.AGENT_KEY: ""}, 403),
+        ({headers.INSTANCE: "ffffffffffffffff"}, 410),
+        ({headers.INSTANCE: "ffffffffffffffff", headers.AGENT_KEY: "0"}, 410),
+    ],
+)
+async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(agent: Agent, change: dict[str, str], status: int) -> None:
+    for method, path in [("GET", "/app/"), ("POST", "/connections/c"), ("POST", "/watch"), ("GET", "/status")]:
+        answer = await agent.http.request(method, path, headers=AUTH | change)
+        assert (answer.status, server.REFUSED in answer.headers) == (status, True)
+    assert agent.relay.said == []
+    assert agent.workers.current is None
+
+
+async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) -> None:
+    for session, status in [("known", 200), ("other", 404)]:
+        answer = await agent.http.post("/connections/c%3D1", data='["ü"]'.encode(), headers=AUTH | {"sheen-session": session})
+        assert answer.status == status
+    assert (await agent.http.delete("/connections/c%3D1", headers=AUTH)).status == 204
+    assert agent.relay.said == [("c=1", "known", '["ü"]'), ("c=1", "other", '["ü"]'), ("c=1",)]
+
+
+async def test_a_message_that_no_gateway_would_pass_is_refused(agent: Agent) -> None:
+    assert (await agent.http.post("/connections/c", data=b"\xff", headers=AUTH)).status == 400
+    assert (await agent.http.post("/connections/c", data=b"x" * (server.LARGEST_FRAME + 1), headers=AUTH)).status == 413
+
+
+async def test_the_watch_token_is_taken(agent: Agent) -> None:
+    assert (await agent.http.post("/watch", json={"token": "t"}, headers=AUTH)).status == 204
+    assert (await agent.http.post("/watch", data=b"[]", headers=AUTH)).status == 400
+    assert agent.watched == ["t"]
+
+
+async def test_the_client_is_kept_for_ever_by_its_hash_and_nothing_else_is_there(agent: Agent) -> None:
+    tag = (await agent.get("/app/__sheen__/relay.js")).headers["ETag"]
+    answer = await agent.get(f"/app/__sheen__/relay.js?{tag.strip(chr(34))}")
+    assert (await answer.text(), "immutable" in answer.headers["Cache-Control"]) == ("relay()", True)
+    assert "javascript" in answer.headers["Content-Type"]
+    assert (await agent.get("/app/__sheen__/relay.js", **{"If-None-Match": tag})).status == 304
+    assert (await agent.get("/app/__sheen__/..%2Fapp.R")).status == 404
+
+
+async def test_the_status_says_what_runs(agent: Agent) -> None:
+    assert await (await agent.get("/status")).json() == {"sessions": 2, "reserved": 1, "worker": None}
+    await agent.workers.ready()
+    assert (await (await agent.get("/status")).json())["worker"]["state"] == "ready"
+
+
+def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:
+    assert decoded(gzip.compress(b"<html>"), "gzip") == b"<html>"
+    assert decoded(zlib.compress(b"<html>"), "deflate") == b"<html>"
+    assert decoded(b"<html>", "identity") == b"<html>"
+    assert decoded(b"<html>", "br") is None
+    assert decoded(b"broken", "gzip") is None
+    assert decoded(gzip.compress(b"x" * (LARGEST_PAGE + 1)), "gzip") is None

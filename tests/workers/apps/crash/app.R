@@ -1,0 +1,3 @@
+library(shiny)
+cat("reading the data\n")
+stop("the file sales.csv is missing")

@@ -1,0 +1,2 @@
+cat("thinking\n")
+Sys.sleep(3600)

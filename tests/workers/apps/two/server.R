@@ -1,0 +1,1 @@
+shinyServer(function(input, output, session) {})

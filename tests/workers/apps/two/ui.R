@@ -1,0 +1,1 @@
+shinyUI(fluidPage(titlePanel("Two files"), tags$img(src = "dot.svg")))

@@ -1,0 +1,95 @@
+"""Real R processes for the agent's tests, and none of them left behind."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from agent.command import WorkerSpec
+from agent.worker import Worker
+from chalicelib.apps.model import App
+from chalicelib.instances.model import Instance
+from chalicelib.settings import Settings
+from chalicelib.tables import bind
+
+APPS = Path(__file__).parent / "apps"
+SECRET = "5ec2e7" * 8
+UNIX_ID = 271_828
+
+MakeSpec = Callable[..., WorkerSpec]
+
+
+@pytest.fixture
+def apps() -> Iterator[Path]:
+    """A copy of the test apps where a user of R's own can read but not write them."""
+    folder = Path(tempfile.mkdtemp(prefix="sheen-apps-"))
+    shutil.copytree(APPS, folder / "apps")
+    folder.chmod(0o755)
+    for path in (folder / "apps").rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield folder / "apps"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def spec(apps: Path) -> MakeSpec:
+    """Makes the spec of a worker for one of the test apps."""
+
+    def make(app: str, number: int = 1, init_timeout: float = 30.0, sanitize_errors: bool = True) -> WorkerSpec:
+        return WorkerSpec(
+            worker_id=f"20261120T000000Z-0000.0.{number}",
+            directory=apps / app,
+            unix_id=UNIX_ID if os.geteuid() == 0 else None,
+            secret=SECRET,
+            sanitize_errors=sanitize_errors,
+            init_timeout=init_timeout,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def started(spec: MakeSpec) -> AsyncIterator[Callable[..., Awaitable[Worker]]]:
+    """Starts workers, and ends them all after the test."""
+    workers: list[Worker] = []
+
+    async def start(app: str, **options: object) -> Worker:
+        worker = Worker(spec(app, number=len(workers) + 1, **options))
+        workers.append(worker)
+        await worker.start()
+        return worker
+
+    yield start
+    for worker in workers:
+        await worker.stop()
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[None]:
+    """The tables, in moto."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    aws = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIAAGENT",
+        "AWS_SECRET_ACCESS_KEY": "the agent's own",
+        "SHEEN_BUCKET": "bucket",
+        "SHEEN_TABLE_PREFIX": "agent-test-",
+        "SHEEN_WEBSOCKET_URL": "/socket",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws.items():
+            patch.setenv(name, value)
+        bind(Settings.from_environment(), App, Instance)
+        for table in (App, Instance):
+            table._connection = None
+            table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+        yield
+    server.stop()

@@ -1,0 +1,24 @@
+"""How long nobody has been here."""
+
+import time
+from collections.abc import Callable
+
+
+class Activity:
+    """Nobody is here while ``busy`` says no and nobody calls :meth:`touch`. ``clock`` is any steady clock, in seconds."""
+
+    def __init__(self, busy: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        self._busy = busy
+        self._clock = clock
+        self._last = clock()
+
+    def touch(self) -> None:
+        """Somebody was here just now."""
+        self._last = self._clock()
+
+    def quiet_for(self) -> float:
+        """Return the seconds since somebody was here, as seen at the calls of this method and of :meth:`touch`."""
+        now = self._clock()
+        if self._busy():
+            self._last = now
+        return now - self._last

@@ -1,0 +1,32 @@
+"""What the agent itself answers when R cannot."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from agent import failure
+from agent.failure import AppExited, WorkerFailed
+from chalicelib import pages
+
+RETRY_AFTER = 2
+"""Seconds after which a visitor's browser may try again, when R ended under a request."""
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether a person will read the answer."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+
+
+def failed(request: web.Request, error: WorkerFailed, directory: Path, base: str, sanitize: bool) -> web.Response:
+    """R did not start, or ended: a page for people, else a line of text. ``sanitize`` keeps R's own words in the log."""
+    gone = isinstance(error, AppExited)
+    status = 503 if gone else 500
+    headers = {"Cache-Control": "no-store"}
+    if gone:
+        headers["Retry-After"] = str(RETRY_AFTER)
+    if not wants_page(request):
+        return web.Response(status=status, text=f"{error}\n", headers=headers)
+    title = "The app stopped" if gone else "The app could not start"
+    detail = None if sanitize or not error.said else failure.shown(error.said, directory)
+    page = pages.error(title, str(error), detail, f"{base}/", status=status)
+    return web.Response(status=page.status, text=page.html, headers={**page.headers, **headers})

@@ -1,0 +1,91 @@
+"""What people are told when R does not start, or ends. Pure functions from what happened to a sentence."""
+
+import signal
+from pathlib import Path
+
+from chalicelib.errors import SheenError
+
+SHOWN = 8 * 1024
+"""Characters of R's output that a failure shows: the newest."""
+
+
+class WorkerFailed(SheenError):
+    """R cannot serve the app. ``error`` names it for the state machine; the message is a sentence, ``said`` is R's own output, cleaned."""
+
+    error = "AppExited"
+
+    def __init__(self, sentence: str, said: str = "") -> None:
+        super().__init__(sentence)
+        self.said = said
+
+
+class AppStartFailed(WorkerFailed):
+    """R ended before the app was there."""
+
+    error = "AppStartFailed"
+
+
+class AppInitTimeout(WorkerFailed):
+    """The app was not there after ``app_init_timeout``."""
+
+    error = "AppInitTimeout"
+
+
+class AppExited(WorkerFailed):
+    """R ended while it served the app, or does not answer."""
+
+
+class PageUnfit(WorkerFailed):
+    """R's answer cannot be made a page of a session."""
+
+
+def ending(returncode: int) -> str:
+    """Say how a process ended, from what asyncio calls its return code.
+
+    >>> ending(-9)
+    'was killed (SIGKILL), as happens when the instance runs out of memory'
+    """
+    if returncode >= 0:
+        return f"ended with exit status {returncode}"
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:
+        name = f"signal {-returncode}"
+    match -returncode:
+        case signal.SIGKILL:
+            return f"was killed ({name}), as happens when the instance runs out of memory"
+        case signal.SIGSEGV | signal.SIGBUS | signal.SIGILL | signal.SIGABRT | signal.SIGFPE:
+            return f"crashed ({name}), as happens when a package's compiled code fails"
+    return f"was stopped by {name}"
+
+
+def start_failed(returncode: int, said: str) -> AppStartFailed:
+    """R ended with ``returncode`` while the app was starting."""
+    if returncode == 0:
+        return AppStartFailed("The app ended while it was starting: its code calls quit() or stopApp().", said)
+    return AppStartFailed(f"The app stopped while it was starting: R {ending(returncode)}.", said)
+
+
+def init_timeout(seconds: float, said: str) -> AppInitTimeout:
+    """The app was not there after ``seconds``."""
+    return AppInitTimeout(
+        f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its start quicker, or raise app_init_timeout.", said
+    )
+
+
+def exited(returncode: int, said: str = "") -> AppExited:
+    """R ended with ``returncode`` while it served visitors."""
+    return AppExited(f"The app stopped unexpectedly: R {ending(returncode)}. The next visit starts it again.", said)
+
+
+def shown(said: str, directory: Path) -> str:
+    """Return the end of R's output as people may see it: paths within the app, without where the app lies on this machine."""
+    text = said.replace(f"{directory}/", "").replace(str(directory), ".")
+    if len(text) > SHOWN:
+        text = "…\n" + text[-SHOWN:].partition("\n")[2]
+    return text
+
+
+def cause(failure: WorkerFailed, directory: Path) -> str:
+    """Return what the state machine is told: the sentence, and what R said. Who shows it to visitors heeds ``sanitize_errors``."""
+    return f"{failure}\n\n{shown(failure.said, directory)}" if failure.said else str(failure)

@@ -1,0 +1,189 @@
+"""One instance: its parts, put together, from the task's start to its end."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import boto3
+from websockets.asyncio.client import ClientConnection
+
+from agent import log, metadata, process, r_socket, record, reports, server
+from agent.activity import Activity
+from agent.client_files import ClientFiles
+from agent.command import WorkerSpec
+from agent.failure import AppStartFailed
+from agent.gateway import Gateway
+from agent.launch import Launch
+from agent.life import Life
+from agent.log import logger
+from agent.proxy import Proxy
+from agent.record import Record
+from agent.reports import NotAwaited
+from agent.seats import Seats
+from agent.sessions import Sessions
+from agent.sockjs import Carriers, RelayApplication, SockJs
+from agent.worker import Worker
+from agent.workers import Workers
+from chalicelib import tickets
+from chalicelib.clock import wall_clock
+from chalicelib.errors import SheenError
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.secret import Purpose
+from chalicelib.relay import page
+from chalicelib.relay.errors import ShuttingDown
+from chalicelib.relay.settings import RelaySettings
+from chalicelib.relay.transports import passes
+from chalicelib.relay.transports.options import SockJsOptions
+from chalicelib.settings import Settings
+
+PORT = 8080
+POSTS = 64
+"""Posts to browsers at once, each on a kept-alive connection."""
+POST_TIMEOUT = 10.0
+LAST_SEATS = 3.0
+"""Seconds to give back the last seats, of the 30 that ECS gives a task to end (FACTS E1)."""
+
+
+async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[[], None]], None]) -> int:
+    """Lead the instance's whole life; return the process's exit status.
+
+    ``on_life`` is told, once, what to call when the task is to stop.
+    """
+    log.identify(launch.ref)
+    try:
+        task = await metadata.identify(launch.metadata_url)
+        found = await asyncio.to_thread(record.load, launch.ref, Path(settings.efs))
+    except SheenError as error:
+        logger.error(str(error))
+        with contextlib.suppress(NotAwaited):
+            await reports.failed(launch.token, AppStartFailed.error, str(error))
+        return 1
+    log.identify(launch.ref, found.location)
+    instance = _Instance(found, launch, settings, task, await asyncio.to_thread(boto3.Session))
+    on_life(instance.life.end)
+    try:
+        return await instance.run()
+    except server.CannotListen as error:
+        logger.error(str(error))
+        with contextlib.suppress(NotAwaited):
+            await reports.failed(launch.token, AppStartFailed.error, str(error))
+        return 1
+
+
+class _Instance:
+    def __init__(self, found: Record, launch: Launch, settings: Settings, task: metadata.TaskIdentity, aws: boto3.Session) -> None:
+        self._record = found
+        self._settings = settings
+        self._task = task
+        self._client = ClientFiles(launch.client_dir)
+        self._relay_settings = RelaySettings(grace=found.settings.reconnect_grace if found.settings.reconnect else 0.0)
+        self._workers = Workers(self._make_worker)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
+            timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._gateway = Gateway(settings.connections_url, aws.region_name, aws.get_credentials(), self._http)
+        carriers = Carriers(self._gateway)
+        self._sessions = Sessions(
+            carriers, self._connect_worker, self._relay_settings, self._issue_ticket, time.monotonic, self._session_ended
+        )
+        self._sockjs = SockJs(
+            RelayApplication(self._sessions, carriers, self._session_of_ticket),
+            SockJsOptions(
+                websocket=not found.settings.disable_websockets,
+                heartbeat_delay=found.settings.sockjs_heartbeat_delay,
+                disconnect_delay=found.settings.sockjs_disconnect_delay,
+            ),
+        )
+        self._activity = Activity(self._busy)
+        self.life = Life(found, launch.token, f"{task.address}:{PORT}", task.arn, self._workers, self._activity)
+        self._seats = Seats(found.ref, self._sessions.ids, self.life.check)
+        self._proxy = Proxy(self._workers, self._make_page, self._seats.give_back, self._page_cookie)
+
+    async def run(self) -> int:
+        """Serve until the life is over, then end all that was started. Raise :class:`agent.server.CannotListen`."""
+        application = server.Server(
+            self._record.ref.instance_id,
+            self._record.key(Purpose.AGENT),
+            app=self._proxy.handle,
+            relay=self._sessions,
+            workers=self._workers,
+            activity=self._activity,
+            client=self._client,
+            watch=self.life.watch,
+            sockjs=self._sockjs.handle,
+        ).application()
+        runner = server.runner(application)
+        seats = asyncio.create_task(self._seats.run(), name="seats")
+        try:
+            await server.listen(runner, self._task.address, PORT)
+            return await self.life.run()
+        finally:
+            ending = ShuttingDown().ending
+            await self._sessions.end_all(ending.code, ending.reason)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
+            seats.cancel()
+            await self._workers.close()
+            await self._proxy.close()
+            await self._sessions.close()
+            self._sockjs.close()
+            await runner.cleanup()
+            await self._gateway.close()
+            await self._http.close()
+            logger.info("ended")
+
+    def _busy(self) -> bool:
+        return bool(self._workers.users or self._sessions.active() or self._sessions.reserved())
+
+    def _make_worker(self, number: int) -> Worker:
+        app = self._record.settings
+        spec = WorkerSpec(
+            worker_id=f"{self._record.worker_prefix}.{number}",
+            directory=self._record.directory,
+            unix_id=self._record.unix_id if process.is_root() else None,
+            secret=self._record.key(Purpose.SHINY),
+            sanitize_errors=app.sanitize_errors,
+            init_timeout=app.app_init_timeout,
+        )
+        if spec.unix_id is None:
+            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+        return Worker(spec, on_phase=self.life.reached)
+
+    async def _connect_worker(self, _session_id: str) -> ClientConnection:
+        return await r_socket.connect(self._workers)
+
+    def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
+        config = page.PageConfig(
+            session=session_id,
+            ticket=self._issue_ticket(session_id),
+            websocket_url=self._settings.websocket_url,
+            base=base,
+            client_hash=self._client.entry_hash,
+            settings=self._relay_settings,
+        )
+        self._sessions.reserve(session_id)
+        return page.inject(html, config)
+
+    def _issue_ticket(self, session_id: str) -> str:
+        return tickets.issue(session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock())
+
+    def _page_cookie(self, session_id: str, base: str, secure: bool) -> str:
+        return passes.set_cookie(self._issue_ticket(session_id), base, secure=secure)
+
+    def _session_of_ticket(self, ticket: str) -> str | None:
+        def key_of(ref: InstanceRef) -> str | None:
+            return self._record.key(Purpose.TICKET) if ref == self._record.ref else None
+
+        try:
+            return tickets.check(ticket, key_of, wall_clock()).session_id
+        except tickets.BadTicket:
+            return None
+
+    async def _session_ended(self, session_id: str) -> None:
+        self._activity.touch()
+        self._seats.give_back(session_id)

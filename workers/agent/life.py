@@ -1,0 +1,210 @@
+"""The instance's life, as the agent leads it: starting, ready, watched, idle, ended."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent import reports
+from agent.activity import Activity
+from agent.failure import WorkerFailed
+from agent.failure import cause as cause_of
+from agent.log import logger
+from agent.record import Record
+from agent.reports import NotAwaited
+from agent.workers import Workers
+from chalicelib.instances import store
+from chalicelib.instances.state import InstanceState, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the agent does what it does, in seconds."""
+
+    beat: float = 20.0
+    tick: float = 1.0
+    """How often it looks whether anybody is here."""
+    retry: float = 2.0
+    """Between attempts to tell the state machine something that it must know."""
+    unwatched: float = 600.0
+    """An instance for which no state machine waited for so long ends by itself once it is idle."""
+
+
+class Life:
+    """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task."""
+
+    def __init__(
+        self,
+        record: Record,
+        token: str,
+        address: str,
+        task_arn: str,
+        workers: Workers,
+        activity: Activity,
+        rhythm: Rhythm = Rhythm(),
+        steady: Callable[[], float] | None = None,
+    ) -> None:
+        self._record = record
+        self._first_token = token
+        self._token: str | None = token
+        self._address = address
+        self._task_arn = task_arn
+        self._workers = workers
+        self._activity = activity
+        self._rhythm = rhythm
+        self._now = steady or asyncio.get_running_loop().time
+        self._ended = asyncio.Event()
+        self._check = asyncio.Event()
+        self._watched_at = self._now()
+        self._phases: asyncio.Queue[Phase] = asyncio.Queue()
+        self.ready = False
+
+    async def run(self) -> int:
+        """Lead the life until :meth:`end`, or until nobody wants the instance; return the process's exit status."""
+        tasks = [asyncio.create_task(self._beat(), name="beat"), asyncio.create_task(self._mark_phases(), name="phases")]
+        try:
+            if not await self._start():
+                return 1
+            await self._serve()
+            return 0
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def end(self) -> None:
+        """The task is being stopped."""
+        self._ended.set()
+
+    def watch(self, token: str) -> None:
+        """The state machine waits for this token now. One after an idle report says that somebody had come: idleness counts anew."""
+        if token == self._token:
+            return
+        logger.info("the state machine watches")
+        self._token = token
+        self._watched_at = self._now()
+        self._activity.touch()
+
+    def check(self) -> None:
+        """Somebody says that the instance was given up: look at its row."""
+        self._check.set()
+
+    def reached(self, phase: str) -> None:
+        """A worker's start has come to ``phase``."""
+        if not self.ready and phase == Phase.APP:
+            self._phases.put_nowait(Phase.APP)
+
+    async def _start(self) -> bool:
+        self._phases.put_nowait(Phase.R)
+        starting = asyncio.create_task(self._workers.ready(), name="first start")
+        ended = asyncio.create_task(self._ended.wait())
+        await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return False
+        token, self._token = self._first_token, None
+        try:
+            starting.result()
+        except WorkerFailed as error:
+            logger.error(str(error))
+            name, text = error.error, cause_of(error, self._record.directory)
+            await self._tell(lambda: reports.failed(token, name, text))
+            return False
+        if not await self._tell(lambda: reports.ready(token, self._address, self._task_arn)):
+            return False
+        self.ready = True
+        self._watched_at = self._now()
+        self._activity.touch()
+        logger.info("ready", extra={"address": self._address})
+        return True
+
+    async def _serve(self) -> None:
+        settings = self._record.settings
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._rhythm.tick)
+                return
+            quiet = self._activity.quiet_for()
+            if settings.app_idle_timeout and quiet >= settings.app_idle_timeout and await self._workers.stop_unused():
+                logger.info("R stopped: nobody is here", extra={"app_idle_timeout": settings.app_idle_timeout})
+            if settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
+                await self._report_idle()
+            if self._check.is_set():
+                self._check.clear()
+                await self._end_if_given_up()
+
+    async def _report_idle(self) -> None:
+        token = self._token
+        if token is None:
+            if self._now() - self._watched_at >= self._rhythm.unwatched:
+                logger.error("idle, and no state machine has watched this instance for long: it ends itself")
+                self.end()
+            return
+        try:
+            await reports.idle(token)
+        except NotAwaited as error:
+            logger.warning(str(error))
+            self.check()
+        except Exception as error:  # told again at the next tick
+            logger.warning(f"the state machine was not told that nobody is here: {error}")
+            return
+        else:
+            logger.info("idle: told the state machine")
+        if self._token == token:
+            self._token = None
+            self._watched_at = self._now()
+
+    async def _beat(self) -> None:
+        while True:
+            token = self._token
+            if token is None:
+                await asyncio.sleep(self._rhythm.beat)
+                continue
+            try:
+                await reports.beat(token)
+            except NotAwaited as error:
+                if self._token == token:
+                    logger.warning(str(error))
+                    self._token = None
+                    self._watched_at = self._now()
+                    await self._end_if_given_up()
+            except Exception as error:  # one beat of several that fit into HeartbeatSeconds
+                logger.warning(f"a heartbeat failed: {error}")
+            await asyncio.sleep(self._rhythm.beat)
+
+    async def _mark_phases(self) -> None:
+        while True:
+            phase = await self._phases.get()
+            try:
+                if not await asyncio.to_thread(store.mark_phase, self._record.ref, phase):
+                    await self._end_if_given_up()
+            except Exception as error:  # it is only what the waiting page shows
+                logger.warning(f"phase {phase} was not written: {error}")
+
+    async def _end_if_given_up(self) -> None:
+        try:
+            instance = await asyncio.to_thread(store.get, self._record.ref)
+        except Exception as error:  # the next sign makes it look again
+            logger.warning(f"the instance's row could not be read: {error}")
+            return
+        if instance is None or instance.state == InstanceState.STOPPED:
+            logger.error("this instance was given up: its row is stopped, or another one's")
+            self.end()
+
+    async def _tell(self, report: Callable[[], Any]) -> bool:
+        """Repeat a report until it is told, the state machine does not wait for it, or the task is being stopped."""
+        while True:
+            try:
+                await report()
+                return True
+            except NotAwaited as error:
+                logger.error(str(error))
+                return False
+            except Exception as error:  # the network, or a throttle: what is told must be told
+                logger.warning(f"the state machine could not be told: {error}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._rhythm.retry)
+                return False

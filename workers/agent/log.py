@@ -1,0 +1,28 @@
+"""The agent's logger: JSON lines with the app and the instance on each; ``session`` by ``extra``.
+
+It is the standard logger ``agent`` too, so what modules log by ``logging.getLogger(__name__)`` comes out the same way.
+"""
+
+import logging
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.instances.model import InstanceRef
+
+logger = Logger(service="agent", log_record_order=["level", "message", "timestamp"])
+
+_LIBRARIES = ("aiohttp", "asyncio", "botocore", "pynamodb", "websockets")
+
+
+def identify(ref: InstanceRef, location: str = "") -> None:
+    """Put the instance and the app on every line from here on."""
+    logger.append_keys(instance=str(ref), app=location or ref.version_id)
+
+
+def include_libraries() -> None:
+    """Have the libraries' warnings come out as the agent's own lines do."""
+    for name in _LIBRARIES:
+        library = logging.getLogger(name)
+        library.setLevel(logging.WARNING)
+        library.handlers = list(logging.getLogger("agent").handlers)
+        library.propagate = False

@@ -1,0 +1,93 @@
+"""What R says: its lines for the log, how far its start is, and the end of it for a failure page. No I/O."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+KEEP = 64 * 1024
+"""Bytes of the newest output that are kept."""
+LONGEST_LINE = 16 * 1024
+"""A longer line is logged in parts of this many bytes."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Line(NamedTuple):
+    """One line of the log, without its end."""
+
+    text: str
+
+
+class Phase(NamedTuple):
+    """R said how far it is: ``app`` or ``ready`` (see r/start.R)."""
+
+    name: str
+
+
+class Pace:
+    """A bucket of ``size`` that fills by ``rate`` a second."""
+
+    def __init__(self, size: float, rate: float, now: float) -> None:
+        self._size = size
+        self._rate = rate
+        self._left = size
+        self._at = now
+
+    def take(self, now: float) -> float:
+        """Take one; return for how many seconds to wait before the next."""
+        self._left = min(self._size, self._left + (now - self._at) * self._rate) - 1
+        self._at = now
+        return max(0.0, -self._left / self._rate)
+
+
+def clean(text: str) -> str:
+    """Return ``text`` without terminal colours and control characters."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+class Output:
+    """Takes R's stdout and stderr, which are one stream, as the bytes come.
+
+    A line ``<mark> <phase>`` is a :class:`Phase` and is not output. Memory is bounded by :data:`KEEP` and :data:`LONGEST_LINE`.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = f"{mark} ".encode()
+        self._rest = b""
+        self._kept = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Line | Phase]:
+        """Take some bytes; yield what is complete with them. Empty lines are not logged."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = b""
+        for line in lines:
+            yield from self._line(line, b"\n")
+        while len(rest) >= LONGEST_LINE:
+            yield from self._line(rest[:LONGEST_LINE], b"")
+            rest = rest[LONGEST_LINE:]
+        self._rest = rest
+
+    def end(self) -> Iterator[Line | Phase]:
+        """The stream has ended: yield what was left without an end of line."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            yield from self._line(rest, b"\n")
+
+    def text(self) -> str:
+        """Return the newest output, from a whole line on if some is lost, cleaned."""
+        kept = bytes(self._kept) + self._rest
+        if len(self._kept) >= KEEP:
+            kept = kept.partition(b"\n")[2] or kept
+        return clean(kept.decode(errors="replace")).strip()
+
+    def _line(self, line: bytes, end: bytes) -> Iterator[Line | Phase]:
+        if line.startswith(self._mark):
+            yield Phase(line[len(self._mark) :].decode(errors="replace").strip())
+            return
+        self._kept += line + end
+        if len(self._kept) > KEEP:
+            del self._kept[: len(self._kept) - KEEP]
+        for start in range(0, len(line), LONGEST_LINE):
+            if text := clean(line[start : start + LONGEST_LINE].decode(errors="replace")).rstrip():
+                yield Line(text)

@@ -1,0 +1,61 @@
+"""What the tables say about this instance, read once at its start."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chalicelib.apps.model import App
+from chalicelib.apps.settings import AppSettings
+from chalicelib.errors import SheenError
+from chalicelib.instances import store
+from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.model import InstanceRef, VersionId
+from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.instances.state import InstanceState
+
+
+class NothingToServe(SheenError):
+    """The app, or the version's files, are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One instance and its app."""
+
+    ref: InstanceRef
+    location: str
+    unix_id: int
+    settings: AppSettings
+    secret: str = field(repr=False)
+    directory: Path
+    """The version's files."""
+
+    def key(self, purpose: Purpose) -> str:
+        """Return the instance's key for a purpose."""
+        return key_for(self.secret, purpose)
+
+    @property
+    def worker_prefix(self) -> str:
+        """What its workers' ids begin with: ``<version>.<slot>``."""
+        return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
+
+
+def load(ref: InstanceRef, efs: Path) -> Record:
+    """Read the instance's row and its app's.
+
+    Raise :class:`InstanceChanged` when the instance was given up, :class:`NothingToServe` and :class:`chalicelib.apps.errors.BadAppSetting`
+    when its app cannot be served.
+    """
+    instance = store.get(ref)
+    if instance is None or instance.state != InstanceState.STARTING:
+        raise InstanceChanged(f"instance {ref} is not STARTING: it was given up, or another one is in its slot")
+    try:
+        app = App.get(instance.location, consistent_read=True)
+    except App.DoesNotExist:
+        raise NothingToServe(f"there is no app at {instance.location} any more; publish it again") from None
+    version = VersionId.parse(ref.version_id)
+    if app.app_id != version.app_id:
+        raise NothingToServe(f"another app is at {instance.location} now; load the page again")
+    directory = efs / "apps" / version.app_id / version.version
+    if not directory.is_dir():
+        raise NothingToServe(f"the files of version {version.version} are not at {directory}; publish the app again")
+    return Record(ref, instance.location, int(app.unix_id), AppSettings.parse(app.settings), instance.secret, directory)

@@ -1,0 +1,165 @@
+"""The agent's HTTP server: what the Lambdas may ask of it."""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+
+from agent import headers
+from agent.activity import Activity
+from agent.client_files import ClientFiles
+from agent.log import logger
+from agent.workers import Workers
+from chalicelib.errors import SheenError
+
+LARGEST_FRAME = 128 * 1024
+"""Bytes of one message of a connection (FACTS W1)."""
+REFUSED = "sheen-refused"
+"""Tells the agent's own no from the same status of an app's answer."""
+LAMBDA_SLEEPS = 900.0
+"""Seconds that an unused connection is kept: an environment of a Lambda sleeps between two visitors."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AppHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+
+
+class CannotListen(SheenError):
+    """The agent's address is taken, or not this machine's."""
+
+
+class Relay(Protocol):
+    """What the server needs of :class:`agent.sessions.Sessions`."""
+
+    async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
+        """A frame from a connection; False when there is no such session."""
+
+    async def disconnect(self, connection_id: str) -> None:
+        """A connection is gone."""
+
+    def active(self) -> int:
+        """How many sessions are live."""
+
+    def reserved(self) -> int:
+        """How many wait for their first connection."""
+
+
+class Server:
+    """The routes. ``app`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``."""
+
+    def __init__(
+        self,
+        instance_id: str,
+        key: str,
+        *,
+        app: AppHandler,
+        relay: Relay,
+        workers: Workers,
+        activity: Activity,
+        client: ClientFiles,
+        watch: Callable[[str], None],
+        sockjs: AppHandler | None = None,
+    ) -> None:
+        self._instance_id = instance_id
+        self._key = key.encode()
+        self._app = app
+        self._sockjs = sockjs
+        self._relay = relay
+        self._workers = workers
+        self._activity = activity
+        self._client = client
+        self._watch = watch
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application."""
+        application = web.Application(client_max_size=LARGEST_FRAME, middlewares=[self._guard])
+        application.router.add_route("POST", "/connections/{connection}", self._message)
+        application.router.add_route("DELETE", "/connections/{connection}", self._disconnect)
+        application.router.add_route("POST", "/watch", self._take_watch)
+        application.router.add_route("GET", "/status", self._status)
+        application.router.add_route("*", "/app/{tail:.*}", self._visit)
+        return application
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in only who knows this instance's key, and means this instance."""
+        if request.headers.get(headers.INSTANCE) != self._instance_id:
+            return _refused(410, "this is the agent of another instance")
+        if not hmac.compare_digest(request.headers.get(headers.AGENT_KEY, "").encode(), self._key):
+            return _refused(403, "the agent key is wrong")
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except ConnectionError:  # the Lambda has left; there is nobody to answer
+            raise
+        except Exception:
+            logger.exception("a request failed", extra={"path": request.path})
+            return web.Response(status=500, text="The agent failed; its log says why.\n", headers={REFUSED: "failed"})
+
+    async def _visit(self, request: web.Request) -> web.StreamResponse:
+        self._activity.touch()
+        path = request.rel_url.raw_path.removeprefix("/app")
+        if path.startswith("/__sheen__/"):
+            return self._client.answer(
+                path.removeprefix("/__sheen__/"), request.rel_url.raw_query_string, request.headers.get("If-None-Match", "")
+            )
+        if path.startswith("/__sockjs__/"):
+            if self._sockjs is None:
+                return web.Response(status=404, text="this app is reached by WebSocket only\n")
+            return await self._sockjs(request, path.removeprefix("/__sockjs__"))
+        return await self._app(request, path)
+
+    async def _message(self, request: web.Request) -> web.Response:
+        try:
+            frame = (await request.read()).decode()
+        except UnicodeDecodeError:
+            return web.Response(status=400, text="the message is not UTF-8\n")
+        session = request.headers.get(headers.SESSION, "")
+        known = await self._relay.message(request.match_info["connection"], session, frame)
+        return web.Response(status=200 if known else 404, headers={} if known else {REFUSED: "session"})
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        await self._relay.disconnect(request.match_info["connection"])
+        self._activity.touch()
+        return web.Response(status=204)
+
+    async def _take_watch(self, request: web.Request) -> web.Response:
+        try:
+            token = json.loads(await request.read())["token"]
+        except (ValueError, KeyError, TypeError):
+            token = None
+        if not isinstance(token, str) or not token:
+            return web.Response(status=400, text='the body must be {"token": "<task token>"}\n')
+        self._watch(token)
+        return web.Response(status=204)
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        """What `sheen status` shows of the instance."""
+        worker = self._workers.current
+        return web.json_response(
+            {
+                "sessions": self._relay.active(),
+                "reserved": self._relay.reserved(),
+                "worker": None if worker is None else {"id": worker.spec.worker_id, "state": worker.state.value, "pid": worker.pid},
+            }
+        )
+
+
+def runner(application: web.Application) -> web.AppRunner:
+    """Return what runs the application; its ``cleanup`` ends it."""
+    return web.AppRunner(application, access_log=None, keepalive_timeout=LAMBDA_SLEEPS, shutdown_timeout=5.0)
+
+
+async def listen(application: web.AppRunner, host: str, port: int) -> None:
+    """Serve on ``host``:``port``; raise :class:`CannotListen`."""
+    await application.setup()
+    try:
+        await web.TCPSite(application, host, port, backlog=512).start()
+    except OSError as error:
+        raise CannotListen(f"the agent cannot listen on {host}:{port}: {error.strerror}; is another agent running there?") from error
+
+
+def _refused(status: int, why: str) -> web.Response:
+    return web.Response(status=status, text=f"{why}\n", headers={REFUSED: why})

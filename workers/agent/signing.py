@@ -1,0 +1,70 @@
+"""Signature Version 4 for small posts to one service, cheaper than botocore's general signer.
+
+The signing key changes with the day and the credentials only, so that a post costs one SHA-256 and two HMACs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+
+class Credentials(NamedTuple):
+    """An AWS access key, with the session token that a role's key comes with."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Signer:
+    """Signs requests to ``host`` for ``execute-api`` in ``region``."""
+
+    def __init__(self, region: str, host: str) -> None:
+        self._region = region
+        self._host = host
+        self._cached: tuple[str, str] | None = None
+        self._key = b""
+
+    def headers(self, method: str, path: str, body: bytes, credentials: Credentials, time: float) -> dict[str, str]:
+        """The headers that sign a request.
+
+        :param path: percent-encoded as it goes on the wire; it is encoded once more for the signature, as every
+            service but S3 wants it.
+        :param time: now, in seconds since 1970.
+        """
+        stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{stamp[:8]}/{self._region}/execute-api/aws4_request"
+        headers = {"host": self._host, "x-amz-date": stamp}
+        if credentials.token:
+            headers["x-amz-security-token"] = credentials.token
+        names = ";".join(headers)
+        canonical = "\n".join(
+            [
+                method,
+                quote(path, safe="/-_.~"),
+                "",
+                *(f"{name}:{value}" for name, value in headers.items()),
+                "",
+                names,
+                hashlib.sha256(body).hexdigest(),
+            ]
+        )
+        text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+        signature = hmac.new(self._signing_key(stamp[:8], credentials), text.encode(), hashlib.sha256).hexdigest()
+        headers["authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+        )
+        return headers
+
+    def _signing_key(self, day: str, credentials: Credentials) -> bytes:
+        if self._cached != (day, credentials.secret_key):
+            key = ("AWS4" + credentials.secret_key).encode()
+            for part in (day, self._region, "execute-api", "aws4_request"):
+                key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+            self._key = key
+            self._cached = (day, credentials.secret_key)
+        return self._key

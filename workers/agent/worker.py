@@ -1,0 +1,253 @@
+"""One R process, from its start to its end; never used again."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from agent import command, failure, orphans, private
+from agent.command import WorkerSpec
+from agent.log import logger
+from agent.output import Line, Output, Pace, Phase
+
+READ_SIZE = 16 * 1024
+LINES_AT_ONCE = 2000
+"""Lines of R's output that are logged as they come."""
+LINES_A_SECOND = 1000.0
+"""Lines of R's output that are logged in the long run; a faster R waits, as it does for a slow terminal."""
+LINES_A_TURN = 50
+"""Lines after which the agent does something else."""
+LAST_WORDS = 1.0
+"""Seconds to read what R said last; a process that it left may hold the pipe open."""
+STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0))
+"""How R is asked to end, and for how many seconds; then SIGKILL. SIGINT first: R then runs onStop handlers and cleans up (FACTS R7)."""
+
+
+class WorkerState(Enum):
+    """NEW → STARTING → READY → STOPPING → EXITED; from each but EXITED straight to EXITED, when the process ends."""
+
+    NEW = "new"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    EXITED = "exited"
+
+
+class Worker:
+    """Runs R for one :class:`WorkerSpec`.
+
+    ``on_phase`` is told ``app`` when Shiny is loaded and the app's own code starts to run. ``on_exit`` is told when the process has ended
+    and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it.
+    """
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        on_phase: Callable[[str], None] = lambda phase: None,
+        on_exit: Callable[["Worker", bool], None] = lambda worker, unasked: None,
+    ) -> None:
+        self.spec = spec
+        self.state = WorkerState.NEW
+        self._on_phase = on_phase
+        self._on_exit = on_exit
+        self._mark = secrets.token_hex(16)
+        self._output = Output(self._mark)
+        self._process: Process | None = None
+        self._private: Path | None = None
+        self._ready = asyncio.Event()
+        self._exited = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._spawning = asyncio.Lock()
+        self._stopping: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, once there is a process."""
+        return self._process.pid if self._process else None
+
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended (negative: by that signal), once it has."""
+        return self._process.returncode if self._process else None
+
+    @property
+    def socket(self) -> Path:
+        """The unix socket on which R serves the app."""
+        if self._private is None:
+            raise RuntimeError("the worker has not been started")
+        return self._private / command.SOCKET
+
+    @property
+    def said(self) -> str:
+        """The newest 64 KB of R's output."""
+        return self._output.text()
+
+    async def start(self) -> None:
+        """Start R and wait until it serves the app.
+
+        Raise :class:`agent.failure.AppStartFailed` or :class:`agent.failure.AppInitTimeout`, with what R said; R has then
+        ended. It ends also when :meth:`stop` comes meanwhile, and when the caller is cancelled.
+        """
+        try:
+            await self._spawn()
+            await self._until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End R and everything that it started; return when all is gone. May be called at any time, and more than once."""
+        if self._stopping is None:
+            if self.state in (WorkerState.STARTING, WorkerState.READY):
+                self.state = WorkerState.STOPPING  # at once: nobody may begin to use it from here on
+            self._stopping = asyncio.create_task(self._stop(), name=f"stop {self.spec.worker_id}")
+        await asyncio.shield(self._stopping)
+
+    async def gone(self) -> None:
+        """Wait until the process has ended and nothing is left of it."""
+        await self._gone.wait()
+
+    async def _spawn(self) -> None:
+        async with self._spawning:
+            if self.state is not WorkerState.NEW:
+                raise failure.AppStartFailed("The app was stopped before it started.")
+            self.state = WorkerState.STARTING
+            spec = self.spec
+            try:
+                self._private = await asyncio.to_thread(private.make, spec.unix_id)
+                self._process = await asyncio.create_subprocess_exec(
+                    *command.command(self._private / command.SCRIPT, spec.unix_id),
+                    env=command.environment(spec, self._private),
+                    cwd=spec.directory,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=STDOUT,
+                    limit=READ_SIZE,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise failure.AppStartFailed(
+                    f"R could not be started in {spec.directory.name}: {error.strerror}.", f"{error.filename}: {error.strerror}"
+                ) from error
+            logger.info("R started", extra={"worker": spec.worker_id, "pid": self._process.pid})
+            reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
+            self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
+            if self._process.stdin:
+                with contextlib.suppress(ConnectionError):  # it ended at once; its exit is what counts
+                    self._process.stdin.write(command.parameters(spec, self._private, self._mark))
+                    self._process.stdin.close()
+
+    async def _until_ready(self) -> None:
+        waiting = [asyncio.create_task(event.wait()) for event in (self._ready, self._gone)]
+        try:
+            await asyncio.wait(waiting, timeout=self.spec.init_timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self.state is WorkerState.READY:
+            return
+        if self._stopping is not None:
+            raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
+        if self._gone.is_set() and self.returncode is not None:
+            raise failure.start_failed(self.returncode, self.said)
+        raise failure.init_timeout(self.spec.init_timeout, self.said)
+
+    async def _read(self, process: Process) -> None:
+        """Take in what R says, at a bounded rate: an app that floods waits, and its visitors do not."""
+        if process.stdout is None:
+            return
+        pace = Pace(LINES_AT_ONCE, LINES_A_SECOND, asyncio.get_running_loop().time())
+        while data := await process.stdout.read(READ_SIZE):
+            for number, event in enumerate(self._output.feed(data), 1):
+                self._heard(event)
+                wait = pace.take(asyncio.get_running_loop().time())
+                if self._exited.is_set():
+                    continue  # what it said last is bounded by the pipe, and wanted at once
+                if wait or number % LINES_A_TURN == 0:
+                    await asyncio.sleep(wait)
+        for event in self._output.end():
+            self._heard(event)
+
+    def _heard(self, event: Line | Phase) -> None:
+        match event:
+            case Line(text):
+                logger.info(text, extra={"worker": self.spec.worker_id, "stream": "R"})
+            case Phase("ready"):
+                if self.state is WorkerState.STARTING:
+                    self.state = WorkerState.READY
+                    self._ready.set()
+            case Phase(name):
+                self._on_phase(name)
+
+    async def _watch(self, process: Process, reading: asyncio.Task[None]) -> None:
+        """Wait for the process's end, then clear away what is left of it."""
+        await _end_of(process.pid)
+        unasked = self.state is WorkerState.READY
+        self.state = WorkerState.EXITED
+        self._exited.set()
+        self._signal(signal.SIGKILL)
+        await asyncio.to_thread(self._clear)
+        returncode = await process.wait()  # only now: it also waits for the pipe, which an orphan may have held open
+        await asyncio.wait([reading], timeout=LAST_WORDS)
+        reading.cancel()
+        say = logger.error if unasked else logger.info
+        say(f"R {failure.ending(returncode)}", extra={"worker": self.spec.worker_id, "pid": process.pid})
+        self._gone.set()
+        self._on_exit(self, unasked)
+
+    def _clear(self) -> None:
+        if self._private is None:
+            return
+        orphans.end(self.spec.unix_id, self._private, keep=() if self.pid is None else (self.pid,))
+        try:
+            private.remove(self._private)
+        except OSError as error:
+            logger.warning(f"a worker's folder stays behind: {error}", extra={"worker": self.spec.worker_id})
+
+    async def _stop(self) -> None:
+        async with self._spawning:  # so there is a process, or never will be
+            if self.state is not WorkerState.EXITED:
+                self.state = WorkerState.STOPPING
+            if self._process is None:
+                self.state = WorkerState.EXITED
+                await asyncio.to_thread(self._clear)
+                self._exited.set()
+                self._gone.set()
+                return
+        for number, patience in STOP_STEPS:
+            if self._exited.is_set():
+                break
+            self._signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exited.wait(), patience)
+        if not self._exited.is_set():
+            self._signal(signal.SIGKILL)
+        await self._gone.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal R's whole process group."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+
+async def _end_of(pid: int) -> None:
+    """Wait until process ``pid``, a child of this one, has ended, whoever may still hold its pipes."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # it ended already, and asyncio has its exit status
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
