@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from moto.events.models import EventPattern
 
 from infra.local.console import Console
 from infra.local.gateway.invoker import Invoker
 from infra.local.keys import AccessKey
 from infra.local.moto import Moto, MotoFailed
+from infra.local.patterns import matches
 from infra.local.settings import ACCOUNT, REGION
 
 MOST_ENTRIES = 10
@@ -43,10 +43,6 @@ class BusRule:
     pattern: Mapping[str, Any]
     target: FunctionTarget | StateMachineTarget
 
-    def matches(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether the event fits the pattern."""
-        return bool(EventPattern(None, dict(self.pattern)).matches_event(event))  # type: ignore[arg-type]  # any event
-
 
 class EventBus:
     """Delivers events at least once, each target by itself, in no particular order (FACTS E7)."""
@@ -74,7 +70,7 @@ class EventBus:
             "detail": detail,
         }
         for rule in self._rules:
-            if rule.matches(event):
+            if matches(rule.pattern, event):
                 self._deliver(rule.target, event)
         return str(event["id"])
 

@@ -9,6 +9,7 @@ from infra.local.console import Console
 from infra.local.gateway.invoker import Invoker, Throttled
 from infra.local.lambdas.package import StreamTrigger
 from infra.local.moto import Moto
+from infra.local.patterns import matches
 from infra.local.settings import ACCOUNT, REGION
 
 FIRST_RETRY_SECONDS = 0.2
@@ -52,14 +53,17 @@ class StreamPump:
     async def _pump_once(self) -> bool:
         """Deliver what there is; tell whether there was anything."""
         after, records = await self._moto.stream(self._trigger.table, self._next)
-        for start in range(0, len(records), self._trigger.batch_size):
-            await self._deliver(records[start : start + self._trigger.batch_size])
+        wanted = [record for record in (_as_lambda_gets_it(record, self._trigger.table) for record in records) if self._wants(record)]
+        for start in range(0, len(wanted), self._trigger.batch_size):
+            await self._deliver(wanted[start : start + self._trigger.batch_size])
         self._next = after
         return bool(records)
 
+    def _wants(self, record: dict[str, Any]) -> bool:
+        return not self._trigger.filters or any(matches(pattern, record) for pattern in self._trigger.filters)
+
     async def _deliver(self, records: list[dict[str, Any]]) -> None:
-        document = {"Records": [_as_lambda_gets_it(record, self._trigger.table) for record in records]}
-        event = json.dumps(document).encode()
+        event = json.dumps({"Records": records}).encode()
         delay = FIRST_RETRY_SECONDS
         while True:
             try:

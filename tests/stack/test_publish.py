@@ -19,9 +19,8 @@ pytestmark = pytest.mark.stack
 def outcome(stack: StackProcess, key: str) -> dict[str, str] | None:
     """What became of the upload ``key``, as its uploader can read it from S3."""
     s3 = stack.client("s3")
-    name = key.removeprefix("bundles/").removesuffix(".zip").removesuffix(".tar.gz")
     try:
-        body = s3.get_object(Bucket=stack.environment()["SHEEN_BUCKET"], Key=f"outcomes/{name}.json")["Body"].read()
+        body = s3.get_object(Bucket=stack.environment()["SHEEN_BUCKET"], Key=key.replace("bundles/", "outcomes/") + ".json")["Body"].read()
     except s3.exceptions.NoSuchKey:
         return None
     found: dict[str, str] = json.loads(body)

@@ -46,8 +46,8 @@ async def cost(stack: StackProcess, act: Callable[[], Awaitable[object]]) -> dic
         if count != before["invocations"].get(name, 0)
     }
     tables = {
-        principal: sum(calls.values()) - sum(before["by_principal"].get(principal, {}).values())
-        for principal, calls in after["by_principal"].items()
+        principal: sum(calls.values()) - sum(before["calls"]["by_principal"].get(principal, {}).values())
+        for principal, calls in after["calls"]["by_principal"].items()
         if principal.startswith("function:")
     }
     return {"invocations": sum(functions.values()), "dynamodb": sum(tables.values())}
@@ -103,10 +103,11 @@ def test_the_agent_lets_in_nobody_without_its_key(stack: StackProcess, tmp_path:
     assert instance
     host, port = instance["address"].split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    for headers in ({}, {"sheen-agent-key": "0" * 64, "sheen-instance": instance["instance_id"]}):
+    named = {"sheen-instance": instance["instance_id"]}
+    for headers, status in (({}, 410), (named, 403), (named | {"sheen-agent-key": "0" * 64}, 403)):
         connection.request("GET", "/app/", headers=headers)
         answer = connection.getresponse()
-        assert answer.status == 403
+        assert answer.status == status
         answer.read()
 
 

@@ -31,6 +31,8 @@ from infra.local.settings import TREE
 STAGE = "local"
 PACKAGES_KEPT = 6
 REST_FUNCTION = "APIHandler"
+TRIGGERS = Path(".chalice/events.json")
+"""In a Chalice project: what Chalice itself cannot say of a trigger, merged into its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class StreamTrigger:
     table: str
     function: str
     batch_size: int
+    filters: tuple[Mapping[str, Any], ...]
+    """Patterns of which a record must match one; none: all records go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,8 @@ def read_package(folder: Path) -> Package:
             match event["Type"]:
                 case "DynamoDB":
                     trigger = event["Properties"]
-                    streams.append(StreamTrigger(_table_of(trigger["Stream"]), name, trigger.get("BatchSize", 100)))
+                    filters = tuple(json.loads(one["Pattern"]) for one in trigger.get("FilterCriteria", {}).get("Filters", ()))
+                    streams.append(StreamTrigger(_table_of(trigger["Stream"]), name, trigger.get("BatchSize", 100), filters))
                 case "CloudWatchEvent" | "EventBridgeRule":
                     rules.append(RuleTrigger(event["Properties"]["Pattern"], name))
                 case "Schedule":
@@ -211,9 +216,10 @@ def _run_chalice(project: Path, python: str, environment: Mapping[str, str], fol
 def chalice_package(project: Path, python: str, environment: Mapping[str, str], out: Path) -> None:
     """Run ``chalice package``: ``sam.json`` and its zip files in ``out``. Raise :class:`CannotStart` with what it said."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    merged = ["--merge-template", str(TRIGGERS)] if (project / TRIGGERS).exists() else []
     proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
     result = subprocess.run(
-        [python, "-c", "import sys; from chalice.cli import main; sys.exit(main())", "package", "--stage", STAGE, str(out)],
+        [python, "-c", "import sys; from chalice.cli import main; sys.exit(main())", "package", "--stage", STAGE, *merged, str(out)],
         cwd=project,
         env={
             **inherited,
