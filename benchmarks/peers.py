@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +15,7 @@ from websockets.asyncio.client import connect, unix_connect
 from benchmarks.sessions import Echo, FramedEcho, PlainEcho, XhrPolling
 from tests.support.apps import app
 from tests.support.stack import StackProcess, free_port
-from tests.support.visitor import Visitor, WebSocketWire, page
+from tests.support.visitor import Visitor, WebSocketWire
 
 
 class Counting(Protocol):
@@ -78,9 +77,7 @@ class Sheen:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Echo]:
         if self.polling:
-            await page(self.url)
-            address = f"{self.url}__sockjs__/n={secrets.token_hex(9)}/{secrets.randbelow(1000):03}/{secrets.token_hex(4)}"
-            async with XhrPolling(address) as wire:
+            async with XhrPolling(self.url) as wire:
                 yield await FramedEcho(wire).begin()
         else:
             async with Visitor(self.url) as visitor:

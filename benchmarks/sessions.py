@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import secrets
+import string
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from types import TracebackType
@@ -10,6 +12,7 @@ from typing import Protocol, Self
 import aiohttp
 
 from tests.support.conversation import Conversation, Wire, init, update
+from tests.support.visitor import page
 
 
 @dataclass
@@ -113,16 +116,28 @@ class PlainEcho:
                 return value
 
 
-class XhrPolling:
-    """SockJS over ``xhr`` and ``xhr_send``: a poll is always open, as in a browser."""
+def sockjs_url(app: str) -> str:
+    """A new SockJS session's URL without the transport, as Shiny Server's clients make it (FACTS S7)."""
+    robust = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(18))
+    return f"{app}__sockjs__/n={robust}/{secrets.randbelow(1000):03}/{secrets.token_hex(4)}"
 
-    def __init__(self, url: str) -> None:
-        """``url``: of the SockJS session, up to and without the transport."""
-        self._url = url
+
+class XhrPolling:
+    """SockJS over ``xhr`` and ``xhr_send``, after a visit to the page, whose cookies it keeps. A poll is always open, as in a browser."""
+
+    def __init__(self, app: str) -> None:
+        """``app``: the app's URL, with a slash at its end."""
+        self._app = app
+        self._url = sockjs_url(app)
         self._frames: asyncio.Queue[str | Exception] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))  # also of an address without a name
+        try:
+            await page(self._app, self._http)
+        except BaseException:
+            await self._http.close()
+            raise
         self._polling = asyncio.create_task(self._poll())
         return self
 

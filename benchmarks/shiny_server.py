@@ -7,7 +7,6 @@ Its packages, its own Node among them, are unpacked into ``.build/debian`` (20 M
 import asyncio
 import os
 import pwd
-import secrets
 import shlex
 import shutil
 import signal
@@ -20,7 +19,7 @@ from pathlib import Path
 import aiohttp
 from websockets.asyncio.client import connect
 
-from benchmarks.sessions import Echo, FramedEcho, XhrPolling
+from benchmarks.sessions import Echo, FramedEcho, XhrPolling, sockjs_url
 from tests.support.debian import Unavailable, unpack
 from tests.support.stack import free_port
 from tests.support.visitor import WebSocketWire, page
@@ -58,14 +57,13 @@ class ShinyServer:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Echo]:
-        await page(self.url)
-        robust = "".join(secrets.choice("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(18))
-        address = f"{self.url}__sockjs__/n={robust}/{secrets.randbelow(1000):03}/{secrets.token_hex(4)}"
         if self.polling:
-            async with XhrPolling(address) as wire:
+            async with XhrPolling(self.url) as wire:
                 yield await FramedEcho(wire).begin()
         else:
-            async with connect(f"ws{address.removeprefix('http')}/websocket", compression=None, max_size=None) as socket:
+            await page(self.url)
+            address = sockjs_url(self.url).replace("http", "ws", 1)
+            async with connect(f"{address}/websocket", compression=None, max_size=None) as socket:
                 yield await FramedEcho(WebSocketWire(socket)).begin()
 
     async def counters(self) -> Mapping[str, int]:
@@ -81,13 +79,13 @@ def unpacked() -> Path:
 async def shiny_server(app: Path) -> AsyncIterator[ShinyServer]:
     """Run the server with the app in ``app``. Raises :class:`Unavailable`."""
     files = await asyncio.to_thread(unpacked)
-    with tempfile.TemporaryDirectory(prefix="shiny-server-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="shiny-server-", dir="/var/tmp") as scratch:
         folder, port, user = Path(scratch), free_port(), _user()
         configuration = _furnish(folder, app, user, port)
         output = folder / "output"
         with output.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                *_inside(files, user, f"exec shiny-server {configuration}"),
+                *_inside(files, folder / "tmp", user, f"exec shiny-server {configuration}"),
                 stdout=log, stderr=log, start_new_session=True,
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"},
             )  # fmt: skip
@@ -102,7 +100,7 @@ async def shiny_server(app: Path) -> AsyncIterator[ShinyServer]:
 def _furnish(folder: Path, app: Path, user: pwd.struct_passwd, port: int) -> Path:
     """Fill the server's folder, make it the user's, and return the configuration."""
     shutil.copytree(app, folder / "app")
-    for name in ("log", "state"):
+    for name in ("log", "state", "tmp"):
         (folder / name).mkdir()
     configuration = folder / "shiny-server.conf"
     configuration.write_text(CONFIGURATION.format(user=user.pw_name, port=port, folder=folder))
@@ -116,11 +114,15 @@ def _user() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
-def _inside(files: Path, user: pwd.struct_passwd, command: str) -> list[str]:
-    """The command line that runs ``command`` as ``user`` where ``files`` lie over the machine's own."""
+def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> list[str]:
+    """The command line that runs ``command`` as ``user`` where ``files`` lie over the machine's own.
+
+    ``tmp`` is its ``/tmp``: R leaves its folder there when it is ended (FACTS R7).
+    """
     over = " && ".join(
         f"mount -t overlay overlay -o ro,lowerdir={shlex.quote(str(files / name))}:/{name} /{name}" for name in ("usr", "etc")
     )
+    over = f"{over} && mount --bind {shlex.quote(str(tmp))} /tmp"
     ids = (str(user.pw_uid), str(user.pw_gid))
     if os.getuid() == 0:
         become = ["setpriv", "--reuid", ids[0], "--regid", ids[1], "--clear-groups"]

@@ -1,7 +1,6 @@
 """The ``sheen`` command. ``sheen --help`` lists what it can do."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +54,11 @@ def act(arguments: argparse.Namespace) -> int:
         case "env":
             say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
         case "local":
+            import uvloop
+
             from sheen.local import run
 
-            return asyncio.run(run())
+            uvloop.run(run())
     return 0
 
 

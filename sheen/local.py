@@ -27,8 +27,8 @@ def publish_examples() -> None:
         say(f"  {deployment.url_of(location)}")
 
 
-async def run() -> int:
-    """Start the local stack, publish, and stay until a signal stops it; return the exit status."""
+async def run() -> None:
+    """Start the local stack, publish, and stay until a signal stops it."""
     from infra.local.stack import Stack
 
     async with Stack.from_environment() as stack:
@@ -38,4 +38,3 @@ async def run() -> int:
         say("All apps: " + deployment.url_of("/"))
         say("Ctrl-C stops everything. What was published stays.")
         await stack.stopped()
-    return 0

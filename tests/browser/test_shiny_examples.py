@@ -43,7 +43,7 @@ def text(page: Page, _: Path) -> None:
 
 
 def reactivity(page: Page, _: Path) -> None:
-    expect(page.locator("#caption")).to_have_text("Data Summary", timeout=START)
+    expect(page.locator("span#caption")).to_have_text("Data Summary", timeout=START)
     page.locator("input#caption").fill("Rocks and stones")
     expect(page.locator("span#caption")).to_have_text("Rocks and stones")
 
@@ -122,7 +122,8 @@ def test_every_example_of_shiny_is_used_here() -> None:
 @pytest.mark.parametrize("example", USES)
 def test_example_works_from_the_waiting_page_on(example: str, stack: StackProcess, page: Page, tmp_path: Path) -> None:
     url = stack.publish(SHINY_EXAMPLES / example, f"/shiny/{example}", instance_idle_timeout=5)
-    page.goto(url)
-    expect(page.locator("body[data-page=waiting]")).to_be_visible()
-    expect(page.locator("body[data-page=waiting]")).to_have_count(0, timeout=START)
+    first = page.goto(url)
+    assert first and first.status == 202
+    assert 'id="start"' in first.text()
+    expect(page.locator("main#start")).to_have_count(0, timeout=START)
     USES[example](page, tmp_path)

@@ -27,9 +27,12 @@ class WebSocketWire:
         return await self.socket.recv(decode=True)
 
 
-async def page(url: str) -> str:
-    """Return an app's page as a browser gets it."""
-    async with aiohttp.ClientSession() as http, http.get(url, headers={"accept": "text/html"}) as answer:
+async def page(url: str, http: aiohttp.ClientSession | None = None) -> str:
+    """Return an app's page as a browser gets it, which is the one that ``http`` stands for, or a new one."""
+    if http is None:
+        async with aiohttp.ClientSession() as http:
+            return await page(url, http)
+    async with http.get(url, headers={"accept": "text/html"}) as answer:
         text = await answer.text()
         assert answer.status == 200, f"{url} answers {answer.status}: {text[:300]}"
         return text

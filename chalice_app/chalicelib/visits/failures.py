@@ -14,7 +14,17 @@ _TITLES = {
 }
 
 
+_BEGIN_WITH_A_SENTENCE = frozenset({"AppStartFailed", "AppInitTimeout"})
+"""Errors that agents report: the first paragraph of their cause is Sheen's own, what R said comes after it."""
+
+_WHERE_THE_REST_IS = "The app's log has what R said; its author can show it here with the setting sanitize_errors=false."
+
+
 def told(failure: Mapping[str, Any], sanitize: bool) -> StartFailure:
     """Return what the waiting page shows. With ``sanitize`` (the app's ``sanitize_errors``) what R said is left out."""
-    title = _TITLES.get(str(failure.get("error", "")), "The app could not be started")
-    return {"title": title, "detail": "" if sanitize else str(failure.get("cause", ""))}
+    error, cause = str(failure.get("error", "")), str(failure.get("cause", ""))
+    title = _TITLES.get(error, "The app could not be started")
+    if not sanitize:
+        return {"title": title, "detail": cause}
+    sentence = cause.split("\n\n", 1)[0] if error in _BEGIN_WITH_A_SENTENCE else ""
+    return {"title": title, "detail": f"{sentence}\n{_WHERE_THE_REST_IS}".strip()}
