@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib.bundles.status import BundleStatus
-
 from chalicelib import aws
 from chalicelib.apps import locations
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
+from chalicelib.bundles.status import BundleStatus
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
 from sheen.bundle import zip_folder
