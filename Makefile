@@ -4,36 +4,39 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types install system client benchmark clean
+.PHONY: run test lint install system package benchmark clean
 
 run: install
 	@exec $(BIN)/sheen local
 
+test: SYSTEM := --tests
 test: install
 	$(BIN)/python -m pytest
 	cd client && npm test
 
-lint: install package
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint .build/package/sam.json
 	cd client && npm run --silent types
 
-install: system $(VENV)/.installed client/dist/relay.js
+install: system $(VENV)/.installed client/dist/relay.js package
+
+package: .build/package/sam.json
 
 # Debian's packages: R and what Shiny needs, Python, Node and Chromium.
 system:
-	@infra/local/install.sh
+	@infra/local/install.sh $(SYSTEM)
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock pyproject.toml | system
 	@echo "Python packages → $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-client/node_modules/.installed: client/package-lock.json client/package.json
+client/node_modules/.installed: client/package-lock.json client/package.json | system
 	@echo "Browser client's packages → client/node_modules"
 	@cd client && npm ci --silent --no-audit --no-fund
 	@touch $@
@@ -42,7 +45,9 @@ client/dist/relay.js: client/node_modules/.installed $(wildcard client/src/*.ts 
 	@echo "Browser client → client/dist"
 	@cd client && npm run --silent build
 
-package: install
+# The Lambdas' packages. They are made anew at each start of a changed tree; this fetches what they import, so that no start needs the network.
+.build/package/sam.json: $(VENV)/.installed $(shell find chalice_app -name deployments -prune -o -name __pycache__ -prune -o -type f -print)
+	@echo "Lambda packages → .build/package"
 	@$(BIN)/python -m infra.local.lambdas.package .build/package
 
 benchmark: install

@@ -1,0 +1,14 @@
+"""The versions that are pinned in more than one place are the same."""
+
+import re
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[1]
+PIN = re.compile(r"^([a-z0-9-]+)(?:\[[a-z]+\])?==(\S+)", re.MULTILINE)
+
+
+def test_the_lambdas_are_packaged_with_the_versions_of_the_lock() -> None:
+    lock = dict(PIN.findall((TREE / "requirements.lock").read_text()))
+    pinned = dict(PIN.findall((TREE / "chalice_app" / "requirements.txt").read_text()))
+    assert pinned
+    assert {name: lock.get(name) for name in pinned} == pinned
