@@ -1,5 +1,6 @@
-// Bundles the client into dist/relay.js, or with --tests each test into build/test/.
-import { readdirSync } from "node:fs";
+// Bundles the client into dist/relay.js, with SockJS's own bundle for its iframes beside it, or with --tests each test into
+// build/test/.
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 if (process.argv.includes("--tests")) {
@@ -15,6 +16,7 @@ if (process.argv.includes("--tests")) {
     logLevel: "warning",
   });
 } else {
+  const sockjsVersion = JSON.parse(readFileSync("node_modules/sockjs-client/package.json", "utf8")).version;
   await build({
     entryPoints: ["src/main.ts"],
     outfile: "dist/relay.js",
@@ -24,7 +26,13 @@ if (process.argv.includes("--tests")) {
     target: ["es2019", "chrome80", "firefox78", "safari13"],
     charset: "ascii",
     sourcemap: true,
+    // sockjs-client is written for browserify.
+    define: { global: "window", "process.env.NODE_ENV": '"production"' },
     legalComments: "none",
+    banner: { js: `/*! Contains sockjs-client ${sockjsVersion}, MIT license: see sockjs.LICENSE */` },
     logLevel: "info",
   });
+  const whole = readFileSync("node_modules/sockjs-client/dist/sockjs.min.js", "utf8");
+  writeFileSync("dist/sockjs.js", whole.replace(/^\/\/# sourceMappingURL=.*$/m, ""));
+  copyFileSync("node_modules/sockjs-client/LICENSE", "dist/sockjs.LICENSE");
 }

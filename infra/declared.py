@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.apps.model import App, Version
+from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
@@ -39,6 +40,8 @@ class Place:
     """Public, for tasks, in two zones."""
     task_security_group: str
     app: str = "sheen"
+    bodies_url: str = ""
+    """As :attr:`chalicelib.settings.Settings.bodies_url`."""
 
     @property
     def base(self) -> str:
@@ -108,6 +111,29 @@ class TableDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketRules:
+    """How long the one bucket keeps what, and which pages may use its presigned URLs."""
+
+    expiring: Mapping[str, int]
+    """Key prefix → days after which objects below it are deleted, and multipart uploads given up."""
+    cors: tuple[Mapping[str, Any], ...] = ()
+    """CORSRules as PutBucketCors takes them."""
+
+    def lifecycle(self) -> list[dict[str, Any]]:
+        """Return the rules as PutBucketLifecycleConfiguration takes them."""
+        return [
+            {
+                "ID": prefix.strip("/"),
+                "Status": "Enabled",
+                "Filter": {"Prefix": prefix},
+                "Expiration": {"Days": days},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": days},
+            }
+            for prefix, days in self.expiring.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDefinition:
     """What a Fargate task runs. Its one container has the same name."""
 
@@ -117,6 +143,15 @@ class TaskDefinition:
     cpu: int
     memory_mb: int
     stop_timeout_seconds: int = 30
+    s3: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Key prefix → what its role may do with the bucket's objects below it, beside what its other rights are."""
+
+    def s3_statements(self, place: Place) -> list[dict[str, Any]]:
+        """Return the IAM statements of :attr:`s3`."""
+        return [
+            {"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::{place.bucket}/{prefix}*"}
+            for prefix, actions in self.s3.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +181,7 @@ class Declared:
     task_definitions: tuple[TaskDefinition, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
     rules: tuple[Rule, ...] = ()
+    bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what its Chalice configuration says."""
 
@@ -188,6 +224,19 @@ def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
 BUNDLES = "bundles/"
 """Uploads below this key publish."""
 
+_BODIES_RIGHTS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+
+_FOR_PAGES = (
+    {
+        # A page comes from whatever domain the apps have; it is the URL's signature that lets it in, for one object and method.
+        "AllowedOrigins": ["*"],
+        "AllowedMethods": ["GET", "HEAD", "PUT"],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": ["ETag", "Accept-Ranges", "Content-Range", "Content-Disposition", "Content-Encoding"],
+        "MaxAgeSeconds": 3600,
+    },
+)
+
 
 def _common_environment(place: Place) -> dict[str, str]:
     """The settings (:class:`chalicelib.settings.Settings`) that everything needs."""
@@ -218,6 +267,7 @@ def _task_environment(place: Place) -> dict[str, str]:
         "SHEEN_CONNECTIONS_URL": place.connections_url,
         "SHEEN_EFS": place.efs,
         "SHEEN_CLIENT_DIR": place.client_dir,
+        "SHEEN_BODIES_URL": place.bodies_url,
     }
 
 
@@ -243,7 +293,7 @@ DECLARED = Declared(
         table(Connection),
     ),
     task_definitions=(
-        TaskDefinition("agent", ("python", "-m", "agent"), _task_environment, cpu=1024, memory_mb=2048),
+        TaskDefinition("agent", ("python", "-m", "agent"), _task_environment, cpu=1024, memory_mb=2048, s3={BODIES: _BODIES_RIGHTS}),
         TaskDefinition("build", ("python", "-m", "tasks.build"), _task_environment, cpu=1024, memory_mb=2048),
     ),
     state_machines=(
@@ -259,5 +309,6 @@ DECLARED = Declared(
         ),
     ),
     rules=(Rule("bundle-uploaded", _bundle_uploaded, "publish"),),
+    bucket=BucketRules({BODIES: 1}, _FOR_PAGES),
     function_environment=_function_environment,
 )

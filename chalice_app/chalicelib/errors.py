@@ -5,6 +5,7 @@
     SheenError
     ├── SettingMissing
     ├── apps.errors        (AppNotFound, BadLocation, BadAppSetting, …)
+    ├── bodies.errors      (BadUpload, …)
     ├── bundles.errors     (BadBundle, …)
     ├── instances.errors   (InstanceChanged, …)
     ├── scheduler.errors   (NoSeat, …)

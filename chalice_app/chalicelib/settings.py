@@ -31,6 +31,8 @@ class Settings:
     """Where ``@connections`` is, for what posts to browsers; only the agent and functions outside the VPC."""
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
+    bodies_url: str = ""
+    """S3 as a browser reaches it: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint; only the agent."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -54,4 +56,5 @@ class Settings:
             cluster=optional("cluster"),
             connections_url=optional("connections_url"),
             efs=optional("efs"),
+            bodies_url=optional("bodies_url"),
         )

@@ -8,11 +8,19 @@ export interface Config {
   websocketUrl: string;
   /** The app's public path, without a slash at its end. */
   base: string;
+  /** The id of the R process, by which requests find it (FACTS S3). */
+  worker: string;
   settings: Settings;
 }
 
 /** Times in seconds, sizes in bytes. */
 export interface Settings {
+  /** Whether a session outlives its connection (`reconnect`). */
+  reconnect: boolean;
+  /** Transports that the app does not allow (`disable_protocols`, `disable_websockets`). */
+  disabled: string[];
+  /** The server says something when nothing was said for so long (`sockjs_heartbeat_delay`). */
+  heartbeatSeconds: number;
   /** How long the server keeps a session that has no connection. */
   graceSeconds: number;
   /** The page greys out after being cut off for so long. */
@@ -35,6 +43,9 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
+  reconnect: true,
+  disabled: [],
+  heartbeatSeconds: 25,
   graceSeconds: 15,
   greyAfterSeconds: 3,
   keepaliveSeconds: 240,
@@ -52,7 +63,7 @@ export function readConfig(page: Document): Config | null {
   const text = page.getElementById("sheen-config")?.textContent;
   if (!text) return null;
   const value = JSON.parse(text) as Config;
-  return { ...value, settings: { ...DEFAULTS, ...value.settings } };
+  return { ...value, worker: value.worker ?? "", settings: { ...DEFAULTS, ...value.settings } };
 }
 
 /** The address to open a socket at. */

@@ -1,15 +1,17 @@
-// Keeps a session connected: WebSockets that come and go under one Peer.
+// Keeps a session connected: connections that come and go under one Peer.
 import { socketUrl, type Config } from "./config.ts";
-import { Peer, type PeerEvent } from "./peer.ts";
+import type { Peer, PeerEvent } from "./peer.ts";
+import type { Routes } from "./routes.ts";
+import type { ServerFrame } from "./sockjs.ts";
+import { asFrame, SockJsWire, WebSocketWire, type SockJsPage, type Wire, type WireEvent } from "./wire.ts";
 
 /** What the link needs of its surroundings; a test has its own. */
-export interface Surroundings {
+export interface Surroundings extends SockJsPage {
   socket(url: string, protocols: string[]): WebSocket;
   now(): number;
   random(): number;
   setTimeout(work: () => void, milliseconds: number): unknown;
   clearTimeout(timer: unknown): void;
-  location: { protocol: string; host: string };
 }
 
 export interface LinkEvents {
@@ -22,16 +24,23 @@ export interface LinkEvents {
   restored(): void;
 }
 
+const PROBE_TIMEOUT = 6000; // with another way to go
 const HELLO_TIMEOUT = 20_000; // a first frame may meet cold Lambdas
+const SOCKJS_TIMEOUT = 60_000; // it tries its transports one after the other
 const PONG_TIMEOUT = 10_000;
 const STALL = 10_000;
+const LATE = 10_000; // for a heartbeat
 const TICK = 1000;
 const MARGIN = 10_000; // the server's grace counts from when it noticed
+const RESERVATION = 45_000; // so long a page's session waits for its first connection (FACTS S10)
+const STEPS = [200, 1000, 2000, 3000, 4000];
 const LOST = { code: 4705, reason: "The connection was lost for too long, so your session has ended. Reload the page to start a new one." };
+const FOR_GOOD = { code: 4705, reason: "The connection was lost, and this app does not resume sessions. Reload the page to start a new one." };
 const GARBLED = { code: 4704, reason: "Something garbled the connection between this page and the app. Reload the page to start again." };
+const NO_WAY = { code: 4509, reason: "This app's settings leave no way to connect to it. Whoever runs it can change disable_protocols." };
 
 export class Link {
-  private current: WebSocket | null = null;
+  private current: Wire | null = null;
   private openedAt = 0;
   private greeted = false;
   private lastHeard = 0;
@@ -43,17 +52,28 @@ export class Link {
   private ticker: unknown = null;
   private flushing = false;
   private triedAt = 0;
-  private refreshing: WebSocket | null = null;
+  private patience = HELLO_TIMEOUT;
+  private refreshing: Wire | null = null;
   private over = false;
 
   constructor(
     private peer: Peer,
     private config: Config,
+    private routes: Routes,
     private around: Surroundings,
     private events: LinkEvents,
   ) {}
 
+  /** What carries the session now, by its name. */
+  get transport(): string {
+    return this.greeted ? (this.current?.transport ?? "") : "";
+  }
+
   start(): void {
+    if (this.routes.none) {
+      this.around.setTimeout(() => this.end(NO_WAY), 0);
+      return;
+    }
     this.connect();
     this.tick();
   }
@@ -85,7 +105,12 @@ export class Link {
   /** Send what is queued at once and leave: the page is going away. */
   leave(): void {
     if (this.over) return;
-    this.transmit();
+    const wire = this.current;
+    if (wire?.ready && this.greeted) {
+      for (let frame = this.peer.take(this.around.now()); frame !== null; frame = this.peer.take(this.around.now())) {
+        wire.sendLast(frame);
+      }
+    }
     this.stop();
   }
 
@@ -93,8 +118,8 @@ export class Link {
     this.over = true;
     this.around.clearTimeout(this.retry);
     this.around.clearTimeout(this.ticker);
-    this.drop(this.refreshing);
-    this.drop(this.current);
+    this.refreshing?.close();
+    this.current?.close();
     this.current = this.refreshing = null;
   }
 
@@ -102,66 +127,87 @@ export class Link {
     this.retry = null;
     this.triedAt = this.around.now();
     if (this.cutSince !== null) this.events.trying();
-    this.use(this.open());
+    const probing = this.routes.probing;
+    if (this.routes.next() === "websocket") {
+      this.patience = probing ? PROBE_TIMEOUT : HELLO_TIMEOUT;
+      this.use(this.openSocket());
+    } else {
+      this.patience = SOCKJS_TIMEOUT;
+      this.use(new SockJsWire(this.config, this.peer.introduce(this.triedAt), this.routes.fallbacks, this.around));
+    }
   }
 
-  private open(): WebSocket {
+  private openSocket(): Wire {
     const kind = this.peer.resuming ? "o" : "n";
     const url = `${socketUrl(this.config, this.around.location)}?${kind}=${this.peer.id}`;
-    return this.around.socket(url, ["sheen", `ticket.${this.config.ticket}`]);
+    return new WebSocketWire(this.around.socket(url, ["sheen", `ticket.${this.config.ticket}`]));
   }
 
-  private use(socket: WebSocket): void {
-    this.current = socket;
+  private use(wire: Wire): void {
+    this.current = wire;
     this.greeted = false;
     this.pingedAt = null;
     this.lastHeard = this.lastTraffic = this.openedAt = this.around.now();
-    const hello = () => {
-      if (socket === this.current) socket.send(this.peer.connect(this.around.now()));
-    };
-    socket.onmessage = (message) => this.received(socket, message.data);
-    socket.onclose = () => this.lost(socket);
-    if (socket.readyState === 1) hello();
-    else socket.onopen = hello;
+    wire.on = (event) => this.happened(wire, event);
+    if (wire.ready) this.happened(wire, { kind: "opened" });
   }
 
-  private received(socket: WebSocket, data: unknown): void {
-    if (this.over || typeof data !== "string") return;
+  private happened(wire: Wire, event: WireEvent): void {
+    if (this.over) return;
+    switch (event.kind) {
+      case "opened":
+        if (wire === this.current) wire.send(asFrame(this.peer.introduce(this.around.now())));
+        break;
+      case "frame":
+        this.received(wire, event.frame);
+        break;
+      case "undelivered":
+        // Which frame it was, the next connection will find out.
+        if (wire === this.current) this.abandon();
+        break;
+      case "garbled":
+        console.error("sheen:", event.error);
+        this.end(GARBLED);
+        break;
+      case "closed":
+        this.lost(wire);
+        break;
+    }
+  }
+
+  private received(wire: Wire, frame: ServerFrame): void {
     const now = this.around.now();
     this.lastHeard = this.lastTraffic = now;
-    if (data.startsWith("{")) {
-      // API Gateway: a frame of ours did not reach the agent. Which one, the next connection will find out.
-      if (socket === this.current) this.abandon();
-      return;
-    }
     let events: PeerEvent[];
     try {
-      events = this.peer.receive(data, now);
+      events = this.peer.hear(frame, now);
     } catch (error) {
       console.error("sheen:", error);
-      events = [{ kind: "ended", ...GARBLED }];
+      this.end(GARBLED);
+      return;
     }
-    if (socket === this.current) this.pingedAt = null;
+    if (wire === this.current) this.pingedAt = null;
     for (const event of events) {
       if (event.kind === "ticket") this.config.ticket = event.ticket;
-      if (event.kind === "greeted") this.restored();
+      if (event.kind === "greeted") this.restored(wire);
       if (event.kind === "ended") this.stop();
       this.events.event(event);
     }
     this.flush();
   }
 
-  private restored(): void {
+  private restored(wire: Wire): void {
     this.greeted = true;
     this.failures = 0;
     this.cutSince = null;
-    this.drop(this.refreshing);
+    this.routes.worked(wire.way);
+    this.refreshing?.close();
     this.refreshing = null;
     this.events.restored();
   }
 
   private transmit(): void {
-    if (!this.current || this.current.readyState !== 1 || !this.greeted) return;
+    if (!this.current?.ready || !this.greeted) return;
     const now = this.around.now();
     for (let frame = this.peer.take(now); frame !== null; frame = this.peer.take(now)) {
       this.current.send(frame);
@@ -169,45 +215,37 @@ export class Link {
     }
   }
 
-  private lost(socket: WebSocket): void {
-    if (socket === this.refreshing) {
+  private lost(wire: Wire): void {
+    if (wire === this.refreshing) {
       this.refreshing = null;
       return;
     }
-    if (this.over || socket !== this.current) return;
+    if (this.over || wire !== this.current) return;
     this.current = null;
+    const { settings } = this.config;
+    if (this.peer.resuming && !settings.reconnect) return this.end(FOR_GOOD);
     const now = this.around.now();
     this.cutSince ??= now;
-    const deadline = this.cutSince + this.config.settings.graceSeconds * 1000 + MARGIN;
-    if (this.triedAt > deadline) {
-      this.stop();
-      this.events.event({ kind: "ended", ...LOST });
-      return;
-    }
+    const deadline = this.cutSince + (this.peer.resuming ? settings.graceSeconds * 1000 + MARGIN : RESERVATION);
+    if (this.triedAt > deadline) return this.end(LOST);
     // At once, then in growing steps with jitter, so that a thousand pages do not come back in one second.
-    const steps = [200, 1000, 2000, 3000, 4000];
-    const step = steps[Math.min(this.failures++, steps.length - 1)]!;
+    const step = STEPS[Math.min(this.failures++, STEPS.length - 1)]!;
     const delay = step * (0.5 + this.around.random());
     this.retry = this.around.setTimeout(() => this.connect(), delay);
     this.events.lost(this.cutSince, now + delay);
   }
 
-  /** Give a connection up that does not work any more. */
-  private abandon(): void {
-    const socket = this.current;
-    if (!socket) return;
-    this.drop(socket);
-    this.lost(socket);
+  private end(why: { code: number; reason: string }): void {
+    this.stop();
+    this.events.event({ kind: "ended", ...why });
   }
 
-  private drop(socket: WebSocket | null): void {
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    try {
-      socket.close();
-    } catch {
-      // It was closing already.
-    }
+  /** Give a connection up that does not work any more. */
+  private abandon(): void {
+    const wire = this.current;
+    if (!wire) return;
+    wire.close();
+    this.lost(wire);
   }
 
   private ping(): void {
@@ -219,17 +257,18 @@ export class Link {
 
   /** Move to a fresh connection; the old one serves until the new one does. */
   private refresh(): void {
-    const fresh = this.open();
+    const fresh = this.openSocket();
     const old = this.current;
     this.openedAt = this.around.now(); // the next try, should this one fail, comes as late again
     this.refreshing = fresh;
-    fresh.onclose = () => this.lost(fresh);
-    fresh.onopen = () => {
-      if (this.over || this.refreshing !== fresh) return this.drop(fresh);
+    fresh.on = (event) => {
+      if (event.kind === "closed") this.lost(fresh);
+      if (event.kind !== "opened") return;
+      if (this.over || this.refreshing !== fresh) return fresh.close();
       if (this.current !== old) {
         // The old one was lost meanwhile, and another attempt is on its way.
         this.refreshing = null;
-        return this.drop(fresh);
+        return fresh.close();
       }
       this.refreshing = old;
       this.use(fresh);
@@ -239,16 +278,19 @@ export class Link {
   private tick(): void {
     if (this.over) return;
     const now = this.around.now();
-    const { keepaliveSeconds, refreshSeconds } = this.config.settings;
+    const { keepaliveSeconds, refreshSeconds, heartbeatSeconds } = this.config.settings;
     this.peer.tick(now);
-    if (this.current && !this.greeted && now - this.openedAt > HELLO_TIMEOUT) this.abandon();
+    if (this.current && !this.greeted && now - this.openedAt > this.patience) this.abandon();
     else if (this.current && this.pingedAt !== null && now - this.pingedAt > PONG_TIMEOUT) this.abandon();
     else if (this.current && this.greeted) {
-      const stalled = this.peer.waiting && now - this.lastHeard > STALL;
+      const silence = now - this.lastHeard;
+      const stalled = (this.peer.waiting && silence > STALL) || silence > heartbeatSeconds * 1000 + LATE;
       if (stalled || now - this.lastTraffic > keepaliveSeconds * 1000) this.ping();
-      if (!this.refreshing && now - this.openedAt > refreshSeconds * 1000) this.refresh();
+      // Only a WebSocket is cut by age.
+      const aged = this.current?.way === "websocket" && now - this.openedAt > refreshSeconds * 1000;
+      if (aged && !this.refreshing) this.refresh();
       this.transmit();
     }
-    this.ticker = this.around.setTimeout(() => this.tick(), TICK);
+    this.ticker = this.around.setTimeout(() => this.tick(), Math.min(TICK, (keepaliveSeconds * 1000) / 4));
   }
 }

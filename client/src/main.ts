@@ -1,6 +1,9 @@
 // What the script element in the page runs.
+import { Chooser, readChoice } from "./chooser.ts";
 import { readConfig } from "./config.ts";
+import { sockjs } from "./fallbacks.ts";
 import { install, type Shiny } from "./install.ts";
+import { browserNetwork, interceptUploads } from "./intercept.ts";
 import { PageNotice } from "./notice.ts";
 import { fetchConfig, SheenSocket, type Page } from "./socket.ts";
 
@@ -16,8 +19,20 @@ function main(): void {
   if (!config) return;
   const notice = new PageNotice(document);
   let socket: SheenSocket | null = null;
+  const { disabled } = config.settings;
+  const storage = () => window.localStorage;
   const page: Page = {
     socket: (url, protocols) => new WebSocket(url, protocols),
+    sockjs,
+    beacon: (url, body) => void navigator.sendBeacon(url, body),
+    setCookie: (cookie) => {
+      try {
+        document.cookie = cookie;
+      } catch {
+        // A sandboxed frame has none; the page's own cookie has a ticket, too.
+      }
+    },
+    chosenTransports: () => readChoice(storage),
     now: () => Date.now(),
     random,
     setTimeout: (work, milliseconds) => window.setTimeout(work, milliseconds),
@@ -41,6 +56,9 @@ function main(): void {
     config = null;
     return socket;
   });
+  interceptUploads(window, config.base, () => socket?.ticket ?? "", browserNetwork(window));
+  const reload = () => window.location.reload();
+  new Chooser(document, storage, reload, () => ({ disabled, transport: socket?.transport ?? "" })).listen();
   window.addEventListener("online", () => socket?.check());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") socket?.check();

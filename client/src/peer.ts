@@ -4,7 +4,8 @@ import { split } from "./chunks.ts";
 import type { Settings } from "./config.ts";
 import { ProtocolError } from "./errors.ts";
 import { hexadecimal, Incoming, Outgoing, parse, parseNumber } from "./robust.ts";
-import { array, decode, escape, size } from "./sockjs.ts";
+import { array, decode, escape, size, type ServerFrame } from "./sockjs.ts";
+import { asFrame, type Hello } from "./wire.ts";
 
 export type PeerEvent =
   /** The server has taken this connection. */
@@ -15,7 +16,6 @@ export type PeerEvent =
   | { kind: "ticket"; ticket: string }
   | { kind: "ended"; code: number; reason: string };
 
-const VERSION = 1;
 const CONTROL = "SHEEN ";
 const CHANNEL = "0";
 const RESEND_AFTER = 3000;
@@ -50,18 +50,17 @@ export class Peer {
     return this.out.cursor > this.out.acknowledged;
   }
 
-  /** A new connection is open: the frame that introduces it. Everything else goes there from now on. */
-  connect(now: number): string {
+  /** A new connection: how it introduces itself. Everything else goes there from now on. */
+  introduce(now: number): Hello {
     this.attempt++;
     this.greeted = this.maySend = this.askAgain = this.sayPing = false;
     this.askedAt = now;
-    return JSON.stringify({
-      sheen: VERSION,
-      id: this.id,
-      resume: this.everGreeted,
-      attempt: this.attempt,
-      next: hexadecimal(this.incoming.next),
-    });
+    return { id: this.id, resume: this.everGreeted, attempt: this.attempt, next: this.incoming.next };
+  }
+
+  /** `introduce`, as a WebSocket's first frame. */
+  connect(now: number): string {
+    return asFrame(this.introduce(now));
   }
 
   /** Open the channel to R. */
@@ -87,10 +86,14 @@ export class Peer {
 
   /** A frame from the server, in any order over connections, and any number of times. */
   receive(frame: string, now: number): PeerEvent[] {
+    return this.hear(decode(frame), now);
+  }
+
+  /** `receive`, for a frame that has been read. */
+  hear(frame: ServerFrame, now: number): PeerEvent[] {
     if (this.over) return [];
     const events: PeerEvent[] = [];
-    const decoded = decode(frame);
-    switch (decoded.kind) {
+    switch (frame.kind) {
       case "open":
         events.push({ kind: "greeted", first: !this.everGreeted });
         this.greeted = this.everGreeted = true;
@@ -98,11 +101,11 @@ export class Peer {
         if (this.attempt === 1) this.maySend = true;
         break;
       case "messages":
-        for (const text of decoded.messages) this.message(text, now, events);
+        for (const text of frame.messages) this.message(text, now, events);
         break;
       case "close":
         this.over = true;
-        events.push({ kind: "ended", code: decoded.code, reason: decoded.reason });
+        events.push({ kind: "ended", code: frame.code, reason: frame.reason });
         break;
       case "heartbeat":
         break;

@@ -3,6 +3,7 @@ import { readConfig, type Config } from "./config.ts";
 import type { Notice } from "./notice.ts";
 import { Link, type Surroundings } from "./link.ts";
 import { Peer, type PeerEvent } from "./peer.ts";
+import { allowed, Routes } from "./routes.ts";
 
 /** What a page offers; a test has its own. */
 export interface Page extends Surroundings {
@@ -10,6 +11,8 @@ export interface Page extends Surroundings {
   freshConfig(): Promise<Config>;
   /** Whether shiny.js itself will start a new session after this one (`session$allowReconnect`). */
   restarts(allowed: boolean): boolean;
+  /** The transports that the visitor lets it use; null: all. */
+  chosenTransports(): string[] | null;
 }
 
 const IDS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -46,6 +49,16 @@ export class SheenSocket extends EventTarget {
     return this.config?.websocketUrl ?? "";
   }
 
+  /** What carries the session now, by its name; empty while nothing does. */
+  get transport(): string {
+    return this.link?.transport ?? "";
+  }
+
+  /** The session's present pass. */
+  get ticket(): string {
+    return this.config?.ticket ?? "";
+  }
+
   send(data: unknown): void {
     if (this.readyState === 0) throw new DOMException("Still in CONNECTING state", "InvalidStateError");
     if (this.readyState > 1) return;
@@ -80,7 +93,8 @@ export class SheenSocket extends EventTarget {
   private begin(config: Config): void {
     this.config = config;
     this.peer = new Peer(robustId(this.page.random), config.settings);
-    this.link = new Link(this.peer, config, this.page, {
+    const routes = new Routes(allowed(config.settings.disabled, this.page.chosenTransports()));
+    this.link = new Link(this.peer, config, routes, this.page, {
       event: (event) => this.event(event),
       lost: (since, retryAt) =>
         this.notice.lost(since + config.settings.greyAfterSeconds * 1000, retryAt, () => this.link.reconnectNow()),

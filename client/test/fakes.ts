@@ -1,12 +1,14 @@
 import { DEFAULTS, type Config } from "../src/config.ts";
 import type { Notice } from "../src/notice.ts";
 import type { Page } from "../src/socket.ts";
+import type { SockJsSocket } from "../src/wire.ts";
 
 export const config = (): Config => ({
   session: "s1",
   ticket: "t1",
   websocketUrl: "/socket",
   base: "/hello",
+  worker: "v1.0.1",
   settings: { ...DEFAULTS },
 });
 
@@ -47,9 +49,52 @@ export class FakeSocket {
   }
 }
 
+/** A SockJS client whose other end is the test. */
+export class FakeSockJs implements SockJsSocket {
+  readyState = 0;
+  transport: string | null = null;
+  sent: string[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onheartbeat: (() => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+
+  constructor(
+    readonly url: string,
+    readonly transports: string[],
+  ) {}
+
+  send(message: string): void {
+    this.sent.push(message);
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  open(): void {
+    this.readyState = 1;
+    this.transport = this.transports[0] ?? null;
+    this.onopen?.();
+  }
+
+  say(...messages: string[]): void {
+    for (const data of messages) this.onmessage?.({ data });
+  }
+
+  cut(code = 1006, reason = ""): void {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+}
+
 /** A page whose clock and network the test plays. */
 export class FakePage implements Page {
   sockets: FakeSocket[] = [];
+  fallbacks: FakeSockJs[] = [];
+  cookies: string[] = [];
+  beacons: [string, string][] = [];
+  chosen: string[] | null = null;
   time = 0;
   location = { protocol: "https:", host: "apps.example.com" };
   fresh: Config[] = [];
@@ -60,6 +105,29 @@ export class FakePage implements Page {
     const socket = new FakeSocket(url, protocols);
     this.sockets.push(socket);
     return socket as unknown as WebSocket;
+  }
+
+  sockjs(url: string, transports: string[], session: (name: string) => void): SockJsSocket {
+    const socket = new FakeSockJs(url, transports);
+    this.fallbacks.push(socket);
+    session("abc");
+    return socket;
+  }
+
+  get fallback(): FakeSockJs {
+    return this.fallbacks[this.fallbacks.length - 1]!;
+  }
+
+  beacon(url: string, body: string): void {
+    this.beacons.push([url, body]);
+  }
+
+  setCookie(cookie: string): void {
+    this.cookies.push(cookie);
+  }
+
+  chosenTransports(): string[] | null {
+    return this.chosen;
   }
 
   get last(): FakeSocket {

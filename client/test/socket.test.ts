@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { socketUrl } from "../src/config.ts";
 import { install, type Shiny } from "../src/install.ts";
+import { TRANSPORTS } from "../src/routes.ts";
 import { SheenSocket } from "../src/socket.ts";
 import { config, FakeNotice, FakePage, turn } from "./fakes.ts";
 
@@ -36,8 +37,9 @@ function play(settings = {}): Played {
   return { page, notice, socket, log };
 }
 
+/** Connected by WebSocket, which is the only way unless the settings say otherwise. */
 async function connected(settings = {}): Promise<Played> {
-  const played = play(settings);
+  const played = play({ disabled: TRANSPORTS.filter((name) => name !== "websocket"), ...settings });
   played.page.last.open();
   played.page.last.say("o");
   await turn();
@@ -97,7 +99,7 @@ test("attempts back off, and Reconnect now does not wait", async () => {
     page.last.cut();
     const count = page.sockets.length;
     const from = page.time;
-    while (page.sockets.length === count) await page.pass(0.1);
+    while (page.sockets.length === count && page.time < from + 60_000) await page.pass(0.1);
     times.push(Math.round((page.time - from) / 100) / 10);
   }
   assert.deepEqual(times, [0.2, 1, 2, 3]);
@@ -148,7 +150,7 @@ test("a page whose session is over before it began gets a session of its own", a
 });
 
 test("an idle connection is kept alive, and one that does not answer is left", async () => {
-  const { page } = await connected();
+  const { page } = await connected({ heartbeatSeconds: 1000 });
   page.last.say('a["ACK 2"]');
   await page.pass(242);
   assert.match(page.last.sent.at(-1)!, /ping/);
@@ -160,7 +162,7 @@ test("an idle connection is kept alive, and one that does not answer is left", a
 });
 
 test("a connection is renewed before two hours, without a gap", async () => {
-  const { page, log } = await connected({ keepaliveSeconds: 1e6, refreshSeconds: 100 });
+  const { page, log } = await connected({ keepaliveSeconds: 1e6, heartbeatSeconds: 1e6, refreshSeconds: 100 });
   page.last.say('a["ACK 2"]');
   const old = page.last;
   await page.pass(102);
@@ -210,4 +212,26 @@ test("shiny.js gets our socket whether it is there already or comes later, and f
 test("a path becomes an address on the page's host", () => {
   assert.equal(socketUrl(config(), { protocol: "http:", host: "h:1" }), "ws://h:1/socket");
   assert.equal(socketUrl({ ...config(), websocketUrl: "wss://x/y" }, { protocol: "http:", host: "h" }), "wss://x/y");
+});
+
+test("a connection on which the server falls silent is left", async () => {
+  const { page } = await connected();
+  page.last.say('a["ACK 2"]');
+  for (let beat = 0; beat < 4; beat++) {
+    await page.pass(25);
+    page.last.say("h");
+  }
+  assert.equal(page.last.sent.length, 2);
+  await page.pass(48);
+  assert.match(page.sockets[0]!.sent.at(-1)!, /ping/);
+  assert.equal(page.sockets.length, 2);
+});
+
+test("an app without reconnect ends its session with the connection", async () => {
+  const { page, log, notice } = await connected({ reconnect: false });
+  page.last.cut();
+  await page.pass(30);
+  assert.equal(page.sockets.length, 1);
+  assert.deepEqual(log, ["open", "close 4705"]);
+  assert.match(notice.log.at(-1)!, /does not resume/);
 });

@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
-from infra.declared import Declared, Place, StateMachine
+from infra.declared import BucketRules, Declared, Place, StateMachine
 from infra.local.errors import CannotStart
 from infra.local.moto import Moto, MotoFailed
 
@@ -16,6 +18,10 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
     async with moto.s3("PUT", f"/{place.bucket}") as response:
         if response.status != 200:
             raise MotoFailed(f"create bucket: {await response.text()}")
+    for what, document in _bucket_documents(declared.bucket):
+        async with moto.s3("PUT", f"/{place.bucket}?{what}", headers={"Content-Type": "application/xml"}, data=document) as response:
+            if response.status >= 300:
+                raise MotoFailed(f"set the bucket's {what}: {await response.text()}")
     for table in declared.tables:
         await moto.call("dynamodb", "CreateTable", table.definition(place))
         if table.ttl_attribute is not None:
@@ -27,6 +33,34 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
                     "TimeToLiveSpecification": {"Enabled": True, "AttributeName": table.ttl_attribute},
                 },
             )
+
+
+def _bucket_documents(rules: BucketRules) -> Iterator[tuple[str, bytes]]:
+    """Give what a bucket is told, by the name of its subresource, as the XML that S3 takes."""
+    if rules.expiring:
+        yield "lifecycle", _xml("LifecycleConfiguration", {"Rule": rules.lifecycle()})
+    if rules.cors:
+        names = {"AllowedOrigins": "AllowedOrigin", "AllowedMethods": "AllowedMethod", "AllowedHeaders": "AllowedHeader"}
+        names["ExposeHeaders"] = "ExposeHeader"
+        every = [{names.get(name, name): value for name, value in rule.items()} for rule in rules.cors]
+        yield "cors", _xml("CORSConfiguration", {"CORSRule": every})
+
+
+def _xml(root: str, content: Mapping[str, Any]) -> bytes:
+    element = Element(root, xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
+    _fill(element, content)
+    document: bytes = tostring(element)
+    return document
+
+
+def _fill(element: Element, content: Mapping[str, Any]) -> None:
+    for name, value in content.items():
+        for each in value if isinstance(value, list) else [value]:
+            child = SubElement(element, name)
+            if isinstance(each, Mapping):
+                _fill(child, each)
+            else:
+                child.text = str(each)
 
 
 async def create_state_machines(moto: Moto, declared: Declared, place: Place) -> None:

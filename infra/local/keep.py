@@ -105,8 +105,10 @@ class KeptTables:
 class KeptObjects:
     """The objects of one bucket."""
 
-    def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console) -> None:
+    def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console, expiring: Iterable[str] = ()) -> None:
+        """Objects below the key prefixes ``expiring`` are not kept."""
         self._folder = folder
+        self._expiring = tuple(expiring)
         self._bucket = bucket
         self._moto = moto
         self._console = console
@@ -138,7 +140,7 @@ class KeptObjects:
 
     def changed(self, bucket: str, key: str | None) -> None:
         """An object was written or deleted; None: any of the bucket."""
-        if bucket != self._bucket:
+        if bucket != self._bucket or (key is not None and key.startswith(self._expiring)):
             return
         if key is None:
             keys = [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]

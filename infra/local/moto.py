@@ -15,6 +15,8 @@ from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 CONNECTIONS = 48
 """moto serves each with a thread."""
+OBJECT_BYTES_IN_MEMORY = 1 << 16
+"""Larger objects, and parts of them, are in files."""
 
 _TARGETS = {"dynamodb": "DynamoDB_20120810", "states": "AWSStepFunctions", "ecs": "AmazonEC2ContainerServiceV20141113"}
 
@@ -44,6 +46,10 @@ class Moto:
                     "AWS_ACCESS_KEY_ID": "moto",
                     "AWS_SECRET_ACCESS_KEY": "moto",
                     "MOTO_ACCOUNT_ID": ACCOUNT,
+                    "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(OBJECT_BYTES_IN_MEMORY),
+                    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+                    "TMPDIR": str(self._settings.run),
+                    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),  # what was an object goes back to the system
                 },
                 cwd=self._settings.tree,
                 output=log,

@@ -20,4 +20,5 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         subnets=("subnet-local-a", "subnet-local-b"),
         task_security_group="sg-local-tasks",
         app=app,
+        bodies_url="/",
     )

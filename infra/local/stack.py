@@ -143,7 +143,7 @@ class Stack:
             settings.data / "dynamodb", [place.name(table.name) for table in declared.tables if table.kept], self._moto, console
         )
         bucket = place.bucket
-        objects = KeptObjects(settings.data / "s3", bucket, self._moto, console)
+        objects = KeptObjects(settings.data / "s3", bucket, self._moto, console, declared.bucket.expiring)
         items, files = await tables.restore(), await objects.restore()
         if items or files:
             console.say(f"found {files} objects and {items} items of before")

@@ -3,12 +3,13 @@
 Werkzeug's own closes each connection after its request, which costs more than moto's answer.
 """
 
+import gc
 import io
 import json
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from email.message import Message
 from http.client import parse_headers
 from pathlib import Path
@@ -23,6 +24,17 @@ from moto.core.request import (
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 BUFFER_BYTES = 1 << 16
+LARGE_BYTES = 1 << 20
+
+
+class Stream:
+    """An answer's body that is sent as it comes; its headers have its length."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
 
 
 def serve(path: Path, application: Application, ready: Callable[[], None]) -> None:
@@ -41,26 +53,32 @@ def _serve_connection(connection: socket.socket, application: Application) -> No
         reader = cast(IO[bytes], stream)
         try:
             while line := reader.readline(BUFFER_BYTES):
-                _serve_request(connection, reader, line, application)
+                if _serve_request(connection, reader, line, application) > LARGE_BYTES:
+                    gc.collect()  # werkzeug's requests refer to themselves, and with that keep their bodies
         except OSError:
             return  # the front is gone
 
 
-def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, application: Application) -> None:
+def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, application: Application) -> int:
+    """Answer one request; return the size of its body."""
     method, target, _ = line.decode("latin-1").split(" ", 2)
     headers = parse_headers(reader)
     length = int(headers.get("Content-Length", 0))
     body = io.BytesIO(reader.read(length) if length else b"")
     answered: list[tuple[str, list[tuple[str, str]]]] = []
+    stream: Iterable[bytes] = ()
 
     def start_response(status: str, response_headers: list[tuple[str, str]], _error: Any = None) -> None:
         answered.append((status, response_headers))
 
     try:
         parts = application(_environ(method, target, headers, length, body), start_response)
-        payload = b"".join(parts)
-        if hasattr(parts, "close"):
-            parts.close()
+        if isinstance(parts, Stream):
+            stream, payload = parts, b""
+        else:
+            payload = b"".join(parts)
+            if hasattr(parts, "close"):
+                parts.close()
         status, response_headers = answered[-1]
     except Exception as error:
         traceback.print_exc()
@@ -78,6 +96,9 @@ def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, ap
     except UnicodeEncodeError:
         encoded = head.encode()
     connection.sendall(encoded + (payload if has_body else b""))
+    for part in stream:
+        connection.sendall(part)
+    return length
 
 
 def _environ(method: str, target: str, headers: Message, length: int, body: IO[bytes]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra.declared import DECLARED, StateMachine
+from infra.declared import DECLARED, TREE, StateMachine
 from infra.local.declare import substitute
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
@@ -41,6 +41,23 @@ def test_a_state_machine_finds_all_that_it_names_and_uses_each_function(machine:
     json.loads(definition)
     for function in machine.functions:
         assert PLACE.function_arn(function) in definition
+
+
+def test_large_bodies_do_not_stay_and_only_the_agent_may_touch_them() -> None:
+    assert DECLARED.bucket.lifecycle() == [
+        {
+            "ID": "bodies",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "bodies/"},
+            "Expiration": {"Days": 1},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        }
+    ]
+    rights = {task.name: task.s3_statements(PLACE) for task in DECLARED.task_definitions}
+    assert {statement["Resource"] for statement in rights["agent"]} == {"arn:aws:s3:::sheen-local/bodies/*"}
+    assert not rights["build"]
+    visits = (TREE / "chalice_app/.chalice/policy-visits.json").read_text()
+    assert "s3:" not in visits  # the agent signs the URLs; a visitor's Lambda needs no right on the bucket
 
 
 def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> None:

@@ -42,7 +42,7 @@ shinyApp(fluidPage(), function(input, output, session) {
 """
 """Echoes each ``said`` with counts of all that it heard and told, and ticks now and then by itself."""
 
-ALPHABET = "abcdefghij \"\\\n\u2028é€😀"
+ALPHABET = 'abcdefghij "\\\n\u2028é€😀'
 INIT = json.dumps({"method": "init", "data": {".clientdata_singletons": "", ".clientdata_url_search": ""}})
 
 

@@ -41,6 +41,17 @@ async def load_page(http: aiohttp.ClientSession, url: str, within: float = 60.0)
         await asyncio.sleep(0.5)
 
 
+async def open_socket(url: str, config: dict[str, Any], ticket: str | None = None, query: str = "") -> ClientConnection:
+    """A connection for a page; nothing is said on it yet. ``ticket`` in place of the page's own."""
+    base = config["websocketUrl"]
+    target = base if base.startswith("ws") else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", url)
+    protocols: Any = ["sheen", f"ticket.{ticket or config['ticket']}"]
+    return await connect(
+        target + query, subprotocols=protocols, compression=None, max_size=None, max_queue=None,
+        ping_interval=None, close_timeout=1.0, open_timeout=30.0,
+    )  # fmt: skip
+
+
 class RelayClient:
     """One page's socket, whatever its connections do.
 
@@ -68,6 +79,7 @@ class RelayClient:
         self._wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._handed = 0
+        self._paused = False
 
     @property
     def closed(self) -> sockjs.Close | None:
@@ -104,6 +116,19 @@ class RelayClient:
         if self._current is not None:
             self._current.transport.abort()
 
+    def pause(self) -> None:
+        """Read nothing more, for now; what the system's buffers take is taken."""
+        assert self._current is not None
+        self._paused = True
+        self._current.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        self._paused = False
+        self._heard_at = self._now()
+        if self._current is not None:
+            self._current.transport.resume_reading()
+
     # Inside
 
     def _now(self) -> float:
@@ -125,15 +150,8 @@ class RelayClient:
         self.ended.set()
 
     async def _open(self) -> ClientConnection:
-        base = self.config["websocketUrl"]
-        url = base if base.startswith("ws") else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", self.url)
-        ticket = self.peer.ticket or self.config["ticket"]
         kind = "o" if self.peer.greeted_ever else "n"
-        protocols: Any = ["sheen", f"ticket.{ticket}"]
-        return await connect(
-            f"{url}?{kind}={self.peer.robust_id}", subprotocols=protocols, compression=None, max_size=None, max_queue=None,
-            ping_interval=None, close_timeout=1.0, open_timeout=30.0,
-        )  # fmt: skip
+        return await open_socket(self.url, self.config, self.peer.ticket, f"?{kind}={self.peer.robust_id}")
 
     async def _connecting(self, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -231,7 +249,7 @@ class RelayClient:
             socket = self._current
             if socket is None:
                 continue
-            if now - self._heard_at > (SILENCE if self.peer.greeted else HELLO_TIMEOUT):
+            if not self._paused and now - self._heard_at > (SILENCE if self.peer.greeted else HELLO_TIMEOUT):
                 socket.transport.abort()
             elif self.peer.greeted and self._old is None and now - self._opened_at > self._refresh_after:
                 self._opened_at = now

@@ -27,6 +27,8 @@ class WorkerSpec:
     sanitize_errors: bool
     init_timeout: float
     """``app_init_timeout`` in seconds."""
+    bookmarks: Path | None = None
+    """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
 
 
 def command(script: Path, unix_id: int | None) -> list[str]:
@@ -71,5 +73,6 @@ def parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
         "secret": spec.secret,
         "socket": str(private / SOCKET),
         "sanitize_errors": "true" if spec.sanitize_errors else "false",
+        "bookmarks": str(spec.bookmarks or ""),
     }
     return "".join(f"{name}={value}\n" for name, value in values.items()).encode()

@@ -1,5 +1,6 @@
 """Which headers pass between the visitor and R, and how they change on the way. Pure."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -8,6 +9,8 @@ AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
 SESSION = "sheen-session"
 BASE = "sheen-base"
+LARGEST = "sheen-largest"
+"""Bytes that the asker can take as an answer; without it any number."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -62,6 +65,18 @@ def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMulti
             continue
         result.add(name, public_location(value, base, host) if low == "location" else value)
     return result
+
+
+def largest(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes the asker can take; None: any number."""
+    said = headers.get(LARGEST, "")
+    return int(said) if said.isdigit() else None
+
+
+def accepts_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether the visitor's browser takes gzip. Only what is said outright counts: no ``*``, no ``q=0``."""
+    offers = (offer.partition(";") for offer in headers.get("Accept-Encoding", "").split(","))
+    return any(name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "") for name, _, more in offers)
 
 
 def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import aiohttp
 import boto3
 from websockets.asyncio.client import ClientConnection
 
-from agent import log, metadata, process, r_socket, record, reports, server
+from agent import bookmarks, log, metadata, process, r_socket, record, reports, server
 from agent.activity import Activity
+from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
 from agent.command import WorkerSpec
 from agent.failure import AppStartFailed
@@ -28,6 +30,8 @@ from agent.sockjs import Carriers, RelayApplication, SockJs
 from agent.worker import Worker
 from agent.workers import Workers
 from chalicelib import tickets
+from chalicelib.apps.settings import AppSettings
+from chalicelib.aws import client
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SheenError
 from chalicelib.instances.model import InstanceRef
@@ -56,13 +60,14 @@ async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[
     try:
         task = await metadata.identify(launch.metadata_url)
         found = await asyncio.to_thread(record.load, launch.ref, Path(settings.efs))
+        states = await asyncio.to_thread(bookmarks.folder, Path(settings.efs), found.ref, found.unix_id if process.is_root() else None)
     except SheenError as error:
         logger.error(str(error))
         with contextlib.suppress(NotAwaited):
             await reports.failed(launch.token, AppStartFailed.error, str(error))
         return 1
     log.identify(launch.ref, found.location)
-    instance = _Instance(found, launch, settings, task, await asyncio.to_thread(boto3.Session))
+    instance = _Instance(found, launch, settings, task, states, await asyncio.to_thread(boto3.Session))
     on_life(instance.life.end)
     try:
         return await instance.run()
@@ -74,12 +79,21 @@ async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[
 
 
 class _Instance:
-    def __init__(self, found: Record, launch: Launch, settings: Settings, task: metadata.TaskIdentity, aws: boto3.Session) -> None:
+    def __init__(
+        self,
+        found: Record,
+        launch: Launch,
+        settings: Settings,
+        task: metadata.TaskIdentity,
+        bookmarks: Path | None,
+        aws: boto3.Session,
+    ) -> None:
+        self._bookmarks = bookmarks
         self._record = found
         self._settings = settings
         self._task = task
         self._client = ClientFiles(launch.client_dir)
-        self._relay_settings = RelaySettings(grace=found.settings.reconnect_grace if found.settings.reconnect else 0.0)
+        self._relay_settings = _relay_settings(found.settings)
         self._workers = Workers(self._make_worker)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
@@ -94,7 +108,8 @@ class _Instance:
         self._sockjs = SockJs(
             RelayApplication(self._sessions, carriers, self._session_of_ticket),
             SockJsOptions(
-                websocket=not found.settings.disable_websockets,
+                websocket=self._relay_settings.websocket,
+                disabled=self._relay_settings.disabled,
                 heartbeat_delay=found.settings.sockjs_heartbeat_delay,
                 disconnect_delay=found.settings.sockjs_disconnect_delay,
             ),
@@ -102,7 +117,12 @@ class _Instance:
         self._activity = Activity(self._busy)
         self.life = Life(found, launch.token, f"{task.address}:{PORT}", task.arn, self._workers, self._activity)
         self._seats = Seats(found.ref, self._sessions.ids, self.life.check)
-        self._proxy = Proxy(self._workers, self._make_page, self._seats.give_back, self._page_cookie)
+        objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
+        self._answers = Answers(found.ref, objects, self._worker_id)
+        self._proxy = Proxy(self._workers, self._make_page, self._seats.give_back, self._page_cookie, self._answers)
+        self._uploads = Uploads(
+            found.ref, objects, Handover(self._workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
+        )
 
     async def run(self) -> int:
         """Serve until the life is over, then end all that was started. Raise :class:`agent.server.CannotListen`."""
@@ -116,6 +136,7 @@ class _Instance:
             client=self._client,
             watch=self.life.watch,
             sockjs=self._sockjs.handle,
+            bodies=LargeBodies(self._answers, self._uploads).handle,
         ).application()
         runner = server.runner(application)
         seats = asyncio.create_task(self._seats.run(), name="seats")
@@ -128,6 +149,8 @@ class _Instance:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
             seats.cancel()
+            await self._uploads.close()
+            await self._answers.close()
             await self._workers.close()
             await self._proxy.close()
             await self._sessions.close()
@@ -149,6 +172,7 @@ class _Instance:
             secret=self._record.key(Purpose.SHINY),
             sanitize_errors=app.sanitize_errors,
             init_timeout=app.app_init_timeout,
+            bookmarks=self._bookmarks,
         )
         if spec.unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
@@ -164,6 +188,7 @@ class _Instance:
             websocket_url=self._settings.websocket_url,
             base=base,
             client_hash=self._client.entry_hash,
+            worker=self._worker_id(),
             settings=self._relay_settings,
         )
         self._sessions.reserve(session_id)
@@ -184,6 +209,24 @@ class _Instance:
         except tickets.BadTicket:
             return None
 
+    def _worker_id(self) -> str:
+        current = self._workers.current
+        return current.spec.worker_id if current is not None else f"{self._record.worker_prefix}.0"
+
+    def _has_seat(self, session_id: str) -> bool:
+        return session_id in self._sessions.ids()
+
     async def _session_ended(self, session_id: str) -> None:
         self._activity.touch()
         self._seats.give_back(session_id)
+        await self._uploads.end(session_id)
+
+
+def _relay_settings(app: AppSettings) -> RelaySettings:
+    disabled = ("websocket", *app.disable_protocols) if app.disable_websockets else app.disable_protocols
+    return RelaySettings(
+        grace=app.reconnect_grace if app.reconnect else 0.0,
+        reconnect=app.reconnect,
+        disabled=tuple(dict.fromkeys(disabled)),
+        heartbeat=app.sockjs_heartbeat_delay,
+    )

@@ -1,16 +1,21 @@
-"""A visitor's request, passed to R over its unix socket and back, as it streams."""
+"""A visitor's request, passed to R over its unix socket, and R's answer back: as it streams, or as a Lambda can take it."""
 
 import asyncio
 import contextlib
+import functools
+import gzip
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 import aiohttp
-from aiohttp import web
+from aiohttp import StreamReader, web
+from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict
 from yarl import URL
 
 from agent import answers, failure, headers
+from agent.bodies.answers import Answer, Answers, AnswerTooLarge
 from agent.failure import AppExited, WorkerFailed
 from agent.log import logger
 from agent.worker import Worker
@@ -18,11 +23,15 @@ from agent.workers import Workers
 
 LARGEST_PAGE = 16 * 1024 * 1024
 """Bytes of HTML that are read whole to put the relay client in; a larger page passes as it is."""
+LARGEST_REQUEST = 10 * 1024 * 1024
+"""Bytes of a request's body; the gateway takes no more (FACTS H1)."""
 CONNECTIONS = 32
 """To one R process at once; R answers one request at a time anyway (FACTS R6)."""
 CHUNK = 64 * 1024
 DEATH_SHOWS = 1.0
 """Seconds to learn that R has ended, after its connection broke."""
+
+T = TypeVar("T", bound=web.StreamResponse | Answer)
 
 
 class Proxy:
@@ -30,7 +39,8 @@ class Proxy:
 
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
     told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
-    page's ``Set-Cookie``: (session id, base, whether the visitor came by https).
+    page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``large`` takes what is too large or too late for who
+    asks; without it, or when any size is asked for, answers stream.
     """
 
     def __init__(
@@ -39,35 +49,34 @@ class Proxy:
         make_page: Callable[[bytes, str, str], bytes],
         no_page: Callable[[str], None] = lambda session: None,
         page_cookie: Callable[[str, str, bool], str] | None = None,
+        large: Answers | None = None,
     ) -> None:
         self._workers = workers
         self._make_page = make_page
         self._no_page = no_page
         self._page_cookie = page_cookie
+        self._large = large
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for ``path`` (encoded, with a slash at its start) of the app. Waits while R starts."""
         base = request.headers.get(headers.BASE, "").rstrip("/")
         session = request.headers.get(headers.SESSION, "")
-        worker: Worker | None = None
-        page: web.Response | None = None
-        try:
-            async with self._workers.use() as worker, self._ask(worker, request, path, base, page=bool(session)) as answer:
-                passed = headers.from_worker(answer.headers, base, request.headers.get("X-Forwarded-Host", request.host))
-                if session and _is_page(request, answer):
-                    page = await self._page(worker, answer, passed, session, base, request.headers.get("X-Forwarded-Proto") == "https")
-                    return page
-                return await _stream(request, answer, passed)
-        except WorkerFailed as error:
-            current = worker or self._workers.current
-            logger.warning(str(error), extra={"path": path})
-            if current is None:
-                return web.Response(status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"})
-            return answers.failed(request, error, current.spec.directory, base, current.spec.sanitize_errors)
-        finally:
-            if session and page is None:
-                self._no_page(session)
+        largest = headers.largest(request.headers)
+        if self._large is None or largest is None or request.method == "HEAD":
+            visit = _Visit(request, path, base, session, request.content if request.body_exists else None)
+            return await self._answer(visit, functools.partial(_stream, request))
+        # The whole body, since who asks may have been sent elsewhere for the answer by the time that R takes it.
+        visit = _Visit(request, path, base, session, await _body(request))
+        no_page = asyncio.Event()
+        if not session:
+            no_page.set()
+
+        async def fit(worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
+            no_page.set()
+            return await self._fit(visit, largest, worker, answer, passed)
+
+        return await self._large.within_patience(self._answer(visit, fit), base, request.headers.get("Host", ""), no_page)
 
     async def close(self) -> None:
         """Close the kept connections."""
@@ -75,18 +84,70 @@ class Proxy:
         for client in clients:
             await client.close()
 
+    async def _answer(
+        self, visit: "_Visit", deliver: Callable[[Worker, aiohttp.ClientResponse, CIMultiDict[str]], Awaitable[T]]
+    ) -> T | web.Response:
+        """A page, what ``deliver`` makes of any other answer of R, or why there is none."""
+        request, base, session = visit.request, visit.base, visit.session
+        worker: Worker | None = None
+        page: web.Response | None = None
+        try:
+            async with self._workers.use() as worker, self._ask(worker, visit) as answer:
+                passed = self._passed(visit, answer)
+                if session and _is_page(request, answer):
+                    page = await self._page(worker, answer, passed, visit)
+                    return page
+                return await deliver(worker, answer, passed)
+        except WorkerFailed as error:
+            current = worker or self._workers.current
+            logger.warning(str(error), extra={"path": visit.path})
+            if current is None:
+                return web.Response(status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"})
+            return answers.failed(request, error, current.spec.directory, base, current.spec.sanitize_errors)
+        finally:
+            if session and page is None:
+                self._no_page(session)
+
+    async def _fit(self, visit: "_Visit", largest: int, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
+        """R's answer, or where it is kept when it has more than ``largest`` bytes."""
+        assert self._large is not None
+        try:
+            start = b""
+            if (answer.content_length or 0) <= largest:
+                start = await _up_to(answer, largest)
+                if len(start) <= largest:
+                    return _whole(answer, passed, start)
+            if answer.status == 206:
+                answer.close()
+                async with self._ask(worker, visit, whole=True) as again:  # S3 gives the range then
+                    return await self._fit(visit, largest, worker, again, self._passed(visit, again))
+            if not 200 <= answer.status < 300:
+                return _refused(f"The app's answer {answer.status} is too large to pass on.")
+            return await self._large.keep(passed, visit.path, _rest(start, answer))
+        except (aiohttp.ClientError, OSError) as error:
+            raise await _what_happened(worker, error) from error
+        except AnswerTooLarge as error:
+            return _refused(str(error))
+        except (ClientError, BotoCoreError) as error:
+            logger.exception("a large answer could not be stored")
+            return _refused(f"The app's answer is large, and storing it failed: {error}")
+
+    @staticmethod
+    def _passed(visit: "_Visit", answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
+        return headers.from_worker(answer.headers, visit.base, visit.request.headers.get("X-Forwarded-Host", visit.request.host))
+
     @contextlib.asynccontextmanager
-    async def _ask(
-        self, worker: Worker, request: web.Request, path: str, base: str, *, page: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _ask(self, worker: Worker, visit: "_Visit", *, whole: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
+        request, path = visit.request, visit.path
         query = request.rel_url.raw_query_string
-        client = await self._client(worker)
+        client = await self.client(worker)
+        page = bool(visit.session) and request.method == "GET"
         try:
             answer = await client.request(
                 request.method,
                 URL(f"http://localhost{path}?{query}" if query else f"http://localhost{path}", encoded=True),
-                headers=headers.to_worker(request.headers, base, worker.spec.secret, page=page and request.method == "GET"),
-                data=request.content if request.body_exists else None,
+                headers=headers.to_worker(request.headers, visit.base, worker.spec.secret, page=page or whole),
+                data=visit.body,
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError) as error:
@@ -94,16 +155,22 @@ class Proxy:
         async with answer:
             yield answer
 
-    async def _page(
-        self, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str], session: str, base: str, secure: bool
-    ) -> web.Response:
+    async def _page(self, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str], visit: "_Visit") -> web.Response:
+        request, session, base = visit.request, visit.session, visit.base
         whole = await self._whole(worker, answer)
         if whole is None:
             raise failure.PageUnfit(f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way.")
         html = self._make_page(whole, session, base)
+        largest = headers.largest(request.headers)
+        # A page cannot go by S3: its relative URLs and its session are bound to where it came from.
+        packed = largest is not None and len(html) > largest and headers.accepts_gzip(request.headers)
+        if packed:
+            html = await asyncio.to_thread(gzip.compress, html, 6)
         told = headers.of_page(passed, len(html))
+        if packed:
+            told["Content-Encoding"] = "gzip"
         if self._page_cookie is not None:
-            told.add("Set-Cookie", self._page_cookie(session, base, secure))
+            told.add("Set-Cookie", self._page_cookie(session, base, request.headers.get("X-Forwarded-Proto") == "https"))
         return web.Response(status=200, body=html, headers=told)
 
     async def _whole(self, worker: Worker, answer: aiohttp.ClientResponse) -> bytes | None:
@@ -119,8 +186,8 @@ class Proxy:
             raise await _what_happened(worker, error) from error
         return decoded(bytes(body), answer.headers.get("Content-Encoding", "identity"))
 
-    async def _client(self, worker: Worker) -> aiohttp.ClientSession:
-        """The kept connections to ``worker``; those to its predecessors are closed."""
+    async def client(self, worker: Worker) -> aiohttp.ClientSession:
+        """Return the kept connections to ``worker``; those to its predecessors are closed."""
         client = self._clients.get(worker)
         if client is None:
             old, self._clients = self._clients, {}
@@ -135,6 +202,16 @@ class Proxy:
             for gone in old.values():
                 await gone.close()
         return client
+
+
+class _Visit(NamedTuple):
+    """A visitor's request."""
+
+    request: web.Request
+    path: str
+    base: str
+    session: str
+    body: bytes | StreamReader | None
 
 
 def decoded(body: bytes, encoding: str) -> bytes | None:
@@ -155,7 +232,43 @@ def _is_page(request: web.Request, answer: aiohttp.ClientResponse) -> bool:
     return request.method == "GET" and answer.status == 200 and answer.content_type == "text/html"
 
 
-async def _stream(request: web.Request, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> web.StreamResponse:
+async def _body(request: web.Request) -> bytes | None:
+    if not request.body_exists:
+        return None
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_REQUEST:
+            raise web.HTTPRequestEntityTooLarge(LARGEST_REQUEST, len(body))
+    return bytes(body)
+
+
+async def _up_to(answer: aiohttp.ClientResponse, size: int) -> bytes:
+    """Read an answer to its end, or until it is larger than ``size``."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > size:
+            break
+    return bytes(body)
+
+
+async def _rest(start: bytes, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    yield start
+    async for chunk in answer.content.iter_any():
+        yield chunk
+
+
+def _whole(answer: aiohttp.ClientResponse, passed: CIMultiDict[str], body: bytes) -> web.Response:
+    told = CIMultiDict[str]((name, value) for name, value in passed.items() if name.lower() != "content-length")
+    return web.Response(status=answer.status, reason=answer.reason, headers=told, body=body)
+
+
+def _refused(why: str) -> web.Response:
+    return web.Response(status=502, text=f"{why}\n", headers={"Cache-Control": "no-store"})
+
+
+async def _stream(request: web.Request, _worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> web.StreamResponse:
     """Pass the body on as it comes: the next part is read when the visitor's side has taken the last."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=passed)
     await response.prepare(request)

@@ -46,7 +46,7 @@ class Relay(Protocol):
 
 
 class Server:
-    """The routes. ``app`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``."""
+    """The routes. ``app`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``; ``bodies`` those about large bodies."""
 
     def __init__(
         self,
@@ -60,11 +60,13 @@ class Server:
         client: ClientFiles,
         watch: Callable[[str], None],
         sockjs: AppHandler | None = None,
+        bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None,
     ) -> None:
         self._instance_id = instance_id
         self._key = key.encode()
         self._app = app
         self._sockjs = sockjs
+        self._bodies = bodies
         self._relay = relay
         self._workers = workers
         self._activity = activity
@@ -102,6 +104,8 @@ class Server:
         self._activity.touch()
         path = request.rel_url.raw_path.removeprefix("/app")
         if path.startswith("/__sheen__/"):
+            if self._bodies is not None and (answer := await self._bodies(request, path)) is not None:
+                return answer
             return self._client.answer(
                 path.removeprefix("/__sheen__/"), request.rel_url.raw_query_string, request.headers.get("If-None-Match", "")
             )

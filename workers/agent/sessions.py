@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from agent.channel import Channel
 from agent.sockjs.carriers import Carrier
 from chalicelib.relay import sockjs
-from chalicelib.relay.errors import Ending, ShuttingDown, UnknownSession
+from chalicelib.relay.errors import Ending, ResendOverflow, ShuttingDown, TooMuch, TransportDisabled, UnknownSession
 from chalicelib.relay.events import (
     ChannelClosed,
     ChannelOpened,
@@ -28,6 +28,8 @@ from chalicelib.relay.settings import RelaySettings
 log = logging.getLogger(__name__)
 
 _TICK = 0.25
+_MOST_CONNECTIONS = 16
+"""Of one session, of which all but one have been replaced or have not introduced themselves."""
 
 # What Shiny says about a computation just before it sends the results (also "idle" comes before them). A moment's wait
 # lets all of it travel in one frame, and the results are not held up by the post before (INTERVAL).
@@ -82,8 +84,10 @@ class Sessions:
             self._gateway.say(connection_id, sockjs.close(*UnknownSession().ending), then_close=True)
             return False
         if self._connections.get(connection_id) != session_id:
-            self._connections[connection_id] = session_id
-            self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
+            if not self._settings.websocket:  # SockJS's clients were attached
+                self._gateway.say(connection_id, sockjs.close(*TransportDisabled().ending), then_close=True)
+                return False
+            self._join(connection_id, session_id, carried)
         now = self._clock()
         carried.apply(carried.session.receive(connection_id, frame, now))
         urgent = carried.session.connection != connection_id or carried.session.due(now)
@@ -95,8 +99,7 @@ class Sessions:
         carried = self._sessions.get(session_id)
         if carried is None:
             return False
-        self._connections[connection_id] = session_id
-        self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
+        self._join(connection_id, session_id, carried)
         carried.apply(carried.session.attach(connection_id, opening, self._clock()))
         self._gateway.wake(connection_id)
         return True
@@ -111,6 +114,7 @@ class Sessions:
         session_id = self._connections.pop(connection_id, None)
         carried = self._sessions.get(session_id) if session_id else None
         if carried is not None:
+            carried.connections.pop(connection_id, None)
             carried.apply(carried.session.detach(connection_id, self._clock()))
 
     async def end_all(self, code: int, reason: str) -> None:
@@ -184,6 +188,18 @@ class Sessions:
         """The gateway says that a connection is gone."""
         self._connections.pop(connection_id, None)
 
+    def _join(self, connection_id: str, session_id: str, carried: _Carried) -> None:
+        self._connections[connection_id] = session_id
+        self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
+        carried.connections[connection_id] = None
+        if len(carried.connections) > _MOST_CONNECTIONS:
+            # The end of a connection may never be told (FACTS W3).
+            oldest = next(known for known in carried.connections if known not in (connection_id, carried.session.connection))
+            del carried.connections[oldest]
+            self._connections.pop(oldest, None)
+            self._gateway.drop(oldest)
+            carried.apply(carried.session.detach(oldest, self._clock()))
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -203,7 +219,21 @@ class Sessions:
                     self._forget(session_id)
                 elif session.connection is not None and session.due(now):
                     self._gateway.wake(session.connection)
+            self._keep_bounded(now)
         self._ticker = None
+
+    def _keep_bounded(self, now: float) -> None:
+        """End the session that holds most while all of them together hold too much."""
+        live = [carried for carried in self._sessions.values() if not carried.session.over]
+        total = sum(carried.session.waiting for carried in live)
+        while total > self._settings.instance_bytes:
+            largest = max(live, key=lambda carried: carried.session.waiting)
+            live.remove(largest)
+            total -= largest.session.waiting
+            session = largest.session
+            error = ResendOverflow() if 2 * session.waiting_out > session.waiting else TooMuch()
+            log.warning("all sessions together hold too much; session %s ends, which holds %d bytes", session.id, session.waiting)
+            largest.apply(session.end(error.ending, now, flush=False))
 
     def _forget(self, session_id: str) -> None:
         del self._sessions[session_id]
@@ -218,6 +248,7 @@ class _Carried:
     def __init__(self, sessions: Sessions, session: Session) -> None:
         self._sessions = sessions
         self.session = session
+        self.connections: dict[str, None] = {}
         self._channels: dict[str, Channel] = {}
         self._room = asyncio.Event()
         self._room.set()
@@ -233,6 +264,7 @@ class _Carried:
 
         def lost() -> None:
             self._sessions.lost(connection_id)
+            self.connections.pop(connection_id, None)
             self.apply(self.session.detach(connection_id, self._sessions.now()))
 
         return lost

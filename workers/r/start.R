@@ -34,6 +34,16 @@ local({
   if (!suppressPackageStartupMessages(require("shiny", quietly = TRUE))) { # runApp would attach it, and say so
     stop("the R package shiny is not installed", call. = FALSE)
   }
+  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder is read-only, and a version's own
+    state <- function(id) file.path(parameters$bookmarks, id)
+    shiny::shinyOptions(
+      save.interface = function(id, callback) {
+        dir.create(state(id), mode = "0700")
+        callback(state(id))
+      },
+      load.interface = function(id, callback) callback(state(id))
+    )
+  }
   setHook("shiny.onAppStart", function(...) phase("ready"))
   phase("app")
   shiny::runApp(

@@ -34,6 +34,7 @@ class Connections:
         self._agents = agents
         self._clock = clock
         self._routes: dict[str, _Route] = {}
+        self._agent_of: dict[str, Agent] = {}
 
     def connect(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """``$connect``: let in who shows a valid ticket, and remember which session and instance it is for."""
@@ -67,13 +68,18 @@ class Connections:
                 self._pass(connection_id, known, frame)
             except AgentGone:
                 del self._routes[connection_id]
+                self._agent_of.clear()
             else:
                 return {"statusCode": 200}
         route = self._route(connection_id)
         if route is None:
             telemetry.logger.info("a frame of a connection that is gone", extra={"connection": connection_id})
             return {"statusCode": 200}
-        self._pass(connection_id, route, frame)
+        try:
+            self._pass(connection_id, route, frame)
+        except AgentGone:
+            self._agent_of.clear()
+            raise
         if len(self._routes) >= _MOST:
             self._routes.clear()
         self._routes[connection_id] = route
@@ -110,11 +116,17 @@ class Connections:
         row = store.find(connection_id)
         if row is None:
             return None
-        ref = InstanceRef.parse(row.instance)
-        instance = instances.get(ref)
-        if instance is None or instance.state == InstanceState.STOPPED:
-            raise AgentGone(f"instance {ref} of connection {connection_id} has stopped")
-        return _Route(Agent.of(instance), row.session_id)
+        agent = self._agent_of.get(row.instance)
+        if agent is None:
+            ref = InstanceRef.parse(row.instance)
+            instance = instances.get(ref)
+            if instance is None or instance.state == InstanceState.STOPPED:
+                raise AgentGone(f"instance {ref} of connection {connection_id} has stopped")
+            if len(self._agent_of) >= _MOST:
+                self._agent_of.clear()
+            # Neither its address nor its key ever changes; an agent refuses what is not its own.
+            agent = self._agent_of[row.instance] = Agent.of(instance)
+        return _Route(agent, row.session_id)
 
 
 def _ticket_key(ref: InstanceRef) -> str | None:

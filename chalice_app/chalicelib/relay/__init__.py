@@ -8,6 +8,7 @@ Four layers, each a module, from the wire upwards (FACTS S6):
 * :mod:`.multiplex`  channels: one per Shiny socket in the page
 
 :mod:`.hello` has what Sheen's own client says besides, :mod:`.session` puts the layers together into one visitor's
-session, :mod:`.errors` says how a session may end, :mod:`.settings` holds the limits, and :mod:`.page` puts the
-client into a page. Time is always an argument, in seconds.
+session, with :mod:`.channels` for what comes in and :mod:`.outbox` for what goes out. :mod:`.errors` says how a session
+may end, :mod:`.settings` holds the limits, and :mod:`.page` puts the client into a page. Time is always an argument, in
+seconds.
 """

@@ -6,6 +6,8 @@
     * :exc:`AppExited` (4503)
     * :exc:`VersionRetired` (4506)
     * :exc:`SessionClosed` (4508)
+    * :exc:`TransportDisabled` (4509)
+    * :exc:`TooMuch` (4512)
     * :exc:`ShuttingDown` (4702)
     * :exc:`ProtocolError` (4704)
     * :exc:`UnknownSession` (4705)
@@ -15,7 +17,7 @@
     * :exc:`MessageTooBig` (4711)
 
 The codes up to 4705 are Shiny Server's (FACTS S7): after 45xx a client stops, after 47xx it may start a new session.
-4508, 4710 and 4711 are Sheen's own within the same two ranges.
+4508, 4509, 4512, 4710 and 4711 are Sheen's own within the same two ranges.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ __all__ = [
     "SessionClosed",
     "SessionTaken",
     "ShuttingDown",
+    "TooMuch",
+    "TransportDisabled",
     "UnknownSession",
     "VersionRetired",
 ]
@@ -98,6 +102,20 @@ class SessionClosed(RelayError):
 
     code = 4508
     sentence = "The app has ended this session. Reload the page to start a new one."
+
+
+class TransportDisabled(RelayError):
+    """The app does not use the transport that the client came by (``disable_websockets``, ``disable_protocols``)."""
+
+    code = 4509
+    sentence = "This app is not reached this way. Reload the page; if that does not help, tell whoever runs it."
+
+
+class TooMuch(RelayError):
+    """The browser sends more, or more often, than R can take; a page that behaves waits for acknowledgements."""
+
+    code = 4512
+    sentence = "This page sent more than the app can take, so its session has ended. Reload the page to start again."
 
 
 class ShuttingDown(RelayError):

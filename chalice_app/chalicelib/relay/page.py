@@ -28,6 +28,8 @@ class PageConfig:
     """The app's public path without a trailing slash; empty for an app at the root."""
     client_hash: str
     """Of the client's file, so that browsers may keep it for ever."""
+    worker: str = ""
+    """The R process's id, which the client puts into SockJS's URLs as ``w=`` (FACTS S3)."""
     settings: RelaySettings = field(default_factory=RelaySettings)
 
     @property
@@ -43,7 +45,11 @@ class PageConfig:
             "ticket": self.ticket,
             "websocketUrl": self.websocket_url,
             "base": self.base,
+            "worker": self.worker,
             "settings": {
+                "reconnect": settings.reconnect,
+                "disabled": list(settings.disabled),
+                "heartbeatSeconds": settings.heartbeat,
                 "graceSeconds": settings.grace,
                 "greyAfterSeconds": settings.client_grey,
                 "keepaliveSeconds": settings.client_keepalive,

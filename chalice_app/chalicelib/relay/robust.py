@@ -11,7 +11,7 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from chalicelib.relay.errors import ProtocolError, ResendOverflow
+from chalicelib.relay.errors import ProtocolError, ResendOverflow, TooMuch
 
 _TEXT = re.compile(r"(?:([0-9A-F]{1,12})#|(ACK|CONTINUE) ([0-9A-F]{1,12})\Z)")
 _NUMBER = re.compile(r"[0-9A-F]{1,12}\Z")
@@ -154,7 +154,8 @@ class Incoming:
     def receive(self, data: Data, size: int, now: float) -> list[str]:
         """The payloads that are now in turn.
 
-        :raises ProtocolError: it is too far ahead, or too much is waiting for a missing one.
+        :raises ProtocolError: it is too far ahead.
+        :raises TooMuch: too much is waiting for a missing one.
         """
         if data.number < self.next or data.number in self._early:
             # A double tells that the peer does not know yet: acknowledge again.
@@ -190,7 +191,7 @@ class Incoming:
         if data.number >= self.next + self._limit_count:
             raise ProtocolError(f"message {data.number:X} is too far ahead of {self.next:X}")
         if self.early_bytes + size > self._limit_bytes:
-            raise ProtocolError(f"more than {self._limit_bytes} bytes wait for message {self.next:X}")
+            raise TooMuch(f"more than {self._limit_bytes} bytes wait for message {self.next:X}")
         self._early[data.number] = Entry(data.number, data.payload, size)
         self.early_bytes += size
         if self.gap_since is None:

@@ -18,14 +18,20 @@ FRAME_FROM_BROWSER = 32 * KB
 class RelaySettings:
     """What one app's sessions may do. Times in seconds, sizes in bytes as they travel (escaped, UTF-8)."""
 
+    reconnect: bool = True
+    """Whether the client tries to come back when its connection is lost (``reconnect``)."""
+    disabled: tuple[str, ...] = ()
+    """Transports that the app does not use (``disable_protocols``, ``disable_websockets``)."""
+
     reservation: float = 45.0
     """How long a page's session waits for its first connection (FACTS S10)."""
     grace: float = 15.0
     """How long a session waits for its client to come back (FACTS S7)."""
     farewell: float = 60.0
     """How long an ended session is remembered, so that a client that comes back learns why it ended."""
-    heartbeat: float = 120.0
-    """A connection that was silent for so long gets ``h``: a dead one then shows itself by 410."""
+    heartbeat: float = 25.0
+    """A connection that was silent for so long gets ``h`` (``sockjs_heartbeat_delay``, FACTS S8): proxies on the way keep it, and a
+    dead one shows itself, here by 410 and to the client by its silence. Costs an idle visitor 144 posts an hour (FACTS W8)."""
     ticket_renewal: float = 300.0
     """A ticket lives ten minutes; a fresh one goes to the client so often."""
 
@@ -42,6 +48,13 @@ class RelaySettings:
     """How many messages may wait for an earlier one that is missing."""
     resend_after: float = 3.0
     """A gap that stays open so long makes the receiver ask for the missing messages."""
+
+    frame_rate: float = 500.0
+    """Frames a second that a browser may send for long: twice what R can answer (FACTS R2), a twentieth of what the account may (W7)."""
+    frame_burst: float = 2000.0
+    """Frames that it may send at once: a message of 50 MB."""
+    instance_bytes: int = 256 * MB
+    """What may wait in all sessions of an instance together; above it the session that holds most is ended."""
 
     ack_delay: float = 1.0
     """An acknowledgement waits so long for a frame to travel with."""
@@ -64,9 +77,19 @@ class RelaySettings:
     """The client sends so many messages ahead of what was acknowledged; under ``reorder_count``."""
 
     @property
+    def websocket(self) -> bool:
+        """Whether the app is reached by WebSocket."""
+        return "websocket" not in self.disabled
+
+    @property
     def part_limit(self) -> int:
         """The largest part of a message: a frame less its brackets, number, channel and an acknowledgement."""
         return self.frame_limit - 128
+
+    @property
+    def unacknowledged_limit(self) -> int:
+        """So much may come from Sheen's own client, in order, beyond the last acknowledgement: twice its window."""
+        return 2 * self.client_window
 
     @property
     def buffer_limit(self) -> int:

@@ -6,9 +6,6 @@ from typing import Any, NamedTuple, Self
 
 from chalicelib.pages import Page
 
-LARGEST_BODY = (6_291_456 - 65_536) * 3 // 4
-"""Bytes that fit into a Lambda's answer after base64, with room for the headers (FACTS H1)."""
-
 _NOT_PASSED = frozenset(
     {
         "connection",

@@ -10,6 +10,7 @@ from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
+from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
@@ -17,7 +18,7 @@ from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.scheduler.seating import NoRoom, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import census
-from chalicelib.visits.answer import LARGEST_BODY, Answer, passed_on
+from chalicelib.visits.answer import Answer, passed_on
 from chalicelib.visits.failures import told
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
@@ -154,7 +155,11 @@ class Visits:
 
     def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
         """Pass a request on to an agent, and its answer back."""
-        headers = [*passed_on(request.headers), ("sheen-base", request.base + app.location.rstrip("/"))]
+        headers = [
+            *passed_on(request.headers),
+            ("sheen-base", request.base + app.location.rstrip("/")),
+            ("sheen-largest", str(LARGEST_ANSWER)),
+        ]
         if rest.startswith(SOCKJS):
             headers.append(("sheen-buffered", "1"))  # FACTS H2
         if session_id:
@@ -196,7 +201,7 @@ def _public(request: VisitorRequest) -> str:
 
 
 def _passed_back(got: AgentAnswer) -> Answer:
-    if len(got.body) > LARGEST_BODY:
-        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_BODY:,} are allowed on this way."
+    if len(got.body) > LARGEST_ANSWER:
+        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
         return Answer.page(pages.error("The answer is too large", message, status=502))
     return Answer(got.status if got.status >= 200 else 502, passed_on(got.headers), got.body)

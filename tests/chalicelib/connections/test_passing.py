@@ -102,6 +102,19 @@ def test_a_warm_frame_costs_one_request_on_a_kept_connection_and_nothing_else(
     assert len({got.connection for got in agent.got}) == 1
 
 
+def test_a_first_frame_of_another_connection_to_a_known_instance_costs_one_call(
+    instance: Instance, agent: StandinAgent, dynamodb_calls: Counter[str]
+) -> None:
+    connect(instance)
+    lambdas.websocket_message(event("$default", "[]"), Context())
+    other = event("$default", "[]")
+    other["requestContext"]["connectionId"] = "another="
+    connections.add("another=", instance.ref, "session2", lambdas.here.clock())
+    dynamodb_calls.clear()
+    lambdas.websocket_message(other, Context())
+    assert dynamodb_calls.total() == 1
+
+
 def test_a_stale_memory_is_looked_up_again(instance: Instance, agent: StandinAgent) -> None:
     connect(instance)
     lambdas.websocket_message(event("$default", "first"), Context())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from chalicelib.relay import hello, multiplex, robust, sockjs
 from chalicelib.relay.chunks import Assembly, split
 from chalicelib.relay.hello import Opening
@@ -29,6 +31,7 @@ class Peer:
         self.ticket: str | None = None
         self.asked_at = 0.0
         self.pinged_at = 0.0
+        self.pings = True
 
     def connect(self, now: float) -> str:
         self.attempt += 1
@@ -98,7 +101,7 @@ class Peer:
         if gap is not None and now - max(gap, self.asked_at) >= self.settings.resend_after:
             self.asked_at = now
             self.controls.append(f"CONTINUE {self.incoming.next:X}")
-        if now - self.pinged_at >= 10:
+        if self.pings and now - self.pinged_at >= 10:
             self.pinged_at = now
             self.controls.append(sockjs.escape(hello.control(hello.Ping(self.incoming.next))))
 
@@ -112,11 +115,18 @@ class Peer:
             room -= entry.size + 20
             if ahead >= self.settings.client_window_count or (room < 0 and elements):
                 break
+            if ahead and self._bytes_ahead() + entry.size > self.settings.client_window:
+                break
             elements.append(f"{entry.number:X}#{entry.payload}")
             self.out.advance()
         since = self.incoming.unacknowledged_since
-        if since is not None and (elements or now - since > 1):
+        enough = self.incoming.unacknowledged_bytes >= self.settings.ack_bytes
+        if since is not None and (elements or enough or now - since > 1):
             elements.append(f"ACK {self.incoming.acknowledging():X}")
         if not elements:
             return None
         return '["' + '","'.join(elements) + '"]'
+
+    def _bytes_ahead(self) -> int:
+        ahead = islice(self.out._entries, self.out.cursor - self.out.acknowledged)
+        return sum(entry.size for entry in ahead)

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from chalicelib.relay.page import PageConfig, element, inject
+from chalicelib.relay.settings import RelaySettings
 
 CONFIG = PageConfig("s1", "t.t", "/socket", "/hello", "abc")
 
@@ -38,3 +39,12 @@ def test_no_value_ends_the_script_element() -> None:
     [config] = re.findall(r'id="sheen-config">(.*?)</script>', text)
     assert json.loads(config)["session"] == "</script><!--"
     assert 'src="/a&quot;&lt;b/__sheen__/relay.js?h"' in text
+
+
+def test_the_client_is_told_what_the_app_allows() -> None:
+    settings = RelaySettings(grace=30.0, reconnect=False, disabled=("websocket", "jsonp-polling"), heartbeat=10.0)
+    told = PageConfig("s1", "t", "/socket", "/hello", "abc", "v1.0.1", settings).as_json()
+    assert told["worker"] == "v1.0.1"
+    assert isinstance(told["settings"], dict)
+    expected = {"reconnect": False, "disabled": ["websocket", "jsonp-polling"], "heartbeatSeconds": 10.0, "graceSeconds": 30.0}
+    assert told["settings"] == {**told["settings"], **expected}

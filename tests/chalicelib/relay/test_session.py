@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.relay.errors import AppExited, Ending, SessionClosed, UnknownSession
+from chalicelib.relay.errors import AppExited, Ending, SessionClosed, TooMuch, UnknownSession
 from chalicelib.relay.events import ChannelClosed, ChannelOpened, Ended, MessageReceived, State, TicketDue
 from chalicelib.relay.hello import Opening, hello
 from chalicelib.relay.session import Session
@@ -228,3 +228,53 @@ def test_a_silent_connection_is_probed_and_tickets_are_renewed() -> None:
     assert session.tick(300.0) == [TicketDue()] and session.tick(300.5) == []
     session.renew("T", 301.0)
     assert drain(session, "c1", 301.0) == ['a["SHEEN {\\"ticket\\":\\"T\\"}"]']
+
+
+def test_a_client_that_does_not_wait_for_acknowledgements_is_stopped() -> None:
+    session = opened()
+    for number in range(1, 100):
+        if session.receive("c1", f'["{number:X}#0|m|' + "x" * 30_000 + '"]', 0.0)[-1:] == [Ended(TooMuch().ending)]:
+            break
+    assert number * 30_000 <= RelaySettings().unacknowledged_limit + 60_000
+    assert drain(session, "c1")[-1] == f'c[4512,"{TooMuch.sentence}"]'
+
+
+def test_parts_on_many_channels_are_together_no_larger_than_one_message() -> None:
+    session = opened(replace(RelaySettings(), max_message=100_000))
+    number = 0
+    for channel in range(1, 30):
+        for payload in (f"{channel}|o|", f"{channel}|p|" + "x" * 20_000):
+            number += 1
+            session.receive("c1", f'["{number:X}#{payload}"]', 0.0)
+            drain(session, "c1")
+    assert session.waiting < 130_000
+    assert session.ending is not None and session.ending.code == 4711
+
+
+def test_a_client_that_is_too_fast_is_stopped_and_one_at_the_limit_is_not() -> None:
+    settings = replace(RelaySettings(), frame_rate=10, frame_burst=20)
+    session = opened(settings)
+    for tenth in range(300):
+        assert session.receive("c1", "[]", 10 + tenth / 10) == []
+    ended = [event for _ in range(30) for event in session.receive("c1", "[]", 40.0)]
+    assert ended == [Ended(TooMuch().ending)]
+
+
+def test_a_flood_over_a_connection_that_has_not_introduced_itself_hurts_no_other() -> None:
+    session = opened(replace(RelaySettings(), reorder_bytes=10_000))
+    for number in range(1000):
+        assert session.receive(f"x{number % 100}", "y" * 100, number / 100) == []
+    assert session.state is State.CONNECTED and session.waiting <= 10_000 + 200
+
+
+def test_a_doubled_continue_of_shiny_servers_client_asks_for_nothing() -> None:
+    session = Session("s", RelaySettings(), 0.0)
+    session.attach("c1", Opening("R"), 0.0)
+    session.receive("c1", '["0#0|o|"]', 0.0)
+    session.attach("c2", Opening("R", resume=True), 2.0)
+    session.send("0", "x", 2.0)
+    session.receive("c2", '["CONTINUE 0"]', 2.0)
+    assert drain(session, "c2")[1:] == ['a["CONTINUE 1","0#0|m|x"]'] or drain(session, "c2") == []
+    session.receive("c2", '["ACK 1"]', 2.0)
+    assert session.receive("c2", '["CONTINUE 0"]', 2.1) == []
+    assert session.state is State.CONNECTED

@@ -9,6 +9,7 @@ import pytest
 
 import app as lambdas
 from chalicelib.apps import store as apps
+from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.environment import Environment
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
@@ -57,7 +58,14 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
         body,
     )
     sent = secrets.token_bytes(5000)
-    headers = [("Cookie", "c=3"), ("sheen-base", "/evil"), ("Shiny-Shared-Secret", "guess"), ("X-Dup", "1"), ("X-Dup", "2")]
+    headers = [
+        ("Cookie", "c=3"),
+        ("sheen-base", "/evil"),
+        ("sheen-largest", "9"),
+        ("Shiny-Shared-Secret", "guess"),
+        ("X-Dup", "1"),
+        ("X-Dup", "2"),
+    ]
     answer = ask("PUT", "/hello/a%20b/c?x=1&y=&x=2&z=%C3%BC", headers, sent)
     assert answer["statusCode"] == 201
     assert body_of(answer) == body
@@ -66,6 +74,7 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
     got = agent.got[0]
     assert (got.method, got.path, got.body) == ("PUT", "/app/a%20b/c?x=1&x=2&y=&z=%C3%BC", sent)
     assert got.header("sheen-base") == "/hello"
+    assert got.header("sheen-largest") == str(LARGEST_ANSWER)
     assert got.header("sheen-agent-key") == key_for(instance.secret, Purpose.AGENT)
     assert got.header("shiny-shared-secret") is None
     assert got.header("sheen-session") is None
@@ -134,15 +143,27 @@ def test_the_first_visitor_waits_and_the_start_can_be_followed(agent: StandinAge
     assert agent.got[0].path == "/app/?q=1"
 
 
-@pytest.mark.parametrize(("sanitize", "detail"), [(True, ""), (False, "Error in library(nope)")])
-def test_a_failed_start_is_told_and_what_r_said_only_if_the_app_says_so(sanitize: bool, detail: str) -> None:
+@pytest.mark.parametrize("sanitize", [True, False])
+def test_a_failed_start_is_told_and_what_r_said_only_if_the_app_says_so(sanitize: bool) -> None:
     published(sanitize_errors=sanitize)
     ask("GET", "/hello/", BROWSER)
     instance = next(Instance.scan())
-    store.mark_stopped(instance.ref, {"error": "AppStartFailed", "cause": "Error in library(nope)"}, 1.0)
+    cause = "R ended with exit status 1.\n\nError in library(nope)"
+    store.mark_stopped(instance.ref, {"error": "AppStartFailed", "cause": cause}, 1.0)
     status = json.loads(body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}")))
     assert status["state"] == "STOPPED"
-    assert status["failure"] == {"title": "The app stopped while it was starting", "detail": detail}
+    assert status["failure"]["title"] == "The app stopped while it was starting"
+    assert status["failure"]["detail"].startswith("R ended with exit status 1.")
+    assert ("Error in library(nope)" in status["failure"]["detail"]) is not sanitize
+
+
+def test_a_failure_that_sheen_has_no_sentence_for_keeps_its_cause_from_visitors() -> None:
+    published(sanitize_errors=True)
+    ask("GET", "/hello/", BROWSER)
+    instance = next(Instance.scan())
+    store.mark_stopped(instance.ref, {"error": "States.TaskFailed", "cause": "arn:aws:ecs:secret"}, 1.0)
+    status = json.loads(body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}")))
+    assert "arn:aws" not in status["failure"]["detail"]
 
 
 def test_the_status_of_an_instance_that_is_no_more_makes_the_page_load_again() -> None:

@@ -66,6 +66,7 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     s3, table = own_tiny.client("s3"), own_tiny.client("dynamodb")
     content = os.urandom(6_000_000)
     s3.put_object(Bucket="tiny-local", Key="in/big ä", Body=content, ContentType="application/zip", Metadata={"who": "me"})
+    s3.put_object(Bucket="tiny-local", Key="passing/by", Body=content)
     s3.put_object(Bucket="tiny-local", Key="gone", Body=b"x")
     s3.delete_object(Bucket="tiny-local", Key="gone")
     s3.put_object(Bucket="tiny-local", Key="gone/too", Body=b"x")

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from infra.declared import Declared, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
+from infra.declared import BucketRules, Declared, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
 from infra.local.__main__ import serve
 
 
@@ -24,6 +24,7 @@ def declared(project: Path, notes: Path) -> Declared:
             StateMachine("uploads", project / "uploads.asl.json"),
         ),
         rules=(Rule("uploads", uploads, "uploads"),),
+        bucket=BucketRules({"passing/": 1}, ({"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "ExposeHeaders": ["ETag"]},)),
         function_environment=lambda _place, _in_vpc: {"TINY_NOTES": str(notes)},
     )
 

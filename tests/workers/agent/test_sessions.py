@@ -269,7 +269,7 @@ async def test_a_client_that_ignores_acknowledgements_is_stopped_when_r_does_not
         number += 1
         await stand.sessions.message("c=1", "s1", f'["{number:X}#0|m|' + "x" * 20_000 + '"]')
         await asyncio.sleep(0)
-    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c[4704"))
+    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c[4512"))
     enough.set()
     assert stand.ended == ["s1"]
 
@@ -286,3 +286,38 @@ async def test_a_message_larger_than_any_frame_arrives_whole(stand: Stand) -> No
     await until(lambda: stand.messages() and stand.messages()[-1].startswith("0|m|"))
     assert stand.r.received == [text]
     assert "".join(message[4:] for message in stand.messages()) == "echo " + text
+
+
+async def test_all_sessions_together_are_bounded_and_the_one_that_holds_most_ends(make: Make) -> None:
+    stand = await make(replace(RelaySettings(), instance_bytes=300_000))
+    for number in range(3):
+        await stand.open(f"c{number}", f"s{number}")
+    # Parts of messages that never become whole.
+    for count in range(1, 20):
+        await stand.sessions.message("c0", "s0", f'["{count:X}#0|p|' + "x" * 20_000 + '"]')
+        if count < 5:
+            await stand.sessions.message("c1", "s1", f'["{count:X}#0|p|' + "x" * 20_000 + '"]')
+    await until(lambda: stand.ended == ["s0"])
+    await until(lambda: stand.frames("c0")[-1].startswith("c[4512,"))
+    assert stand.sessions.ids() == ["s1", "s2"]
+
+
+async def test_connections_whose_end_is_never_told_do_not_pile_up(stand: Stand) -> None:
+    await stand.open("c1")
+    for attempt in range(2, 100):
+        await stand.sessions.message(f"c{attempt}", "s1", greet(attempt))
+    await until(lambda: stand.frames("c99"))
+    assert len(stand.sessions._connections) <= 16
+    assert len(stand.gateway._pumps) <= 16
+    await stand.sessions.message("c99", "s1", '["1#0|m|hi"]')
+    await until(lambda: "0|m|echo hi" in stand.messages("c99"))
+
+
+async def test_an_app_without_websockets_takes_none(stand: Stand) -> None:
+    stand.sessions._settings = replace(stand.sessions._settings, disabled=("websocket",))
+    stand.sessions.reserve("s1")
+    assert not await stand.sessions.message("c=1", "s1", greet())
+    await asyncio.sleep(0.1)
+    [frame] = stand.frames()
+    assert frame.startswith("c[4509,")
+    assert stand.sessions.reserved() == 1

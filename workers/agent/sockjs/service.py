@@ -52,6 +52,8 @@ class SockJs:
             return self._page(request, target)
         if request.method not in target.methods:
             return web.Response(status=405, headers={"Allow": ", ".join(target.methods)})
+        if not urls.NAMES.get(target.name, {""}).difference(self._options.disabled):
+            return _not_found(f"this app does not use {target.name}")
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={**headers.options(target.methods, time.time()), **_cors(request)})
         if target.name in urls.PAGES:

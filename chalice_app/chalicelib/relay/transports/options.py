@@ -13,6 +13,8 @@ class SockJsOptions:
 
     websocket: bool = True
     """Whether WebSockets are answered here (``disable_websockets``)."""
+    disabled: tuple[str, ...] = ()
+    """Transports that are not answered, by Shiny Server's names (``disable_protocols``)."""
     cookie_needed: bool = False
     """Whether session URLs set ``JSESSIONID``, by which some load balancers keep a client on one server."""
     client_url: str = "/__sheen__/sockjs.js"

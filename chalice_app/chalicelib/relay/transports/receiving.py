@@ -55,8 +55,10 @@ def _line(frame: str, _callback: str) -> str:
 
 
 def _event(frame: str, _callback: str) -> str:
-    # A frame has no line breaks: they are escaped in its JSON.
-    return f"data: {frame}\r\n\r\n"
+    # A frame has no line breaks: they are escaped in its JSON. sockjs-client takes it through decodeURI, so no percent sign
+    # may look like an escape; it can stand only in a JSON string.
+    escaped = frame.replace("%", "\\u0025")
+    return f"data: {escaped}\r\n\r\n"
 
 
 def _literal(frame: str) -> str:

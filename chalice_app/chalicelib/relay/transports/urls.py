@@ -42,6 +42,16 @@ METHODS = {
     "websocket": _GET,
 }
 """What may be asked for, and the methods that it answers to."""
+NAMES = {
+    "raw": {"websocket"},
+    "websocket": {"websocket"},
+    "xhr": {"xhr-polling", "xdr-polling", "iframe-xhr-polling"},
+    "xhr_streaming": {"xhr-streaming", "xdr-streaming"},
+    "eventsource": {"iframe-eventsource"},
+    "htmlfile": {"iframe-htmlfile"},
+    "jsonp": {"jsonp-polling"},
+}
+"""What clients call what they receive by, as ``disable_protocols`` has it. Who may not receive has nothing to send to."""
 PAGES = frozenset({"greeting", "info", "iframe"})
 """What belongs to no session; answers to HEAD as well."""
 

@@ -159,3 +159,21 @@ async def test_a_server_that_stops_lets_its_receivers_go(start: Start) -> None:
     waiting = await server.ask("POST", "/echo/0/a/xhr_streaming")
     assert [await waiting.chunk() for _ in range(2)] == [PRELUDE, "o\n"]
     # The fixture stops the server; it may not hang.
+
+
+async def test_what_disable_protocols_leaves_out_is_not_answered(start: Start) -> None:
+    server = await start(replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-eventsource")))
+    assert await poll(server, "/echo/0/a") == "o\n"  # iframe-xhr-polling comes by the same URL
+    answer = await server.ask("GET", "/echo/0/b/eventsource")
+    assert answer.status == 404
+    server = await start(replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-xhr-polling")))
+    assert (await server.post("/echo/0/a/xhr", b""))[0].status == 404
+    assert (await server.post("/echo/0/a/xhr_streaming", b"", BY_LAMBDA))[0].status == 200
+
+
+async def test_a_percent_sign_outlives_the_decoding_of_event_sources_in_sockjs_client(start: Start) -> None:
+    server = await start(OPTIONS)
+    assert await poll(server, "/echo/0/a") == "o\n"
+    assert await send(server, "/echo/0/a", "100 % of %C3") == 204
+    _, body = await server.get("/echo/0/a/eventsource", BY_LAMBDA)
+    assert body == '\r\ndata: a["100 \\u0025 of \\u0025C3"]\r\n\r\n'

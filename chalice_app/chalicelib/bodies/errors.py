@@ -1,0 +1,11 @@
+"""What can be wrong with a large body."""
+
+from chalicelib.errors import SheenError
+
+
+class BadUpload(SheenError):
+    """The browser asked for what an upload may not do; its message is for people."""
+
+
+class UnknownUpload(SheenError):
+    """There is no such upload (any more)."""

@@ -1,0 +1,66 @@
+"""Which of R's headers an answer keeps when S3 gives it. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+_ATTACHMENT = re.compile(r"\s*attachment\s*\Z", re.IGNORECASE)
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~")
+"""RFC 8187, attr-char."""
+
+
+class Stored(NamedTuple):
+    """The headers with which an object is stored, and so given; empty: none."""
+
+    content_type: str
+    disposition: str
+    encoding: str
+    language: str
+    cache_control: str
+
+    def parameters(self) -> dict[str, str]:
+        """As S3's API calls them."""
+        named = {
+            "ContentType": self.content_type or "application/octet-stream",
+            "ContentDisposition": self.disposition,
+            "ContentEncoding": self.encoding,
+            "ContentLanguage": self.language,
+            "CacheControl": self.cache_control,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+def stored(headers: Mapping[str, str], path: str) -> Stored:
+    """Return what is kept of R's ``headers`` (looked up without regard to case) for a request of ``path``, percent-encoded.
+
+    A browser names a download after its URL when the headers do not say; S3's URL is not that one, so the name is put into the header.
+    """
+    disposition = headers.get("content-disposition", "")
+    if _ATTACHMENT.match(disposition):
+        disposition = attachment(path)
+    encoding = headers.get("content-encoding", "")
+    return Stored(
+        content_type=_ascii(headers.get("content-type", "")),
+        disposition=_ascii(disposition),
+        encoding="" if encoding.strip().lower() == "identity" else _ascii(encoding),
+        language=_ascii(headers.get("content-language", "")),
+        cache_control="private, no-store" if "no-store" in headers.get("cache-control", "").lower() else "private, no-cache",
+    )
+
+
+def attachment(path: str) -> str:
+    """Return the ``Content-Disposition`` of a download that is named after its path.
+
+    >>> attachment("/session/1/download/x/r%C3%A9sum%C3%A9%20a.txt")
+    "attachment; filename*=UTF-8''r%C3%A9sum%C3%A9%20a.txt"
+    """
+    name = unquote_to_bytes(path.rpartition("/")[2])
+    if not name:
+        return "attachment"
+    return "attachment; filename*=UTF-8''" + "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in name)
+
+
+def _ascii(value: str) -> str:
+    """S3 signs headers as they are: only what has one form on the wire may be in one."""
+    return "".join(character for character in value if " " <= character <= "~")

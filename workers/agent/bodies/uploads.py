@@ -1,0 +1,252 @@
+"""Files that browsers upload by S3: wishes, links to parts, and the way to R."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from botocore.exceptions import BotoCoreError, ClientError
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from agent import headers
+from agent.bodies.handover import Handover, Reply
+from agent.bodies.objects import NoHost, Objects
+from agent.failure import WorkerFailed
+from agent.log import logger
+from chalicelib.bodies import keys
+from chalicelib.bodies.errors import BadUpload, UnknownUpload
+from chalicelib.bodies.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
+from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish
+from chalicelib.instances.model import InstanceRef
+
+REMEMBERED = 600.0
+"""Seconds that R's answer to a file is kept for a browser that did not get it."""
+_NO_STORE = {"Cache-Control": "no-store"}
+_BUSY = (UploadState.OPEN, UploadState.HANDING)
+
+
+class _Upload:
+    def __init__(self, session_id: str, wish: Wish, key: str) -> None:
+        self.session_id = session_id
+        self.wish = wish
+        self.parts = Parts.of(wish.size)
+        self.key = key
+        self.s3_id = ""
+        self.state = UploadState.OPEN
+        self.given = 0
+        self.reply: Reply | None = None
+        self.message = ""
+        self.task: asyncio.Task[None] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What the browser is told."""
+        said: dict[str, Any] = {"state": self.state, "given": self.given, "message": self.message}
+        if self.reply is not None:
+            said |= {"status": self.reply.status, "statusText": self.reply.reason, "headers": self.reply.headers, "body": self.reply.body}
+        return said
+
+
+class Uploads:
+    """The uploads of this instance's sessions.
+
+    An upload belongs to the session of the ticket that it began with. From then on its id is the pass: 192 random bits that only that page
+    knows.
+
+    :param session_of: returns the session of a ticket; None when the ticket is not good.
+    :param is_live: tells whether a session has a seat.
+    """
+
+    def __init__(
+        self,
+        ref: InstanceRef,
+        objects: Objects,
+        handover: Handover,
+        session_of: Callable[[str], str | None],
+        is_live: Callable[[str], bool],
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._ref = ref
+        self._objects = objects
+        self._handover = handover
+        self._session_of = session_of
+        self._is_live = is_live
+        self._patience = patience
+        self._uploads: dict[str, _Upload] = {}
+        self._clearing: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being given to R."""
+        return any(upload.state is UploadState.HANDING for upload in self._uploads.values())
+
+    async def handle(self, request: web.Request, path: str) -> web.Response:
+        """Answer a page's request below :data:`chalicelib.bodies.uploads.UPLOADS`."""
+        upload_id, _, action = path.removeprefix(UPLOADS).removeprefix("/").partition("/")
+        try:
+            match request.method, bool(upload_id), action:
+                case "POST", False, "":
+                    return _said(201, await self._begin(await _read(request)))
+                case "POST", True, "links":
+                    return _said(200, await self._links(self._find(upload_id), await _read(request), request.headers.get("Host", "")))
+                case "POST", True, "complete":
+                    return _said(200, await self._complete(self._find(upload_id), request))
+                case "GET", True, "":
+                    return _said(200, await self._wait(self._find(upload_id)))
+                case "DELETE", True, "":
+                    await self._abort(upload_id)
+                    return web.Response(status=204)
+        except UnknownUpload as error:
+            return _said(404, {"message": str(error)})
+        except (BadUpload, NoHost) as error:
+            return _said(400, {"message": str(error)})
+        except (ClientError, BotoCoreError) as error:
+            logger.exception("S3 did not do what an upload needs")
+            return _said(502, {"message": f"the file's storage does not work: {error}"})
+        return _said(405, {"message": f"{request.method} is not for {path[:80]}"})
+
+    async def end(self, session_id: str) -> None:
+        """A session has ended: what it was uploading goes."""
+        for upload_id in [upload_id for upload_id, upload in self._uploads.items() if upload.session_id == session_id]:
+            await self._abort(upload_id)
+
+    async def close(self) -> None:
+        """Give every upload up."""
+        await asyncio.gather(*(self._abort(upload_id) for upload_id in list(self._uploads)), return_exceptions=True)
+        if self._clearing:
+            await asyncio.wait(self._clearing, timeout=3.0)
+
+    async def _begin(self, body: bytes) -> dict[str, Any]:
+        wish = Wish.parse(body)
+        session_id = self._session_of(wish.ticket)
+        if session_id is None or not self._is_live(session_id):
+            raise UnknownUpload("the page's session is over; load the page again")
+        if sum(upload.session_id == session_id and upload.state in _BUSY for upload in self._uploads.values()) >= MOST_UPLOADS:
+            raise BadUpload(f"this page uploads {MOST_UPLOADS} files already; wait until one is done")
+        upload_id = secrets.token_urlsafe(24)
+        upload = _Upload(session_id, wish, keys.upload_key(self._ref, session_id, upload_id))
+        self._uploads[upload_id] = upload
+        try:
+            upload.s3_id = await self._objects.begin(upload.key)
+        except BaseException:
+            del self._uploads[upload_id]
+            raise
+        return {"id": upload_id, "partSize": upload.parts.part, "parts": upload.parts.count}
+
+    async def _links(self, upload: _Upload, body: bytes, host: str) -> dict[str, Any]:
+        numbers = upload.parts.wanted(body)
+        if upload.state is not UploadState.OPEN:
+            raise BadUpload("the file has been sent already; no part of it can be changed")
+        signing = await self._objects.signing()
+        return {
+            "links": {
+                number: self._objects.link(
+                    signing,
+                    "PUT",
+                    upload.key,
+                    host,
+                    PART_LINK_SECONDS,
+                    {"partNumber": str(number), "uploadId": upload.s3_id},
+                    {"content-length": str(upload.parts.size_of(number))},
+                )
+                for number in numbers
+            }
+        }
+
+    async def _complete(self, upload: _Upload, request: web.Request) -> dict[str, Any]:
+        if upload.state is UploadState.OPEN and upload.task is None:
+            visitor = CIMultiDictProxy(CIMultiDict(request.headers))
+            base = request.headers.get(headers.BASE, "").rstrip("/")
+            upload.task = asyncio.create_task(self._hand_over(upload, visitor, base), name="upload")
+        return await self._wait(upload)
+
+    async def _hand_over(self, upload: _Upload, visitor: CIMultiDictProxy[str], base: str) -> None:
+        def given(count: int) -> None:
+            upload.given = count
+
+        try:
+            there = await self._objects.parts(upload.key, upload.s3_id)
+            upload.parts.check((part.number, part.size) for part in there)
+            await self._objects.complete(upload.key, upload.s3_id, there)
+            upload.state = UploadState.HANDING
+            upload.reply = await self._handover.give(
+                upload.key, upload.wish.size, upload.wish.target, upload.wish.content_type, visitor, base, given
+            )
+            upload.state = UploadState.DONE
+        except (WorkerFailed, BadUpload) as error:
+            self._fail(upload, str(error))
+        except (aiohttp.ClientError, OSError) as error:
+            self._fail(upload, f"the app did not take the file: {error or type(error).__name__}")
+        except (ClientError, BotoCoreError) as error:
+            self._fail(upload, f"the file's storage does not work: {error}")
+        finally:
+            self._clear(upload)
+            asyncio.get_running_loop().call_later(REMEMBERED, self._forget, upload)
+
+    def _fail(self, upload: _Upload, message: str) -> None:
+        logger.warning("an upload failed", extra={"session": upload.session_id, "error": message})
+        upload.message = message
+        upload.state = UploadState.FAILED
+
+    async def _wait(self, upload: _Upload) -> dict[str, Any]:
+        """Return the upload's state: at once when it is final or the browser's turn, else when it is, or patience is over."""
+        if upload.task is not None and not upload.task.done():
+            await asyncio.wait({upload.task}, timeout=self._patience)
+        return upload.told()
+
+    async def _abort(self, upload_id: str) -> None:
+        upload = self._uploads.pop(upload_id, None)
+        if upload is None:
+            return
+        if upload.task is not None and not upload.task.done():
+            upload.task.cancel()
+            await asyncio.wait({upload.task})
+        elif upload.state is UploadState.OPEN:
+            self._clear(upload)
+        if upload.state in _BUSY:
+            upload.state = UploadState.ABORTED
+
+    def _clear(self, upload: _Upload) -> None:
+        """Leave nothing in the bucket: neither the parts nor the object of them."""
+
+        async def clear() -> None:
+            for gone in (self._objects.abort(upload.key, upload.s3_id), self._objects.delete(upload.key)):
+                await _quietly(gone)
+
+        task = asyncio.create_task(clear())
+        self._clearing.add(task)
+        task.add_done_callback(self._clearing.discard)
+
+    def _forget(self, upload: _Upload) -> None:
+        self._uploads = {upload_id: known for upload_id, known in self._uploads.items() if known is not upload}
+
+    def _find(self, upload_id: str) -> _Upload:
+        upload = self._uploads.get(upload_id)
+        if upload is None:
+            raise UnknownUpload("there is no such upload: it was given up, or the app was started anew; upload the file again")
+        return upload
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NoSuchUpload":  # it is an object by now, or was never more than a wish
+            logger.warning("could not clear up in S3", extra={"error": str(error)})
+    except Exception as error:  # the bucket's lifecycle rule clears up what this could not
+        logger.warning("could not clear up in S3", extra={"error": str(error)})
+
+
+async def _read(request: web.Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_REQUEST:
+            break
+    return bytes(body)
+
+
+def _said(status: int, document: dict[str, Any]) -> web.Response:
+    return web.json_response(document, status=status, headers=_NO_STORE)
