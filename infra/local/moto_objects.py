@@ -116,8 +116,8 @@ def give(key: models.FakeKey, application: Any, environ: dict[str, Any], start_r
         first = int(names["content-range"].split()[1].partition("-")[0])
         length = int(names["content-length"])
     elif not status.startswith("200"):
-        start_response(status, headers)
-        return []
+        refused: Iterable[bytes] = application(environ, start_response)  # by GET, as an answer to HEAD does not say why
+        return refused
     file = ObjectFile(key)
     start_response(
         status, [*((name, value) for name, value in headers if name.lower() != "content-length"), ("Content-Length", str(length))]
