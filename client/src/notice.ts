@@ -39,7 +39,11 @@ const TITLES: Record<number, string> = {
   4503: "The app has stopped",
   4506: "There is a newer version",
   4508: "The session has ended",
+  4509: "This way in is closed",
+  4512: "Too much at once",
   4702: "The server is shutting down",
+  4704: "The connection was garbled",
+  4705: "The session is gone",
   4710: "The connection was too slow",
   4711: "A message was too large",
 };
