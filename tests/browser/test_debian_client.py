@@ -8,7 +8,6 @@ from playwright.sync_api import Page, Request, Route, expect
 from tests.support import shiny_server_client
 from tests.support.apps import app
 from tests.support.carrying import CARRY, in_order, say
-from tests.support.debian import Unavailable
 from tests.support.stack import StackProcess
 from tests.support.waiting import until
 
@@ -22,10 +21,7 @@ OURS = re.compile(
 def test_shiny_servers_own_client_holds_a_session_through_a_cut_connection(
     stack: StackProcess, page: Page, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    try:
-        scripts = shiny_server_client.scripts()
-    except Unavailable as error:
-        pytest.skip(str(error))
+    scripts = shiny_server_client.scripts()
     url = stack.publish(app(tmp_path_factory.mktemp("carry"), CARRY), "/theirs")
     stack.wake("/theirs/")
     asked: list[Request] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,11 +11,9 @@ from playwright.async_api import Browser, BrowserContext, Request, Route, async_
 
 from chalicelib import pages
 from chalicelib.pages import Page
+from tests.support.chromium import launch_options
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium"),
-]
+pytestmark = pytest.mark.browser
 
 SITE = "http://sheen.test"
 APP = f"{SITE}/hello/?a=1&b=%20#plot"
@@ -30,10 +27,7 @@ def starting(phase: str, message: str = "") -> dict[str, Any]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-        )
+        browser = await playwright.chromium.launch(**launch_options())
         yield browser
         await browser.close()
 

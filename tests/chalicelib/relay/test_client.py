@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -74,8 +73,7 @@ class NodePeer:
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[subprocess.Popen[str]]:
-    if not shutil.which("node") or not (CLIENT / "node_modules").is_dir():
-        pytest.skip("the client is not installed: npm ci in client/")
+    assert (CLIENT / "node_modules").is_dir(), "the client's packages are not installed: `make install`"
     subprocess.run(["node", "build.mjs", "--tests"], cwd=CLIENT, check=True)
     process = subprocess.Popen(["node", str(HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield process
