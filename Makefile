@@ -38,7 +38,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | system
 
 client/node_modules/.installed: client/package-lock.json client/package.json | system
 	@echo "Browser client's packages → client/node_modules"
-	@cd client && npm ci --silent --no-audit --no-fund
+	@cd client && npm ci --loglevel error --no-audit --no-fund
 	@touch $@
 
 client/dist/relay.js: client/node_modules/.installed $(wildcard client/src/*.ts client/*.json client/*.mjs)
