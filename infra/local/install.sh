@@ -12,6 +12,7 @@ command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 if [ "${1:-}" = --tests ]; then
     command -v chromium >/dev/null || missing+=(chromium)
+    missing+=(r-cran-dt) # an app with server-side tables
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     "$here/../../workers/install.sh" "${missing[@]}"
