@@ -42,13 +42,14 @@ def show_instances() -> None:
         say("nothing runs: no instance, no worker, no session")
         return
     table(
-        ("INSTANCE", "LOCATION", "STATE", "PHASE", "ADDRESS", "SESSIONS", "SEATS", "AGE"),
+        ("INSTANCE", "LOCATION", "STATE", "PHASE", "WORKER", "ADDRESS", "SESSIONS", "SEATS", "AGE"),
         [
             (
                 row.instance_id,
                 row.location,
                 row.state,
                 row.phase,
+                row.worker or "-",
                 row.address or "-",
                 str(census.sessions([row], now)),
                 str(int(row.capacity)),

@@ -58,6 +58,8 @@ def test_after_the_last_visitor_the_instance_is_gone_and_the_next_visit_starts_i
     pid = worker_pid(page)
     first = stack.instance_of("/leave")
     assert first and first["state"] == "READY"
+    status = next(line for line in stack.sheen("status").stdout.splitlines() if "/leave" in line)
+    assert f"{first['version_id'].partition('.')[2]}.0.1" in status.split()
     page.goto("about:blank")
     until(lambda: (stack.instance_of("/leave") or {}).get("state") == "STOPPED", 60, "the instance to be reaped")
     until(lambda: not Path(f"/proc/{pid}").exists(), 30, "R to be gone")

@@ -28,6 +28,7 @@ from agent.seats import Seats
 from agent.sessions import Sessions
 from agent.sockjs import Carriers, RelayApplication, SockJs
 from agent.worker import Worker
+from agent.worker_row import WorkerRow
 from agent.workers import Workers
 from chalicelib import tickets
 from chalicelib.apps.settings import AppSettings
@@ -94,7 +95,8 @@ class _Instance:
         self._task = task
         self._client = ClientFiles(launch.client_dir)
         self._relay_settings = _relay_settings(found.settings)
-        self._workers = Workers(self._make_worker)
+        self._worker_row = WorkerRow(found.ref)
+        self._workers = Workers(self._make_worker, on_ready=lambda worker: self._worker_row.tell(worker.spec.worker_id))
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
             timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
@@ -152,6 +154,7 @@ class _Instance:
             await self._uploads.close()
             await self._answers.close()
             await self._workers.close()
+            await self._worker_row.settled()
             await self._proxy.close()
             await self._sessions.close()
             self._sockjs.close()
@@ -176,7 +179,7 @@ class _Instance:
         )
         if spec.unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
-        return Worker(spec, on_phase=self.life.reached)
+        return Worker(spec, on_phase=self.life.reached, on_exit=lambda _worker, _unasked: self._worker_row.tell(None))
 
     async def _connect_worker(self, _session_id: str) -> ClientConnection:
         return await r_socket.connect(self._workers)

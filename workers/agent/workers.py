@@ -11,12 +11,13 @@ from agent.worker import Worker, WorkerState
 class Workers:
     """Gives out the worker, and starts one when there is none.
 
-    ``make`` makes the n-th worker (counted from 1). However many wait for a start, there is one; after a failed
-    start the next who needs a worker tries again.
+    ``make`` makes the n-th worker (counted from 1), ``on_ready`` is told each that serves. However many wait for a start, there
+    is one; after a failed start the next who needs a worker tries again.
     """
 
-    def __init__(self, make: Callable[[int], Worker]) -> None:
+    def __init__(self, make: Callable[[int], Worker], on_ready: Callable[[Worker], None] = lambda worker: None) -> None:
         self._make = make
+        self._on_ready = on_ready
         self._made = 0
         self._current: Worker | None = None
         self._starting: asyncio.Task[Worker] | None = None
@@ -81,6 +82,7 @@ class Workers:
         self._made += 1
         worker = self._current = self._make(self._made)
         await worker.start()
+        self._on_ready(worker)
         return worker
 
 

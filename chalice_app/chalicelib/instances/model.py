@@ -69,6 +69,8 @@ class Instance(Table):
     """How many seats there are."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, once READY."""
+    worker = UnicodeAttribute(null=True)
+    """Id of the R process that serves now; none while there is none (``app_idle_timeout``)."""
     token = UnicodeAttribute(null=True)
     """The state machine's task token of now, so that a task's unexpected end can be told to it at once."""
     failure: JSONAttribute = JSONAttribute(null=True)

@@ -1,6 +1,6 @@
 """The instances' rows: each step is one conditional write (FACTS D2), so that of two who try at once exactly one goes through.
 
-What the agent uses: :func:`get`, :func:`mark_phase`, :func:`renew`, :func:`give_back`.
+What the agent uses: :func:`get`, :func:`mark_phase`, :func:`mark_worker`, :func:`renew`, :func:`give_back`.
 """
 
 import secrets
@@ -117,6 +117,12 @@ def mark_phase(ref: InstanceRef, phase: Phase | str) -> bool:
     """Say how far the start is; False when the instance is not STARTING."""
     actions: list[Action] = [Instance.phase.set(Phase(phase).value)]
     return _update(ref, actions, Instance.state == InstanceState.STARTING.value) is not None
+
+
+def mark_worker(ref: InstanceRef, worker_id: str | None) -> bool:
+    """Say which R process serves now, or that none does; False when another instance is in the slot."""
+    action: Action = Instance.worker.set(worker_id) if worker_id is not None else Instance.worker.remove()
+    return _update(ref, [action], Instance.state != InstanceState.STOPPED.value) is not None
 
 
 def mark_ready(ref: InstanceRef, address: str, token: str, now: float) -> Instance:
