@@ -42,8 +42,8 @@ const TITLES: Record<number, string> = {
   4509: "This way in is closed",
   4512: "Too much at once",
   4702: "The server is shutting down",
-  4704: "The connection was garbled",
-  4705: "The session is gone",
+  4704: "Your session has ended",
+  4705: "Your session has ended",
   4710: "The connection was too slow",
   4711: "A message was too large",
 };
