@@ -11,13 +11,12 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
 
-from agent.signing import Credentials, Signer
+from agent.signing import Credentials, CredentialSource, Signer
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +29,6 @@ _GIVE_UP = 60.0  # a connection that took nothing for so long, for whatever reas
 _REFRESH = 60.0  # botocore renews a role's key a quarter of an hour before it ends; looking in this often is enough
 
 Source = Callable[[], str | None]
-
-
-class FrozenCredentials(Protocol):
-    """botocore's ``ReadOnlyCredentials``."""
-
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
-    @property
-    def token(self) -> str | None: ...
-
-
-class CredentialSource(Protocol):
-    """botocore's ``Credentials``, which renew themselves, with blocking I/O, when asked."""
-
-    def get_frozen_credentials(self) -> FrozenCredentials: ...
 
 
 class Gone(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 
@@ -18,6 +18,23 @@ class Credentials(NamedTuple):
     access_key: str
     secret_key: str
     token: str | None
+
+
+class FrozenCredentials(Protocol):
+    """botocore's ``ReadOnlyCredentials``."""
+
+    @property
+    def access_key(self) -> str: ...
+    @property
+    def secret_key(self) -> str: ...
+    @property
+    def token(self) -> str | None: ...
+
+
+class CredentialSource(Protocol):
+    """botocore's ``Credentials``, which renew themselves, with blocking I/O, when asked."""
+
+    def get_frozen_credentials(self) -> FrozenCredentials: ...
 
 
 class Signer:

@@ -4,9 +4,10 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from agent.signing import CredentialSource
 from chalicelib.bodies.presign import Signing, presigned
 from chalicelib.bodies.stored import Stored
 from chalicelib.errors import SheenError
@@ -24,23 +25,6 @@ class Part(NamedTuple):
     number: int
     size: int
     etag: str
-
-
-class FrozenCredentials(Protocol):
-    """botocore's ``ReadOnlyCredentials``."""
-
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
-    @property
-    def token(self) -> str | None: ...
-
-
-class CredentialSource(Protocol):
-    """botocore's ``Credentials``, which renew themselves, with blocking I/O, when asked."""
-
-    def get_frozen_credentials(self) -> FrozenCredentials: ...
 
 
 class Objects:
