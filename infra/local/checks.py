@@ -51,11 +51,12 @@ def make_folders(settings: LocalSettings) -> None:
     """Make the data folder and what is in it; raise :class:`CannotStart` when that is not possible."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
-        for folder in (settings.run, settings.logs, settings.efs, settings.data / "build"):
-            folder.mkdir(parents=True, exist_ok=True)
-        settings.run.chmod(0o700)
+        settings.efs.mkdir(parents=True, exist_ok=True)
         for folder in (settings.data, settings.efs):
-            folder.chmod(0o711)
+            folder.chmod(0o711)  # apps' own users come to their version's files, and to nothing else
+        for folder in (settings.run, settings.logs, *(settings.data / name for name in ("build", "s3", "dynamodb"))):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
     except OSError as error:
         raise CannotStart(f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a folder of yours") from None
     longest = settings.run / "control.sock"

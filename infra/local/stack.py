@@ -21,7 +21,7 @@ from infra.local.errors import CannotGoOn, CannotStart
 from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
 from infra.local.faults import Faults
 from infra.local.front import Front
-from infra.local.gateway import RestApi, WebSocketApi
+from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
 from infra.local.keep import KeptObjects, KeptTables
 from infra.local.keys import ADMIN, STATES, Keys
 from infra.local.lambda_api import LambdaApi
@@ -163,14 +163,15 @@ class Stack:
             kept.start()
             self._started.push_async_callback(kept.stop)
 
-        websockets = WebSocketApi(package.websockets, invoker, self.faults, self.clock)
+        requests = TokenBucket(AWS.requests, AWS.request_burst)  # one for both APIs (FACTS W7)
+        websockets = WebSocketApi(package.websockets, invoker, self.faults, self.clock, throttle=requests)
         in_vpc = {function.principal for function in package.functions.values() if function.in_vpc}
         front = Front(
             settings,
             self._keys,
             self.counters,
             self._moto,
-            RestApi(package.rest, invoker, self.faults, self.clock),
+            RestApi(package.rest, invoker, self.faults, self.clock, throttle=requests),
             websockets,
             {
                 "lambda": LambdaApi(invoker).handle,

@@ -1,6 +1,7 @@
 """Starting an instance: exactly one, whoever comes; and what a request and a frame may cost."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,6 +82,29 @@ async def test_a_warm_page_costs_at_most_two_table_calls(stack: StackProcess, tm
     spent = await cost(stack, five)
     assert spent["invocations"] == 5
     assert spent["dynamodb"] <= 2 * 5
+
+
+PRYING = """
+library(shiny)
+shinyApp(
+  fluidPage(textOutput("seen")),
+  function(input, output) output$seen <- renderText("")
+)
+seen <- function(folder) length(list.files(folder)) + file.access(folder, 4) + 1
+stop(paste("sees:", paste(sapply(FOLDERS, seen), collapse = " ")))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give apps users of their own")
+def test_r_sees_nothing_of_the_stack_but_its_own_version(stack: StackProcess, tmp_path: Path) -> None:
+    folders = [stack.data / name for name in ("run", "logs", "build", "s3", "dynamodb")]
+    assert all(folder.is_dir() for folder in folders)
+    listed = ", ".join(f'"{folder}"' for folder in folders)
+    prying = app(tmp_path / "prying", PRYING.replace("FOLDERS", f"c({listed})"))
+    stack.publish(prying, "/prying", sanitize_errors="false")
+    stack.get("/prying/", HTML)
+    stopped = until(lambda: (row := stack.instance_of("/prying")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
+    assert "sees: 0 0 0 0 0" in str(stopped["failure"])
 
 
 async def test_a_socket_without_a_valid_ticket_is_refused(stack: StackProcess, tmp_path: Path) -> None:
