@@ -58,4 +58,4 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     directory = efs / "apps" / version.app_id / version.version
     if not directory.is_dir():
         raise NothingToServe(f"the files of version {version.version} are not at {directory}; publish the app again")
-    return Record(ref, instance.location, int(app.unix_id), AppSettings.parse(app.settings), instance.secret, directory)
+    return Record(ref, instance.location, int(app.unix_id), app.effective_settings(), instance.secret, directory)

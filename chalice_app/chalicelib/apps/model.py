@@ -2,6 +2,7 @@
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.apps.settings import AppSettings
 from chalicelib.tables import Table
 
 
@@ -24,9 +25,15 @@ class App(Table):
     active_upload = UnicodeAttribute(null=True)
     """Where the active version's upload stands in the order of uploads, so that an older one that is built later never takes its place."""
     settings = JSONAttribute(default=dict)
-    """The author's settings, by directive name; see :mod:`chalicelib.apps.settings`."""
+    """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.apps.settings`."""
+    bundle_settings = JSONAttribute(default=dict)
+    """Settings that the active version's bundle brought along (``sheen.toml``)."""
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
+
+    def effective_settings(self) -> AppSettings:
+        """Return the settings that hold: the app's own, else the bundle's, else the defaults. Raise :class:`BadAppSetting`."""
+        return AppSettings.parse({**(self.bundle_settings or {}), **(self.settings or {})})
 
 
 class Version(Table):

@@ -1,7 +1,9 @@
 """An app's settings, by the names of Shiny Server's directives where there is one. Pure."""
 
+import re
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
@@ -20,9 +22,35 @@ PROTOCOLS = (
 """The transports that ``disable_protocols`` may name."""
 
 
+SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
+"""The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
+
+
+class WorkerLimits(NamedTuple):
+    """How the sessions of one instance are spread over its R processes."""
+
+    max_connections: int
+    """Sessions that one worker takes."""
+    load_factor: float
+    """A further worker is opened when a new session would fill the workers that there are by more than this share."""
+    max_processes: int
+
+    @property
+    def seats(self) -> int:
+        """Sessions that one instance takes."""
+        return self.max_connections * self.max_processes
+
+
 @dataclass(frozen=True, slots=True)
 class AppSettings:
     """How one app is run. Times are in seconds."""
+
+    size: str = "large"
+    """How large an instance is."""
+    start_count: int = 1
+    """Instances that the first visit starts."""
+    instance_load_factor: float = 0.5
+    """A further instance is started when the seats of those that there are, are taken by more than this share."""
 
     app_init_timeout: float = 60.0
     """How long R may take until the app answers (FACTS S10)."""
@@ -32,10 +60,26 @@ class AppSettings:
     """How long an instance without sessions is kept; 0: for good."""
     app_session_timeout: float = 0.0
     """How long a session may be idle; 0: for good."""
+    connection_timeout: float = 900.0
+    """How long a browser may be silent until its connection is taken for lost; 0: for good."""
+    read_timeout: float = 3600.0
+    """How long R may send a session nothing until it is ended; 0: for good."""
     simple_scheduler: int = 100
-    """Sessions that one instance takes."""
+    """Sessions that one instance takes, all of them on one worker; see :attr:`worker_limits`."""
+    utilization_scheduler: tuple[int, float, int] | None = None
+    """Connections of one worker at most, load factor, workers of one instance at most; instead of ``simple_scheduler``."""
+    max_connections: int | None = None
+    """The first value of ``utilization_scheduler``, by shinyapps.io's name for it."""
+    worker_load_factor: float | None = None
+    """The second."""
+    max_worker_processes: int | None = None
+    """The third."""
+    max_retired_workers: int = 3
+    """After a restart, workers of before that may live on beside the new ones until their sessions end."""
     max_instances: int = 1
     """Instances of one version at most."""
+    preload: bool = True
+    """Whether workers are forked from an R that has Shiny loaded already."""
     sanitize_errors: bool = True
     """Whether visitors are spared what R said when it failed."""
     sockjs_heartbeat_delay: float = 25.0
@@ -46,6 +90,40 @@ class AppSettings:
     """How long it does (FACTS S7)."""
     disable_websockets: bool = False
     disable_protocols: tuple[str, ...] = ()
+    visibility: str = "public"
+    """Who may see the app: ``public``, everybody; ``unlisted``, whoever knows its URL; ``private``, nobody without signing in."""
+    r_version: str = ""
+    """The R that the app needs, as in ``4.2``; empty: the image's."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of R's environment."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variables of R's environment whose values are secrets of Secrets Manager: variable → the secret's name."""
+    package_cache: bool = True
+    """Whether a build uses packages that another build has made."""
+    package_mismatch: str = "stop"
+    """What a build does that can get a package only at another version than the one asked for: ``stop``, or go on ``with-installed``."""
+    versions_kept: int = 5
+    """Versions of the app that are kept; the active one and the one before it always are."""
+    preserve_logs: bool = True
+    """Whether the logs of workers that ended well are kept."""
+    log_file_mode: str = "0640"
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Synced folders that the app sees: name of the sync → ``read`` or ``write``."""
+    restart_on_sync: bool = False
+    """Whether the app is restarted when a folder of :attr:`data` has changed."""
+
+    @property
+    def worker_limits(self) -> WorkerLimits:
+        """The limits, whichever names they were given by."""
+        if self.utilization_scheduler is not None:
+            return WorkerLimits(*self.utilization_scheduler)
+        if self.max_connections is None and self.worker_load_factor is None and self.max_worker_processes is None:
+            return WorkerLimits(self.simple_scheduler, 1.0, 1)
+        return WorkerLimits(
+            self.max_connections if self.max_connections is not None else 50,
+            self.worker_load_factor if self.worker_load_factor is not None else 0.05,
+            self.max_worker_processes if self.max_worker_processes is not None else 3,
+        )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
@@ -60,7 +138,22 @@ class AppSettings:
                 parsed[name] = rule.read(value)
             except (TypeError, ValueError):
                 raise BadAppSetting(f"setting {name} is {value!r}; it is {rule.words}, as in {name}={rule.example}") from None
-        return cls(**parsed)
+        settings = cls(**parsed)
+        if settings.start_count > settings.max_instances:
+            raise BadAppSetting(f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances")
+        ways = [way for way in _SCHEDULERS if any(name in parsed for name in way)]
+        if len(ways) > 1:
+            given = ", ".join(name for way in ways for name in way if name in parsed)
+            raise BadAppSetting(f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}=")
+        if settings.worker_limits.seats > _MOST_SEATS:
+            raise BadAppSetting(f"an instance would take {settings.worker_limits.seats} sessions; at most {_MOST_SEATS} are allowed")
+        return settings
+
+
+_SCHEDULERS = (("simple_scheduler",), ("utilization_scheduler",), ("max_connections", "worker_load_factor", "max_worker_processes"))
+"""Each says how sessions are spread; an app has one."""
+_MOST_SEATS = 1000
+"""A seat is about 50 bytes of an instance's row, which holds 400 KB."""
 
 
 class _Rule(NamedTuple):
@@ -111,7 +204,55 @@ def _read_protocols(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _share(example: str) -> _Rule:
+    return _Rule(lambda value: _number(value, 0, 1, float), "a share from 0 to 1", example)
+
+
+def _choice(names: tuple[str, ...]) -> _Rule:
+    def read(value: Any) -> str:
+        if value not in names:
+            raise ValueError
+        return str(value)
+
+    return _Rule(read, f"one of {', '.join(names)}", names[0])
+
+
+def _text(pattern: str, words: str, example: str) -> _Rule:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return _Rule(read, words, example)
+
+
+def _map(name: str, value: str, words: str, example: str) -> _Rule:
+    """Names to values: a table in TOML, ``A=1 B=2`` on the command line."""
+
+    def read(values: Any) -> dict[str, str]:
+        pairs = dict(part.split("=", 1) for part in shlex.split(values)) if isinstance(values, str) else values
+        if not isinstance(pairs, Mapping):
+            raise TypeError
+        if not all(isinstance(each, str) for pair in pairs.items() for each in pair):
+            raise ValueError
+        if not all(re.fullmatch(name, key) and re.fullmatch(value, text, re.DOTALL) for key, text in pairs.items()):
+            raise ValueError
+        return dict(pairs)
+
+    return _Rule(read, words, example)
+
+
+def _read_utilization(value: Any) -> tuple[int, float, int]:
+    connections, load, processes = value.split() if isinstance(value, str) else value
+    return (
+        int(_number(connections, 1, 1000, int)),
+        float(_number(load, 0, 1, float)),
+        int(_number(processes, 1, 100, int)),
+    )
+
+
 _DAY = 86400.0
+_VARIABLE = r"(?!SHEEN_|AWS_|SHINY_)[A-Za-z_][A-Za-z0-9_]{0,127}"
 
 _RULES: dict[str, _Rule] = {
     # The state machine gives a start up after 300 s, the machine's share included (FACTS E1).
@@ -119,8 +260,31 @@ _RULES: dict[str, _Rule] = {
     "app_idle_timeout": _seconds(0, 30 * _DAY, "5"),
     "instance_idle_timeout": _seconds(0, 30 * _DAY, "900"),
     "app_session_timeout": _seconds(0, 30 * _DAY, "3600"),
-    # A seat is about 50 bytes of an instance's row, which holds 400 KB.
-    "simple_scheduler": _count(1, 1000, "100"),
+    "size": _choice(SIZES),
+    "start_count": _count(1, 100, "1"),
+    "instance_load_factor": _share("0.5"),
+    "connection_timeout": _seconds(0, 30 * _DAY, "900"),
+    "read_timeout": _seconds(0, 30 * _DAY, "3600"),
+    "simple_scheduler": _count(1, _MOST_SEATS, "100"),
+    "utilization_scheduler": _Rule(
+        _read_utilization, "<max connections> <load factor from 0 to 1> <max processes>", "'utilization_scheduler=20 0.9 3'"
+    ),
+    "max_connections": _count(1, _MOST_SEATS, "50"),
+    "worker_load_factor": _share("0.05"),
+    "max_worker_processes": _count(1, 100, "3"),
+    "max_retired_workers": _count(0, 100, "3"),
+    "preload": _switch("true"),
+    "visibility": _choice(("public", "unlisted", "private")),
+    "r_version": _text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
+    "environment": _map(_VARIABLE, r"[^\0]{0,4096}", "names and values of variables, none of Sheen's or AWS's own", "'TZ=UTC LEVEL=2'"),
+    "secrets": _map(_VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'"),
+    "package_cache": _switch("true"),
+    "package_mismatch": _choice(("stop", "with-installed")),
+    "versions_kept": _count(2, 1000, "5"),
+    "preserve_logs": _switch("true"),
+    "log_file_mode": _text(r"0?[0-7]{3}", "a file's mode", "0640"),
+    "data": _map(r"[a-z0-9][a-z0-9-]{0,62}", "read|write", "names of syncs, each with read or write", "'sales=read'"),
+    "restart_on_sync": _switch("false"),
     "max_instances": _count(1, 100, "1"),
     "sanitize_errors": _switch("true"),
     "sockjs_heartbeat_delay": _seconds(1, 600, "25"),

@@ -53,7 +53,7 @@ class Scheduler:
             outcome = self._try(rows, version_id, location, settings, session_id)
             if outcome is not None:
                 return outcome
-        return seated or NoRoom(settings.simple_scheduler * settings.max_instances)
+        return seated or NoRoom(settings.worker_limits.seats * settings.max_instances)
 
     def _from_memory(self, version_id: str, settings: AppSettings, session_id: str) -> Seated | None:
         """Take a seat where one was when this environment last looked. What is remembered may be old, so nothing else is decided by it."""
@@ -76,7 +76,7 @@ class Scheduler:
                     version_id,
                     slot,
                     location=location,
-                    capacity=settings.simple_scheduler,
+                    capacity=settings.worker_limits.seats,
                     now=now,
                     seen=by_slot[slot] if seen is not None else None,
                 )

@@ -9,7 +9,6 @@ from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
-from chalicelib.apps.settings import AppSettings
 from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
@@ -97,7 +96,7 @@ class Visits:
 
     def _navigate(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A page: take a seat, and let the app answer; or say what the visitor waits for."""
-        settings = AppSettings.parse(app.settings or {})
+        settings = app.effective_settings()
         version_id = _version_id(app)
         gone: AgentGone | None = None
         for _ in range(2):
@@ -186,7 +185,7 @@ class Visits:
         if row.state == InstanceState.STOPPED:
             if not row.failure:
                 return Answer.json(410, {"message": "this instance has stopped; load the page again"})
-            failure = told(row.failure, AppSettings.parse(app.settings or {}).sanitize_errors)
+            failure = told(row.failure, app.effective_settings().sanitize_errors)
         return Answer.json(200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure})
 
 
