@@ -1,0 +1,27 @@
+"""Debian's control format, which R keeps DESCRIPTION files, indexes of repositories and packrat.lock in. Pure."""
+
+from collections.abc import Iterator
+
+
+def records(text: str) -> Iterator[dict[str, str]]:
+    """Yield each record: field → value, lines that go on joined by a newline. A line that is no field is passed over, as R does."""
+    record: dict[str, str] = {}
+    field = ""
+    for line in text.splitlines():
+        if not line.strip():
+            if record:
+                yield record
+            record, field = {}, ""
+        elif line[0] in " \t":
+            if field:
+                record[field] = f"{record[field]}\n{line.strip()}".lstrip("\n")
+        elif ":" in line:
+            field, _, value = line.partition(":")
+            record[field] = value.strip()
+    if record:
+        yield record
+
+
+def record(text: str) -> dict[str, str]:
+    """Return the first record; empty when there is none."""
+    return next(records(text), {})

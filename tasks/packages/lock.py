@@ -1,0 +1,139 @@
+"""What an app's lock file wants, whichever of the three kinds it is. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.packages import versions
+from tasks.packages.errors import BadLock
+
+MOST_PACKAGES = 2000
+
+_REMOTES = {"github", "gitlab", "bitbucket", "git", "git2r", "xgit", "url", "local", "source"}
+"""Where a package comes from when it comes from no repository, by the names that rsconnect, renv and packrat use."""
+_BASE = {"r", "base"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One package that the app was made with."""
+
+    name: str
+    version: str
+    repository: str = ""
+    """URL of the repository that the file says it comes from; empty: it does not say."""
+    remote: str = ""
+    """Where else it comes from, in words: ``GitHub (r-lib/cli@8f2a)``; empty: from a repository."""
+    needs: tuple[str, ...] = ()
+    """Names of the packages that it needs, as far as the file says."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """All of them."""
+
+    file: str
+    """The file's path in the bundle."""
+    r_version: str
+    """The R that the app was made with; empty: the file does not say."""
+    packages: tuple[Wanted, ...]
+    appmode: str = ""
+    """What the app is, by rsconnect's names (``shiny``, ``python-shiny``); empty: the file does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Makes :class:`Wanted` of what a file says, with errors that name the file, the package, the rule and the way out."""
+
+    file: str
+    again: str
+    """How its author writes the file anew."""
+
+    def bad(self, what: str) -> BadLock:
+        """Return the error."""
+        return BadLock(f"{self.file}: {what}; {self.again}")
+
+    def mapping(self, value: Any, what: str) -> Mapping[str, Any]:
+        """Return ``value`` if it is an object with names."""
+        if not isinstance(value, Mapping):
+            raise self.bad(f"{what} must be an object with names in it")
+        return value
+
+    def text(self, value: Any, package: str, what: str) -> str:
+        """Return a field that may be missing."""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.bad(f'package "{package[:100]}": {what} must be text')
+        return value.strip()
+
+    def wanted(
+        self,
+        name: str,
+        version: str,
+        source: str,
+        repository: str,
+        needs: tuple[versions.Need, ...],
+        remote: Callable[[], str] = lambda: "",
+    ) -> Wanted | None:
+        """Check one package; None when it is a part of R itself, whose version is R's. ``remote`` describes where else it comes from."""
+        if not versions.is_name(name):
+            raise self.bad(f'package "{name[:100]}": a name has letters, digits and dots and begins with a letter')
+        if name in BASE_PACKAGES or source.lower() in _BASE:
+            return None
+        if not version:
+            raise self.bad(f'package "{name}": it has no Version')
+        if len(version) > 60 or not versions.is_version(version):
+            raise self.bad(
+                f'package "{name}": Version "{version[:60]}" is none of R\'s; these are numbers with . or - between, as in 1.2-3'
+            )
+        from_elsewhere = source.lower() in _REMOTES
+        return Wanted(
+            name,
+            version,
+            repository=repository if not from_elsewhere and is_url(repository) else "",
+            remote=(remote() or source) if from_elsewhere else "",
+            needs=tuple(dict.fromkeys(need.name for need in needs if need.name != "R" and need.name not in BASE_PACKAGES)),
+        )
+
+    def lock(self, r_version: str, packages: list[Wanted | None], appmode: str = "") -> Lock:
+        """Put it together; raise when a package is there twice, or there are too many."""
+        found = [package for package in packages if package is not None]
+        names = [package.name for package in found]
+        twice = next((name for number, name in enumerate(names) if name in names[:number]), None) if len(set(names)) < len(names) else None
+        if twice:
+            raise self.bad(f'package "{twice}" is there twice')
+        if len(found) > MOST_PACKAGES:
+            raise self.bad(f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed")
+        return Lock(self.file, r_version, tuple(sorted(found, key=lambda package: package.name)), appmode)
+
+
+BASE_PACKAGES = frozenset(
+    [
+        "base",
+        "compiler",
+        "datasets",
+        "graphics",
+        "grDevices",
+        "grid",
+        "methods",
+        "parallel",
+        "splines",
+        "stats",
+        "stats4",
+        "tcltk",
+        "tools",
+        "translations",
+        "utils",
+    ]
+)
+"""What comes with R and has R's own version."""
+
+
+def is_url(text: str) -> bool:
+    """Say whether a repository is named by its URL."""
+    return bool(re.match(r"https?://[^\s]+\Z", text))

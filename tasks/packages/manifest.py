@@ -1,0 +1,55 @@
+"""Reads ``manifest.json``, as ``rsconnect::writeManifest``, rsconnect's bundler and rsconnect-python write it. Pure."""
+
+import json
+from typing import Any
+
+from tasks.packages import versions
+from tasks.packages.lock import Lock, Reader, Wanted
+
+FILE = "manifest.json"
+_AGAIN = "write it again with rsconnect::writeManifest()"
+
+
+def read(text: str, file: str = FILE) -> Lock | None:
+    """Return what the manifest wants; None when it is not rsconnect's (any app may have a file of this name).
+
+    Raise :class:`BadLock`. A manifest without packages (of an app in Python, or of one that needs none) wants none.
+    """
+    reader = Reader(file, _AGAIN)
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict) or "appmode" not in manifest["metadata"]:
+        return None
+    packages = reader.mapping(manifest.get("packages") or {}, '"packages"')
+    appmode = reader.text(manifest["metadata"]["appmode"], "", '"appmode"')
+    platform = reader.text(manifest.get("platform"), "", '"platform"')
+    return reader.lock(platform, [_wanted(reader, name, value) for name, value in packages.items()], appmode)
+
+
+def _wanted(reader: Reader, name: str, value: Any) -> Wanted | None:
+    package = reader.mapping(value, f'package "{name[:100]}"')
+    description = reader.mapping(package.get("description") or {}, f'package "{name[:100]}": its description')
+
+    def field(which: str) -> str:
+        return reader.text(description.get(which), name, which)
+
+    def remote() -> str:
+        host = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}.get(source.lower(), source)
+        path = "/".join(
+            part for part in (field("RemoteUsername") or field("GithubUsername"), field("RemoteRepo") or field("GithubRepo")) if part
+        )
+        commit = field("RemoteSha") or field("GithubSHA1")
+        return f"{host} ({path}@{commit[:12]})" if path else host
+
+    source = reader.text(package.get("Source"), name, "Source")
+    if not description:
+        raise reader.bad(f'package "{name[:100]}": it has no description')
+    if field("Package") and field("Package") != name:
+        raise reader.bad(f'package "{name[:100]}": its description is that of "{field("Package")[:100]}"')
+    if field("Priority") == "base":
+        return None
+    repository = reader.text(package.get("Repository"), name, "Repository")
+    needs = versions.strong_needs({which: field(which) for which in versions.STRONG})
+    return reader.wanted(name, field("Version"), source, repository, needs, remote)
