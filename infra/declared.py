@@ -8,7 +8,7 @@ triggers) are declared by ``chalice_app``: its ``app.py`` and ``.chalice/config.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.apps.model import App, Version
 from chalicelib.bodies.keys import PREFIX as BODIES
@@ -135,7 +135,7 @@ class BucketRules:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """What a Fargate task runs. Its one container has the same name."""
+    """What a Fargate task runs, on a machine of which size."""
 
     name: str
     command: tuple[str, ...]
@@ -143,8 +143,15 @@ class TaskDefinition:
     cpu: int
     memory_mb: int
     stop_timeout_seconds: int = 30
+    kind: str = ""
+    """The name of its one container and of its role; those that differ in size only share it. Its own name, if empty."""
     s3: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Key prefix → what its role may do with the bucket's objects below it, beside what its other rights are."""
+
+    @property
+    def container(self) -> str:
+        """The name of its one container, and of its role."""
+        return self.kind or self.name
 
     def s3_statements(self, place: Place) -> list[dict[str, Any]]:
         """Return the IAM statements of :attr:`s3`."""
@@ -187,16 +194,42 @@ class Declared:
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
         """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``SubnetA``, ``SubnetB``,
-        ``TaskSecurityGroup``, ``<Name>TaskDefinition`` and ``<Name>Function``."""
+        ``TaskSecurityGroup``, ``<Name>TaskDefinition``, ``<Name>Function``, and
+        ``AgentFamily``, which a size makes a task definition of."""
         return {
             "Bucket": place.bucket,
             "Cluster": place.cluster,
             "SubnetA": place.subnets[0],
             "SubnetB": place.subnets[1],
             "TaskSecurityGroup": place.task_security_group,
+            "AgentFamily": place.name(agent_of("")),
             **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
             **{f"{_camel(function)}Function": place.function_arn(function) for function in machine.functions},
         }
+
+
+class Machine(NamedTuple):
+    """How much of a machine an instance gets."""
+
+    cpu: int
+    """1024 are one processor."""
+    memory_mb: int
+
+
+MACHINES: Mapping[str, Machine] = {
+    "small": Machine(256, 512),
+    "medium": Machine(256, 1024),
+    "large": Machine(512, 1024),
+    "xlarge": Machine(1024, 2048),
+    "xxlarge": Machine(1024, 4096),
+    "xxxlarge": Machine(2048, 8192),
+}
+"""By :data:`chalicelib.apps.settings.SIZES`; Fargate sells no other pairs than it lists."""
+
+
+def agent_of(size: str) -> str:
+    """Return the name of the task definition of an instance of this size."""
+    return f"agent_{size}"
 
 
 def _camel(name: str) -> str:
@@ -293,7 +326,18 @@ DECLARED = Declared(
         table(Connection),
     ),
     task_definitions=(
-        TaskDefinition("agent", ("python", "-m", "agent"), _task_environment, cpu=1024, memory_mb=2048, s3={BODIES: _BODIES_RIGHTS}),
+        *(
+            TaskDefinition(
+                agent_of(size),
+                ("python", "-m", "agent"),
+                _task_environment,
+                machine.cpu,
+                machine.memory_mb,
+                kind="agent",
+                s3={BODIES: _BODIES_RIGHTS},
+            )
+            for size, machine in MACHINES.items()
+        ),
         TaskDefinition("build", ("python", "-m", "tasks.build"), _task_environment, cpu=1024, memory_mb=2048),
     ),
     state_machines=(

@@ -95,7 +95,7 @@ class Ecs:
                 "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
             )
         for override in parameters.get("overrides", {}).get("containerOverrides", []):
-            if override.get("name") != definition.name:
+            if override.get("name") != definition.container:
                 raise AwsError(
                     "InvalidParameterException",
                     f"Override for container named {override.get('name')} is not a container in the TaskDefinition.",

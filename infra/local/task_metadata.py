@@ -72,7 +72,7 @@ class TaskMetadata:
         task = self._find(request)
         expiration = datetime.now(UTC) + timedelta(hours=CREDENTIALS_HOURS)
         document = {
-            "RoleArn": f"arn:aws:iam::{task.place.account}:role/{task.place.name(task.definition.name)}",
+            "RoleArn": f"arn:aws:iam::{task.place.account}:role/{task.place.name(task.definition.container)}",
             "AccessKeyId": task.key.key_id,
             "SecretAccessKey": task.key.secret,
             "Token": task.key.token,
@@ -84,8 +84,8 @@ class TaskMetadata:
 def _container_document(task: Task) -> dict[str, object]:
     return {
         "DockerId": f"{task.task_id}-0",
-        "Name": task.definition.name,
-        "DockerName": task.definition.name,
+        "Name": task.definition.container,
+        "DockerName": task.definition.container,
         "DesiredStatus": task.desired_status,
         "KnownStatus": task.last_status,
         "Type": "NORMAL",

@@ -79,7 +79,7 @@ class Task:
         container: dict[str, Any] = {
             "containerArn": self.place.arn("ecs", f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}"),
             "taskArn": self.arn,
-            "name": self.definition.name,
+            "name": self.definition.container,
             "lastStatus": self.last_status,
             "networkInterfaces": [{"attachmentId": self.task_id, "privateIpv4Address": self.address}],
             "cpu": str(self.definition.cpu),
@@ -214,7 +214,7 @@ class TaskRunner:
             **task.definition.environment(task.place),
             **{pair["name"]: pair["value"] for pair in override.get("environment", [])},
         }
-        log_path = self._settings.logs / f"{task.definition.name}-{task.task_id}.log"
+        log_path = self._settings.logs / f"{task.definition.container}-{task.task_id}.log"
         with log_path.open("ab") as log:
             task.process = await children.start(
                 [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *command],
@@ -236,6 +236,6 @@ class TaskRunner:
 
 def _container_override(task: Task) -> Mapping[str, Any]:
     for override in task.overrides.get("containerOverrides", []):
-        if override.get("name") == task.definition.name:
+        if override.get("name") == task.definition.container:
             return dict(override)
     return {}

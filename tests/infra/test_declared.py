@@ -54,7 +54,7 @@ def test_large_bodies_do_not_stay_and_only_the_agent_may_touch_them() -> None:
         }
     ]
     rights = {task.name: task.s3_statements(PLACE) for task in DECLARED.task_definitions}
-    assert {statement["Resource"] for statement in rights["agent"]} == {"arn:aws:s3:::sheen-local/bodies/*"}
+    assert {statement["Resource"] for statement in rights["agent_small"]} == {"arn:aws:s3:::sheen-local/bodies/*"}
     assert not rights["build"]
     visits = (TREE / "chalice_app/.chalice/policy-visits.json").read_text()
     assert "s3:" not in visits  # the agent signs the URLs; a visitor's Lambda needs no right on the bucket

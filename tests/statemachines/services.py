@@ -175,7 +175,7 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
     for word in ("InstanceWatch", "InstanceDrain", "InstanceStop", "InstanceFail", "PublishRegister", "PublishActivate", "PublishReject"):
         function = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in word).lstrip("_")
         text = text.replace(f"${{{word}Function}}", f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION_PREFIX}{function}")
-    for word in ("Cluster", "AgentTaskDefinition", "BuildTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
+    for word in ("Cluster", "AgentFamily", "BuildTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
+from chalicelib.scheduler.starts import Start
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 from tests.statemachines.services import Services, services, state_machine
 
@@ -46,7 +47,7 @@ def claim() -> InstanceRef:
 def start(ref: InstanceRef, quicker: dict[str, int] | None = None) -> str:
     arn = state_machine("instance", quicker)
     run = boto3.client("stepfunctions").start_execution(
-        stateMachineArn=arn, name=ref.instance_id, input=json.dumps({"instance": str(ref), "instance_id": ref.instance_id})
+        stateMachineArn=arn, name=ref.instance_id, input=json.dumps(Start(ref, "small").document())
     )
     return str(run["executionArn"])
 
@@ -88,6 +89,7 @@ def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -
     until(lambda: state(ref) == "READY")
     (task,) = aws.tasks
     assert environment_of(task)["SHEEN_INSTANCE"] == str(ref)
+    assert task["taskDefinition"] == "the-AgentFamilysmall"
     assert (task["clientToken"], task["startedBy"]) == (ref.instance_id, ref.instance_id)
     boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
     until(lambda: status(run) == "SUCCEEDED")

@@ -67,6 +67,8 @@ class Instance(Table):
     """Session id → when its lease ends (epoch seconds). Its size is what is taken; renewed and given back by the agent."""
     capacity = NumberAttribute()
     """How many seats there are."""
+    size = UnicodeAttribute()
+    """How large its machine is: one of :data:`chalicelib.apps.settings.SIZES`."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, once READY."""
     worker = UnicodeAttribute(null=True)

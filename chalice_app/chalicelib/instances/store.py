@@ -50,7 +50,9 @@ def everywhere() -> list[Instance]:
     return list(Instance.scan())
 
 
-def claim(version_id: str, slot: int, *, location: str, capacity: int, now: float, seen: Instance | None = None) -> Instance | None:
+def claim(
+    version_id: str, slot: int, *, location: str, capacity: int, now: float, size: str = "large", seen: Instance | None = None
+) -> Instance | None:
     """Put a new STARTING instance into a slot. ``seen`` is what was read there: nothing, or one that may be replaced.
 
     Return None when somebody else was faster.
@@ -65,6 +67,7 @@ def claim(version_id: str, slot: int, *, location: str, capacity: int, now: floa
         secret=new_secret(),
         seats={},
         capacity=capacity,
+        size=size,
         claimed_at=now,
     )
     if seen is None:

@@ -1,10 +1,14 @@
-"""What the scheduler does for a visitor who needs a seat. Pure."""
+"""What the scheduler does for a visitor who needs a seat, and what it does ahead of need. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Self
 
+from chalicelib.apps.settings import AppSettings
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.sessions.lease import Expired, live, longest_expired
+
+AFTER_FAILURE = 60.0
+"""Seconds after a failed start in which nothing is started ahead of need: a broken app must not start over and over."""
 
 
 class Place(NamedTuple):
@@ -16,6 +20,22 @@ class Place(NamedTuple):
     seats: Mapping[str, float]
     capacity: int
     claimed_at: float
+    failed_at: float | None = None
+    """When it stopped, if it did not mean to."""
+
+
+class Limits(NamedTuple):
+    """How many instances there may be, and when there are to be more."""
+
+    max_instances: int = 1
+    start_count: int = 1
+    """Instances that the first visit starts."""
+    load_factor: float = 1.0
+    """A further instance is claimed when more than this share of all seats is taken."""
+
+    @classmethod
+    def of(cls, settings: AppSettings) -> Self:
+        return cls(settings.max_instances, settings.start_count, settings.instance_load_factor)
 
 
 class Seat(NamedTuple):
@@ -47,30 +67,60 @@ class Full(NamedTuple):
 Decision = Seat | Claim | Wait | Full
 
 
-def decide(places: Sequence[Place], now: float, max_instances: int) -> Decision:
-    """Decide for one visitor, given all slots of the version that were ever used.
+def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0) -> Decision:
+    """Decide for one visitor, given all slots of the version that were ever used; ``before`` others come first.
 
-    In this order: a seat on the READY instance with the fewest live sessions that has room; the longest-waiting
-    STARTING instance; a free slot;
-    an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep their visitors and get no new ones.
+    In this order: a seat on the READY instance with the fewest live sessions that has room; the longest-waiting STARTING instance; a free
+    slot; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep their visitors and get no new ones.
     """
-    usable = [place for place in places if place.slot < max_instances]
+    usable = [place for place in places if place.slot < limits.max_instances]
     with_room = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
-    if with_room:
+    free = sum(place.capacity - len(live(place.seats, now)) for place in with_room)
+    if free > before:
         best = min(with_room, key=lambda place: (len(live(place.seats, now)), place.slot))
         # Expired leases still take up room in the row: one of them is replaced.
         return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
-    starting = [place for place in usable if place.state == InstanceState.STARTING and not is_overdue(place.state, place.claimed_at, now)]
-    if starting:
+    starting = _starting(usable, now)
+    if sum(place.capacity for place in starting) > before - free:
         return Wait(min(starting, key=lambda place: (place.claimed_at, place.slot)).slot)
-    used = {place.slot: place for place in usable}
-    for slot in range(max_instances):
-        place = used.get(slot)
-        if place is None:
-            return Claim(slot, None)
-        if place.state == InstanceState.STOPPED or is_overdue(place.state, place.claimed_at, now):
-            return Claim(slot, place.instance_id)
+    for claim in _claimable(usable, now, limits):
+        return claim
     draining = [place for place in usable if place.state == InstanceState.DRAINING]
     if draining:
         return Wait(min(place.slot for place in draining))
     return Full(sum(place.capacity for place in usable))
+
+
+def ahead(places: Sequence[Place], now: float, limits: Limits) -> tuple[Claim, ...]:
+    """Return what is to be claimed beside, once the visitor has been dealt with and ``places`` say so.
+
+    While none is READY, instances up to ``start_count``; from then on one more, when the seats of those that there are and are coming are
+    taken by more than ``load_factor``. Never beyond ``max_instances``, and nothing shortly after a failure.
+    """
+    usable = [place for place in places if place.slot < limits.max_instances]
+    if any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in usable):
+        return ()
+    ready, starting = [place for place in usable if place.state == InstanceState.READY], _starting(usable, now)
+    if not ready:
+        wanted = limits.start_count if starting else 0
+    else:
+        taken = sum(len(live(place.seats, now)) for place in ready)
+        seats = sum(place.capacity for place in [*ready, *starting])
+        wanted = len(ready) + len(starting) + (taken > limits.load_factor * seats)
+    missing = max(0, wanted - len(ready) - len(starting))
+    return tuple(_claimable(usable, now, limits))[:missing]
+
+
+def _starting(usable: Iterable[Place], now: float) -> list[Place]:
+    return [place for place in usable if place.state == InstanceState.STARTING and not is_overdue(place.state, place.claimed_at, now)]
+
+
+def _claimable(usable: Iterable[Place], now: float, limits: Limits) -> Iterable[Claim]:
+    """The slots that may be claimed, the first ones first."""
+    used = {place.slot: place for place in usable}
+    for slot in range(limits.max_instances):
+        place = used.get(slot)
+        if place is None:
+            yield Claim(slot, None)
+        elif place.state == InstanceState.STOPPED or is_overdue(place.state, place.claimed_at, now):
+            yield Claim(slot, place.instance_id)

@@ -1,18 +1,20 @@
-"""Which instances of a version were READY when this environment last looked, so that a warm page needs no look (DESIGN, "What a warm
-request may cost"). What it remembers may be old: a seat is taken conditionally, and an agent refuses a stale instance."""
+"""Which instances a version had when this environment last looked, so that a warm page needs no look (DESIGN, "What a warm request may
+cost"). What it remembers may be old: a seat is taken conditionally, and an agent refuses a stale instance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 
 LOOK_AGAIN = 60.0
 """Seconds after which an app with several instances is looked at anew, to find those that started since."""
+LOOK_SOON = 5.0
+"""Likewise, while one of them is starting."""
 _MOST = 1000
 
 
-class ReadyInstances:
-    """READY instances by version and slot."""
+class KnownInstances:
+    """Rows of instances by version and slot."""
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[float, dict[int, Instance]]] = {}
@@ -21,7 +23,7 @@ class ReadyInstances:
         """Remember what a look found."""
         if len(self._rows) > _MOST:
             self._rows.clear()
-        self._rows[version_id] = now, {int(row.slot): row for row in rows if row.state == InstanceState.READY}
+        self._rows[version_id] = now, {int(row.slot): row for row in rows}
 
     def update(self, version_id: str, row: Instance) -> None:
         """Remember one instance as a write left it."""
@@ -32,21 +34,25 @@ class ReadyInstances:
         """Remember one instance that was read by itself."""
         self._rows.setdefault(version_id, (0.0, {}))[1][int(row.slot)] = row
 
-    def places(self, version_id: str, now: float, *, alone: bool) -> list[Instance]:
+    def rows(self, version_id: str, now: float, *, alone: bool) -> list[Instance]:
         """Return what is remembered; nothing when it is time to look again. ``alone``: there is but one instance, so
         there is none to find."""
         looked_at, rows = self._rows.get(version_id, (0.0, {}))
-        return list(rows.values()) if alone or now - looked_at < LOOK_AGAIN else []
+        starting = any(row.state == InstanceState.STARTING for row in rows.values())
+        return list(rows.values()) if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN) else []
 
     def any_of(self, version_id: str) -> Instance | None:
         """Return some READY instance of the version, if one is remembered."""
-        rows = self._rows.get(version_id, (0.0, {}))[1]
-        return next(iter(rows.values()), None)
+        return next((row for row in self._known(version_id).values() if row.state == InstanceState.READY), None)
 
     def in_slot(self, version_id: str, slot: int) -> Instance | None:
         """Return the READY instance in a slot, if it is remembered."""
-        return self._rows.get(version_id, (0.0, {}))[1].get(slot)
+        row = self._known(version_id).get(slot)
+        return row if row is not None and row.state == InstanceState.READY else None
 
     def forget(self, version_id: str) -> None:
         """Forget a version: something that was remembered proved wrong."""
         self._rows.pop(version_id, None)
+
+    def _known(self, version_id: str) -> Mapping[int, Instance]:
+        return self._rows.get(version_id, (0.0, {}))[1]

@@ -7,8 +7,8 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
-from chalicelib.scheduler.decision import Claim, Full, Place, Seat, Wait, decide
-from chalicelib.scheduler.memory import ReadyInstances
+from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide
+from chalicelib.scheduler.memory import KnownInstances
 from chalicelib.sessions.lease import PENDING, Expired
 
 ATTEMPTS = 8
@@ -37,66 +37,111 @@ class NoRoom(NamedTuple):
 Outcome = Seated | Starting | NoRoom
 
 
+class Wanted(NamedTuple):
+    """Which version a visitor wants a seat of, and how its app is set."""
+
+    version_id: str
+    location: str
+    settings: AppSettings
+
+    @property
+    def limits(self) -> Limits:
+        return Limits.of(self.settings)
+
+
 class Scheduler:
-    """The scheduler as one Lambda environment holds it; it remembers which instances were READY when it last looked."""
+    """The scheduler as one Lambda environment holds it; it remembers which instances there were when it last looked."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.ready = ReadyInstances()
+        self.known = KnownInstances()
 
     def seat(self, version_id: str, location: str, settings: AppSettings, session_id: str) -> Outcome:
-        """Give the session a seat, or say what it waits for. With a READY instance in memory this is one DynamoDB call."""
-        seated = self._from_memory(version_id, settings, session_id)
-        for _ in range(ATTEMPTS if seated is None else 0):
-            rows = store.of_version(version_id)
-            self.ready.remember(version_id, rows, self._clock())
-            outcome = self._try(rows, version_id, location, settings, session_id)
+        """Give the session a seat, or say what it waits for. With a READY instance in memory this is one DynamoDB call, unless the visitor
+        is the one who makes a further instance necessary."""
+        wanted = Wanted(version_id, location, settings)
+        seated = self._from_memory(wanted, session_id)
+        if seated is not None:
+            if self._ahead(wanted, self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1)):
+                self._claim_ahead(wanted, self._look(version_id))
+            return seated
+        for _ in range(ATTEMPTS):
+            rows = self._look(version_id)
+            outcome = self._try(rows, wanted, session_id)
             if outcome is not None:
+                if not isinstance(outcome, NoRoom):
+                    self._claim_ahead(wanted, self._with(rows, outcome.instance))
                 return outcome
-        return seated or NoRoom(settings.worker_limits.seats * settings.max_instances)
+        return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
-    def _from_memory(self, version_id: str, settings: AppSettings, session_id: str) -> Seated | None:
+    def _look(self, version_id: str) -> list[Instance]:
+        rows = store.of_version(version_id)
+        self.known.remember(version_id, rows, self._clock())
+        return rows
+
+    def _from_memory(self, wanted: Wanted, session_id: str) -> Seated | None:
         """Take a seat where one was when this environment last looked. What is remembered may be old, so nothing else is decided by it."""
         now = self._clock()
-        remembered = self.ready.places(version_id, now, alone=settings.max_instances == 1)
-        match decide([place_of(row) for row in remembered], now, settings.max_instances):
+        remembered = self.known.rows(wanted.version_id, now, alone=wanted.settings.max_instances == 1)
+        match decide([place_of(row) for row in remembered], now, wanted.limits):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
-                return self._take(version_id, row, session_id, now + PENDING, instead_of)
+                return self._take(row, session_id, now + PENDING, instead_of)
         return None
 
-    def _try(self, rows: list[Instance], version_id: str, location: str, settings: AppSettings, session_id: str) -> Outcome | None:
+    def _try(self, rows: list[Instance], wanted: Wanted, session_id: str) -> Outcome | None:
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
-        match decide([place_of(row) for row in rows], now, settings.max_instances):
+        match decide([place_of(row) for row in rows], now, wanted.limits):
             case Seat(slot, instead_of):
-                return self._take(version_id, by_slot[slot], session_id, now + PENDING, instead_of)
-            case Claim(slot, seen):
-                claimed = store.claim(
-                    version_id,
-                    slot,
-                    location=location,
-                    capacity=settings.worker_limits.seats,
-                    now=now,
-                    seen=by_slot[slot] if seen is not None else None,
-                )
+                return self._take(by_slot[slot], session_id, now + PENDING, instead_of)
+            case Claim() as claim:
+                claimed = self._claim(wanted, claim, by_slot)
                 return Starting(claimed, claimed=True) if claimed is not None else None
             case Wait(slot):
                 return Starting(by_slot[slot], claimed=False)
             case Full(seats):
                 return NoRoom(seats)
 
-    def _take(self, version_id: str, row: Instance, session_id: str, lease: float, instead_of: Expired | None) -> Seated | None:
+    def _take(self, row: Instance, session_id: str, lease: float, instead_of: Expired | None) -> Seated | None:
         taken = store.take_seat(row.ref, session_id, lease, instead_of)
         if taken is None:
             return None
-        self.ready.update(version_id, taken)
+        self.known.update(taken.version_id, taken)
         return Seated(taken)
+
+    def _claim(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance]) -> Instance | None:
+        claimed = store.claim(
+            wanted.version_id,
+            claim.slot,
+            location=wanted.location,
+            capacity=wanted.settings.worker_limits.seats,
+            size=wanted.settings.size,
+            now=self._clock(),
+            seen=by_slot[claim.slot] if claim.seen is not None else None,
+        )
+        if claimed is not None:
+            self.known.update(wanted.version_id, claimed)
+        return claimed
+
+    def _ahead(self, wanted: Wanted, rows: list[Instance]) -> tuple[Claim, ...]:
+        return ahead([place_of(row) for row in rows], self._clock(), wanted.limits)
+
+    def _claim_ahead(self, wanted: Wanted, rows: list[Instance]) -> None:
+        """Claim what is missing, as it was just read; who was faster has done it."""
+        by_slot = {int(row.slot): row for row in rows}
+        for claim in self._ahead(wanted, rows):
+            self._claim(wanted, claim, by_slot)
+
+    @staticmethod
+    def _with(rows: list[Instance], changed: Instance) -> list[Instance]:
+        return [*(row for row in rows if row.slot != changed.slot), changed]
 
 
 def place_of(row: Instance) -> Place:
     """The row as the decision sees it."""
-    return Place(int(row.slot), row.instance_id, row.state, store.seats_of(row), int(row.capacity), float(row.claimed_at))
+    failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
+    return Place(int(row.slot), row.instance_id, row.state, store.seats_of(row), int(row.capacity), float(row.claimed_at), failed_at)
 
 
 def is_ready(row: Instance) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -14,7 +14,18 @@ from chalicelib.instances.state import InstanceState
 _COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "ServiceUnavailable", "InternalServerError", "InternalFailure"})
 
 
-def newly_claimed(record: Mapping[str, Any]) -> InstanceRef | None:
+class Start(NamedTuple):
+    """An instance to be started, and how large its machine is to be."""
+
+    ref: InstanceRef
+    size: str
+
+    def document(self) -> dict[str, str]:
+        """The state machine's input."""
+        return {"instance": str(self.ref), "instance_id": self.ref.instance_id, "size": self.size}
+
+
+def newly_claimed(record: Mapping[str, Any]) -> Start | None:
     """Return the instance that a stream record says was claimed; None when it says something else. Pure."""
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
@@ -23,7 +34,7 @@ def newly_claimed(record: Mapping[str, Any]) -> InstanceRef | None:
     instance_id = new["instance_id"]["S"]
     if old.get("instance_id", {}).get("S") == instance_id:
         return None
-    return InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id)
+    return Start(InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id), new["size"]["S"])
 
 
 def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:
@@ -32,12 +43,13 @@ def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now:
     What cannot ever start is marked STOPPED with the reason; what may start later is raised, so that the stream comes again.
     """
     started = 0
-    for ref in filter(None, map(newly_claimed, records)):
+    for start in filter(None, map(newly_claimed, records)):
+        ref = start.ref
         try:
             aws.client("stepfunctions").start_execution(
                 stateMachineArn=state_machine,
                 name=ref.instance_id,
-                input=json.dumps({"instance": str(ref), "instance_id": ref.instance_id}),
+                input=json.dumps(start.document()),
             )
             started += 1
             telemetry.logger.info("starts", extra={"instance": ref.instance_id, "version": ref.version_id})

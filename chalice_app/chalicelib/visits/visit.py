@@ -110,7 +110,7 @@ class Visits:
                             return self._ask(request, app, rest, instance, session_id)
                         except AgentGone as error:
                             gone = error
-                            self._scheduler.ready.forget(version_id)
+                            self._scheduler.known.forget(version_id)
                             store.give_back(instance.ref, session_id)
                 case Starting(instance, claimed):
                     telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
@@ -123,29 +123,29 @@ class Visits:
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """A request for one R process goes to its instance and to no other, also when another version is active by now."""
         version_id = str(VersionId(app.app_id, worker.version))
-        remembered = self._scheduler.ready.in_slot(version_id, worker.slot)
+        remembered = self._scheduler.known.in_slot(version_id, worker.slot)
         if remembered is not None:
             try:
                 return self._ask(request, app, rest, remembered)
             except AgentGone:
-                self._scheduler.ready.forget(version_id)
+                self._scheduler.known.forget(version_id)
         instance = store.in_slot(version_id, worker.slot)
         if instance is None or not is_ready(instance):
             return Answer.text(410, "this session's R process has ended; load the page again\n")
-        self._scheduler.ready.learn(version_id, instance)
+        self._scheduler.known.learn(version_id, instance)
         return self._ask(request, app, rest, instance)
 
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A request without a seat goes to any ready instance of the active version."""
         version_id = _version_id(app)
-        remembered = self._scheduler.ready.any_of(version_id)
+        remembered = self._scheduler.known.any_of(version_id)
         if remembered is not None:
             try:
                 return self._ask(request, app, rest, remembered)
             except AgentGone:
-                self._scheduler.ready.forget(version_id)
+                self._scheduler.known.forget(version_id)
         rows = store.of_version(version_id)
-        self._scheduler.ready.remember(version_id, rows, self._clock())
+        self._scheduler.known.remember(version_id, rows, self._clock())
         instance = next((row for row in rows if is_ready(row)), None)
         if instance is None:
             text = "the app is asleep; open its page in a browser to start it\n"
