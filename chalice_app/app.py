@@ -99,8 +99,7 @@ def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
 @app.lambda_function()
 def publish_register(event: dict[str, Any], context: Any) -> publish.Upload:
     """The state machine of a publish: an upload has arrived."""
-    assert here.settings
-    return publish.register(event, here.clock)
+    return publish.register(event, here.settings.largest_bundle, here.clock)
 
 
 @app.lambda_function()

@@ -42,6 +42,8 @@ class Place:
     app: str = "sheen"
     bodies_url: str = ""
     """As :attr:`chalicelib.settings.Settings.bodies_url`."""
+    bundle_gb: str = "1"
+    """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
 
     @property
     def base(self) -> str:
@@ -287,6 +289,7 @@ def _outside_environment(place: Place) -> dict[str, str]:
         "SHEEN_CONNECTIONS_URL": place.connections_url,
         "SHEEN_CLUSTER": place.cluster,
         "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
+        "SHEEN_BUNDLE_GB": place.bundle_gb,
     }
 
 
@@ -302,6 +305,10 @@ def _task_environment(place: Place) -> dict[str, str]:
         "SHEEN_CLIENT_DIR": place.client_dir,
         "SHEEN_BODIES_URL": place.bodies_url,
     }
+
+
+def _build_environment(place: Place) -> dict[str, str]:
+    return {**_task_environment(place), "SHEEN_BUNDLE_GB": place.bundle_gb}
 
 
 def admin_environment(place: Place) -> dict[str, str]:
@@ -338,7 +345,7 @@ DECLARED = Declared(
             )
             for size, machine in MACHINES.items()
         ),
-        TaskDefinition("build", ("python", "-m", "tasks.build"), _task_environment, cpu=1024, memory_mb=2048),
+        TaskDefinition("build", ("python", "-m", "tasks.build"), _build_environment, cpu=1024, memory_mb=2048),
     ),
     state_machines=(
         StateMachine(

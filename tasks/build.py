@@ -30,7 +30,7 @@ from chalicelib.errors import SettingMissing
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
-from tasks.archive import read
+from tasks.archive import Limits, read
 
 BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
@@ -88,7 +88,7 @@ def build(job: Job, settings: Settings) -> Kind:
         incoming = Path(settings.efs) / TRASH / uuid.uuid4().hex
         incoming.mkdir(parents=True, mode=0o700)
         try:
-            kind = _unpack(job, archive, incoming)
+            kind = _unpack(job, archive, incoming, settings.largest_bundle)
             _protect(incoming, job.unix_id)
             _make_app_folder(version.parent, job.unix_id)
             _publish(incoming, version)
@@ -104,22 +104,19 @@ def _sweep(trash: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unpack(job: Job, archive: Path, target: Path) -> Kind:
-    found: list[Kind] = []
-
-    def top_of(paths: list[str]) -> str:
-        shape = shape_of(paths, job.name)
-        found.append(shape.kind)
-        return shape.top
-
+def _unpack(job: Job, archive: Path, target: Path, largest: int) -> Kind:
     def progress(files: int) -> None:
         if files % PROGRESS_EVERY == 0:
-            _tell(job, f"Unpacking: {files:,} files so far.")
+            _tell(job, f"Unpacking: {files:,} of {len(inventory.paths):,} files.")
 
-    _tell(job, "Unpacking.")
-    written = read(archive, job.name).unpack(target, top_of, progress)
+    opened = read(archive, job.name, Limits(unpacked=largest))
+    _tell(job, "Checking the bundle.")
+    inventory = opened.check()
+    shape = shape_of(inventory.paths, job.name)
+    _tell(job, f"Unpacking {len(inventory.paths):,} files.")
+    written = opened.unpack(inventory, target, shape.top, progress)
     _tell(job, f"Unpacked {len(written):,} files; activating.")
-    return found[0]
+    return shape.kind
 
 
 def _protect(folder: Path, unix_id: int) -> None:
@@ -129,7 +126,8 @@ def _protect(folder: Path, unix_id: int) -> None:
         for path, mode in (*((Path(at, name), 0o640) for name in files), (Path(at), 0o750)):
             if root:
                 os.chown(path, 0, unix_id, follow_symlinks=False)
-            path.chmod(mode)
+            if not path.is_symlink():  # it leads to another file of the bundle, which gets its own
+                path.chmod(mode)
         _sync(Path(at))
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from chalicelib.errors import SettingMissing
 
 PREFIX = "SHEEN_"
+GIGABYTE = 1024**3
+MOST_BUNDLE_GB = 5
+"""What one PUT and one copy within S3 take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Settings:
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
     """S3 as a browser reaches it: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint; only the agent."""
+    largest_bundle: int = GIGABYTE
+    """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -57,4 +62,18 @@ class Settings:
             connections_url=optional("connections_url"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
+            largest_bundle=largest_bundle(optional("bundle_gb")),
         )
+
+
+def largest_bundle(text: str) -> int:
+    """Read a number of gigabytes (empty: one) as bytes; raise :class:`SettingMissing`."""
+    try:
+        gigabytes = float(text or 1)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0 < gigabytes <= MOST_BUNDLE_GB:
+        raise SettingMissing(
+            f"environment variable SHEEN_BUNDLE_GB is {text!r}; it must be a number of gigabytes, at most {MOST_BUNDLE_GB}"
+        )
+    return int(gigabytes * GIGABYTE)

@@ -21,4 +21,5 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         task_security_group="sg-local-tasks",
         app=app,
         bodies_url="/",
+        bundle_gb=settings.bundle_gb,
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.errors import SettingMissing
+from chalicelib.settings import largest_bundle
 from infra.local.errors import CannotStart
 
 TREE = Path(__file__).resolve().parents[2]
@@ -31,14 +33,20 @@ class LocalSettings:
     """How many environments one function may have at once (FACTS H3)."""
     function_idle_seconds: float = 300
     """After which an idle environment is ended."""
+    bundle_gb: str = "1"
+    """How much a bundle may have."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read ``SHEEN_PORT`` and ``SHEEN_DATA``; raise :class:`CannotStart` that names what is wrong."""
+        """Read ``SHEEN_PORT``, ``SHEEN_DATA`` and ``SHEEN_BUNDLE_GB``; raise :class:`CannotStart` that names what is wrong."""
         text = environment.get("SHEEN_PORT", "8000")
         if not text.isdigit() or not 0 < int(text) < 65536:
             raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
-        return cls(port=int(text), data=Path(environment.get("SHEEN_DATA", ".sheen")).absolute())
+        try:
+            largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
+        except SettingMissing as error:
+            raise CannotStart(str(error)) from None
+        return cls(port=int(text), data=Path(environment.get("SHEEN_DATA", ".sheen")).absolute(), bundle_gb=gigabytes)
 
     @property
     def endpoint(self) -> str:

@@ -62,4 +62,9 @@ def test_large_bodies_do_not_stay_and_only_the_agent_may_touch_them() -> None:
 
 def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> None:
     inside, outside = DECLARED.function_environment(PLACE, True), DECLARED.function_environment(PLACE, False)
-    assert outside.keys() - inside.keys() == {"SHEEN_CONNECTIONS_URL", "SHEEN_CLUSTER", "SHEEN_INSTANCE_STATE_MACHINE"}
+    assert outside.keys() - inside.keys() == {
+        "SHEEN_CONNECTIONS_URL",
+        "SHEEN_CLUSTER",
+        "SHEEN_INSTANCE_STATE_MACHINE",
+        "SHEEN_BUNDLE_GB",
+    }

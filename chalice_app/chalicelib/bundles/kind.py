@@ -1,6 +1,7 @@
 """What a bundle is, by the names of its files. Pure."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,27 +22,38 @@ class Shape(NamedTuple):
     top: str
 
 
+_NOT_YET = (
+    (re.compile(r"[^/]+\.rmd"), "an R Markdown document"),
+    (re.compile(r"[^/]+\.qmd"), "a Quarto document"),
+    (re.compile(r"app\.py"), "a Python app"),
+    (re.compile(r"plumber\.r"), "a Plumber API"),
+    (re.compile(r"index\.html?"), "a static site"),
+)
+"""What people publish elsewhere and Sheen does not serve; an app may have such files too, so they count when there is no app."""
+
+
 def shape_of(paths: Iterable[str], bundle: str) -> Shape:
     """Find the app among a bundle's files (relative paths with ``/``), at the top or in the one folder at the top.
 
-    Like Shiny itself this does not mind upper and lower case. Raise :class:`BadBundle` when there is no app.
+    Like Shiny itself this does not mind upper and lower case. Raise :class:`BadBundle` that says why when there is no app.
     """
     files = list(paths)
     if not files:
         raise BadBundle(f"bundle {bundle}: it is empty; put app.R, or server.R and ui.R, into it")
-    kind = _kind_at(files)
-    if kind is not None:
-        return Shape(kind, "")
-    tops = {path.split("/", 1)[0] for path in files}
-    if len(tops) == 1 and all("/" in path for path in files):
-        top = tops.pop()
-        kind = _kind_at([path.split("/", 1)[1] for path in files])
-        if kind is not None:
-            return Shape(kind, top)
-        if any(path.lower() == f"{top}/server.r".lower() for path in files):
-            raise BadBundle(f"bundle {bundle}: {top}/server.R has no ui.R or www/index.html beside it; add one")
-    if any(path.lower() == "server.r" for path in files):
-        raise BadBundle(f"bundle {bundle}: server.R has no ui.R or www/index.html beside it; add one")
+    for top in _tops(files):
+        inside = [path[len(top) + 1 :] if top else path for path in files]
+        names = {path.lower() for path in inside}
+        if "app.r" in names:
+            return Shape(Kind.APP_R, top)
+        if "server.r" in names:
+            if names & {"ui.r", "www/index.html"}:
+                return Shape(Kind.SERVER_R, top)
+            raise BadBundle(
+                f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or www/index.html beside it; add one of them there"
+            )
+        if "ui.r" in names:
+            raise BadBundle(f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one")
+        _refuse_what_is_not_served(inside, bundle)
     elsewhere = [path for path in files if path.lower().endswith(("/app.r", "/server.r"))]
     hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
@@ -50,10 +62,17 @@ def shape_of(paths: Iterable[str], bundle: str) -> Shape:
     )
 
 
-def _kind_at(files: Iterable[str]) -> Kind | None:
-    names = {path.lower() for path in files}
-    if "app.r" in names:
-        return Kind.APP_R
-    if "server.r" in names and names & {"ui.r", "www/index.html"}:
-        return Kind.SERVER_R
-    return None
+def _tops(files: list[str]) -> list[str]:
+    """Where an app may be: at the top, and in the one folder there, if everything is in it."""
+    first = {path.split("/", 1)[0] for path in files}
+    return ["", first.pop()] if len(first) == 1 and all("/" in path for path in files) else [""]
+
+
+def _refuse_what_is_not_served(inside: Collection[str], bundle: str) -> None:
+    for pattern, what in _NOT_YET:
+        found = min((path for path in inside if pattern.fullmatch(path.lower())), default=None)
+        if found is not None:
+            raise BadBundle(
+                f"bundle {bundle}: {found} makes it {what}, which Sheen does not serve yet; "
+                "it serves Shiny apps: an app.R, or a server.R with ui.R or www/index.html"
+            )

@@ -11,9 +11,6 @@ from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey, upload_order, version_name
 from chalicelib.bundles.status import BundleStatus
 
-BUNDLE_TOO_LARGE = 2 * 1024**3
-"""Bytes of an upload."""
-
 
 class Upload(TypedDict):
     """What :func:`register` makes of S3's event and the later steps go by. Values are text: they go into a task's environment."""
@@ -30,8 +27,10 @@ class Upload(TypedDict):
     version: NotRequired[str]
 
 
-def register(event: Mapping[str, Any], clock: Callable[[], float]) -> Upload:
+def register(event: Mapping[str, Any], largest: int, clock: Callable[[], float]) -> Upload:
     """Record an upload and make its app, if it is the first. ``event``: EventBridge's "Object Created": ``time``, ``detail``.
+
+    ``largest``: bytes that an upload may have.
 
     Raise :class:`BadBundle` for an upload that can be seen to be wrong by its name or size.
     """
@@ -44,8 +43,11 @@ def register(event: Mapping[str, Any], clock: Callable[[], float]) -> Upload:
         telemetry.logger.info("nothing to do", extra={"bundle": key})
         return {"build": False}
     parsed = BundleKey.parse(key)
-    if wanted.get("size", 0) > BUNDLE_TOO_LARGE:
-        raise BadBundle(f"bundle {parsed.name}: it has {wanted['size']:,} bytes; at most {BUNDLE_TOO_LARGE:,} are allowed")
+    if wanted.get("size", 0) > largest:
+        raise BadBundle(
+            f"bundle {parsed.name}: it has {wanted['size']:,} bytes; at most {largest:,} are allowed: "
+            "leave data out, or put it on EFS by a sync"
+        )
     app = apps.ensure(parsed.location, now)
     store.progress(key, sequencer, BundleStatus.BUILDING, "Getting a machine to unpack the bundle.", now)
     telemetry.logger.info("builds", extra={"app": parsed.location, "bundle": key, "version": version})

@@ -10,6 +10,7 @@ from chalicelib.apps.model import App, Version
 from chalicelib.bundles import publish, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.model import Bundle
+from chalicelib.settings import GIGABYTE
 from tests.chalicelib.aws_in_process import BUCKET
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
@@ -31,7 +32,7 @@ def outcome(key: str = KEY) -> dict[str, str]:
 
 
 def publish_it(event: dict[str, Any]) -> dict[str, str]:
-    upload = publish.register(event, clock)
+    upload = publish.register(event, GIGABYTE, clock)
     assert upload["build"]
     return publish.activate({"upload": upload, "kind": "app.R"}, BUCKET, clock)
 
@@ -53,20 +54,20 @@ def test_an_upload_becomes_the_active_version() -> None:
 
 def test_every_step_may_come_twice() -> None:
     event = created("01")
-    first, second = publish.register(event, clock), publish.register(event, clock)
+    first, second = publish.register(event, GIGABYTE, clock), publish.register(event, GIGABYTE, clock)
     assert first == second
     for _ in range(2):
         assert publish.activate({"upload": first, "kind": "app.R"}, BUCKET, clock) == {"status": "active"}
-    assert publish.register(event, clock) == {"build": False}
+    assert publish.register(event, GIGABYTE, clock) == {"build": False}
 
 
 def test_an_older_upload_that_comes_late_is_not_built() -> None:
     publish_it(created("02"))
-    assert publish.register(created("01"), clock) == {"build": False}
+    assert publish.register(created("01"), GIGABYTE, clock) == {"build": False}
 
 
 def test_an_older_upload_that_is_built_late_is_not_activated() -> None:
-    older = publish.register(created("01", "bundles/hello/old.zip"), clock)
+    older = publish.register(created("01", "bundles/hello/old.zip"), GIGABYTE, clock)
     publish_it(created("02", "bundles/hello/new.zip", time="2026-11-20T13:31:45Z"))
     active = App.get("/hello").active_version
     assert publish.activate({"upload": older, "kind": "app.R"}, BUCKET, clock) == {"status": "superseded"}
@@ -77,7 +78,7 @@ def test_an_older_upload_that_is_built_late_is_not_activated() -> None:
 def test_a_bad_name_is_rejected_with_a_row_and_an_outcome() -> None:
     event = created("01", "bundles/hello/app.rar")
     with pytest.raises(BadBundle) as caught:
-        publish.register(event, clock)
+        publish.register(event, GIGABYTE, clock)
     cause = json.dumps({"errorMessage": str(caught.value), "errorType": "BadBundle"})
     publish.reject({**event, "error": {"Error": "BadBundle", "Cause": cause}}, BUCKET, clock)
     row = store.find("bundles/hello/app.rar")
@@ -91,7 +92,7 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
     publish_it(created("01"))
     active = App.get("/hello").active_version
     event = created("02")
-    publish.register(event, clock)
+    publish.register(event, GIGABYTE, clock)
     publish.reject({**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}}, BUCKET, clock)
     assert App.get("/hello").active_version == active
     assert outcome()["message"] == "bundle app.zip: no app is in it"
@@ -99,7 +100,7 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
 
 def test_a_late_rejection_does_not_hide_a_newer_upload() -> None:
     event = created("01")
-    publish.register(event, clock)
+    publish.register(event, GIGABYTE, clock)
     publish_it(created("02"))
     publish.reject({**event, "error": {"Error": "TaskDied", "Cause": "x"}}, BUCKET, clock)
     assert outcome()["status"] == "active"

@@ -1,0 +1,91 @@
+"""What is in an archive, checked as a whole: no path twice, no link to nowhere, nothing too large. Pure."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chalicelib.bundles.errors import BadBundle
+from tasks.archive.entries import Entry
+from tasks.archive.limits import Limits
+
+
+class Inventory(NamedTuple):
+    """What may be unpacked."""
+
+    paths: list[str]
+    """Of files and links, in the archive's order."""
+    size: int
+    """Bytes of all files, as the archive says."""
+
+
+def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> Inventory:
+    """Look through all entries; raise :class:`BadBundle` that names the first that breaks a rule. ``packed``: bytes of the archive."""
+    seen = _Names(bundle)
+    links: list[Entry] = []
+    paths: list[str] = []
+    size = 0
+    for entry in entries:
+        seen.add(entry)
+        paths.append(entry.path)
+        if len(paths) > limits.files:
+            raise BadBundle(f"bundle {bundle}: it has more than {limits.files:,} files; leave data out, or pack it")
+        size += entry.size
+        if size > limits.unpacked:
+            raise BadBundle(
+                f"bundle {bundle}: its files have more than {limits.unpacked:,} bytes together (at entry {entry.number}); "
+                "leave data out, or put it on EFS by a sync"
+            )
+        if entry.link_to is not None:
+            links.append(entry)
+    if size > limits.ratio_from and size > packed * limits.ratio:
+        raise BadBundle(
+            f"bundle {bundle}: its {packed:,} bytes unpack to {size:,}, more than {limits.ratio} times as many; "
+            "that is how bombs are made: leave empty data out"
+        )
+    for link in links:
+        _check_target(link, seen, {link.path for link in links}, bundle)
+    return Inventory(paths, size)
+
+
+class _Names:
+    """All names so far, also as a file system sees them that does not tell upper from lower case, nor forms of one letter."""
+
+    def __init__(self, bundle: str) -> None:
+        self._bundle = bundle
+        self.files: set[str] = set()
+        self.folders: set[str] = set()
+        self._folded: dict[str, str] = {}
+
+    def add(self, entry: Entry) -> None:
+        path = entry.path
+        above = {path[:at] for at in range(len(path)) if path[at] == "/"}
+        if path in self.files or path in self.folders or above & self.files:
+            raise BadBundle(f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a folder (entry {entry.number})')
+        self.files.add(path)
+        for name in (*sorted(above - self.folders), path):
+            other = self._folded.setdefault(_folded(name), name)
+            if other != name:
+                raise BadBundle(
+                    f'bundle {self._bundle}: paths "{other}" and "{name}" differ only in case, which many disks cannot tell apart; '
+                    f"rename one (entry {entry.number})"
+                )
+        self.folders |= above
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> None:
+    target = link.link_to
+    assert target is not None
+
+    def bad(why: str) -> BadBundle:
+        return BadBundle(f'bundle {bundle}: link "{link.path}" leads to "{target}", {why} (entry {link.number})')
+
+    if target == "." or link.path.startswith(f"{target}/"):
+        raise bad("a folder that it is in itself")
+    if target in links or any(target.startswith(f"{other}/") for other in links):
+        raise bad("which is a link itself; let it lead to the file")
+    if target not in names.files and target not in names.folders:
+        raise bad("which is not in the bundle")

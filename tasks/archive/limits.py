@@ -1,0 +1,23 @@
+"""What a bundle may hold."""
+
+from dataclasses import dataclass
+
+from chalicelib.settings import GIGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers are those of shinyapps.io, but for the ratio."""
+
+    files: int = 6_000
+    """Links count as files."""
+    unpacked: int = GIGABYTE
+    """Bytes of all files together."""
+    ratio: int = 100
+    """Bytes of all files for one byte of the archive; holds from :attr:`ratio_from` on."""
+    ratio_from: int = 100 * 1024**2
+
+    @property
+    def entries(self) -> int:
+        """All that an archive may list, folders and what is left out included: each takes memory."""
+        return 4 * self.files

@@ -1,0 +1,92 @@
+"""The entries of a tar.gz."""
+
+import gzip
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from chalicelib.bundles.errors import BadBundle
+from tasks.archive.entries import Entry, check_link, check_path, is_junk
+from tasks.archive.limits import Limits
+from tasks.archive.zips import too_many
+
+_LARGEST_HEADER = 64 * 1024
+_HEADERS = 2048
+"""Bytes of headers of one tar entry, long names included, that do not count as content."""
+_HEADERS_WITH_DATA = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+_BLOCK = 1 << 18
+
+
+def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
+    """Read a tar.gz from its begin to its end; raise :class:`BadBundle` at the first entry that is not allowed.
+
+    What an entry opens must be read before the next entry is asked for.
+    """
+    # Without tarfile's own "r:gz", whose index of what is skipped can be made to unpack without end.
+    with (
+        _Counted(archive, bundle, limits) as unzipped,
+        tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_bounded_headers(bundle), bufsize=_BLOCK) as opened,
+    ):
+        for number, member in enumerate(opened, 1):
+            if number > limits.entries:
+                raise too_many(bundle, limits)
+            name = member.name
+            if is_junk(name):
+                continue
+            is_link = member.islnk() or member.issym()
+            if not (member.isreg() or member.isdir() or is_link):
+                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})')
+            if member.isdir() and not name.strip("./"):
+                continue
+            path = check_path(name, number, bundle)
+            if member.isdir():
+                continue
+            link_to = check_link(path, member.linkname, number, bundle, from_top=member.islnk()) if is_link else None
+            yield Entry(path, number, 0 if link_to else member.size, lambda member=member: _content(opened, member), link_to)  # type: ignore[misc]
+
+
+def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    file = opened.extractfile(member)
+    assert file is not None
+    return file
+
+
+def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
+    """Tar headers that refuse to be huge: tarfile reads long names and attributes into memory, whatever their size."""
+
+    class Header(tarfile.TarInfo):
+        def _proc_member(self, opened: tarfile.TarFile) -> tarfile.TarInfo:
+            if self.type in _HEADERS_WITH_DATA and self.size > _LARGEST_HEADER:
+                raise BadBundle(f"bundle {bundle}: it has a header of {self.size:,} bytes; pack it anew with plain tar")
+            header: tarfile.TarInfo = super()._proc_member(opened)  # type: ignore[misc]
+            return header
+
+    return Header
+
+
+class _Counted(gzip.GzipFile):
+    """The bytes of a gzip file, with a limit on how many there are, whether they are files, headers or padding."""
+
+    def __init__(self, archive: Path, bundle: str, limits: Limits) -> None:
+        super().__init__(archive, "rb")
+        self._bundle = bundle
+        self._limits = limits
+        self._room = limits.unpacked + (limits.entries + 20) * _HEADERS + _BLOCK
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read on; raise :class:`BadBundle` at the limit."""
+        data = super().read(size)
+        self._room -= len(data)
+        if self._room < 0:
+            raise BadBundle(
+                f"bundle {self._bundle}: its files have more than {self._limits.unpacked:,} bytes together; "
+                "leave data out, or put it on EFS by a sync"
+            )
+        return data

@@ -1,0 +1,75 @@
+"""The entries of a zip."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalicelib.bundles.errors import BadBundle
+from tasks.archive.entries import Entry, check_link, check_path, is_junk
+from tasks.archive.limits import Limits
+
+_DIRECTORY_SIZE = 5
+"""Where the size of a zip's directory is in what zipfile knows of its end."""
+_DIRECTORY_ENTRY = 2048
+"""Bytes of one entry of it, long name included."""
+_UTF8 = 0x800
+"""The flag that says that a name is UTF-8."""
+_ENCRYPTED = 0x1
+_LONGEST_TARGET = 4096
+
+
+def too_many(bundle: str, limits: Limits) -> BadBundle:
+    """The error of an archive with too many entries."""
+    return BadBundle(f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it")
+
+
+def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
+    """Read a zip's directory; raise :class:`BadBundle` at the first entry that is not allowed."""
+    with archive.open("rb") as file:
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    if end is not None and end[_DIRECTORY_SIZE] > limits.entries * _DIRECTORY_ENTRY:
+        # zipfile reads the whole directory into memory, whatever its size.
+        raise too_many(bundle, limits)
+    with zipfile.ZipFile(archive) as opened:
+        infos = opened.infolist()
+        if len(infos) > limits.entries:
+            raise too_many(bundle, limits)
+        for number, info in enumerate(infos, 1):
+            name = _name_of(info, number, bundle)
+            if is_junk(name):
+                continue
+            kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})')
+            if info.flag_bits & _ENCRYPTED:
+                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is encrypted; pack it without a password (entry {number})')
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is packed in an unusual way; use plain zip (entry {number})')
+            is_folder = name.endswith("/") or kind == stat.S_IFDIR
+            if is_folder and not name.strip("./"):
+                continue
+            path = check_path(name, number, bundle)
+            if is_folder:
+                continue
+            link_to = None
+            if kind == stat.S_IFLNK:
+                with opened.open(info) as file:
+                    target = file.read(_LONGEST_TARGET).decode(errors="replace")
+                link_to = check_link(path, target, number, bundle, from_top=False)
+            yield Entry(path, number, 0 if link_to else info.file_size, lambda info=info: opened.open(info), link_to)  # type: ignore[misc]
+
+
+def _name_of(info: zipfile.ZipInfo, number: int, bundle: str) -> str:
+    """The name as it was meant: programs that write UTF-8 without saying so are common, and other encodings cannot be told apart."""
+    # orig_filename: Python's own cuts at a NUL, which is to be seen and refused.
+    name = info.orig_filename
+    if info.flag_bits & _UTF8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        raise BadBundle(
+            f'bundle {bundle}: path "{name[:200]}" is in an old encoding, and nobody can say in which; '
+            f"rename the file in plain ASCII, or pack with a program that writes UTF-8 (entry {number})"
+        ) from None
