@@ -75,7 +75,7 @@ async def create_state_machines(moto: Moto, declared: Declared, place: Place) ->
                 {
                     "name": place.name(machine.name),
                     "definition": definition,
-                    "roleArn": f"arn:aws:iam::{place.account}:role/{place.name('states')}",
+                    "roleArn": place.role_arn(machine.role),
                 },
             )
         except MotoFailed as error:
@@ -92,6 +92,6 @@ def substitute(machine: StateMachine, values: Mapping[str, str]) -> str:
     unknown = {name for name in _SUBSTITUTION.findall(text) if name not in values}
     if unknown:
         raise CannotStart(
-            f"{machine.file}: nothing is called {', '.join(sorted(unknown))}; infra/declared.py knows {', '.join(sorted(values))}"
+            f"{machine.file}: nothing is called {', '.join(sorted(unknown))}; infra/declared knows {', '.join(sorted(values))}"
         )
     return _SUBSTITUTION.sub(lambda match: values[match[1]], text)

@@ -8,18 +8,22 @@ from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
     """Return where the declared things are locally."""
-    websocket = WebSocketRoutes("", "", "").stage
+    api = WebSocketRoutes("", "", "")
     return Place(
         stage=STAGE,
         region=REGION,
         account=ACCOUNT,
-        websocket_url=f"/{websocket}",
-        connections_url=f"{settings.endpoint}/{websocket}",
+        websocket_url=f"/{api.stage}",
+        connections_url=f"{settings.endpoint}/{api.stage}",
         efs=str(settings.efs),
         client_dir=str(settings.tree / "client" / "dist"),
         subnets=("subnet-local-a", "subnet-local-b"),
         task_security_group="sg-local-tasks",
+        function_subnets=("subnet-10ca1000",),
+        function_security_group="sg-10ca1000",
         app=app,
         bodies_url="/",
         bundle_gb=settings.bundle_gb,
+        api_stage=api.stage,
+        websocket_api=api.api_id,
     )

@@ -25,7 +25,6 @@ from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
 from infra.local.keep import KeptObjects, KeptTables
 from infra.local.keys import ADMIN, STATES, Keys
 from infra.local.lambda_api import LambdaApi
-from infra.local.lambdas.function import Function
 from infra.local.lambdas.invoker import LambdaInvoker
 from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
 from infra.local.lambdas.runtime_api import RuntimeApi
@@ -197,12 +196,14 @@ class Stack:
         console.say(f"the local stack is up at {settings.endpoint}")
 
     async def _package(self) -> Package:
-        environment = dict(self.declared.function_environment(local_place(LocalSettings(), self.place.app), False))
-        return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, environment, cache_folder())
+        place = local_place(LocalSettings(), self.place.app)  # whatever the port and the folder: the package is the same
+        return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, self.declared, place, cache_folder())
 
     async def _start_lambdas(self, package: Package) -> LambdaInvoker:
-        def variables(function: Function) -> dict[str, str]:
-            return dict(self.declared.function_environment(self.place, function.in_vpc))
+        variables = {
+            self.place.function_name(function.name): self.declared.environment_of(self.place, function)
+            for function in self.declared.functions
+        }
 
         api = RuntimeApi()
         await api.start()
@@ -215,7 +216,7 @@ class Stack:
             self._keys,
             self.counters,
             self.console,
-            variables,
+            lambda function: variables[function.name],
         )
         invoker.start()
         self._started.push_async_callback(invoker.stop)

@@ -72,7 +72,7 @@ class TaskMetadata:
         task = self._find(request)
         expiration = datetime.now(UTC) + timedelta(hours=CREDENTIALS_HOURS)
         document = {
-            "RoleArn": f"arn:aws:iam::{task.place.account}:role/{task.place.name(task.definition.container)}",
+            "RoleArn": task.place.role_arn(task.definition.role),
             "AccessKeyId": task.key.key_id,
             "SecretAccessKey": task.key.secret,
             "Token": task.key.token,

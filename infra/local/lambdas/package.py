@@ -1,4 +1,6 @@
-"""Packages the Chalice app as for AWS and reads back what it declares: ``chalice package --stage local``, unpacked.
+"""Packages the Chalice app as for AWS and reads back what it declares: ``chalice package``, unpacked.
+
+Chalice's configuration is made of what is declared (:mod:`infra.chalice`), in a copy of the project.
 
 The result is cached by a hash of what went in, so that an unchanged tree starts at once. All that the local Lambda and gateway know of
 functions, routes and triggers comes from here.
@@ -16,23 +18,25 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+from infra import chalice
+from infra.declared import DECLARED, Declared, Place
 from infra.local.errors import CannotStart
 from infra.local.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
 from infra.local.lambdas.function import Function
-from infra.local.settings import TREE
+from infra.local.settings import TREE, LocalSettings
 
 STAGE = "local"
 PACKAGES_KEPT = 6
 REST_FUNCTION = "APIHandler"
-TRIGGERS = Path(".chalice/events.json")
-"""In a Chalice project: what Chalice itself cannot say of a trigger, merged into its template."""
+DEPLOYMENTS = Path(".chalice/deployments")
+"""In a Chalice project: the layers that were made before, by the hash of what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,32 @@ def cache_folder() -> Path:
     return Path(base) / "sheen" / "packages"
 
 
-def make_package(project: Path, python: str, environment: Mapping[str, str], cache: Path) -> Package:
-    """Package ``project`` unless the cache has it, and read it. ``environment`` is what the app may read while it is imported."""
-    folder = cache / _hash_of(project, environment)
+def make_package(project: Path, python: str, declared: Declared, place: Place, cache: Path) -> Package:
+    """Package ``project`` unless the cache has it, and read it.
+
+    Raise :class:`CannotStart` when it has a function that is not declared, or the other way round.
+    """
+    folder = cache / _hash_of(project, declared, place)
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock"):
         if not (folder / "sam.json").exists():
-            _run_chalice(project, python, environment, folder)
+            _run_chalice(project, python, declared, place, folder)
             _forget_old(cache)
         os.utime(folder)
-        return read_package(folder)
+        package = read_package(folder)
+    check_declared(package.functions, declared, place)
+    return package
+
+
+def check_declared(functions: Iterable[str], declared: Declared, place: Place) -> None:
+    """Raise :class:`CannotStart` when the functions are not the declared ones."""
+    has, should = set(functions), {place.function_name(function.name) for function in declared.functions}
+    if has != should:
+        undeclared, missing = ", ".join(sorted(has - should)) or "none", ", ".join(sorted(should - has)) or "none"
+        raise CannotStart(
+            f"infra/declared/functions.py and app.py differ: only app.py has {undeclared}; only declared are {missing}. "
+            "Declare each function of app.py, with its rights, by its name"
+        )
 
 
 def read_package(folder: Path) -> Package:
@@ -195,44 +215,66 @@ def _table_of(stream: Any) -> str:
     return found[1]
 
 
-def _hash_of(project: Path, environment: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(f"{sys.version} {version('chalice')} {sorted(environment.items())}".encode())
+def _hash_of(project: Path, declared: Declared, place: Place) -> str:
+    digest = hashlib.sha256(f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}".encode())
+    for name, text in chalice.files(declared, place).items():
+        digest.update(f"{name}\0{text}".encode())
     for path in sorted(project.rglob("*")):
         relative = path.relative_to(project)
-        if path.is_dir() or "__pycache__" in relative.parts or relative.parts[:2] == (".chalice", "deployments"):
+        if path.is_dir() or "__pycache__" in relative.parts or relative.parts[0] == ".chalice":
             continue
         digest.update(f"{relative}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
 
 
-def _run_chalice(project: Path, python: str, environment: Mapping[str, str], folder: Path) -> None:
+def _environment(declared: Declared, place: Place) -> Mapping[str, str]:
+    """What the app may read while it is imported."""
+    return declared.function_environment(place, False)
+
+
+def _run_chalice(project: Path, python: str, declared: Declared, place: Place, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         out = Path(temporary) / "out"
-        chalice_package(project, python, environment, out)
+        chalice_package(project, python, declared, place, out)
         _unpack(out, Path(temporary) / "unpacked", folder)
 
 
-def chalice_package(project: Path, python: str, environment: Mapping[str, str], out: Path) -> None:
+def chalice_package(project: Path, python: str, declared: Declared, place: Place, out: Path) -> None:
     """Run ``chalice package``: ``sam.json`` and its zip files in ``out``. Raise :class:`CannotStart` with what it said."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    merged = ["--merge-template", str(TRIGGERS)] if (project / TRIGGERS).exists() else []
     proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
-    result = subprocess.run(
-        [python, "-c", "import sys; from chalice.cli import main; sys.exit(main())", "package", "--stage", STAGE, *merged, str(out)],
-        cwd=project,
-        env={
-            **inherited,
-            **proxies,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "packaging",
-            "AWS_SECRET_ACCESS_KEY": "packaging",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary) / "app"
+        shutil.copytree(project, copy, ignore=shutil.ignore_patterns("__pycache__", ".chalice"))
+        chalice.write(copy, declared, place)
+        (project / DEPLOYMENTS).mkdir(parents=True, exist_ok=True)
+        (copy / DEPLOYMENTS).symlink_to(project.absolute() / DEPLOYMENTS)
+        merged = ["--merge-template", str(chalice.EVENTS)]
+        result = subprocess.run(
+            [
+                python,
+                "-c",
+                "import sys; from chalice.cli import main; sys.exit(main())",
+                "package",
+                "--stage",
+                place.stage,
+                *merged,
+                str(out),
+            ],
+            cwd=copy,
+            env={
+                **inherited,
+                **proxies,
+                "AWS_DEFAULT_REGION": place.region,
+                "AWS_ACCESS_KEY_ID": "packaging",
+                "AWS_SECRET_ACCESS_KEY": "packaging",
+                **_environment(declared, place),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if result.returncode != 0:
         raise CannotStart(f"chalice package of {project} failed:\n{result.stdout}{result.stderr}")
 
@@ -281,7 +323,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 def main() -> None:
     """Package Sheen's own app for a look at the result: ``python -m infra.local.lambdas.package FOLDER``."""
-    chalice_package(TREE / "chalice_app", sys.executable, {}, Path(sys.argv[1]).absolute())
+    from infra.local.place import local_place
+
+    out = Path(sys.argv[1]).absolute()
+    chalice_package(TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from infra.declared import BucketRules, Declared, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
+from infra.declared import BucketRules, Declared, FunctionDeclaration, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
 from infra.local.__main__ import serve
 
 
@@ -12,6 +12,9 @@ def declared(project: Path, notes: Path) -> Declared:
         detail = {"bucket": {"name": [place.bucket]}, "object": {"key": [{"prefix": "in/"}]}}
         return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
 
+    plain = (
+        "api_handler websocket_connect websocket_message websocket_disconnect on_things on_task_stopped on_test_event echo big fail leave"
+    )
     key = {"k": "HASH"}
     return Declared(
         tables=(
@@ -25,6 +28,12 @@ def declared(project: Path, notes: Path) -> Declared:
         ),
         rules=(Rule("uploads", uploads, "uploads"),),
         bucket=BucketRules({"passing/": 1}, ({"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "ExposeHeaders": ["ETag"]},)),
+        functions=(
+            *(FunctionDeclaration(name, 10) for name in [*plain.split(), "imports", "flaky", "outside", "environment"]),
+            FunctionDeclaration("inside", 10, in_vpc=True),
+            FunctionDeclaration("slow", 1),
+            FunctionDeclaration("watch", 5),
+        ),
         function_environment=lambda _place, _in_vpc: {"TINY_NOTES": str(notes)},
     )
 

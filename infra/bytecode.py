@@ -1,4 +1,4 @@
-"""Puts bytecode into what ``chalice package`` wrote: ``python chalice_app/.chalice/compile.py OUT``.
+"""Puts bytecode into what ``chalice package`` wrote: ``python -m infra.bytecode OUT``.
 
 Chalice packages sources only, and Lambda cannot write bytecode beside them, so every new environment would compile all that it
 imports: 950 ms for ``import app`` on a development machine, against 200 ms with bytecode. The bytecode is not checked against the

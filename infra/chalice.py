@@ -1,0 +1,94 @@
+"""Makes Chalice's configuration of one deployment from what is declared: ``python -m infra.chalice PLACE.json [PROJECT]``.
+
+``PLACE.json`` holds the fields of :class:`infra.declared.Place`. Written into ``PROJECT/.chalice`` (by default ``chalice_app``):
+
+* ``config.json``, with one stage. Functions take on roles that exist already: Chalice makes none (``manage_iam_role`` false), so that the
+  same permissions boundary, tags and checks hold for the roles of functions, tasks and state machines, all made by the stacks of
+  ``infra/aws`` from :meth:`infra.declared.Declared.roles`, to whose statements the local stack holds its components too.
+* ``events.json``, what Chalice cannot say of a trigger, for ``chalice package --merge-template``.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.declared import DECLARED, TREE, Declared, FunctionDeclaration, Place
+
+PROJECT = TREE / "chalice_app"
+CONFIG = Path(".chalice/config.json")
+EVENTS = Path(".chalice/events.json")
+
+
+def configuration(declared: Declared, place: Place) -> dict[str, Any]:
+    """Return ``config.json``."""
+    return {
+        "version": "2.0",
+        "app_name": place.app,
+        "stages": {
+            place.stage: {
+                "api_gateway_stage": place.api_stage,
+                "api_gateway_endpoint_type": "REGIONAL",
+                "automatic_layer": True,
+                "lambda_architecture": "x86_64",
+                "xray": place.traced,
+                "manage_iam_role": False,
+                "lambda_functions": {function.name: _function(declared, place, function) for function in declared.functions},
+            }
+        },
+    }
+
+
+def events(declared: Declared) -> dict[str, Any]:
+    """Return ``events.json``, to be merged into the template that Chalice writes."""
+    resources: dict[str, Any] = {}
+    for function in declared.functions:
+        if function.stream is not None:
+            resource = "".join(part.capitalize() for part in function.name.split("_"))
+            source = {
+                "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in function.stream.filters]},
+                "MaximumRetryAttempts": function.stream.retries,
+                "MaximumRecordAgeInSeconds": function.stream.record_age_seconds,
+                "BisectBatchOnFunctionError": True,
+            }
+            resources[resource] = {"Properties": {"Events": {f"{resource}DynamodbEventSource": {"Properties": source}}}}
+    return {"Resources": resources}
+
+
+def files(declared: Declared, place: Place) -> dict[Path, str]:
+    """Return all that is written, by its path in the project."""
+    return {CONFIG: _json(configuration(declared, place)), EVENTS: _json(events(declared))}
+
+
+def write(project: Path, declared: Declared, place: Place) -> None:
+    """Write the files into a project."""
+    for path, text in files(declared, place).items():
+        (project / path).parent.mkdir(exist_ok=True)
+        (project / path).write_text(text)
+
+
+def _function(declared: Declared, place: Place, function: FunctionDeclaration) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "iam_role_arn": place.role_arn(function.role),
+        "lambda_timeout": function.timeout_seconds,
+        "lambda_memory_size": function.memory_mb,
+        "environment_variables": declared.environment_of(place, function),
+    }
+    if function.in_vpc:
+        settings["subnet_ids"] = list(place.function_subnets)
+        settings["security_group_ids"] = [place.function_security_group]
+    return settings
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def main(place: str, project: str = str(PROJECT)) -> None:
+    """Write the files of the deployment whose place is in the file ``place``."""
+    write(Path(project), DECLARED, Place(**json.loads(Path(place).read_text())))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,104 @@
+"""What a deployment of Sheen consists of, declared once, as data: tables, bucket, functions, tasks, state machines, rules, their rights.
+
+``infra/local`` makes the local stack from this and holds every component to its rights; AWS's stacks are made from it too. Routes and
+triggers of the functions are declared by ``chalice_app/app.py``. What differs between deployments comes in as a :class:`Place`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from infra.declared import environments
+from infra.declared.bucket import BUCKET, BucketRules
+from infra.declared.functions import FUNCTIONS, FunctionDeclaration, StreamReading, function_statements
+from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
+from infra.declared.place import Place
+from infra.declared.rights import Role, Statement, start
+from infra.declared.rules import RULES, Rule
+from infra.declared.tables import TABLES, TableDeclaration
+from infra.declared.tasks import MACHINES, TASK_DEFINITIONS, Machine, TaskDefinition, agent_of, execution_role
+
+__all__ = [
+    "DECLARED",
+    "MACHINES",
+    "TREE",
+    "BucketRules",
+    "Declared",
+    "FunctionDeclaration",
+    "Machine",
+    "Place",
+    "Role",
+    "Rule",
+    "StateMachine",
+    "Statement",
+    "StreamReading",
+    "TableDeclaration",
+    "TaskDefinition",
+    "admin_environment",
+    "agent_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All of it."""
+
+    tables: tuple[TableDeclaration, ...]
+    task_definitions: tuple[TaskDefinition, ...] = ()
+    state_machines: tuple[StateMachine, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
+    functions: tuple[FunctionDeclaration, ...] = ()
+    function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
+    """What every function gets, by whether it is in the VPC, beside what is its own."""
+
+    def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
+        """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``SubnetA``, ``SubnetB``,
+        ``TaskSecurityGroup``, ``<Name>TaskDefinition``, ``<Name>Function``, and
+        ``AgentFamily``, which a size makes a task definition of."""
+        return {
+            "Bucket": place.bucket,
+            "Cluster": place.cluster,
+            "SubnetA": place.subnets[0],
+            "SubnetB": place.subnets[1],
+            "TaskSecurityGroup": place.task_security_group,
+            "AgentFamily": place.name(agent_of("")),
+            **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
+            **{f"{_camel(function)}Function": place.function_arn(function) for function in machine.functions},
+        }
+
+    def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
+        """Return all variables of a function."""
+        return {**self.function_environment(place, function.in_vpc), **function.environment(place)}
+
+    def roles(self, place: Place) -> dict[str, Role]:
+        """Return every role, by its name: of each function, task, state machine and rule, and of ECS when it starts tasks."""
+        roles = [Role(function.role, "lambda.amazonaws.com", tuple(function_statements(place, function))) for function in self.functions]
+        tasks = {task.role: Role(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place))) for task in self.task_definitions}
+        roles += tasks.values()
+        if tasks:
+            roles.append(execution_role(place))
+        for machine in self.state_machines:
+            definitions = [(task.name, task.role) for task in self.task_definitions if task.container in machine.tasks]
+            roles.append(Role(machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine, definitions))))
+        roles += (Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),)) for rule in self.rules)
+        return {role.name: role for role in roles}
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def admin_environment(place: Place) -> dict[str, str]:
+    """Return what the ``sheen`` command needs to know of the deployment."""
+    return environments.outside(place)
+
+
+DECLARED = Declared(
+    tables=TABLES,
+    task_definitions=TASK_DEFINITIONS,
+    state_machines=STATE_MACHINES,
+    rules=RULES,
+    bucket=BUCKET,
+    functions=FUNCTIONS,
+    function_environment=environments.function,
+)

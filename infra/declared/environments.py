@@ -1,0 +1,48 @@
+"""The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
+
+from infra.declared.place import Place
+
+
+def common(place: Place) -> dict[str, str]:
+    """Return what everything needs, and all that a function in the VPC gets."""
+    return {
+        "SHEEN_BUCKET": place.bucket,
+        "SHEEN_TABLE_PREFIX": place.prefix,
+        "SHEEN_WEBSOCKET_URL": place.websocket_url,
+    }
+
+
+def outside(place: Place) -> dict[str, str]:
+    """Return what is for those that reach every AWS API (FACTS E6b)."""
+    return {
+        **common(place),
+        "SHEEN_CONNECTIONS_URL": place.connections_url,
+        "SHEEN_CLUSTER": place.cluster,
+        "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
+        "SHEEN_BUNDLE_GB": place.bundle_gb,
+    }
+
+
+def function(place: Place, in_vpc: bool) -> dict[str, str]:
+    """Return what every function gets, by whether it is in the VPC."""
+    return {
+        **(common(place) if in_vpc else outside(place)),
+        "POWERTOOLS_SERVICE_NAME": place.app,
+        "POWERTOOLS_TRACE_DISABLED": "false" if place.traced else "true",
+    }
+
+
+def task(place: Place) -> dict[str, str]:
+    """Return what every task gets."""
+    return {
+        **common(place),
+        "SHEEN_CONNECTIONS_URL": place.connections_url,
+        "SHEEN_EFS": place.efs,
+        "SHEEN_CLIENT_DIR": place.client_dir,
+        "SHEEN_BODIES_URL": place.bodies_url,
+    }
+
+
+def build(place: Place) -> dict[str, str]:
+    """Return what the task gets that builds versions."""
+    return {**task(place), "SHEEN_BUNDLE_GB": place.bundle_gb}

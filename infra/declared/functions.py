@@ -1,0 +1,187 @@
+"""The Lambda functions: each of ``chalice_app/app.py``'s, with its size, its network, its environment and what it may do.
+
+Their routes and triggers are in ``app.py``; ``infra/chalice.py`` makes Chalice's configuration from what is here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.model import Bundle
+from chalicelib.connections.model import Connection
+from chalicelib.instances.model import Instance
+from chalicelib.instances.state import InstanceState, Phase
+from infra.declared.bucket import OUTCOMES
+from infra.declared.place import Place
+from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
+
+
+def _nothing(_place: Place) -> Iterable[Statement]:
+    return ()
+
+
+def _empty(_place: Place) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReading:
+    """How a function reads a table's stream, beside what ``app.py`` says."""
+
+    filters: tuple[Mapping[str, Any], ...]
+    """Patterns, of which a record must match one to be sent."""
+    retries: int
+    record_age_seconds: int
+    """Older records are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDeclaration:
+    """One function. Its log group, ``/aws/lambda/<its full name>``, is made with the deployment's storage, before it."""
+
+    name: str
+    """As in ``app.py``; the REST API's function is ``api_handler``."""
+    timeout_seconds: int
+    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    """What it may do beside writing its log and its traces, and having its network interface."""
+    in_vpc: bool = False
+    """Inside the VPC it reaches agents, DynamoDB and S3; outside, every AWS API and no agent (FACTS E6b)."""
+    memory_mb: int = 256
+    environment: Callable[[Place], Mapping[str, str]] = _empty
+    """What it gets beside :attr:`infra.declared.Declared.function_environment`."""
+    stream: StreamReading | None = None
+
+    @property
+    def role(self) -> str:
+        """The name of its role."""
+        return f"function-{self.name}"
+
+
+def function_statements(place: Place, function: FunctionDeclaration) -> Iterable[Statement]:
+    """Yield all that a function may do."""
+    group = place.arn("logs", f"log-group:/aws/lambda/{place.function_name(function.name)}:*")
+    yield Statement("Log", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,))
+    if place.traced:
+        yield Statement(
+            "Traces",
+            ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+            ("*",),
+            why="X-Ray has no resources that a segment could be written to",
+        )
+    if function.in_vpc:
+        yield Statement(
+            "NetworkInterfaces",
+            (
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ),
+            ("*",),
+            why="Lambda's service makes the function's interface in the VPC with the function's role, and checks these actions on *",
+        )
+    yield from function.statements(place)
+
+
+def _list_and_stop_tasks(place: Place) -> Iterable[Statement]:
+    return (
+        items(place, Instance, "UpdateItem"),
+        Statement(
+            "ListTasks",
+            ("ecs:ListTasks",),
+            ("*",),
+            conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
+            why="ListTasks without an instance of EC2 takes no resource; the condition names the cluster",
+        ),
+        Statement("StopTasks", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)),
+    )
+
+
+_STARTS = StreamReading(
+    filters=(
+        {
+            "eventName": ["INSERT", "MODIFY"],
+            "dynamodb": {"NewImage": {"state": {"S": [InstanceState.STARTING.value]}, "phase": {"S": [Phase.MACHINE.value]}}},
+        },
+    ),
+    retries=50,
+    record_age_seconds=300,
+)
+
+FUNCTIONS = (
+    FunctionDeclaration(
+        "api_handler",
+        29,
+        lambda place: (
+            items(place, App, "BatchGetItem", "Scan"),
+            items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
+        ),
+        in_vpc=True,
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "websocket_connect",
+        15,
+        lambda place: (items(place, Connection, "PutItem"), items(place, Instance, "GetItem")),
+        in_vpc=True,
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "websocket_message",
+        29,
+        lambda place: (items(place, Connection, "GetItem"), items(place, Instance, "GetItem")),
+        in_vpc=True,
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "websocket_disconnect",
+        29,
+        lambda place: (items(place, Connection, "GetItem", "DeleteItem"), items(place, Instance, "GetItem")),
+        in_vpc=True,
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "on_instance_change",
+        30,
+        lambda place: (stream(place, Instance), start(place, "instance"), items(place, Instance, "UpdateItem")),
+        stream=_STARTS,
+    ),
+    FunctionDeclaration(
+        "on_task_stopped",
+        60,
+        lambda place: (
+            items(place, Instance, "GetItem", "UpdateItem"),
+            tokens(place, "instance", "publish", operations=("Failure",)),
+            index(place, Connection, "instance"),
+            items(place, Connection, "DeleteItem"),
+            connections(place),
+        ),
+    ),
+    FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True),
+    FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
+    FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
+    FunctionDeclaration("instance_fail", 60, _list_and_stop_tasks),
+    FunctionDeclaration(
+        "publish_register",
+        30,
+        lambda place: (items(place, Bundle, "PutItem", "UpdateItem"), items(place, App, "GetItem", "PutItem")),
+    ),
+    FunctionDeclaration(
+        "publish_activate",
+        30,
+        lambda place: (
+            items(place, Bundle, "UpdateItem"),
+            items(place, App, "UpdateItem"),
+            items(place, Version, "PutItem"),
+            objects(place, OUTCOMES, "PutObject"),
+        ),
+    ),
+    FunctionDeclaration(
+        "publish_reject",
+        30,
+        lambda place: (items(place, Bundle, "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
+    ),
+)

@@ -1,0 +1,72 @@
+"""The state machines, and what they may do."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.declared.place import Place
+from infra.declared.rights import Statement, invoke
+from infra.declared.tasks import TASK_EXECUTION_ROLE
+
+TREE = Path(__file__).resolve().parents[2]
+
+
+def _nothing(_place: Place) -> Iterable[Statement]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """A standard workflow. Its file's ``${Name}`` are replaced as CloudFormation's DefinitionSubstitutions do."""
+
+    name: str
+    file: Path
+    functions: tuple[str, ...] = ()
+    """Functions that it invokes: ``instance_watch`` is ``${InstanceWatchFunction}``, an ARN."""
+    tasks: tuple[str, ...] = ()
+    """Containers (:attr:`infra.declared.TaskDefinition.container`) of the tasks that it runs."""
+    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    """What it may do beside invoking :attr:`functions` and running :attr:`tasks`."""
+
+    @property
+    def role(self) -> str:
+        """The name of its role."""
+        return f"machine-{self.name}"
+
+
+def machine_statements(place: Place, machine: StateMachine, definitions: Iterable[tuple[str, str]]) -> Iterable[Statement]:
+    """Yield all that a machine may do; ``definitions`` are the task definitions that it runs, each with its role."""
+    if machine.functions:
+        yield invoke(place, *machine.functions)
+    definitions = tuple(definitions)
+    if definitions:
+        yield Statement(
+            "RunTasks",
+            ("ecs:RunTask",),
+            tuple(f"{place.task_definition_arn(name)}:*" for name, _ in definitions),
+            conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
+        )
+        roles = dict.fromkeys((*(role for _, role in definitions), TASK_EXECUTION_ROLE))
+        yield Statement(
+            "GiveTasksTheirRoles",
+            ("iam:PassRole",),
+            tuple(map(place.role_arn, roles)),
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        )
+    yield from machine.statements(place)
+
+
+STATE_MACHINES = (
+    StateMachine(
+        "instance",
+        TREE / "statemachines" / "instance.asl.json",
+        ("instance_watch", "instance_drain", "instance_stop", "instance_fail"),
+        ("agent",),
+    ),
+    StateMachine(
+        "publish",
+        TREE / "statemachines" / "publish.asl.json",
+        ("publish_register", "publish_activate", "publish_reject"),
+        ("build",),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Where a deployment is: all that is not the same everywhere."""
+
+from dataclasses import dataclass
+
+REST_FUNCTION = "api_handler"
+"""Chalice calls the REST API's function by the deployment's own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One deployment."""
+
+    stage: str
+    region: str
+    account: str
+    websocket_url: str
+    """As :attr:`chalicelib.settings.Settings.websocket_url`."""
+    connections_url: str
+    efs: str
+    """Where tasks have the file system."""
+    client_dir: str
+    """Where tasks have the browser client's files."""
+    subnets: tuple[str, str]
+    """Public, for tasks, in two zones."""
+    task_security_group: str
+    function_subnets: tuple[str, ...]
+    """For the functions in the VPC."""
+    function_security_group: str
+    app: str = "sheen"
+    bodies_url: str = ""
+    """As :attr:`chalicelib.settings.Settings.bodies_url`."""
+    bundle_gb: str = "1"
+    """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
+    api_stage: str = "live"
+    """API Gateway's stage of both APIs."""
+    websocket_api: str = "*"
+    """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
+    traced: bool = False
+    """Whether X-Ray traces the functions."""
+
+    @property
+    def base(self) -> str:
+        """The deployment's own name, as Chalice gives it to the REST API's function."""
+        return f"{self.app}-{self.stage}"
+
+    @property
+    def bucket(self) -> str:
+        """The one S3 bucket of bundles, outcomes and large bodies."""
+        return self.base
+
+    @property
+    def cluster(self) -> str:
+        """The one ECS cluster."""
+        return self.base
+
+    @property
+    def prefix(self) -> str:
+        """Begins the name of everything of which there are several."""
+        return f"{self.base}-"
+
+    def name(self, thing: str) -> str:
+        """Return the full name of a table, state machine, task definition or rule."""
+        return self.prefix + thing
+
+    def function_name(self, function: str) -> str:
+        """Return the name that Chalice gives to a function of ``app.py``."""
+        return self.base if function == REST_FUNCTION else self.name(function)
+
+    def role_name(self, role: str) -> str:
+        """Return the full name of a role of :meth:`infra.declared.Declared.roles`."""
+        return self.name(role)
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource in this region and account."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def table_arn(self, table: str) -> str:
+        return self.arn("dynamodb", f"table/{self.name(table)}")
+
+    def bucket_arn(self) -> str:
+        return f"arn:aws:s3:::{self.bucket}"
+
+    def cluster_arn(self) -> str:
+        return self.arn("ecs", f"cluster/{self.cluster}")
+
+    def task_definition_arn(self, definition: str) -> str:
+        """Return the ARN without a revision, as RunTask takes it."""
+        return self.arn("ecs", f"task-definition/{self.name(definition)}")
+
+    def state_machine_arn(self, machine: str) -> str:
+        return self.arn("states", f"stateMachine:{self.name(machine)}")
+
+    def function_arn(self, function: str) -> str:
+        return self.arn("lambda", f"function:{self.function_name(function)}")
+
+    def role_arn(self, role: str) -> str:
+        return f"arn:aws:iam::{self.account}:role/{self.role_name(role)}"
+
+    def connections_arn(self, method: str) -> str:
+        """Return the ARN of an HTTP method on all connections of the WebSocket API."""
+        return self.arn("execute-api", f"{self.websocket_api}/{self.api_stage}/{method}/@connections/*")

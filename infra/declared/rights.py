@@ -1,0 +1,157 @@
+"""What a component may do in AWS: IAM statements as data, and the roles that have them.
+
+A statement names its actions and resources exactly. A wildcard may stand for what has no name yet (the end of an ARN: objects below a
+prefix, tasks of a cluster, connections of an API); one that stands for more needs a reason in the statement itself, or cannot be made.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chalicelib.tables import Table
+from infra.declared.place import Place
+
+Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
+"""Operator (``StringEquals``, ``ArnLike``…) → key → what it must be."""
+
+_ONLY_WHAT_HAS_NO_NAME = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*?]+[/:]\*")
+
+
+class TooWide(ValueError):
+    """A statement allows more than it may without saying why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a policy."""
+
+    sid: str
+    """Letters and digits, unlike every other one of its role."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Conditions = field(default_factory=dict)
+    why: str = ""
+    """The reason for a wildcard that is not only the last part of an ARN."""
+    effect: Literal["Allow", "Deny"] = "Allow"
+
+    def __post_init__(self) -> None:
+        """Raise :class:`TooWide`, or :class:`ValueError` for what IAM does not take."""
+        if not re.fullmatch(r"[A-Za-z0-9]+", self.sid):
+            raise ValueError(f"statement {self.sid!r}: a Sid has letters and digits only")
+        if not self.actions or not self.resources:
+            raise ValueError(f"statement {self.sid}: it names no action, or no resource")
+        if self.effect == "Deny":
+            return
+        for action in self.actions:
+            if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action):
+                raise TooWide(f"statement {self.sid}: action {action!r} must be one action, service:Name")
+        for resource in self.resources:
+            if is_wide(resource) and not self.why:
+                raise TooWide(
+                    f"statement {self.sid}: resource {resource!r} has a wildcard that stands for more than the last part of an ARN; "
+                    "name the resource, or say in `why` what makes it impossible"
+                )
+
+    def document(self) -> dict[str, Any]:
+        """Return the statement as IAM takes it."""
+        document: dict[str, Any] = {
+            "Sid": self.sid,
+            "Effect": self.effect,
+            "Action": list(self.actions),
+            "Resource": list(self.resources),
+        }
+        if self.conditions:
+            document["Condition"] = {
+                operator: {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+                for operator, keys in self.conditions.items()
+            }
+        return document
+
+
+def is_wide(resource: str) -> bool:
+    """Say whether a resource is ``*``, or an ARN with a wildcard that is not only its last part."""
+    return ("*" in resource or "?" in resource) and not _ONLY_WHAT_HAS_NO_NAME.fullmatch(resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Who a component is when it calls AWS."""
+
+    name: str
+    """Without the deployment's prefix: ``function-<name>``, ``task-<name>``, ``machine-<name>``, ``rule-<name>``."""
+    service: str
+    """The service that takes it on: ``lambda.amazonaws.com``…"""
+    statements: tuple[Statement, ...]
+
+    def __post_init__(self) -> None:
+        """Raise :class:`ValueError` when two statements have one Sid: IAM refuses that."""
+        sids = [statement.sid for statement in self.statements]
+        if twice := {sid for sid in sids if sids.count(sid) > 1}:
+            raise ValueError(f"role {self.name}: more than one statement is called {', '.join(sorted(twice))}")
+
+    def policy(self) -> dict[str, Any]:
+        """Return its policy document."""
+        return {"Version": "2012-10-17", "Statement": [statement.document() for statement in self.statements]}
+
+    def trust(self) -> dict[str, Any]:
+        """Return the document that lets the service, and nobody else, take it on."""
+        statement = {"Effect": "Allow", "Principal": {"Service": self.service}, "Action": "sts:AssumeRole"}
+        return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def items(place: Place, model: type[Table], *operations: str) -> Statement:
+    """Allow operations (``GetItem``…) on a model's table."""
+    actions = tuple(f"dynamodb:{operation}" for operation in operations)
+    return Statement(model.short_name.capitalize(), actions, (place.table_arn(model.short_name),))
+
+
+def index(place: Place, model: type[Table], name: str) -> Statement:
+    """Allow queries of an index of a model's table."""
+    arn = f"{place.table_arn(model.short_name)}/index/{name}"
+    return Statement(f"{model.short_name.capitalize()}By{name.capitalize()}", ("dynamodb:Query",), (arn,))
+
+
+def stream(place: Place, model: type[Table]) -> Statement:
+    """Allow reading the table's stream, as what feeds a function with it does in the function's name."""
+    actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+    return Statement(f"{model.short_name.capitalize()}Stream", actions, (f"{place.table_arn(model.short_name)}/stream/*",))
+
+
+def objects(place: Place, prefix: str, *operations: str) -> Statement:
+    """Allow operations (``GetObject``…) on the bucket's objects below a prefix."""
+    actions = tuple(f"s3:{operation}" for operation in operations)
+    sid = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", prefix))
+    return Statement(f"{sid}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
+
+
+def tokens(place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")) -> Statement:
+    """Allow answering the task tokens of state machines.
+
+    IAM's reference lists no resource for these actions, but tokens of a state machine's own integrations are checked against its ARN:
+    that is what CDK's ``grantTaskResponse`` gives.
+    """
+    return Statement(
+        "Tokens", tuple(f"states:SendTask{operation}" for operation in operations), tuple(map(place.state_machine_arn, machines))
+    )
+
+
+def start(place: Place, *machines: str) -> Statement:
+    """Allow starting executions of state machines."""
+    return Statement("Start", ("states:StartExecution",), tuple(map(place.state_machine_arn, machines)))
+
+
+def invoke(place: Place, *functions: str) -> Statement:
+    """Allow invoking functions."""
+    return Statement("Invoke", ("lambda:InvokeFunction",), tuple(map(place.function_arn, functions)))
+
+
+def connections(place: Place) -> Statement:
+    """Allow posting to browsers, and closing their connections."""
+    unknown = "Chalice makes the WebSocket API, after this role; its account, stage and method bound it"
+    return Statement(
+        "Browsers",
+        ("execute-api:ManageConnections",),
+        (place.connections_arn("POST"), place.connections_arn("DELETE")),
+        why=unknown if place.websocket_api == "*" else "",
+    )

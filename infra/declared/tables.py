@@ -1,0 +1,74 @@
+"""The tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.model import Bundle
+from chalicelib.connections.model import Connection
+from chalicelib.instances.model import Instance
+from chalicelib.tables import Table
+from infra.declared.place import Place
+
+EXPIRY_ATTRIBUTE = "expires_at"
+"""A model that has it has its TTL by it (FACTS D1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDeclaration:
+    """A DynamoDB table, billed by request."""
+
+    name: str
+    """Without the deployment's prefix."""
+    keys: Mapping[str, str]
+    """Key attribute → HASH or RANGE, in this order."""
+    attribute_types: Mapping[str, str]
+    indexes: tuple[Mapping[str, Any], ...] = ()
+    """GlobalSecondaryIndexes as CreateTable takes them."""
+    ttl_attribute: str | None = None
+    stream: str | None = None
+    """StreamViewType, when it has a stream."""
+    kept: bool = False
+    """It holds what people published and configured: back it up, and never lose it."""
+
+    def definition(self, place: Place) -> dict[str, Any]:
+        """Return CreateTable's parameters."""
+        definition: dict[str, Any] = {
+            "TableName": place.name(self.name),
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in self.keys.items()],
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in self.attribute_types.items()],
+        }
+        if self.indexes:
+            definition["GlobalSecondaryIndexes"] = [dict(index) for index in self.indexes]
+        if self.stream:
+            definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": self.stream}
+        return definition
+
+
+def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
+    """Declare the table that a model is the schema of."""
+    schema = model._get_schema()
+    keys = {key["AttributeName"]: key["KeyType"] for key in schema["key_schema"]}
+    return TableDeclaration(
+        name=model.short_name,
+        keys=dict(sorted(keys.items(), key=lambda item: item[1])),  # HASH comes before RANGE
+        attribute_types={attribute["AttributeName"]: attribute["AttributeType"] for attribute in schema["attribute_definitions"]},
+        indexes=tuple(
+            {"IndexName": index["index_name"], "KeySchema": index["key_schema"], "Projection": index["projection"]}
+            for index in schema["global_secondary_indexes"]
+        ),
+        ttl_attribute=EXPIRY_ATTRIBUTE if EXPIRY_ATTRIBUTE in model.get_attributes() else None,
+        stream=stream,
+        kept=model.kept,
+    )
+
+
+TABLES = (
+    table(App),
+    table(Version),
+    table(Bundle),
+    table(Instance, stream="NEW_AND_OLD_IMAGES"),
+    table(Connection),
+)

@@ -1,0 +1,135 @@
+"""The task definitions, and what the tasks may do."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chalicelib.apps.model import App
+from chalicelib.bodies.keys import PREFIX as BODIES
+from chalicelib.bundles.model import Bundle
+from chalicelib.instances.model import Instance
+from infra.declared import environments
+from infra.declared.bucket import BUNDLES
+from infra.declared.place import Place
+from infra.declared.rights import Role, Statement, connections, items, objects, tokens
+
+
+class Machine(NamedTuple):
+    """How much of a machine an instance gets."""
+
+    cpu: int
+    """1024 are one processor."""
+    memory_mb: int
+
+
+MACHINES: Mapping[str, Machine] = {
+    "small": Machine(256, 512),
+    "medium": Machine(256, 1024),
+    "large": Machine(512, 1024),
+    "xlarge": Machine(1024, 2048),
+    "xxlarge": Machine(1024, 4096),
+    "xxxlarge": Machine(2048, 8192),
+}
+"""By :data:`chalicelib.apps.settings.SIZES`; Fargate sells no other pairs than it lists."""
+
+
+def agent_of(size: str) -> str:
+    """Return the name of the task definition of an instance of this size."""
+    return f"agent_{size}"
+
+
+def _nothing(_place: Place) -> Iterable[Statement]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """What a Fargate task runs, on a machine of which size."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Callable[[Place], Mapping[str, str]]
+    cpu: int
+    memory_mb: int
+    stop_timeout_seconds: int = 30
+    kind: str = ""
+    """The name of its one container and of its role; those that differ in size only share it. Its own name, if empty."""
+    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    """What its role allows."""
+
+    @property
+    def container(self) -> str:
+        """The name of its one container."""
+        return self.kind or self.name
+
+    @property
+    def role(self) -> str:
+        """The name of the role that its container has."""
+        return f"task-{self.container}"
+
+
+TASK_EXECUTION_ROLE = "task-execution"
+"""What ECS itself is when it starts a task: it fetches the image and writes what the container says."""
+
+
+def execution_role(place: Place) -> Role:
+    """Declare the role by which ECS starts tasks."""
+    return Role(
+        TASK_EXECUTION_ROLE,
+        "ecs-tasks.amazonaws.com",
+        (
+            Statement(
+                "RegistryLogin", ("ecr:GetAuthorizationToken",), ("*",), why="the login is the account's: the action takes no resource"
+            ),
+            Statement(
+                "Image",
+                ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+                (place.arn("ecr", f"repository/{place.base}"),),
+            ),
+            Statement(
+                "Logs",
+                ("logs:CreateLogStream", "logs:PutLogEvents"),
+                (place.arn("logs", f"log-group:{task_log_group(place)}:*"),),
+            ),
+        ),
+    )
+
+
+def task_log_group(place: Place) -> str:
+    """Return the log group that takes what tasks write to their standard streams."""
+    return f"/{place.app}/{place.stage}/tasks"
+
+
+def _agent(place: Place) -> Iterable[Statement]:
+    return (
+        items(place, App, "GetItem"),
+        items(place, Instance, "GetItem", "UpdateItem"),
+        tokens(place, "instance"),
+        connections(place),
+        objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
+    )
+
+
+def _build(place: Place) -> Iterable[Statement]:
+    return (
+        items(place, Bundle, "UpdateItem"),
+        objects(place, BUNDLES, "GetObject"),
+        tokens(place, "publish"),
+    )
+
+
+TASK_DEFINITIONS = (
+    *(
+        TaskDefinition(
+            agent_of(size),
+            ("python", "-m", "agent"),
+            environments.task,
+            machine.cpu,
+            machine.memory_mb,
+            kind="agent",
+            statements=_agent,
+        )
+        for size, machine in MACHINES.items()
+    ),
+    TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=1024, memory_mb=2048, statements=_build),
+)

@@ -1,0 +1,74 @@
+"""What components may do is declared narrowly, and says why where it is not."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.declared import DECLARED, Role, Statement
+from infra.declared.functions import FUNCTIONS
+from infra.declared.rights import TooWide, is_wide
+from infra.local.place import local_place
+from infra.local.settings import LocalSettings
+
+PLACE = replace(local_place(LocalSettings()), traced=True, websocket_api="*")
+ROLES = DECLARED.roles(PLACE)
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
+def test_a_wide_statement_says_why_and_no_action_is_a_pattern(role: Role) -> None:
+    for statement in role.statements:
+        assert not any("*" in action or "?" in action for action in statement.actions), statement
+        if any(map(is_wide, statement.resources)):
+            assert len(statement.why.split()) > 5, statement
+
+
+@pytest.mark.parametrize(
+    "resource", ["*", "arn:aws:s3:::*", "arn:aws:dynamodb:*:1:table/x", "arn:aws:s3:::sheen-*/x", "arn:aws:dynamodb:r:1:table/sheen-*"]
+)
+def test_a_wide_statement_without_a_reason_cannot_be_made(resource: str) -> None:
+    with pytest.raises(TooWide, match="wildcard"):
+        Statement("Wide", ("s3:GetObject",), (resource,))
+    assert Statement("Wide", ("s3:GetObject",), (resource,), why="there is no other way").document()["Resource"] == [resource]
+
+
+@pytest.mark.parametrize(
+    "resource", ["arn:aws:s3:::sheen-local/bodies/*", "arn:aws:ecs:r:1:task/sheen-local/*", "arn:aws:logs:r:1:log-group:/x:*"]
+)
+def test_what_has_no_name_yet_needs_no_reason(resource: str) -> None:
+    assert not is_wide(resource)
+
+
+@pytest.mark.parametrize("action", ["s3:*", "*", "s3:Get*", "GetObject"])
+def test_an_action_is_one_action(action: str) -> None:
+    with pytest.raises(TooWide, match="one action"):
+        Statement("Wide", (action,), ("arn:aws:s3:::sheen-local/x",))
+
+
+def test_two_statements_of_a_role_have_two_sids() -> None:
+    one = Statement("One", ("s3:GetObject",), ("arn:aws:s3:::sheen-local/x",))
+    with pytest.raises(ValueError, match="One"):
+        Role("x", "lambda.amazonaws.com", (one, one))
+
+
+def test_only_the_service_itself_takes_a_role_on() -> None:
+    assert {role.service for role in ROLES.values()} == {
+        "lambda.amazonaws.com",
+        "ecs-tasks.amazonaws.com",
+        "states.amazonaws.com",
+        "events.amazonaws.com",
+    }
+    assert ROLES["task-agent"].trust()["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+
+
+def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> None:
+    assert len({function.role for function in FUNCTIONS}) == len(FUNCTIONS)
+    for role in ROLES:
+        assert len(PLACE.role_name(role)) <= 64, role
+
+
+def test_functions_in_the_vpc_are_given_nothing_that_they_cannot_reach() -> None:
+    there = ("dynamodb:", "s3:", "logs:", "xray:", "ec2:")  # what writes logs and traces is not in the VPC (FACTS E6b)
+    for function in FUNCTIONS:
+        if function.in_vpc:
+            actions = [action for statement in ROLES[function.role].statements for action in statement.actions]
+            assert all(action.startswith(there) for action in actions), function.name
