@@ -19,6 +19,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint .build/package/sam.json
+	$(BIN)/python -m infra.aws.synth .build/templates
+	$(BIN)/cfn-lint .build/templates/*/*.template.json
+	$(BIN)/hadolint workers/Dockerfile
 	cd client && npm run --silent types
 
 install: system $(VENV)/.installed client/dist/relay.js package

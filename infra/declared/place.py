@@ -37,6 +37,8 @@ class Place:
     """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
     traced: bool = False
     """Whether X-Ray traces the functions."""
+    bucket_name: str = ""
+    """Where bucket names must be unique in the world; else the bucket has the deployment's own name."""
 
     @property
     def base(self) -> str:
@@ -46,7 +48,7 @@ class Place:
     @property
     def bucket(self) -> str:
         """The one S3 bucket of bundles, outcomes and large bodies."""
-        return self.base
+        return self.bucket_name or self.base
 
     @property
     def cluster(self) -> str:

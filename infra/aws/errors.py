@@ -1,0 +1,22 @@
+"""The errors of deploying.
+
+::
+
+    DeployError (a SheenError)
+    ├── BadStage         (a stage's settings file: which file, key and value, and the rule)
+    └── NotSynthesised   (the templates break a rule; which, and where)
+"""
+
+from chalicelib.errors import SheenError
+
+
+class DeployError(SheenError):
+    """Something that keeps a deployment from being planned, put up or taken down."""
+
+
+class BadStage(DeployError):
+    """A stage's settings file says something that cannot be."""
+
+
+class NotSynthesised(DeployError):
+    """The templates cannot be made, or break a rule of cdk-nag."""

@@ -1,0 +1,59 @@
+"""Where the declared things are on AWS.
+
+Templates say the account by CloudFormation's own expression. What is declared is made for the account :data:`ACCOUNT` instead, so
+that its own rules about ARNs can look at it; :func:`in_template` puts the expression there.
+"""
+
+import json
+from typing import TypeVar
+
+from infra.aws.settings import Stage
+from infra.declared import Place
+
+T = TypeVar("T")
+
+ACCOUNT = "000000000000"
+"""Stands for the account in what is to become a template."""
+EFS = "/mnt/sheen"
+"""Where tasks have the file system."""
+CLIENT = "/usr/local/lib/sheen/client"
+"""Where the image has the browser client's files (``workers/Dockerfile``)."""
+
+
+def aws_place(
+    stage: Stage,
+    account: str = ACCOUNT,
+    *,
+    subnets: tuple[str, str] = ("", ""),
+    task_security_group: str = "",
+    function_subnets: tuple[str, ...] = (),
+    function_security_group: str = "",
+    websocket_api: str = "*",
+) -> Place:
+    """Return the place, as far as it is known: templates are made before there is anything."""
+    connections = f"https://{websocket_api}.execute-api.{stage.region}.amazonaws.com"
+    place = Place(
+        stage=stage.name,
+        region=stage.region,
+        account=account,
+        websocket_url="",
+        connections_url="",
+        efs=EFS,
+        client_dir=CLIENT,
+        subnets=subnets,
+        task_security_group=task_security_group,
+        function_subnets=function_subnets,
+        function_security_group=function_security_group,
+        websocket_api=websocket_api,
+        traced=True,
+        bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
+    )
+    return place
+
+
+def in_template(value: T) -> T:
+    """Return a string, list or mapping with CloudFormation's expression for the account."""
+    import aws_cdk as cdk
+
+    expressed: T = json.loads(json.dumps(value).replace(ACCOUNT, cdk.Aws.ACCOUNT_ID))
+    return expressed

@@ -1,0 +1,73 @@
+"""Reads a TOML table into a dataclass, and says what is wrong with it by file, key, value and rule."""
+
+import dataclasses
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from infra.aws.errors import BadStage
+
+T = TypeVar("T")
+_RULE = "rule"
+_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value must be beside its type."""
+
+    holds: Callable[[Any], bool]
+    words: str
+    """Completes "it must be …"."""
+
+
+def setting(rule: Rule | None = None, **default: Any) -> Any:
+    """Declare a field with a rule; ``default`` or ``default_factory`` as :func:`dataclasses.field` takes them.
+
+    The rule is not asked about a default, so that an empty text can mean "none".
+    """
+    return field(metadata={_RULE: rule} if rule else {}, **default)
+
+
+def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
+    """Return ``table`` as a ``cls``, a dataclass; raise :class:`BadStage`. ``key`` is where in the file the table stands."""
+    assert is_dataclass(cls)
+    types_of, known = get_type_hints(cls), {one.name: one for one in fields(cls) if one.init}
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        path = f"{key}.{name}" if key else name
+        if name not in known:
+            raise BadStage(f'{file}: there is no setting "{path}"; {f"[{key}]" if key else "a stage"} has {", ".join(sorted(known))}')
+        values[name] = _value(types_of[name], value, file, path)
+        rule: Rule | None = known[name].metadata.get(_RULE)
+        if rule is not None and not rule.holds(values[name]):
+            raise BadStage(f"{file}: {path} is {value!r}; it must be {rule.words}")
+    for name, one in known.items():
+        if name not in values and one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
+            rule = one.metadata.get(_RULE)
+            path = f"{key}.{name}" if key else name
+            raise BadStage(f'{file}: "{path}" is missing{f"; it must be {rule.words}" if rule else ""}')
+    return cls(**values)
+
+
+def _value(kind: Any, value: Any, file: str, path: str) -> Any:
+    if get_origin(kind) in (types.UnionType, Union):  # X | None: TOML has no null, so what is there is an X
+        kind = next(one for one in get_args(kind) if one is not type(None))
+    if is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise BadStage(f"{file}: {path} is {value!r}; it must be a table, [{path}]")
+        return read(kind, value, file, path)  # type: ignore[arg-type]  # a dataclass's type
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise BadStage(f"{file}: {path} is {value!r}; it must be a list")
+        return tuple(_value(get_args(kind)[0], one, file, f"{path}[{index}]") for index, one in enumerate(value))
+    if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
+        if not isinstance(value, Mapping):
+            raise BadStage(f"{file}: {path} is {value!r}; it must be a table, [{path}]")
+        return {name: _value(get_args(kind)[1], one, file, f"{path}.{name}") for name, one in value.items()}
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:  # a TOML true is no number
+        raise BadStage(f"{file}: {path} is {value!r}; it must be {_NAMES[kind]}")
+    return value

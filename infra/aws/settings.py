@@ -1,0 +1,234 @@
+"""A stage's settings: what ``infra/aws/stages/<stage>.toml`` says of one deployment on AWS. Pure but for reading the file.
+
+Each field is a key of the file, each nested class a table. ``stages/full.toml`` shows every one.
+"""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chalicelib.apps.settings import SIZES
+from infra.aws.errors import BadStage
+from infra.aws.reading import Rule, read, setting
+
+STAGES = Path(__file__).with_name("stages")
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""Days that CloudWatch Logs can keep."""
+
+
+def _matches(pattern: str, words: str) -> Rule:
+    return Rule(lambda text: re.fullmatch(pattern, text) is not None, words)
+
+
+def _between(low: float, high: float, what: str = "") -> Rule:
+    return Rule(lambda number: low <= number <= high, f"{low} to {high}{what}")
+
+
+def _each(rule: Rule, at_least: int = 0) -> Rule:
+    return Rule(
+        lambda many: len(many) >= at_least and all(rule.holds(one) for one in many),
+        f"{f'{at_least} or more, ' if at_least else ''}each {rule.words}",
+    )
+
+
+def _is_network(text: str, prefixes: Iterable[int]) -> bool:
+    try:
+        return ipaddress.ip_network(text).prefixlen in prefixes
+    except ValueError:
+        return False
+
+
+_NAME = _matches(r"[a-z][a-z0-9-]{0,19}", "at most 20 lower-case letters, digits and hyphens, a letter first")
+_REGION = _matches(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-central-1")
+_DOMAIN = _matches(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain name such as apps.example.org")
+_BUCKET = _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")
+_MAIL = _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")
+_ADDRESSES = Rule(lambda text: _is_network(text, range(1, 129)), "a block of addresses such as 192.0.2.0/24 or 192.0.2.7/32")
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingNetwork:
+    """A VPC that is there already."""
+
+    vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
+    zones: tuple[str, ...] = setting(_each(_matches(r"[a-z0-9-]+[a-z]", "a zone such as eu-central-1a"), 2))
+    public_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
+    """For tasks, one per zone, in the zones' order: with a route to an internet gateway."""
+    isolated_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
+    """For the functions that talk to agents, likewise. Their route tables need the gateway endpoints of S3 and DynamoDB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where tasks and the functions that talk to them are."""
+
+    zones: int = setting(_between(2, 3), default=2)
+    cidr: str = setting(
+        Rule(lambda text: _is_network(text, range(16, 25)), "a block of addresses of /16 to /24, such as 10.77.0.0/20"),
+        default="10.77.0.0/20",
+    )
+    flow_logs: bool = False
+    """Record who talks to whom, in CloudWatch Logs. Costs by traffic."""
+    existing: ExistingNetwork | None = None
+    """Instead of a VPC of Sheen's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Bucket, tables and file system."""
+
+    bucket: str = setting(_BUCKET, default="")
+    """The bucket's name; by default one made of the stage, the account and the region, as such names must be unique in the world."""
+    customer_key: bool = False
+    """Encrypt with a KMS key of this deployment's own instead of AWS's keys: a dollar a month, and its use is logged."""
+    old_versions_days: int = setting(_between(1, 3650, " days"), default=30)
+    """How long the bucket keeps what was overwritten or deleted."""
+    backups: bool = True
+    """Whether AWS Backup copies the file system every day, and keeps each copy for 35 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataBucket:
+    """A bucket of another account that syncs read."""
+
+    name: str = setting(_BUCKET)
+    prefix: str = ""
+    """Only what is below it."""
+    key: str = setting(_matches(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "a KMS key's ARN"), default="")
+    """The KMS key that the bucket's objects are encrypted with, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Where R runs."""
+
+    spot: bool = False
+    """Instances on Fargate Spot: about 70 % cheaper; AWS may stop one with two minutes' notice, and its sessions end. Builds never."""
+    exec: bool = False
+    """Let operators open a shell in a task by ECS Exec. Then the tasks' root file systems are writable: Exec needs that."""
+    insights: bool = False
+    """CloudWatch Container Insights. Costs by task."""
+    image_compression: str = setting(Rule(("zstd", "gzip", "soci").__contains__, "zstd, gzip or soci"), default="zstd")
+    """How the image's layers come: zstd unpacks fastest, soci is loaded as it is read (gzip layers with an index)."""
+    images_kept: int = setting(_between(2, 100), default=5)
+    spares: Mapping[str, int] = setting(
+        Rule(
+            lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()), f"of {', '.join(SIZES)}, 1 to 20 each"
+        ),
+        default_factory=dict,
+    )
+    """Size → tasks that wait, running and paid, so that a first visit need not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waf:
+    """AWS WAF in front of CloudFront, and of the REST API behind it. From about $14 a month."""
+
+    allowed_ips: tuple[str, ...] = setting(_each(_ADDRESSES), default=())
+    """Who may come at all; empty: everybody."""
+    requests_per_5_minutes: int = setting(_between(100, 2_000_000), default=3000)
+    """From one address; more are refused until it is quieter."""
+    reputation: bool = True
+    """Refuse addresses on AWS's list of known attackers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """CloudFront: one domain for pages and sockets."""
+
+    domain: str = setting(_DOMAIN)
+    zone: str = setting(_DOMAIN, default="")
+    """The Route 53 zone that the domain is in; by default the domain's own."""
+    zone_id: str = setting(_matches(r"Z[A-Z0-9]+", "a hosted zone's id, Z…"), default="")
+    """The zone's id when it exists; else the zone is made, to be delegated to from the zone above it."""
+    price_class: str = setting(Rule(("100", "200", "all").__contains__, "100, 200 or all"), default="100")
+    """How much of the world's edge CloudFront uses."""
+    countries: tuple[str, ...] = setting(_each(_matches(r"[A-Z]{2}", "a country's code such as DE")), default=())
+    """Where visitors may come from; empty: everywhere."""
+    access_logs: bool = False
+    """CloudFront's log of each request, in the bucket below ``edge-logs/``."""
+    waf: Waf | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """Who is told when something is wrong."""
+
+    mail: str = setting(_MAIL, default="")
+    monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
+    """Mail when the month's bill, actual or forecast, comes to more; 0: no such alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One deployment. Its name is the file's."""
+
+    name: str
+    region: str = setting(_REGION)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """On everything that can have tags."""
+    permissions_boundary: str = setting(_matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default="")
+    """A policy that bounds every role that is made."""
+    protected: bool = True
+    """Stacks and kept tables refuse to be deleted until this is false and deployed."""
+    log_retention_days: int = setting(Rule(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30)
+    network: Network = field(default_factory=Network)
+    storage: Storage = field(default_factory=Storage)
+    data: tuple[DataBucket, ...] = ()
+    compute: Compute = field(default_factory=Compute)
+    edge: Edge | None = None
+    alarms: Alarms = field(default_factory=Alarms)
+
+    @property
+    def base(self) -> str:
+        """Begins the names of all that is deployed."""
+        return f"sheen-{self.name}"
+
+
+def stages() -> list[str]:
+    """Return the stages that have a settings file."""
+    return sorted(path.stem for path in STAGES.glob("*.toml"))
+
+
+def load(name: str, folder: Path = STAGES) -> Stage:
+    """Read a stage's settings; raise :class:`BadStage` that names file, key, value and rule."""
+    path = folder / f"{name}.toml"
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        there = ", ".join(sorted(one.stem for one in folder.glob("*.toml"))) or "none"
+        raise BadStage(f"stage {name}: there is no {path}; stages are {there}. Copy one to begin with") from None
+    return parse(name, text, str(path))
+
+
+def parse(name: str, text: str, file: str) -> Stage:
+    """Read the text of a settings file; raise :class:`BadStage`."""
+    if not _NAME.holds(name) or name == "local":
+        raise BadStage(f"{file}: a stage's name is its file's; {name!r} must be {_NAME.words}, and not local")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadStage(f"{file}: {error}") from None
+    if "name" in table:
+        raise BadStage(f"{file}: a stage's name is its file's; take name = {table['name']!r} out")
+    stage = read(Stage, {"name": name, **table}, file)
+    _check_together(stage, file)
+    return stage
+
+
+def _check_together(stage: Stage, file: str) -> None:
+    existing = stage.network.existing
+    if existing is not None:
+        for key, subnets in (("public_subnets", existing.public_subnets), ("isolated_subnets", existing.isolated_subnets)):
+            if len(subnets) != len(existing.zones):
+                raise BadStage(
+                    f"{file}: network.existing.{key} has {len(subnets)} subnets for {len(existing.zones)} zones; it must have one in each"
+                )
+    edge = stage.edge
+    if edge is not None and edge.zone and edge.domain != edge.zone and not edge.domain.endswith(f".{edge.zone}"):
+        raise BadStage(f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) or end in .{edge.zone}")
+    if stage.alarms.monthly_budget_usd and not stage.alarms.mail:
+        raise BadStage(f"{file}: alarms.monthly_budget_usd is set; alarms.mail must say who is told")

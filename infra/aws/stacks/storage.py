@@ -1,0 +1,59 @@
+"""What may be made anew at any time: tables of what runs now, the file system's mount targets and access point, the image's repository."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_efs as efs
+from constructs import Construct
+
+from infra.aws.settings import Stage
+from infra.aws.stacks.base import SheenStack
+from infra.aws.stacks.data import Data
+from infra.aws.stacks.network import Network
+from infra.aws.stacks.tables import add_tables
+from infra.declared import Declared, Place
+
+
+class Storage(SheenStack):
+    """Tables of what runs now, mounts, image repository."""
+
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place, data: Data, network: Network) -> None:
+        super().__init__(scope, stage, "storage", "tables of what runs now, mount targets, image repository")
+        self.tables = add_tables(self, [table for table in declared.tables if not table.kept], place, data.key)
+        for index, subnet in enumerate(network.public.subnets):
+            efs.CfnMountTarget(
+                self,
+                f"MountTarget{index + 1}",
+                file_system_id=data.file_system.ref,
+                subnet_id=subnet.subnet_id,
+                security_groups=[network.files_group.security_group_id],
+            )
+        # No user of its own: the agent, which is root, gives each app's files to the app's user.
+        self.access_point = efs.CfnAccessPoint(
+            self,
+            "TasksAccessPoint",
+            file_system_id=data.file_system.ref,
+            root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
+                path="/sheen",
+                creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions="0755"),
+            ),
+            access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{stage.base}-tasks")],
+        )
+        self.repository = self._add_repository()
+        self.tell("AccessPoint", self.access_point.attr_access_point_id, "Where tasks enter the file system")
+        self.tell("Repository", self.repository.repository_uri, "Where the tasks' image is pushed")
+        for table in declared.tables:
+            if table.stream:
+                stream = {**data.tables, **self.tables}[table.name].attr_stream_arn
+                self.tell(f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}")
+
+    def _add_repository(self) -> ecr.Repository:
+        return ecr.Repository(
+            self,
+            "Image",
+            repository_name=self.stage.base,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            image_scan_on_push=True,
+            empty_on_delete=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+            lifecycle_rules=[ecr.LifecycleRule(description="the last images", max_image_count=self.stage.compute.images_kept)],
+        )

@@ -1,0 +1,104 @@
+"""What must hold of every stage's templates, whatever else changes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from agent.instance import PORT
+from infra.aws.settings import Stage
+from infra.aws.stacks.network import AGENT_PORT
+from infra.aws.synth import Template
+from tests.infra.aws.conftest import Templates
+
+MOST_TEMPLATE_BYTES = 51_200
+"""That CloudFormation takes without a bucket in between."""
+
+
+def resources(templates: list[Template], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the resources of a type by stack and logical name."""
+    for template in templates:
+        for name, resource in template.body["Resources"].items():
+            if resource["Type"] == kind:
+                yield f"{template.stack}/{name}", resource
+
+
+def test_templates_fit_into_one_request(stage: Stage, templates: Templates) -> None:
+    for template in templates[stage.name]:
+        assert len(json.dumps(template.body)) < MOST_TEMPLATE_BYTES, template.stack
+
+
+def test_nothing_waits_at_a_price(stage: Stage, templates: Templates) -> None:
+    """FACTS E6b: no NAT gateway, no interface endpoint, no load balancer."""
+    for kind in ("AWS::EC2::NatGateway", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::EC2::EIP", "AWS::ECS::Service"):
+        assert not dict(resources(templates[stage.name], kind))
+    for name, endpoint in resources(templates[stage.name], "AWS::EC2::VPCEndpoint"):
+        assert endpoint["Properties"]["VpcEndpointType"] == "Gateway", name
+        assert "execute-api" not in json.dumps(endpoint), "FACTS W10"
+
+
+def test_buckets_are_encrypted_versioned_private_kept_and_tell_what_happens_in_them(stage: Stage, templates: Templates) -> None:
+    buckets = dict(resources(templates[stage.name], "AWS::S3::Bucket"))
+    assert buckets
+    for bucket in buckets.values():
+        properties = bucket["Properties"]
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert properties["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"]  # FACTS E7
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    for _, policy in resources(templates[stage.name], "AWS::S3::BucketPolicy"):
+        assert '"aws:SecureTransport": "false"' in json.dumps(policy)
+
+
+def test_kept_tables_are_backed_up_and_outlive_their_stack(stage: Stage, templates: Templates) -> None:
+    kept = [table for name, table in resources(templates[stage.name], "AWS::DynamoDB::Table") if "-data/" in name]
+    assert len(kept) >= 3
+    for table in kept:
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["Properties"]["DeletionProtectionEnabled"] is stage.protected
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+
+
+def test_tables_cost_nothing_while_idle(stage: Stage, templates: Templates) -> None:
+    for name, table in resources(templates[stage.name], "AWS::DynamoDB::Table"):
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST", name
+
+
+def test_the_file_system_is_encrypted_kept_and_entered_by_tls_and_access_points_only(stage: Stage, templates: Templates) -> None:
+    [file_system] = [one for _, one in resources(templates[stage.name], "AWS::EFS::FileSystem")]
+    assert file_system["Properties"]["Encrypted"] is True
+    assert file_system["DeletionPolicy"] == "Retain"
+    denied = [statement["Condition"] for statement in file_system["Properties"]["FileSystemPolicy"]["Statement"]]
+    assert denied == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"Null": {"elasticfilesystem:AccessPointArn": "true"}},
+    ]
+
+
+def test_logs_do_not_grow_for_ever(stage: Stage, templates: Templates) -> None:
+    for name, group in resources(templates[stage.name], "AWS::Logs::LogGroup"):
+        assert group["Properties"]["RetentionInDays"] == stage.log_retention_days, name
+
+
+def test_tasks_let_in_nobody_but_the_functions_on_the_agents_port(stage: Stage, templates: Templates) -> None:
+    assert AGENT_PORT == PORT
+    for name, group in resources(templates[stage.name], "AWS::EC2::SecurityGroup"):
+        assert "SecurityGroupIngress" not in group["Properties"], name
+    by_port = {
+        ingress["Properties"]["FromPort"]: ingress["Properties"]
+        for _, ingress in resources(templates[stage.name], "AWS::EC2::SecurityGroupIngress")
+    }
+    assert by_port.keys() == {8080, 2049}
+    for ingress in by_port.values():
+        assert "CidrIp" not in ingress
+        assert "SourceSecurityGroupId" in ingress
+
+
+def test_tags_and_a_boundary_are_on_all_that_can_have_them(templates: Templates) -> None:
+    for _, bucket in resources(templates["full"], "AWS::S3::Bucket"):
+        tags = {tag["Key"]: tag["Value"] for tag in bucket["Properties"]["Tags"]}
+        assert tags == {"application": "sheen", "stage": "full", "team": "data-science", "cost-centre": "4711"}
+    roles = dict(resources(templates["full"], "AWS::IAM::Role"))
+    assert roles
+    for name, role in roles.items():
+        assert "team-boundary" in json.dumps(role["Properties"]["PermissionsBoundary"]), name
