@@ -31,8 +31,7 @@ def aws_place(
     websocket_api: str = "*",
 ) -> Place:
     """Return the place, as far as it is known: templates are made before there is anything."""
-    connections = f"https://{websocket_api}.execute-api.{stage.region}.amazonaws.com"
-    place = Place(
+    return Place(
         stage=stage.name,
         region=stage.region,
         account=account,
@@ -48,7 +47,6 @@ def aws_place(
         traced=True,
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
-    return place
 
 
 def in_template(value: T) -> T:

@@ -50,14 +50,13 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
 
 
 def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
-    import aws_cdk as cdk
     from aws_cdk import aws_iam as iam
 
     from infra.aws.stacks.data import Data
     from infra.aws.stacks.network import Network
     from infra.aws.stacks.storage import Storage
 
-    place = aws_place(stage, cdk.Aws.ACCOUNT_ID)
+    place = aws_place(stage)
     network = Network(app, stage)
     data = Data(app, stage, declared, place)
     storage = Storage(app, stage, declared, place, data, network)

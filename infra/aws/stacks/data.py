@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.aws.place import in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.tables import add_tables
@@ -43,7 +44,7 @@ class Data(SheenStack):
         bucket = s3.Bucket(
             self,
             "Bundles",
-            bucket_name=place.bucket,
+            bucket_name=in_template(place.bucket),
             encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self.key,
             bucket_key_enabled=True if self.key else None,
