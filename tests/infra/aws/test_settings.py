@@ -52,7 +52,7 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         (REGION + '[edge]\ndomain = "a.example.org"\nzone = "example.com"', "edge.domain is 'a.example.org'; it must be example.com"),
         (
             REGION + '[edge]\ndomain = "a.example.org"\n[edge.waf]\nallowed_ips = ["all"]',
-            "edge.waf.allowed_ips is ('all',); it must be each a block",
+            "edge.waf.allowed_ips is ['all']; it must be each a block",
         ),
         (REGION + "[alarms]\nmonthly_budget_usd = 20", "alarms.mail must say who is told"),
         (REGION + 'name = "other"', "a stage's name is its file's"),
