@@ -1,75 +1,47 @@
 """``sheen configure /PATH [NAME=VALUE …]``: show or change an app's settings."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
+from chalicelib.apps import configure as apps
 from chalicelib.apps import locations
 from chalicelib.apps.model import App
-from chalicelib.apps.settings import AppSettings
-from chalicelib.errors import SheenError
 from sheen.console import table
 
 
-class NoSuchApp(SheenError):
-    """Nothing is published there."""
-
-
-class BadChange(SheenError):
-    """What was asked is not ``NAME=VALUE``."""
-
-
 def configure(location: str, changes: Sequence[str]) -> None:
-    """Apply ``changes`` (``NAME=VALUE``; ``NAME=`` goes back to the default), then show every setting.
+    """Apply ``changes``, see :func:`chalicelib.apps.configure.configure`, then show every setting.
 
-    An instance reads its settings when it starts: a change holds from the next start on.
     Raises :class:`NoSuchApp`, :class:`BadChange` or :class:`chalicelib.apps.errors.BadAppSetting`; then nothing has changed.
     """
-    location = locations.check(location)
-    try:
-        app = App.get(location, consistent_read=True)
-    except App.DoesNotExist:
-        raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
-    wanted = changed(dict(app.settings), changes)
-    AppSettings.parse(wanted)
-    if changes:
-        app.update(actions=[App.settings.set(wanted), App.updated_at.set(time.time())], condition=App.location.exists())
-    show(wanted)
+    show(apps.configure(locations.check(location), changes, time.time()))
 
 
-def changed(settings: dict[str, object], changes: Sequence[str]) -> dict[str, object]:
-    """Return ``settings`` with ``changes`` applied."""
-    result = dict(settings)
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals or not name:
-            raise BadChange(f'"{change}" is not NAME=VALUE, as in app_idle_timeout=60')
-        if value:
-            result[name] = value
-        elif name in {field.name for field in fields(AppSettings)}:
-            result.pop(name, None)
-        else:
-            AppSettings.parse({name: value})
-    return result
-
-
-def show(settings: dict[str, object]) -> None:
-    """List every setting with its value and whether the author set it."""
-    values = asdict(AppSettings.parse(settings))
+def show(app: App) -> None:
+    """List every setting with its value, and whether the app itself or its bundle has it."""
+    own, bundle = app.settings or {}, app.bundle_settings or {}
     table(
         ("SETTING", "VALUE", ""),
-        [(name, plain(value), "set" if name in settings else "default") for name, value in values.items()],
+        [
+            (name, plain(value), "set" if name in own else "sheen.toml" if name in bundle else "default")
+            for name, value in asdict(app.effective_settings()).items()
+        ],
     )
 
 
 def plain(value: object) -> str:
     """Return a value as one would write it on the command line."""
     match value:
+        case None:
+            return ""
         case bool():
             return str(value).lower()
         case float():
             return f"{value:g}"
         case tuple() | list():
-            return " ".join(str(part) for part in value)
+            return " ".join(plain(part) for part in value)
+        case Mapping():
+            return " ".join(f"{name}={entry}" for name, entry in value.items())
         case _:
             return str(value)

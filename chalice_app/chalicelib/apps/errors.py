@@ -9,3 +9,15 @@ class BadLocation(SheenError):
 
 class BadAppSetting(SheenError):
     """A setting that there is not, or a value that it cannot have."""
+
+
+class NoSuchApp(SheenError):
+    """Nothing is published there."""
+
+
+class NoSuchVersion(SheenError):
+    """The app has no version of that name, or it is about to be removed."""
+
+
+class BadChange(SheenError):
+    """What was asked of an app's settings is not ``NAME=VALUE``."""

@@ -33,7 +33,7 @@ class App(Table):
 
     def effective_settings(self) -> AppSettings:
         """Return the settings that hold: the app's own, else the bundle's, else the defaults. Raise :class:`BadAppSetting`."""
-        return AppSettings.parse({**(self.bundle_settings or {}), **(self.settings or {})})
+        return AppSettings.effective(self.bundle_settings or {}, self.settings or {})
 
 
 class Version(Table):

@@ -1,26 +1,25 @@
 """An app's settings, by the names of Shiny Server's directives where there is one. Pure."""
 
-import re
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
-
-PROTOCOLS = (
-    "websocket",
-    "xdr-streaming",
-    "xhr-streaming",
-    "iframe-eventsource",
-    "iframe-htmlfile",
-    "xdr-polling",
-    "xhr-polling",
-    "iframe-xhr-polling",
-    "jsonp-polling",
+from chalicelib.apps.rules import (
+    PROTOCOLS,
+    VARIABLE,
+    BadEntry,
+    Rule,
+    choice,
+    count,
+    names_to,
+    read_protocols,
+    read_utilization,
+    seconds,
+    share,
+    switch,
+    text,
 )
-"""The transports that ``disable_protocols`` may name."""
-
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
@@ -128,7 +127,7 @@ class AppSettings:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
         """Read the settings of an app's row; raise :class:`BadAppSetting` that names the setting, its rule and an example."""
-        known = {name: _RULES[name] for name in (field.name for field in fields(cls))}
+        known = {name: RULES[name] for name in (field.name for field in fields(cls))}
         parsed: dict[str, Any] = {}
         for name, value in values.items():
             rule = known.get(name)
@@ -136,6 +135,8 @@ class AppSettings:
                 raise BadAppSetting(f'there is no setting "{name}"; the settings are {", ".join(sorted(known))}')
             try:
                 parsed[name] = rule.read(value)
+            except BadEntry as error:
+                raise BadAppSetting(f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}') from None
             except (TypeError, ValueError):
                 raise BadAppSetting(f"setting {name} is {value!r}; it is {rule.words}, as in {name}={rule.example}") from None
         settings = cls(**parsed)
@@ -147,7 +148,38 @@ class AppSettings:
             raise BadAppSetting(f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}=")
         if settings.worker_limits.seats > _MOST_SEATS:
             raise BadAppSetting(f"an instance would take {settings.worker_limits.seats} sessions; at most {_MOST_SEATS} are allowed")
+        twice = settings.environment.keys() & settings.secrets.keys()
+        if twice:
+            raise BadAppSetting(f'variable "{min(twice)}" is in environment and in secrets; keep one')
         return settings
+
+    @classmethod
+    def effective(cls, bundle: Mapping[str, Any], own: Mapping[str, Any]) -> "AppSettings":
+        """Return what holds of a bundle's settings and those that were given to the app itself; raise :class:`BadAppSetting`.
+
+        The app's own win: name by name, entry by entry in :data:`MAPS`, and over the other ways to say how sessions are spread.
+        """
+        own_way = next((way for way in _SCHEDULERS if any(name in own for name in way)), None)
+        other_ways = {name for way in _SCHEDULERS if own_way is not None and way is not own_way for name in way}
+        merged = {**{name: value for name, value in bundle.items() if name not in other_ways}, **own}
+        for name in MAPS:
+            if name in bundle and name in own:
+                merged[name] = {**_read_map(name, bundle), **_read_map(name, own)}
+        for name, other in (("environment", "secrets"), ("secrets", "environment")):
+            # A variable that the app itself has in one of them is not the bundle's in the other.
+            if name in own and other in bundle:
+                mine = _read_map(name, own).keys() - (_read_map(other, own).keys() if other in own else ())
+                merged[other] = {key: value for key, value in _read_map(other, merged).items() if key not in mine}
+        return cls.parse(merged)
+
+
+MAPS = ("environment", "secrets", "data")
+"""Settings that are names with values."""
+
+
+def _read_map(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    parsed: dict[str, str] = dict(getattr(AppSettings.parse({name: settings[name]}), name))
+    return parsed
 
 
 _SCHEDULERS = (("simple_scheduler",), ("utilization_scheduler",), ("max_connections", "worker_load_factor", "max_worker_processes"))
@@ -156,141 +188,49 @@ _MOST_SEATS = 1000
 """A seat is about 50 bytes of an instance's row, which holds 400 KB."""
 
 
-class _Rule(NamedTuple):
-    read: Callable[[Any], Any]
-    words: str
-    example: str
-
-
-def _number(value: Any, low: float, high: float, kind: type[int] | type[float]) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError
-    number = kind(value) if isinstance(value, str) else value
-    if not low <= number <= high or kind(number) != number:
-        raise ValueError
-    return kind(number)
-
-
-def _seconds(low: float, high: float, example: str) -> _Rule:
-    return _Rule(lambda value: _number(value, low, high, float), f"a number of seconds from {low:g} to {high:g}", example)
-
-
-def _count(low: int, high: int, example: str) -> _Rule:
-    return _Rule(lambda value: _number(value, low, high, int), f"a whole number from {low} to {high}", example)
-
-
-def _read_switch(value: Any) -> bool:
-    if isinstance(value, str):
-        return {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}[value.strip().lower()]
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _switch(example: str) -> _Rule:
-    def read(value: Any) -> bool:
-        try:
-            return _read_switch(value)
-        except KeyError:
-            raise ValueError from None
-
-    return _Rule(read, "true or false", example)
-
-
-def _read_protocols(value: Any) -> tuple[str, ...]:
-    names = value.split() if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or any(name not in PROTOCOLS for name in names):
-        raise ValueError
-    return tuple(dict.fromkeys(names))
-
-
-def _share(example: str) -> _Rule:
-    return _Rule(lambda value: _number(value, 0, 1, float), "a share from 0 to 1", example)
-
-
-def _choice(names: tuple[str, ...]) -> _Rule:
-    def read(value: Any) -> str:
-        if value not in names:
-            raise ValueError
-        return str(value)
-
-    return _Rule(read, f"one of {', '.join(names)}", names[0])
-
-
-def _text(pattern: str, words: str, example: str) -> _Rule:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError
-        return value
-
-    return _Rule(read, words, example)
-
-
-def _map(name: str, value: str, words: str, example: str) -> _Rule:
-    """Names to values: a table in TOML, ``A=1 B=2`` on the command line."""
-
-    def read(values: Any) -> dict[str, str]:
-        pairs = dict(part.split("=", 1) for part in shlex.split(values)) if isinstance(values, str) else values
-        if not isinstance(pairs, Mapping):
-            raise TypeError
-        if not all(isinstance(each, str) for pair in pairs.items() for each in pair):
-            raise ValueError
-        if not all(re.fullmatch(name, key) and re.fullmatch(value, text, re.DOTALL) for key, text in pairs.items()):
-            raise ValueError
-        return dict(pairs)
-
-    return _Rule(read, words, example)
-
-
-def _read_utilization(value: Any) -> tuple[int, float, int]:
-    connections, load, processes = value.split() if isinstance(value, str) else value
-    return (
-        int(_number(connections, 1, 1000, int)),
-        float(_number(load, 0, 1, float)),
-        int(_number(processes, 1, 100, int)),
-    )
-
-
 _DAY = 86400.0
-_VARIABLE = r"(?!SHEEN_|AWS_|SHINY_)[A-Za-z_][A-Za-z0-9_]{0,127}"
 
-_RULES: dict[str, _Rule] = {
+RULES: dict[str, Rule] = {
     # The state machine gives a start up after 300 s, the machine's share included (FACTS E1).
-    "app_init_timeout": _seconds(1, 240, "60"),
-    "app_idle_timeout": _seconds(0, 30 * _DAY, "5"),
-    "instance_idle_timeout": _seconds(0, 30 * _DAY, "900"),
-    "app_session_timeout": _seconds(0, 30 * _DAY, "3600"),
-    "size": _choice(SIZES),
-    "start_count": _count(1, 100, "1"),
-    "instance_load_factor": _share("0.5"),
-    "connection_timeout": _seconds(0, 30 * _DAY, "900"),
-    "read_timeout": _seconds(0, 30 * _DAY, "3600"),
-    "simple_scheduler": _count(1, _MOST_SEATS, "100"),
-    "utilization_scheduler": _Rule(
-        _read_utilization, "<max connections> <load factor from 0 to 1> <max processes>", "'utilization_scheduler=20 0.9 3'"
+    "app_init_timeout": seconds(1, 240, "60"),
+    "app_idle_timeout": seconds(0, 30 * _DAY, "5"),
+    "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
+    "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
+    "size": choice(SIZES),
+    "start_count": count(1, 100, "1"),
+    "instance_load_factor": share("0.5"),
+    "connection_timeout": seconds(0, 30 * _DAY, "900"),
+    "read_timeout": seconds(0, 30 * _DAY, "3600"),
+    "simple_scheduler": count(1, _MOST_SEATS, "100"),
+    "utilization_scheduler": Rule(
+        read_utilization, "<max connections> <load factor from 0 to 1> <max processes>", "'utilization_scheduler=20 0.9 3'"
     ),
-    "max_connections": _count(1, _MOST_SEATS, "50"),
-    "worker_load_factor": _share("0.05"),
-    "max_worker_processes": _count(1, 100, "3"),
-    "max_retired_workers": _count(0, 100, "3"),
-    "preload": _switch("true"),
-    "visibility": _choice(("public", "unlisted", "private")),
-    "r_version": _text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
-    "environment": _map(_VARIABLE, r"[^\0]{0,4096}", "names and values of variables, none of Sheen's or AWS's own", "'TZ=UTC LEVEL=2'"),
-    "secrets": _map(_VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'"),
-    "package_cache": _switch("true"),
-    "package_mismatch": _choice(("stop", "with-installed")),
-    "versions_kept": _count(2, 1000, "5"),
-    "preserve_logs": _switch("true"),
-    "log_file_mode": _text(r"0?[0-7]{3}", "a file's mode", "0640"),
-    "data": _map(r"[a-z0-9][a-z0-9-]{0,62}", "read|write", "names of syncs, each with read or write", "'sales=read'"),
-    "restart_on_sync": _switch("false"),
-    "max_instances": _count(1, 100, "1"),
-    "sanitize_errors": _switch("true"),
-    "sockjs_heartbeat_delay": _seconds(1, 600, "25"),
-    "sockjs_disconnect_delay": _seconds(1, 600, "5"),
-    "reconnect": _switch("true"),
-    "reconnect_grace": _seconds(0, 3600, "15"),
-    "disable_websockets": _switch("false"),
-    "disable_protocols": _Rule(_read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'),
+    "max_connections": count(1, _MOST_SEATS, "50"),
+    "worker_load_factor": share("0.05"),
+    "max_worker_processes": count(1, 100, "3"),
+    "max_retired_workers": count(0, 100, "3"),
+    "preload": switch("true"),
+    "visibility": choice(("public", "unlisted", "private")),
+    "r_version": text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
+    "environment": names_to(
+        VARIABLE, r"[^\0]{0,4096}", "names and values of variables, none of Sheen's or AWS's own", "'TZ=UTC LEVEL=2'", 16_384
+    ),
+    "secrets": names_to(
+        VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'", 16_384
+    ),
+    "package_cache": switch("true"),
+    "package_mismatch": choice(("stop", "with-installed")),
+    "versions_kept": count(2, 1000, "5"),
+    "preserve_logs": switch("true"),
+    "log_file_mode": text(r"0?[0-7]{3}", "a file's mode", "0640"),
+    "data": names_to(r"[a-z0-9][a-z0-9-]{0,62}", "read|write", "names of syncs, each with read or write", "'sales=read'", 4096),
+    "restart_on_sync": switch("false"),
+    "max_instances": count(1, 100, "1"),
+    "sanitize_errors": switch("true"),
+    "sockjs_heartbeat_delay": seconds(1, 600, "25"),
+    "sockjs_disconnect_delay": seconds(1, 600, "5"),
+    "reconnect": switch("true"),
+    "reconnect_grace": seconds(0, 3600, "15"),
+    "disable_websockets": switch("false"),
+    "disable_protocols": Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'),
 }
