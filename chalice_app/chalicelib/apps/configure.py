@@ -67,5 +67,4 @@ def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
             result.pop(name, None)
         else:
             AppSettings.parse({name + dot + key: value})
-    AppSettings.parse(result)
     return result

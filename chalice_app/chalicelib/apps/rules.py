@@ -45,7 +45,7 @@ def number(value: Any, low: float, high: float, kind: type[int] | type[float]) -
 
 
 def seconds(low: float, high: float, example: str) -> Rule:
-    return Rule(lambda value: number(value, low, high, float), f"a number of seconds from {low:g} to {high:g}", example)
+    return Rule(lambda value: number(value, low, high, float), f"a number of seconds from {low:g} to {high:,.0f}", example)
 
 
 def count(low: int, high: int, example: str) -> Rule:

@@ -54,3 +54,56 @@ def test_values_as_people_write_them(name: str, value: object, read: object) -> 
 def test_a_bad_value_is_told_its_rule(name: str, value: object, words: str) -> None:
     with pytest.raises(BadAppSetting, match=words):
         AppSettings.parse({name: value})
+
+
+@pytest.mark.parametrize(
+    ("bundle", "own", "held"),
+    [
+        ({"size": "small"}, {}, {"size": "small"}),
+        ({"size": "small"}, {"size": "large"}, {"size": "large"}),
+        ({"simple_scheduler": 5}, {"utilization_scheduler": "5 0.5 3"}, {"utilization_scheduler": (5, 0.5, 3)}),
+        ({"max_connections": 5}, {"max_worker_processes": 2}, {"max_connections": 5, "max_worker_processes": 2}),
+        ({"environment": {"A": "1", "B": "1"}}, {"environment": "B=2 C=3"}, {"environment": {"A": "1", "B": "2", "C": "3"}}),
+        ({"environment": {"A": "1"}}, {"secrets": {"A": "name"}}, {"secrets": {"A": "name"}, "environment": {}}),
+        ({"secrets": {"A": "name", "B": "name"}}, {"environment": "A=1"}, {"secrets": {"B": "name"}, "environment": {"A": "1"}}),
+    ],
+)
+def test_the_apps_own_settings_go_before_its_bundles(bundle: dict[str, object], own: dict[str, object], held: dict[str, object]) -> None:
+    assert AppSettings.effective(bundle, own) == AppSettings.parse(held)
+
+
+@given(st.dictionaries(names, values, max_size=3), st.dictionaries(names, values, max_size=3))
+def test_settings_that_are_good_alone_go_together_or_are_refused(bundle: dict[str, object], own: dict[str, object]) -> None:
+    try:
+        own_alone = AppSettings.parse(own)
+        AppSettings.parse(bundle)
+        held = AppSettings.effective(bundle, own)
+    except BadAppSetting:
+        return
+    for name in own:
+        if name not in ("environment", "secrets", "data"):
+            assert getattr(held, name) == getattr(own_alone, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["LD_PRELOAD", "GCONV_PATH", "MALLOC_CHECK_", "PATH", "HOME", "AWS_SECRET_ACCESS_KEY", "SHEEN_X", "SHINY_PORT", "WORKER_ID"]
+)  # fmt: skip
+def test_variables_that_are_sheens_or_the_loaders_cannot_be_set(name: str) -> None:
+    for setting in ("environment", "secrets"):
+        with pytest.raises(BadAppSetting, match=f'setting {setting}: "{name}" cannot be in it'):
+            AppSettings.parse({setting: {name: "x"}})
+
+
+def test_a_bad_entry_is_told_without_the_values() -> None:
+    with pytest.raises(BadAppSetting) as caught:
+        AppSettings.parse({"environment": {"PASSWORD": "hush", "PATH": "/x"}})
+    assert "hush" not in str(caught.value)
+
+
+def test_paths_are_no_reserved_names_by_their_beginning() -> None:
+    assert AppSettings.parse({"environment": {"PATHS": "1", "HOME_TOWN": "x", "R_CONFIG_ACTIVE": "prod"}}).environment["PATHS"] == "1"
+
+
+def test_one_variable_cannot_be_in_environment_and_secrets() -> None:
+    with pytest.raises(BadAppSetting, match='variable "A" is in environment and in secrets'):
+        AppSettings.parse({"environment": {"A": "1"}, "secrets": {"A": "x"}})
