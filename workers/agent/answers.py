@@ -5,7 +5,7 @@ from pathlib import Path
 from aiohttp import web
 
 from agent import failure
-from agent.failure import AppExited, WorkerFailed
+from agent.failure import AppExited, NoPlace, WorkerFailed, WorkerGone
 from chalicelib import pages
 
 RETRY_AFTER = 2
@@ -19,6 +19,11 @@ def wants_page(request: web.Request) -> bool:
 
 def failed(request: web.Request, error: WorkerFailed, directory: Path, base: str, sanitize: bool) -> web.Response:
     """R did not start, or ended: a page for people, else a line of text. ``sanitize`` keeps R's own words in the log."""
+    if isinstance(error, WorkerGone):
+        return web.Response(status=410, text=f"{error}\n", headers={"Cache-Control": "no-store"})
+    if isinstance(error, NoPlace):
+        full = pages.users(base.rpartition("/")[2] or "The app")
+        return web.Response(status=full.status, text=full.html, content_type="text/html", headers={"Cache-Control": "no-store"})
     gone = isinstance(error, AppExited)
     status = 503 if gone else 500
     headers = {"Cache-Control": "no-store"}

@@ -35,6 +35,20 @@ class AppExited(WorkerFailed):
     """R ended while it served the app, or does not answer."""
 
 
+class WorkerGone(AppExited):
+    """The R process that a session or a request is bound to has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("This session's R process has ended. Load the page again.")
+
+
+class NoPlace(WorkerFailed):
+    """Every R process that there may be has all the sessions that it takes."""
+
+    def __init__(self, seats: int) -> None:
+        super().__init__(f"All {seats} places of this instance are taken.")
+
+
 class PageUnfit(WorkerFailed):
     """R's answer cannot be made a page of a session."""
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import aiohttp
@@ -38,7 +38,7 @@ from chalicelib.errors import SheenError
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
-from chalicelib.relay.errors import ShuttingDown
+from chalicelib.relay.errors import AppExited, ShuttingDown
 from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
@@ -96,7 +96,7 @@ class _Instance:
         self._client = ClientFiles(launch.client_dir)
         self._relay_settings = _relay_settings(found.settings)
         self._worker_row = WorkerRow(found.ref)
-        self._workers = Workers(self._make_worker, on_ready=lambda worker: self._worker_row.tell(worker.spec.worker_id))
+        self._workers = Workers(self._make_worker, found.settings.worker_limits, self)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
             timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
@@ -120,8 +120,8 @@ class _Instance:
         self.life = Life(found, launch.token, f"{task.address}:{PORT}", task.arn, self._workers, self._activity)
         self._seats = Seats(found.ref, self._sessions.ids, self.life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
-        self._answers = Answers(found.ref, objects, self._worker_id)
-        self._proxy = Proxy(self._workers, self._make_page, self._seats.give_back, self._page_cookie, self._answers)
+        self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
+        self._proxy = Proxy(self._workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)
         self._uploads = Uploads(
             found.ref, objects, Handover(self._workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
         )
@@ -179,10 +179,20 @@ class _Instance:
         )
         if spec.unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
-        return Worker(spec, on_phase=self.life.reached, on_exit=lambda _worker, _unasked: self._worker_row.tell(None))
+        return Worker(spec, on_phase=self.life.reached)
 
-    async def _connect_worker(self, _session_id: str) -> ClientConnection:
-        return await r_socket.connect(self._workers)
+    # agent.workers.Listener
+
+    def changed(self) -> None:
+        """Other workers serve now."""
+        self._worker_row.tell([worker.spec.worker_id for worker in self._workers.all])
+
+    def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """A worker has ended, and with it its sessions."""
+        self._sessions.end(sessions, AppExited().ending)
+
+    async def _connect_worker(self, session_id: str) -> ClientConnection:
+        return await r_socket.connect(self._workers, session_id)
 
     def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
         config = page.PageConfig(
@@ -191,7 +201,7 @@ class _Instance:
             websocket_url=self._settings.websocket_url,
             base=base,
             client_hash=self._client.entry_hash,
-            worker=self._worker_id(),
+            worker=self._worker_id(session_id),
             settings=self._relay_settings,
         )
         self._sessions.reserve(session_id)
@@ -212,15 +222,20 @@ class _Instance:
         except tickets.BadTicket:
             return None
 
-    def _worker_id(self) -> str:
-        current = self._workers.current
-        return current.spec.worker_id if current is not None else f"{self._record.worker_prefix}.0"
+    def _no_page(self, session_id: str) -> None:
+        self._workers.leave(session_id)
+        self._seats.give_back(session_id)
+
+    def _worker_id(self, session_id: str) -> str:
+        worker = self._workers.worker_of(session_id)
+        return worker.spec.worker_id if worker is not None else f"{self._record.worker_prefix}.0"
 
     def _has_seat(self, session_id: str) -> bool:
         return session_id in self._sessions.ids()
 
     async def _session_ended(self, session_id: str) -> None:
         self._activity.touch()
+        self._workers.leave(session_id)
         self._seats.give_back(session_id)
         await self._uploads.end(session_id)
 

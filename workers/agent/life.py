@@ -85,6 +85,7 @@ class Life:
         self._token = token
         self._watched_at = self._now()
         self._activity.touch()
+        self._workers.touch()
 
     def check(self) -> None:
         """Somebody says that the instance was given up: look at its row."""
@@ -128,8 +129,9 @@ class Life:
                 await asyncio.wait_for(self._ended.wait(), self._rhythm.tick)
                 return
             quiet = self._activity.quiet_for()
-            if settings.app_idle_timeout and quiet >= settings.app_idle_timeout and await self._workers.stop_unused():
-                logger.info("R stopped: nobody is here", extra={"app_idle_timeout": settings.app_idle_timeout})
+            if settings.app_idle_timeout:
+                for worker in self._workers.end_idle(settings.app_idle_timeout):
+                    logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
             if settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
                 await self._report_idle()
             if self._check.is_set():

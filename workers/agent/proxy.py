@@ -18,8 +18,9 @@ from agent import answers, failure, headers
 from agent.bodies.answers import Answer, Answers, AnswerTooLarge
 from agent.failure import AppExited, WorkerFailed
 from agent.log import logger
-from agent.worker import Worker
+from agent.worker import Worker, WorkerState
 from agent.workers import Workers
+from chalicelib.instances import worker_id
 
 LARGEST_PAGE = 16 * 1024 * 1024
 """Bytes of HTML that are read whole to put the relay client in; a larger page passes as it is."""
@@ -40,7 +41,7 @@ class Proxy:
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
     told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
     page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``large`` takes what is too large or too late for who
-    asks; without it, or when any size is asked for, answers stream.
+    asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
     """
 
     def __init__(
@@ -50,24 +51,27 @@ class Proxy:
         no_page: Callable[[str], None] = lambda session: None,
         page_cookie: Callable[[str, str, bool], str] | None = None,
         large: Answers | None = None,
+        prefix: str = "",
     ) -> None:
         self._workers = workers
         self._make_page = make_page
         self._no_page = no_page
         self._page_cookie = page_cookie
         self._large = large
+        self._prefix = prefix
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for ``path`` (encoded, with a slash at its start) of the app. Waits while R starts."""
         base = request.headers.get(headers.BASE, "").rstrip("/")
         session = request.headers.get(headers.SESSION, "")
+        worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":
-            visit = _Visit(request, path, base, session, request.content if request.body_exists else None)
+            visit = _Visit(request, path, base, session, worker, request.content if request.body_exists else None)
             return await self._answer(visit, functools.partial(_stream, request))
         # The whole body, since who asks may have been sent elsewhere for the answer by the time that R takes it.
-        visit = _Visit(request, path, base, session, await _body(request))
+        visit = _Visit(request, path, base, session, worker, await _body(request))
         no_page = asyncio.Event()
         if not session:
             no_page.set()
@@ -77,6 +81,11 @@ class Proxy:
             return await self._fit(visit, largest, worker, answer, passed)
 
         return await self._large.within_patience(self._answer(visit, fit), base, request.headers.get("Host", ""), no_page)
+
+    def _named(self, request: web.Request, path: str) -> str:
+        """The worker that the request is for, if it is one of this instance's."""
+        worker = worker_id.named(path, request.query.items())
+        return str(worker) if worker is not None and worker.number and str(worker).startswith(f"{self._prefix}.") else ""
 
     async def close(self) -> None:
         """Close the kept connections."""
@@ -92,18 +101,18 @@ class Proxy:
         worker: Worker | None = None
         page: web.Response | None = None
         try:
-            async with self._workers.use() as worker, self._ask(worker, visit) as answer:
+            async with self._asked(visit) as (worker, answer):
                 passed = self._passed(visit, answer)
                 if session and _is_page(request, answer):
                     page = await self._page(worker, answer, passed, visit)
                     return page
                 return await deliver(worker, answer, passed)
         except WorkerFailed as error:
-            current = worker or self._workers.current
+            known = worker or self._workers.newest
             logger.warning(str(error), extra={"path": visit.path})
-            if current is None:
+            if known is None:
                 return web.Response(status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"})
-            return answers.failed(request, error, current.spec.directory, base, current.spec.sanitize_errors)
+            return answers.failed(request, error, known.spec.directory, base, known.spec.sanitize_errors)
         finally:
             if session and page is None:
                 self._no_page(session)
@@ -135,6 +144,28 @@ class Proxy:
     @staticmethod
     def _passed(visit: "_Visit", answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
         return headers.from_worker(answer.headers, visit.base, visit.request.headers.get("X-Forwarded-Host", visit.request.host))
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, visit: "_Visit") -> AsyncIterator[tuple[Worker, aiohttp.ClientResponse]]:
+        """The worker that a request is for, and what it answers.
+
+        What a page refers to may be there in its own worker only (``addResourcePath`` while the page is made), and its requests do not say
+        which that is: what one does not have, the others are asked for.
+        """
+        async with self._worker_for(visit) as worker, contextlib.AsyncExitStack() as asked:
+            answer = await asked.enter_async_context(self._ask(worker, visit))
+            if answer.status == 404 and visit.is_for_any:
+                for other in self._workers.others(worker):
+                    again = await asked.enter_async_context(self._ask(other, visit))
+                    if again.status != 404:
+                        worker, answer = other, again
+                        break
+            yield worker, answer
+
+    def _worker_for(self, visit: "_Visit") -> contextlib.AbstractAsyncContextManager[Worker]:
+        if visit.session:
+            return self._workers.seated(visit.session)
+        return self._workers.named(visit.worker) if visit.worker else self._workers.use()
 
     @contextlib.asynccontextmanager
     async def _ask(self, worker: Worker, visit: "_Visit", *, whole: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -187,10 +218,10 @@ class Proxy:
         return decoded(bytes(body), answer.headers.get("Content-Encoding", "identity"))
 
     async def client(self, worker: Worker) -> aiohttp.ClientSession:
-        """Return the kept connections to ``worker``; those to its predecessors are closed."""
+        """Return the kept connections to ``worker``; those to workers that have ended are closed."""
         client = self._clients.get(worker)
         if client is None:
-            old, self._clients = self._clients, {}
+            ended = [self._clients.pop(known) for known in list(self._clients) if known.state is WorkerState.EXITED]
             client = self._clients[worker] = aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path=str(worker.socket), limit=CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
@@ -199,7 +230,7 @@ class Proxy:
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
                 read_bufsize=CHUNK,
             )
-            for gone in old.values():
+            for gone in ended:
                 await gone.close()
         return client
 
@@ -211,7 +242,14 @@ class _Visit(NamedTuple):
     path: str
     base: str
     session: str
+    worker: str
+    """The id of the one worker that it is for; empty: any."""
     body: bytes | StreamReader | None
+
+    @property
+    def is_for_any(self) -> bool:
+        """Whether each worker may be asked, one after the other."""
+        return not self.session and not self.worker and self.request.method in ("GET", "HEAD")
 
 
 def decoded(body: bytes, encoding: str) -> bytes | None:

@@ -15,13 +15,13 @@ WAITING = 16
 """Messages from R that wait to be taken; then its socket is not read."""
 
 
-async def connect(workers: Workers) -> ClientConnection:
-    """Open a WebSocket to the worker; start one when there is none.
+async def connect(workers: Workers, session_id: str) -> ClientConnection:
+    """Open a WebSocket to the worker of a session.
 
-    Raise :class:`OSError`, also when R does not start, :class:`TimeoutError`, or :class:`websockets.exceptions.WebSocketException`.
+    Raise :class:`OSError`, also when that worker has ended, :class:`TimeoutError`, or :class:`websockets.exceptions.WebSocketException`.
     """
     try:
-        async with workers.use() as worker:
+        async with workers.of_session(session_id) as worker:
             return await websockets.asyncio.client.unix_connect(
                 str(worker.socket),
                 uri="ws://localhost/websocket/",

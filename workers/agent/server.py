@@ -141,12 +141,19 @@ class Server:
 
     async def _status(self, _request: web.Request) -> web.Response:
         """What `sheen status` shows of the instance."""
-        worker = self._workers.current
         return web.json_response(
             {
                 "sessions": self._relay.active(),
                 "reserved": self._relay.reserved(),
-                "worker": None if worker is None else {"id": worker.spec.worker_id, "state": worker.state.value, "pid": worker.pid},
+                "workers": [
+                    {
+                        "id": worker.spec.worker_id,
+                        "state": worker.state.value,
+                        "pid": worker.pid,
+                        "sessions": self._workers.sessions_of(worker),
+                    }
+                    for worker in self._workers.all
+                ],
             }
         )
 

@@ -117,6 +117,12 @@ class Sessions:
             carried.connections.pop(connection_id, None)
             carried.apply(carried.session.detach(connection_id, self._clock()))
 
+    def end(self, session_ids: Iterable[str], ending: Ending) -> None:
+        """End some sessions, telling their browsers."""
+        for session_id in session_ids:
+            if (carried := self._sessions.get(session_id)) is not None:
+                carried.apply(carried.session.end(ending, self._clock()))
+
     async def end_all(self, code: int, reason: str) -> None:
         """End every session, telling each browser; returns when they have been told, or after two seconds."""
         for carried in list(self._sessions.values()):

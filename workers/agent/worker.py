@@ -103,11 +103,15 @@ class Worker:
 
     async def stop(self) -> None:
         """End R and everything that it started; return when all is gone. May be called at any time, and more than once."""
+        await asyncio.shield(self.begin_stop())
+
+    def begin_stop(self) -> asyncio.Task[None]:
+        """Say that it is to end, at once: nobody may begin to use it from here on. Return what ends it."""
         if self._stopping is None:
             if self.state in (WorkerState.STARTING, WorkerState.READY):
-                self.state = WorkerState.STOPPING  # at once: nobody may begin to use it from here on
+                self.state = WorkerState.STOPPING
             self._stopping = asyncio.create_task(self._stop(), name=f"stop {self.spec.worker_id}")
-        await asyncio.shield(self._stopping)
+        return self._stopping
 
     async def gone(self) -> None:
         """Wait until the process has ended and nothing is left of it."""
@@ -121,16 +125,18 @@ class Worker:
             spec = self.spec
             try:
                 self._private = await asyncio.to_thread(private.make, spec.unix_id)
-                self._process = await asyncio.create_subprocess_exec(
-                    *command.command(self._private / command.SCRIPT, spec.unix_id),
-                    env=command.environment(spec, self._private),
-                    cwd=spec.directory,
-                    stdin=PIPE,
-                    stdout=PIPE,
-                    stderr=STDOUT,
-                    limit=READ_SIZE,
-                    start_new_session=True,
-                )
+                with orphans.starting(spec.unix_id) as started:
+                    self._process = await asyncio.create_subprocess_exec(
+                        *command.command(self._private / command.SCRIPT, spec.unix_id),
+                        env=command.environment(spec, self._private),
+                        cwd=spec.directory,
+                        stdin=PIPE,
+                        stdout=PIPE,
+                        stderr=STDOUT,
+                        limit=READ_SIZE,
+                        start_new_session=True,
+                    )
+                    started(self._process.pid)
             except OSError as error:
                 raise failure.AppStartFailed(
                     f"R could not be started in {spec.directory.name}: {error.strerror}.", f"{error.filename}: {error.strerror}"
@@ -194,6 +200,7 @@ class Worker:
         self._signal(signal.SIGKILL)
         await asyncio.to_thread(self._clear)
         returncode = await process.wait()  # only now: it also waits for the pipe, which an orphan may have held open
+        orphans.reaped(process.pid)
         await asyncio.wait([reading], timeout=LAST_WORDS)
         reading.cancel()
         say = logger.error if unasked else logger.info
@@ -204,7 +211,7 @@ class Worker:
     def _clear(self) -> None:
         if self._private is None:
             return
-        orphans.end(self.spec.unix_id, self._private, keep=() if self.pid is None else (self.pid,))
+        orphans.end(self.pid, self.spec.unix_id, self._private)
         try:
             private.remove(self._private)
         except OSError as error:

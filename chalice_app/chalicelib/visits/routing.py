@@ -1,10 +1,9 @@
 """Where a request goes, by its path, query and headers. Pure."""
 
-import re
-from typing import NamedTuple, Self
-from urllib.parse import unquote
+from typing import NamedTuple
 
 from chalicelib.instances.model import VersionId
+from chalicelib.instances.worker_id import WorkerId, named
 from chalicelib.relay.transports import passes
 from chalicelib.tickets import instance_of
 from chalicelib.visits.request import VisitorRequest
@@ -13,23 +12,8 @@ HEALTH_CHECK = "/__health-check__"
 START_STATUS = "/__sheen__/start"
 SOCKJS = "/__sockjs__/"
 
-_WORKER = re.compile(r"(?P<version>[0-9A-Za-z-]+)\.(?P<slot>[0-9]{1,4})\.(?P<number>[0-9]+)\Z")
 _NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
 _PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"})
-
-
-class WorkerId(NamedTuple):
-    """Which R process of an app a request is for; R puts it into its URLs as ``w=`` (FACTS S3)."""
-
-    version: str
-    slot: int
-    number: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """Read ``<version>.<slot>.<number>``; None when it is something else."""
-        match = _WORKER.match(text)
-        return cls(match["version"], int(match["slot"]), int(match["number"])) if match else None
 
 
 class Redirect(NamedTuple):
@@ -68,17 +52,10 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
         return Redirect(f"{request.base}{location}/{query}")
     if rest == START_STATUS:
         return StartStatus(request.parameter("instance") or "")
-    worker = worker_of(request, rest) or (_worker_of_ticket(request) if rest.startswith(SOCKJS) else None)
+    worker = named(rest, request.query) or (_worker_of_ticket(request) if rest.startswith(SOCKJS) else None)
     if worker is not None:
         return ToWorker(worker)
     return Navigation() if is_navigation(request, rest) else Asset()
-
-
-def worker_of(request: VisitorRequest, rest: str) -> WorkerId | None:
-    """Return the R process that a request names: ``w=`` in the query, or as a segment ``w=<id>`` or ``_w_<id>`` of the path."""
-    named = [value for name, value in request.query if name == "w"]
-    named += [segment.removeprefix(mark) for segment in unquote(rest).split("/") for mark in ("w=", "_w_") if segment.startswith(mark)]
-    return next((worker for worker in map(WorkerId.parse, named) if worker is not None), None)
 
 
 def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:

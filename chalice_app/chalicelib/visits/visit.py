@@ -14,6 +14,7 @@ from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.state import InstanceState, is_overdue
+from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import NoRoom, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import census
@@ -29,7 +30,6 @@ from chalicelib.visits.routing import (
     Redirect,
     StartStatus,
     ToWorker,
-    WorkerId,
     destination,
     wants_page,
 )

@@ -133,8 +133,13 @@ class Running:
         await until(lambda: "you said hi" in self.cloud.frames(connection), f"an output on {connection}")
 
     async def worker(self) -> dict[str, Any] | None:
-        worker: dict[str, Any] | None = json.loads((await self.ask("GET", "/status"))[1])["worker"]
-        return worker
+        workers = await self.workers()
+        assert len(workers) < 2
+        return workers[0] if workers else None
+
+    async def workers(self) -> list[dict[str, Any]]:
+        workers: list[dict[str, Any]] = json.loads((await self.ask("GET", "/status"))[1])["workers"]
+        return workers
 
     def row(self) -> Instance:
         row = store.get(self.ref)
@@ -254,6 +259,23 @@ async def test_r_killed_under_a_visitor_ends_the_session_gives_the_seat_back_and
     await agent.open("session-2", "c2")
 
 
+async def test_sessions_are_spread_and_one_r_killed_ends_only_its_own(launch: Launch) -> None:
+    agent = await launch(utilization_scheduler="2 0.5 2", app_idle_timeout=60)
+    await agent.ready()
+    for number in (1, 2):
+        await agent.page(f"session-{number}")
+        await agent.open(f"session-{number}", f"c{number}")
+    first, second = await agent.workers()
+    assert [worker["sessions"] for worker in (first, second)] == [1, 1]
+    await until(lambda: agent.row().worker == f"{VERSION}.0.1,2", "the row names both")
+    os.kill(second["pid"], signal.SIGKILL)
+    await until(lambda: "c[4503," in agent.cloud.frames("c2"), "its visitor is told")
+    await until(lambda: set(store.seats_of(agent.row())) == {"session-1"}, "only its seat is given back")
+    assert "c[" not in agent.cloud.frames("c1")
+    await agent.page("session-3")
+    assert [worker["id"] for worker in await agent.workers()] == [f"{VERSION}.0.1", f"{VERSION}.0.3"]
+
+
 async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launch) -> None:
     agent = await launch(app_idle_timeout=1, reconnect_grace=0)
     await agent.ready()
@@ -261,7 +283,7 @@ async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launc
     await agent.open("session-1", "c1")
     first = await agent.worker()
     await agent.ask("DELETE", "/connections/c1")
-    await until(lambda: [line for line in agent.log if "R stopped: nobody is here" in line["message"]], "R stops")
+    await until(lambda: [line for line in agent.log if "R stops: nobody is here" in line["message"]], "R stops")
     assert store.seats_of(agent.row()) == {}
     await agent.page("session-2")
     second = await agent.worker()

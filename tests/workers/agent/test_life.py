@@ -114,10 +114,10 @@ async def test_a_stop_while_r_starts_leaves_no_r(machine: StateMachine, instance
     workers = Workers(lambda number: Worker(spec("slow", number=number)))
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
-    await until(lambda: workers.current is not None and workers.current.pid is not None)
+    await until(lambda: workers.newest is not None and workers.newest.pid is not None)
     life.end()
     assert await asyncio.wait_for(running, 10) == 1
     await workers.close()
-    assert workers.current is not None
-    assert workers.current.returncode is not None
+    assert workers.newest is not None
+    assert workers.newest.returncode is not None
     assert not [said for said in machine.said if said[0] in ("ready", "failed")]

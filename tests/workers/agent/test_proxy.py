@@ -20,6 +20,7 @@ from agent.command import WorkerSpec
 from agent.proxy import LARGEST_PAGE, Proxy, decoded
 from agent.worker import Worker
 from agent.workers import Workers
+from chalicelib.apps.settings import WorkerLimits
 
 MakeSpec = Callable[..., WorkerSpec]
 KEY = "c0ffee" * 8
@@ -55,8 +56,8 @@ class Agent:
         self.relay = NoRelay()
         self.watched: list[str] = []
         self.not_pages: list[str] = []
-        self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)))
-        self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append)
+        self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)), WorkerLimits(1, 1.0, 2))
+        self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0")
         self.application = server.Server(
             AUTH[headers.INSTANCE],
             KEY,
@@ -155,8 +156,33 @@ async def test_a_crash_shows_what_r_said_when_the_app_is_set_so(agent: Agent) ->
 async def test_requests_wait_while_r_starts_and_share_it(agent: Agent) -> None:
     answers = await asyncio.gather(*(agent.get("/app/headers") for _ in range(5)))
     assert [answer.status for answer in answers] == [200] * 5
-    assert agent.workers.current is not None
-    assert agent.workers.current.spec.worker_id.endswith(".1")
+    assert [worker.spec.worker_id for worker in agent.workers.all] == ["20261120T000000Z-0000.0.1"]
+
+
+async def test_what_only_the_pages_own_worker_has_is_found(agent: Agent) -> None:
+    agent.app = "resources"
+    async with agent.workers.seated("s1") as first:
+        pass
+    assert (await agent.get("/app/", **{"sheen-session": "s2"})).status == 200
+    second = agent.workers.worker_of("s2")
+    assert second is not None and second is not first
+    assert (await (await agent.get("/app/made/who.txt")).text()).strip() == second.spec.worker_id
+    assert (await agent.get("/app/made/nobody.txt")).status == 404
+
+
+async def test_a_request_that_names_its_worker_reaches_that_one_and_no_other(agent: Agent) -> None:
+    agent.app = "resources"
+    for session in ("s1", "s2"):
+        assert (await agent.get("/app/", **{"sheen-session": session})).status == 200
+    for worker in agent.workers.all:
+        answer = await agent.get(f"/app/made/who.txt?w={worker.spec.worker_id}")
+        assert (await answer.text()).strip() == worker.spec.worker_id
+    gone = await agent.get("/app/made/who.txt?w=20261120T000000Z-0000.0.7")
+    assert gone.status == 410
+    assert "has ended" in await gone.text()
+    full = await agent.get("/app/", **{"sheen-session": "s3", "Accept": "text/html"})
+    assert full.status == 503
+    assert agent.not_pages == ["s3"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +199,7 @@ async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(ag
         answer = await agent.http.request(method, path, headers=AUTH | change)
         assert (answer.status, server.REFUSED in answer.headers) == (status, True)
     assert agent.relay.said == []
-    assert agent.workers.current is None
+    assert not agent.workers.all
 
 
 async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) -> None:
@@ -205,9 +231,10 @@ async def test_the_client_is_kept_for_ever_by_its_hash_and_nothing_else_is_there
 
 
 async def test_the_status_says_what_runs(agent: Agent) -> None:
-    assert await (await agent.get("/status")).json() == {"sessions": 2, "reserved": 1, "worker": None}
+    assert await (await agent.get("/status")).json() == {"sessions": 2, "reserved": 1, "workers": []}
     await agent.workers.ready()
-    assert (await (await agent.get("/status")).json())["worker"]["state"] == "ready"
+    [worker] = (await (await agent.get("/status")).json())["workers"]
+    assert (worker["id"], worker["state"], worker["sessions"]) == ("20261120T000000Z-0000.0.1", "ready", 0)
 
 
 def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:

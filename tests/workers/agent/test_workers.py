@@ -3,14 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from agent.command import WorkerSpec
-from agent.failure import AppExited, AppStartFailed
+from agent.failure import AppExited, AppStartFailed, NoPlace, WorkerGone
 from agent.worker import Worker, WorkerState
 from agent.workers import Workers
+from chalicelib.apps.settings import WorkerLimits
 
 MakeSpec = Callable[..., WorkerSpec]
 
@@ -73,14 +76,12 @@ async def test_a_dead_worker_is_replaced_under_a_new_id(workers: Workers) -> Non
 
 async def test_a_worker_in_use_is_not_stopped_and_one_wanted_while_stopping_is_a_new_one(workers: Workers) -> None:
     async with workers.use() as first:
-        assert not await workers.stop_unused()
+        assert not workers.end_idle(0)
         assert first.state is WorkerState.READY
-    stopping = asyncio.create_task(workers.stop_unused())
-    await asyncio.sleep(0)
+    assert workers.end_idle(0) == [first]
     second = await workers.ready()
     assert second is not first
     assert first.state is WorkerState.EXITED
-    assert await stopping
     assert second.state is WorkerState.READY
 
 
@@ -97,3 +98,166 @@ async def test_nothing_starts_after_the_end(made: Made) -> None:
     with pytest.raises(AppExited):
         await workers.ready()
     assert len(made.all) == 1
+
+
+# Several workers: who is seated where
+
+
+class FakeWorker:
+    """As :class:`agent.worker.Worker`, without a process."""
+
+    def __init__(self, number: int, fails: bool = False) -> None:
+        self.spec = SimpleNamespace(worker_id=f"v.0.{number}")
+        self.state = WorkerState.NEW
+        self.fails = fails
+        self.started = asyncio.Event()
+        self._gone = asyncio.Event()
+
+    async def start(self) -> None:
+        self.state = WorkerState.STARTING
+        await asyncio.sleep(0)
+        if self.fails:
+            self.exit()
+            raise AppStartFailed("no")
+        self.state = WorkerState.READY
+
+    def exit(self) -> None:
+        self.state = WorkerState.EXITED
+        self._gone.set()
+
+    def begin_stop(self) -> asyncio.Task[None]:
+        self.state = WorkerState.STOPPING
+        return asyncio.create_task(self.stop())
+
+    async def stop(self) -> None:
+        self.exit()
+
+    async def gone(self) -> None:
+        await self._gone.wait()
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.over: list[tuple[str, set[str]]] = []
+
+    def changed(self) -> None:
+        pass
+
+    def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
+        self.over.append((worker.spec.worker_id, set(sessions)))
+
+
+class Place:
+    """Workers without processes, with a clock of the test's."""
+
+    def __init__(self, limits: WorkerLimits) -> None:
+        self.now = 0.0
+        self.heard = Heard()
+        self.fail = False
+        self.workers = Workers(self.make, limits, self.heard, clock=lambda: self.now)
+
+    def make(self, number: int) -> Worker:
+        return cast(Worker, FakeWorker(number, self.fail))
+
+    async def come(self, session: str) -> str:
+        async with self.workers.seated(session) as worker:
+            return worker.spec.worker_id
+
+    def there(self) -> dict[str, int]:
+        return {worker.spec.worker_id: self.workers.sessions_of(worker) for worker in self.workers.all}
+
+
+def fake(worker: Worker | None) -> FakeWorker:
+    return cast(FakeWorker, worker)
+
+
+async def test_sessions_are_spread_as_the_guide_says_and_keep_their_worker() -> None:
+    place = Place(WorkerLimits(5, 0.5, 3))
+    seats = [await place.come(f"s{number}") for number in range(15)]
+    assert seats[:6] == ["v.0.1", "v.0.1", "v.0.2", "v.0.2", "v.0.1", "v.0.3"]
+    assert place.there() == {"v.0.1": 5, "v.0.2": 5, "v.0.3": 5}
+    with pytest.raises(NoPlace):
+        await place.come("s15")
+    async with place.workers.of_session("s3") as worker:
+        assert worker.spec.worker_id == "v.0.2"
+    place.workers.leave("s3")
+    assert await place.come("s16") == "v.0.2"
+    with pytest.raises(WorkerGone):
+        async with place.workers.of_session("s3"):
+            pass
+
+
+async def test_many_who_come_at_once_are_spread_alike() -> None:
+    place = Place(WorkerLimits(5, 0.5, 3))
+    results = await asyncio.gather(*(place.come(f"s{number}") for number in range(16)), return_exceptions=True)
+    assert place.there() == {"v.0.1": 5, "v.0.2": 5, "v.0.3": 5}
+    assert [type(result) for result in results].count(NoPlace) == 1
+
+
+async def test_a_worker_that_ends_takes_only_its_own_sessions_along() -> None:
+    place = Place(WorkerLimits(1, 1.0, 2))
+    await place.come("a")
+    await place.come("b")
+    fake(place.workers.worker_of("a")).exit()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert place.heard.over == [("v.0.1", {"a"})]
+    assert place.there() == {"v.0.2": 1}
+    assert await place.come("c") == "v.0.3"
+
+
+async def test_a_worker_is_found_by_its_id_and_only_while_it_serves() -> None:
+    place = Place(WorkerLimits(1, 1.0, 2))
+    await place.come("a")
+    await place.come("b")
+    async with place.workers.named("v.0.2") as worker:
+        assert worker is place.workers.worker_of("b")
+    fake(place.workers.worker_of("b")).state = WorkerState.STOPPING
+    for gone in ("v.0.2", "v.0.3"):
+        with pytest.raises(WorkerGone):
+            async with place.workers.named(gone):
+                pass
+
+
+async def test_each_worker_ends_by_itself_when_nobody_was_on_it_for_long_enough() -> None:
+    place = Place(WorkerLimits(1, 1.0, 2))
+    await place.come("a")
+    await place.come("b")
+    place.now = 100.0
+    place.workers.leave("a")
+    place.now = 104.0
+    assert not place.workers.end_idle(5)
+    place.now = 105.0
+    assert [worker.spec.worker_id for worker in place.workers.end_idle(5)] == ["v.0.1"]
+    assert not place.workers.end_idle(5)
+    async with place.workers.use() as worker:  # "b" keeps its own, and only that one serves
+        assert worker.spec.worker_id == "v.0.2"
+
+
+async def test_who_is_awaited_keeps_the_workers_up() -> None:
+    place = Place(WorkerLimits(1, 1.0, 1))
+    await place.workers.ready()
+    place.now = 6.0
+    place.workers.touch()
+    assert not place.workers.end_idle(5)
+
+
+async def test_when_a_further_worker_does_not_start_its_sessions_go_to_those_that_serve() -> None:
+    place = Place(WorkerLimits(2, 0.5, 2))
+    await place.come("a")
+    place.fail = True
+    assert await place.come("b") == "v.0.1"
+    with pytest.raises(AppStartFailed):
+        await place.come("c")
+    assert place.there() == {"v.0.1": 2}
+    place.fail = False
+    assert await place.come("c") == "v.0.4"
+
+
+async def test_what_every_worker_can_answer_goes_to_the_one_with_the_fewest_requests() -> None:
+    place = Place(WorkerLimits(1, 1.0, 2))
+    await place.come("a")
+    await place.come("b")
+    async with place.workers.use() as first, place.workers.use() as second:
+        assert {first.spec.worker_id, second.spec.worker_id} == {"v.0.1", "v.0.2"}
+        assert place.workers.others(first) == [second]

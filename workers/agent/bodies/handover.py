@@ -42,6 +42,7 @@ class Handover:
 
     async def give(
         self,
+        session_id: str,
         key: str,
         size: int,
         target: str,
@@ -50,12 +51,13 @@ class Handover:
         base: str,
         progress: Callable[[int], None],
     ) -> Reply:
-        """Post the object of ``size`` bytes to ``target``. ``visitor`` are the headers of the browser's request; ``progress`` is
-        told how many bytes have been given.
+        """Post the object of ``size`` bytes to ``target`` at the session's worker.
+
+        ``visitor`` are the headers of the browser's request; ``progress`` is told how many bytes have been given.
 
         R decides by the headers whether it wants the body (``shiny.maxRequestSize``), and gets it only then.
         """
-        async with self._workers.use() as worker:
+        async with self._workers.of_session(session_id) as worker:
             client = await self._client(worker)
             sent = headers.to_worker(visitor, base, worker.spec.secret, page=False)
             sent["Content-Type"] = content_type

@@ -172,7 +172,7 @@ class Uploads:
             await self._objects.complete(upload.key, upload.s3_id, there)
             upload.state = UploadState.HANDING
             upload.reply = await self._handover.give(
-                upload.key, upload.wish.size, upload.wish.target, upload.wish.content_type, visitor, base, given
+                upload.session_id, upload.key, upload.wish.size, upload.wish.target, upload.wish.content_type, visitor, base, given
             )
             upload.state = UploadState.DONE
         except (WorkerFailed, BadUpload) as error:

@@ -128,7 +128,9 @@ async def agent(spec: Callable[..., Any], objects: Objects) -> AsyncIterator[Age
     application = web.Application()
     application.router.add_route("*", "/{tail:.*}", found.visit)
     async with TestClient(TestServer(application)) as found.http:
-        await found.workers.ready()
+        for session in found.live:
+            async with found.workers.seated(session):
+                pass
         yield found
         await found.uploads.close()
         await found.answers.close()

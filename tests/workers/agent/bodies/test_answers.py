@@ -109,8 +109,9 @@ async def test_an_answer_that_nobody_asks_for_again_leaves_nothing(agent: Agent,
 async def test_r_that_dies_under_a_late_answer_is_told(agent: Agent) -> None:
     async with agent.ask("GET", "/slow") as answer:
         where = answer.headers["Location"].removeprefix("/app")
-    assert agent.workers.current is not None and agent.workers.current.pid is not None
-    os.kill(agent.workers.current.pid, signal.SIGKILL)
+    [worker] = agent.workers.all
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
     assert (await agent.follow("GET", where)).status == 503
 
 

@@ -79,7 +79,7 @@ async def test_a_busy_r_is_not_given_more_than_it_has_written(agent: Agent, monk
 
     handover = Handover(agent.workers, agent.proxy.client, Zeros())
     visitor = CIMultiDictProxy(CIMultiDict({"Host": "x.org"}))
-    reply = await handover.give("k", size, "/session/00c0ffee/upload/job?w=v1.0.1", "text/csv", visitor, "/app", progress)
+    reply = await handover.give("s1", "k", size, "/session/00c0ffee/upload/job?w=v1.0.1", "text/csv", visitor, "/app", progress)
     assert reply.body.startswith(f"got {size} ")
     assert await busy[0] <= 3 * window
 
