@@ -49,11 +49,12 @@ def use() -> Settings:
     from chalicelib.bundles.model import Bundle
     from chalicelib.connections.model import Connection
     from chalicelib.instances.model import Instance
+    from chalicelib.queue.model import QueuePlace
 
     if "SHEEN_BUCKET" not in os.environ:
         os.environ.update(local_environment(data_folder()))
     settings = Settings.from_environment()
-    bind(settings, App, Version, Bundle, Connection, Instance)
+    bind(settings, App, Version, Bundle, Connection, Instance, QueuePlace)
     return settings
 
 

@@ -12,6 +12,7 @@ from chalicelib.clock import wall_clock
 from chalicelib.connections.model import Connection
 from chalicelib.connections.passing import Connections
 from chalicelib.instances.model import Instance
+from chalicelib.queue.model import QueuePlace
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.visits.visit import Visits
@@ -26,7 +27,7 @@ class Environment:
     def settings(self) -> Settings:
         """The deployment's settings; the tables are named after them."""
         settings = Settings.from_environment()
-        bind(settings, App, Version, Bundle, Instance, Connection)
+        bind(settings, App, Version, Bundle, Instance, Connection, QueuePlace)
         return settings
 
     @cached_property

@@ -12,6 +12,7 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, Phase
+from chalicelib.queue.model import QueuePlace
 from infra.declared.bucket import OUTCOMES
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
@@ -118,6 +119,7 @@ FUNCTIONS = (
         lambda place: (
             items(place, App, "BatchGetItem", "Scan"),
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
+            items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
         ),
         in_vpc=True,
         memory_mb=512,

@@ -8,6 +8,7 @@ from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
+from chalicelib.queue.model import QueuePlace
 from chalicelib.tables import Table
 from infra.declared.place import Place
 
@@ -71,4 +72,5 @@ TABLES = (
     table(Bundle),
     table(Instance, stream="NEW_AND_OLD_IMAGES"),
     table(Connection),
+    table(QueuePlace),
 )

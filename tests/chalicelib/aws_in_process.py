@@ -18,6 +18,7 @@ from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
+from chalicelib.queue.model import QueuePlace
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 
@@ -36,7 +37,7 @@ ENVIRONMENT = {
     "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",
 }
 REGION = "us-east-1"
-TABLES = (App, Version, Bundle, Instance, Connection)
+TABLES = (App, Version, Bundle, Instance, Connection, QueuePlace)
 
 
 def empty_tables() -> None:

@@ -67,6 +67,8 @@ class Instance(Table):
     """Session id → when its lease ends (epoch seconds). Its size is what is taken; renewed and given back by the agent."""
     capacity = NumberAttribute()
     """How many seats there are."""
+    queued_until = NumberAttribute(null=True)
+    """Until when visitors queue for a seat here (epoch seconds): who comes without a place in the queue takes none."""
     size = UnicodeAttribute()
     """How large its machine is: one of :data:`chalicelib.apps.settings.SIZES`."""
     address = UnicodeAttribute(null=True)

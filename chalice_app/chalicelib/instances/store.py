@@ -83,10 +83,13 @@ def claim(
     return instance
 
 
-def take_seat(ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None) -> Instance | None:
+def take_seat(
+    ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None, *, unless_queued_at: float | None = None
+) -> Instance | None:
     """Take a seat until ``lease``, in one write; with ``instead_of``, the seat of that expired lease.
 
-    Return the instance as it is after that, or None when it is not READY, or full, or the expired seat is no longer as it was read.
+    Return the instance as it is after that, or None when it is not READY, or full, or the expired seat is no longer as it was read, or
+    others queue at the time ``unless_queued_at``.
     """
     actions: list[Action] = [_seat(session_id).set(lease)]
     if instead_of is None:
@@ -94,7 +97,14 @@ def take_seat(ref: InstanceRef, session_id: str, lease: float, instead_of: Expir
     else:
         actions.append(_seat(instead_of.session_id).remove())
         room = _seat(instead_of.session_id) == instead_of.lease
+    if unless_queued_at is not None:
+        room &= Instance.queued_until.does_not_exist() | (Instance.queued_until <= unless_queued_at)
     return _update(ref, actions, (Instance.state == InstanceState.READY.value) & room)
+
+
+def mark_queued(ref: InstanceRef, until: float) -> Instance | None:
+    """Say that visitors queue for a seat; return the row after it, None when the instance is not READY."""
+    return _update(ref, [Instance.queued_until.set(until)], Instance.state == InstanceState.READY.value)
 
 
 def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:

@@ -133,10 +133,26 @@ def error(
     return _error_page(status, title=title, message=message, detail=detail, retry_url=retry_url)
 
 
-def users(app_name: str, retry_after: int = 15) -> Page:
+class InQueue(NamedTuple):
+    """A visitor's place in the queue before a full app. ``url`` answers :class:`QueueStatus`; ``before`` others come first."""
+
+    url: str
+    before: int
+
+
+class QueueStatus(TypedDict):
+    """The JSON that the page of a full app polls. ``enter``: the page loads itself again, and is let in or queues anew."""
+
+    state: Literal["wait", "enter"]
+    before: int
+    again_in: float
+
+
+def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) -> Page:
     """503: all seats of the app are taken.
 
-    The page tries again by itself after `retry_after` seconds, or up to a quarter later, so that not all come at once.
+    With a place in the ``queue`` the page says where it stands and goes in by itself when it is its turn. Without, it tries again by itself
+    after `retry_after` seconds, or up to a quarter later, so that not all come at once.
     """
     seconds = max(1, retry_after)
     values: Values = {
@@ -144,8 +160,19 @@ def users(app_name: str, retry_after: int = 15) -> Page:
         "title": "All seats are taken",
         "message": f"{app_name} is full just now. As soon as somebody leaves, there is room for you.",
         "retry_after": seconds,
+        "queue": queue is not None,
+        "queue_url": "" if queue is None else safe_url(queue.url),
+        "before": 0 if queue is None else queue.before,
+        "standing": "" if queue is None else _standing(queue.before),
     }
     return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
+
+
+def _standing(before: int) -> str:
+    """Where a visitor stands, in words; the page's script has the same."""
+    if before == 0:
+        return "You are next."
+    return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
 def apps_index(apps: Sequence[AppEntry]) -> Page:

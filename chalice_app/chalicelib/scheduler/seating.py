@@ -7,6 +7,8 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
+from chalicelib.queue import store as queue
+from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
 from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide
 from chalicelib.scheduler.memory import KnownInstances
 from chalicelib.sessions.lease import PENDING, Expired
@@ -28,13 +30,20 @@ class Starting(NamedTuple):
     claimed: bool
 
 
+class Queued(NamedTuple):
+    """All instances that there may be are full, and the visitor has a place in the queue."""
+
+    place: str
+    standing: Standing
+
+
 class NoRoom(NamedTuple):
-    """All instances that there may be are full."""
+    """All instances that there may be are full, and so is the queue."""
 
     seats: int
 
 
-Outcome = Seated | Starting | NoRoom
+Outcome = Seated | Starting | Queued | NoRoom
 
 
 class Wanted(NamedTuple):
@@ -56,23 +65,75 @@ class Scheduler:
         self._clock = clock
         self.known = KnownInstances()
 
-    def seat(self, version_id: str, location: str, settings: AppSettings, session_id: str) -> Outcome:
-        """Give the session a seat, or say what it waits for. With a READY instance in memory this is one DynamoDB call, unless the visitor
-        is the one who makes a further instance necessary."""
+    def seat(self, version_id: str, location: str, settings: AppSettings, session_id: str, place: str | None = None) -> Outcome:
+        """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue.
+
+        With a READY instance in memory this is one DynamoDB call, unless the visitor is the one who makes a further instance necessary, or
+        there is a queue.
+        """
         wanted = Wanted(version_id, location, settings)
-        seated = self._from_memory(wanted, session_id)
+        seated = self._from_memory(wanted, session_id) if place is None else None
         if seated is not None:
             if self._ahead(wanted, self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1)):
                 self._claim_ahead(wanted, self._look(version_id))
             return seated
         for _ in range(ATTEMPTS):
             rows = self._look(version_id)
-            outcome = self._try(rows, wanted, session_id)
+            line = self._line(rows, version_id, place)
+            outcome = self._try(rows, wanted, session_id, line, place)
+            if isinstance(outcome, Full):
+                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
             if outcome is not None:
-                if not isinstance(outcome, NoRoom):
-                    self._claim_ahead(wanted, self._with(rows, outcome.instance))
+                self._claim_ahead(wanted, self._with(rows, outcome.instance))
+                if place is not None and line and place in line:
+                    self._served(version_id, place, outcome)
                 return outcome
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
+
+    def standing(self, version_id: str, settings: AppSettings, place: str) -> Standing | None:
+        """A waiting page's sign of life: return where its place stands; None when it is its turn, or the place is lost."""
+        rows, line, now = self._look(version_id), queue.line(version_id), self._clock()
+        if not is_in(line, place, now):
+            return None
+        if needs_renewal(line[place], now):
+            queue.renew(version_id, place, now)
+        stands = standing(line, place, now)
+        if not isinstance(decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before), Full):
+            return None
+        self._mark_queued(rows, now)
+        return stands
+
+    def _line(self, rows: list[Instance], version_id: str, place: str | None) -> dict[str, float] | None:
+        """The queue, if there is one or the visitor says so; None when it need not be read."""
+        now = self._clock()
+        return queue.line(version_id) if place is not None or any(is_queued(row, now) for row in rows) else None
+
+    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None) -> Outcome:
+        """Keep the visitor's place, or give one at the end. The rows are marked first, so that nobody who comes later overtakes."""
+        now = self._clock()
+        self._mark_queued(rows, now)
+        if place is not None and is_in(line, place, now):
+            if needs_renewal(line[place], now):
+                queue.renew(wanted.version_id, place, now)
+        elif len(alive(line, now)) >= MOST:
+            return NoRoom(wanted.settings.worker_limits.seats * wanted.settings.max_instances)
+        else:
+            place = new_place(now)
+            queue.take(wanted.version_id, place, now)
+            line = {**line, place: now + LEASE}
+        return Queued(place, standing(line, place, now))
+
+    def _mark_queued(self, rows: list[Instance], now: float) -> None:
+        for at, row in enumerate(rows):
+            if row.state == InstanceState.READY and float(row.queued_until or 0.0) - now < MARK / 2:
+                rows[at] = store.mark_queued(row.ref, now + MARK) or row
+
+    def _served(self, version_id: str, place: str, outcome: Seated | Starting) -> None:
+        """The place is no longer needed, or not until the instance is there."""
+        if isinstance(outcome, Seated):
+            queue.leave(version_id, place)
+        else:
+            queue.renew(version_id, place, self._clock())
 
     def _look(self, version_id: str) -> list[Instance]:
         rows = store.of_version(version_id)
@@ -86,25 +147,29 @@ class Scheduler:
         match decide([place_of(row) for row in remembered], now, wanted.limits):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
-                return self._take(row, session_id, now + PENDING, instead_of)
+                return self._take(row, session_id, now, instead_of, unless_queued=True)
         return None
 
-    def _try(self, rows: list[Instance], wanted: Wanted, session_id: str) -> Outcome | None:
+    def _try(
+        self, rows: list[Instance], wanted: Wanted, session_id: str, line: dict[str, float] | None, place: str | None
+    ) -> Seated | Starting | Full | None:
+        """Do what is decided; None when somebody else was faster."""
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
-        match decide([place_of(row) for row in rows], now, wanted.limits):
+        before = standing(line, place, now).before if line else 0
+        match decide([place_of(row) for row in rows], now, wanted.limits, before):
             case Seat(slot, instead_of):
-                return self._take(by_slot[slot], session_id, now + PENDING, instead_of)
+                return self._take(by_slot[slot], session_id, now, instead_of, unless_queued=line is None)
             case Claim() as claim:
                 claimed = self._claim(wanted, claim, by_slot)
                 return Starting(claimed, claimed=True) if claimed is not None else None
             case Wait(slot):
                 return Starting(by_slot[slot], claimed=False)
-            case Full(seats):
-                return NoRoom(seats)
+            case Full() as full:
+                return full
 
-    def _take(self, row: Instance, session_id: str, lease: float, instead_of: Expired | None) -> Seated | None:
-        taken = store.take_seat(row.ref, session_id, lease, instead_of)
+    def _take(self, row: Instance, session_id: str, now: float, instead_of: Expired | None, *, unless_queued: bool) -> Seated | None:
+        taken = store.take_seat(row.ref, session_id, now + PENDING, instead_of, unless_queued_at=now if unless_queued else None)
         if taken is None:
             return None
         self.known.update(taken.version_id, taken)
@@ -142,6 +207,11 @@ def place_of(row: Instance) -> Place:
     """The row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
     return Place(int(row.slot), row.instance_id, row.state, store.seats_of(row), int(row.capacity), float(row.claimed_at), failed_at)
+
+
+def is_queued(row: Instance, now: float) -> bool:
+    """Whether visitors queue for a seat on this instance."""
+    return row.state == InstanceState.READY and row.queued_until is not None and float(row.queued_until) > now
 
 
 def is_ready(row: Instance) -> bool:

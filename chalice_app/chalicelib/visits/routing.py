@@ -10,6 +10,7 @@ from chalicelib.visits.request import VisitorRequest
 
 HEALTH_CHECK = "/__health-check__"
 START_STATUS = "/__sheen__/start"
+QUEUE_STATUS = "/__sheen__/queue"
 SOCKJS = "/__sockjs__/"
 
 _NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
@@ -28,6 +29,12 @@ class StartStatus(NamedTuple):
     instance_id: str
 
 
+class QueueStatus(NamedTuple):
+    """The page of a full app asks whether it may go in."""
+
+    place: str
+
+
 class Navigation(NamedTuple):
     """A page of the app, which needs a seat."""
 
@@ -42,7 +49,7 @@ class Asset(NamedTuple):
     """A request that any ready instance of the version can answer."""
 
 
-Destination = Redirect | StartStatus | Navigation | ToWorker | Asset
+Destination = Redirect | StartStatus | QueueStatus | Navigation | ToWorker | Asset
 
 
 def destination(request: VisitorRequest, location: str, rest: str) -> Destination:
@@ -52,6 +59,8 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
         return Redirect(f"{request.base}{location}/{query}")
     if rest == START_STATUS:
         return StartStatus(request.parameter("instance") or "")
+    if rest == QUEUE_STATUS:
+        return QueueStatus(request.parameter("place") or "")
     worker = named(rest, request.query) or (_worker_of_ticket(request) if rest.startswith(SOCKJS) else None)
     if worker is not None:
         return ToWorker(worker)

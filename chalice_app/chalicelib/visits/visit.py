@@ -13,20 +13,18 @@ from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
-from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.instances.worker_id import WorkerId
-from chalicelib.scheduler.seating import NoRoom, Scheduler, Seated, Starting, is_ready
+from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
-from chalicelib.visits import census
+from chalicelib.visits import census, waiting
 from chalicelib.visits.answer import Answer, passed_on
-from chalicelib.visits.failures import told
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
     SOCKJS,
-    START_STATUS,
     Asset,
     Navigation,
+    QueueStatus,
     Redirect,
     StartStatus,
     ToWorker,
@@ -84,7 +82,9 @@ class Visits:
                 case Redirect(to):
                     return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
                 case StartStatus(instance_id):
-                    return self._start_status(app, instance_id)
+                    return waiting.start_status(app, instance_id, store.of_version(_version_id(app)), self._clock())
+                case QueueStatus(place):
+                    return waiting.queue_status(self._scheduler.standing(_version_id(app), app.effective_settings(), place))
                 case Navigation():
                     return self._navigate(request, app, found.rest)
                 case ToWorker(worker):
@@ -98,10 +98,11 @@ class Visits:
         """A page: take a seat, and let the app answer; or say what the visitor waits for."""
         settings = app.effective_settings()
         version_id = _version_id(app)
+        place = waiting.place_of(request)
         gone: AgentGone | None = None
         for _ in range(2):
             session_id = new_session_id()
-            outcome = self._scheduler.seat(version_id, app.location, settings, session_id)
+            outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place)
             telemetry.count(type(outcome).__name__)
             match outcome:
                 case Seated(instance):
@@ -114,7 +115,9 @@ class Visits:
                             store.give_back(instance.ref, session_id)
                 case Starting(instance, claimed):
                     telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
-                    return self._waiting(request, app, instance)
+                    return waiting.for_a_start(request, app, instance, self._clock())
+                case Queued(taken, standing):
+                    return waiting.for_a_seat(request, app, taken, standing)
                 case NoRoom():
                     return Answer.page(pages.users(census.app_name(app.location)))
         assert gone is not None
@@ -166,27 +169,6 @@ class Visits:
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
         return _passed_back(got)
-
-    def _waiting(self, request: VisitorRequest, app: App, instance: Instance) -> Answer:
-        name = census.app_name(app.location)
-        status_url = f"{request.base}{app.location.rstrip('/')}{START_STATUS}?instance={instance.instance_id}"
-        elapsed = self._clock() - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
-        phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
-        page = pages.waiting(name, instance.instance_id, status_url, phase=phase, elapsed=elapsed)
-        return Answer.page(page)
-
-    def _start_status(self, app: App, instance_id: str) -> Answer:
-        """How far a start is, as JSON; 410 when that instance is no more, so that the page loads itself again."""
-        rows = store.of_version(_version_id(app))
-        row = next((row for row in rows if row.instance_id == instance_id), None)
-        if row is None or is_overdue(row.state, float(row.claimed_at), self._clock()):
-            return Answer.json(410, {"message": "this instance is no more; load the page again"})
-        failure = None
-        if row.state == InstanceState.STOPPED:
-            if not row.failure:
-                return Answer.json(410, {"message": "this instance has stopped; load the page again"})
-            failure = told(row.failure, app.effective_settings().sanitize_errors)
-        return Answer.json(200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure})
 
 
 def _version_id(app: App) -> str:

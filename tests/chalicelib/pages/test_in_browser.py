@@ -46,7 +46,7 @@ class Server:
         await context.route("**/*", self._answer)
 
     async def _answer(self, route: Route, request: Request) -> None:
-        if "__sheen__/start" in request.url:
+        if "__sheen__/" in request.url:
             self.asked += 1
             status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
             if isinstance(status, str):
@@ -166,6 +166,30 @@ async def test_without_script_a_link_loads_a_url_with_a_hash_again(browser: Brow
     await expect(page.locator("h1")).to_have_text("the app")
     assert server.opened == [APP.split("#")[0]] * 3
     await context.close()
+
+
+async def test_users_with_a_place_in_the_queue_says_where_it_stands_and_goes_in(browser: Browser) -> None:
+    def wait(before: int) -> dict[str, Any]:
+        return {"state": "wait", "before": before, "again_in": 0.1}
+
+    queued = pages.users("hello", queue=pages.InQueue("__sheen__/queue?place=1", 3))
+    server = Server([queued, "<h1>the app</h1>"], [wait(2), "connectionrefused", 502, wait(1), wait(0), {"state": "enter"}])
+    context = await browser.new_context()
+    await server.serve(context)
+    page = await context.new_page()
+    await page.goto(APP)
+    await page.evaluate("""() => {
+        const queue = document.getElementById("queue");
+        const note = () => { sessionStorage.said = (sessionStorage.said || "") + queue.textContent; };
+        note();
+        new MutationObserver(note).observe(queue, {childList: true});
+    }""")
+    await expect(page.locator("h1")).to_have_text("the app")
+    assert await page.evaluate("sessionStorage.said") == (
+        "3 visitors are before you.2 visitors are before you.One visitor is before you.You are next.There is room. Opening the app…"
+    )
+    assert page.url == APP
+    assert not [line for line in server.said if "Content Security Policy" in line]
 
 
 async def test_users_counts_down_and_tries_again(browser: Browser) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
-from chalicelib.scheduler.seating import NoRoom, Outcome, Scheduler, Seated, Starting
+from chalicelib.scheduler.seating import Outcome, Queued, Scheduler, Seated, Starting
 from chalicelib.sessions.lease import new_session_id
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
@@ -52,11 +52,12 @@ def test_a_full_app_has_no_room_until_somebody_leaves_whatever_is_remembered() -
     store.mark_ready(ref, "10.0.0.1:8080", "token", NOW)
     seated = [visit(scheduler, settings), visit(other, settings)]
     assert all(isinstance(outcome, Seated) for outcome in seated)
-    assert isinstance(visit(scheduler, settings), NoRoom)
+    full = visit(scheduler, settings)
+    assert isinstance(full, Queued)
     row = store.get(ref)
     assert row is not None
     store.give_back(ref, next(iter(store.seats_of(row))))
-    assert isinstance(visit(scheduler, settings), Seated)
+    assert isinstance(scheduler.seat(VERSION, "/hello", settings, new_session_id(), full.place), Seated)
 
 
 def test_an_instance_that_stopped_is_not_remembered_against_the_rows() -> None:

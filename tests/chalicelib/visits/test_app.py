@@ -185,7 +185,21 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     assert claimed is not None
     store.mark_ready(claimed.ref, agent.address, "token", 1.0)
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
-    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 503
+    full = ask("GET", "/hello/?x=1", BROWSER, stage="/prod")
+    assert full["statusCode"] == 503
+    (cookie,) = header_of(full, "set-cookie")
+    name, _, place = cookie.partition(";")[0].partition("=")
+    assert "Path=/prod/hello/; Max-Age=3600; HttpOnly; SameSite=Lax" in cookie
+    url = f"/hello/__sheen__/queue?place={place}"
+    assert url in body_of(full).decode()
+    assert json.loads(body_of(ask("GET", url))) == {"state": "wait", "before": 0, "again_in": 2.0}
+    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith("SameSite=None; Secure")
+    row = store.get(claimed.ref)
+    assert row is not None
+    store.give_back(row.ref, next(iter(store.seats_of(row))))
+    assert json.loads(body_of(ask("GET", url)))["state"] == "enter"
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 503, "the queue comes first"
+    assert ask("GET", "/hello/?x=1", [*BROWSER, ("Cookie", f"a=b; {name}={place}")])["statusCode"] == 200
 
 
 def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent: StandinAgent) -> None:

@@ -1,25 +1,79 @@
-
 "use strict";
 (() => {
-  const bar = document.getElementById("bar");
+  const queue = document.getElementById("queue");
   const again = document.getElementById("again");
-  // Up to a quarter later than said: not all who wait come at the same moment.
-  const whole = 1000 * Number(bar.dataset.retryAfter) * (1 + Math.random() / 4);
-  const due = Date.now() + whole;
+  const patience = 10000;
   let gone = false;
   const reload = () => {
     if (gone) return;
     gone = true;
     location.reload();
   };
-  const tick = () => {
-    const left = Math.max(0, due - Date.now());
-    bar.firstElementChild.style.transform = `scaleX(${1 - left / whole})`;
-    document.getElementById("next").textContent = left ? `Trying again in ${Math.ceil(left / 1000)} s` : "Trying again…";
-    if (!left) reload();
+
+  const tryAgainLater = () => {
+    const bar = document.getElementById("bar");
+    // Up to a quarter later than said: not all who wait come at the same moment.
+    const whole = 1000 * Number(bar.dataset.retryAfter) * (1 + Math.random() / 4);
+    const due = Date.now() + whole;
+    const tick = () => {
+      const left = Math.max(0, due - Date.now());
+      bar.firstElementChild.style.transform = `scaleX(${1 - left / whole})`;
+      document.getElementById("next").textContent = left ? `Trying again in ${Math.ceil(left / 1000)} s` : "Trying again…";
+      if (!left) reload();
+    };
+    again.hidden = false;
+    again.addEventListener("click", reload);
+    setInterval(tick, 250);
+    tick();
   };
-  again.hidden = false;
-  again.addEventListener("click", reload);
-  setInterval(tick, 250);
-  tick();
+
+  const waitInQueue = () => {
+    const offline = document.getElementById("offline");
+    let timer = 0, asking = false, misses = 0, delay = 2000;
+
+    const show = (before) => {
+      const words = before === 0 ? "You are next." : before === 1 ? "One visitor is before you." : `${before} visitors are before you.`;
+      if (queue.textContent !== words) queue.textContent = words;
+    };
+
+    const ask = async () => {
+      if (gone || asking) return;
+      clearTimeout(timer);
+      asking = true;
+      try {
+        const answer = await fetch(queue.dataset.queueUrl, {
+          cache: "no-store", credentials: "same-origin", redirect: "manual", headers: {accept: "application/json"}, signal: AbortSignal.timeout(patience),
+        });
+        if (answer.type === "opaqueredirect" || [401, 403, 404, 410].includes(answer.status)) {
+          reload();
+        } else if (answer.ok) {
+          const status = await answer.json();
+          misses = 0;
+          offline.hidden = true;
+          if (status.state === "wait") {
+            show(status.before);
+            delay = 1000 * status.again_in;
+          } else {
+            queue.textContent = "There is room. Opening the app…";
+            reload();
+          }
+        } else {
+          throw new Error(`status ${answer.status}`);
+        }
+      } catch {
+        misses += 1;
+        if (!gone) offline.hidden = misses < 3;
+      }
+      asking = false;
+      if (!gone) timer = setTimeout(ask, delay);
+    };
+
+    addEventListener("online", ask);
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) ask();
+    });
+    timer = setTimeout(ask, delay);
+  };
+
+  if (queue) waitInQueue(); else tryAgainLater();
 })();

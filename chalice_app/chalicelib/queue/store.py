@@ -1,0 +1,46 @@
+"""The rows of places in queues."""
+
+from collections.abc import Iterator
+
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.queue.line import LEASE, MOST
+from chalicelib.queue.model import QueuePlace
+
+_REFUSED = "ConditionalCheckFailedException"
+
+
+def line(version_id: str) -> dict[str, float]:
+    """Read the line of a version, consistently: place → when its lease ends. Expired ones may be among them."""
+    # Those whose page went away without a word may still be there, twice as many at most before the sweeper comes.
+    rows = QueuePlace.query(version_id, consistent_read=True, limit=2 * MOST)
+    return {str(row.place): float(row.lease) for row in rows}
+
+
+def take(version_id: str, place: str, now: float) -> None:
+    """Keep a place from now on."""
+    QueuePlace(version_id, place, lease=now + LEASE, expires_at=int(now + LEASE)).save()
+
+
+def renew(version_id: str, place: str, now: float) -> bool:
+    """Keep a place for longer; False when it is gone."""
+    try:
+        QueuePlace(version_id, place).update(
+            actions=[QueuePlace.lease.set(now + LEASE), QueuePlace.expires_at.set(int(now + LEASE))],
+            condition=QueuePlace.place.exists(),
+        )
+    except UpdateError as error:
+        if error.cause_response_code == _REFUSED:
+            return False
+        raise
+    return True
+
+
+def leave(version_id: str, place: str) -> None:
+    """Give a place up."""
+    QueuePlace(version_id, place).delete()
+
+
+def expired(now: float) -> Iterator[QueuePlace]:
+    """Find the places that nobody keeps any more; reads the whole table."""
+    yield from QueuePlace.scan(QueuePlace.lease <= now)

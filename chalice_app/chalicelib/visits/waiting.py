@@ -1,0 +1,65 @@
+"""What a visitor gets who has to wait: for a start, or for a seat. And what the waiting page asks."""
+
+from chalicelib import pages
+from chalicelib.apps.model import App
+from chalicelib.instances.model import Instance
+from chalicelib.instances.state import InstanceState, is_overdue
+from chalicelib.queue.line import Standing, next_poll
+from chalicelib.visits import census
+from chalicelib.visits.answer import Answer
+from chalicelib.visits.failures import told
+from chalicelib.visits.request import VisitorRequest
+from chalicelib.visits.routing import QUEUE_STATUS, START_STATUS
+
+PLACE_COOKIE = "sheen-place"
+"""Carries the visitor's place in the queue from the page that waited to the one that is let in."""
+_COOKIE_LIFE = 3600
+
+
+def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: float) -> Answer:
+    """The page that follows a start."""
+    status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
+    elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
+    phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
+    return Answer.page(pages.waiting(census.app_name(app.location), instance.instance_id, status_url, phase=phase, elapsed=elapsed))
+
+
+def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
+    """How far a start is, as JSON; 410 when that instance is no more, so that the page loads itself again."""
+    row = next((row for row in rows if row.instance_id == instance_id), None)
+    if row is None or is_overdue(row.state, float(row.claimed_at), now):
+        return Answer.json(410, {"message": "this instance is no more; load the page again"})
+    failure = None
+    if row.state == InstanceState.STOPPED:
+        if not row.failure:
+            return Answer.json(410, {"message": "this instance has stopped; load the page again"})
+        failure = told(row.failure, app.effective_settings().sanitize_errors)
+    return Answer.json(200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure})
+
+
+def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
+    """The page of a full app, with the visitor's place in the queue."""
+    url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
+    page = Answer.page(pages.users(census.app_name(app.location), queue=pages.InQueue(url, standing.before)))
+    # The app may be shown within another site's page: there a browser sends a cookie only if it says None, which asks for Secure.
+    site = "SameSite=None; Secure" if request.header("x-forwarded-proto") == "https" else "SameSite=Lax"
+    cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {site}"
+    return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
+
+
+def queue_status(standing: Standing | None) -> Answer:
+    """Where a place in the queue stands, as JSON; None: the page may go in."""
+    if standing is None:
+        return Answer.json(200, {"state": "enter", "before": 0, "again_in": next_poll(0)})
+    return Answer.json(200, {"state": "wait", "before": standing.before, "again_in": next_poll(standing.before)})
+
+
+def place_of(request: VisitorRequest) -> str | None:
+    """Return the visitor's place in the queue, from the cookie."""
+    cookies = "; ".join(value for name, value in request.headers if name == "cookie")
+    pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
+    return next((value for name, _, value in pairs if name == PLACE_COOKIE and value), None)
+
+
+def _public_path(request: VisitorRequest, app: App) -> str:
+    return request.base + app.location.rstrip("/")

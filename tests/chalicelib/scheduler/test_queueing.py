@@ -1,0 +1,156 @@
+"""Visitors of a full app, against real rows: who came first is served first, and nobody waits for one who went away."""
+
+from collections import Counter
+
+import pytest
+
+from chalicelib.apps.settings import AppSettings
+from chalicelib.instances import store
+from chalicelib.instances.model import Instance
+from chalicelib.queue import store as queue
+from chalicelib.queue.line import LEASE, MARK, MOST, RENEW_AFTER
+from chalicelib.queue.model import QueuePlace
+from chalicelib.scheduler.seating import NoRoom, Outcome, Queued, Scheduler, Seated, Starting
+from chalicelib.sessions.lease import new_session_id
+
+VERSION = "0123456789ab.20261120T133144Z-3f9a"
+SETTINGS = AppSettings(simple_scheduler=2)
+pytestmark = pytest.mark.usefixtures("dynamodb_calls")
+
+
+class House:
+    """An app with two seats, a clock, and Lambda environments that remember."""
+
+    def __init__(self, settings: AppSettings = SETTINGS) -> None:
+        self.now = 1_800_000_000.0
+        self.settings = settings
+        self.environments = [Scheduler(lambda: self.now) for _ in range(3)]
+        self.turn = 0
+        first = self.visit()
+        assert isinstance(first, Starting)
+        self.ref = first.instance.ref
+        store.mark_ready(self.ref, "10.0.0.1:8080", "token", self.now)
+        self.inside = [self.enter(), self.enter()]
+
+    def scheduler(self) -> Scheduler:
+        self.turn += 1
+        return self.environments[self.turn % 3]
+
+    def visit(self, place: str | None = None) -> Outcome:
+        self.session = new_session_id()
+        self.now += 0.01
+        return self.scheduler().seat(VERSION, "/hello", self.settings, self.session, place)
+
+    def enter(self, place: str | None = None) -> str:
+        assert isinstance(self.visit(place), Seated)
+        store.renew(self.ref, {self.session: self.now + 9999})
+        return self.session
+
+    def queue(self) -> str:
+        outcome = self.visit()
+        assert isinstance(outcome, Queued)
+        return outcome.place
+
+    def may_enter(self, place: str) -> bool:
+        return self.scheduler().standing(VERSION, self.settings, place) is None
+
+    def leave(self) -> None:
+        store.give_back(self.ref, self.inside.pop(0))
+
+
+def test_who_came_first_is_served_first_and_nobody_who_comes_later_overtakes() -> None:
+    house = House()
+    places = [house.queue() for _ in range(4)]
+    for nth, place in enumerate(places):
+        assert not any(house.may_enter(other) for other in places[nth:])
+        house.leave()
+        assert isinstance(house.visit(), Queued), "a newcomer"
+        assert [house.may_enter(other) for other in places[nth:]] == [True] + [False] * (len(places) - nth - 1)
+        house.inside.append(house.enter(place))
+
+
+def test_two_seats_let_two_in_and_not_the_third() -> None:
+    house = House()
+    first, second, third = house.queue(), house.queue(), house.queue()
+    house.leave()
+    house.leave()
+    assert [house.may_enter(place) for place in (first, second, third)] == [True, True, False]
+    house.enter(second)
+    assert isinstance(house.visit(third), Queued)
+    house.enter(first)
+
+
+def test_a_place_that_nobody_keeps_gives_way() -> None:
+    house = House()
+    gone, there = house.queue(), house.queue()
+    house.leave()
+    for _ in range(8):
+        house.now += 10
+        house.may_enter(there)
+    assert house.may_enter(there)
+    assert house.may_enter(gone), "it is told to load again, and comes last"
+    assert isinstance(house.visit(gone), Queued)
+    house.enter(there)
+
+
+def test_a_queue_that_everybody_left_keeps_nobody_out() -> None:
+    house = House()
+    house.queue()
+    house.leave()
+    house.now += LEASE + 1
+    house.enter()
+    assert isinstance(house.visit(), Queued)
+
+
+def test_a_visitor_who_loads_the_page_again_keeps_the_place() -> None:
+    house = House()
+    first, second = house.queue(), house.queue()
+    again = house.visit(first)
+    assert isinstance(again, Queued)
+    assert (again.place, again.standing.before) == (first, 0)
+    assert len(queue.line(VERSION)) == 2
+    assert isinstance(house.visit("00000000000000-invented"), Queued)
+    assert house.may_enter("00000000000000-invented"), "a place that was never given is none"
+    assert not house.may_enter(second)
+
+
+def test_a_further_instance_is_for_the_first_in_line() -> None:
+    house = House()
+    first, second, third = house.queue(), house.queue(), house.queue()
+    house.settings = AppSettings(simple_scheduler=2, max_instances=2)
+    assert house.may_enter(third), "it would claim the further instance"
+    assert isinstance(house.visit(first), Starting)
+    assert [house.may_enter(place) for place in (first, second, third)] == [True, True, False]
+    store.mark_ready(store.of_version(VERSION)[1].ref, "10.0.0.2:8080", "token", house.now)
+    assert isinstance(house.visit(), Queued)
+    assert isinstance(house.visit(second), Seated)
+    assert isinstance(house.visit(first), Seated)
+
+
+def test_it_costs_a_full_app_little_and_every_other_app_nothing(dynamodb_calls: Counter[str]) -> None:
+    house = House()
+    place = house.queue()
+    dynamodb_calls.clear()
+    assert not house.may_enter(place)
+    assert dynamodb_calls == {"Query": 2}
+    house.now += RENEW_AFTER + 1
+    dynamodb_calls.clear()
+    assert not house.may_enter(place)
+    assert dynamodb_calls == {"Query": 2, "UpdateItem": 1}
+    house.leave()
+    house.inside.append(house.enter(place))
+    house.leave()
+    house.now += MARK + 1
+    house.environments = [Scheduler(lambda: house.now)] * 3
+    dynamodb_calls.clear()
+    house.enter()
+    assert dynamodb_calls == {"Query": 1, "UpdateItem": 2}, "a look at its instances, its seat, and the lease that this test writes"
+    assert not list(QueuePlace.scan())
+
+
+def test_a_queue_is_not_endless() -> None:
+    house = House()
+    for n in range(MOST):
+        QueuePlace(VERSION, f"{n:014d}-x", lease=house.now + 9, expires_at=0).save()
+    assert isinstance(house.visit(), NoRoom)
+    assert len(list(Instance.scan())) == 1
