@@ -25,6 +25,11 @@ def parser() -> argparse.ArgumentParser:
     configure.add_argument("location", metavar="/PATH")
     configure.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default")
 
+    sync = commands.add_parser("sync", help="copy data from S3 to where apps see it, or say what to copy")
+    sync.add_argument("words", nargs="*", metavar="NAME", help="define NAME [KEY=VALUE …] | remove NAME")
+    syncs = commands.add_parser("syncs", help="list the syncs, or the runs of one, and how old the data is")
+    syncs.add_argument("name", nargs="?", metavar="NAME")
+
     commands.add_parser("env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"')
     commands.add_parser("local", help="run Sheen on this machine")
     return root
@@ -51,6 +56,15 @@ def act(arguments: argparse.Namespace) -> int:
 
             deployment.use()
             configure(arguments.location, arguments.changes)
+        case "sync":
+            from sheen.sync import sync
+
+            sync(deployment.use(), arguments.words)
+        case "syncs":
+            from sheen.syncs import show_runs, show_syncs
+
+            settings = deployment.use()
+            show_runs(arguments.name) if arguments.name else show_syncs(settings)
         case "env":
             say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
         case "local":

@@ -50,11 +50,12 @@ def use() -> Settings:
     from chalicelib.connections.model import Connection
     from chalicelib.instances.model import Instance
     from chalicelib.queue.model import QueuePlace
+    from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 
     if "SHEEN_BUCKET" not in os.environ:
         os.environ.update(local_environment(data_folder()))
     settings = Settings.from_environment()
-    bind(settings, App, Version, Bundle, Connection, Instance, QueuePlace)
+    bind(settings, App, Version, Bundle, Connection, Instance, QueuePlace, Sync, SyncRequest, SyncRun)
     return settings
 
 

@@ -14,6 +14,7 @@ from chalicelib.connections.passing import Connections
 from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
 from chalicelib.settings import Settings
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import bind
 from chalicelib.visits.visit import Visits
 
@@ -27,7 +28,7 @@ class Environment:
     def settings(self) -> Settings:
         """The deployment's settings; the tables are named after them."""
         settings = Settings.from_environment()
-        bind(settings, App, Version, Bundle, Instance, Connection, QueuePlace)
+        bind(settings, App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
         return settings
 
     @cached_property

@@ -103,7 +103,11 @@ class Role:
 def items(place: Place, model: type[Table], *operations: str) -> Statement:
     """Allow operations (``GetItem``…) on a model's table."""
     actions = tuple(f"dynamodb:{operation}" for operation in operations)
-    return Statement(model.short_name.capitalize(), actions, (place.table_arn(model.short_name),))
+    return Statement(_sid(model.short_name), actions, (place.table_arn(model.short_name),))
+
+
+def _sid(name: str) -> str:
+    return "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name))
 
 
 def index(place: Place, model: type[Table], name: str) -> Statement:
@@ -121,8 +125,7 @@ def stream(place: Place, model: type[Table]) -> Statement:
 def objects(place: Place, prefix: str, *operations: str) -> Statement:
     """Allow operations (``GetObject``…) on the bucket's objects below a prefix."""
     actions = tuple(f"s3:{operation}" for operation in operations)
-    sid = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", prefix))
-    return Statement(f"{sid}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
+    return Statement(f"{_sid(prefix)}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
 
 
 def tokens(place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")) -> Statement:

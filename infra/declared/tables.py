@@ -9,6 +9,7 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
 from infra.declared.place import Place
 
@@ -73,4 +74,7 @@ TABLES = (
     table(Instance, stream="NEW_AND_OLD_IMAGES"),
     table(Connection),
     table(QueuePlace),
+    table(Sync),
+    table(SyncRequest),
+    table(SyncRun),
 )

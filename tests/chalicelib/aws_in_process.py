@@ -20,6 +20,7 @@ from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
 from chalicelib.settings import Settings
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import bind
 
 BUCKET = "sheen-test"
@@ -37,7 +38,7 @@ ENVIRONMENT = {
     "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",
 }
 REGION = "us-east-1"
-TABLES = (App, Version, Bundle, Instance, Connection, QueuePlace)
+TABLES = (App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
 
 
 def empty_tables() -> None:

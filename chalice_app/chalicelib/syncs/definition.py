@@ -1,0 +1,201 @@
+"""What a sync is: where from, when, what of it, and how carefully. Pure."""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from chalicelib.apps.errors import BadLocation
+from chalicelib.apps.locations import check as check_location
+from chalicelib.syncs.errors import BadSchedule, BadSync
+from chalicelib.syncs.schedule import NEVER, Schedule
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""As the ``data`` setting of an app has it."""
+VERIFY = {"none": "NONE", "transferred": "ONLY_FILES_TRANSFERRED", "all": "POINT_IN_TIME_CONSISTENT"}
+"""What may be verified, with DataSync's names for it."""
+EVERYTHING = "/"
+"""As :attr:`SyncDefinition.urgent`."""
+SHEENS_OWN = ("bodies/", "bundles/", "outcomes/")
+"""Folders of the deployment's own bucket that no sync reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDefinition:
+    """One sync. Keys, prefixes and patterns are relative to ``bucket`` and ``prefix``."""
+
+    name: str
+    """Also the name of its folder on EFS."""
+    bucket: str
+    prefix: str
+    """Empty, or ends with a slash."""
+    schedule: str = "rate(1 hour)"
+    """EventBridge's ``rate(…)`` or ``cron(…)``, or ``never``."""
+    include: tuple[str, ...] = ()
+    """DataSync's patterns of what to copy; none: everything. ``*`` only at the end."""
+    exclude: tuple[str, ...] = ()
+    """DataSync's patterns of what to leave out."""
+    delete: bool = False
+    """Whether a file goes when its object has gone."""
+    verify: str = "transferred"
+    """One of :data:`VERIFY`."""
+    urgent: str = ""
+    """Prefix below which an object is copied as soon as it is there; empty: none; ``/``: everything."""
+    urgent_limit: int = 64 << 20
+    """Bytes up to which an urgent object is copied by a task of ours instead of DataSync, which takes minutes."""
+    stall_timeout: float = 1800.0
+    """Seconds without progress after which a run is stopped."""
+    retries: int = 3
+    """How often a run that failed is tried again."""
+    publish: str = ""
+    """Location below which each folder with an app in it is published; empty: this is data and not apps."""
+
+    @classmethod
+    def parse(cls, name: str, values: Mapping[str, Any], own_bucket: str) -> "SyncDefinition":
+        """Read a definition; raise :class:`BadSync` that names the key, its value and the rule.
+
+        Without ``bucket`` it is the deployment's own, without ``prefix`` it is ``data/<name>/``.
+        """
+        if not NAME.fullmatch(name):
+            raise BadSync(f'sync "{name}": a name has small letters, digits and -, at most 63, as in sales-2026')
+        parsed: dict[str, Any] = {"bucket": own_bucket, "prefix": f"data/{name}/"}
+        for key, value in values.items():
+            rule = _RULES.get(key)
+            if rule is None:
+                raise BadSync(f'sync {name}: there is no setting "{key}"; the settings are {", ".join(SETTINGS)}')
+            try:
+                parsed[key] = rule.read(value)
+            except BadSchedule as error:
+                raise BadSync(f"sync {name}: {key}: {error}") from None
+            except (TypeError, ValueError, BadLocation):
+                raise BadSync(f"sync {name}: {key} is {value!r}; it is {rule.words}, as in {key}={rule.example}") from None
+        found = cls(name=name, **parsed)
+        if found.bucket == own_bucket:
+            for taken in SHEENS_OWN:
+                if found.prefix.startswith(taken) or taken.startswith(found.prefix):
+                    raise BadSync(
+                        f"sync {name}: prefix {found.prefix!r} of Sheen's own bucket holds {taken}, which is not data; "
+                        f"use another prefix, as in prefix=data/{name}/"
+                    )
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """Return all values as they are stored, by name."""
+        values = {name: getattr(self, name) for name in SETTINGS}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def relative(self, bucket: str, key: str) -> str | None:
+        """Return an object's key below this sync's prefix; None when it is not one of this sync's."""
+        if bucket != self.bucket or not key.startswith(self.prefix) or key == self.prefix:
+            return None
+        return key[len(self.prefix) :]
+
+    def is_urgent(self, relative: str) -> bool:
+        """Whether an object is copied as soon as it is there."""
+        return self.urgent == EVERYTHING or (bool(self.urgent) and relative.startswith(self.urgent))
+
+
+class _Rule(NamedTuple):
+    read: Callable[[Any], Any]
+    words: str
+    example: str
+
+
+def _text(pattern: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.DOTALL):
+            raise ValueError
+        return value
+
+    return read
+
+
+def _prefix(value: Any) -> str:
+    text = _text(r"[^\0]{0,1000}")(value)
+    if text.startswith("/") or "//" in text:
+        raise ValueError
+    return text if not text or text.endswith("/") else f"{text}/"
+
+
+def _urgent(value: Any) -> str:
+    return EVERYTHING if value == EVERYTHING else _text(r"([^\0/][^\0]{0,999})?")(value)
+
+
+def _patterns(only_at_end: bool) -> Callable[[Any], tuple[str, ...]]:
+    def read(value: Any) -> tuple[str, ...]:
+        found = tuple(shlex.split(value)) if isinstance(value, str) else tuple(value)
+        for pattern in found:
+            if not isinstance(pattern, str) or not pattern or "\0" in pattern or "|" in pattern.replace("\\|", ""):
+                raise ValueError
+            if only_at_end and (not pattern.startswith("/") or "*" in pattern.replace("\\*", "")[:-1]):
+                raise ValueError
+        return found
+
+    return read
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, str):
+        known = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}
+        if value.strip().lower() not in known:
+            raise ValueError
+        return known[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+_UNITS = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+
+
+def _bytes(value: Any) -> int:
+    match = re.fullmatch(r"(\d{1,15})\s*(kb|mb|gb|)", str(value).strip().lower())
+    if match is None or isinstance(value, bool) or int(match[1]) * _UNITS[match[2]] > 10 << 30:
+        raise ValueError
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _number(low: float, high: float, kind: type[int] | type[float]) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        if isinstance(value, bool):
+            raise TypeError
+        number = kind(value)
+        if not low <= number <= high or number != float(value):
+            raise ValueError
+        return number
+
+    return read
+
+
+def _schedule(value: Any) -> str:
+    return Schedule.parse(value).expression if isinstance(value, str) else Schedule.parse(repr(value)).expression
+
+
+def _verify(value: Any) -> str:
+    if value not in VERIFY:
+        raise ValueError
+    return str(value)
+
+
+def _location(value: Any) -> str:
+    return check_location(value) if value else ""
+
+
+_RULES: dict[str, _Rule] = {
+    "bucket": _Rule(_text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"),
+    "prefix": _Rule(_prefix, "the beginning of keys, without a slash in front", "data/sales/"),
+    "schedule": _Rule(_schedule, f"rate(…), cron(…) or {NEVER}", "'rate(1 hour)'"),
+    "include": _Rule(_patterns(True), "patterns that begin with a slash, * only at their end", "'/2026/* /model.rds'"),
+    "exclude": _Rule(_patterns(False), "patterns, * for any characters", "'*.tmp /drafts/*'"),
+    "delete": _Rule(_switch, "true or false", "true"),
+    "verify": _Rule(_verify, f"one of {', '.join(VERIFY)}", "all"),
+    "urgent": _Rule(_urgent, "the beginning of keys below the prefix, or / for all", "urgent/"),
+    "urgent_limit": _Rule(_bytes, "a number of bytes, or of KB, MB or GB, at most 10GB", "64MB"),
+    "stall_timeout": _Rule(_number(1, 86400, float), "a number of seconds from 1 to 86400", "1800"),
+    "retries": _Rule(_number(0, 10, int), "a whole number from 0 to 10", "3"),
+    "publish": _Rule(_location, "the location below which the folders' apps are", "/"),
+}
+
+SETTINGS = tuple(field.name for field in fields(SyncDefinition) if field.name != "name")
+"""The settings, by name."""
