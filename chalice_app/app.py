@@ -93,7 +93,7 @@ def instance_stop(event: dict[str, Any], context: Any) -> dict[str, int]:
 @app.lambda_function()
 def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
     """The state machine of an instance: clear up what failed."""
-    return steps.fail(event, here.settings.cluster, here.clock)
+    return steps.fail(event, here.settings.cluster, here.settings.connections_url, here.clock)
 
 
 @app.lambda_function()

@@ -101,6 +101,10 @@ def _list_and_stop_tasks(place: Place) -> Iterable[Statement]:
     )
 
 
+def _tell_visitors(place: Place) -> Iterable[Statement]:
+    return index(place, Connection, "instance"), items(place, Connection, "DeleteItem"), connections(place)
+
+
 _STARTS = StreamReading(
     filters=(
         {
@@ -157,15 +161,13 @@ FUNCTIONS = (
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
             tokens(place, "instance", "publish", operations=("Failure",)),
-            index(place, Connection, "instance"),
-            items(place, Connection, "DeleteItem"),
-            connections(place),
+            *_tell_visitors(place),
         ),
     ),
     FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True),
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
-    FunctionDeclaration("instance_fail", 60, _list_and_stop_tasks),
+    FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place), *_tell_visitors(place))),
     FunctionDeclaration(
         "publish_register",
         30,

@@ -51,6 +51,10 @@ class Services(ThreadingHTTPServer):
         self.run_task: Callable[[dict[str, Any]], None] = lambda parameters: None
         self.tasks: list[dict[str, Any]] = []
         self.stopped: list[str] = []
+        self.told: list[tuple[str, bytes]] = []
+        """What was posted to which connection."""
+        self.fail_run_task = 0
+        """How often RunTask fails before it runs one."""
         self.fail_functions: dict[str, int] = {}
         """Function → how often it fails with a service error before it runs."""
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -72,6 +76,9 @@ class Services(ThreadingHTTPServer):
 
     def ecs(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         if operation == "RunTask":
+            if self.fail_run_task > 0:
+                self.fail_run_task -= 1
+                return {"__type": "ClientException", "message": "no room"}
             self.tasks.append(parameters)
             threading.Thread(target=self.run_task, args=(parameters,), daemon=True).start()
             return {"tasks": [{"taskArn": f"task/{len(self.tasks)}"}], "failures": []}
@@ -91,12 +98,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         scope = self.headers.get("authorization", "").split(",")[0].split("/")
         service = scope[-2] if len(scope) >= 5 else "s3"
-        if service == "lambda":
+        if "/@connections/" in self.path:
+            self.server.told.append((self.path.rpartition("/")[2], body))
+            status, headers, answer = 200, {}, b""
+        elif service == "lambda":
             function = unquote(self.path).split("/functions/")[1].split("/")[0].rpartition(":")[2].removeprefix(FUNCTION_PREFIX)
             status, headers, answer = self.server.invoke(function, body)
         elif service == "ecs":
             operation = self.headers["x-amz-target"].rpartition(".")[2]
-            status, headers, answer = 200, {}, json.dumps(self.server.ecs(operation, json.loads(body))).encode()
+            said = self.server.ecs(operation, json.loads(body))
+            status, headers, answer = 400 if "__type" in said else 200, {}, json.dumps(said).encode()
         else:
             status, headers, answer = self._pass_on(body)
         self.send_response(status)
@@ -146,7 +157,7 @@ def services() -> Iterator[Services]:
         here = lambdas.here
         try:
             assert process.stdout.readline().strip() == "ready"
-            with patch.dict("os.environ", {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url}):
+            with patch.dict("os.environ", {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url, "SHEEN_CONNECTIONS_URL": f"{server.url}/socket"}):
                 aws.client.cache_clear()
                 bind(Settings.from_environment(), *TABLES)
                 for table in TABLES:
@@ -167,10 +178,14 @@ def services() -> Iterator[Services]:
 
 
 def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
-    """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats by state. Return its ARN."""
+    """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats by state, and pauses before a repeat
+    are a second. Return its ARN."""
     definition = json.loads((ROOT / "statemachines" / f"{name}.asl.json").read_text())
     for state, seconds in (quicker or {}).items():
         definition["States"][state]["HeartbeatSeconds"] = seconds
+    for retrier in (retrier for state in definition["States"].values() for retrier in state.get("Retry", [])):
+        if retrier.get("MaxAttempts"):
+            retrier.update(IntervalSeconds=1, BackoffRate=1.0)
     text = json.dumps(definition)
     for word in ("InstanceWatch", "InstanceDrain", "InstanceStop", "InstanceFail", "PublishRegister", "PublishActivate", "PublishReject"):
         function = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in word).lstrip("_")

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.connections import store as connections
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.starts import Start
@@ -26,6 +27,8 @@ def agent(aws: Services) -> Iterator[StandinAgent]:
     aws.tasks.clear()
     aws.stopped.clear()
     aws.fail_functions.clear()
+    aws.fail_run_task = 0
+    aws.told.clear()
     aws.run_task = lambda parameters: None
     with standin_agent() as server:
         server.answer = lambda got: Say(204, body=b"")
@@ -69,6 +72,18 @@ def status(run: str) -> str:
     return str(boto3.client("stepfunctions").describe_execution(executionArn=run)["status"])
 
 
+def entered(run: str) -> list[str]:
+    """The states that an execution came through: what is paid for."""
+    events = boto3.client("stepfunctions").get_execution_history(executionArn=run, maxResults=1000)["events"]
+    return [event["stateEnteredEventDetails"]["name"] for event in events if event["type"].endswith("StateEntered")]
+
+
+def die(task: dict[str, Any]) -> None:
+    boto3.client("stepfunctions").send_task_failure(
+        taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], error="TaskDied", cause="CannotPullContainerError"
+    )
+
+
 def answer_ready(agent: StandinAgent) -> Callable[[dict[str, Any]], None]:
     def run_task(task: dict[str, Any]) -> None:
         output = json.dumps({"address": agent.address, "task_arn": "task/1"})
@@ -90,7 +105,7 @@ def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -
     (task,) = aws.tasks
     assert environment_of(task)["SHEEN_INSTANCE"] == str(ref)
     assert task["taskDefinition"] == "the-AgentFamilysmall"
-    assert (task["clientToken"], task["startedBy"]) == (ref.instance_id, ref.instance_id)
+    assert (task["clientToken"], task["startedBy"]) == (f"{ref.instance_id}-0", ref.instance_id)
     boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
     until(lambda: status(run) == "SUCCEEDED")
     assert state(ref) == "STOPPED"
@@ -143,7 +158,64 @@ def test_silence_is_a_failure(aws: Services, agent: StandinAgent, silent: str) -
     assert row is not None
     assert row.state == "STOPPED"
     assert "Timeout" in row.failure["error"]
-    assert aws.stopped == ["task/1"]
+    assert aws.stopped == (["task/1", "task/2"] if silent == "StartTask" else ["task/1"])
+
+
+def test_the_visitors_of_an_instance_that_falls_silent_are_told(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref, {"Watch": 1})
+    connections.add("c1", ref, "s1", time.time())
+    until(lambda: status(run) == "FAILED")
+    (posted,) = [body for connection, body in aws.told if connection == "c1" and body]
+    assert posted.startswith(b'c[4503,"')
+    assert connections.find("c1") is None
+
+
+def test_a_start_that_fails_is_tried_again_with_another_task(aws: Services, agent: StandinAgent) -> None:
+    def run_task(task: dict[str, Any]) -> None:
+        die(task) if len(aws.tasks) < 3 else answer_ready(agent)(task)
+
+    aws.run_task, aws.fail_run_task = run_task, 1
+    ref = claim()
+    run = start(ref)
+    until(lambda: state(ref) == "READY")
+    assert [task["clientToken"] for task in aws.tasks] == [f"{ref.instance_id}-{n}" for n in (1, 2, 3)]
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+
+
+def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_reason(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = die
+    ref = claim()
+    run = start(ref)
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert (row.state, row.failure) == ("STOPPED", {"error": "TaskDied", "cause": "CannotPullContainerError"})
+    assert len(aws.tasks) == 4
+    assert len(aws.stopped) == 4
+
+
+def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services, agent: StandinAgent) -> None:
+    """What happens in a week and not in a minute: beats, visitors, and the leases of their seats."""
+
+    def live(beats: int) -> list[str]:
+        agent.got.clear()
+        ref = claim()
+        run = start(ref)
+        until(lambda: state(ref) == "READY")
+        for beat in range(beats):
+            boto3.client("stepfunctions").send_task_heartbeat(taskToken=tokens(agent)[-1])
+            assert store.take_seat(ref, f"visitor-{beat}", time.time() + 45)
+            store.renew(ref, {f"visitor-{beat}": time.time() + 180})
+            assert store.give_back(ref, f"visitor-{beat}")
+        boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+        until(lambda: status(run) == "SUCCEEDED")
+        return entered(run)
+
+    aws.run_task = answer_ready(agent)
+    assert live(3) == live(150) == ["StartTask", "Watch", "Drain", "Drained", "Stop", "Asleep"]
 
 
 def test_an_agent_that_beats_is_not_given_up(aws: Services, agent: StandinAgent) -> None:

@@ -75,6 +75,8 @@ class Instance(Table):
     """``host:port`` of the agent, once READY."""
     worker = UnicodeAttribute(null=True)
     """Id of the R process that serves now; none while there is none (``app_idle_timeout``)."""
+    task = UnicodeAttribute(null=True)
+    """ARN of the task that it runs in, once READY: the end of another one, of an attempt to start that failed, is nothing to it."""
     token = UnicodeAttribute(null=True)
     """The state machine's task token of now, so that a task's unexpected end can be told to it at once."""
     failure: JSONAttribute = JSONAttribute(null=True)

@@ -33,8 +33,8 @@ _NEXT = {
     InstanceState.STOPPED: frozenset[InstanceState](),
 }
 
-START_LIMIT = 330.0
-"""Seconds after which a start is certainly over: the state machine gives one up after 300. A row that still says
+START_LIMIT = 630.0
+"""Seconds after which a start is over: the state machine gives each attempt 300, and hardly ever a third one as long. A row that still says
 STARTING then lost its state machine, and its slot may be claimed again."""
 
 

@@ -138,7 +138,7 @@ def mark_worker(ref: InstanceRef, worker_id: str | None) -> bool:
     return _update(ref, [action], Instance.state != InstanceState.STOPPED.value) is not None
 
 
-def mark_ready(ref: InstanceRef, address: str, token: str, now: float) -> Instance:
+def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "") -> Instance:
     """STARTING → READY; ``token`` is the state machine's task token of now. For a READY instance only the token is new.
 
     Raise :class:`InstanceChanged` when it is neither: it was given up meanwhile.
@@ -147,6 +147,7 @@ def mark_ready(ref: InstanceRef, address: str, token: str, now: float) -> Instan
         Instance.state.set(InstanceState.READY.value),
         Instance.address.set(address),
         Instance.token.set(token),
+        Instance.task.set(task),
         Instance.ready_at.set(Instance.ready_at | now),
     ]
     instance = _update(ref, actions, Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value))

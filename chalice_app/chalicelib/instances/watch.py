@@ -22,6 +22,8 @@ class WatchEvent(TypedDict):
     """:class:`InstanceRef` as text."""
     address: str
     """``host:port``, as the agent reported it."""
+    task: str
+    """ARN of its task, as the agent reported it."""
     token: str
     """The task token that the agent beats with, and reports idle with."""
 
@@ -53,5 +55,5 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
             raise AgentGone(f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}")
         if answer.status >= 300:
             raise AgentSilent(f"agent {agent.address} did not take its token: it answered {answer.status}")
-        store.mark_ready(ref, event["address"], event["token"], clock())
+        store.mark_ready(ref, event["address"], event["token"], clock(), event["task"])
         telemetry.logger.info("ready", extra={"address": event["address"]})

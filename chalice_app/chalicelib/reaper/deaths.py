@@ -1,6 +1,6 @@
 """Notices tasks that ended: EventBridge "ECS Task State Change", STOPPED. Outside the VPC. May come late and more than once (FACTS E7)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -25,6 +25,7 @@ class DeadTask(NamedTuple):
     token: str | None
     """The task token that it was started with."""
     cause: str
+    arn: str
 
 
 def read(detail: Mapping[str, Any]) -> DeadTask:
@@ -42,7 +43,7 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
         ref = InstanceRef.parse(instance) if instance else None
     except ValueError:
         ref = None
-    return DeadTask(ref, environment.get("SHEEN_TASK_TOKEN") or None, cause[:_LONGEST_CAUSE])
+    return DeadTask(ref, environment.get("SHEEN_TASK_TOKEN") or None, cause[:_LONGEST_CAUSE], str(detail.get("taskArn", "")))
 
 
 def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Callable[[], float]) -> None:
@@ -58,6 +59,10 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
         row = store.get(dead.instance)
         if row is None or row.state == InstanceState.DRAINING:
             return
+        if row.task and dead.arn and row.task != dead.arn:
+            # An attempt to start the instance that was given up; it lives in another task.
+            _fail_tokens([dead.token], dead.cause)
+            return
         tokens.append(row.token)
         died = store.mark_stopped(
             dead.instance,
@@ -67,8 +72,7 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
         )
         log = telemetry.logger.warning if died else telemetry.logger.info
         log("a task ended", extra={"instance": dead.instance.instance_id, "cause": dead.cause})
-    for token in filter(None, dict.fromkeys(tokens)):
-        _fail_token(token, dead.cause)
+    _fail_tokens(tokens, dead.cause)
     if dead.instance is not None:
         why = "The app's machine stopped. Reload the page to start the app again."
         told = farewell.tell_all(dead.instance, connections_url, why)
@@ -76,9 +80,10 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
             telemetry.logger.info("visitors were told", extra={"instance": dead.instance.instance_id, "visitors": told})
 
 
-def _fail_token(token: str, cause: str) -> None:
-    try:
-        aws.client("stepfunctions").send_task_failure(taskToken=token, error=TASK_DIED, cause=cause)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _TOO_LATE:
-            raise
+def _fail_tokens(tokens: Iterable[str | None], cause: str) -> None:
+    for token in filter(None, dict.fromkeys(tokens)):
+        try:
+            aws.client("stepfunctions").send_task_failure(taskToken=token, error=TASK_DIED, cause=cause)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _TOO_LATE:
+                raise

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
+from chalicelib.connections import farewell
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 
@@ -29,8 +30,8 @@ def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
     return {"tasks": stopped}
 
 
-def fail(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> dict[str, int]:
-    """Free the slot of an instance that failed, with the reason, and stop its task. ``event``: ``instance``, ``error``
+def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> dict[str, int]:
+    """Free the slot of an instance that failed, with the reason, stop its task, and tell its visitors. ``event``: ``instance``, ``error``
     (``Error``, ``Cause``).
 
     The row comes first: whoever waits is told at once, and the next visitor gets another instance.
@@ -41,6 +42,7 @@ def fail(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
     store.mark_stopped(ref, failure, clock())
     stopped = stop_tasks(ref, cluster, failure["error"])
     telemetry.logger.warning("failed", extra={"instance": ref.instance_id, "tasks": stopped, **failure})
+    farewell.tell_all(ref, connections_url, "The app's machine no longer answers. Reload the page to start the app again.")
     return {"tasks": stopped}
 
 

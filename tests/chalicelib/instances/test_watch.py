@@ -32,7 +32,7 @@ def state(ref: InstanceRef) -> str:
 
 
 def event(ref: InstanceRef, agent: StandinAgent, token: str = "token") -> WatchEvent:  # noqa: S107
-    return {"instance": str(ref), "address": agent.address, "token": token}
+    return {"instance": str(ref), "address": agent.address, "task": "task/1", "token": token}
 
 
 def test_the_agent_has_the_token_before_visitors_are_sent_to_it(agent: StandinAgent) -> None:
@@ -62,7 +62,7 @@ def test_an_agent_that_does_not_take_the_token_gets_no_visitors(agent: StandinAg
 
 def test_an_address_with_nobody_gets_no_visitors(agent: StandinAgent) -> None:
     ref = started()
-    nobody: WatchEvent = {"instance": str(ref), "address": "127.0.0.1:1", "token": "t"}
+    nobody: WatchEvent = {"instance": str(ref), "address": "127.0.0.1:1", "task": "task/1", "token": "t"}
     with pytest.raises(AgentGone):
         watch(nobody, AgentClient(), clock)
     assert state(ref) == "STARTING"

@@ -46,6 +46,7 @@ def clock() -> float:
 def detail(ref: InstanceRef, token: str = "ready-token") -> dict[str, Any]:  # noqa: S107
     environment = [{"name": "SHEEN_INSTANCE", "value": str(ref)}, {"name": "SHEEN_TASK_TOKEN", "value": token}]
     return {
+        "taskArn": "task/1",
         "lastStatus": "STOPPED",
         "stoppedReason": "Essential container in task exited",
         "containers": [{"name": "agent", "exitCode": 137}],
@@ -57,7 +58,7 @@ def started(ready: bool) -> InstanceRef:
     claimed = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0)
     assert claimed is not None
     if ready:
-        store.mark_ready(claimed.ref, "10.0.0.1:8080", "watch-token", 1.0)
+        store.mark_ready(claimed.ref, "10.0.0.1:8080", "watch-token", 1.0, "task/1")
     return claimed.ref
 
 
@@ -115,6 +116,21 @@ def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: C
     assert row is not None
     assert row.state == "STARTING"
     assert calls.calls == []
+
+
+def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came_of_the_next(calls: Calls) -> None:
+    ref = started(ready=True)
+    connections.add("c1", ref, "s1", 1.0)
+    deaths.on_task_stopped({**detail(ref, "first-token"), "taskArn": "task/0"}, URL, clock)
+    row = store.get(ref)
+    assert row is not None
+    assert row.state == "READY"
+    assert calls.calls == [
+        (
+            "send_task_failure",
+            {"taskToken": "first-token", "error": "TaskDied", "cause": "Essential container in task exited (exit code 137)"},
+        )
+    ]
 
 
 def test_a_builds_task_has_its_token_answered(calls: Calls) -> None:
