@@ -1,0 +1,116 @@
+"""Installs the packages of a plan, several at once where their order allows it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from tasks.packages.cache import Cache, freeze
+from tasks.packages.errors import NotInstalled
+from tasks.packages.log import BuildLog
+from tasks.packages.plan import Plan, Step
+from tasks.packages.sandbox import sandbox
+
+PATIENCE = 1800.0
+"""Seconds that one package may take."""
+_MOST_AT_ONCE = 4
+
+Put = Callable[[Step, Path, int], Path]
+"""Takes a package that was made, and who made it; returns the library in which it is then."""
+
+
+def into_cache(cache: Cache) -> Put:
+    """Return what keeps packages in the cache."""
+    return lambda step, package, owner: cache.keep(step.entry, package, owner)
+
+
+def into(library: Path) -> Put:
+    """Return what keeps packages in a library of the version's own."""
+
+    def put(step: Step, package: Path, owner: int) -> Path:
+        beside = library / f".{step.name}"  # others are installing with this library meanwhile
+        freeze(package, beside, owner)
+        beside.rename(library / step.name)
+        return library
+
+    return put
+
+
+def install(
+    plan: Plan, ready: dict[str, Path], put: Put, log: BuildLog, tell: Callable[[int, Step], None], patience: float = PATIENCE
+) -> dict[str, Path]:
+    """Install what is not in ``ready`` (name → library that it is in) and return where all of it is.
+
+    ``tell`` gets how many are there and which comes next. Raise :class:`NotInstalled` for the first that fails; those that run then are
+    waited for, so that what they made is kept.
+    """
+    at_once = min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE)
+    libraries = dict(ready)
+    waiting = [step for step in plan.steps if step.name not in libraries]
+    running: dict[Future[Path], Step] = {}
+    failure: NotInstalled | None = None
+    with ThreadPoolExecutor(at_once) as threads:
+        while running or (waiting and failure is None):
+            for step in [step for step in waiting if all(need in libraries for need in step.needs)]:
+                if failure is not None or len(running) == at_once:
+                    break
+                waiting.remove(step)
+                tell(len(libraries), step)
+                paths = [libraries[name] for name in step.closure]
+                running[threads.submit(_install, step, paths, put, log, patience)] = step
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                step = running.pop(future)
+                try:
+                    libraries[step.name] = future.result()
+                except NotInstalled as error:
+                    failure = failure or error
+    if failure is not None:
+        raise failure
+    return libraries
+
+
+def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patience: float) -> Path:
+    with sandbox() as box:
+        library, temporary, home = box.make("library"), box.make("tmp"), box.make("home")
+        source = box.folder / step.source.archive.name
+        shutil.copyfile(step.source.archive, source)
+        source.chmod(0o644)
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home),
+            "TMPDIR": str(temporary),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "USER": "build",
+            "LOGNAME": "build",
+            # Libraries of their own, not one of links: a path that a package compiles in stays true.
+            "R_LIBS": ":".join(dict.fromkeys(map(str, libraries))),
+            "R_LIBS_USER": "NULL",
+            "R_PROFILE_USER": "/dev/null",
+            "R_ENVIRON_USER": "/dev/null",
+        }
+        command = ["R", "CMD", "INSTALL", "--no-html", "--no-multiarch", "-l", str(library), str(source)]
+        try:
+            code = box.run(command, environment, lambda line: log.say(line, str(step)), patience)
+        except TimeoutError:
+            raise _failed(step, f"it took more than {patience / 60:g} minutes", log) from None
+        made = library / step.name
+        if code or made.is_symlink() or not (made / "DESCRIPTION").is_file():
+            raise _failed(step, f"R CMD INSTALL ended with {code}", log)
+        try:
+            return put(step, made, box.owner)
+        except NotInstalled as error:
+            raise _failed(step, str(error), log) from None
+        except RecursionError:
+            raise _failed(step, "its folders are too deep", log) from None
+
+
+def _failed(step: Step, why: str, log: BuildLog) -> NotInstalled:
+    lines = log.tail(str(step))
+    log.say(f"not installed: {why}", str(step))
+    said = "".join(f"\n  {line[:300]}" for line in lines)
+    return NotInstalled(
+        f'package "{step.name}" {step.source.version} was not installed: {why}.{" The last that it said:" if said else ""}{said}'
+    )

@@ -1,0 +1,75 @@
+"""The build log: what was done and what ``R CMD INSTALL`` said, kept in S3 beside the bundle's outcome and written there while it grows."""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+EVERY = 3.0
+"""Seconds between two writes."""
+LARGEST = 16 * 1024**2
+"""Bytes; what comes after is counted and left out."""
+TAIL = 25
+"""Lines of each package that its failure is told with."""
+
+
+class BuildLog:
+    """Lines, each with the package that it is about in front, in the order in which they came. For several threads."""
+
+    def __init__(self, write: Callable[[bytes], None], failed: Callable[[Exception], None], every: float = EVERY) -> None:
+        """``write`` replaces the log that is kept; ``failed`` gets what it raised: a build goes on without."""
+        self._write = write
+        self._failed = failed
+        self._every = every
+        self._lock = threading.Lock()
+        self._text = bytearray()
+        self._left_out = 0
+        self._tails: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=TAIL))
+        self._over = threading.Event()
+        self._writer = threading.Thread(target=self._keep_writing, daemon=True)
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        self._writer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._over.set()
+        self._writer.join()
+        with self._lock:
+            if self._left_out:
+                self._text += f"… {self._left_out:,} lines were left out: the log is full\n".encode()
+        self._write_it()
+
+    def say(self, line: str, package: str = "") -> None:
+        """Add a line."""
+        data = f"{package}| {line}\n".encode() if package else f"{line}\n".encode()
+        with self._lock:
+            if package:
+                self._tails[package].append(line)
+            if len(self._text) + len(data) > LARGEST:
+                self._left_out += 1
+            else:
+                self._text += data
+
+    def tail(self, package: str) -> list[str]:
+        """Return the last lines of a package."""
+        with self._lock:
+            return list(self._tails[package])
+
+    def _keep_writing(self) -> None:
+        while not self._over.wait(self._every):
+            self._write_it()
+
+    def _write_it(self) -> None:
+        with self._lock:
+            if len(self._text) == self._written:
+                return
+            text = bytes(self._text)
+        try:
+            self._write(text)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._written = len(text)

@@ -1,0 +1,154 @@
+"""Decides what is installed, in which order, and whether it can work. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tasks.packages.errors import BadLock, NotAvailable
+from tasks.packages.image import Image
+from tasks.packages.lock import BASE_PACKAGES, Lock, Wanted
+from tasks.packages.sources import Source
+from tasks.packages.versions import Need, same
+
+WITH_INSTALLED = "with-installed"
+"""The value of ``package_mismatch`` that goes on."""
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One package to install."""
+
+    source: Source
+    needs: tuple[str, ...]
+    """Packages of this plan that must be there before."""
+    closure: tuple[str, ...]
+    """Packages of this plan that it needs, directly or through others."""
+    entry: str
+    """What it is kept under in the cache: equal sources compiled against equal headers have equal entries."""
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def __str__(self) -> str:
+        return f"{self.source.name} {self.source.version}"
+
+
+class Plan(NamedTuple):
+    """All of it."""
+
+    steps: tuple[Step, ...]
+    """Each after those that it needs."""
+    from_image: tuple[str, ...]
+    """Packages that the image has at the very version."""
+    instead: tuple[str, ...]
+    """What the image's version is taken for, in words."""
+
+
+def to_find(lock: Lock, image: Image) -> list[Wanted]:
+    """Return the packages that the image does not have at the very version."""
+    return [wanted for wanted in lock.packages if not _is_there(wanted, image)]
+
+
+def make(lock: Lock, image: Image, sources: Mapping[str, Source], missing: Mapping[str, str], mismatch: str) -> Plan:
+    """Return the plan. ``missing``: why a package has no source. ``mismatch``: the app's ``package_mismatch``.
+
+    Raise :class:`NotAvailable` that names every package that cannot be had, :class:`BadLock` when what the lock file wants cannot work
+    together.
+    """
+    instead = _stand_ins(lock, image, missing, mismatch)
+    given = {name: package.version for name, package in image.packages.items()} | {name: each.version for name, each in sources.items()}
+    _check(lock, image, sources, given)
+    steps: list[Step] = []
+    for name in _order(lock, sources):
+        source, done = sources[name], {step.name: step for step in steps}
+        needs = tuple(dict.fromkeys(need.name for need in source.needs if need.name in sources))
+        closure = tuple(dict.fromkeys([*needs, *(each for need in needs for each in done[need].closure)]))
+        linked = [done[each].entry if each in done else f"image {each} {given.get(each, '')}" for each in sorted(source.linking)]
+        steps.append(Step(source, needs, closure, _entry(source, linked)))
+    from_image = tuple(wanted.name for wanted in lock.packages if _is_there(wanted, image))
+    return Plan(tuple(steps), from_image, tuple(instead))
+
+
+def _is_there(wanted: Wanted, image: Image) -> bool:
+    installed = image.packages.get(wanted.name)
+    return installed is not None and not wanted.remote and same(installed.version, wanted.version)
+
+
+def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: str) -> list[str]:
+    instead: list[str] = []
+    trouble: list[str] = []
+    could_go_on = True
+    for wanted in lock.packages:
+        if wanted.name not in missing:
+            continue
+        installed = image.packages.get(wanted.name)
+        if installed is None:
+            could_go_on = False
+            trouble.append(f'package "{wanted.name}" {wanted.version} cannot be had: {missing[wanted.name]}')
+        elif mismatch == WITH_INSTALLED:
+            instead.append(f"{wanted.name} {installed.version} instead of {wanted.version}: {missing[wanted.name]}")
+        else:
+            trouble.append(
+                f'package "{wanted.name}" {wanted.version} cannot be had, the image has {installed.version}: {missing[wanted.name]}'
+            )
+    if trouble:
+        shown = trouble[:_MOST_SHOWN] + ([f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else [])
+        way_out = "make the app with versions that the deployment's repositories have, or have its operator add one (SHEEN_REPOSITORIES)"
+        if could_go_on:
+            way_out += f", or set package_mismatch={WITH_INSTALLED} to go on with the image's"
+        raise NotAvailable(f"{lock.file}: " + ".\n  ".join(shown) + f".\n  The way out: {way_out}")
+    return instead
+
+
+def _check(lock: Lock, image: Image, sources: Mapping[str, Source], given: Mapping[str, str]) -> None:
+    """Check that what will be there together is what each of it asks for, as R does when it loads them."""
+    trouble: list[str] = []
+    seen: set[str] = set()
+    # Shiny itself is loaded whatever the lock file says.
+    front = [*(wanted.name for wanted in lock.packages), *(["shiny"] if "shiny" in given else [])]
+    while front:
+        name = front.pop(0)
+        if name in seen or name not in given:
+            continue
+        seen.add(name)
+        needs = sources[name].needs if name in sources else image.packages[name].needs
+        for need in needs:
+            problem = _problem(lock, image, need, given)
+            if problem:
+                trouble.append(f'package "{name}" {given[name]} needs {need}, {problem}')
+            front.append(need.name)
+    if trouble:
+        shown = trouble[:_MOST_SHOWN] + ([f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else [])
+        raise BadLock(
+            f"{lock.file}: " + ".\n  ".join(shown) + ".\n  The way out: bring the author's library in order and write the lock file again"
+        )
+
+
+def _problem(lock: Lock, image: Image, need: Need, given: Mapping[str, str]) -> str:
+    if need.name == "R":
+        return "" if need.allows(image.r_version) else f"and this deployment has R {image.r_version}"
+    if need.name in BASE_PACKAGES:
+        return ""
+    if need.name not in given:
+        return f"which is neither in {lock.file} nor in the image"
+    return "" if need.allows(given[need.name]) else f"and {need.name} is {given[need.name]}"
+
+
+def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
+    order: list[str] = []
+    left = sorted(sources)
+    while left:
+        ready = [name for name in left if all(need.name in order or need.name not in sources for need in sources[name].needs)]
+        if not ready:
+            raise BadLock(f"{lock.file}: packages need each other in a circle: {', '.join(left[:20])}; R cannot install these")
+        order += ready
+        left = [name for name in left if name not in ready]
+    return order
+
+
+def _entry(source: Source, linked: list[str]) -> str:
+    digest = hashlib.sha256("\n".join([source.sha256, *linked]).encode()).hexdigest()
+    return f"{source.name}/{source.version}-{digest[:20]}"

@@ -1,0 +1,187 @@
+"""CRAN-like repositories: which ones this deployment uses, and what is in them."""
+
+import gzip
+import hashlib
+import os
+import re
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self, cast
+
+from chalicelib.errors import SheenError
+from tasks.packages import dcf
+from tasks.packages.lock import Wanted
+from tasks.packages.versions import same
+
+LARGEST_SOURCE = 1024**3
+"""Bytes of a source package."""
+LARGEST_INDEX = 256 * 1024**2
+_PATIENCE = 30.0
+_TRIES = 3
+_CHUNK = 1 << 20
+_BELOW = re.compile(r"https?://[A-Za-z0-9._~:/-]+\Z")
+"""No name or password, nothing encoded, no query: such a URL cannot lead out of what it begins with."""
+_ENTRY = re.compile(r"https?://[^/*\s]+(/[^*\s]*)?(/\*)?\Z")
+
+
+class BadRepositories(SheenError):
+    """The deployment's setting cannot be read."""
+
+
+class Unreachable(SheenError):
+    """A repository does not answer, or not with what a repository has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """The deployment's setting ``SHEEN_REPOSITORIES``: URLs, in the order in which they are asked.
+
+    A lock file is an author's: what it names would be fetched from within the deployment's network, and be kept where all
+    apps have it. So a repository that it names is asked only if it is one of these, or lies below one that ends in ``/*``:
+    ``https://packagemanager.posit.co/*`` is not asked itself, and allows lock files its snapshots.
+    """
+
+    urls: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the setting, URLs with blanks or commas between them; raise :class:`BadRepositories` that names the wrong one."""
+        entries = text.replace(",", " ").split()
+        for entry in entries:
+            if not _ENTRY.match(entry):
+                raise BadRepositories(
+                    f'SHEEN_REPOSITORIES: "{entry}" is not the URL of a repository, as in https://cloud.r-project.org, '
+                    "nor of what lock files may name, as in https://packagemanager.posit.co/*"
+                )
+        return cls(
+            tuple(dict.fromkeys(_plain(entry) for entry in entries if not entry.endswith("/*"))),
+            tuple(entry.removesuffix("*") for entry in entries if entry.endswith("/*")),
+        )
+
+    def for_package(self, wanted: Wanted) -> tuple[str, ...]:
+        """Return which repositories to ask for a package: the one that the lock file names, if that is allowed, then the deployment's."""
+        named = _plain(wanted.repository)
+        may = named in self.urls or (bool(_BELOW.match(named)) and ".." not in named and named.startswith(self.allowed))
+        return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
+
+
+def _plain(url: str) -> str:
+    return url.rstrip("/").removesuffix("/src/contrib")
+
+
+class Repository:
+    """One repository, as one build sees it."""
+
+    def __init__(self, url: str) -> None:
+        """``url`` is without ``/src/contrib``."""
+        self.url = url
+        self._index: Mapping[str, tuple[str, str]] | None = None
+        self._refused: Unreachable | None = None
+        self._reading = threading.Lock()
+
+    @property
+    def folder(self) -> str:
+        """A folder's name that is this repository's."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+    def current(self, name: str) -> tuple[str, str] | None:
+        """Return the version that the index has of a package, and the MD5 of its source or ``""``. Raise :class:`Unreachable`."""
+        with self._reading:
+            if self._refused is not None:  # asked once: the next package need not wait for it too
+                raise self._refused
+            if self._index is None:
+                try:
+                    self._index = self._read_index()
+                except Unreachable as error:
+                    self._refused = error
+                    raise
+            return self._index.get(name)
+
+    def fetch(self, wanted: Wanted, to: Path) -> bool:
+        """Download the source of the very version wanted, current or out of the archive; False when it is not there.
+
+        ``to`` is written by one rename. Raise :class:`Unreachable`.
+        """
+        current = self.current(wanted.name)
+        archived = f"Archive/{wanted.name}/{wanted.name}_{wanted.version}.tar.gz"
+        if current is not None and same(current[0], wanted.version):
+            # It may have moved to the archive since the index was written.
+            return self._download(f"{wanted.name}_{current[0]}.tar.gz", to, current[1]) or self._download(archived, to)
+        return self._download(archived, to)
+
+    def _read_index(self) -> dict[str, tuple[str, str]]:
+        text = self._get("PACKAGES.gz")
+        try:
+            plain = gzip.decompress(text) if text is not None else self._get("PACKAGES")
+        except (OSError, EOFError, zlib.error) as error:
+            raise Unreachable(f"{self.url}: its src/contrib/PACKAGES.gz cannot be read ({error})") from error
+        if plain is None:
+            raise Unreachable(f"{self.url}: it has no src/contrib/PACKAGES; is it a repository of R packages?")
+        found: dict[str, tuple[str, str]] = {}
+        for record in dcf.records(plain.decode(errors="replace")):
+            if "Package" in record and "Version" in record and "Path" not in record:
+                found[record["Package"]] = (record["Version"], record.get("MD5sum", ""))
+        return found
+
+    def _get(self, path: str) -> bytes | None:
+        with tempfile.TemporaryFile() as file:
+            if not self._copy(path, file, LARGEST_INDEX):
+                return None
+            file.seek(0)
+            return file.read()
+
+    def _download(self, path: str, to: Path, md5: str = "") -> bool:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=to.parent)
+        try:
+            with os.fdopen(handle, "w+b") as file:
+                if not self._copy(path, file, LARGEST_SOURCE):
+                    return False
+                file.seek(0)
+                if md5 and hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() != md5:
+                    raise Unreachable(f"{self.url}: src/contrib/{path} is not what its index says (MD5); try again later")
+                os.fchmod(file.fileno(), 0o644)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).replace(to)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+        return True
+
+    def _copy(self, path: str, file: IO[bytes], most: int) -> bool:
+        """Fetch into ``file``; False for a 404. What may pass is tried again."""
+        url = f"{self.url}/src/contrib/{path}"
+        for attempt in range(_TRIES):
+            file.seek(0)
+            file.truncate()
+            try:
+                # The URL is one that the operator allows, of http or https; see Repositories.
+                with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "Sheen"}), timeout=_PATIENCE) as answer:  # noqa: S310
+                    _pump(cast(IO[bytes], answer), file, most, url)
+                return True
+            except urllib.error.HTTPError as error:
+                if error.code in (404, 410):
+                    return False
+                why = f"{error.code} {error.reason}"
+            except OSError as error:  # URLError and timeouts too
+                why = str(getattr(error, "reason", error))
+            if attempt + 1 < _TRIES:
+                time.sleep(0.5 * 2**attempt)
+        raise Unreachable(f"{self.url}: it does not answer ({why})")
+
+
+def _pump(source: IO[bytes], target: IO[bytes], most: int, what: str) -> None:
+    size = 0
+    while chunk := source.read(_CHUNK):
+        size += len(chunk)
+        if size > most:
+            raise Unreachable(f"{what}: it has more than {most:,} bytes")
+        target.write(chunk)

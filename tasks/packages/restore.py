@@ -1,0 +1,104 @@
+"""Restores an app's R packages: from what its lock file wants to the version's own library."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.apps.settings import AppSettings
+from tasks.packages import image, locks, plan
+from tasks.packages.cache import Cache, sync
+from tasks.packages.errors import BadLock
+from tasks.packages.install import install, into, into_cache
+from tasks.packages.lock import Lock
+from tasks.packages.log import BuildLog
+from tasks.packages.plan import Step
+from tasks.packages.repositories import Repositories
+from tasks.packages.sources import Sources, find_all
+
+SOURCES = "sources"
+_TELL_EVERY = 10
+
+Tell = Callable[[str], None]
+"""Gets sentences for the author, as the build goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a library is made and where it will be."""
+
+    packages: Path
+    """The cache that all builds share."""
+    making: Path
+    """Where the library is made; nothing is there yet."""
+    final: Path
+    """Where it comes to by a rename: its links hold from there."""
+
+
+def wanted(app: Path) -> Lock | None:
+    """Return what the app in a folder wants; None when nothing. Raise :class:`BadLock`, also for an app that is not R's."""
+    lock = locks.find(app)
+    if lock is not None and lock.appmode.startswith("python-"):
+        raise BadLock(
+            f'{lock.file}: it says that this is an app in Python ("appmode": "{lock.appmode[:50]}"), and Sheen serves R; '
+            "an app in R has app.R, or server.R and ui.R, and a manifest that rsconnect::writeManifest() wrote"
+        )
+    return lock if lock is not None and lock.packages else None
+
+
+def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppSettings, log: BuildLog, tell: Tell) -> bool:
+    """Make the library; False when the image has all that is wanted, and there is none to make.
+
+    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the author; then nothing is left at
+    ``place.making``.
+    """
+    r = image.look()
+    log.say(f"{lock.file} wants {len(lock.packages)} packages; this is R {r.r_version}, {r.platform}")
+    if lock.r_version and lock.r_version != r.r_version:
+        log.say(f"the app was made with R {lock.r_version}")
+    to_find = plan.to_find(lock, r)
+    looked_for = 0
+
+    def looked(number: int) -> None:
+        nonlocal looked_for
+        looked_for = number
+        if number % _TELL_EVERY == 0 and number < len(to_find):
+            tell(f"Looking for packages: {number} of {len(to_find)}.")
+
+    if to_find:
+        tell(f"Looking for {len(to_find)} packages that {lock.file} wants and the image does not have.")
+    sources, missing = find_all(Sources(place.packages / SOURCES, repositories), to_find, looked)
+    what = plan.make(lock, r, sources, missing, settings.package_mismatch)
+    log.say(f"from the image: {', '.join(what.from_image) or 'none'}")
+    for each in what.instead:
+        log.say(f"taken from the image: {each}")
+    if what.instead:
+        tell(f"Going on with packages of the image: {'; '.join(what.instead)}"[:1000])
+    if not what.steps:
+        return False
+    cache = Cache(place.packages, r.platform)
+    cache.prepare()
+    place.making.mkdir(mode=0o755)
+    try:
+        _fill(what, place, cache, settings, log, tell)
+        sync(place.making)
+    except BaseException:
+        shutil.rmtree(place.making, ignore_errors=True)
+        raise
+    return True
+
+
+def _fill(what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, log: BuildLog, tell: Tell) -> None:
+    def installing(there: int, step: Step) -> None:
+        log.say(f"installing from {step.source.archive.name}", str(step))
+        tell(f"Installing packages: {there} of {len(what.steps)} are there; now {step}.")
+
+    if not settings.package_cache:
+        install(what, {}, into(place.making), log, installing)
+        return
+    ready = {step.name: cache.library(step.entry) for step in what.steps if cache.has(step.entry)}
+    log.say(f"from the cache: {', '.join(ready) or 'none'}")
+    libraries = install(what, ready, into_cache(cache), log, installing)
+    for name, library in libraries.items():
+        (place.making / name).symlink_to(os.path.relpath(library / name, place.final))

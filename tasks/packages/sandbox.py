@@ -1,0 +1,136 @@
+"""Runs what an author's packages bring along (configure scripts, makefiles, R code) as a user that nobody else is.
+
+Such code may do what it likes to its own folder. It has no capabilities, no variable of the task's (FACTS E3), no group, and cannot
+read an app's files; whatever it leaves running is ended before anyone looks at what it made.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from chalicelib.errors import SheenError
+
+UNIX_IDS = range(190_000, 200_000)
+"""Below those of apps, above those of an image."""
+PROCESSES = 1000
+FILE_BYTES = 4 * 1024**3
+_SETPRIV = "/usr/bin/setpriv"
+_LONGEST_LINE = 4000
+_LAST_WORDS = 10.0
+"""Seconds for the end of the output; without a user of its own something may be left that holds the pipe open."""
+
+
+class NoUser(SheenError):
+    """Every user id for builds is taken on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A user and its folder."""
+
+    folder: Path
+    unix_id: int | None
+    """None when this process is not root and can become nobody else: everything runs as its user."""
+
+    @property
+    def owner(self) -> int:
+        """Who owns what is made in it."""
+        return os.geteuid() if self.unix_id is None else self.unix_id
+
+    def make(self, name: str) -> Path:
+        """Make a folder in it that its user can write to."""
+        path = self.folder / name
+        path.mkdir(mode=0o700)
+        if self.unix_id is not None:
+            os.chown(path, self.unix_id, self.unix_id)
+        return path
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str], said: Callable[[str], None], patience: float) -> int:
+        """Run a command with exactly this environment to its end, and end all that it left; return its exit code.
+
+        ``said`` gets each line of its output. Raise :class:`TimeoutError` after ``patience`` seconds.
+        """
+        drop = ["--no-new-privs", "--pdeathsig", "KILL"]
+        if self.unix_id is not None:
+            drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
+            drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
+        process = subprocess.Popen(
+            [*self._limits(patience), _SETPRIV, *drop, "--", *command],
+            cwd=self.folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
+        reader.start()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            self._end(process)
+            reader.join(_LAST_WORDS)
+        return process.returncode
+
+    def _limits(self, patience: float) -> list[str]:
+        limits = ["--core=0", f"--fsize={FILE_BYTES}", f"--cpu={int(patience) + 1}"]
+        if self.unix_id is not None:  # counted per user: without one of its own it would count all that the user runs
+            limits.append(f"--nproc={PROCESSES}")
+        return ["/usr/bin/prlimit", *limits, "--"]
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if self.unix_id is not None:
+            # What left the group and the session is still of this user; the kernel signals all of them at once.
+            user = str(self.unix_id)
+            everything = [_SETPRIV, "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
+            subprocess.run(everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        process.wait()
+
+
+def _read(output: IO[bytes], said: Callable[[str], None]) -> None:
+    with output:
+        while line := output.readline(_LONGEST_LINE):
+            said(line.decode(errors="replace").rstrip("\r\n"))
+
+
+@contextlib.contextmanager
+def sandbox() -> Iterator[Sandbox]:
+    """Yield a sandbox with an empty folder on this machine's own disk; both are gone afterwards. Raise :class:`NoUser`."""
+    with contextlib.ExitStack() as stack:
+        unix_id = stack.enter_context(_user()) if os.geteuid() == 0 else None
+        folder = Path(tempfile.mkdtemp(prefix="sheen-package-"))
+        # Not Python's rmtree, which gives up on folders a thousand deep.
+        stack.callback(subprocess.run, ["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
+        if unix_id is not None:
+            os.chown(folder, unix_id, unix_id)
+        yield Sandbox(folder, unix_id)
+
+
+@contextlib.contextmanager
+def _user() -> Iterator[int]:
+    """Yield a user id that no other build on this machine has; the kernel gives it back, however this process ends."""
+    first = secrets.randbelow(len(UNIX_IDS))
+    for number in range(len(UNIX_IDS)):
+        unix_id = UNIX_IDS[(first + number) % len(UNIX_IDS)]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+            try:
+                claim.bind(f"\0sheen-build-{unix_id}")
+            except OSError:
+                continue
+            yield unix_id
+            return
+    raise NoUser(f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until builds have ended")
