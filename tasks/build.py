@@ -20,8 +20,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import aws
+from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from chalicelib.bundles.errors import BadBundle
+from chalicelib.bundles.keys import BundleKey, log_key
 from chalicelib.bundles.kind import Kind, shape_of
 from chalicelib.bundles.model import Bundle
 from chalicelib.bundles.status import BundleStatus
@@ -31,11 +33,17 @@ from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks.archive import Limits, read
+from tasks.packages import restore
+from tasks.packages.log import BuildLog
+from tasks.packages.repositories import Repositories
+from tasks.packages.restore import Place
 
 BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
 PROGRESS_EVERY = 500
 """Files between two messages to the author."""
+PACKAGES = "packages"
+"""Folder on EFS of the packages that versions' libraries are made of."""
 TRASH = ".incoming"
 """Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's."""
 _LONGEST_CAUSE = 30_000
@@ -80,6 +88,7 @@ def build(job: Job, settings: Settings) -> Kind:
     """Make the version's folder; the second time it finds it made (FACTS H4). Raise :class:`BadBundle`."""
     apps = Path(settings.efs) / "apps"
     version = apps / job.app_id / job.version
+    library = version.with_name(f"{version.name}.library")
     _tell(job, "Downloading the bundle.")
     with tempfile.TemporaryDirectory(prefix="sheen-build-") as scratch:
         archive = Path(scratch) / "bundle"
@@ -87,13 +96,20 @@ def build(job: Job, settings: Settings) -> Kind:
         _sweep(Path(settings.efs) / TRASH)
         incoming = Path(settings.efs) / TRASH / uuid.uuid4().hex
         incoming.mkdir(parents=True, mode=0o700)
+        incoming_library = incoming.with_name(f"{incoming.name}.library")
         try:
             kind = _unpack(job, archive, incoming, settings.largest_bundle)
+            packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
+            has_library = _restore(job, settings, incoming, packages)
+            _tell(job, "Activating.")
             _protect(incoming, job.unix_id)
             _make_app_folder(version.parent, job.unix_id)
-            _publish(incoming, version)
+            if has_library:
+                _publish(incoming_library, library)
+            _publish(incoming, version)  # the last: a version that is there has its library
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
+            shutil.rmtree(incoming_library, ignore_errors=True)
     return kind
 
 
@@ -115,8 +131,33 @@ def _unpack(job: Job, archive: Path, target: Path, largest: int) -> Kind:
     shape = shape_of(inventory.paths, job.name)
     _tell(job, f"Unpacking {len(inventory.paths):,} files.")
     written = opened.unpack(inventory, target, shape.top, progress)
-    _tell(job, f"Unpacked {len(written):,} files; activating.")
+    _tell(job, f"Unpacked {len(written):,} files.")
     return shape.kind
+
+
+def _restore(job: Job, settings: Settings, app: Path, place: Place) -> bool:
+    """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
+    try:
+        lock = restore.wanted(app)
+    except BadBundle as error:
+        raise BadBundle(f"bundle {job.name}: {error}") from error
+    if lock is None:
+        return False
+    key = log_key(job.key)
+
+    def write(text: bytes) -> None:
+        aws.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
+
+    def failed(error: Exception) -> None:
+        logger.warning("the build log was not written", extra={"error": str(error)})
+
+    with BuildLog(write, failed) as log:
+        try:
+            own = App.get(BundleKey.parse(job.key).location).effective_settings()
+            return restore.restore(lock, place, Repositories.parse(settings.repositories), own, log, lambda what: _tell(job, what))
+        except BadBundle as error:
+            log.say(f"the build failed: {error}")
+            raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{key}") from error
 
 
 def _protect(folder: Path, unix_id: int) -> None:
@@ -195,7 +236,7 @@ def _beat(token: str, over: threading.Event) -> None:
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Build, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
     settings = Settings.from_environment(environment)
-    bind(settings, Bundle)
+    bind(settings, App, Bundle)
     job = Job.from_environment(environment)
     over = threading.Event()
     if job.token:

@@ -39,6 +39,9 @@ class Settings:
     largest_bundle: int = GIGABYTE
     """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
 
+    repositories: str = ""
+    """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raise :class:`SettingMissing` that names the variable."""
@@ -62,6 +65,7 @@ class Settings:
             connections_url=optional("connections_url"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
+            repositories=optional("repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),
         )
 

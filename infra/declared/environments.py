@@ -45,4 +45,4 @@ def task(place: Place) -> dict[str, str]:
 
 def build(place: Place) -> dict[str, str]:
     """Return what the task gets that builds versions."""
-    return {**task(place), "SHEEN_BUNDLE_GB": place.bundle_gb}
+    return {**task(place), "SHEEN_BUNDLE_GB": place.bundle_gb, "SHEEN_REPOSITORIES": place.repositories}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 REST_FUNCTION = "api_handler"
 """Chalice calls the REST API's function by the deployment's own name."""
+REPOSITORIES = "https://cloud.r-project.org"
+"""Where R packages come from, unless the deployment says something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Place:
     """As :attr:`chalicelib.settings.Settings.bodies_url`."""
     bundle_gb: str = "1"
     """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
+    repositories: str = REPOSITORIES
+    """Where R packages come from; see :attr:`chalicelib.settings.Settings.repositories`."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
+from chalicelib.bundles.keys import OUTCOMES
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
 from infra.declared import environments
@@ -112,8 +113,15 @@ def _agent(place: Place) -> Iterable[Statement]:
 
 def _build(place: Place) -> Iterable[Statement]:
     return (
+        items(place, App, "GetItem"),
         items(place, Bundle, "UpdateItem"),
         objects(place, BUNDLES, "GetObject"),
+        Statement(
+            "BuildLogs",
+            ("s3:PutObject",),
+            (f"{place.bucket_arn()}/{OUTCOMES}*.log",),
+            why="a log lies beside the outcome of its upload, and outcomes are not for tasks to write",
+        ),
         tokens(place, "publish"),
     )
 
@@ -131,5 +139,5 @@ TASK_DEFINITIONS = (
         )
         for size, machine in MACHINES.items()
     ),
-    TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=1024, memory_mb=2048, statements=_build),
+    TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
 )

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from chalicelib.errors import SettingMissing
 from chalicelib.settings import largest_bundle
+from infra.declared.place import REPOSITORIES
 from infra.local.errors import CannotStart
+from tasks.packages.repositories import BadRepositories, Repositories
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that this file is in."""
@@ -35,18 +37,25 @@ class LocalSettings:
     """After which an idle environment is ended."""
     bundle_gb: str = "1"
     """How much a bundle may have."""
+    repositories: str = REPOSITORIES
+    """Where R packages come from."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read ``SHEEN_PORT``, ``SHEEN_DATA`` and ``SHEEN_BUNDLE_GB``; raise :class:`CannotStart` that names what is wrong."""
+        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB`` and ``SHEEN_REPOSITORIES``.
+
+        Raise :class:`CannotStart` that names what is wrong.
+        """
         text = environment.get("SHEEN_PORT", "8000")
         if not text.isdigit() or not 0 < int(text) < 65536:
             raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
-        except SettingMissing as error:
+            Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
+        except (SettingMissing, BadRepositories) as error:
             raise CannotStart(str(error)) from None
-        return cls(port=int(text), data=Path(environment.get("SHEEN_DATA", ".sheen")).absolute(), bundle_gb=gigabytes)
+        data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
+        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories)
 
     @property
     def endpoint(self) -> str:

@@ -69,7 +69,7 @@ class Repositories:
     def for_package(self, wanted: Wanted) -> tuple[str, ...]:
         """Return which repositories to ask for a package: the one that the lock file names, if that is allowed, then the deployment's."""
         named = _plain(wanted.repository)
-        may = named in self.urls or (bool(_BELOW.match(named)) and ".." not in named and named.startswith(self.allowed))
+        may = named in self.urls or (bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed))
         return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
 
 

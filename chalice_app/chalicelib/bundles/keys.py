@@ -1,7 +1,7 @@
 """S3 keys of bundles and of their outcomes, and the names of versions. Pure.
 
 ``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``; ``bundles/<name>.zip`` at ``/``. What became of it is in
-``outcomes/<location>/<name>.zip.json``.
+``outcomes/<location>/<name>.zip.json``, what installing its packages said in ``outcomes/<location>/<name>.zip.log``.
 """
 
 import hashlib
@@ -64,6 +64,11 @@ class BundleKey(NamedTuple):
 def outcome_key(key: str) -> str:
     """The S3 key of what became of an upload, also of one whose own key is not allowed."""
     return f"{OUTCOMES}{key.removeprefix(PREFIX)}.json"
+
+
+def log_key(key: str) -> str:
+    """The S3 key of an upload's build log, beside its outcome."""
+    return f"{OUTCOMES}{key.removeprefix(PREFIX)}.log"
 
 
 def upload_order(time: str, sequencer: str) -> str:
