@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
 # Installs what a worker needs from Debian 12 or later, for the image and for the local stack alike.
-# Usage: workers/install.sh [PACKAGE…]    (more packages to install along with the worker's)
+# Usage: workers/install.sh [--builds] [PACKAGE…]
+#   --builds    also what R CMD INSTALL compiles with, for the task that builds versions
+#   PACKAGE…    more packages to install along with the worker's
 # Does nothing, and asks for no rights, when all of it is there.
 set -euo pipefail
 
+builds=()
+if [ "${1:-}" = --builds ]; then
+    shift
+    # What R's own Makeconf names, no more: r-base-dev brings twice as much. What an app's packages link with beyond that (libxml2-dev…), and the
+    # library itself for the workers, an operator adds to both lists.
+    builds=(g++ gfortran make libblas-dev liblapack-dev zlib1g-dev libbz2-dev liblzma-dev libpcre2-dev libicu-dev)
+fi
 packages=(
     r-base-core       # R itself
     r-cran-shiny
@@ -17,6 +26,7 @@ packages=(
     python3-venv
     ca-certificates
     tzdata
+    "${builds[@]}"
     "$@"
 )
 

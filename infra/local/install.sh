@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the local stack and its tests need from Debian: what a worker needs, Python's venv, Node.js and Chromium.
+# Installs what the local stack and its tests need from Debian: what a worker and a build need, Python's venv, Node.js and Chromium.
 # Usage: infra/local/install.sh [--tests]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-"$here/../../workers/install.sh"
+"$here/../../workers/install.sh" --builds
 
 missing=()
 command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
@@ -13,6 +13,7 @@ command -v npm >/dev/null || missing+=(npm)
 if [ "${1:-}" = --tests ]; then
     command -v chromium >/dev/null || missing+=(chromium)
     missing+=(r-cran-dt) # an app with server-side tables
+    missing+=(r-cran-rsconnect) # what authors publish with from R
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     "$here/../../workers/install.sh" "${missing[@]}"
