@@ -27,6 +27,8 @@ export interface Settings {
   greyAfterSeconds: number;
   /** Say something when nothing was said for so long: an idle connection is cut after ten minutes (FACTS W2). */
   keepaliveSeconds: number;
+  /** Show a sign of life when the page has said nothing for so long (`connection_timeout`); 0: no need to. */
+  aliveSeconds: number;
   /** Move to a fresh connection at this age: one is cut after two hours (FACTS W2). */
   refreshSeconds: number;
   /** An acknowledgement waits so long for a frame to travel with. */
@@ -49,6 +51,7 @@ export const DEFAULTS: Settings = {
   graceSeconds: 15,
   greyAfterSeconds: 3,
   keepaliveSeconds: 240,
+  aliveSeconds: 300,
   refreshSeconds: 6600,
   ackSeconds: 20,
   ackBytes: 65536,

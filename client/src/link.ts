@@ -45,6 +45,7 @@ export class Link {
   private greeted = false;
   private lastHeard = 0;
   private lastTraffic = 0;
+  private lastSaid = 0;
   private pingedAt: number | null = null;
   private cutSince: number | null = null;
   private failures = 0;
@@ -147,7 +148,7 @@ export class Link {
     this.current = wire;
     this.greeted = false;
     this.pingedAt = null;
-    this.lastHeard = this.lastTraffic = this.openedAt = this.around.now();
+    this.lastHeard = this.lastTraffic = this.lastSaid = this.openedAt = this.around.now();
     wire.on = (event) => this.happened(wire, event);
     if (wire.ready) this.happened(wire, { kind: "opened" });
   }
@@ -211,7 +212,7 @@ export class Link {
     const now = this.around.now();
     for (let frame = this.peer.take(now); frame !== null; frame = this.peer.take(now)) {
       this.current.send(frame);
-      this.lastTraffic = now;
+      this.lastTraffic = this.lastSaid = now;
     }
   }
 
@@ -278,14 +279,16 @@ export class Link {
   private tick(): void {
     if (this.over) return;
     const now = this.around.now();
-    const { keepaliveSeconds, refreshSeconds, heartbeatSeconds } = this.config.settings;
+    const { keepaliveSeconds, aliveSeconds, refreshSeconds, heartbeatSeconds } = this.config.settings;
     this.peer.tick(now);
     if (this.current && !this.greeted && now - this.openedAt > this.patience) this.abandon();
     else if (this.current && this.pingedAt !== null && now - this.pingedAt > PONG_TIMEOUT) this.abandon();
     else if (this.current && this.greeted) {
       const silence = now - this.lastHeard;
       const stalled = (this.peer.waiting && silence > STALL) || silence > heartbeatSeconds * 1000 + LATE;
-      if (stalled || now - this.lastTraffic > keepaliveSeconds * 1000) this.ping();
+      // A poll is a sign of life by itself.
+      const mute = this.current.way === "websocket" && aliveSeconds > 0 && now - this.lastSaid > aliveSeconds * 1000;
+      if (stalled || mute || now - this.lastTraffic > keepaliveSeconds * 1000) this.ping();
       // Only a WebSocket is cut by age.
       const aged = this.current?.way === "websocket" && now - this.openedAt > refreshSeconds * 1000;
       if (aged && !this.refreshing) this.refresh();

@@ -40,6 +40,8 @@ const TITLES: Record<number, string> = {
   4506: "There is a newer version",
   4508: "The session has ended",
   4509: "This way in is closed",
+  4510: "You were away for long",
+  4511: "The app is silent",
   4512: "Too much at once",
   4702: "The server is shutting down",
   4704: "Your session has ended",

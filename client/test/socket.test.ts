@@ -161,6 +161,19 @@ test("an idle connection is kept alive, and one that does not answer is left", a
   assert.equal(page.sockets.length, 2);
 });
 
+test("a page that only listens shows that it is there", async () => {
+  const { page } = await connected({ heartbeatSeconds: 5, aliveSeconds: 60 });
+  page.last.say('a["ACK 2"]');
+  const before = page.last.sent.length;
+  for (let second = 0; second < 55; second += 5) {
+    await page.pass(5);
+    page.last.say("h");
+  }
+  assert.equal(page.last.sent.length, before);
+  await page.pass(7);
+  assert.match(page.last.sent.at(-1)!, /ping/);
+});
+
 test("a connection is renewed before two hours, without a gap", async () => {
   const { page, log } = await connected({ keepaliveSeconds: 1e6, heartbeatSeconds: 1e6, refreshSeconds: 100 });
   page.last.say('a["ACK 2"]');

@@ -247,4 +247,7 @@ def _relay_settings(app: AppSettings) -> RelaySettings:
         reconnect=app.reconnect,
         disabled=tuple(dict.fromkeys(disabled)),
         heartbeat=app.sockjs_heartbeat_delay,
+        session_timeout=app.app_session_timeout,
+        connection_timeout=app.connection_timeout,
+        read_timeout=app.read_timeout,
     )

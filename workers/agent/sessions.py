@@ -15,6 +15,7 @@ from chalicelib.relay.errors import Ending, ResendOverflow, ShuttingDown, TooMuc
 from chalicelib.relay.events import (
     ChannelClosed,
     ChannelOpened,
+    ConnectionSilent,
     Ended,
     Event,
     MessageReceived,
@@ -194,6 +195,12 @@ class Sessions:
         """The gateway says that a connection is gone."""
         self._connections.pop(connection_id, None)
 
+    def give_up(self, connection_id: str) -> None:
+        """A connection is silent: it is taken for gone, and cut in case that it is not."""
+        self.lost(connection_id)
+        self._gateway.drop(connection_id)
+        self._gateway.say(connection_id, sockjs.HEARTBEAT, then_close=True)
+
     def _join(self, connection_id: str, session_id: str, carried: _Carried) -> None:
         self._connections[connection_id] = session_id
         self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
@@ -287,6 +294,9 @@ class _Carried:
                 case ChannelClosed(channel=name, code=code, reason=reason):
                     if (channel := self._channels.pop(name, None)) is not None:
                         channel.close(code, reason)
+                case ConnectionSilent(connection):
+                    self.connections.pop(connection, None)
+                    self._sessions.give_up(connection)
                 case TicketDue():
                     self.session.renew(self._sessions.ticket(self.session.id), self._sessions.now())
                     self._wake()

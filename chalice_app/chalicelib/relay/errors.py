@@ -7,6 +7,8 @@
     * :exc:`VersionRetired` (4506)
     * :exc:`SessionClosed` (4508)
     * :exc:`TransportDisabled` (4509)
+    * :exc:`VisitorIdle` (4510)
+    * :exc:`AppSilent` (4511)
     * :exc:`TooMuch` (4512)
     * :exc:`ShuttingDown` (4702)
     * :exc:`ProtocolError` (4704)
@@ -17,7 +19,7 @@
     * :exc:`MessageTooBig` (4711)
 
 The codes up to 4705 are Shiny Server's (FACTS S7): after 45xx a client stops, after 47xx it may start a new session.
-4508, 4509, 4512, 4710 and 4711 are Sheen's own within the same two ranges.
+4508 to 4512, 4710 and 4711 are Sheen's own within the same two ranges.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from typing import ClassVar, NamedTuple
 __all__ = [
     "AccessDenied",
     "AppExited",
+    "AppSilent",
     "ConnectionLost",
     "Ending",
     "MessageTooBig",
@@ -41,6 +44,7 @@ __all__ = [
     "TransportDisabled",
     "UnknownSession",
     "VersionRetired",
+    "VisitorIdle",
 ]
 
 
@@ -109,6 +113,20 @@ class TransportDisabled(RelayError):
 
     code = 4509
     sentence = "This app is not reached this way. Reload the page; if that does not help, tell whoever runs it."
+
+
+class VisitorIdle(RelayError):
+    """The visitor did nothing for ``app_session_timeout``."""
+
+    code = 4510
+    sentence = "You have not used this page for a while, so its session has ended. Reload the page to start a new one."
+
+
+class AppSilent(RelayError):
+    """R said nothing for ``read_timeout``."""
+
+    code = 4511
+    sentence = "The app has said nothing for a long time, so its session has ended. Reload the page to start a new one."
 
 
 class TooMuch(RelayError):

@@ -41,6 +41,12 @@ class ChannelClosed(NamedTuple):
     reason: str
 
 
+class ConnectionSilent(NamedTuple):
+    """This connection was given up: tell it, if it is there after all, and forget it."""
+
+    connection: str
+
+
 class TicketDue(NamedTuple):
     """Call ``Session.renew`` with a fresh ticket."""
 
@@ -51,4 +57,4 @@ class Ended(NamedTuple):
     ending: Ending
 
 
-Event = ChannelOpened | MessageReceived | ChannelClosed | TicketDue | Ended
+Event = ChannelOpened | MessageReceived | ChannelClosed | ConnectionSilent | TicketDue | Ended

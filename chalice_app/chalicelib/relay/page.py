@@ -53,6 +53,7 @@ class PageConfig:
                 "graceSeconds": settings.grace,
                 "greyAfterSeconds": settings.client_grey,
                 "keepaliveSeconds": settings.client_keepalive,
+                "aliveSeconds": settings.client_alive,
                 "refreshSeconds": settings.client_refresh,
                 "ackSeconds": settings.client_ack_delay,
                 "ackBytes": settings.ack_bytes,

@@ -28,11 +28,12 @@ from chalicelib.relay.errors import (
     TooMuch,
     UnknownSession,
 )
-from chalicelib.relay.events import ChannelClosed, Ended, Event, State, TicketDue
+from chalicelib.relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, Event, MessageReceived, State, TicketDue
 from chalicelib.relay.hello import Opening
 from chalicelib.relay.outbox import Outbox
 from chalicelib.relay.rate import Allowance
 from chalicelib.relay.settings import RelaySettings
+from chalicelib.relay.silence import Silence
 
 
 class Session:
@@ -47,9 +48,11 @@ class Session:
         self._deadline = now + settings.reservation
         self._opening: Opening | None = None
         self._attempt = 0
+        self._polls = False
         self._in = robust.Incoming(settings.reorder_bytes, settings.reorder_count)
         self._out = Outbox(settings, self._in, now)
         self._channels = Channels(settings)
+        self._silence = Silence(settings, now)
         self._allowance = Allowance(settings.frame_rate, settings.frame_burst, now)
         self._ticket_at = self._asked_at = now
         self._strangers = Strangers(settings.reorder_bytes)
@@ -81,6 +84,7 @@ class Session:
         events: list[Event] = []
         try:
             self._attach(connection, opening, now, events)
+            self._polls = self._polls or self.connection == connection
         except RelayError as error:
             self._fail(connection, error, now, events)
         return events
@@ -137,6 +141,7 @@ class Session:
         """A message from R."""
         if channel not in self._channels.open or self.over:
             return []
+        self._silence.of_r_broken(now)
         try:
             if len(message) > self._settings.max_message:
                 raise MessageTooBig(f"R sent a message of {len(message)} characters")
@@ -199,13 +204,19 @@ class Session:
         return self._out.frame(limit, now, reading=self._channels.reading, ending=self.ending)
 
     def tick(self, now: float) -> list[Event]:
-        """What is due by time: the ends of reservation, grace and farewell, and renewals."""
+        """What is due by time: the ends of reservation, grace and farewell, of patience with who is silent, and renewals."""
         if now >= self._deadline:
             if self.state is State.RESERVED or self.state is State.AWAY:
                 return self.end(ConnectionLost().ending, now)
             if self.state is State.ENDED:
                 self.state = State.FORGOTTEN
+        if self.active and (silence := self._silence.too_long(now)) is not None:
+            return self.end(silence.ending, now)
         if self.state is State.CONNECTED and self._is_sheen:
+            patience = self._settings.connection_timeout
+            if patience and not self._polls and self.connection is not None and now - self._out.heard >= patience:
+                silent = ConnectionSilent(self.connection)
+                return [silent, *self.detach(self.connection, now)]
             if now - self._ticket_at >= self._settings.ticket_renewal:
                 self._ticket_at = now
                 return [TicketDue()]
@@ -265,6 +276,7 @@ class Session:
             self._gone.add(self.connection, ours=True)
         self._attempt = opening.attempt
         self.connection = connection
+        self._polls = False
         self._asked_at = now
         self._out.numbered = opening.robust_id is not None
         self._out.begin(resumed=opening.resume or opening.attempt > 1, now=now)
@@ -324,6 +336,11 @@ class Session:
         if event is None:
             return
         events.append(event)
+        if isinstance(event, MessageReceived):
+            self._silence.of_visitor_broken(now)
+        if isinstance(event, ChannelOpened):
+            self._silence.of_visitor_broken(now)
+            self._silence.of_r_broken(now)
         if isinstance(event, ChannelClosed) and not self._channels.open:
             events.extend(self.end(SessionClosed().ending, now))
 

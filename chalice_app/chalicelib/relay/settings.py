@@ -27,6 +27,12 @@ class RelaySettings:
     """How long a page's session waits for its first connection (FACTS S10)."""
     grace: float = 15.0
     """How long a session waits for its client to come back (FACTS S7)."""
+    session_timeout: float = 0.0
+    """A session ends when its visitor has done nothing for so long (``app_session_timeout``); 0: never."""
+    connection_timeout: float = 0.0
+    """A connection of Sheen's own client, which shows signs of life, is given up after so long without one; 0: never."""
+    read_timeout: float = 0.0
+    """A session ends when R has said nothing to it for so long; 0: never."""
     farewell: float = 60.0
     """How long an ended session is remembered, so that a client that comes back learns why it ended."""
     heartbeat: float = 25.0
@@ -75,6 +81,11 @@ class RelaySettings:
     """The client sends so much ahead of what was acknowledged; well under ``reorder_bytes``."""
     client_window_count: int = 256
     """The client sends so many messages ahead of what was acknowledged; under ``reorder_count``."""
+
+    @property
+    def client_alive(self) -> float:
+        """Sheen's client shows a sign of life when it said nothing for so long; 0: it need not."""
+        return self.connection_timeout / 3
 
     @property
     def websocket(self) -> bool:

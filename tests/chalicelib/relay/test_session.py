@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chalicelib.relay.errors import AppExited, Ending, SessionClosed, TooMuch, UnknownSession
-from chalicelib.relay.events import ChannelClosed, ChannelOpened, Ended, MessageReceived, State, TicketDue
+from chalicelib.relay.errors import AppExited, AppSilent, Ending, SessionClosed, TooMuch, UnknownSession, VisitorIdle
+from chalicelib.relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, MessageReceived, State, TicketDue
 from chalicelib.relay.hello import Opening, hello
 from chalicelib.relay.session import Session
 from chalicelib.relay.settings import RelaySettings
@@ -278,3 +280,69 @@ def test_a_doubled_continue_of_shiny_servers_client_asks_for_nothing() -> None:
     session.receive("c2", '["ACK 1"]', 2.0)
     assert session.receive("c2", '["CONTINUE 0"]', 2.1) == []
     assert session.state is State.CONNECTED
+
+
+def test_a_visitor_who_does_nothing_loses_the_session_whatever_r_says_and_the_page_signals() -> None:
+    session = opened(RelaySettings(session_timeout=100))
+    session.receive("c1", '["1#0|m|input"]', 50.0)
+    session.send("0", "tick", 149.0)
+    session.receive("c1", '["SHEEN {\\"ping\\":\\"0\\"}"]', 149.0)
+    assert session.tick(149.9) == []
+    assert session.tick(150.0) == [Ended(VisitorIdle().ending)]
+    assert "c[4510," in drain(session, "c1", 150.0)[-1]
+
+
+def test_an_r_that_says_nothing_loses_the_session_whatever_the_visitor_does() -> None:
+    session = opened(RelaySettings(read_timeout=100))
+    session.send("0", "x", 50.0)
+    session.receive("c1", '["1#0|m|input"]', 149.0)
+    assert session.tick(149.9) == []
+    assert session.tick(150.0) == [Ended(AppSilent().ending)]
+
+
+def test_a_connection_without_a_sign_of_life_is_given_up_and_the_session_resumes_on_the_next() -> None:
+    session = opened(RelaySettings(connection_timeout=90))
+    session.receive("c1", '["SHEEN {\\"ping\\":\\"0\\"}"]', 60.0)
+    session.send("0", "x", 100.0)
+    assert TicketDue() not in session.tick(149.9)
+    assert session.tick(150.0) == [ConnectionSilent("c1")]
+    assert session.state is State.AWAY
+    session.receive("c2", greet(2, resume=True), 151.0)
+    assert session.state is State.CONNECTED
+    assert "0#0|m|x" in "".join(drain(session, "c2", 151.0))
+
+
+def test_a_connection_that_polls_needs_no_other_sign_of_life() -> None:
+    session = Session("s", RelaySettings(connection_timeout=90), 0.0)
+    session.attach("c1", Opening("A", False, True, 1, 0), 0.0)
+    assert session.tick(100.0) == []
+    assert session.state is State.CONNECTED
+
+
+def test_no_limit_of_silence_holds_unless_it_is_set() -> None:
+    session = opened()
+    assert not [event for now in range(0, 10**6, 10**4) for event in session.tick(float(now)) if event != TicketDue()]
+    assert session.state is State.CONNECTED
+
+
+@given(
+    st.floats(1, 1000), st.floats(1, 1000), st.lists(st.tuples(st.sampled_from(["visitor", "r", "tick"]), st.floats(0.1, 400)), max_size=30)
+)
+def test_a_session_ends_exactly_when_one_side_was_silent_for_its_limit(visitor: float, r: float, course: list[tuple[str, float]]) -> None:
+    session = opened(RelaySettings(session_timeout=visitor, read_timeout=r))
+    now, said = 0.0, {"visitor": 0.0, "r": 0.0}
+    number = 1
+    for who, later in course:
+        now += later
+        late = now - said["visitor"] >= visitor or now - said["r"] >= r
+        ended = [event for event in session.tick(now) if isinstance(event, Ended)]
+        assert bool(ended) == late
+        if ended:
+            assert ended[0].ending.code == (4510 if now - said["visitor"] >= visitor else 4511)
+            return
+        if who == "visitor":
+            session.receive("c1", f'["{number:X}#0|m|x"]', now)
+            number += 1
+        elif who == "r":
+            session.send("0", "x", now)
+        said[who] = now

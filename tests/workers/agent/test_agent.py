@@ -276,6 +276,16 @@ async def test_sessions_are_spread_and_one_r_killed_ends_only_its_own(launch: La
     assert [worker["id"] for worker in await agent.workers()] == [f"{VERSION}.0.1", f"{VERSION}.0.3"]
 
 
+async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(launch: Launch) -> None:
+    agent = await launch(app_session_timeout=2)
+    await agent.ready()
+    config = await agent.page("session-1")
+    assert config["settings"]["aliveSeconds"] == 300
+    await agent.open("session-1", "c1")
+    await until(lambda: "c[4510," in agent.cloud.frames("c1"), "the visitor is told")
+    await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
+
+
 async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launch) -> None:
     agent = await launch(app_idle_timeout=1, reconnect_grace=0)
     await agent.ready()
