@@ -29,6 +29,11 @@ def parser() -> argparse.ArgumentParser:
     sync.add_argument("words", nargs="*", metavar="NAME", help="define NAME [KEY=VALUE …] | remove NAME")
     syncs = commands.add_parser("syncs", help="list the syncs, or the runs of one, and how old the data is")
     syncs.add_argument("name", nargs="?", metavar="NAME")
+    logs = commands.add_parser("logs", help="show what an app's R processes have said")
+    logs.add_argument("location", metavar="/PATH")
+    logs.add_argument("--follow", action="store_true", help="go on with what they say from now on, until Ctrl-C")
+    logs.add_argument("--version", default="", metavar="V", help="only of this version")
+    logs.add_argument("--since", default="1d", metavar="SPAN", help="of the last 10m, 2h, 1d …; default: 1d")
 
     commands.add_parser("env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"')
     commands.add_parser("local", help="run Sheen on this machine")
@@ -65,6 +70,11 @@ def act(arguments: argparse.Namespace) -> int:
 
             settings = deployment.use()
             show_runs(arguments.name) if arguments.name else show_syncs(settings)
+        case "logs":
+            from sheen.logs import show_logs
+
+            settings = deployment.use()
+            show_logs(settings, arguments.location, follow=arguments.follow, version=arguments.version, since=arguments.since)
         case "env":
             say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
         case "local":

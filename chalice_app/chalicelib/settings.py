@@ -38,6 +38,8 @@ class Settings:
     """S3 as a browser reaches it: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint; only the agent."""
     largest_bundle: int = GIGABYTE
     """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
+    log_group: str = ""
+    """CloudWatch log group of the workers' logs; only the agent and who reads them."""
 
     repositories: str = ""
     """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
@@ -67,6 +69,7 @@ class Settings:
             bodies_url=optional("bodies_url"),
             repositories=optional("repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),
+            log_group=optional("log_group"),
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from infra.declared import environments
 from infra.declared.bucket import BUCKET, BucketRules
 from infra.declared.functions import FUNCTIONS, FunctionDeclaration, StreamReading, function_statements
+from infra.declared.logs import LOG_GROUPS, LogGroup
 from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, start
@@ -24,6 +25,7 @@ __all__ = [
     "BucketRules",
     "Declared",
     "FunctionDeclaration",
+    "LogGroup",
     "Machine",
     "Place",
     "Role",
@@ -46,6 +48,7 @@ class Declared:
     task_definitions: tuple[TaskDefinition, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
     rules: tuple[Rule, ...] = ()
+    log_groups: tuple[LogGroup, ...] = ()
     bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
     functions: tuple[FunctionDeclaration, ...] = ()
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
@@ -90,7 +93,7 @@ def _camel(name: str) -> str:
 
 def admin_environment(place: Place) -> dict[str, str]:
     """Return what the ``sheen`` command needs to know of the deployment."""
-    return environments.outside(place)
+    return environments.admin(place)
 
 
 DECLARED = Declared(
@@ -98,6 +101,7 @@ DECLARED = Declared(
     task_definitions=TASK_DEFINITIONS,
     state_machines=STATE_MACHINES,
     rules=RULES,
+    log_groups=LOG_GROUPS,
     bucket=BUCKET,
     functions=FUNCTIONS,
     function_environment=environments.function,

@@ -1,5 +1,6 @@
 """The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
 
+from infra.declared.logs import APPS
 from infra.declared.place import Place
 
 
@@ -43,6 +44,16 @@ def task(place: Place) -> dict[str, str]:
     }
 
 
+def agent(place: Place) -> dict[str, str]:
+    """Return what an instance's task gets."""
+    return {**task(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name)}
+
+
 def build(place: Place) -> dict[str, str]:
     """Return what the task gets that builds versions."""
     return {**task(place), "SHEEN_BUNDLE_GB": place.bundle_gb, "SHEEN_REPOSITORIES": place.repositories}
+
+
+def admin(place: Place) -> dict[str, str]:
+    """Return what the ``sheen`` command gets."""
+    return {**outside(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name)}

@@ -72,6 +72,10 @@ class Place:
         """Return the name that Chalice gives to a function of ``app.py``."""
         return self.base if function == REST_FUNCTION else self.name(function)
 
+    def log_group(self, name: str) -> str:
+        """Return the full name of a log group."""
+        return f"/{self.app}/{self.stage}/{name}"
+
     def role_name(self, role: str) -> str:
         """Return the full name of a role of :meth:`infra.declared.Declared.roles`."""
         return self.name(role)

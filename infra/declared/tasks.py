@@ -11,6 +11,7 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
 from infra.declared import environments
 from infra.declared.bucket import BUNDLES
+from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, connections, items, objects, tokens
 
@@ -98,7 +99,7 @@ def execution_role(place: Place) -> Role:
 
 def task_log_group(place: Place) -> str:
     """Return the log group that takes what tasks write to their standard streams."""
-    return f"/{place.app}/{place.stage}/tasks"
+    return place.log_group("tasks")
 
 
 def _agent(place: Place) -> Iterable[Statement]:
@@ -108,6 +109,7 @@ def _agent(place: Place) -> Iterable[Statement]:
         tokens(place, "instance"),
         connections(place),
         objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
+        writing(place, APPS),
     )
 
 
@@ -131,7 +133,7 @@ TASK_DEFINITIONS = (
         TaskDefinition(
             agent_of(size),
             ("python", "-m", "agent"),
-            environments.task,
+            environments.agent,
             machine.cpu,
             machine.memory_mb,
             kind="agent",

@@ -14,7 +14,7 @@ _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
 async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
-    """Create the bucket and the tables."""
+    """Create the bucket, the tables and the log groups."""
     async with moto.s3("PUT", f"/{place.bucket}") as response:
         if response.status != 200:
             raise MotoFailed(f"create bucket: {await response.text()}")
@@ -33,6 +33,10 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
                     "TimeToLiveSpecification": {"Enabled": True, "AttributeName": table.ttl_attribute},
                 },
             )
+    for group in declared.log_groups:
+        name = place.log_group(group.name)
+        await moto.call("logs", "CreateLogGroup", {"logGroupName": name})
+        await moto.call("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": group.retention_days})
 
 
 def _bucket_documents(rules: BucketRules) -> Iterator[tuple[str, bytes]]:

@@ -18,7 +18,12 @@ CONNECTIONS = 48
 OBJECT_BYTES_IN_MEMORY = 1 << 16
 """Larger objects, and parts of them, are in files."""
 
-_TARGETS = {"dynamodb": "DynamoDB_20120810", "states": "AWSStepFunctions", "ecs": "AmazonEC2ContainerServiceV20141113"}
+_TARGETS = {
+    "dynamodb": "DynamoDB_20120810",
+    "states": "AWSStepFunctions",
+    "ecs": "AmazonEC2ContainerServiceV20141113",
+    "logs": "Logs_20140328",
+}
 
 
 class MotoFailed(LocalStackError):

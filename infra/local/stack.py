@@ -10,6 +10,7 @@ from typing import Self
 
 from infra.declared import DECLARED, Declared, admin_environment
 from infra.local import checks
+from infra.local.app_logs import AppLogs
 from infra.local.changes import DataChanges
 from infra.local.clock import Clock
 from infra.local.console import Console
@@ -28,6 +29,7 @@ from infra.local.lambda_api import LambdaApi
 from infra.local.lambdas.invoker import LambdaInvoker
 from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
 from infra.local.lambdas.runtime_api import RuntimeApi
+from infra.local.logs import LogGroup, LogsApi
 from infra.local.moto import Moto
 from infra.local.place import local_place
 from infra.local.s3_events import S3Events
@@ -176,6 +178,7 @@ class Stack:
                 "lambda": LambdaApi(invoker).handle,
                 "ecs": ecs.handle,
                 "events": bus.handle,
+                "logs": self._logs().handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
             DataChanges(tables, objects, streams, S3Events(self._moto, bus), bucket),
@@ -221,6 +224,15 @@ class Stack:
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
+
+    def _logs(self) -> LogsApi:
+        names = AppLogs(self._moto, self.place)
+        return LogsApi(
+            {
+                self.place.log_group(group.name): LogGroup(self.settings.logs / group.name, group.retention_days, names.file_name)
+                for group in self.declared.log_groups
+            }
+        )
 
     def _rules(self, package: Package) -> list[BusRule]:
         return [

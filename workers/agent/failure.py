@@ -53,8 +53,10 @@ class PageUnfit(WorkerFailed):
     """R's answer cannot be made a page of a session."""
 
 
-def ending(returncode: int) -> str:
+def ending(returncode: int, out_of_memory: bool | None = None) -> str:
     """Say how a process ended, from what asyncio calls its return code.
+
+    ``out_of_memory``: whether the kernel counted a kill for want of memory (:mod:`agent.oom`); None: it does not say.
 
     >>> ending(-9)
     'was killed (SIGKILL), as happens when the instance runs out of memory'
@@ -66,18 +68,20 @@ def ending(returncode: int) -> str:
     except ValueError:
         name = f"signal {-returncode}"
     match -returncode:
-        case signal.SIGKILL:
+        case signal.SIGKILL if out_of_memory:
+            return f"was killed ({name}) because the instance ran out of memory; a larger size has more: sheen configure /PATH size=xlarge"
+        case signal.SIGKILL if out_of_memory is None:
             return f"was killed ({name}), as happens when the instance runs out of memory"
         case signal.SIGSEGV | signal.SIGBUS | signal.SIGILL | signal.SIGABRT | signal.SIGFPE:
             return f"crashed ({name}), as happens when a package's compiled code fails"
     return f"was stopped by {name}"
 
 
-def start_failed(returncode: int, said: str) -> AppStartFailed:
+def start_failed(returncode: int, said: str, out_of_memory: bool | None = None) -> AppStartFailed:
     """R ended with ``returncode`` while the app was starting."""
     if returncode == 0:
         return AppStartFailed("The app ended while it was starting: its code calls quit() or stopApp().", said)
-    return AppStartFailed(f"The app stopped while it was starting: R {ending(returncode)}.", said)
+    return AppStartFailed(f"The app stopped while it was starting: R {ending(returncode, out_of_memory)}.", said)
 
 
 def init_timeout(seconds: float, said: str) -> AppInitTimeout:
@@ -87,9 +91,9 @@ def init_timeout(seconds: float, said: str) -> AppInitTimeout:
     )
 
 
-def exited(returncode: int, said: str = "") -> AppExited:
+def exited(returncode: int, said: str = "", out_of_memory: bool | None = None) -> AppExited:
     """R ended with ``returncode`` while it served visitors."""
-    return AppExited(f"The app stopped unexpectedly: R {ending(returncode)}. The next visit starts it again.", said)
+    return AppExited(f"The app stopped unexpectedly: R {ending(returncode, out_of_memory)}. The next visit starts it again.", said)
 
 
 def shown(said: str, directory: Path) -> str:

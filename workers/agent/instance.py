@@ -21,6 +21,7 @@ from agent.gateway import Gateway
 from agent.launch import Launch
 from agent.life import Life
 from agent.log import logger
+from agent.oom import OomKills
 from agent.proxy import Proxy
 from agent.record import Record
 from agent.reports import NotAwaited
@@ -28,6 +29,7 @@ from agent.seats import Seats
 from agent.sessions import Sessions
 from agent.sockjs import Carriers, RelayApplication, SockJs
 from agent.worker import Worker
+from agent.worker_log import WorkerLogs
 from agent.worker_row import WorkerRow
 from agent.workers import Workers
 from chalicelib import tickets
@@ -35,6 +37,7 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.aws import client
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SheenError
+from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
@@ -50,6 +53,8 @@ POSTS = 64
 POST_TIMEOUT = 10.0
 LAST_SEATS = 3.0
 """Seconds to give back the last seats, of the 30 that ECS gives a task to end (FACTS E1)."""
+LAST_LINES = 5.0
+"""Seconds to send the last lines of the workers' logs, of the same 30."""
 
 
 async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[[], None]], None]) -> int:
@@ -95,6 +100,8 @@ class _Instance:
         self._task = task
         self._client = ClientFiles(launch.client_dir)
         self._relay_settings = _relay_settings(found.settings)
+        self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
+        self._oom_kills = OomKills()
         self._worker_row = WorkerRow(found.ref)
         self._workers = Workers(self._make_worker, found.settings.worker_limits, self)
         self._http = aiohttp.ClientSession(
@@ -154,6 +161,7 @@ class _Instance:
             await self._uploads.close()
             await self._answers.close()
             await self._workers.close()
+            await self._logs.close(LAST_LINES)
             await self._worker_row.settled()
             await self._proxy.close()
             await self._sessions.close()
@@ -179,7 +187,12 @@ class _Instance:
         )
         if spec.unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
-        return Worker(spec, on_phase=self.life.reached)
+        return Worker(
+            spec,
+            on_phase=self.life.reached,
+            log=self._logs.open(LogStream.of(self._record.ref, spec.worker_id), app.preserve_logs),
+            oom_kills=self._oom_kills,
+        )
 
     # agent.workers.Listener
 

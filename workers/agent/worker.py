@@ -13,7 +13,9 @@ from pathlib import Path
 from agent import command, failure, orphans, private
 from agent.command import WorkerSpec
 from agent.log import logger
+from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase
+from agent.worker_log import AgentsOwnLog, WorkerLog
 
 READ_SIZE = 16 * 1024
 LINES_AT_ONCE = 2000
@@ -42,7 +44,8 @@ class Worker:
     """Runs R for one :class:`WorkerSpec`.
 
     ``on_phase`` is told ``app`` when Shiny is loaded and the app's own code starts to run. ``on_exit`` is told when the process has ended
-    and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it.
+    and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it. ``log`` takes what it says; ``oom_kills``
+    tells whether it was killed for want of memory.
     """
 
     def __init__(
@@ -50,11 +53,17 @@ class Worker:
         spec: WorkerSpec,
         on_phase: Callable[[str], None] = lambda phase: None,
         on_exit: Callable[["Worker", bool], None] = lambda worker, unasked: None,
+        log: WorkerLog | None = None,
+        oom_kills: OomKills | None = None,
     ) -> None:
         self.spec = spec
         self.state = WorkerState.NEW
         self._on_phase = on_phase
         self._on_exit = on_exit
+        self._log: WorkerLog = log or AgentsOwnLog(spec.worker_id)
+        self._oom_kills = oom_kills
+        self.out_of_memory: bool | None = None
+        """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: Process | None = None
@@ -138,10 +147,13 @@ class Worker:
                     )
                     started(self._process.pid)
             except OSError as error:
+                self._log.line(f"[sheen] R could not be started: {error.filename}: {error.strerror}")
+                self._log.end(well=False)
                 raise failure.AppStartFailed(
                     f"R could not be started in {spec.directory.name}: {error.strerror}.", f"{error.filename}: {error.strerror}"
                 ) from error
             logger.info("R started", extra={"worker": spec.worker_id, "pid": self._process.pid})
+            self._log.line(f"[sheen] R starts (process {self._process.pid})")
             reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
             self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
             if self._process.stdin:
@@ -161,7 +173,7 @@ class Worker:
         if self._stopping is not None:
             raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
         if self._gone.is_set() and self.returncode is not None:
-            raise failure.start_failed(self.returncode, self.said)
+            raise failure.start_failed(self.returncode, self.said, self.out_of_memory)
         raise failure.init_timeout(self.spec.init_timeout, self.said)
 
     async def _read(self, process: Process) -> None:
@@ -183,7 +195,7 @@ class Worker:
     def _heard(self, event: Line | Phase) -> None:
         match event:
             case Line(text):
-                logger.info(text, extra={"worker": self.spec.worker_id, "stream": "R"})
+                self._log.line(text)
             case Phase("ready"):
                 if self.state is WorkerState.STARTING:
                     self.state = WorkerState.READY
@@ -203,8 +215,14 @@ class Worker:
         orphans.reaped(process.pid)
         await asyncio.wait([reading], timeout=LAST_WORDS)
         reading.cancel()
+        if returncode == -signal.SIGKILL and self._oom_kills is not None:
+            self.out_of_memory = self._oom_kills.one()
+        ending = f"R {failure.ending(returncode, self.out_of_memory)}"
         say = logger.error if unasked else logger.info
-        say(f"R {failure.ending(returncode)}", extra={"worker": self.spec.worker_id, "pid": process.pid})
+        say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
+        asked = self._stopping is not None and returncode != -signal.SIGKILL
+        self._log.line(f"[sheen] {'It was asked to stop: ' if asked else ''}{ending}")
+        self._log.end(well=asked or returncode == 0)
         self._gone.set()
         self._on_exit(self, unasked)
 
@@ -224,6 +242,7 @@ class Worker:
             if self._process is None:
                 self.state = WorkerState.EXITED
                 await asyncio.to_thread(self._clear)
+                self._log.end(well=True)
                 self._exited.set()
                 self._gone.set()
                 return

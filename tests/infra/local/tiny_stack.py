@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from infra.declared import BucketRules, Declared, FunctionDeclaration, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
+from infra.declared import BucketRules, Declared, FunctionDeclaration, LogGroup, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
 from infra.local.__main__ import serve
 
 
@@ -26,6 +26,7 @@ def declared(project: Path, notes: Path) -> Declared:
             StateMachine("life", project / "life.asl.json", ("watch",)),
             StateMachine("uploads", project / "uploads.asl.json"),
         ),
+        log_groups=(LogGroup("things", retention_days=7),),
         rules=(Rule("uploads", uploads, "uploads"),),
         bucket=BucketRules({"passing/": 1}, ({"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "ExposeHeaders": ["ETag"]},)),
         functions=(

@@ -22,7 +22,9 @@ def test_only_the_end_of_a_long_output_is_shown() -> None:
 
 
 def test_each_way_to_end_has_its_words() -> None:
-    assert "out of memory" in failure.ending(-9)
+    assert "as happens when the instance runs out of memory" in failure.ending(-9)
+    assert "because the instance ran out of memory" in failure.ending(-9, out_of_memory=True)
+    assert failure.ending(-9, out_of_memory=False) == "was stopped by SIGKILL"
     assert "compiled code" in failure.ending(-11)
     assert failure.ending(-15) == "was stopped by SIGTERM"
     assert failure.ending(3) == "ended with exit status 3"

@@ -1,0 +1,194 @@
+"""Log streams as files that people can read: ``2026-11-20T16:50:43.123Z what was said``, a line for each event.
+
+The first line names the stream: ``# stream <name> <when it was made>``. The further lines of an event of several begin with a tab. Nothing
+else is kept beside the files, so that removing one removes the stream, and a restart finds what there is.
+"""
+
+import heapq
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+_HEAD = re.compile(rb"# stream (\S+) (\d{4}-\d\d-\d\dT[\d:.]+Z)\n")
+_EVENT = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)", re.DOTALL)
+_BLOCK_BYTES = 1 << 20
+_FOREVER_MS = 1 << 62
+
+
+class LogEvent(NamedTuple):
+    """One event of a stream; sorts by its time, then in the order of writing."""
+
+    at_ms: int
+    event_id: str
+    stream: str
+    message: str
+
+
+class Block(NamedTuple):
+    """A part of a file: whole events, and between which times they are."""
+
+    offset: int
+    size: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(eq=False)
+class LogFile:
+    """One stream."""
+
+    stream: str
+    path: Path
+    created_ms: int
+    blocks: list[Block] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, stream: str, path: Path, mode: int, now_ms: int) -> "LogFile":
+        """Make the file, which must not exist."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(f"# stream {stream} {as_text(now_ms)}\n".encode())
+        return cls(stream, path, now_ms)
+
+    @classmethod
+    def find(cls, path: Path) -> "LogFile | None":
+        """Read what a file says about its stream; None when it is not one of a stream."""
+        with path.open("rb") as file:
+            head = _HEAD.fullmatch(file.readline(2048))
+            if head is None:
+                return None
+            found = cls(head[1].decode(), path, as_ms(head[2].decode()))
+            found.blocks = list(_blocks_of(file.tell(), file))
+        found._end_last_line()
+        return found
+
+    def _end_last_line(self) -> None:
+        """A kill may have torn it apart."""
+        with self.path.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")
+                self.blocks[-1] = self.blocks[-1]._replace(size=self.blocks[-1].size + 1)
+
+    @property
+    def first_ms(self) -> int | None:
+        """When its first event was."""
+        return min((block.first_ms for block in self.blocks), default=None)
+
+    @property
+    def last_ms(self) -> int | None:
+        """When its last event was."""
+        return max((block.last_ms for block in self.blocks), default=None)
+
+    def append(self, events: Sequence[tuple[int, str]]) -> None:
+        """Write events: (milliseconds, text), in the order of their time."""
+        if not events:
+            return
+        data = b"".join(_line(at_ms, text) for at_ms, text in events)
+        with self.path.open("ab") as file:
+            offset = file.tell()
+            file.write(data)
+        last = self.blocks[-1] if self.blocks else None
+        block = Block(offset, len(data), events[0][0], events[-1][0])
+        if last is not None and last.offset + last.size == offset and last.size + block.size <= _BLOCK_BYTES:
+            self.blocks[-1] = _joined(last, block)
+        else:
+            self.blocks.append(block)
+
+    def read(self, block: Block) -> Iterator[LogEvent]:
+        """Yield the events of one block."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(block.offset)
+                data = file.read(block.size)
+        except FileNotFoundError:
+            return  # somebody removed the file
+        number = zlib.crc32(self.stream.encode())
+        for offset, at_ms, text in _events_in(data):
+            yield LogEvent(at_ms, f"{at_ms:020d}{number:012d}{block.offset + offset:024d}", self.stream, text.decode(errors="replace"))
+
+
+def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _FOREVER_MS) -> Iterator[LogEvent]:
+    """Yield the events of all files from ``start_ms`` to ``end_ms``, both included, in the order of their time.
+
+    Reads a block only when its turn comes, so that whoever stops early reads little.
+    """
+    blocks = sorted(
+        (
+            (block.first_ms, index, block, file)
+            for index, file in enumerate(files)
+            for block in file.blocks
+            if block.first_ms <= end_ms and block.last_ms >= start_ms
+        ),
+        key=lambda entry: entry[:2],
+    )
+    waiting: list[LogEvent] = []
+    for first_ms, _, block, file in blocks:
+        while waiting and waiting[0].at_ms < first_ms:
+            yield heapq.heappop(waiting)
+        for event in file.read(block):
+            if start_ms <= event.at_ms <= end_ms:
+                heapq.heappush(waiting, event)
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def as_text(at_ms: int) -> str:
+    """Return a time as it stands in the files."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
+
+
+def as_ms(text: str) -> int:
+    """Read a time as it stands in the files."""
+    moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def _line(at_ms: int, text: str) -> bytes:
+    return f"{as_text(at_ms)} {text.replace(chr(10), chr(10) + chr(9))}\n".encode()
+
+
+def _events_in(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (offset, milliseconds, text) of each event."""
+    offset, at, parts = 0, 0, list[bytes]()
+    begun = 0
+    for line in data.split(b"\n"):
+        if (found := _EVENT.fullmatch(line)) is not None:
+            if parts:
+                yield begun, at, b"\n".join(parts)
+            begun, at, parts = offset, as_ms(found[1].decode()), [found[2]]
+        elif parts and line.startswith(b"\t"):
+            parts.append(line[1:])
+        offset += len(line) + 1
+    if parts:
+        yield begun, at, b"\n".join(parts)
+
+
+def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[Block]:
+    """Find the blocks of a file that was written by an earlier run, from where it is read on."""
+    block: Block | None = None
+    for line in file:
+        found = _EVENT.match(line[:32])
+        if found is None and block is not None:
+            block = block._replace(size=block.size + len(line))
+        elif found is not None:
+            at = as_ms(found[1].decode())
+            piece = Block(offset, len(line), at, at)
+            if block is not None and block.size + piece.size > _BLOCK_BYTES:
+                yield block
+                block = piece
+            else:
+                block = piece if block is None else _joined(block, piece)
+        offset += len(line)
+    if block is not None:
+        yield block
+
+
+def _joined(first: Block, second: Block) -> Block:
+    return Block(first.offset, first.size + second.size, min(first.first_ms, second.first_ms), max(first.last_ms, second.last_ms))

@@ -1,0 +1,101 @@
+"""``sheen logs /PATH``: what an app's R processes have said."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.apps import locations
+from chalicelib.apps.errors import NoSuchApp
+from chalicelib.apps.model import App
+from chalicelib.aws import client
+from chalicelib.errors import SheenError
+from chalicelib.instances.log_streams import LogStream, beginning
+from chalicelib.settings import Settings
+from sheen.console import progress, say
+
+POLL = 1.0
+"""Seconds between two looks of ``--follow``."""
+LATE_MS = 60_000
+"""Lines of an earlier time that may still come in: they are gathered and sent by each worker on its own."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class BadSince(SheenError):
+    """What was asked is not a span of time."""
+
+
+class NoLogs(SheenError):
+    """The deployment names no log group."""
+
+
+def show_logs(settings: Settings, location: str, *, follow: bool, version: str, since: str) -> None:
+    """Print the lines of the last ``since`` (``10m``), of one version if it is given; with ``follow`` go on until interrupted.
+
+    Raises :class:`NoSuchApp`, :class:`BadSince` or :class:`NoLogs`.
+    """
+    if not settings.log_group:
+        raise NoLogs("this deployment names no log group: set SHEEN_LOG_GROUP")
+    start_ms = int((time.time() - seconds(since)) * 1000)
+    location = locations.check(location)
+    try:
+        app = App.get(location, consistent_read=True)
+    except App.DoesNotExist:
+        raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
+    streams = beginning(app.app_id, version)
+    follower = _Follower(settings.log_group, streams, start_ms)
+    if not follower.look():
+        progress(
+            f"{location}{f' version {version}' if version else ''} has said nothing in the last {since}; --since 7d looks further back"
+        )
+    while follow:
+        time.sleep(POLL)
+        follower.look()
+
+
+def seconds(span: str) -> float:
+    """Return how long ``10m`` is: a number and one of s, m, h, d, w. Raise :class:`BadSince`."""
+    found = re.fullmatch(r"(\d{1,9})([smhdw])", span)
+    if found is None:
+        raise BadSince(f'--since is "{span}"; it is a number and one of s, m, h, d, w, as in 10m or 2d')
+    return float(int(found[1]) * _UNITS[found[2]])
+
+
+def events(group: str, streams: str, start_ms: int) -> Iterator[dict[str, Any]]:
+    """Yield the log's events from ``start_ms`` on, of the streams whose names begin so, in the order of their time."""
+    pages = client("logs").get_paginator("filter_log_events")
+    for page in pages.paginate(logGroupName=group, logStreamNamePrefix=streams, startTime=start_ms):
+        yield from page["events"]
+
+
+def line(event: dict[str, Any]) -> str:
+    """Return an event as it is shown: when, which version, which instance and worker, what."""
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    stream = LogStream.parse(event["logStreamName"])
+    worker = stream.worker_id.removeprefix(f"{stream.version}.")
+    return f"{at}Z {stream.version} {stream.instance_id[:8]}/{worker} {event['message']}"
+
+
+class _Follower:
+    """Prints each event once, however often it looks."""
+
+    def __init__(self, group: str, streams: str, start_ms: int) -> None:
+        self._group = group
+        self._streams = streams
+        self._start_ms = start_ms
+        self._newest_ms = start_ms
+        self._seen: dict[str, int] = {}
+
+    def look(self) -> int:
+        """Print what is new; return how many lines that was."""
+        count = 0
+        for event in events(self._group, self._streams, max(self._start_ms, self._newest_ms - LATE_MS)):
+            event_id, at_ms = event["eventId"], event["timestamp"]
+            if event_id not in self._seen:
+                say(line(event))
+                count += 1
+                self._seen[event_id] = at_ms
+                self._newest_ms = max(self._newest_ms, at_ms)
+        self._seen = {event_id: at_ms for event_id, at_ms in self._seen.items() if at_ms >= self._newest_ms - LATE_MS}
+        return count
