@@ -5,6 +5,8 @@ that its own rules about ARNs can look at it; :func:`in_template` puts the expre
 """
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from infra.aws.settings import Stage
@@ -14,6 +16,10 @@ T = TypeVar("T")
 
 ACCOUNT = "000000000000"
 """Stands for the account in what is to become a template."""
+WEBSOCKET_API = "0websocket0"
+"""Stands for the WebSocket API's id, likewise."""
+API_STAGE = "__live"
+"""The stage of both APIs. Behind CloudFront, ``/__live`` leads to sockets: no app's location begins so."""
 EFS = "/mnt/sheen"
 """Where tasks have the file system."""
 CLIENT = "/usr/local/lib/sheen/client"
@@ -31,27 +37,32 @@ def aws_place(
     websocket_api: str = "*",
 ) -> Place:
     """Return the place, as far as it is known: templates are made before there is anything."""
+    host = f"{websocket_api}.execute-api.{stage.region}.amazonaws.com"
     return Place(
         stage=stage.name,
         region=stage.region,
         account=account,
-        websocket_url="",
-        connections_url="",
+        websocket_url=f"wss://{stage.edge.domain}/{API_STAGE}" if stage.edge else f"wss://{host}/{API_STAGE}",
+        connections_url=f"https://{host}/{API_STAGE}",
         efs=EFS,
         client_dir=CLIENT,
         subnets=subnets,
         task_security_group=task_security_group,
         function_subnets=function_subnets,
         function_security_group=function_security_group,
+        api_stage=API_STAGE,
         websocket_api=websocket_api,
         traced=True,
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 
 
-def in_template(value: T) -> T:
-    """Return a string, list or mapping with CloudFormation's expression for the account."""
+def in_template(value: T, stands_for: Mapping[str, str] = MappingProxyType({})) -> T:
+    """Return a string, list or mapping with CloudFormation's expression for the account, and for what else ``stands_for`` names."""
     import aws_cdk as cdk
 
-    expressed: T = json.loads(json.dumps(value).replace(ACCOUNT, cdk.Aws.ACCOUNT_ID))
+    text = json.dumps(value)
+    for marker, expression in {ACCOUNT: cdk.Aws.ACCOUNT_ID, **stands_for}.items():
+        text = text.replace(marker, expression)
+    expressed: T = json.loads(text)
     return expressed

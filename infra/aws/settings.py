@@ -149,7 +149,7 @@ class Edge:
     countries: tuple[str, ...] = setting(_each(_matches(r"[A-Z]{2}", "a country's code such as DE")), default=())
     """Where visitors may come from; empty: everywhere."""
     access_logs: bool = False
-    """CloudFront's log of each request, in the bucket below ``edge-logs/``."""
+    """CloudFront's log of each request, in CloudWatch Logs."""
     waf: Waf | None = None
 
 

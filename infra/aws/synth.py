@@ -3,6 +3,7 @@
 ``python -m infra.aws.synth FOLDER [STAGE…]`` writes them below ``FOLDER/STAGE``.
 """
 
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -44,23 +45,51 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
     try:
         assembly = app.synth()
     except RuntimeError as error:
-        report = folder / "validation-report.json"
-        raise NotSynthesised(f"stage {stage.name}: {report.read_text() if report.exists() else error}") from error
+        raise NotSynthesised(f"stage {stage.name}: {_broken_rules(folder) or error}") from error
     return [Template(stack.stack_name, stack.region, assembly.get_stack_by_name(stack.stack_name).template) for stack in stacks]
+
+
+def _broken_rules(folder: Path) -> str:
+    """Return what the validation report of a failed synthesis says, a line each."""
+    report = folder / "validation-report.json"
+    if not report.exists():
+        return ""
+    return "\n".join(
+        f"{violation['ruleName']}: {construct['constructPath']}: {violation['description']}"
+        for plugin in json.loads(report.read_text())["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    )
 
 
 def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     from aws_cdk import aws_iam as iam
 
+    from infra.aws.stacks.alarms import Alarms
+    from infra.aws.stacks.compute import Compute
     from infra.aws.stacks.data import Data
+    from infra.aws.stacks.edge import Edge, Zone
+    from infra.aws.stacks.firewall import Guard
+    from infra.aws.stacks.functions import Functions
     from infra.aws.stacks.network import Network
+    from infra.aws.stacks.orchestration import Orchestration
+    from infra.aws.stacks.roles import Roles
     from infra.aws.stacks.storage import Storage
 
     place = aws_place(stage)
     network = Network(app, stage)
     data = Data(app, stage, declared, place)
     storage = Storage(app, stage, declared, place, data, network)
-    stacks = [network, data, storage]
+    roles = Roles(app, stage, declared, data, storage)
+    functions = Functions(app, stage, declared)
+    compute = Compute(app, stage, declared, data, storage, roles)
+    orchestration = Orchestration(app, stage, declared, network, roles)
+    stacks = [network, data, storage, roles, functions, compute, orchestration]
+    if stage.edge:
+        zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)
+        edge = Edge(app, stage, stage.edge, zone.zone if zone else None)
+        stacks += [*([zone] if zone else []), *([Guard(app, stage)] if stage.edge.waf else []), edge]
+    stacks.append(Alarms(app, stage, declared, orchestration))
     if stage.permissions_boundary:
         for stack in stacks:
             boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", stage.permissions_boundary)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlencode
 
+EDGE_HEADER = "sheen-edge"
+"""A request that has it came by CloudFront, on a domain of the deployment's own."""
+
 
 class VisitorRequest(NamedTuple):
     """One request. ``path`` is percent-encoded as the visitor sent it; header names are in lower case, values in their order."""
@@ -23,14 +26,16 @@ class VisitorRequest(NamedTuple):
         """Read a REST proxy event (payload format 1.0)."""
         context = event["requestContext"]
         path = quote(event.get("path") or "/", safe="/%:@!$&'()*+,;=~-._")
-        public = quote(context.get("path") or path, safe="/%:@!$&'()*+,;=~-._")
+        headers = tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders")))
+        by_edge = any(name == EDGE_HEADER for name, _ in headers)  # CloudFront puts the stage before the path by itself
+        public = quote((not by_edge and context.get("path")) or path, safe="/%:@!$&'()*+,;=~-._")
         body = event.get("body") or ""
         return cls(
             method=event["httpMethod"],
             path=path,
             base=public[: -len(path)] if public != path and public.endswith(path) else "",
             query=_pairs(event.get("multiValueQueryStringParameters")),
-            headers=tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders"))),
+            headers=headers,
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
         )

@@ -28,9 +28,10 @@ class SheenStack(cdk.Stack):
         """Put out a value: whoever deploys, and the functions' configuration, read it by ``name``."""
         cdk.CfnOutput(self, name, value=value, description=description)
 
-    def told(self, name: str, description: str, *, secret: bool = False) -> str:
-        """Take a value that is known only when earlier steps are done, as a parameter; return the token that stands for it."""
-        value: str = cdk.CfnParameter(self, name, type="String", description=description, no_echo=secret).value_as_string
+    def told(self, name: str, description: str, *, default: str | None = None, secret: bool = False) -> str:
+        """Take a value that is known only when earlier steps are done, as a parameter; return the expression for it."""
+        parameter = cdk.CfnParameter(self, name, type="String", description=description, default=default, no_echo=secret or None)
+        value: str = parameter.value_as_string
         return value
 
 

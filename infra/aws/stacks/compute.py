@@ -1,0 +1,101 @@
+"""Where R runs: the cluster, and the task definitions as they are declared."""
+
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from infra.aws.place import EFS, WEBSOCKET_API, aws_place, in_template
+from infra.aws.settings import Stage
+from infra.aws.stacks.base import SheenStack, accept, log_group
+from infra.aws.stacks.data import Data
+from infra.aws.stacks.roles import Roles
+from infra.aws.stacks.storage import Storage
+from infra.declared import Declared, TaskDefinition
+from infra.declared.tasks import TASK_EXECUTION_ROLE, task_log_group
+
+WRITABLE = ("/tmp", "/run")  # noqa: S108  # paths within the container
+"""Where a task may write beside the file system: empty folders of the task's own, gone with it."""
+
+
+class Compute(SheenStack):
+    """Cluster and task definitions."""
+
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, roles: Roles) -> None:
+        super().__init__(scope, stage, "compute", "cluster and task definitions")
+        self._data, self._storage, self._roles = data, storage, roles
+        self._image = self.told("Image", "The tasks' image, with its digest")
+        self._stands_for = {WEBSOCKET_API: self.told("WebsocketApi", "The WebSocket API's id")}
+        self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
+        self.cluster = ecs.CfnCluster(
+            self,
+            "Cluster",
+            cluster_name=self.place.cluster,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            cluster_settings=[
+                ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="enabled" if stage.compute.insights else "disabled")
+            ],
+        )
+        if not stage.compute.insights:
+            accept(self.cluster, "ECS4", "Container Insights are a setting, compute.insights: they cost by task")
+        self._log = log_group(self, "TaskLog", task_log_group(self.place))
+        for task in declared.task_definitions:
+            self._add(task)
+
+    def _add(self, task: TaskDefinition) -> None:
+        environment = in_template(dict(task.environment(self.place)), self._stands_for)
+        container = ecs.CfnTaskDefinition.ContainerDefinitionProperty(
+            name=task.container,
+            image=self._image,
+            command=list(task.command),
+            environment=[ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()],
+            essential=True,
+            # ECS Exec's agent writes into the root file system
+            readonly_root_filesystem=not self.stage.compute.exec,
+            stop_timeout=task.stop_timeout_seconds,
+            mount_points=[
+                *(ecs.CfnTaskDefinition.MountPointProperty(source_volume=_volume(path), container_path=path) for path in WRITABLE),
+                ecs.CfnTaskDefinition.MountPointProperty(source_volume="files", container_path=EFS, read_only=False),
+            ],
+            log_configuration=ecs.CfnTaskDefinition.LogConfigurationProperty(
+                log_driver="awslogs",
+                options={
+                    "awslogs-group": self._log.log_group_name,
+                    "awslogs-region": self.stage.region,
+                    "awslogs-stream-prefix": task.container,
+                    # a task does not wait for its log: it may lose lines when it writes more than 4 MB ahead of CloudWatch
+                    "mode": "non-blocking",
+                    "max-buffer-size": "4m",
+                },
+            ),
+            ulimits=[ecs.CfnTaskDefinition.UlimitProperty(name="nofile", soft_limit=65536, hard_limit=65536)],
+        )
+        definition = ecs.CfnTaskDefinition(
+            self,
+            "".join(part.capitalize() for part in task.name.split("_")),
+            family=self.place.name(task.name),
+            cpu=str(task.cpu),
+            memory=str(task.memory_mb),
+            network_mode="awsvpc",
+            requires_compatibilities=["FARGATE"],
+            runtime_platform=ecs.CfnTaskDefinition.RuntimePlatformProperty(cpu_architecture="X86_64", operating_system_family="LINUX"),
+            task_role_arn=self._roles.arns[task.role],
+            execution_role_arn=self._roles.arns[TASK_EXECUTION_ROLE],
+            container_definitions=[container],
+            volumes=[
+                *(ecs.CfnTaskDefinition.VolumeProperty(name=_volume(path)) for path in WRITABLE),
+                ecs.CfnTaskDefinition.VolumeProperty(
+                    name="files",
+                    efs_volume_configuration=ecs.CfnTaskDefinition.EFSVolumeConfigurationProperty(
+                        filesystem_id=self._data.file_system.ref,
+                        transit_encryption="ENABLED",
+                        authorization_config=ecs.CfnTaskDefinition.AuthorizationConfigProperty(
+                            access_point_id=self._storage.access_point.attr_access_point_id, iam="ENABLED"
+                        ),
+                    ),
+                ),
+            ],
+        )
+        accept(definition, "ECS2", "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager")
+
+
+def _volume(path: str) -> str:
+    return path.strip("/").replace("/", "-")

@@ -1,0 +1,19 @@
+"""What the functions' logs are written to. Chalice deploys the functions themselves, after this."""
+
+from constructs import Construct
+
+from infra.aws.place import aws_place
+from infra.aws.settings import Stage
+from infra.aws.stacks.base import SheenStack, log_group
+from infra.declared import Declared
+
+
+class Functions(SheenStack):
+    """A log group for each function, which the function's own role could not make."""
+
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared) -> None:
+        super().__init__(scope, stage, "functions", "log groups of the functions")
+        place = aws_place(stage)
+        for function in declared.functions:
+            name = "".join(part.capitalize() for part in function.name.split("_"))
+            log_group(self, f"{name}Log", f"/aws/lambda/{place.function_name(function.name)}")

@@ -1,0 +1,92 @@
+"""State machines from ``statemachines/``, and the rules that start them."""
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+from infra.aws.place import aws_place, in_template
+from infra.aws.settings import Stage
+from infra.aws.stacks.base import SheenStack, accept
+from infra.aws.stacks.network import Network
+from infra.aws.stacks.roles import Roles
+from infra.declared import Declared, Place, Rule, StateMachine
+
+_SUBNETS = ("0subnet0", "0subnet1")
+_GROUP = "0group0"
+
+
+class Orchestration(SheenStack):
+    """State machines and rules. It needs the functions, which Chalice deploys."""
+
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, network: Network, roles: Roles) -> None:
+        super().__init__(scope, stage, "orchestration", "state machines and rules")
+        self._declared, self._roles = declared, roles
+        self._stands_for = {
+            **dict(zip(_SUBNETS, network.public.subnet_ids, strict=False)),
+            _GROUP: network.tasks_group.security_group_id,
+        }
+        self.place: Place = aws_place(stage, subnets=_SUBNETS, task_security_group=_GROUP)
+        self.machines = {machine.name: self._add_machine(machine) for machine in declared.state_machines}
+        self.undelivered = self._add_queue()
+        for rule in declared.rules:
+            self._add_rule(rule)
+
+    def _add_machine(self, machine: StateMachine) -> stepfunctions.CfnStateMachine:
+        created = stepfunctions.CfnStateMachine(
+            self,
+            f"{machine.name.capitalize()}Machine",
+            state_machine_name=self.place.name(machine.name),
+            state_machine_type="STANDARD",
+            role_arn=self._roles.arns[machine.role],
+            definition_string=json.dumps(json.loads(machine.file.read_text()), separators=(",", ":")),
+            definition_substitutions=in_template(self._declared.substitutions(self.place, machine), self._stands_for),
+        )
+        accept(created, "SF1", "A standard workflow keeps every execution's history for 90 days by itself")
+        accept(created, "SF2", "The functions are traced; a trace of a year of waiting says nothing more")
+        return created
+
+    def _add_queue(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "Undelivered",
+            queue_name=self.place.name("undelivered"),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        accept(queue, "SQS3", "It is a dead-letter queue itself")
+        self.tell("UndeliveredQueue", queue.queue_url, "Events that started nothing, after all attempts")
+        return queue
+
+    def _add_rule(self, rule: Rule) -> None:
+        identity = "".join(part.capitalize() for part in rule.name.split("-"))
+        created = events.CfnRule(
+            self,
+            f"{identity}Rule",
+            name=self.place.name(rule.name),
+            event_pattern=in_template(dict(rule.pattern(self.place))),
+            state="ENABLED",
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id=rule.state_machine,
+                    arn=self.machines[rule.state_machine].attr_arn,
+                    role_arn=self._roles.arns[rule.role],
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.undelivered.queue_arn),
+                    retry_policy=events.CfnRule.RetryPolicyProperty(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),
+                )
+            ],
+        )
+        self.undelivered.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.undelivered.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": created.attr_arn}},
+            )
+        )

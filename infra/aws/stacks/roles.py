@@ -1,0 +1,79 @@
+"""Who each component is when it calls AWS: a role for each function, task, state machine and rule, from the declared statements.
+
+What only AWS itself asks for is added here: the file system's rights, and those of ECS Exec. The local stack has nothing to check them by.
+"""
+
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.aws.place import ACCOUNT, WEBSOCKET_API, aws_place, in_template
+from infra.aws.settings import Stage
+from infra.aws.stacks.base import SheenStack, accept
+from infra.aws.stacks.data import Data
+from infra.aws.stacks.storage import Storage
+from infra.declared import Declared, Role
+
+ANY_API = "*"
+"""What stands for the WebSocket API until Chalice has made it."""
+_EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
+
+
+class Roles(SheenStack):
+    """All roles. :attr:`arns` has them by their declared names."""
+
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
+        super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
+        self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
+        self._files = self._file_rights(data, storage)
+        self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
+        tasks = {task.role for task in declared.task_definitions}
+        self.arns = {name: self._add(role, is_task=name in tasks) for name, role in declared.roles(self.place).items()}
+
+    def _add(self, role: Role, *, is_task: bool) -> str:
+        document = in_template(role.policy(), {WEBSOCKET_API: self._api})
+        if is_task:
+            document["Statement"] += self._files
+            if self.stage.compute.exec:
+                document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
+        created = iam.CfnRole(
+            self,
+            "".join(part.capitalize() for part in role.name.replace("_", "-").split("-")),
+            role_name=self.place.role_name(role.name),
+            assume_role_policy_document=role.trust(),
+            policies=[iam.CfnRole.PolicyProperty(policy_name="declared", policy_document=document)] if document["Statement"] else None,
+        )
+        for resource, reason in _wildcards(role).items():
+            accept(created, f"IAM5[Resource::{resource}]", reason)
+        if is_task and self.stage.compute.exec:
+            accept(created, "IAM5[Resource::*]", "ECS Exec's actions take no resource")
+        arn: str = created.attr_arn
+        return arn
+
+    def _file_rights(self, data: Data, storage: Storage) -> list[dict[str, Any]]:
+        """Tasks mount by the access point. As root: the agent gives each app's files to the app's own user."""
+        rights = ("ClientMount", "ClientWrite", "ClientRootAccess")
+        return [
+            {
+                "Sid": "Files",
+                "Effect": "Allow",
+                "Action": [f"elasticfilesystem:{right}" for right in rights],
+                "Resource": data.file_system.attr_arn,
+                "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": storage.access_point.attr_arn}},
+            }
+        ]
+
+
+def _wildcards(role: Role) -> dict[str, str]:
+    """Return the role's resources with a wildcard, as cdk-nag writes them, and the reason for each."""
+    return {
+        resource.replace(ACCOUNT, "<AWS::AccountId>").replace(WEBSOCKET_API, "<WebsocketApi>"): statement.why or _NO_NAME
+        for statement in role.statements
+        for resource in statement.resources
+        if "*" in resource
+    }
+
+
+_NO_NAME = "what is meant has no name yet when the role is made: objects below a prefix, log streams, tasks, revisions"
+"""Why a declared statement may end in a wildcard without a reason of its own (:func:`infra.declared.rights.is_wide`)."""
