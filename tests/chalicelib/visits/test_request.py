@@ -1,0 +1,25 @@
+"""What a proxy event says of a visitor's request."""
+
+from typing import Any
+
+from chalicelib.visits.request import EDGE_HEADER, VisitorRequest
+
+
+def event(headers: dict[str, list[str]]) -> dict[str, Any]:
+    return {
+        "httpMethod": "GET",
+        "path": "/team/app/",
+        "multiValueHeaders": headers,
+        "requestContext": {"path": "/__live/team/app/", "requestId": "1"},
+    }
+
+
+def test_on_the_gateways_own_domain_the_stage_comes_before_the_path() -> None:
+    request = VisitorRequest.from_event(event({"Host": ["abc.execute-api.eu-central-1.amazonaws.com"]}))
+    assert (request.base, request.path) == ("/__live", "/team/app/")
+
+
+def test_behind_cloudfront_it_does_not_as_cloudfront_puts_it_there() -> None:
+    request = VisitorRequest.from_event(event({"Sheen-Edge": ["secret"]}))
+    assert (request.base, request.path) == ("", "/team/app/")
+    assert request.header(EDGE_HEADER) == "secret"

@@ -1,0 +1,199 @@
+"""AWS gets what the local stack gets: what ``infra/aws`` puts into templates is compared with what ``infra/local`` creates.
+
+Both are made for one deployment, ``sheen-local``; then they may differ only in what a place is: addresses, subnets, folders.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+from xml.etree import ElementTree
+
+import pytest
+
+from infra.aws.place import aws_place
+from infra.aws.settings import Stage, Storage
+from infra.aws.synth import Template, synthesise
+from infra.declared import DECLARED
+from infra.local.declare import create_state_machines, create_storage
+from infra.local.ecs import Ecs
+from infra.local.events import StateMachineTarget
+from infra.local.lambdas.package import Package
+from infra.local.moto import Moto
+from infra.local.place import local_place
+from infra.local.settings import ACCOUNT, REGION, LocalSettings
+from infra.local.stack import Stack
+from tests.infra.aws.test_templates import resources
+
+LOCAL = local_place(LocalSettings())
+STAGE = Stage("local", REGION, protected=False, storage=Storage(bucket=LOCAL.bucket))
+OF_THE_PLACE = {
+    "SHEEN_WEBSOCKET_URL",
+    "SHEEN_CONNECTIONS_URL",
+    "SHEEN_EFS",
+    "SHEEN_CLIENT_DIR",
+    "SHEEN_BODIES_URL",
+    "POWERTOOLS_TRACE_DISABLED",
+}
+"""Variables whose values are a place's own."""
+
+
+class Recorder:
+    """What the local stack asks moto for, instead of moto."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.bucket: dict[str, str] = {}
+
+    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append((service, operation, parameters))
+        return {}
+
+    @asynccontextmanager
+    async def s3(self, _method: str, path: str, **request: Any) -> AsyncIterator[Any]:
+        if "?" in path:
+            self.bucket[path.partition("?")[2]] = request["data"].decode()
+        yield SimpleNamespace(status=200)
+
+    def of(self, operation: str) -> list[Mapping[str, Any]]:
+        return [parameters for _, called, parameters in self.calls if called == operation]
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> list[Template]:
+    return synthesise(STAGE, tmp_path_factory.mktemp("local"))
+
+
+@pytest.fixture
+async def created() -> Recorder:
+    recorder = Recorder()
+    moto = cast(Moto, recorder)
+    await create_storage(moto, DECLARED, LOCAL)
+    await create_state_machines(moto, DECLARED, LOCAL)
+    return recorder
+
+
+def _xml(document: str) -> ElementTree.Element:
+    return ElementTree.fromstring(document)  # noqa: S314  # our own
+
+
+def resolved(value: Any) -> Any:
+    """A template's value with the account and the joins worked out; what else is not known yet is None."""
+    match value:
+        case {"Ref": "AWS::AccountId"}:
+            return ACCOUNT
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(str(resolved(part)) for part in parts)
+        case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::ImportValue": _}:
+            return None
+        case dict():
+            return {key: resolved(one) for key, one in value.items()}
+        case list():
+            return [resolved(one) for one in value]
+    return value
+
+
+def test_tables_have_the_same_keys_indexes_expiry_and_streams(created: Recorder, templates: list[Template]) -> None:
+    here = {table["TableName"]: table for table in created.of("CreateTable")}
+    expiry = {one["TableName"]: one["TimeToLiveSpecification"] for one in created.of("UpdateTimeToLive")}
+    there = {table["Properties"]["TableName"]: table["Properties"] for _, table in resources(templates, "AWS::DynamoDB::Table")}
+    assert here.keys() == there.keys()
+    for name, table in here.items():
+        for key in ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
+            assert there[name].get(key) == table.get(key), (name, key)
+        assert there[name].get("TimeToLiveSpecification") == expiry.get(name), name
+        stream = {**there[name]["StreamSpecification"], "StreamEnabled": True} if "StreamSpecification" in there[name] else None
+        assert stream == table.get("StreamSpecification"), name
+
+
+def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(created: Recorder, templates: list[Template]) -> None:
+    [bucket] = [one["Properties"] for _, one in resources(templates, "AWS::S3::Bucket")]
+    assert bucket["BucketName"] == LOCAL.bucket
+    space = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+    rules = _xml(created.bucket["lifecycle"]).iter(f"{space}Rule")
+    here = {rule.findtext(f"{space}ID"): int(rule.findtext(f"{space}Expiration/{space}Days", "0")) for rule in rules}
+    there = {rule["Id"]: rule.get("ExpirationInDays") for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert here == {name: days for name, days in there.items() if days}
+    cors = [{item.tag.removeprefix(space): item.text for item in rule} for rule in _xml(created.bucket["cors"]).iter(f"{space}CORSRule")]
+    assert [(rule["AllowedOrigin"], int(rule["MaxAgeSeconds"] or 0)) for rule in cors] == [
+        (rule["AllowedOrigins"][0], rule["MaxAge"]) for rule in bucket["CorsConfiguration"]["CorsRules"]
+    ]
+
+
+def test_state_machines_are_the_same(created: Recorder, templates: list[Template]) -> None:
+    here = {machine["name"]: json.loads(machine["definition"]) for machine in created.of("CreateStateMachine")}
+    own = {
+        "SubnetA": LOCAL.subnets[0],
+        "SubnetB": LOCAL.subnets[1],
+        "TaskSecurityGroup": LOCAL.task_security_group,
+    }
+    there = {}
+    for _, machine in resources(templates, "AWS::StepFunctions::StateMachine"):
+        text = machine["Properties"]["DefinitionString"]
+        for name, value in machine["Properties"]["DefinitionSubstitutions"].items():
+            known = resolved(value)
+            text = text.replace(f"${{{name}}}", own[name] if known is None else known)
+        there[machine["Properties"]["StateMachineName"]] = json.loads(text)
+    assert here == there
+
+
+def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> None:
+    nothing = cast(Package, SimpleNamespace(rules=()))
+    bus = Stack(LocalSettings())._rules(nothing)
+    here = {rule.target.arn: rule.pattern for rule in bus if isinstance(rule.target, StateMachineTarget)}
+    machines = {
+        name.rpartition("/")[2]: LOCAL.arn("states", f"stateMachine:{machine['Properties']['StateMachineName']}")
+        for name, machine in resources(templates, "AWS::StepFunctions::StateMachine")
+    }
+    there = {}
+    for _, rule in resources(templates, "AWS::Events::Rule"):
+        [target] = rule["Properties"]["Targets"]
+        there[machines[target["Arn"]["Fn::GetAtt"][0]]] = resolved(rule["Properties"]["EventPattern"])
+    assert here == there
+
+
+def test_task_definitions_have_the_same_commands_sizes_and_variables(templates: list[Template]) -> None:
+    nothing = cast(Any, None)
+    here = Ecs(LocalSettings(), DECLARED, LOCAL, nothing, nothing, nothing, nothing)._definitions
+    there = {task["Properties"]["Family"]: task["Properties"] for _, task in resources(templates, "AWS::ECS::TaskDefinition")}
+    assert here.keys() == there.keys()
+    for family, task in here.items():
+        [container] = there[family]["ContainerDefinitions"]
+        assert container["Name"] == task.container
+        assert container["Command"] == list(task.command)
+        assert container["StopTimeout"] == task.stop_timeout_seconds
+        assert (there[family]["Cpu"], there[family]["Memory"]) == (str(task.cpu), str(task.memory_mb))
+        variables = {pair["Name"]: resolved(pair["Value"]) for pair in container["Environment"]}
+        local = dict(task.environment(LOCAL))
+        assert variables.keys() == local.keys(), family
+        assert {name: variables[name] for name in variables.keys() - OF_THE_PLACE} == {
+            name: local[name] for name in local.keys() - OF_THE_PLACE
+        }
+
+
+def test_functions_have_the_same_variables() -> None:
+    place = aws_place(STAGE, ACCOUNT)
+    for function in DECLARED.functions:
+        here, there = DECLARED.environment_of(LOCAL, function), DECLARED.environment_of(place, function)
+        assert here.keys() == there.keys(), function.name
+        for name in here.keys() - OF_THE_PLACE:
+            assert here[name] == there[name], (function.name, name)
+
+
+def test_roles_allow_the_same(templates: list[Template]) -> None:
+    """The local stack holds every component to these statements; AWS's roles have them, and beside them only what ECS and EFS want."""
+    there = {role["Properties"]["RoleName"]: role["Properties"] for _, role in resources(templates, "AWS::IAM::Role")}
+    here = DECLARED.roles(LOCAL)
+    assert there.keys() == {LOCAL.role_name(name) for name in here}
+    for name, role in here.items():
+        properties = there[LOCAL.role_name(name)]
+        assert properties["AssumeRolePolicyDocument"] == role.trust()
+        [policy] = properties.get("Policies", [{"PolicyDocument": {"Statement": []}}])
+        statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+        extra = statements.keys() - {one.sid for one in role.statements} - {"Traces"}
+        assert extra == ({"Files"} if name in {task.role for task in DECLARED.task_definitions} else set()), name
+        for statement in role.statements:
+            assert statements[statement.sid]["Action"] == list(statement.actions), (name, statement.sid)
+            if statement.sid != "Browsers":  # names the API of the place
+                assert resolved(statements[statement.sid]["Resource"]) == list(statement.resources), (name, statement.sid)
