@@ -1,6 +1,6 @@
 """Routes and triggers of Sheen's Lambdas; each body is one call into chalicelib.
 
-Two kinds of function (DESIGN, "A request, end to end"): ``api_handler``, ``websocket_*`` and ``instance_watch`` run
+Two kinds of function (DESIGN, "A request, end to end"): ``api_handler``, ``websocket_*``, ``instance_watch`` and ``agents_restart`` run
 inside the VPC and talk to agents, DynamoDB and S3 only; all others run outside and talk to AWS's APIs and never to an agent.
 """
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
+from chalicelib.agents import restart as restarting
 from chalicelib.bundles import publish
 from chalicelib.environment import Environment
 from chalicelib.instances import watch
@@ -75,6 +76,13 @@ def on_task_stopped(event: CloudWatchEvent) -> None:
 def instance_watch(event: watch.WatchEvent, context: Any) -> None:
     """The state machine of an instance: put it into service."""
     watch.watch(event, here.agents, here.clock)
+
+
+@app.lambda_function()
+def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.Told:
+    """The command, a publish or a sync: an app is to start afresh."""
+    assert here.settings
+    return restarting.restart(event, here.agents, here.clock)
 
 
 @app.lambda_function()

@@ -25,6 +25,9 @@ def parser() -> argparse.ArgumentParser:
     configure.add_argument("location", metavar="/PATH")
     configure.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default")
 
+    restart = commands.add_parser("restart", help="let new sessions start afresh; open ones go on until they end")
+    restart.add_argument("location", metavar="/PATH")
+
     sync = commands.add_parser("sync", help="copy data from S3 to where apps see it, or say what to copy")
     sync.add_argument("words", nargs="*", metavar="NAME", help="define NAME [KEY=VALUE …] | remove NAME")
     syncs = commands.add_parser("syncs", help="list the syncs, or the runs of one, and how old the data is")
@@ -61,6 +64,10 @@ def act(arguments: argparse.Namespace) -> int:
 
             deployment.use()
             configure(arguments.location, arguments.changes)
+        case "restart":
+            from sheen.restart import restart
+
+            say(restart(deployment.use(), arguments.location))
         case "sync":
             from sheen.sync import sync
 

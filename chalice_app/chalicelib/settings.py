@@ -32,6 +32,10 @@ class Settings:
     """ECS cluster of the instances; only for what stops tasks."""
     connections_url: str = ""
     """Where ``@connections`` is, for what posts to browsers; only the agent and functions outside the VPC."""
+    subnets: str = ""
+    """Where tasks run, with commas between; only for what runs tasks."""
+    task_security_group: str = ""
+    """Likewise."""
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
@@ -43,6 +47,10 @@ class Settings:
 
     repositories: str = ""
     """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
+
+    def function_name(self, function: str) -> str:
+        """Return the full name of a function of ``app.py``, but for the REST API's."""
+        return self.table_prefix + function
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -65,6 +73,8 @@ class Settings:
             instance_state_machine=optional("instance_state_machine"),
             cluster=optional("cluster"),
             connections_url=optional("connections_url"),
+            subnets=optional("subnets"),
+            task_security_group=optional("task_security_group"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
             repositories=optional("repositories"),

@@ -19,6 +19,8 @@ def outside(place: Place) -> dict[str, str]:
         **common(place),
         "SHEEN_CONNECTIONS_URL": place.connections_url,
         "SHEEN_CLUSTER": place.cluster,
+        "SHEEN_SUBNETS": ",".join(place.subnets),
+        "SHEEN_TASK_SECURITY_GROUP": place.task_security_group,
         "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
         "SHEEN_BUNDLE_GB": place.bundle_gb,
     }

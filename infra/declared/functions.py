@@ -165,6 +165,12 @@ FUNCTIONS = (
         ),
     ),
     FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True),
+    FunctionDeclaration(
+        "agents_restart",
+        60,
+        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Instance, "Scan")),
+        in_vpc=True,
+    ),
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
     FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place), *_tell_visitors(place))),

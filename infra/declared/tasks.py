@@ -141,5 +141,6 @@ TASK_DEFINITIONS = (
         )
         for size, machine in MACHINES.items()
     ),
+    TaskDefinition("remove", ("python", "-m", "tasks.remove"), environments.task, cpu=256, memory_mb=512),
     TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
 )

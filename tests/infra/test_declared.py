@@ -66,6 +66,8 @@ def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> No
     assert outside.keys() - inside.keys() == {
         "SHEEN_CONNECTIONS_URL",
         "SHEEN_CLUSTER",
+        "SHEEN_SUBNETS",
+        "SHEEN_TASK_SECURITY_GROUP",
         "SHEEN_INSTANCE_STATE_MACHINE",
         "SHEEN_BUNDLE_GB",
     }

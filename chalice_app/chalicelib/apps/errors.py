@@ -7,6 +7,10 @@ class BadLocation(SheenError):
     """A URL path that no app can have."""
 
 
+class NotArchived(SheenError):
+    """Only what is archived can be deleted."""
+
+
 class BadAppSetting(SheenError):
     """A setting that there is not, or a value that it cannot have."""
 

@@ -28,6 +28,10 @@ class App(Table):
     """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.apps.settings`."""
     bundle_settings = JSONAttribute(default=dict)
     """Settings that the active version's bundle brought along (``sheen.toml``)."""
+    restarted_at = NumberAttribute(null=True)
+    """Workers that began before this take no new sessions."""
+    archived_at = NumberAttribute(null=True)
+    """Since when the app is archived: it has everything, and nobody gets a seat of it."""
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
 

@@ -45,6 +45,11 @@ def of_version(version_id: str) -> list[Instance]:
     return list(Instance.query(version_id, consistent_read=True))
 
 
+def of_app(app_id: str) -> list[Instance]:
+    """Read the rows of all versions of an app; reads the whole table, which has a row for each instance that there was lately."""
+    return list(Instance.scan(Instance.version_id.startswith(f"{app_id}.")))
+
+
 def everywhere() -> list[Instance]:
     """Read every row; for pages and checks that show the whole deployment."""
     return list(Instance.scan())

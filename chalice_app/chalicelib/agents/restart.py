@@ -1,0 +1,61 @@
+"""Tells the agents of an app that it is to start afresh. Runs inside the VPC."""
+
+from collections.abc import Callable
+from typing import Literal, TypedDict
+
+from chalicelib import telemetry
+from chalicelib.agents.client import Agent, AgentClient
+from chalicelib.agents.errors import AgentError
+from chalicelib.apps import life as apps
+from chalicelib.instances import store
+from chalicelib.instances.model import Instance, VersionId
+from chalicelib.instances.state import InstanceState
+
+_TIMEOUT = 10.0
+
+Mode = Literal["restart", "retire"]
+
+
+class RestartEvent(TypedDict):
+    """Which app, and how.
+
+    ``restart``: on the instances of its active version, new sessions get new R processes, and old sessions end in peace on the old ones.
+    ``retire``: its instances of every other version take no new sessions, and go as soon as they are empty.
+    """
+
+    location: str
+    mode: Mode
+
+
+class Told(TypedDict):
+    """How many instances were told, and how many could not be: their heartbeats say what is wrong with them."""
+
+    told: int
+    not_told: int
+
+
+def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]) -> Told:
+    """Tell each READY instance; may come more than once (FACTS H4). Raise :class:`NoSuchApp`."""
+    app = apps.read(event["location"])
+    if event["mode"] == "restart":
+        apps.mark_restarted(app.location, clock())
+    active = str(VersionId(app.app_id, app.active_version or ""))
+    wanted = [
+        row
+        for row in store.of_app(app.app_id)
+        if row.state == InstanceState.READY and (row.version_id == active) == (event["mode"] == "restart")
+    ]
+    told = sum(_tell(row, event["mode"], agents) for row in wanted)
+    telemetry.logger.info(event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)})
+    return {"told": told, "not_told": len(wanted) - told}
+
+
+def _tell(instance: Instance, mode: Mode, agents: AgentClient) -> bool:
+    try:
+        answer = agents.request(Agent.of(instance), "POST", f"/{mode}", repeatable=True, timeout=_TIMEOUT)
+    except AgentError as error:
+        telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "error": str(error)})
+        return False
+    if answer.status >= 300:
+        telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "status": answer.status})
+    return answer.status < 300

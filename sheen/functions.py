@@ -1,0 +1,24 @@
+"""How the command asks a function of the deployment to do something."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import aws
+from chalicelib.errors import SheenError
+from chalicelib.settings import Settings
+
+
+class FunctionFailed(SheenError):
+    """The function said no, or failed; the message is its own."""
+
+
+def call(settings: Settings, function: str, event: Mapping[str, Any]) -> bytes:
+    """Invoke a function, wait for it and return its answer as JSON; raise :class:`FunctionFailed`."""
+    name = settings.function_name(function)
+    answer = aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    payload: bytes = answer["Payload"].read()
+    if answer.get("FunctionError"):
+        error = json.loads(payload)
+        raise FunctionFailed(str(error.get("errorMessage") or f"function {name} failed; its log says why"))
+    return payload

@@ -1,0 +1,19 @@
+"""``sheen restart /PATH``: new sessions get new R processes; open sessions go on until they end."""
+
+import json
+
+from chalicelib.agents.restart import RestartEvent, Told
+from chalicelib.apps import locations
+from chalicelib.settings import Settings
+from sheen.functions import call
+
+
+def restart(settings: Settings, location: str) -> str:
+    """Restart the app and return what there is to say about it. Raise :class:`NoSuchApp`."""
+    event: RestartEvent = {"location": locations.check(location), "mode": "restart"}
+    told: Told = json.loads(call(settings, "agents_restart", event))
+    if told["not_told"]:
+        return f"{told['told']} instances were told, {told['not_told']} do not answer: `sheen status` shows them; try again in a minute"
+    if told["told"]:
+        return f"{told['told']} instances were told: new sessions start afresh, open ones go on"
+    return "the app sleeps: its next visitor starts it afresh"
