@@ -1,6 +1,7 @@
 """The control socket: what tests see and set, ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
 
-``GET /counters``; ``POST /faults`` (settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``.
+``GET /counters``; ``GET /rights``: what was refused, and of each role's statements which were used and which never; ``POST /faults``
+(settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``.
 """
 
 import json
@@ -18,8 +19,9 @@ from infra.local.faults import Faults
 class Control:
     """Serves the control socket."""
 
-    def __init__(self, path: Path, counters: Counters, faults: Faults, clock: Clock) -> None:
+    def __init__(self, path: Path, counters: Counters, faults: Faults, clock: Clock, rights: Callable[[], Any]) -> None:
         self._path = path
+        self._rights = rights
         self._counters = counters
         self._faults = faults
         self._clock = clock
@@ -29,6 +31,7 @@ class Control:
         """Listen."""
         application = web.Application()
         application.router.add_get("/counters", self._read_counters)
+        application.router.add_get("/rights", self._read_rights)
         application.router.add_post("/faults", self._set(self._faults.configure))
         application.router.add_post("/clock", self._set(self._set_clock))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
@@ -43,6 +46,9 @@ class Control:
 
     async def _read_counters(self, _request: web.Request) -> web.Response:
         return web.json_response(self._counters.as_document())
+
+    async def _read_rights(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._rights())
 
     def _set_clock(self, settings: dict[str, Any]) -> dict[str, object]:
         self._clock.set_speed(settings.get("speed", 1))

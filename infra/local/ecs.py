@@ -69,6 +69,11 @@ class Ecs:
                 return None
         return web.json_response(document, content_type="application/x-amz-json-1.1")
 
+    def role_of(self, task_id: str) -> str | None:
+        """Return the name of a task's role; None when there is no such task."""
+        task = self._tasks.get(task_id)
+        return task.definition.role if task is not None else None
+
     async def stop(self) -> None:
         """Kill all tasks."""
         self._stopping = True

@@ -10,11 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from infra.local.aws_errors import AwsError
 from infra.local.console import Console
 from infra.local.gateway.invoker import Invoker
 from infra.local.keys import AccessKey
 from infra.local.moto import Moto, MotoFailed
 from infra.local.patterns import matches
+from infra.local.rights import Guard, Need
 from infra.local.settings import ACCOUNT, REGION
 
 MOST_ENTRIES = 10
@@ -34,6 +36,8 @@ class StateMachineTarget:
     """Starts an execution with the event as its input."""
 
     arn: str
+    role: str
+    """The name of the rule's role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,11 @@ class BusRule:
 class EventBus:
     """Delivers events at least once, each target by itself, in no particular order (FACTS E7)."""
 
-    def __init__(self, rules: Iterable[BusRule], moto: Moto, invoker: Invoker, console: Console) -> None:
+    def __init__(self, rules: Iterable[BusRule], moto: Moto, invoker: Invoker, guard: Guard, console: Console) -> None:
         self._rules = tuple(rules)
         self._moto = moto
         self._invoker = invoker
+        self._guard = guard
         self._console = console
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -104,11 +109,17 @@ class EventBus:
         if isinstance(target, FunctionTarget):
             self._invoker.invoke_event(target.function, document.encode())
             return
-        task = asyncio.create_task(self._start_execution(target.arn, document))
+        task = asyncio.create_task(self._start_execution(target, document))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start_execution(self, arn: str, document: str) -> None:
+    async def _start_execution(self, target: StateMachineTarget, document: str) -> None:
+        arn = target.arn
+        try:
+            self._guard.require(target.role, [Need("states:StartExecution", arn)])
+        except AwsError as error:
+            self._console.say(f"event not delivered to {arn}: {error}")
+            return
         for delay in (*RETRY_SECONDS, None):
             try:
                 await self._moto.call("states", "StartExecution", {"stateMachineArn": arn, "name": str(uuid.uuid4()), "input": document})

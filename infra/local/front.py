@@ -21,6 +21,8 @@ from infra.local.gateway import RestApi, WebSocketApi
 from infra.local.keys import AccessKey, Keys
 from infra.local.moto import Moto
 from infra.local.operations import operation_of
+from infra.local.rights.call import Call
+from infra.local.rights.refusal import denied
 from infra.local.settings import LocalSettings
 from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 
@@ -41,6 +43,16 @@ class Changes(Protocol):
         """An operation succeeded."""
 
 
+class Rights(Protocol):
+    """Who says what a caller may do."""
+
+    def check(self, principal: str, call: Call) -> None:
+        """Return, or raise :class:`AwsError`."""
+
+    def may_know_absence(self, principal: str, call: Call) -> bool:
+        """Say whether the caller may be told that an object is not there."""
+
+
 class Front:
     """Serves on the stack's port."""
 
@@ -54,6 +66,7 @@ class Front:
         websockets: WebSocketApi,
         services: Mapping[str, ServiceHandler],
         changes: Changes,
+        rights: Rights,
         isolated: Callable[[str], bool],
         refused: Callable[[str, str], None],
     ) -> None:
@@ -66,6 +79,7 @@ class Front:
         self._websockets = websockets
         self._services = services
         self._changes = changes
+        self._rights = rights
         self._isolated = isolated
         self._refused = refused
         self._runner: web.AppRunner | None = None
@@ -107,7 +121,7 @@ class Front:
 
     async def _aws(self, request: web.Request, signature: Signature) -> web.StreamResponse:
         if signature.expires is not None and request.method == "OPTIONS":  # a browser asks before it uses a presigned URL
-            return await self._to_moto(request, Body(b"", ""), signature)
+            return await self._to_moto(request, Body(b"", ""), signature, None, None)
         declared = self._declared_hash(request, signature)
         key = self._verify(request, signature, declared) if declared is not None else None
         body = await (read_object(request, self._settings.run) if signature.service == "s3" else read_document(request))
@@ -123,9 +137,11 @@ class Front:
                     request.transport.abort()
                 return web.Response(status=504)
             self._counters.called(key.principal, signature.service, operation)
+            call = _call(request, signature.service, operation, body)
+            self._rights.check(key.principal, call)
             answer = await self._by_own_service(request, signature.service, operation, body, key)
             if answer is None:
-                answer = await self._to_moto(request, body, signature)
+                answer = await self._to_moto(request, body, signature, call, key)
             if answer.status < 300:
                 self._changes.called(signature.service, operation, request, body)
             return answer
@@ -161,15 +177,36 @@ class Front:
             now=time.time(),
         )
 
-    async def _to_moto(self, request: web.Request, body: Body, signature: Signature) -> web.StreamResponse:
+    async def _to_moto(
+        self, request: web.Request, body: Body, signature: Signature, call: Call | None, key: AccessKey | None
+    ) -> web.StreamResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         if "Authorization" not in headers:  # moto finds the service by it
             headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, SignedHeaders=host, Signature=0"
         try:
             async with self._moto.request(request.method, request.raw_path, headers=headers, data=body.data or None) as response:
+                if call is not None and key is not None and call.service == "s3" and response.status == 404:
+                    self._check_absence(key, call)
                 return await _passed_on(request, response)
         except aiohttp.ClientError as error:
             raise AwsError("InternalError", f"the local stack's moto failed: {error}", 500) from error
+
+    def _check_absence(self, key: AccessKey, call: Call) -> None:
+        """S3 tells who may not list a bucket neither that an object is there nor that it is not."""
+        if call.operation in ("GetObject", "HeadObject", "HeadBucket") and not self._rights.may_know_absence(key.principal, call):
+            raise denied("s3", "Access Denied")
+
+
+def _call(request: web.Request, service: str, operation: str, body: Body) -> Call:
+    return Call(
+        service=service,
+        operation=operation,
+        method=request.method,
+        path=request.raw_path.partition("?")[0],
+        query=dict(request.query),
+        headers=request.headers,
+        body=body.data if isinstance(body.data, bytes) else None,
+    )
 
 
 async def _without_server_name(_request: web.Request, response: web.StreamResponse) -> None:

@@ -1,7 +1,8 @@
 """Who calls: principals and their access keys.
 
-``admin`` (what ``sheen env`` prints), ``states`` (the Step Functions engine) and each ``function:<name>`` have lasting keys, made at the
-first run and kept readable by their owner only. A ``task:<id>`` has temporary credentials for as long as it runs.
+``admin`` (what ``sheen env`` prints), each ``machine:<name>`` (the Step Functions engine, running that state machine) and each
+``function:<name>`` have lasting keys, made at the first run and kept readable by their owner only. A ``task:<id>`` has temporary
+credentials for as long as it runs. What each may do is in :mod:`infra.local.rights`.
 """
 
 import json
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ADMIN = "admin"
-STATES = "states"
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 

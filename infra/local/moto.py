@@ -39,8 +39,8 @@ class Moto:
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def start(self, states_key: AccessKey) -> None:
-        """Start the process and wait until it listens; its engine signs its calls to the front with ``states_key``."""
+    async def start(self, role_keys: Mapping[str, AccessKey]) -> None:
+        """Start the process and wait until it listens; its engine signs a state machine's calls with its role's key (by the role's ARN)."""
         with (self._settings.logs / "moto.log").open("ab") as log:
             self._process = await children.start(
                 [self._settings.python, "-m", "infra.local.moto_process", str(self._socket)],
@@ -63,8 +63,7 @@ class Moto:
             )
         configuration = {
             "endpoint": self._settings.endpoint,
-            "key_id": states_key.key_id,
-            "secret": states_key.secret,
+            "keys": {arn: [key.key_id, key.secret] for arn, key in role_keys.items()},
         }
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(configuration).encode())

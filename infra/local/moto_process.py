@@ -121,7 +121,7 @@ def _remember_what_never_changes() -> None:
 def main() -> None:
     """Serve until killed."""
     configuration = json.load(sys.stdin)
-    states_engine.adapt(configuration["endpoint"], configuration["key_id"], configuration["secret"])
+    states_engine.adapt(configuration["endpoint"], configuration["keys"])
     socket_path = Path(sys.argv[1])
     socket_path.unlink(missing_ok=True)
     os.umask(0o077)

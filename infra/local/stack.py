@@ -24,7 +24,7 @@ from infra.local.faults import Faults
 from infra.local.front import Front
 from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
 from infra.local.keep import KeptObjects, KeptTables
-from infra.local.keys import ADMIN, STATES, Keys
+from infra.local.keys import ADMIN, Keys
 from infra.local.lambda_api import LambdaApi
 from infra.local.lambdas.invoker import LambdaInvoker
 from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
@@ -32,10 +32,11 @@ from infra.local.lambdas.runtime_api import RuntimeApi
 from infra.local.logs import LogGroup, LogsApi
 from infra.local.moto import Moto
 from infra.local.place import local_place
+from infra.local.rights import Guard
 from infra.local.s3_events import S3Events
 from infra.local.schedules import Schedules
 from infra.local.settings import REGION, LocalSettings
-from infra.local.streams import Streams
+from infra.local.streams import Streams, check_streams
 from infra.local.task_metadata import TaskMetadata
 
 ENVIRONMENT_FILE = "environment.json"
@@ -133,7 +134,9 @@ class Stack:
         console.say("packaging the Lambdas")
         packaging = asyncio.create_task(self._package())
         self._started.push_async_callback(self._moto.stop)
-        await self._moto.start(self._keys.lasting(STATES))
+        await self._moto.start(
+            {place.role_arn(machine.role): self._keys.lasting(f"machine:{machine.name}") for machine in declared.state_machines}
+        )
         console.say("moto is up: DynamoDB, S3, Step Functions, SQS")
         await create_storage(self._moto, declared, place)
         package = await packaging
@@ -150,7 +153,9 @@ class Stack:
             console.say(f"found {files} objects and {items} items of before")
 
         invoker = await self._start_lambdas(package)
-        bus = EventBus(self._rules(package), self._moto, invoker, console)
+        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say)
+        check_streams(guard, package.streams, declared, place)
+        bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
         metadata = TaskMetadata()
         await metadata.start()
@@ -182,6 +187,7 @@ class Stack:
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
             DataChanges(tables, objects, streams, S3Events(self._moto, bus), bucket),
+            guard,
             in_vpc.__contains__,
             lambda principal, what: console.say(f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"),
         )
@@ -192,7 +198,7 @@ class Stack:
         schedules = Schedules(package.schedules, invoker, self.clock, console)
         schedules.start()
         self._started.push_async_callback(schedules.stop)
-        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock)
+        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock, guard.report)
         await control.start()
         self._started.push_async_callback(control.stop)
         self._write_environment(settings.data / ENVIRONMENT_FILE)
@@ -237,7 +243,7 @@ class Stack:
     def _rules(self, package: Package) -> list[BusRule]:
         return [
             *(
-                BusRule(rule.pattern(self.place), StateMachineTarget(self.place.state_machine_arn(rule.state_machine)))
+                BusRule(rule.pattern(self.place), StateMachineTarget(self.place.state_machine_arn(rule.state_machine), rule.role))
                 for rule in self.declared.rules
             ),
             *(BusRule(trigger.pattern, FunctionTarget(trigger.function)) for trigger in package.rules),

@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,35 +38,55 @@ FINISHED_EXECUTIONS_KEPT = 500
 
 
 class _Clients:
-    """Stands in for the ``boto3`` that the engine makes clients with: one client per service, with the engine's own keys."""
+    """Stands in for the ``boto3`` that the engine makes clients with: one client per service and role, with that role's keys."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str) -> None:
-        self._session = boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
+    def __init__(self, endpoint: str, keys: Mapping[str, Sequence[str]]) -> None:
+        self._sessions = {
+            arn: boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret) for arn, (key_id, secret) in keys.items()
+        }
         self._endpoint = endpoint
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
+        self.acting = threading.local()
+        """``role``: as whom this thread calls; set where a state finds out whose credentials it has, right before it makes its client."""
 
     def client(self, *, service_name: str, region_name: str, config: Any, **_: Any) -> Any:
+        role: str = self.acting.role
         with self._lock:
-            known = self._clients.get((service_name, region_name))
+            known = self._clients.get((role, service_name, region_name))
             if known is None:
-                known = self._session.client(service_name, region_name=region_name, endpoint_url=self._endpoint, config=config)
-                self._clients[service_name, region_name] = known
+                if role not in self._sessions:
+                    raise ValueError(f"no state machine is declared that has the role {role}")
+                known = self._sessions[role].client(service_name, region_name=region_name, endpoint_url=self._endpoint, config=config)
+                self._clients[role, service_name, region_name] = known
             return known
 
 
-def adapt(endpoint: str, key_id: str, secret: str) -> None:
-    """Turn the engine on, calling ``endpoint`` with these keys. Once per process."""
+def adapt(endpoint: str, keys: Mapping[str, Sequence[str]]) -> None:
+    """Turn the engine on, calling ``endpoint`` with each role's keys (id, secret), by the role's ARN. Once per process."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     for noisy in ("moto.stepfunctions.parser", "botocore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    replace(boto_client, "boto3", _Clients(endpoint, key_id, secret))
+    clients = _Clients(endpoint, keys)
+    replace(boto_client, "boto3", clients)
+    _calls_have_roles(clients)
     _no_default_timeout()
     _pascal_case_parameters()
     adapt_tokens()
     _silence_is_a_heartbeat_timeout()
     _stop_wakes_what_waits()
     _forget_what_has_ended()
+
+
+def _calls_have_roles(clients: _Clients) -> None:
+    original = StateTask._eval_state_credentials
+
+    def eval_state_credentials(self: Any, env: Any) -> Any:
+        credentials = original(self, env)
+        clients.acting.role = credentials.role_arn
+        return credentials
+
+    replace(StateTask, "_eval_state_credentials", eval_state_credentials)
 
 
 def _no_default_timeout() -> None:
@@ -81,7 +102,7 @@ def _no_default_timeout() -> None:
 
 def _pascal_case_parameters() -> None:
     def operation(self: Any) -> Any:
-        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")
+        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")  # as whom does not matter
         name = client.meta.method_to_api_mapping[self._get_boto_service_action()]
         return client.meta.service_model.operation_model(name)
 

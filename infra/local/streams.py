@@ -5,11 +5,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from infra.declared import Declared, Place
+from infra.local.aws_errors import AwsError
 from infra.local.console import Console
+from infra.local.errors import CannotStart
 from infra.local.gateway.invoker import Invoker, Throttled
 from infra.local.lambdas.package import StreamTrigger
 from infra.local.moto import Moto
 from infra.local.patterns import matches
+from infra.local.rights import Guard, Need
 from infra.local.settings import ACCOUNT, REGION
 
 FIRST_RETRY_SECONDS = 0.2
@@ -106,6 +110,22 @@ class Streams:
                 await pump.stop()
 
 
+def check_streams(guard: Guard, triggers: Iterable[StreamTrigger], declared: Declared, place: Place) -> None:
+    """Raise :class:`CannotStart` when a function may not read its stream: AWS would not connect them either."""
+    roles = {place.function_name(function.name): function.role for function in declared.functions}
+    for trigger in triggers:
+        arn = _stream_arn(trigger.table)
+        needs = [Need(f"dynamodb:{operation}", arn) for operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")]
+        try:
+            guard.require(roles[trigger.function], needs)
+        except AwsError as error:
+            raise CannotStart(f"{trigger.function} cannot read the stream of {trigger.table}: {error}") from None
+
+
+def _stream_arn(table: str) -> str:
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/local"
+
+
 def _as_lambda_gets_it(record: dict[str, Any], table: str) -> dict[str, Any]:
     """moto's record, with what an event source mapping adds."""
     return {
@@ -113,5 +133,5 @@ def _as_lambda_gets_it(record: dict[str, Any], table: str) -> dict[str, Any]:
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": REGION,
-        "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/local",
+        "eventSourceARN": _stream_arn(table),
     }

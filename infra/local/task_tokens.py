@@ -15,6 +15,8 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from infra.local.tokens import token_of
+
 USED_TOKENS_REMEMBERED = 10_000
 
 gone: Any = api.TaskTimedOut
@@ -86,7 +88,9 @@ def adapt_tokens() -> None:
             original_attempt(self, env)
             return
         self._assert_integration_pattern_is_supported()
-        token = env.states.context_object.update_task_token()
+        context = env.states.context_object.context_object_data
+        token = token_of(context["StateMachine"]["Name"], env.states.context_object.update_task_token())
+        context["Task"] = {"Token": token}
         tokens.opened(token, env.callback_pool_manager.add(token))
         env.sheen_token = token
         try:

@@ -29,6 +29,7 @@ from tests.chalicelib.proxy_events import Context
 
 ROOT = Path(__file__).parents[2]
 FUNCTION_PREFIX = "sheen-test-"
+ROLE = "arn:aws:iam::123456789012:role/sheen-test"
 
 
 class _UnixConnection(HTTPConnection):
@@ -150,7 +151,7 @@ def services() -> Iterator[Services]:
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps({"endpoint": server.url, "key_id": "test", "secret": "test"}))
+        process.stdin.write(json.dumps({"endpoint": server.url, "keys": {ROLE: ["test", "test"]}}))
         process.stdin.close()
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -194,6 +195,6 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(
-        name=f"sheen-test-{name}-{os.urandom(4).hex()}", definition=text, roleArn="arn:aws:iam::123456789012:role/sheen-test"
+        name=f"sheen-test-{name}-{os.urandom(4).hex()}", definition=text, roleArn=ROLE
     )
     return str(made["stateMachineArn"])

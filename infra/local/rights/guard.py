@@ -1,0 +1,101 @@
+"""Who has which role; refuses what it does not allow, and remembers what was used and what was refused."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from infra.declared import Declared, Place
+from infra.local.aws_errors import AwsError
+from infra.local.keys import ADMIN
+from infra.local.rights import s3
+from infra.local.rights.call import Call, NotMapped
+from infra.local.rights.needs import Needs
+from infra.local.rights.policy import Need, Policy, Verdict
+from infra.local.rights.refusal import denied, refusal
+
+
+class Guard:
+    """Holds every call against its caller's policy. The stack's owner (``admin``) may do everything."""
+
+    def __init__(self, declared: Declared, place: Place, role_of_task: Callable[[str], str | None], tell: Callable[[str], None]) -> None:
+        """``role_of_task`` gives a task's role by the task's id; ``tell`` gets a line about each refusal."""
+        self._place = place
+        self._needs = Needs(declared, place)
+        self._roles = declared.roles(place)
+        self._policies = {name: Policy(role.policy()) for name, role in self._roles.items()}
+        self._of_function = {place.function_name(function.name): function.role for function in declared.functions}
+        self._of_machine = {machine.name: machine.role for machine in declared.state_machines}
+        self._role_of_task = role_of_task
+        self._tell = tell
+        self._used: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self._refused: Counter[str] = Counter()
+
+    def check(self, principal: str, call: Call) -> None:
+        """Return when the call is allowed; raise the service's own :class:`AwsError` when not."""
+        if principal == ADMIN:
+            return
+        role = self.role_of(principal)
+        try:
+            needs = self._needs.of(call)
+        except NotMapped as error:
+            self._note(principal, str(error))
+            raise denied(call.service, str(error)) from None
+        self._require(role, principal, call.service, needs)
+
+    def require(self, role: str, needs: Iterable[Need]) -> None:
+        """The same for what AWS does itself in a role's name; raise :class:`AwsError`."""
+        self._require(role, role, "states", needs)
+
+    def may_know_absence(self, principal: str, call: Call) -> bool:
+        """Say whether the caller of S3 may be told that an object is not there: others are told that access is denied."""
+        if principal == ADMIN:
+            return True
+        bucket, _ = s3.bucket_and_key(call.path)
+        role = self.role_of(principal)
+        return role is not None and self._policies[role].decide(s3.listing(bucket)).verdict is Verdict.ALLOWED
+
+    def role_of(self, principal: str) -> str | None:
+        """Return the name of a principal's role."""
+        kind, _, name = principal.partition(":")
+        match kind:
+            case "function":
+                return self._of_function.get(name)
+            case "task":
+                return self._role_of_task(name)
+            case "machine":
+                return self._of_machine.get(name)
+        return None
+
+    def report(self) -> dict[str, Any]:
+        """Return what was refused, and by role which statements were used how often and which actions never."""
+        roles = {}
+        for name, role in self._roles.items():
+            used = self._used[name]
+            roles[name] = {
+                "used": {f"{sid} {action}": count for (sid, action), count in sorted(used.items())},
+                "unused": [
+                    f"{statement.sid} {action}"
+                    for statement in role.statements
+                    for action in statement.actions
+                    if (statement.sid, action) not in used
+                ],
+            }
+        return {"refused": dict(self._refused), "roles": roles}
+
+    def _require(self, role: str | None, principal: str, service: str, needs: Iterable[Need]) -> None:
+        caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"
+        policy = self._policies.get(role or "")
+        if policy is None:
+            raise denied(service, f"User: {caller} is not authorized: {principal} has no role")
+        for need in needs:
+            decision = policy.decide(need)
+            if decision.verdict is not Verdict.ALLOWED:
+                error: AwsError = refusal(service, caller, need, decision)
+                self._note(principal, error.message)
+                raise error
+            self._used[role or ""][decision.sid or "", need.action] += 1
+
+    def _note(self, principal: str, message: str) -> None:
+        if message not in self._refused:
+            self._tell(f"refused to {principal}: {message}")
+        self._refused[message] += 1

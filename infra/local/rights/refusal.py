@@ -1,0 +1,27 @@
+"""How each service says that a call is not allowed."""
+
+from infra.local.aws_errors import AwsError
+from infra.local.rights.policy import Decision, Need, Verdict
+
+_CODES = {
+    "s3": ("AccessDenied", 403),
+    "sts": ("AccessDenied", 403),
+    "sns": ("AuthorizationError", 403),
+    "lambda": ("AccessDeniedException", 403),
+    "execute-api": ("ForbiddenException", 403),
+}
+
+
+def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsError:
+    """Return the error that ``service`` answers; ``caller`` is the ARN of who called."""
+    if decision.verdict is Verdict.DENIED:
+        why = "with an explicit deny in an identity-based policy"
+    else:
+        why = f"because no identity-based policy allows the {need.action} action"
+    return denied(service, f"User: {caller} is not authorized to perform: {need.action} on resource: {need.resource} {why}")
+
+
+def denied(service: str, message: str) -> AwsError:
+    """Return a service's own access-denied error with any message."""
+    code, status = _CODES.get(service, ("AccessDeniedException", 400))
+    return AwsError(code, message, status)
