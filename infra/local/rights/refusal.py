@@ -5,6 +5,7 @@ from infra.local.rights.policy import Decision, Need, Verdict
 
 _CODES = {
     "s3": ("AccessDenied", 403),
+    "iam": ("AccessDenied", 403),
     "sts": ("AccessDenied", 403),
     "sns": ("AuthorizationError", 403),
     "lambda": ("AccessDeniedException", 403),

@@ -105,11 +105,15 @@ class TinyStack:
         return [note for note in notes if note["what"] == what]
 
     def counters(self) -> dict[str, Any]:
+        return self.control("/counters")
+
+    def control(self, path: str) -> dict[str, Any]:
+        """What the control socket says."""
         connection = ControlConnection(self.data / "run" / "control.sock")
-        connection.request("GET", "/counters")
-        counters: dict[str, Any] = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        document: dict[str, Any] = json.loads(connection.getresponse().read())
         connection.close()
-        return counters
+        return document
 
     def processes(self) -> list[int]:
         """Every process that belongs to this stack: it has the stack's folder in its environment or command."""

@@ -1,0 +1,145 @@
+"""Each call needs the actions and resources that IAM's reference says."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.declared import DECLARED
+from infra.local.place import local_place
+from infra.local.rights.call import Call, NotMapped
+from infra.local.rights.needs import Needs
+from infra.local.settings import LocalSettings
+from infra.local.tokens import token_of
+
+PLACE = local_place(LocalSettings())
+NEEDS = Needs(DECLARED, PLACE)
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
+ECS = "arn:aws:ecs:us-east-1:123456789012:"
+BUCKET = "arn:aws:s3:::sheen-local"
+
+
+def of(service: str, operation: str, **parameters: Any) -> list[tuple[str, str]]:
+    return needs(Call(service, operation, body=json.dumps(parameters).encode()))
+
+
+def s3(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, **query: str) -> list[tuple[str, str]]:
+    return needs(Call("s3", "", method, path, {name.replace("_", "-"): value for name, value in query.items()}, headers or {}, body))
+
+
+def needs(call: Call) -> list[tuple[str, str]]:
+    return [(need.action, need.resource) for need in NEEDS.of(call)]
+
+
+def test_dynamodb() -> None:
+    assert of("dynamodb", "UpdateItem", TableName="t") == [("dynamodb:UpdateItem", TABLE + "t")]
+    assert of("dynamodb", "Query", TableName="t") == [("dynamodb:Query", TABLE + "t")]
+    assert of("dynamodb", "Query", TableName="t", IndexName="i") == [("dynamodb:Query", TABLE + "t/index/i")]
+    assert of("dynamodb", "BatchGetItem", RequestItems={"t": {}, "u": {}}) == [
+        ("dynamodb:BatchGetItem", TABLE + "t"),
+        ("dynamodb:BatchGetItem", TABLE + "u"),
+    ]
+    items = [
+        {"Put": {"TableName": "t"}},
+        {"ConditionCheck": {"TableName": "u"}},
+        {"Delete": {"TableName": "t"}},
+        {"Update": {"TableName": "t"}},
+    ]
+    assert of("dynamodb", "TransactWriteItems", TransactItems=items) == [
+        ("dynamodb:PutItem", TABLE + "t"),
+        ("dynamodb:ConditionCheckItem", TABLE + "u"),
+        ("dynamodb:DeleteItem", TABLE + "t"),
+        ("dynamodb:UpdateItem", TABLE + "t"),
+    ]
+
+
+def test_s3_objects() -> None:
+    key = BUCKET + "/bodies/ä b"
+    path = "/sheen-local/bodies/%C3%A4%20b"
+    assert s3("GET", path) == s3("HEAD", path) == [("s3:GetObject", key)]
+    assert s3("PUT", path) == s3("PUT", path, partNumber="1", uploadId="u") == [("s3:PutObject", key)]
+    assert s3("POST", path, uploads="") == s3("POST", path, uploadId="u") == [("s3:PutObject", key)]
+    assert s3("GET", path, uploadId="u") == [("s3:ListMultipartUploadParts", key)]
+    assert s3("DELETE", path) == [("s3:DeleteObject", key)]
+    assert s3("DELETE", path, uploadId="u") == [("s3:AbortMultipartUpload", key)]
+    assert s3("PUT", path, headers={"x-amz-copy-source": "/other/k%20k?versionId=1"}) == [
+        ("s3:PutObject", key),
+        ("s3:GetObject", "arn:aws:s3:::other/k k"),
+    ]
+    assert s3("PUT", path, tagging="") == [("s3:PutObjectTagging", key)]
+
+
+def test_s3_buckets() -> None:
+    assert s3("GET", "/sheen-local", list_type="2", prefix="a/") == [("s3:ListBucket", BUCKET)]
+    assert s3("HEAD", "/sheen-local") == [("s3:ListBucket", BUCKET)]
+    assert s3("GET", "/sheen-local", uploads="") == [("s3:ListBucketMultipartUploads", BUCKET)]
+    xml = b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>'
+    assert s3("POST", "/sheen-local", xml, delete="") == [("s3:DeleteObject", BUCKET + "/a"), ("s3:DeleteObject", BUCKET + "/b")]
+
+
+def test_running_a_task_needs_the_right_to_give_it_its_roles() -> None:
+    found = NEEDS.of(Call("ecs", "RunTask", body=json.dumps({"cluster": "sheen-local", "taskDefinition": "sheen-local-build"}).encode()))
+    assert [(need.action, need.resource) for need in found] == [
+        ("ecs:RunTask", ECS + "task-definition/sheen-local-build:1"),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/sheen-local-task-build"),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/sheen-local-task-execution"),
+    ]
+    assert found[0].context == {"ecs:cluster": ECS + "cluster/sheen-local"}
+    assert found[1].context == {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+
+def test_a_task_cannot_be_run_with_another_role_by_the_back_door() -> None:
+    overrides = {"taskRoleArn": "arn:aws:iam::123456789012:role/admin"}
+    found = of("ecs", "RunTask", cluster="sheen-local", taskDefinition="sheen-local-build", overrides=overrides)
+    assert ("iam:PassRole", "arn:aws:iam::123456789012:role/admin") in found
+
+
+def test_the_rest() -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:"
+    token = token_of("sheen-local-instance", "abc")
+    assert of("states", "SendTaskHeartbeat", taskToken=token) == [("states:SendTaskHeartbeat", arn + "stateMachine:sheen-local-instance")]
+    assert of("states", "StartExecution", stateMachineArn=arn + "stateMachine:x") == [("states:StartExecution", arn + "stateMachine:x")]
+    assert of("ecs", "StopTask", cluster="c", task="t") == [("ecs:StopTask", ECS + "task/c/t")]
+    assert of("ecs", "ListTasks", cluster="c") == [("ecs:ListTasks", "*")]
+    assert needs(Call("lambda", "Invoke", path="/2015-03-31/functions/sheen-local-x/invocations")) == [
+        ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:sheen-local-x")
+    ]
+    assert needs(Call("execute-api", "PostToConnection", path="/socket/@connections/a%3D")) == [
+        ("execute-api:ManageConnections", "arn:aws:execute-api:us-east-1:123456789012:sheensock0/socket/POST/@connections/a=")
+    ]
+    assert of("events", "PutEvents", Entries=[{}]) == [("events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default")]
+    topic = "arn:aws:sns:us-east-1:123456789012:t"
+    assert needs(Call("sns", "POST", body=f"Action=Publish&TopicArn={topic}".encode())) == [("sns:Publish", topic)]
+    assert of("sqs", "SendMessage", QueueUrl="http://x/123/q") == [("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:q")]
+    assert of("secretsmanager", "GetSecretValue", SecretId="a/b") == [
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-??????")
+    ]
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:/g:log-stream:"
+    assert of("logs", "PutLogEvents", logGroupName="/g", logStreamName="s") == [("logs:PutLogEvents", group + "s")]
+    assert of("datasync", "StartTaskExecution", TaskArn="arn:aws:datasync:x") == [("datasync:StartTaskExecution", "arn:aws:datasync:x")]
+    assert needs(Call("sts", "POST", body=b"Action=GetCallerIdentity")) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("dynamodb", "ExecuteStatement"),
+        Call("s3", "", "PUT", "/sheen-local", {"policy": ""}),
+        Call("s3", "", "GET", "/sheen-local", {"policy": ""}),
+        Call("s3", "", "POST", "/sheen-local/key", {"restore": ""}),
+        Call("states", "DeleteStateMachine"),
+        Call("iam", "POST"),
+        Call("sts", "POST", body=b"Action=AssumeRole"),
+        Call("kinesis", "PutRecord"),
+    ],
+    ids=lambda call: f"{call.service}.{call.operation or call.method}",
+)
+def test_what_nobody_has_mapped_is_said_so(call: Call) -> None:
+    with pytest.raises(NotMapped, match=r"does not know which rights .* needs: say it in infra/local/rights"):
+        NEEDS.of(call)
+
+
+def test_the_web_socket_api_is_the_places_own() -> None:
+    found = Needs(DECLARED, replace(PLACE, websocket_api="abc")).of(Call("execute-api", "PostToConnection", path="/socket/@connections/x"))
+    assert found[0].resource.endswith(":abc/socket/POST/@connections/x")
