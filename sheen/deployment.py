@@ -45,17 +45,12 @@ def as_shell(variables: Mapping[str, str]) -> str:
 
 def use() -> Settings:
     """Point this process at the deployment and return its settings."""
-    from chalicelib.apps.model import App, Version
-    from chalicelib.bundles.model import Bundle
-    from chalicelib.connections.model import Connection
-    from chalicelib.instances.model import Instance
-    from chalicelib.queue.model import QueuePlace
-    from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
+    from chalicelib.schema import TABLES
 
     if "SHEEN_BUCKET" not in os.environ:
         os.environ.update(local_environment(data_folder()))
     settings = Settings.from_environment()
-    bind(settings, App, Version, Bundle, Connection, Instance, QueuePlace, Sync, SyncRequest, SyncRun)
+    bind(settings, *TABLES)
     return settings
 
 

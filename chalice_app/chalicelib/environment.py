@@ -6,15 +6,10 @@ from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
-from chalicelib.apps.model import App, Version
-from chalicelib.bundles.model import Bundle
 from chalicelib.clock import wall_clock
-from chalicelib.connections.model import Connection
 from chalicelib.connections.passing import Connections
-from chalicelib.instances.model import Instance
-from chalicelib.queue.model import QueuePlace
+from chalicelib.schema import TABLES
 from chalicelib.settings import Settings
-from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import bind
 from chalicelib.visits.visit import Visits
 
@@ -28,7 +23,7 @@ class Environment:
     def settings(self) -> Settings:
         """The deployment's settings; the tables are named after them."""
         settings = Settings.from_environment()
-        bind(settings, App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
+        bind(settings, *TABLES)
         return settings
 
     @cached_property

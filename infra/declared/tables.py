@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.apps.model import App, Version
-from chalicelib.bundles.model import Bundle
-from chalicelib.connections.model import Connection
+from chalicelib import schema
 from chalicelib.instances.model import Instance
-from chalicelib.queue.model import QueuePlace
-from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
 from infra.declared.place import Place
 
@@ -51,15 +47,15 @@ class TableDeclaration:
 
 def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
     """Declare the table that a model is the schema of."""
-    schema = model._get_schema()
-    keys = {key["AttributeName"]: key["KeyType"] for key in schema["key_schema"]}
+    described = model._get_schema()
+    keys = {key["AttributeName"]: key["KeyType"] for key in described["key_schema"]}
     return TableDeclaration(
         name=model.short_name,
         keys=dict(sorted(keys.items(), key=lambda item: item[1])),  # HASH comes before RANGE
-        attribute_types={attribute["AttributeName"]: attribute["AttributeType"] for attribute in schema["attribute_definitions"]},
+        attribute_types={attribute["AttributeName"]: attribute["AttributeType"] for attribute in described["attribute_definitions"]},
         indexes=tuple(
             {"IndexName": index["index_name"], "KeySchema": index["key_schema"], "Projection": index["projection"]}
-            for index in schema["global_secondary_indexes"]
+            for index in described["global_secondary_indexes"]
         ),
         ttl_attribute=EXPIRY_ATTRIBUTE if EXPIRY_ATTRIBUTE in model.get_attributes() else None,
         stream=stream,
@@ -67,14 +63,4 @@ def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
     )
 
 
-TABLES = (
-    table(App),
-    table(Version),
-    table(Bundle),
-    table(Instance, stream="NEW_AND_OLD_IMAGES"),
-    table(Connection),
-    table(QueuePlace),
-    table(Sync),
-    table(SyncRequest),
-    table(SyncRun),
-)
+TABLES = tuple(table(model, stream="NEW_AND_OLD_IMAGES" if model is Instance else None) for model in schema.TABLES)

@@ -14,13 +14,8 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib import aws
-from chalicelib.apps.model import App, Version
-from chalicelib.bundles.model import Bundle
-from chalicelib.connections.model import Connection
-from chalicelib.instances.model import Instance
-from chalicelib.queue.model import QueuePlace
+from chalicelib.schema import TABLES
 from chalicelib.settings import Settings
-from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import bind
 
 BUCKET = "sheen-test"
@@ -38,7 +33,6 @@ ENVIRONMENT = {
     "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",
 }
 REGION = "us-east-1"
-TABLES = (App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
 
 
 def empty_tables() -> None:

@@ -22,9 +22,10 @@ import boto3
 import app as lambdas
 from chalicelib import aws
 from chalicelib.environment import Environment
+from chalicelib.schema import TABLES
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
-from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, TABLES
+from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 from tests.chalicelib.proxy_events import Context
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,12 @@
+"""All of Sheen's tables, for what has to do with each of them."""
+
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.model import Bundle
+from chalicelib.connections.model import Connection
+from chalicelib.instances.model import Instance
+from chalicelib.queue.model import QueuePlace
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
+from chalicelib.tables import Table
+
+TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
+"""In no order that matters."""
