@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cran import Cran, cran
 from tests.support.stack import StackProcess, free_port
 
 
@@ -21,9 +22,16 @@ def open_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def stack(open_folder: Path) -> Iterator[StackProcess]:
-    """One local stack for all tests that use, but do not stop or break, it."""
-    running = StackProcess(open_folder / "stack", free_port())
+def repository(open_folder: Path) -> Iterator[Cran]:
+    """A repository of R packages on loopback; tests may add more."""
+    with cran(open_folder / "cran") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def stack(open_folder: Path, repository: Cran) -> Iterator[StackProcess]:
+    """One local stack for all tests that use, but do not stop or break, it; its builds use :func:`repository`."""
+    running = StackProcess(open_folder / "stack", free_port(), repositories=repository.url)
     running.start()
     yield running
     running.stop()

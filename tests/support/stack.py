@@ -54,6 +54,8 @@ class StackProcess:
     data: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    repositories: str = ""
+    """Where its builds get R packages: nowhere, unless said otherwise."""
 
     @property
     def url(self) -> str:
@@ -62,7 +64,7 @@ class StackProcess:
     @property
     def own_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHEEN_", "AWS_"))}
-        return kept | {"SHEEN_PORT": str(self.port), "SHEEN_DATA": str(self.data)}
+        return kept | {"SHEEN_PORT": str(self.port), "SHEEN_DATA": str(self.data), "SHEEN_REPOSITORIES": self.repositories}
 
     def start(self, *extra: str) -> None:
         log = (self.data.parent / f"{self.data.name}.log").open("ab")

@@ -27,6 +27,8 @@ class WorkerSpec:
     sanitize_errors: bool
     init_timeout: float
     """``app_init_timeout`` in seconds."""
+    library: Path | None = None
+    """The version's own R packages; None: those of the image."""
     bookmarks: Path | None = None
     """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
 
@@ -60,7 +62,11 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
         "WORKER_ID": spec.worker_id,
         "SHINY_PORT": str(private / SOCKET),
         "SHINY_SERVER_VERSION": SHINY_SERVER_VERSION,
+        # An app's .Rprofile may come with renv's or packrat's, which would fetch packages now and write them beside the app.
+        "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
     }
+    if spec.library is not None:
+        result["R_LIBS"] = str(spec.library)
     if "TZ" in agent:
         result["TZ"] = agent["TZ"]
     return result

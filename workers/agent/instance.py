@@ -183,6 +183,7 @@ class _Instance:
             secret=self._record.key(Purpose.SHINY),
             sanitize_errors=app.sanitize_errors,
             init_timeout=app.app_init_timeout,
+            library=self._record.library,
             bookmarks=self._bookmarks,
         )
         if spec.unix_id is None:

@@ -28,6 +28,8 @@ class Record:
     secret: str = field(repr=False)
     directory: Path
     """The version's files."""
+    library: Path | None = None
+    """The R packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -58,4 +60,13 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     directory = efs / "apps" / version.app_id / version.version
     if not directory.is_dir():
         raise NothingToServe(f"the files of version {version.version} are not at {directory}; publish the app again")
-    return Record(ref, instance.location, int(app.unix_id), app.effective_settings(), instance.secret, directory)
+    library = directory.with_name(f"{directory.name}.library")
+    return Record(
+        ref,
+        instance.location,
+        int(app.unix_id),
+        app.effective_settings(),
+        instance.secret,
+        directory,
+        library if library.is_dir() else None,
+    )
