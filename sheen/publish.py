@@ -13,6 +13,7 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.bundles.status import BundleStatus
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
+from sheen import build_log
 from sheen.bundle import zip_folder
 
 PATIENCE = 15 * 60.0
@@ -38,6 +39,8 @@ def publish(settings: Settings, folder: Path, location: str | None, tell: Callab
         tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
         aws.client("s3").upload_file(str(bundle), settings.bucket, key)
     follow(key, lambda message: tell(f"{location}: {message}"))
+    for note in build_log.notes(settings.bucket, key):
+        tell(f"{location}: note: {note}")
     return location
 
 

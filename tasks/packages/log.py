@@ -10,6 +10,8 @@ EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
 """Bytes; what comes after is counted and left out."""
+NOTE = "note: "
+"""Begins a line that the author must not miss."""
 TAIL = 25
 """Lines of each package that its failure is told with."""
 
@@ -52,6 +54,10 @@ class BuildLog:
                 self._left_out += 1
             else:
                 self._text += data
+
+    def note(self, line: str) -> None:
+        """Add a line that the author is to see even when all went well; ``sheen publish`` shows it at the end."""
+        self.say(f"{NOTE}{line}")
 
     def tail(self, package: str) -> list[str]:
         """Return the last lines of a package."""

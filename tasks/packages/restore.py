@@ -56,7 +56,7 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
     r = image.look()
     log.say(f"{lock.file} wants {len(lock.packages)} packages; this is R {r.r_version}, {r.platform}")
     if lock.r_version and lock.r_version != r.r_version:
-        log.say(f"the app was made with R {lock.r_version}")
+        log.note(f"the app was made with R {lock.r_version}; this is R {r.r_version}")
     to_find = plan.to_find(lock, r)
     looked_for = 0
 
@@ -72,9 +72,7 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
     what = plan.make(lock, r, sources, missing, settings.package_mismatch)
     log.say(f"from the image: {', '.join(what.from_image) or 'none'}")
     for each in what.instead:
-        log.say(f"taken from the image: {each}")
-    if what.instead:
-        tell(f"Going on with packages of the image: {'; '.join(what.instead)}"[:1000])
+        log.note(f"going on with the image's {each}")
     if not what.steps:
         return False
     cache = Cache(place.packages, r.platform)
