@@ -105,15 +105,29 @@ def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
 
 
 @app.lambda_function()
-def publish_register(event: dict[str, Any], context: Any) -> publish.Upload:
+def publish_check(event: dict[str, Any], context: Any) -> publish.Upload:
     """The state machine of a publish: an upload has arrived."""
-    return publish.register(event, here.settings.largest_bundle, here.clock)
+    return publish.check(event, here.settings.bucket, here.settings.largest_bundle, here.clock)
+
+
+@app.lambda_function()
+def publish_register(event: dict[str, Any], context: Any) -> None:
+    """The state machine of a publish: the version is built."""
+    assert here.settings
+    publish.register(event, here.clock)
 
 
 @app.lambda_function()
 def publish_activate(event: dict[str, Any], context: Any) -> dict[str, str]:
     """The state machine of a publish: make the built version the active one."""
-    return publish.activate(event, here.settings.bucket, here.clock)
+    assert here.settings
+    return publish.activate(event, here.clock)
+
+
+@app.lambda_function()
+def publish_report(event: dict[str, Any], context: Any) -> dict[str, str]:
+    """The state machine of a publish: tell the author what came of it."""
+    return publish.report(event, here.settings.bucket, here.clock)
 
 
 @app.lambda_function()

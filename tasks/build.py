@@ -1,8 +1,8 @@
 """Builds a version from a bundle: ``python -m tasks.build``.
 
-The bundle is downloaded and unpacked into a temporary folder on EFS, and becomes a version by one rename: either the
-whole version is there or
-nothing of it. The outcome goes to the state machine by task token: ``{"kind": …}``, or ``BadBundle`` with a sentence for the author.
+The bundle is downloaded, looked through, and unpacked into a temporary folder on EFS, which becomes a version by one rename: either the
+whole version is there or nothing of it. A copy of the bundle is kept in S3 as long as the version is. The outcome goes to the state
+machine by task token: :class:`chalicelib.bundles.publish.Built`, or ``BadBundle`` with a sentence for the author.
 """
 
 import json
@@ -20,12 +20,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import aws
+from chalicelib.apps import store as apps
+from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.model import App
-from chalicelib.bundles import store
+from chalicelib.apps.settings import AppSettings
+from chalicelib.bundles import settings_file, store
 from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.keys import BundleKey, log_key
+from chalicelib.bundles.keys import BundleKey, kept_key, log_key
 from chalicelib.bundles.kind import Kind, shape_of
 from chalicelib.bundles.model import Bundle
+from chalicelib.bundles.publish import Built
 from chalicelib.bundles.status import BundleStatus
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing
@@ -33,7 +37,7 @@ from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks.archive import Limits, read
-from tasks.packages import restore
+from tasks.packages import image, restore
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
@@ -84,12 +88,11 @@ class Job:
         return self.key.rsplit("/", 1)[-1]
 
 
-def build(job: Job, settings: Settings) -> Kind:
-    """Make the version's folder; the second time it finds it made (FACTS H4). Raise :class:`BadBundle`."""
-    apps = Path(settings.efs) / "apps"
-    version = apps / job.app_id / job.version
+def build(job: Job, settings: Settings) -> Built:
+    """Make the version's folder, and keep its bundle; the second time it finds them made (FACTS H4). Raise :class:`BadBundle`."""
+    version = Path(settings.efs) / "apps" / job.app_id / job.version
     library = version.with_name(f"{version.name}.library")
-    _tell(job, "Downloading the bundle.")
+    _tell(job, settings, "Downloading the bundle.")
     with tempfile.TemporaryDirectory(prefix="sheen-build-") as scratch:
         archive = Path(scratch) / "bundle"
         _download(job, settings.bucket, archive)
@@ -98,11 +101,13 @@ def build(job: Job, settings: Settings) -> Kind:
         incoming.mkdir(parents=True, mode=0o700)
         incoming_library = incoming.with_name(f"{incoming.name}.library")
         try:
-            kind = _unpack(job, archive, incoming, settings.largest_bundle)
+            kind, own, held = _unpack(job, settings, archive, incoming)
             packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
-            has_library = _restore(job, settings, incoming, packages)
-            _tell(job, "Activating.")
+            has_library = _restore(job, settings, incoming, packages, held)
+            _tell(job, settings, "Activating.")
             _protect(incoming, job.unix_id)
+            source = kept_key(job.app_id, job.version, job.key)
+            aws.client("s3").upload_file(str(archive), settings.bucket, source)
             _make_app_folder(version.parent, job.unix_id)
             if has_library:
                 _publish(incoming_library, library)
@@ -110,7 +115,7 @@ def build(job: Job, settings: Settings) -> Kind:
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
             shutil.rmtree(incoming_library, ignore_errors=True)
-    return kind
+    return {"kind": kind.value, "source": source, "settings": own}
 
 
 def _sweep(trash: Path) -> None:
@@ -120,22 +125,44 @@ def _sweep(trash: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unpack(job: Job, archive: Path, target: Path, largest: int) -> Kind:
+def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[Kind, dict[str, Any], AppSettings]:
+    """Check everything, then write it; return what it is, the settings that it brings along, and those that will hold."""
+
     def progress(files: int) -> None:
         if files % PROGRESS_EVERY == 0:
-            _tell(job, f"Unpacking: {files:,} of {len(inventory.paths):,} files.")
+            _tell(job, settings, f"Unpacking: {files:,} of {len(inventory.paths):,} files.")
 
-    opened = read(archive, job.name, Limits(unpacked=largest))
-    _tell(job, "Checking the bundle.")
+    opened = read(archive, job.name, Limits(unpacked=settings.largest_bundle))
+    _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
     shape = shape_of(inventory.paths, job.name)
-    _tell(job, f"Unpacking {len(inventory.paths):,} files.")
+    file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
+    own = settings_file.read(opened.content(file, settings_file.LARGEST), job.name) if file in inventory.paths else {}
+    held = _held(job, own)
+    _tell(job, settings, f"Unpacking {len(inventory.paths):,} files.")
     written = opened.unpack(inventory, target, shape.top, progress)
-    _tell(job, f"Unpacked {len(written):,} files.")
-    return shape.kind
+    _tell(job, settings, f"Unpacked {len(written):,} files.")
+    return shape.kind, own, held
 
 
-def _restore(job: Job, settings: Settings, app: Path, place: Place) -> bool:
+def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
+    """Return the settings that hold with a bundle's; refuse those that do not go together, or that ask for another R than there is."""
+    app = apps.get(BundleKey.parse(job.key).location)
+    try:
+        held = AppSettings.effective(bundle, app.settings or {})
+    except BadAppSetting as error:
+        raise BadBundle(f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}") from None
+    if held.r_version:
+        there = image.look().r_version
+        wanted = held.r_version.split(".")
+        if there.split(".")[: len(wanted)] != wanted:
+            raise BadBundle(
+                f"bundle {job.name}: its r_version is {held.r_version}, and the image has R {there}; change the setting, or the image"
+            )
+    return held
+
+
+def _restore(job: Job, settings: Settings, app: Path, place: Place, held: AppSettings) -> bool:
     """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
     try:
         lock = restore.wanted(app)
@@ -153,8 +180,8 @@ def _restore(job: Job, settings: Settings, app: Path, place: Place) -> bool:
 
     with BuildLog(write, failed) as log:
         try:
-            own = App.get(BundleKey.parse(job.key).location).effective_settings()
-            return restore.restore(lock, place, Repositories.parse(settings.repositories), own, log, lambda what: _tell(job, what))
+            repositories = Repositories.parse(settings.repositories)
+            return restore.restore(lock, place, repositories, held, log, lambda what: _tell(job, settings, what))
         except BadBundle as error:
             log.say(f"the build failed: {error}")
             raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{key}") from error
@@ -220,8 +247,8 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         raise
 
 
-def _tell(job: Job, message: str) -> None:
-    store.progress(job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
+def _tell(job: Job, settings: Settings, message: str) -> None:
+    store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
 
 
 def _beat(token: str, over: threading.Event) -> None:
@@ -243,7 +270,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         threading.Thread(target=_beat, args=(job.token, over), daemon=True).start()
     with logger.append_context_keys(bundle=job.key, version=job.version):
         try:
-            kind = build(job, settings)
+            built = build(job, settings)
         except BadBundle as error:
             logger.info("bad bundle", extra={"why": str(error)})
             _report(job, "send_task_failure", error=BadBundle.__name__, cause=str(error)[:_LONGEST_CAUSE])
@@ -252,8 +279,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             _report(job, "send_task_failure", error=type(error).__name__, cause=str(error)[:_LONGEST_CAUSE])
             return 1
         else:
-            logger.info("built", extra={"kind": kind.value})
-            _report(job, "send_task_success", output=json.dumps({"kind": kind.value}))
+            logger.info("built", extra={"kind": built["kind"]})
+            _report(job, "send_task_success", output=json.dumps(built))
         finally:
             over.set()
     return 0

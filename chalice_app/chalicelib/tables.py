@@ -1,6 +1,9 @@
 """What all of Sheen's DynamoDB tables share."""
 
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.settings import Settings
 
@@ -23,3 +26,18 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
     """Name the tables of this deployment; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
+
+
+def transaction() -> TransactWrite:
+    """Return a write of several items, all of them or none (FACTS D2): ``with transaction() as write: write.update(…)``.
+
+    Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see :func:`refused`.
+    """
+    return TransactWrite(connection=Connection())
+
+
+def refused(error: PynamoDBException) -> bool:
+    """Whether a write failed by its condition, or by another write at the same moment: then nothing was written."""
+    if isinstance(error, TransactWriteError):
+        return error.cause_response_code == "TransactionCanceledException"
+    return error.cause_response_code == "ConditionalCheckFailedException"

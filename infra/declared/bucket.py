@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.bodies.keys import PREFIX as BODIES
+from chalicelib.bundles.keys import KEPT, OUTCOMES
+from chalicelib.bundles.keys import PREFIX as BUNDLES
 
-BUNDLES = "bundles/"
-"""Uploads below this key publish."""
-OUTCOMES = "outcomes/"
-"""What became of them."""
+__all__ = ["BODIES", "BUCKET", "BUNDLES", "KEPT", "OUTCOMES", "BucketRules"]
 
 _FOR_PAGES = (
     {
@@ -46,4 +45,5 @@ class BucketRules:
         ]
 
 
-BUCKET = BucketRules({BODIES: 1}, _FOR_PAGES)
+BUCKET = BucketRules({BODIES: 1, BUNDLES: 30}, _FOR_PAGES)
+"""An upload is needed until it is built: each version has its own copy of its bundle."""

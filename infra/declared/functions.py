@@ -175,23 +175,32 @@ FUNCTIONS = (
     FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
     FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place), *_tell_visitors(place))),
     FunctionDeclaration(
-        "publish_register",
+        "publish_check",
         30,
-        lambda place: (items(place, Bundle, "PutItem", "UpdateItem"), items(place, App, "GetItem", "PutItem")),
+        lambda place: (
+            items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
+            items(place, App, "GetItem", "PutItem"),
+            objects(place, OUTCOMES, "PutObject"),
+        ),
     ),
+    FunctionDeclaration("publish_register", 30, lambda place: (items(place, Version, "PutItem"),)),
     FunctionDeclaration(
         "publish_activate",
         30,
-        lambda place: (
-            items(place, Bundle, "UpdateItem"),
-            items(place, App, "UpdateItem"),
-            items(place, Version, "PutItem"),
-            objects(place, OUTCOMES, "PutObject"),
-        ),
+        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Version, "Query", "ConditionCheckItem")),
+    ),
+    FunctionDeclaration(
+        "publish_report",
+        30,
+        lambda place: (items(place, Bundle, "GetItem", "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
     ),
     FunctionDeclaration(
         "publish_reject",
         30,
-        lambda place: (items(place, Bundle, "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
+        lambda place: (
+            items(place, Bundle, "GetItem", "UpdateItem"),
+            items(place, App, "BatchGetItem"),
+            objects(place, OUTCOMES, "PutObject"),
+        ),
     ),
 )

@@ -66,7 +66,7 @@ STATE_MACHINES = (
     StateMachine(
         "publish",
         TREE / "statemachines" / "publish.asl.json",
-        ("publish_register", "publish_activate", "publish_reject"),
+        ("publish_check", "publish_register", "publish_activate", "publish_report", "publish_reject"),
         ("build",),
     ),
 )

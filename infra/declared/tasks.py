@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
-from chalicelib.bundles.keys import OUTCOMES
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
 from infra.declared import environments
-from infra.declared.bucket import BUNDLES
+from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, connections, items, objects, tokens
@@ -115,15 +114,11 @@ def _agent(place: Place) -> Iterable[Statement]:
 
 def _build(place: Place) -> Iterable[Statement]:
     return (
+        items(place, Bundle, "GetItem", "UpdateItem"),
         items(place, App, "GetItem"),
-        items(place, Bundle, "UpdateItem"),
         objects(place, BUNDLES, "GetObject"),
-        Statement(
-            "BuildLogs",
-            ("s3:PutObject",),
-            (f"{place.bucket_arn()}/{OUTCOMES}*.log",),
-            why="a log lies beside the outcome of its upload, and outcomes are not for tasks to write",
-        ),
+        objects(place, KEPT, "PutObject", "AbortMultipartUpload"),
+        objects(place, OUTCOMES, "PutObject"),
         tokens(place, "publish"),
     )
 

@@ -3,6 +3,7 @@ process, and an ECS whose tasks are what a test says."""
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -189,9 +190,12 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
         if retrier.get("MaxAttempts"):
             retrier.update(IntervalSeconds=1, BackoffRate=1.0)
     text = json.dumps(definition)
-    for word in ("InstanceWatch", "InstanceDrain", "InstanceStop", "InstanceFail", "PublishRegister", "PublishActivate", "PublishReject"):
-        function = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in word).lstrip("_")
-        text = text.replace(f"${{{word}Function}}", f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION_PREFIX}{function}")
+
+    def arn(match: re.Match[str]) -> str:
+        function = re.sub(r"(?<!^)([A-Z])", r"_\1", match[1]).lower()
+        return f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION_PREFIX}{function}"
+
+    text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     for word in ("Cluster", "AgentFamily", "BuildTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text

@@ -1,6 +1,7 @@
 """Building a version: all of it is there, or nothing; and the author is told."""
 
 import io
+import json
 import os
 import stat
 import zipfile
@@ -13,11 +14,15 @@ import boto3
 import pytest
 
 from chalicelib import aws
+from chalicelib.apps import store as apps
+from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from tasks import build
+from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
 
 KEY = "bundles/hello/app.zip"
+R = image.look().r_version
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,7 @@ class States:
 @pytest.fixture
 def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
     empty_tables()
+    apps.ensure("/hello", 1.0)
     made = States()
     real = aws.client
     monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
@@ -79,7 +85,8 @@ def left_in(efs: Path) -> set[str]:
 
 
 def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, tmp_path: Path) -> None:
-    etag = uploaded(bundle({"hello/app.R": b"1", "hello/www/x.png": b"2"}))
+    data = bundle({"hello/app.R": b"1", "hello/www/x.png": b"2"})
+    etag = uploaded(data)
     assert run(tmp_path, etag) == 0
     version = tmp_path / "apps/0123456789ab/v1"
     assert (version / "app.R").read_bytes() == b"1"
@@ -89,7 +96,10 @@ def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, t
     assert stat.S_IMODE((version / "app.R").stat().st_mode) == 0o640
     if os.geteuid() == 0:
         assert {(path.stat().st_uid, path.stat().st_gid) for path in (version, version / "app.R", version.parent)} == {(0, 234567)}
-    assert states.told == [("send_task_success", {"taskToken": "token", "output": '{"kind": "app.R"}'})]
+    kept = "versions/0123456789ab/v1/app.zip"
+    built = {"kind": "app.R", "source": kept, "settings": {}}
+    assert states.told == [("send_task_success", {"taskToken": "token", "output": json.dumps(built)})]
+    assert boto3.client("s3").get_object(Bucket=BUCKET, Key=kept)["Body"].read() == data
     row = store.find(KEY)
     assert row is not None
     assert row.message == "Activating."
@@ -143,3 +153,44 @@ def test_what_is_not_the_bundles_fault_is_reported_as_that(states: States, tmp_p
     assert run(tmp_path, etag) == 1
     assert states.told[0][1]["error"] == "FileExistsError"
     assert left_in(tmp_path) == {"apps"}
+
+
+def test_the_settings_of_a_bundle_are_reported(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"x/app.R": b"1", "x/sheen.toml": b'size = "small"\nr_version = "' + R.encode() + b'"'}))
+    run(tmp_path, etag)
+    assert json.loads(states.told[0][1]["output"])["settings"] == {"size": "small", "r_version": R}
+
+
+@pytest.mark.parametrize(
+    ("toml", "own", "why"),
+    [
+        (b"size = 'huge'", {}, "bundle app.zip: sheen.toml: setting size is 'huge'; it is one of small"),
+        (b"r_version = '2.15'", {}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
+        (b"", {"r_version": "2.15"}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
+        (b"start_count = 3\nmax_instances = 3", {"max_instances": 2}, "bundle app.zip: sheen.toml and the app's own settings do not go"),
+        (b"#" * 70_000, {}, "bundle app.zip: sheen.toml has more than 65,536 bytes (entry 2)"),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused_before_anything_is_written(
+    states: States, toml: bytes, own: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    apps.ensure("/hello", 1.0).update(actions=[App.settings.set(own)])
+    run(tmp_path, uploaded(bundle({"app.R": b"1", "sheen.toml": toml})))
+    assert states.told[0][1]["error"] == "BadBundle"
+    assert states.told[0][1]["cause"].startswith(why.replace("{r}", R))
+    assert left_in(tmp_path) == set()
+
+
+def test_how_far_it_is_can_be_seen_in_s3(states: States, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = store.tell
+
+    def tell(*told: Any) -> bool:
+        done = real(*told)
+        body = boto3.client("s3").get_object(Bucket=BUCKET, Key="outcomes/hello/app.zip.json")["Body"].read()
+        seen.append(json.loads(body)["message"])
+        return done
+
+    monkeypatch.setattr(store, "tell", tell)
+    run(tmp_path, uploaded(bundle({"app.R": b"1"})))
+    assert seen == ["Downloading the bundle.", "Checking the bundle.", "Unpacking 1 files.", "Unpacked 1 files.", "Activating."]

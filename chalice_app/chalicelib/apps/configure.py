@@ -6,12 +6,13 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.apps.errors import BadChange, NoSuchApp
+from chalicelib.apps import store
+from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import MAPS, AppSettings
+from chalicelib.tables import refused
 
 _ATTEMPTS = 5
-_REFUSED = "ConditionalCheckFailedException"
 
 
 def configure(location: str, changes: Sequence[str], now: float) -> App:
@@ -19,13 +20,10 @@ def configure(location: str, changes: Sequence[str], now: float) -> App:
 
     ``NAME=VALUE``; ``NAME=`` goes back to what the bundle says, or the default. ``NAME.KEY=VALUE`` changes one entry of a setting that is
     a map, ``NAME.KEY=`` takes it back. An instance reads its settings when it starts: a change holds from the next start on. Raise
-    :class:`NoSuchApp`, :class:`BadChange` or :class:`BadAppSetting`; then nothing has changed.
+    :class:`NoSuchApp`, :class:`BadChange`, :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
     """
     for _ in range(_ATTEMPTS):
-        try:
-            app = App.get(location, consistent_read=True)
-        except App.DoesNotExist:
-            raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
+        app = store.get(location)
         before = dict(app.settings or {})
         wanted = changed(before, changes)
         AppSettings.effective(app.bundle_settings or {}, wanted)
@@ -37,11 +35,11 @@ def configure(location: str, changes: Sequence[str], now: float) -> App:
         try:
             app.update(actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged)
         except UpdateError as error:
-            if error.cause_response_code != _REFUSED:
+            if not refused(error):
                 raise
         else:
             return app
-    raise BadChange(f"others change the app at {location} all the time; try again")
+    raise TooBusy(f"others change the app at {location} all the time; try again")
 
 
 def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:

@@ -25,3 +25,7 @@ class NoSuchVersion(SheenError):
 
 class BadChange(SheenError):
     """What was asked of an app's settings is not ``NAME=VALUE``."""
+
+
+class TooBusy(SheenError):
+    """Others change the same app at the same time, again and again."""

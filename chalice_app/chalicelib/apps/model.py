@@ -24,6 +24,8 @@ class App(Table):
     active_version = UnicodeAttribute(null=True)
     active_upload = UnicodeAttribute(null=True)
     """Where the active version's upload stands in the order of uploads, so that an older one that is built later never takes its place."""
+    previous_version = UnicodeAttribute(null=True)
+    """What was active before; it is kept, and what is gone back to when nobody says to which."""
     settings = JSONAttribute(default=dict)
     """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.apps.settings`."""
     bundle_settings = JSONAttribute(default=dict)
@@ -56,4 +58,10 @@ class Version(Table):
     """S3 key of the bundle that it was made from."""
     kind = UnicodeAttribute()
     """What it is, see :mod:`chalicelib.bundles.kind`: ``app.R`` or ``server.R``."""
+    source = UnicodeAttribute(null=True)
+    """S3 key of the copy of its bundle that is kept as long as the version is."""
+    settings = JSONAttribute(default=dict)
+    """Settings that its bundle brought along (``sheen.toml``)."""
     published_at = NumberAttribute()
+    removing_at = NumberAttribute(null=True)
+    """Since when its files are being removed; it cannot be active any more."""

@@ -1,16 +1,16 @@
-"""The rows of apps and versions."""
+"""The rows of apps."""
 
 import secrets
 from collections.abc import Iterable
 
-from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.exceptions import PutError
 
-from chalicelib.apps.model import App, Version
+from chalicelib.apps.errors import NoSuchApp
+from chalicelib.apps.model import App
+from chalicelib.tables import refused
 
 UNIX_IDS = range(200_000, 2**31)
 """Well above every user of an image, and within what a file system can store."""
-
-_REFUSED = "ConditionalCheckFailedException"
 
 
 def at(locations: Iterable[str]) -> dict[str, App]:
@@ -21,6 +21,14 @@ def at(locations: Iterable[str]) -> dict[str, App]:
 def everywhere() -> list[App]:
     """Read all apps, by location."""
     return sorted(App.scan(), key=lambda app: app.location)
+
+
+def get(location: str) -> App:
+    """Read the app at a location, consistently; raise :class:`NoSuchApp`."""
+    try:
+        return App.get(location, consistent_read=True)
+    except App.DoesNotExist:
+        raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
 
 
 def ensure(location: str, now: float) -> App:
@@ -40,36 +48,8 @@ def ensure(location: str, now: float) -> App:
             try:
                 app.save(condition=App.location.does_not_exist())
             except PutError as error:
-                if error.cause_response_code != _REFUSED:
+                if not refused(error):
                     raise
             else:
                 return app
     return App.get(location, consistent_read=True)
-
-
-def add_version(app_id: str, version: str, *, bundle: str, kind: str, now: float) -> None:
-    """Record a built version; the second time it changes nothing (FACTS H4)."""
-    row = Version(app_id, version, bundle=bundle, kind=kind, published_at=now)
-    try:
-        row.save(condition=Version.app_id.does_not_exist())
-    except PutError as error:
-        if error.cause_response_code != _REFUSED:
-            raise
-
-
-def activate(location: str, version: str, upload: str, now: float) -> bool:
-    """Switch the active version, in one conditional write, unless a later upload is active.
-
-    ``upload`` orders uploads: :func:`chalicelib.bundles.keys.upload_order`. Return False when a later one is active; True also when
-    this one is (a repeat, FACTS H4).
-    """
-    try:
-        App(location).update(
-            actions=[App.active_version.set(version), App.active_upload.set(upload), App.updated_at.set(now)],
-            condition=App.location.exists() & (App.active_upload.does_not_exist() | (App.active_upload <= upload)),
-        )
-    except UpdateError as error:
-        if error.cause_response_code == _REFUSED:
-            return False
-        raise
-    return True

@@ -1,7 +1,8 @@
 """S3 keys of bundles and of their outcomes, and the names of versions. Pure.
 
-``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``; ``bundles/<name>.zip`` at ``/``. What became of it is in
-``outcomes/<location>/<name>.zip.json``, what installing its packages said in ``outcomes/<location>/<name>.zip.log``.
+``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``; ``bundles/<name>.zip`` at ``/``. What becomes of it is in
+``outcomes/<location>/<name>.zip.json``, what installing its packages said in ``outcomes/<location>/<name>.zip.log``. A version's own copy
+of its bundle is ``versions/<app_id>/<version>/<name>.zip``: uploads may be overwritten and go away after a while.
 """
 
 import hashlib
@@ -15,9 +16,12 @@ from chalicelib.bundles.errors import BadBundle
 
 PREFIX = "bundles/"
 OUTCOMES = "outcomes/"
+KEPT = "versions/"
 ENDINGS = (".zip", ".tar.gz", ".tgz")
 
+_LONGEST_NAME = 100
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
+_AGAIN = re.compile(r"\A(again-[0-9]{8}T[0-9]{6}Z-)+")
 _SEQUENCER_DIGITS = 32
 
 
@@ -71,6 +75,22 @@ def log_key(key: str) -> str:
     return f"{OUTCOMES}{key.removeprefix(PREFIX)}.log"
 
 
+def kept_key(app_id: str, version: str, key: str) -> str:
+    """The S3 key of a version's own copy of the bundle that was uploaded as ``key``."""
+    return f"{KEPT}{app_id}/{version}/{original_name(key)}"
+
+
+def original_name(key: str) -> str:
+    """The file's name as its author called it, whether it was uploaded or published again."""
+    return _AGAIN.sub("", key.rsplit("/", 1)[-1])
+
+
+def again_key(location: str, name: str, time: str) -> str:
+    """The S3 key that publishes a kept bundle again; ``time`` as in :func:`upload_order`."""
+    again = f"again-{_compact(time)}-"
+    return BundleKey.of(location, again + name[-(_LONGEST_NAME - len(again)) :]).key
+
+
 def upload_order(time: str, sequencer: str) -> str:
     """Where an upload stands among all uploads: sorts by time, within one key and second by S3's sequencer (FACTS E7).
 
@@ -86,7 +106,7 @@ def padded(sequencer: str) -> str:
 
 def version_name(time: str, key: str, sequencer: str) -> str:
     """The name of the version that an upload becomes: sorts by time, and is the same each time its event comes."""
-    return f"{_compact(time)}-{hashlib.sha256(f'{key} {sequencer}'.encode()).hexdigest()[:4]}"
+    return f"{_compact(time)}-{hashlib.sha256(f'{key} {sequencer}'.encode()).hexdigest()[:8]}"
 
 
 def _compact(time: str) -> str:

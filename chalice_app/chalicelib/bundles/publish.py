@@ -1,4 +1,8 @@
-"""The steps of the state machine that publishes: register, activate, reject. Each may run more than once (FACTS H4). Outside the VPC."""
+"""The steps of the state machine that publishes: check, (build,) register, activate, report; or reject. Outside the VPC.
+
+Each may run more than once (FACTS H4), at any time after it ran first, also in an execution that was started again: it then finds done
+what it has done, and says the same.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,6 +10,8 @@ from typing import Any, NotRequired, TypedDict
 
 from chalicelib import telemetry
 from chalicelib.apps import store as apps
+from chalicelib.apps import versions
+from chalicelib.apps.errors import BadAppSetting, NoSuchVersion
 from chalicelib.bundles import store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey, upload_order, version_name
@@ -13,7 +19,7 @@ from chalicelib.bundles.status import BundleStatus
 
 
 class Upload(TypedDict):
-    """What :func:`register` makes of S3's event and the later steps go by. Values are text: they go into a task's environment."""
+    """What :func:`check` makes of S3's event and the later steps go by. Values are text: they go into a task's environment."""
 
     build: bool
     """Whether there is something to do."""
@@ -27,12 +33,20 @@ class Upload(TypedDict):
     version: NotRequired[str]
 
 
-def register(event: Mapping[str, Any], largest: int, clock: Callable[[], float]) -> Upload:
+class Built(TypedDict):
+    """What the build task answers."""
+
+    kind: str
+    source: str
+    """S3 key of the version's own copy of the bundle."""
+    settings: dict[str, Any]
+    """What is in its ``sheen.toml``."""
+
+
+def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[], float]) -> Upload:
     """Record an upload and make its app, if it is the first. ``event``: EventBridge's "Object Created": ``time``, ``detail``.
 
-    ``largest``: bytes that an upload may have.
-
-    Raise :class:`BadBundle` for an upload that can be seen to be wrong by its name or size.
+    ``largest``: bytes that an upload may have. Raise :class:`BadBundle` for what can be seen to be wrong without opening it.
     """
     wanted = event["detail"]["object"]
     key, sequencer, etag = wanted["key"], wanted.get("sequencer", ""), wanted.get("etag", "")
@@ -49,7 +63,7 @@ def register(event: Mapping[str, Any], largest: int, clock: Callable[[], float])
             "leave data out, or put it on EFS by a sync"
         )
     app = apps.ensure(parsed.location, now)
-    store.progress(key, sequencer, BundleStatus.BUILDING, "Getting a machine to unpack the bundle.", now)
+    store.tell(bucket, key, sequencer, BundleStatus.BUILDING, "Getting a machine to unpack the bundle.", now)
     telemetry.logger.info("builds", extra={"app": parsed.location, "bundle": key, "version": version})
     return {
         "build": True,
@@ -64,19 +78,46 @@ def register(event: Mapping[str, Any], largest: int, clock: Callable[[], float])
     }
 
 
-def activate(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) -> dict[str, str]:
-    """Make a built version the active one, unless a later upload was faster. ``event``: ``upload`` as registered, ``kind``."""
+def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
+    """Record the version that was built. ``event``: ``upload`` as checked, ``built`` (:class:`Built`)."""
+    upload, built = event["upload"], event["built"]
+    versions.add(
+        upload["app_id"],
+        upload["version"],
+        bundle=upload["key"],
+        kind=built["kind"],
+        source=built["source"],
+        settings=built["settings"],
+        now=clock(),
+    )
+
+
+def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, str]:
+    """Make a registered version the active one, unless a later upload was faster. ``event``: ``upload``. Raise :class:`BadBundle`."""
     upload = event["upload"]
-    now = clock()
-    location, version, key = upload["location"], upload["version"], upload["key"]
-    apps.add_version(upload["app_id"], version, bundle=key, kind=event["kind"], now=now)
-    if apps.activate(location, version, upload["order"], now):
-        status, message = BundleStatus.ACTIVE, "Published."
-    else:
-        status, message = BundleStatus.SUPERSEDED, "A later upload was published first; this one is kept and not active."
-    if store.progress(key, upload["sequencer"], status, message, now):
-        store.write_outcome(bucket, key, status, message, location, version)
-    telemetry.logger.info("published", extra={"app": location, "version": version, "status": status.value})
+    location, version = upload["location"], upload["version"]
+    try:
+        active = versions.activate(location, version, upload["order"], clock())
+    except NoSuchVersion:
+        active = False  # so many later ones were faster that it is being removed
+    except BadAppSetting as error:
+        name = BundleKey.parse(upload["key"]).name
+        raise BadBundle(f"bundle {name}: its sheen.toml and the app's own settings do not go together: {error}") from None
+    status = BundleStatus.ACTIVE if active else BundleStatus.SUPERSEDED
+    telemetry.logger.info("activated", extra={"app": location, "version": version, "status": status.value})
+    return {"status": status.value}
+
+
+_SAID = {
+    BundleStatus.ACTIVE: "Published.",
+    BundleStatus.SUPERSEDED: "A later upload was published first; this one is kept and not active.",
+}
+
+
+def report(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) -> dict[str, str]:
+    """Tell the author that it is done. ``event``: ``upload``, ``status`` as :func:`activate` has said."""
+    upload, status = event["upload"], BundleStatus(event["status"])
+    store.tell(bucket, upload["key"], upload["sequencer"], status, _SAID[status], clock())
     return {"status": status.value}
 
 
@@ -85,11 +126,13 @@ def reject(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) ->
     wanted = event["detail"]["object"]
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
     message = reason(event.get("error") or {}, key)
-    if store.progress(key, sequencer, BundleStatus.REJECTED, message, clock()):
-        version = version_name(event["time"], key, sequencer)
-        store.write_outcome(bucket, key, BundleStatus.REJECTED, message, _location_of(key), version)
-    telemetry.logger.warning("rejected", extra={"bundle": key, "why": message})
-    return {"status": BundleStatus.REJECTED.value}
+    status = BundleStatus.REJECTED
+    if _is_active(_location_of(key), upload_order(event["time"], sequencer)):
+        # A step failed after the switch, or said so although it had not.
+        status, message = BundleStatus.ACTIVE, _SAID[BundleStatus.ACTIVE]
+    store.tell(bucket, key, sequencer, status, message, clock())
+    telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
+    return {"status": status.value}
 
 
 def reason(error: Mapping[str, Any], key: str) -> str:
@@ -111,6 +154,11 @@ def _message_of(cause: str) -> str:
     except ValueError:
         return cause
     return str(value.get("errorMessage", cause)) if isinstance(value, dict) else cause
+
+
+def _is_active(location: str, order: str) -> bool:
+    app = apps.at([location]).get(location) if location else None
+    return app is not None and app.active_upload == order
 
 
 def _location_of(key: str) -> str:

@@ -1,6 +1,7 @@
-"""The rows of bundles, and the outcomes in S3 beside them."""
+"""The rows of bundles, and what they say in S3 beside them."""
 
 import json
+from datetime import UTC, datetime
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.update import Action
@@ -9,8 +10,7 @@ from chalicelib import aws
 from chalicelib.bundles.keys import outcome_key, padded
 from chalicelib.bundles.model import Bundle
 from chalicelib.bundles.status import OVER, BundleStatus
-
-_REFUSED = "ConditionalCheckFailedException"
+from chalicelib.tables import refused
 
 
 def receive(key: str, sequencer: str, etag: str, location: str, version: str | None, now: float) -> bool:
@@ -26,27 +26,32 @@ def receive(key: str, sequencer: str, etag: str, location: str, version: str | N
         message="The upload has arrived.",
         updated_at=now,
     )
-    over = [status.value for status in OVER]
+    over = sorted(status.value for status in OVER)
     newer = Bundle.key.does_not_exist() | (Bundle.sequencer < order)
     again = (Bundle.sequencer == order) & ~Bundle.status.is_in(*over)
     try:
         row.save(condition=newer | again)
     except PutError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return False
         raise
     return True
 
 
-def progress(key: str, sequencer: str, status: BundleStatus, message: str, now: float) -> bool:
-    """Say what happens to an upload now; False when a later one has taken its place."""
+def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float) -> bool:
+    """Say what happens to an upload now, in its row and beside it in S3; False when that is no longer so.
+
+    It is not when a later upload has taken its place under this key, or when it is over: what is over stays as it ended.
+    """
     actions: list[Action] = [Bundle.status.set(status.value), Bundle.message.set(message), Bundle.updated_at.set(now)]
+    over = sorted(each.value for each in OVER if each != status)
     try:
-        Bundle(key).update(actions=actions, condition=Bundle.sequencer == padded(sequencer))
+        Bundle(key).update(actions=actions, condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over))
     except UpdateError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return False
         raise
+    _show(bucket, key)
     return True
 
 
@@ -58,16 +63,30 @@ def find(key: str) -> Bundle | None:
         return None
 
 
-def write_outcome(bucket: str, key: str, status: BundleStatus, message: str, location: str, version: str) -> None:
-    """Leave what became of an upload where its author can read it without access to the tables."""
-    outcome = {
-        "key": key,
-        "status": status.value,
-        "message": message,
+def _show(bucket: str, key: str) -> None:
+    """Leave what the row says where its author can read it without access to the tables.
+
+    Two may do this at once, and S3 knows no order between them: who wrote looks again, so that the last write is never an older state.
+    """
+    row = find(key)
+    while row is not None:
+        document = _document(row)
+        aws.client("s3").put_object(
+            Bucket=bucket, Key=outcome_key(key), Body=json.dumps(document, indent=1).encode(), ContentType="application/json"
+        )
+        row = find(key)
+        if row is None or _document(row) == document:
+            return
+
+
+def _document(row: Bundle) -> dict[str, str]:
+    location = row.location
+    return {
+        "key": row.key,
+        "status": row.status,
+        "message": row.message,
         "location": location,
-        "version": version,
+        "version": row.version or "",
         "path": location if location.endswith("/") or not location else location + "/",
+        "updated": datetime.fromtimestamp(row.updated_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    aws.client("s3").put_object(
-        Bucket=bucket, Key=outcome_key(key), Body=json.dumps(outcome, indent=1).encode(), ContentType="application/json"
-    )

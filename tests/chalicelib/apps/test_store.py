@@ -1,6 +1,5 @@
 """Apps' rows: made once, and never switched back to an older upload."""
 
-import itertools
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +7,6 @@ import pytest
 
 from chalicelib.apps import store
 from chalicelib.apps.directory import Directory
-from chalicelib.apps.model import App
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
@@ -18,24 +16,6 @@ def test_two_first_uploads_make_one_app() -> None:
         made = list(pool.map(lambda _: store.ensure("/hello", 1.0), range(12)))
     assert len({(app.app_id, app.unix_id) for app in made}) == 1
     assert int(made[0].unix_id) in store.UNIX_IDS
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(["1", "2", "3"])))
-def test_the_latest_upload_ends_up_active_whatever_is_built_first(order: tuple[str, ...]) -> None:
-    store.ensure("/hello", 1.0)
-    for upload in order:
-        store.activate("/hello", f"version{upload}", upload, 2.0)
-    assert App.get("/hello").active_version == "version3"
-
-
-def test_activating_again_changes_nothing() -> None:
-    store.ensure("/hello", 1.0)
-    assert store.activate("/hello", "v1", "1", 2.0)
-    assert store.activate("/hello", "v1", "1", 3.0)
-
-
-def test_an_app_that_was_not_made_is_not_activated() -> None:
-    assert not store.activate("/nowhere", "v1", "1", 2.0)
 
 
 def test_a_page_costs_one_call_and_the_next_one_none(dynamodb_calls: Counter[str]) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.apps import versions
+from chalicelib.apps.configure import configure
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles import publish, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.model import Bundle
+from chalicelib.bundles.status import BundleStatus
 from chalicelib.settings import GIGABYTE
 from tests.chalicelib.aws_in_process import BUCKET
 
@@ -31,10 +34,20 @@ def outcome(key: str = KEY) -> dict[str, str]:
     return result
 
 
+def check(event: dict[str, Any]) -> publish.Upload:
+    return publish.check(event, BUCKET, GIGABYTE, clock)
+
+
+def finish(upload: publish.Upload, settings: dict[str, Any] | None = None) -> dict[str, str]:
+    publish.register({"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": settings or {}}}, clock)
+    status = publish.activate({"upload": upload}, clock)
+    return publish.report({"upload": upload, **status}, BUCKET, clock)
+
+
 def publish_it(event: dict[str, Any]) -> dict[str, str]:
-    upload = publish.register(event, GIGABYTE, clock)
+    upload = check(event)
     assert upload["build"]
-    return publish.activate({"upload": upload, "kind": "app.R"}, BUCKET, clock)
+    return finish(upload)
 
 
 def test_an_upload_becomes_the_active_version() -> None:
@@ -49,36 +62,78 @@ def test_an_upload_becomes_the_active_version() -> None:
         "location": "/hello",
         "version": app.active_version,
         "path": "/hello/",
+        "updated": "2027-01-15T08:00:00Z",
     }
+
+
+def test_who_has_nothing_but_s3_sees_how_far_it_is() -> None:
+    upload = check(created("01"))
+    assert (outcome()["status"], outcome()["message"]) == ("building", "Getting a machine to unpack the bundle.")
+    store.tell(BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking 3 files.", clock())
+    assert outcome()["message"] == "Unpacking 3 files."
 
 
 def test_every_step_may_come_twice() -> None:
     event = created("01")
-    first, second = publish.register(event, GIGABYTE, clock), publish.register(event, GIGABYTE, clock)
+    first, second = check(event), check(event)
     assert first == second
     for _ in range(2):
-        assert publish.activate({"upload": first, "kind": "app.R"}, BUCKET, clock) == {"status": "active"}
-    assert publish.register(event, GIGABYTE, clock) == {"build": False}
+        assert finish(first) == {"status": "active"}
+    assert check(event) == {"build": False}
+
+
+def test_a_build_that_was_given_up_does_not_talk_over_the_outcome() -> None:
+    upload = check(created("01"))
+    finish(upload)
+    assert not store.tell(BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking.", clock())
+    assert (Bundle.get(KEY).status, outcome()["status"]) == ("active", "active")
+
+
+def test_the_settings_of_a_bundle_come_with_it_and_go_with_it() -> None:
+    finish(check(created("01")), {"size": "small"})
+    assert App.get("/hello").effective_settings().size == "small"
+    publish_it(created("02"))
+    assert App.get("/hello").effective_settings().size == "large"
+
+
+def test_settings_that_do_not_go_with_the_apps_own_are_refused_and_nothing_changes() -> None:
+    publish_it(created("01"))
+    configure("/hello", ["max_instances=2"], 1.0)
+    active = App.get("/hello").active_version
+    with pytest.raises(BadBundle, match="do not go together: start_count is 3 and max_instances 2"):
+        finish(check(created("02")), {"start_count": 3})
+    assert App.get("/hello").active_version == active
+
+
+def test_a_rerun_after_going_back_does_not_go_forward_again() -> None:
+    publish_it(created("01"))
+    first = App.get("/hello").active_version
+    upload = check(created("02"))
+    finish(upload)
+    versions.roll_back("/hello", None, 3.0)
+    assert finish(upload) == {"status": "active"}
+    assert App.get("/hello").active_version == first
 
 
 def test_an_older_upload_that_comes_late_is_not_built() -> None:
     publish_it(created("02"))
-    assert publish.register(created("01"), GIGABYTE, clock) == {"build": False}
+    assert check(created("01")) == {"build": False}
 
 
-def test_an_older_upload_that_is_built_late_is_not_activated() -> None:
-    older = publish.register(created("01", "bundles/hello/old.zip"), GIGABYTE, clock)
+def test_an_older_upload_that_is_built_late_is_kept_and_not_activated() -> None:
+    older = check(created("01", "bundles/hello/old.zip"))
     publish_it(created("02", "bundles/hello/new.zip", time="2026-11-20T13:31:45Z"))
     active = App.get("/hello").active_version
-    assert publish.activate({"upload": older, "kind": "app.R"}, BUCKET, clock) == {"status": "superseded"}
+    assert finish(older) == {"status": "superseded"}
     assert App.get("/hello").active_version == active
     assert outcome("bundles/hello/old.zip")["status"] == "superseded"
+    assert [row.version for row in versions.of(older["app_id"])] == [active, older["version"]]
 
 
 def test_a_bad_name_is_rejected_with_a_row_and_an_outcome() -> None:
     event = created("01", "bundles/hello/app.rar")
     with pytest.raises(BadBundle) as caught:
-        publish.register(event, GIGABYTE, clock)
+        check(event)
     cause = json.dumps({"errorMessage": str(caught.value), "errorType": "BadBundle"})
     publish.reject({**event, "error": {"Error": "BadBundle", "Cause": cause}}, BUCKET, clock)
     row = store.find("bundles/hello/app.rar")
@@ -92,7 +147,7 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
     publish_it(created("01"))
     active = App.get("/hello").active_version
     event = created("02")
-    publish.register(event, GIGABYTE, clock)
+    check(event)
     publish.reject({**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}}, BUCKET, clock)
     assert App.get("/hello").active_version == active
     assert outcome()["message"] == "bundle app.zip: no app is in it"
@@ -100,7 +155,7 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
 
 def test_a_late_rejection_does_not_hide_a_newer_upload() -> None:
     event = created("01")
-    publish.register(event, GIGABYTE, clock)
+    check(event)
     publish_it(created("02"))
     publish.reject({**event, "error": {"Error": "TaskDied", "Cause": "x"}}, BUCKET, clock)
     assert outcome()["status"] == "active"
@@ -109,3 +164,12 @@ def test_a_late_rejection_does_not_hide_a_newer_upload() -> None:
 def test_what_is_not_the_bundles_fault_is_said_so() -> None:
     assert "which is not its fault (TaskDied: killed)" in publish.reason({"Error": "TaskDied", "Cause": "killed"}, KEY)
     assert "did not come to an end in time" in publish.reason({"Error": "States.HeartbeatTimeout"}, KEY)
+
+
+def test_a_failure_after_the_switch_is_not_told_as_a_rejection() -> None:
+    event = created("01")
+    upload = check(event)
+    publish.register({"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": {}}}, clock)
+    publish.activate({"upload": upload}, clock)
+    assert publish.reject({**event, "error": {"Error": "States.Timeout"}}, BUCKET, clock) == {"status": "active"}
+    assert outcome()["status"] == "active"

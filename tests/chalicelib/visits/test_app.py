@@ -9,6 +9,7 @@ import pytest
 
 import app as lambdas
 from chalicelib.apps import store as apps
+from chalicelib.apps import versions
 from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.environment import Environment
 from chalicelib.instances import store
@@ -34,9 +35,14 @@ def ask(method: str, url: str, headers: list[tuple[str, str]] | None = None, bod
     return answer
 
 
+def activate(location: str, version: str, upload: str) -> None:
+    versions.add(apps.get(location).app_id, version, bundle="bundles/x.zip", kind="app.R", source="", settings={}, now=1.0)
+    assert versions.activate(location, version, upload, 1.0)
+
+
 def published(location: str = "/hello", **settings: object) -> str:
     app = apps.ensure(location, 1.0)
-    apps.activate(location, VERSION, "1", 1.0)
+    activate(location, VERSION, "1")
     app.refresh()
     app.settings = settings
     app.save()
@@ -205,7 +211,7 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
 def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent: StandinAgent) -> None:
     version_id = published()
     running(version_id, agent)
-    apps.activate("/hello", "20261120T140000Z-0000", "2", 2.0)
+    activate("/hello", "20261120T140000Z-0000", "2")
     assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.0.1", BROWSER)["statusCode"] == 200
     assert ask("GET", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr")["statusCode"] == 200
     assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.1.1")["statusCode"] == 410

@@ -1,0 +1,105 @@
+"""An app's versions: recorded once, active one at a time, and gone only when nothing needs them.
+
+The active version switches in one write (DESIGN rule 1), which also checks that the version is not being removed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.apps import store
+from chalicelib.apps.errors import NoSuchVersion, TooBusy
+from chalicelib.apps.model import App, Version
+from chalicelib.apps.settings import AppSettings
+from chalicelib.tables import refused, transaction
+
+_ATTEMPTS = 5
+
+
+def of(app_id: str) -> list[Version]:
+    """Read an app's versions, consistently, the newest first."""
+    return list(Version.query(app_id, consistent_read=True, scan_index_forward=False))
+
+
+def add(app_id: str, version: str, *, bundle: str, kind: str, source: str, settings: Mapping[str, Any], now: float) -> None:
+    """Record a built version; the second time it changes nothing (FACTS H4)."""
+    row = Version(app_id, version, bundle=bundle, kind=kind, source=source, settings=dict(settings), published_at=now)
+    try:
+        row.save(condition=Version.app_id.does_not_exist())
+    except PutError as error:
+        if not refused(error):
+            raise
+
+
+def activate(location: str, version: str, order: str, now: float) -> bool:
+    """Make a version the active one, and the settings of its bundle the ones that hold, unless a later upload was made active.
+
+    ``order`` orders uploads: :func:`chalicelib.bundles.keys.upload_order`. Return False when a later one was first. True also when this
+    one was activated before, and stays so when somebody has gone back from it since (a repeat, FACTS H4). Raise :class:`NoSuchApp`,
+    :class:`NoSuchVersion` when the version is being removed, :class:`BadAppSetting` when the app's own settings and the bundle's do not go
+    together.
+    """
+    for _ in range(_ATTEMPTS):
+        app = store.get(location)
+        if app.active_upload is not None and app.active_upload >= order:
+            return app.active_upload == order
+        if _switch(app, version, now, App.active_upload.set(order)):
+            return True
+    raise TooBusy(f"others change the app at {location} all the time; try again")
+
+
+def roll_back(location: str, version: str | None, now: float) -> App:
+    """Make an older (or any other) version the active one, by default the one that was active before; return the app as it is then.
+
+    A later upload is still a later upload: what is built at this moment becomes active when it is done. Raise :class:`NoSuchApp`,
+    :class:`NoSuchVersion`, :class:`BadAppSetting`.
+    """
+    for _ in range(_ATTEMPTS):
+        app = store.get(location)
+        wanted = version or app.previous_version
+        if wanted is None:
+            raise NoSuchVersion(
+                f"{location} has no version before {app.active_version or 'its first'}; `sheen versions {location}` lists them"
+            )
+        if wanted == app.active_version or _switch(app, wanted, now):
+            return app
+    raise TooBusy(f"others change the app at {location} all the time; try again")
+
+
+def _switch(app: App, version: str, now: float, *more: Action) -> bool:
+    """Switch in one write, on the condition that the app is as it was read; False when it is not."""
+    row = next(iter(Version.query(app.app_id, Version.version == version, consistent_read=True)), None)
+    if row is None or row.removing_at is not None:
+        what = "is being removed" if row else "is none of its versions"
+        raise NoSuchVersion(f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}")
+    settings = dict(row.settings or {})
+    AppSettings.effective(settings, app.settings or {})
+    actions: list[Action] = [
+        App.active_version.set(version),
+        App.bundle_settings.set(settings),
+        App.updated_at.set(now),
+        *more,
+    ]
+    if app.active_version is not None and app.active_version != version:
+        actions.append(App.previous_version.set(app.active_version))
+    condition = _as_read(app)
+    try:
+        with transaction() as write:
+            write.update(app, actions, condition)
+            write.condition_check(Version, app.app_id, version, Version.version.exists() & Version.removing_at.does_not_exist())
+    except TransactWriteError as error:
+        if refused(error):
+            return False
+        raise
+    app.refresh(consistent_read=True)
+    return True
+
+
+def _as_read(app: App) -> Condition:
+    condition: Condition = (App.app_id == app.app_id) & (App.settings == app.settings)
+    for attribute, value in ((App.active_version, app.active_version), (App.active_upload, app.active_upload)):
+        condition &= attribute == value if value is not None else attribute.does_not_exist()
+    return condition
