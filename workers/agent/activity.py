@@ -12,6 +12,11 @@ class Activity:
         self._clock = clock
         self._last = clock()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is here now."""
+        return self._busy()
+
     def touch(self) -> None:
         """Somebody was here just now."""
         self._last = self._clock()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +42,7 @@ from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
-from chalicelib.relay.errors import AppExited, ShuttingDown
+from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
 from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
@@ -144,6 +145,7 @@ class _Instance:
             activity=self._activity,
             client=self._client,
             watch=self.life.watch,
+            orders=self,
             sockjs=self._sockjs.handle,
             bodies=LargeBodies(self._answers, self._uploads).handle,
         ).application()
@@ -195,11 +197,38 @@ class _Instance:
             oom_kills=self._oom_kills,
         )
 
+    # agent.server.Orders
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether new sessions may come."""
+        return not self.life.retired
+
+    async def restart(self) -> int:
+        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
+        settings = await asyncio.to_thread(record.settings_now, self._record)
+        self._record = dataclasses.replace(self._record, settings=settings)
+        self.life.settings = settings
+        self._relay_settings = _relay_settings(settings)
+        self._sessions.use(self._relay_settings)
+        retired = self._workers.retire(settings.worker_limits, settings.max_retired_workers)
+        logger.info("restarted: new sessions get new workers", extra={"retired": retired})
+        return retired
+
+    def retire(self) -> None:
+        """Take no new sessions, and report idle when the last has left."""
+        self.life.retire()
+
     # agent.workers.Listener
 
     def changed(self) -> None:
         """Other workers serve now."""
         self._worker_row.tell([worker.spec.worker_id for worker in self._workers.all])
+
+    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """A worker of before a restart is ended, since there are too many of these."""
+        logger.info("R stops: too many are left from before", extra={"worker": worker.spec.worker_id})
+        self._sessions.end(sessions, AppRestarted().ending)
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
         """A worker has ended, and with it its sessions."""

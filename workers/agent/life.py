@@ -27,6 +27,8 @@ class Rhythm:
     """How often it looks whether anybody is here."""
     retry: float = 2.0
     """Between attempts to tell the state machine something that it must know."""
+    retired: float = 15.0
+    """A retired instance that was not empty after all is looked at again after so long."""
     unwatched: float = 600.0
     """An instance for which no state machine waited for so long ends by itself once it is idle."""
 
@@ -46,6 +48,10 @@ class Life:
         steady: Callable[[], float] | None = None,
     ) -> None:
         self._record = record
+        self.settings = record.settings
+        """Those that hold; a restart brings others."""
+        self.retired = False
+        """Whether it takes no new sessions any more."""
         self._first_token = token
         self._token: str | None = token
         self._address = address
@@ -87,6 +93,12 @@ class Life:
         self._activity.touch()
         self._workers.touch()
 
+    def retire(self) -> None:
+        """Take no new sessions, and be idle as soon as the last has left."""
+        if not self.retired:
+            logger.info("retired: takes no new sessions")
+            self.retired = True
+
     def check(self) -> None:
         """Somebody says that the instance was given up: look at its row."""
         self._check.set()
@@ -123,16 +135,20 @@ class Life:
         return True
 
     async def _serve(self) -> None:
-        settings = self._record.settings
+        retired_patience = 0.0
         while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), self._rhythm.tick)
                 return
             quiet = self._activity.quiet_for()
+            settings = self.settings
             if settings.app_idle_timeout:
                 for worker in self._workers.end_idle(settings.app_idle_timeout):
                     logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
-            if settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
+            if self.retired and self._token is not None and not self._activity.busy and quiet >= retired_patience:
+                retired_patience = self._rhythm.retired
+                await self._report_idle()
+            elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
                 await self._report_idle()
             if self._check.is_set():
                 self._check.clear()

@@ -41,6 +41,11 @@ class Record:
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
+def settings_now(record: Record) -> AppSettings:
+    """Read the app's settings anew. Raise :class:`NothingToServe`, :class:`chalicelib.apps.errors.BadAppSetting`."""
+    return _app(record.location, VersionId.parse(record.ref.version_id).app_id).effective_settings()
+
+
 def load(ref: InstanceRef, efs: Path) -> Record:
     """Read the instance's row and its app's.
 
@@ -50,13 +55,8 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     instance = store.get(ref)
     if instance is None or instance.state != InstanceState.STARTING:
         raise InstanceChanged(f"instance {ref} is not STARTING: it was given up, or another one is in its slot")
-    try:
-        app = App.get(instance.location, consistent_read=True)
-    except App.DoesNotExist:
-        raise NothingToServe(f"there is no app at {instance.location} any more; publish it again") from None
     version = VersionId.parse(ref.version_id)
-    if app.app_id != version.app_id:
-        raise NothingToServe(f"another app is at {instance.location} now; load the page again")
+    app = _app(instance.location, version.app_id)
     directory = efs / "apps" / version.app_id / version.version
     if not directory.is_dir():
         raise NothingToServe(f"the files of version {version.version} are not at {directory}; publish the app again")
@@ -70,3 +70,13 @@ def load(ref: InstanceRef, efs: Path) -> Record:
         directory,
         library if library.is_dir() else None,
     )
+
+
+def _app(location: str, app_id: str) -> App:
+    try:
+        app = App.get(location, consistent_read=True)
+    except App.DoesNotExist:
+        raise NothingToServe(f"there is no app at {location} any more; publish it again") from None
+    if app.app_id != app_id:
+        raise NothingToServe(f"another app is at {location} now; load the page again")
+    return app

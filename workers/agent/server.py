@@ -45,6 +45,20 @@ class Relay(Protocol):
         """How many wait for their first connection."""
 
 
+class Orders(Protocol):
+    """What may be asked of the instance as a whole."""
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether new sessions may come."""
+
+    async def restart(self) -> int:
+        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
+
+    def retire(self) -> None:
+        """Take no new sessions, and report idle when the last has left."""
+
+
 class Server:
     """The routes. ``app`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``; ``bodies`` those about large bodies."""
 
@@ -59,6 +73,7 @@ class Server:
         activity: Activity,
         client: ClientFiles,
         watch: Callable[[str], None],
+        orders: Orders,
         sockjs: AppHandler | None = None,
         bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None,
     ) -> None:
@@ -72,6 +87,7 @@ class Server:
         self._activity = activity
         self._client = client
         self._watch = watch
+        self._orders = orders
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -79,6 +95,8 @@ class Server:
         application.router.add_route("POST", "/connections/{connection}", self._message)
         application.router.add_route("DELETE", "/connections/{connection}", self._disconnect)
         application.router.add_route("POST", "/watch", self._take_watch)
+        application.router.add_route("POST", "/restart", self._restart)
+        application.router.add_route("POST", "/retire", self._retire)
         application.router.add_route("GET", "/status", self._status)
         application.router.add_route("*", "/app/{tail:.*}", self._visit)
         return application
@@ -113,6 +131,8 @@ class Server:
             if self._sockjs is None:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
             return await self._sockjs(request, path.removeprefix("/__sockjs__"))
+        if request.headers.get(headers.SESSION) and not self._orders.takes_sessions:
+            return _refused(410, "this instance is retired")
         return await self._app(request, path)
 
     async def _message(self, request: web.Request) -> web.Response:
@@ -139,6 +159,16 @@ class Server:
         self._watch(token)
         return web.Response(status=204)
 
+    async def _restart(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response({"retired": await self._orders.restart()})
+        except SheenError as error:  # its app, or the app's settings, are not as they were: what runs goes on
+            return web.json_response({"message": str(error)}, status=409)
+
+    async def _retire(self, _request: web.Request) -> web.Response:
+        self._orders.retire()
+        return web.Response(status=204)
+
     async def _status(self, _request: web.Request) -> web.Response:
         """What `sheen status` shows of the instance."""
         return web.json_response(
@@ -151,6 +181,7 @@ class Server:
                         "state": worker.state.value,
                         "pid": worker.pid,
                         "sessions": self._workers.sessions_of(worker),
+                        "retired": self._workers.is_retired(worker),
                     }
                     for worker in self._workers.all
                 ],

@@ -70,6 +70,10 @@ class Sessions:
 
     # What the agent calls
 
+    def use(self, settings: RelaySettings) -> None:
+        """Sessions from here on are led by these settings."""
+        self._settings = settings
+
     def reserve(self, session_id: str) -> None:
         """A page with this session is on its way."""
         if session_id not in self._sessions:

@@ -28,6 +28,9 @@ class Listener(Protocol):
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
         """A worker has ended under these sessions."""
 
+    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """A retired worker is about to be ended under these sessions."""
+
 
 class Nobody:
     """A listener that does not care."""
@@ -36,6 +39,9 @@ class Nobody:
         """Nothing."""
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """Nothing."""
+
+    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
         """Nothing."""
 
 
@@ -49,10 +55,16 @@ class _Held:
         self.users = 0
         self.quiet_since = now
         self.starting: asyncio.Task[None] | None = None
+        self.retired = False
 
     @property
     def serving(self) -> bool:
         return self.worker.state in _SERVING
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes new sessions, or soon will."""
+        return self.serving and not self.retired
 
     @property
     def ready(self) -> bool:
@@ -161,8 +173,30 @@ class Workers:
         if held is not None:
             held.sessions.discard(session_id)
             held.quiet_since = self._clock()
+            self._end_retired()
 
     # Ends
+
+    def retire(self, limits: WorkerLimits, at_most: int) -> int:
+        """New sessions go to new workers, by these limits, and the workers of now end with their last session; return how many these are.
+
+        Of all that are retired ``at_most`` live on: the oldest are ended under their sessions.
+        """
+        self._limits = limits
+        retired = [held for held in self._held.values() if held.open]
+        for held in retired:
+            held.retired = True
+        self._end_retired()
+        living = [held for held in self._held.values() if held.retired and held.serving]
+        for held in living[: max(0, len(living) - at_most)]:
+            self._listener.superseded(held.worker, list(held.sessions))
+            self._keep(held.worker.begin_stop())
+        self._listener.changed()
+        return len(retired)
+
+    def is_retired(self, worker: Worker) -> bool:
+        """Whether a worker takes no new sessions."""
+        return any(held.retired for held in self._held.values() if held.worker is worker)
 
     def touch(self) -> None:
         """Workers without sessions are kept as if the last had just left: somebody is on the way."""
@@ -173,7 +207,7 @@ class Workers:
     def end_idle(self, after: float) -> list[Worker]:
         """End the workers on which nobody has been for ``after`` seconds, and return them; who comes meanwhile gets another."""
         now = self._clock()
-        idle = [held for held in self._held.values() if held.ready and not held.busy and now - held.quiet_since >= after]
+        idle = [held for held in self._held.values() if held.open and held.ready and not held.busy and now - held.quiet_since >= after]
         for held in idle:
             self._keep(held.worker.begin_stop())
         return [held.worker for held in idle]
@@ -193,16 +227,17 @@ class Workers:
     # Inside
 
     async def _any(self) -> _Held:
-        ready = [held for held in self._held.values() if held.ready]
-        if ready:
-            return min(ready, key=lambda held: (held.users, held.number))
-        starting = next((held for held in self._held.values() if held.serving), None)
-        return await self._started(starting or self._open())
+        while True:
+            ready = [held for held in self._held.values() if held.ready]
+            if ready:  # a retired one rather than a start: what pages refer to is no session
+                return min(ready, key=lambda held: (held.retired, held.users, held.number))
+            starting = next((held for held in self._held.values() if held.open), None)
+            await self._started(starting or self._open())
 
     async def _seat(self, session_id: str) -> _Held:
         failed: failure.WorkerFailed | None = None
         while True:
-            places = {held.number: len(held.sessions) for held in self._held.values() if held.serving and (failed is None or held.ready)}
+            places = {held.number: len(held.sessions) for held in self._held.values() if held.open and (failed is None or held.ready)}
             match spread(places, self._limits):
                 case On(number):
                     held = self._held[number]
@@ -241,14 +276,15 @@ class Workers:
     async def _start(self, held: _Held) -> None:
         try:
             # One that is ending still takes its memory.
-            ending = [other.worker for other in self._held.values() if not other.serving]
-            if len(self._held) > self._limits.max_processes:
+            ending = [other.worker for other in self._held.values() if not other.serving and not other.retired]
+            if sum(not other.retired for other in self._held.values()) > self._limits.max_processes:
                 await asyncio.gather(*(worker.gone() for worker in ending))
             await held.worker.start()
         except BaseException:
             self._held.pop(held.number, None)
             raise
         held.quiet_since = self._clock()
+        self._end_retired()
         self._keep(asyncio.create_task(self._watch(held), name=f"end of {held.worker.spec.worker_id}"))
         self._listener.changed()
 
@@ -262,8 +298,8 @@ class Workers:
         self._listener.ended(held.worker, sessions)
 
     async def _started(self, held: _Held) -> _Held:
-        if not held.ready and held.starting is not None:
-            await asyncio.shield(held.starting)
+        assert held.starting is not None
+        await asyncio.shield(held.starting)
         return held
 
     @contextlib.asynccontextmanager
@@ -281,6 +317,7 @@ class Workers:
         finally:
             held.users -= 1
             held.quiet_since = self._clock()
+            self._end_retired()
 
     @contextlib.asynccontextmanager
     async def _waits(self) -> AsyncIterator[None]:
@@ -289,6 +326,11 @@ class Workers:
             yield
         finally:
             self._waiting -= 1
+
+    def _end_retired(self) -> None:
+        for held in self._held.values():
+            if held.retired and held.ready and not held.busy:
+                self._keep(held.worker.begin_stop())
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -5,6 +5,7 @@
     * :exc:`OverCapacity` (4501)
     * :exc:`AppExited` (4503)
     * :exc:`VersionRetired` (4506)
+        * :exc:`AppRestarted`
     * :exc:`SessionClosed` (4508)
     * :exc:`TransportDisabled` (4509)
     * :exc:`VisitorIdle` (4510)
@@ -29,6 +30,7 @@ from typing import ClassVar, NamedTuple
 __all__ = [
     "AccessDenied",
     "AppExited",
+    "AppRestarted",
     "AppSilent",
     "ConnectionLost",
     "Ending",
@@ -99,6 +101,12 @@ class VersionRetired(RelayError):
 
     code = 4506
     sentence = "A newer version of this app has been published. Reload the page to use it."
+
+
+class AppRestarted(VersionRetired):
+    """The app was restarted, and the session's process is one of too many that are left from before."""
+
+    sentence = "The app has been restarted. Reload the page to use it as it is now."
 
 
 class SessionClosed(RelayError):

@@ -123,14 +123,20 @@ class Running:
         config: dict[str, Any] = json.loads(found[1])
         return config
 
-    async def open(self, session: str, connection: str) -> None:
+    async def say(self, session: str, connection: str, number: int, data: dict[str, Any]) -> None:
+        """A message of Shiny's, the ``number``-th of the connection."""
+        update = json.dumps({"method": "update", "data": data})
+        frame = json.dumps([f"{number}#0|m|{update}"])
+        assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[0] == 200
+
+    async def open(self, session: str, connection: str, output: str = "you said hi") -> None:
         """Speak as the client does until Shiny has answered the first message."""
         hello = {"sheen": 1, "id": f"id{connection}", "resume": False, "attempt": 1, "next": "0"}
         data = {"word": "hi", ".clientdata_output_echo_hidden": False, ".clientdata_url_search": ""}
         first = json.dumps({"method": "init", "data": data})
         for frame in (json.dumps(hello), json.dumps(["0#0|o|"]), json.dumps([f"1#0|m|{first}"])):
             assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[0] == 200
-        await until(lambda: "you said hi" in self.cloud.frames(connection), f"an output on {connection}")
+        await until(lambda: output in self.cloud.frames(connection), f"an output on {connection}")
 
     async def worker(self) -> dict[str, Any] | None:
         workers = await self.workers()
@@ -284,6 +290,41 @@ async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(lau
     await agent.open("session-1", "c1")
     await until(lambda: "c[4510," in agent.cloud.frames("c1"), "the visitor is told")
     await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
+
+
+async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(launch: Launch) -> None:
+    agent = await launch("counter", app_idle_timeout=60, max_retired_workers=1)
+    await agent.ready()
+    await agent.page("session-1")
+    await agent.open("session-1", "c1", "count 1")
+    row = App.get(LOCATION)
+    row.update(actions=[App.settings.set({"app_session_timeout": 7, "max_retired_workers": 1})])
+    assert await agent.ask("POST", "/restart") == (200, '{"retired": 1}')
+    await agent.page("session-2")
+    await agent.open("session-2", "c2", "count 1")
+    await agent.say("session-1", "c1", 2, {"click": 1})
+    await until(lambda: "count 2" in agent.cloud.frames("c1"), "the old session goes on with its state")
+    first, second = await agent.workers()
+    assert (first["retired"], first["sessions"], second["retired"], second["sessions"]) == (True, 1, False, 1)
+    assert first["pid"] != second["pid"]
+    assert (await agent.ask("POST", "/restart"))[0] == 200
+    await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the oldest is told when there are too many")
+    await until(lambda: not Path(f"/proc/{first['pid']}").exists(), "and its process is gone")
+    await agent.say("session-2", "c2", 2, {"click": 1})
+    await until(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
+    await until(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
+
+
+async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_the_last_has_left(launch: Launch) -> None:
+    agent = await launch(reconnect_grace=0, instance_idle_timeout=3600)
+    await agent.ready()
+    await agent.page("session-1")
+    await agent.open("session-1", "c1")
+    assert (await agent.ask("POST", "/retire"))[0] == 204
+    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[0] == 410
+    assert not agent.cloud.said("SendTaskSuccess", "watch-1")
+    await agent.ask("DELETE", "/connections/c1")
+    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
 async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launch) -> None:

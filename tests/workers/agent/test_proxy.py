@@ -40,6 +40,14 @@ class NoRelay:
     async def disconnect(self, connection_id: str) -> None:
         self.said.append((connection_id,))
 
+    takes_sessions = True
+
+    async def restart(self) -> int:
+        return 1
+
+    def retire(self) -> None:
+        self.takes_sessions = False
+
     def active(self) -> int:
         return 2
 
@@ -67,6 +75,7 @@ class Agent:
             activity=Activity(lambda: False),
             client=ClientFiles(client),
             watch=self.watched.append,
+            orders=self.relay,
         ).application()
         self.http: TestClient[web.Request, web.Application]
 
@@ -195,7 +204,14 @@ async def test_a_request_that_names_its_worker_reaches_that_one_and_no_other(age
     ],
 )
 async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(agent: Agent, change: dict[str, str], status: int) -> None:
-    for method, path in [("GET", "/app/"), ("POST", "/connections/c"), ("POST", "/watch"), ("GET", "/status")]:
+    for method, path in [
+        ("GET", "/app/"),
+        ("POST", "/connections/c"),
+        ("POST", "/watch"),
+        ("POST", "/restart"),
+        ("POST", "/retire"),
+        ("GET", "/status"),
+    ]:
         answer = await agent.http.request(method, path, headers=AUTH | change)
         assert (answer.status, server.REFUSED in answer.headers) == (status, True)
     assert agent.relay.said == []
@@ -219,6 +235,14 @@ async def test_the_watch_token_is_taken(agent: Agent) -> None:
     assert (await agent.http.post("/watch", json={"token": "t"}, headers=AUTH)).status == 204
     assert (await agent.http.post("/watch", data=b"[]", headers=AUTH)).status == 400
     assert agent.watched == ["t"]
+
+
+async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_elsewhere(agent: Agent) -> None:
+    assert await (await agent.http.post("/restart", headers=AUTH)).json() == {"retired": 1}
+    assert (await agent.http.post("/retire", headers=AUTH)).status == 204
+    answer = await agent.get("/app/", **{"sheen-session": "s1"})
+    assert (answer.status, server.REFUSED in answer.headers) == (410, True)
+    assert (await agent.get("/app/headers")).status == 200
 
 
 async def test_the_client_is_kept_for_ever_by_its_hash_and_nothing_else_is_there(agent: Agent) -> None:

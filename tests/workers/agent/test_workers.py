@@ -143,6 +143,9 @@ class Heard:
     def changed(self) -> None:
         pass
 
+    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
+        self.over.append((f"superseded {worker.spec.worker_id}", set(sessions)))
+
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
         self.over.append((worker.spec.worker_id, set(sessions)))
 
@@ -261,3 +264,57 @@ async def test_what_every_worker_can_answer_goes_to_the_one_with_the_fewest_requ
     async with place.workers.use() as first, place.workers.use() as second:
         assert {first.spec.worker_id, second.spec.worker_id} == {"v.0.1", "v.0.2"}
         assert place.workers.others(first) == [second]
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_after_a_restart_old_sessions_keep_their_worker_until_the_last_has_left() -> None:
+    place = Place(WorkerLimits(5, 1.0, 1))
+    await place.come("a")
+    await place.come("b")
+    assert place.workers.retire(WorkerLimits(5, 1.0, 1), 3) == 1
+    assert await place.come("c") == "v.0.2"
+    async with place.workers.of_session("a") as old:
+        assert old.spec.worker_id == "v.0.1"
+    assert place.workers.is_retired(old)
+    place.workers.leave("a")
+    await settle()
+    assert place.there() == {"v.0.1": 1, "v.0.2": 1}
+    place.workers.leave("b")
+    await settle()
+    assert place.there() == {"v.0.2": 1}
+
+
+async def test_a_restart_ends_workers_without_sessions_at_once_and_starts_none() -> None:
+    place = Place(WorkerLimits(5, 1.0, 1))
+    await place.workers.ready()
+    place.workers.retire(WorkerLimits(5, 1.0, 1), 3)
+    await settle()
+    assert place.there() == {}
+
+
+async def test_of_retired_workers_only_so_many_live_on_and_the_oldest_go_first() -> None:
+    place = Place(WorkerLimits(1, 1.0, 1))
+    for number in range(5):
+        await place.come(f"s{number}")
+        place.workers.retire(WorkerLimits(1, 1.0, 1), 2)
+        await settle()
+        assert len(place.there()) <= 2
+    assert [what for what, _ in place.heard.over] == [f"{word}v.0.{number}" for number in (1, 2, 3) for word in ("superseded ", "")]
+    assert [sessions for what, sessions in place.heard.over if what.startswith("superseded")] == [{"s0"}, {"s1"}, {"s2"}]
+
+
+async def test_a_start_under_way_at_a_restart_serves_who_waits_for_it_and_then_ends() -> None:
+    place = Place(WorkerLimits(5, 1.0, 1))
+    coming = asyncio.create_task(place.come("a"))
+    asset = asyncio.create_task(place.workers.ready())
+    await asyncio.sleep(0)
+    place.workers.retire(WorkerLimits(5, 1.0, 1), 3)
+    assert await coming == "v.0.1"
+    assert (await asset).state is WorkerState.READY
+    place.workers.leave("a")
+    await settle()
+    assert place.there() == {}
