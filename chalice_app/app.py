@@ -14,7 +14,7 @@ from chalicelib.bundles import publish
 from chalicelib.environment import Environment
 from chalicelib.instances import watch
 from chalicelib.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
-from chalicelib.reaper import deaths, steps
+from chalicelib.reaper import archive, deaths, steps, sweep
 from chalicelib.scheduler import starts
 
 INSTANCES_STREAM = os.environ.get(
@@ -102,6 +102,24 @@ def instance_stop(event: dict[str, Any], context: Any) -> dict[str, int]:
 def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
     """The state machine of an instance: clear up what failed."""
     return steps.fail(event, here.settings.cluster, here.settings.connections_url, here.clock)
+
+
+@app.schedule("rate(5 minutes)")
+def sweeper(event: CloudWatchEvent) -> None:
+    """From time to time: repair what every other path missed."""
+    sweep.sweep(here.settings, here.clock)
+
+
+@app.lambda_function()
+def app_archive(event: archive.LocationEvent, context: Any) -> dict[str, int]:
+    """The command: put an app away."""
+    return archive.archive(event, here.settings, here.clock)
+
+
+@app.lambda_function()
+def app_delete(event: archive.LocationEvent, context: Any) -> dict[str, int]:
+    """The command: delete an archived app for good."""
+    return archive.delete(event, here.settings, here.clock)
 
 
 @app.lambda_function()

@@ -25,6 +25,13 @@ def parser() -> argparse.ArgumentParser:
     configure.add_argument("location", metavar="/PATH")
     configure.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default")
 
+    archive = commands.add_parser("archive", help="put an app away: its instances stop, and nobody gets in; all it has is kept")
+    archive.add_argument("location", metavar="/PATH")
+    restore = commands.add_parser("restore", help="take an app out of the archive")
+    restore.add_argument("location", metavar="/PATH")
+    delete = commands.add_parser("delete", help="delete an archived app for good")
+    delete.add_argument("location", metavar="/PATH")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
     restart = commands.add_parser("restart", help="let new sessions start afresh; open ones go on until they end")
     restart.add_argument("location", metavar="/PATH")
 
@@ -64,6 +71,19 @@ def act(arguments: argparse.Namespace) -> int:
 
             deployment.use()
             configure(arguments.location, arguments.changes)
+        case "archive":
+            from sheen.archive import archive
+
+            say(archive(deployment.use(), arguments.location))
+        case "restore":
+            from sheen.archive import restore
+
+            deployment.use()
+            say(restore(arguments.location))
+        case "delete":
+            from sheen.archive import delete
+
+            say(delete(deployment.use(), arguments.location, None if arguments.yes else input))
         case "restart":
             from sheen.restart import restart
 

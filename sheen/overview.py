@@ -24,7 +24,7 @@ def show_apps() -> None:
         [
             (
                 app.location,
-                census.app_state(own[app.location]),
+                "archived" if app.archived_at is not None else census.app_state(own[app.location]),
                 str(census.sessions(own[app.location], now)),
                 app.active_version or "-",
                 url_of(app.location),

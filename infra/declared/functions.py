@@ -13,9 +13,10 @@ from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
-from infra.declared.bucket import OUTCOMES
+from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
+from infra.declared.tasks import run_tasks
 
 
 def _nothing(_place: Place) -> Iterable[Statement]:
@@ -87,9 +88,9 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     yield from function.statements(place)
 
 
-def _list_and_stop_tasks(place: Place) -> Iterable[Statement]:
+def _list_and_stop_tasks(place: Place, *operations: str) -> Iterable[Statement]:
     return (
-        items(place, Instance, "UpdateItem"),
+        items(place, Instance, *(operations or ("UpdateItem",))),
         Statement(
             "ListTasks",
             ("ecs:ListTasks",),
@@ -103,6 +104,30 @@ def _list_and_stop_tasks(place: Place) -> Iterable[Statement]:
 
 def _tell_visitors(place: Place) -> Iterable[Statement]:
     return index(place, Connection, "instance"), items(place, Connection, "DeleteItem"), connections(place)
+
+
+def _end_instances(place: Place) -> Iterable[Statement]:
+    """What ending an instance from outside takes, beside reading which there are."""
+    return (
+        *_list_and_stop_tasks(place, "GetItem", "Scan", "UpdateItem"),
+        *_tell_visitors(place),
+        Statement("StopExecutions", ("states:StopExecution",), (place.arn("states", f"execution:{place.name('instance')}:*"),)),
+    )
+
+
+def _sweep(place: Place) -> Iterable[Statement]:
+    return (
+        *_end_instances(place),
+        Statement(
+            "DescribeTasks",
+            ("ecs:DescribeTasks",),
+            (place.arn("ecs", f"task/{place.cluster}/*"),),
+        ),
+        Statement("ListExecutions", ("states:ListExecutions",), (place.state_machine_arn("instance"),)),
+        start(place, "instance"),
+        items(place, App, "Scan"),
+        items(place, QueuePlace, "Scan", "DeleteItem"),
+    )
 
 
 _STARTS = StreamReading(
@@ -173,6 +198,22 @@ FUNCTIONS = (
     ),
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
+    FunctionDeclaration("sweeper", 120, _sweep),
+    FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
+    FunctionDeclaration(
+        "app_delete",
+        120,
+        lambda place: (
+            *_end_instances(place),
+            items(place, App, "GetItem", "DeleteItem"),
+            items(place, Version, "Query", "DeleteItem"),
+            items(place, Bundle, "Scan", "DeleteItem"),
+            objects(place, BUNDLES, "DeleteObject"),
+            objects(place, OUTCOMES, "DeleteObject"),
+            objects(place, KEPT, "DeleteObject"),
+            *run_tasks(place, [("remove", "task-remove")]),
+        ),
+    ),
     FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place), *_tell_visitors(place))),
     FunctionDeclaration(
         "publish_check",

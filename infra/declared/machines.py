@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.declared.place import Place
 from infra.declared.rights import Statement, invoke
-from infra.declared.tasks import TASK_EXECUTION_ROLE
+from infra.declared.tasks import run_tasks
 
 TREE = Path(__file__).resolve().parents[2]
 
@@ -40,19 +40,7 @@ def machine_statements(place: Place, machine: StateMachine, definitions: Iterabl
         yield invoke(place, *machine.functions)
     definitions = tuple(definitions)
     if definitions:
-        yield Statement(
-            "RunTasks",
-            ("ecs:RunTask",),
-            tuple(f"{place.task_definition_arn(name)}:*" for name, _ in definitions),
-            conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
-        )
-        roles = dict.fromkeys((*(role for _, role in definitions), TASK_EXECUTION_ROLE))
-        yield Statement(
-            "GiveTasksTheirRoles",
-            ("iam:PassRole",),
-            tuple(map(place.role_arn, roles)),
-            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        )
+        yield from run_tasks(place, definitions)
     yield from machine.statements(place)
 
 

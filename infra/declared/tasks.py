@@ -73,6 +73,24 @@ TASK_EXECUTION_ROLE = "task-execution"
 """What ECS itself is when it starts a task: it fetches the image and writes what the container says."""
 
 
+def run_tasks(place: Place, definitions: Iterable[tuple[str, str]]) -> Iterable[Statement]:
+    """Allow running tasks; ``definitions`` are those of the tasks, each with its role."""
+    definitions = tuple(definitions)
+    yield Statement(
+        "RunTasks",
+        ("ecs:RunTask",),
+        tuple(f"{place.task_definition_arn(name)}:*" for name, _ in definitions),
+        conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
+    )
+    roles = dict.fromkeys((*(role for _, role in definitions), TASK_EXECUTION_ROLE))
+    yield Statement(
+        "GiveTasksTheirRoles",
+        ("iam:PassRole",),
+        tuple(map(place.role_arn, roles)),
+        conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    )
+
+
 def execution_role(place: Place) -> Role:
     """Declare the role by which ECS starts tasks."""
     return Role(

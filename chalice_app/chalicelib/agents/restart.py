@@ -6,7 +6,8 @@ from typing import Literal, TypedDict
 from chalicelib import telemetry
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError
-from chalicelib.apps import life as apps
+from chalicelib.apps import life
+from chalicelib.apps import store as apps
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.state import InstanceState
@@ -36,9 +37,9 @@ class Told(TypedDict):
 
 def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]) -> Told:
     """Tell each READY instance; may come more than once (FACTS H4). Raise :class:`NoSuchApp`."""
-    app = apps.read(event["location"])
+    app = apps.get(event["location"])
     if event["mode"] == "restart":
-        apps.mark_restarted(app.location, clock())
+        life.mark_restarted(app.location, clock())
     active = str(VersionId(app.app_id, app.active_version or ""))
     wanted = [
         row

@@ -4,42 +4,34 @@ from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.apps.errors import NoSuchApp, NotArchived
+from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
-
-_REFUSED = "ConditionalCheckFailedException"
-
-
-def read(location: str) -> App:
-    """Read an app's row, consistently; raise :class:`NoSuchApp`."""
-    try:
-        return App.get(location, consistent_read=True)
-    except App.DoesNotExist:
-        raise NoSuchApp(f"there is no app at {location}; `sheen apps` lists them") from None
+from chalicelib.apps.store import get
+from chalicelib.tables import refused
 
 
 def mark_restarted(location: str, now: float) -> None:
     """Say that workers that began before ``now`` take no new sessions; a later restart stays. Raise :class:`NoSuchApp`."""
     earlier = App.restarted_at.does_not_exist() | (App.restarted_at < now)
     if not _update(location, [App.restarted_at.set(now)], earlier):
-        read(location)
+        get(location)
 
 
 def archive(location: str, now: float) -> App:
     """Put an app away: nobody gets a seat of it any more. The second time it changes nothing. Raise :class:`NoSuchApp`."""
     _update(location, [App.archived_at.set(now), App.updated_at.set(now)], App.archived_at.does_not_exist())
-    return read(location)
+    return get(location)
 
 
 def restore(location: str, now: float) -> App:
     """Take an app out of the archive; it sleeps until somebody comes. Raise :class:`NoSuchApp`."""
     _update(location, [App.archived_at.remove(), App.updated_at.set(now)], App.archived_at.exists())
-    return read(location)
+    return get(location)
 
 
 def archived(location: str) -> App:
     """Read an app that may be deleted; raise :class:`NoSuchApp`, or :class:`NotArchived`."""
-    app = read(location)
+    app = get(location)
     if app.archived_at is None:
         raise NotArchived(f"the app at {location} is not archived; only what is archived can be deleted: `sheen archive {location}` first")
     return app
@@ -50,7 +42,7 @@ def delete(app: App) -> None:
     try:
         App(app.location).delete(condition=App.location.does_not_exist() | ((App.app_id == app.app_id) & App.archived_at.exists()))
     except DeleteError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             raise NotArchived(f"the app at {app.location} was restored, or another one was published there, while it was deleted") from None
         raise
 
@@ -59,7 +51,7 @@ def _update(location: str, actions: list[Action], condition: Condition) -> bool:
     try:
         App(location).update(actions=actions, condition=App.location.exists() & condition)
     except UpdateError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return False
         raise
     return True

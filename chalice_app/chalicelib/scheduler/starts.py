@@ -38,27 +38,26 @@ def newly_claimed(record: Mapping[str, Any]) -> Start | None:
 
 
 def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:
-    """Start what was claimed, each once however often its record comes (the execution is named by the instance); return how many.
+    """Start what was claimed; return how many were started. What may start later is raised, so that the stream comes again."""
+    return sum(start(one, state_machine, now) for one in filter(None, map(newly_claimed, records)))
 
-    What cannot ever start is marked STOPPED with the reason; what may start later is raised, so that the stream comes again.
+
+def start(one: Start, state_machine: str, now: float) -> bool:
+    """Start an instance's state machine, once however often this is called: the execution is named by the instance.
+
+    Return False when it was started before. What cannot ever start is marked STOPPED with the reason.
     """
-    started = 0
-    for start in filter(None, map(newly_claimed, records)):
-        ref = start.ref
-        try:
-            aws.client("stepfunctions").start_execution(
-                stateMachineArn=state_machine,
-                name=ref.instance_id,
-                input=json.dumps(start.document()),
-            )
-            started += 1
-            telemetry.logger.info("starts", extra={"instance": ref.instance_id, "version": ref.version_id})
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ExecutionAlreadyExists":
-                continue
-            if code in _COMES_BACK or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise
-            telemetry.logger.exception("cannot start", extra={"instance": ref.instance_id})
-            store.mark_stopped(ref, {"error": code, "cause": str(error)}, now)
-    return started
+    ref = one.ref
+    try:
+        aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=ref.instance_id, input=json.dumps(one.document()))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ExecutionAlreadyExists":
+            return False
+        if code in _COMES_BACK or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise
+        telemetry.logger.exception("cannot start", extra={"instance": ref.instance_id})
+        store.mark_stopped(ref, {"error": code, "cause": str(error)}, now)
+        return False
+    telemetry.logger.info("starts", extra={"instance": ref.instance_id, "version": ref.version_id})
+    return True

@@ -10,6 +10,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.pages import AppEntry, apps_index
 from chalicelib.sessions.lease import live
+from chalicelib.visits import admission
 from chalicelib.visits.answer import Answer
 
 
@@ -53,11 +54,11 @@ def health_check(now: float) -> Answer:
 
 
 def index(base: str, now: float) -> Answer:
-    """Answer ``/`` where no app is: the list of apps that have a version."""
+    """Answer ``/`` where no app is: the list of apps that have a version and are for everybody."""
     rows = living(instances.everywhere(), now)
     entries = []
     for app in apps.everywhere():
-        if app.active_version is None:
+        if app.active_version is None or not admission.is_listed(app):
             continue
         own = [row for row in rows if row.location == app.location]
         url = f"{base}{app.location}/" if app.location != ROOT else f"{base}/"

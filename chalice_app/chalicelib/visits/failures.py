@@ -9,6 +9,7 @@ _TITLES = {
     "AppStartFailed": "The app stopped while it was starting",
     "AppInitTimeout": "The app took too long to start",
     "TaskDied": "The app's machine stopped",
+    "Archived": "The app was archived",
     "States.HeartbeatTimeout": "No machine answered in time",
     "States.Timeout": "The start took too long",
 }

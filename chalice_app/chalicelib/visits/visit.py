@@ -16,7 +16,7 @@ from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
-from chalicelib.visits import census, waiting
+from chalicelib.visits import admission, census, waiting
 from chalicelib.visits.answer import Answer, passed_on
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
@@ -77,6 +77,9 @@ class Visits:
             return Answer.page(pages.not_found(request.path, request.base + "/"))
         app = found.app
         with telemetry.about(app=app.location):
+            closed = admission.refused(request, app)
+            if closed is not None:
+                return closed
             where = destination(request, app.location, found.rest)
             match where:
                 case Redirect(to):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import app as lambdas
+from chalicelib.apps import life, versions
 from chalicelib.apps import store as apps
-from chalicelib.apps import versions
 from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.environment import Environment
 from chalicelib.instances import store
@@ -216,6 +216,31 @@ def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent:
     assert ask("GET", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr")["statusCode"] == 200
     assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.1.1")["statusCode"] == 410
     assert [got.path.split("?")[0] for got in agent.got] == ["/app/session/abc/download/x", f"/app/__sockjs__/n=abc/w={VERSION}.0.1/xhr"]
+
+
+def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) -> None:
+    instance = running(published(), agent)
+    life.archive("/hello", 1.0)
+    for url, headers in (("/hello/", BROWSER), ("/hello/x.css", []), (f"/hello/__sheen__/start?instance={instance.instance_id}", [])):
+        answer = ask("GET", url, headers)
+        assert answer["statusCode"] == 410
+        assert b"archived" in body_of(answer)
+    assert agent.got == []
+    assert b"/hello" not in body_of(ask("GET", "/", BROWSER))
+    life.restore("/hello", 2.0)
+    lambdas.here.visits._directory.forget()
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(("visibility", "status", "listed"), [("public", 200, True), ("unlisted", 200, False), ("private", 403, False)])
+def test_who_may_see_an_app(agent: StandinAgent, visibility: str, status: int, listed: bool) -> None:
+    running(published(visibility=visibility), agent)
+    assert (b"/hello" in body_of(ask("GET", "/", BROWSER))) is listed
+    for url in ("/hello/", "/hello/x.css"):
+        assert ask("GET", url, BROWSER)["statusCode"] == status
+    if status == 403:
+        assert b"nobody can sign in here yet" in body_of(ask("GET", "/hello/", BROWSER))
+        assert agent.got == []
 
 
 def test_a_location_without_its_slash_is_sent_on_below_the_stage_too() -> None:

@@ -1,0 +1,59 @@
+"""Archives an app, and deletes one that is archived. Outside the VPC; each may come more than once (FACTS H4)."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from chalicelib import aws, telemetry
+from chalicelib.apps import life as apps
+from chalicelib.apps.model import Version
+from chalicelib.apps.removal import remove_files
+from chalicelib.bundles.keys import outcome_key
+from chalicelib.bundles.model import Bundle
+from chalicelib.instances import store
+from chalicelib.reaper import ending
+from chalicelib.reaper.repairs import ARCHIVED
+from chalicelib.settings import Settings
+
+_WHY = "The app was archived by its author."
+
+
+class LocationEvent(TypedDict):
+    """Which app."""
+
+    location: str
+
+
+def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
+    """Put an app away: nobody gets a seat any more, its visitors are told, its instances stop. Its versions, files and settings stay.
+
+    Raise :class:`NoSuchApp`.
+    """
+    app = apps.archive(event["location"], clock())
+    stopped = _end_all(app.app_id, settings, clock)
+    telemetry.logger.info("archived", extra={"app": app.location, "instances": stopped})
+    return {"stopped": stopped}
+
+
+def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
+    """Delete an archived app for good: its versions, their files and bundles, its data, and last its row, so that what broke off can be
+    done again. Raise :class:`NoSuchApp` or :class:`NotArchived`."""
+    app = apps.archived(event["location"])
+    _end_all(app.app_id, settings, clock)
+    remove_files(app.app_id, settings)
+    versions = list(Version.query(app.app_id))
+    uploads = list(Bundle.scan(Bundle.location == app.location))
+    keys = {key for version in versions for key in (version.bundle, version.source) if key}
+    keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key))}
+    s3 = aws.client("s3")
+    for key in sorted(keys):
+        s3.delete_object(Bucket=settings.bucket, Key=key)
+    for row in [*uploads, *versions]:
+        row.delete()
+    apps.delete(app)
+    telemetry.logger.warning("deleted", extra={"app": app.location, "app_id": app.app_id, "versions": len(versions), "objects": len(keys)})
+    return {"versions": len(versions), "bundles": len(uploads)}
+
+
+def _end_all(app_id: str, settings: Settings, clock: Callable[[], float]) -> int:
+    failure = {"error": ARCHIVED, "cause": _WHY}
+    return sum(ending.end(row, failure, _WHY, settings, clock) for row in store.of_app(app_id))

@@ -1,0 +1,39 @@
+"""``sheen archive``, ``restore`` and ``delete``: putting an app away, taking it out again, and getting rid of it."""
+
+import json
+import time
+from collections.abc import Callable
+
+from chalicelib.apps import life, locations
+from chalicelib.errors import SheenError
+from chalicelib.settings import Settings
+from sheen.functions import call
+
+
+class NotDeleted(SheenError):
+    """Whoever was asked did not mean it."""
+
+
+def archive(settings: Settings, location: str) -> str:
+    """Archive the app at ``location``; raise :class:`sheen.functions.FunctionFailed`."""
+    stopped = json.loads(call(settings, "app_archive", {"location": locations.check(location)}))["stopped"]
+    return f"archived; {stopped} instances were stopped. `sheen restore {location}` brings it back"
+
+
+def restore(location: str) -> str:
+    """Take the app out of the archive; raise :class:`NoSuchApp`."""
+    life.restore(locations.check(location), time.time())
+    return "restored; its next visitor starts it"
+
+
+def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) -> str:
+    """Delete an archived app for good. ``ask`` puts a question and returns the answer; None: do not ask.
+
+    Raise :class:`NoSuchApp`, :class:`NotArchived`, or :class:`NotDeleted` when the answer is not the location.
+    """
+    location = locations.check(location)
+    life.archived(location)
+    if ask is not None and ask(f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: ") != location:
+        raise NotDeleted(f"{location} was not deleted: the answer was not its location")
+    gone = json.loads(call(settings, "app_delete", {"location": location}))
+    return f"deleted with {gone['versions']} versions; its files are being removed"

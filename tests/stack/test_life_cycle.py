@@ -1,0 +1,58 @@
+"""An app's life cycle by the command: archived, restored, deleted; and the sweeper on what is well, with the rights that it has."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.apps import app
+from tests.support.stack import StackProcess
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.stack
+
+HTML = {"accept": "text/html"}
+
+
+def agents(stack: StackProcess) -> int:
+    """Tasks that run."""
+    cluster = stack.environment()["SHEEN_CLUSTER"]
+    return len(stack.client("ecs").list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"])
+
+
+def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/life")
+    stack.wake("/life/")
+    instance = stack.instance_of("/life")
+    assert instance
+    app_id = instance["version_id"].partition(".")[0]
+    before = agents(stack)
+    refused = stack.sheen("delete", "/life", "--yes", check=False)
+    assert refused.returncode == 1
+    assert "only what is archived" in refused.stderr
+    assert "1 instances were stopped" in stack.sheen("archive", "/life").stdout
+    assert (stack.instance_of("/life") or {})["state"] == "STOPPED"
+    until(lambda: agents(stack) == before - 1, 40, "its task to stop")
+    until(lambda: stack.get("/life/", HTML).status == 410, 10, "its visitors to be turned away")
+    assert "archived" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/life" in line)
+    stack.sheen("restore", "/life")
+    stack.wake("/life/")
+    stack.sheen("archive", "/life")
+    assert "deleted with 1 versions" in stack.sheen("delete", "/life", "--yes").stdout
+    until(lambda: stack.get("/life/", HTML).status == 404, 10, "the app to be gone")
+    efs = stack.data / "efs"
+    assert (efs / "apps").is_dir()
+    until(lambda: not (efs / "apps" / app_id).exists(), 60, "its files to be gone")
+    keys = stack.client("s3").list_objects_v2(Bucket=stack.environment()["SHEEN_BUCKET"], Prefix="bundles/life/")
+    assert not keys.get("Contents")
+
+
+def test_the_sweeper_may_do_its_work_and_leaves_alone_what_is_well(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/swept")
+    stack.wake("/swept/")
+    function = stack.environment()["SHEEN_TABLE_PREFIX"] + "sweeper"
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",
+             "region": "", "resources": [], "version": "0"}  # fmt: skip
+    answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert (stack.instance_of("/swept") or {})["state"] == "READY"
