@@ -45,6 +45,11 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("--version", default="", metavar="V", help="only of this version")
     logs.add_argument("--since", default="1d", metavar="SPAN", help="of the last 10m, 2h, 1d …; default: 1d")
 
+    run = commands.add_parser("run", help="run an R script of a published app as a task")
+    run.add_argument("location", metavar="/PATH")
+    run.add_argument("script", metavar="SCRIPT", help="path of an .R file within the app")
+    run.add_argument("--to", metavar="PREFIX", help="where in the bucket its files go; default: data/<last part of /PATH>/")
+
     commands.add_parser("env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"')
     commands.add_parser("local", help="run Sheen on this machine")
     return root
@@ -102,6 +107,10 @@ def act(arguments: argparse.Namespace) -> int:
 
             settings = deployment.use()
             show_logs(settings, arguments.location, follow=arguments.follow, version=arguments.version, since=arguments.since)
+        case "run":
+            from sheen.script import run_script
+
+            run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
         case "env":
             say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
         case "local":

@@ -42,6 +42,8 @@ class Settings:
     """S3 as a browser reaches it: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint; only the agent."""
     largest_bundle: int = GIGABYTE
     """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
+    script_state_machine: str = ""
+    """ARN of the state machine that runs an app's scripts; only for who asks for that."""
     log_group: str = ""
     """CloudWatch log group of the workers' logs; only the agent and who reads them."""
 
@@ -79,6 +81,7 @@ class Settings:
             bodies_url=optional("bodies_url"),
             repositories=optional("repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),
+            script_state_machine=optional("script_state_machine"),
             log_group=optional("log_group"),
         )
 

@@ -58,4 +58,8 @@ def build(place: Place) -> dict[str, str]:
 
 def admin(place: Place) -> dict[str, str]:
     """Return what the ``sheen`` command gets."""
-    return {**outside(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name)}
+    return {
+        **outside(place),
+        "SHEEN_LOG_GROUP": place.log_group(APPS.name),
+        "SHEEN_SCRIPT_STATE_MACHINE": place.state_machine_arn("script"),
+    }

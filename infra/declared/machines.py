@@ -57,4 +57,5 @@ STATE_MACHINES = (
         ("publish_check", "publish_register", "publish_activate", "publish_report", "publish_reject"),
         ("build",),
     ),
+    StateMachine("script", TREE / "statemachines" / "script.asl.json", tasks=("script",)),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from chalicelib import scripts
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.bundles.model import Bundle
@@ -141,6 +142,14 @@ def _build(place: Place) -> Iterable[Statement]:
     )
 
 
+def _script(place: Place) -> Iterable[Statement]:
+    return (
+        objects(place, scripts.DATA, "PutObject", "AbortMultipartUpload"),
+        objects(place, scripts.LOGS, "PutObject"),
+        tokens(place, "script"),
+    )
+
+
 TASK_DEFINITIONS = (
     *(
         TaskDefinition(
@@ -156,4 +165,5 @@ TASK_DEFINITIONS = (
     ),
     TaskDefinition("remove", ("python", "-m", "tasks.remove"), environments.task, cpu=256, memory_mb=512),
     TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
+    TaskDefinition("script", ("python", "-m", "tasks.script"), environments.task, cpu=2048, memory_mb=4096, statements=_script),
 )

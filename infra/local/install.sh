@@ -10,6 +10,7 @@ missing=()
 command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+missing+=(r-cran-gbm r-cran-mlbench) # what examples/breast-cancer is trained with
 if [ "${1:-}" = --tests ]; then
     command -v chromium >/dev/null || missing+=(chromium)
     missing+=(r-cran-dt) # an app with server-side tables

@@ -64,6 +64,11 @@ class BuildLog:
         with self._lock:
             return list(self._tails[package])
 
+    def last(self, lines: int) -> list[str]:
+        """Return the last lines that there are."""
+        with self._lock:
+            return self._text.decode(errors="replace").splitlines()[-lines:]
+
     def _keep_writing(self) -> None:
         while not self._over.wait(self._every):
             self._write_it()

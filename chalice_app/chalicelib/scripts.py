@@ -1,0 +1,32 @@
+"""R scripts of an app that are run as a task: what may be run, and where its files may go. Pure."""
+
+import re
+
+from chalicelib.errors import SheenError
+
+DATA = "data/"
+"""Key prefix below which scripts write: where syncs read."""
+LOGS = "scripts/"
+"""Key prefix of what scripts said."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
+
+
+class BadScript(SheenError):
+    """The script, or where its files are to go, is not allowed."""
+
+
+def check_script(path: str) -> str:
+    """Return the path of a script within its app; raise :class:`BadScript`."""
+    if not all(_SEGMENT.fullmatch(part) for part in path.split("/")) or not path.lower().endswith(".r"):
+        raise BadScript(f'script "{path}": name an .R file by its path within the app, as in train.R or jobs/train.R')
+    return path
+
+
+def check_target(prefix: str) -> str:
+    """Return a key prefix, with a slash at its end; raise :class:`BadScript`."""
+    whole = prefix if prefix.endswith("/") else f"{prefix}/"
+    parts = whole.removesuffix("/").split("/")
+    if len(whole) > 500 or whole == DATA or not whole.startswith(DATA) or not all(_SEGMENT.fullmatch(part) for part in parts):
+        raise BadScript(f'target "{prefix}": files go below {DATA}, as in {DATA}sales/')
+    return whole
