@@ -19,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from agent import process
 from chalicelib import aws
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import BadAppSetting
@@ -36,8 +37,9 @@ from chalicelib.errors import SettingMissing
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
+from tasks import rsconnect
 from tasks.archive import Limits, read
-from tasks.packages import image, restore
+from tasks.packages import image, locks, restore
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
@@ -135,6 +137,8 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
     opened = read(archive, job.name, Limits(unpacked=settings.largest_bundle))
     _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
+    if manifest := rsconnect.manifest_in(inventory.paths):
+        rsconnect.check(opened.content(manifest, locks.LARGEST), job.name)
     shape = shape_of(inventory.paths, job.name)
     file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
     own = settings_file.read(opened.content(file, settings_file.LARGEST), job.name) if file in inventory.paths else {}
@@ -165,7 +169,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 def _restore(job: Job, settings: Settings, app: Path, place: Place, held: AppSettings) -> bool:
     """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
     try:
-        lock = restore.wanted(app)
+        lock = locks.find(app)
     except BadBundle as error:
         raise BadBundle(f"bundle {job.name}: {error}") from error
     if lock is None:
@@ -292,4 +296,5 @@ def _report(job: Job, operation: str, **what: str) -> None:
 
 
 if __name__ == "__main__":
+    process.shield()  # a build that is not root installs packages as its own user
     sys.exit(main())

@@ -41,8 +41,6 @@ class Lock:
     r_version: str
     """The R that the app was made with; empty: the file does not say."""
     packages: tuple[Wanted, ...]
-    appmode: str = ""
-    """What the app is, by rsconnect's names (``shiny``, ``python-shiny``); empty: the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class Reader:
             needs=tuple(dict.fromkeys(need.name for need in needs if need.name != "R" and need.name not in BASE_PACKAGES)),
         )
 
-    def lock(self, r_version: str, packages: list[Wanted | None], appmode: str = "") -> Lock:
+    def lock(self, r_version: str, packages: list[Wanted | None]) -> Lock:
         """Put it together; raise when a package is there twice, or there are too many."""
         found = [package for package in packages if package is not None]
         names = [package.name for package in found]
@@ -109,7 +107,7 @@ class Reader:
             raise self.bad(f'package "{twice}" is there twice')
         if len(found) > MOST_PACKAGES:
             raise self.bad(f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed")
-        return Lock(self.file, r_version, tuple(sorted(found, key=lambda package: package.name)), appmode)
+        return Lock(self.file, r_version, tuple(sorted(found, key=lambda package: package.name)))
 
 
 BASE_PACKAGES = frozenset(

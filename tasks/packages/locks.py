@@ -1,7 +1,6 @@
 """Which of an app's lock files holds."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from tasks.packages import manifest, packrat, renv
@@ -21,11 +20,10 @@ lock, if there is one), and puts a packrat.lock of the same into the bundle. The
 
 
 def find(app: Path) -> Lock | None:
-    """Return what the app's lock file wants, or None when it has none (a manifest that names no R package is none).
+    """Return what the app's lock file wants; None when it has none, or only one that wants nothing.
 
     Raise :class:`BadLock` that names the file.
     """
-    empty: Lock | None = None
     for name, read in READERS:
         path = app / name
         if not path.is_file():
@@ -37,6 +35,5 @@ def find(app: Path) -> Lock | None:
         except UnicodeDecodeError:
             raise BadLock(f"{name}: it is not UTF-8; save it as that") from None
         if lock is not None and lock.packages:
-            return replace(lock, appmode=empty.appmode) if empty else lock
-        empty = empty or lock
-    return empty
+            return lock
+    return None

@@ -10,22 +10,34 @@ FILE = "manifest.json"
 _AGAIN = "write it again with rsconnect::writeManifest()"
 
 
-def read(text: str, file: str = FILE) -> Lock | None:
-    """Return what the manifest wants; None when it is not rsconnect's (any app may have a file of this name).
+def appmode(text: str) -> str | None:
+    """Return what the manifest says that the bundle is (``shiny``, ``python-shiny``); None when it is not rsconnect's."""
+    found = _parsed(text)
+    return found["metadata"]["appmode"] if found else None
 
-    Raise :class:`BadLock`. A manifest without packages (of an app in Python, or of one that needs none) wants none.
-    """
-    reader = Reader(file, _AGAIN)
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """Return the manifest; None when it is not rsconnect's: any app may have a file of this name."""
     try:
         manifest = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict) or "appmode" not in manifest["metadata"]:
+    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
+    return manifest if isinstance(metadata, dict) and isinstance(metadata.get("appmode"), str) else None
+
+
+def read(text: str, file: str = FILE) -> Lock | None:
+    """Return what the manifest wants; None when it is not rsconnect's.
+
+    Raise :class:`BadLock`. A manifest without packages (of an app in Python, or of one that needs none) wants none.
+    """
+    reader = Reader(file, _AGAIN)
+    manifest = _parsed(text)
+    if manifest is None:
         return None
     packages = reader.mapping(manifest.get("packages") or {}, '"packages"')
-    appmode = reader.text(manifest["metadata"]["appmode"], "", '"appmode"')
     platform = reader.text(manifest.get("platform"), "", '"platform"')
-    return reader.lock(platform, [_wanted(reader, name, value) for name, value in packages.items()], appmode)
+    return reader.lock(platform, [_wanted(reader, name, value) for name, value in packages.items()])
 
 
 def _wanted(reader: Reader, name: str, value: Any) -> Wanted | None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.apps.settings import AppSettings
-from tasks.packages import image, locks, plan
+from tasks.packages import image, plan
 from tasks.packages.cache import Cache, sync
-from tasks.packages.errors import BadLock
 from tasks.packages.install import install, into, into_cache
 from tasks.packages.lock import Lock
 from tasks.packages.log import BuildLog
@@ -34,17 +33,6 @@ class Place:
     """Where the library is made; nothing is there yet."""
     final: Path
     """Where it comes to by a rename: its links hold from there."""
-
-
-def wanted(app: Path) -> Lock | None:
-    """Return what the app in a folder wants; None when nothing. Raise :class:`BadLock`, also for an app that is not R's."""
-    lock = locks.find(app)
-    if lock is not None and lock.appmode.startswith("python-"):
-        raise BadLock(
-            f'{lock.file}: it says that this is an app in Python ("appmode": "{lock.appmode[:50]}"), and Sheen serves R; '
-            "an app in R has app.R, or server.R and ui.R, and a manifest that rsconnect::writeManifest() wrote"
-        )
-    return lock if lock is not None and lock.packages else None
 
 
 def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppSettings, log: BuildLog, tell: Tell) -> bool:

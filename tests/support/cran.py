@@ -40,6 +40,7 @@ class SourcePackage:
             "Author": "Sheen",
             "Maintainer": "Sheen <sheen@example.org>",
             "License": "Apache License 2.0",
+            "Repository": "CRAN",
             **self.fields,
         }
         return "".join(f"{name}: {value}\n" for name, value in fields.items())

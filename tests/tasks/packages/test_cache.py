@@ -27,13 +27,13 @@ BUILD = """
 import sys, uuid
 from pathlib import Path
 from chalicelib.apps.settings import AppSettings
-from tasks.packages import restore
+from tasks.packages import locks, restore
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 efs, name, url = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 app = efs / name
 place = restore.Place(efs / "packages", efs / uuid.uuid4().hex, efs / "apps" / name / "v1.library")
-lock = restore.wanted(app)
+lock = locks.find(app)
 with BuildLog(lambda text: (efs / f"{name}.log").write_bytes(text), lambda error: None, every=0.1) as log:
     made = restore.restore(lock, place, Repositories.parse(url), AppSettings(), log, lambda told: None)
 place.making.rename(place.final)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apps.settings import AppSettings
-from tasks.packages import restore
+from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
@@ -38,7 +38,7 @@ class Builds:
         final = self.efs / "apps" / uuid.uuid4().hex[:12] / "v1.library"
         final.parent.mkdir(parents=True)
         place = restore.Place(self.efs / "packages", app.with_name(f"{app.name}.library"), final)
-        wanted = restore.wanted(app)
+        wanted = locks.find(app)
         assert wanted is not None
         self.told.clear()
 

@@ -1,0 +1,47 @@
+"""What rsconnect and rsconnect-python say that a bundle is. Pure.
+
+Both write ``manifest.json`` into what they pack, at the top. Its ``appmode`` is their author's word for what the bundle is; whether the
+files are there that it takes is :mod:`chalicelib.bundles.kind`'s to say.
+"""
+
+from collections.abc import Collection
+
+from chalicelib.bundles.errors import BadBundle
+from tasks.packages import manifest
+
+SERVED = "shiny"
+"""A Shiny app in R."""
+_OTHERS = {
+    "python-shiny": "a Shiny app in Python",
+    "python-api": "an API in Python",
+    "python-fastapi": "an API in Python",
+    "python-dash": "a Dash app",
+    "python-streamlit": "a Streamlit app",
+    "python-bokeh": "a Bokeh app",
+    "python-gradio": "a Gradio app",
+    "jupyter-static": "a Jupyter notebook",
+    "jupyter-voila": "a Jupyter notebook",
+    "rmd-shiny": "an interactive R Markdown document",
+    "rmd-static": "an R Markdown document",
+    "quarto-shiny": "an interactive Quarto document",
+    "quarto-static": "a Quarto document",
+    "api": "a Plumber API",
+    "static": "a static site",
+}
+
+
+def manifest_in(paths: Collection[str]) -> str | None:
+    """Return the path of the manifest among a bundle's files: at the top, or in the one folder there."""
+    tops = {path.split("/", 1)[0] for path in paths}
+    candidates = [manifest.FILE, *(f"{top}/{manifest.FILE}" for top in tops if len(tops) == 1)]
+    return next((path for path in candidates if path in paths), None)
+
+
+def check(text: bytes, bundle: str) -> None:
+    """Raise :class:`BadBundle` when the manifest says that the bundle is something that Sheen does not serve."""
+    appmode = manifest.appmode(text.decode(errors="replace"))
+    if appmode is not None and appmode != SERVED:
+        raise BadBundle(
+            f'bundle {bundle}: {manifest.FILE} says that it is {_OTHERS.get(appmode, "something else")} ("appmode": "{appmode[:50]}"), '
+            "which Sheen does not serve yet; it serves Shiny apps in R, whose manifest rsconnect::writeManifest() writes"
+        )
