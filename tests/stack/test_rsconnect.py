@@ -1,0 +1,98 @@
+"""Bundles as R's rsconnect and rsconnect-python write them, published as they are."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.stack.test_publish import outcome
+from tests.support.apps import app
+from tests.support.cran import Cran
+from tests.support.stack import StackProcess
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.stack
+
+POLITE = "library(shiny)\nlibrary(polite)\nshinyApp(fluidPage(tags$b(bow())), function(input, output) {})\n"
+
+
+@pytest.fixture(scope="module")
+def author(tmp_path_factory: pytest.TempPathFactory, repository: Cran) -> dict[str, str]:
+    """The environment of an author's R: a library with packages from the repository."""
+    home = tmp_path_factory.mktemp("author")
+    library = home / "library"
+    library.mkdir()
+    (home / ".Rprofile").write_text(f'options(repos = c(CRAN = "{repository.url}"))\n')
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "R_LIBS": str(library), "R_LIBS_USER": "NULL"}
+    r("install.packages('polite', quiet = TRUE)", environment, home)
+    return environment
+
+
+def r(code: str, environment: dict[str, str], folder: Path) -> str:
+    profile = {"R_PROFILE_USER": f"{environment['HOME']}/.Rprofile"}
+    done = subprocess.run(
+        ["Rscript", "-e", code], env=environment | profile, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def upload(stack: StackProcess, key: str, bundle: Path) -> dict[str, str]:
+    stack.client("s3").upload_file(str(bundle), stack.environment()["SHEEN_BUCKET"], key)
+
+    def over() -> dict[str, str] | None:
+        found = outcome(stack, key)
+        return found if found and found["status"] in ("active", "rejected") else None
+
+    found = until(over, 120, f"an outcome of {key}")
+    assert found
+    return found
+
+
+def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
+    stack: StackProcess, author: dict[str, str], tmp_path: Path
+) -> None:
+    folder = app(tmp_path / "bundled", POLITE)
+    (folder / "www").mkdir()
+    (folder / "www" / "note.txt").write_text("beside the app")
+    # What rsconnect::deployApp packs and uploads.
+    pack = 'rsconnect:::bundleApp("bundled", getwd(), rsconnect:::bundleFiles(getwd()), NULL, "application", NULL)'
+    r(f'invisible(file.copy({pack}, "{tmp_path}/bundle.tar.gz"))', author, folder)
+    with tarfile.open(tmp_path / "bundle.tar.gz") as packed:
+        names = {name.removeprefix("./") for name in packed.getnames()}
+    assert {"manifest.json", "app.R", "www/note.txt"} <= names
+    found = upload(stack, "bundles/bundled/bundle.tar.gz", tmp_path / "bundle.tar.gz")
+    assert (found["status"], found["message"]) == ("active", "Published.")
+    stack.wake("/bundled/")
+    assert "<b>polite greeting 2.0</b>" in stack.get("/bundled/", {"accept": "text/html"}).text
+    assert stack.get("/bundled/note.txt").text == "beside the app"
+
+
+def test_a_folder_with_rsconnects_manifest_is_published(stack: StackProcess, author: dict[str, str], tmp_path: Path) -> None:
+    folder = app(tmp_path / "manifested", POLITE)
+    r("rsconnect::writeManifest()", author, folder)
+    packages = json.loads((folder / "manifest.json").read_text())["packages"]
+    assert {"shiny", "polite", "greeting"} <= packages.keys()
+    stack.publish(folder, "/manifested")
+    stack.wake("/manifested/")
+    assert "<b>polite greeting 2.0</b>" in stack.get("/manifested/", {"accept": "text/html"}).text
+
+
+def test_an_app_of_rsconnect_python_is_refused_by_what_its_manifest_says(stack: StackProcess, tmp_path: Path) -> None:
+    folder = app(tmp_path / "snake", 'from shiny import App, ui\napp = App(ui.page_fluid("hi"), None)\n', "main.py")
+    (folder / "requirements.txt").write_text("shiny\n")
+    rsconnect = Path(sys.executable).with_name("rsconnect")
+    subprocess.run(
+        [rsconnect, "write-manifest", "shiny", "--entrypoint", "main:app", "."], cwd=folder, check=True, capture_output=True, timeout=120
+    )
+    assert json.loads((folder / "manifest.json").read_text())["metadata"]["appmode"] == "python-shiny"
+    failed = stack.sheen("publish", str(folder), "--at", "/snake", check=False)
+    assert failed.returncode == 1
+    assert (
+        'manifest.json says that it is a Shiny app in Python ("appmode": "python-shiny"), which Sheen does not serve yet' in failed.stderr
+    )
+    assert stack.get("/snake/", {"accept": "text/html"}).status == 404
