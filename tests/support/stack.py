@@ -176,6 +176,14 @@ class StackProcess:
         rows = [row for row in self.instances() if row["location"] == location]
         return max(rows, key=lambda row: row["claimed_at"], default=None)
 
+    def wake_json(self, url_path: str, within: float = 60) -> None:
+        """Visit until the app answers, with JSON."""
+        until(
+            lambda: "json" in self.get(url_path, {"accept": "text/html"}).headers.get("content-type", ""),
+            within,
+            f"{url_path} to be answered by R",
+        )
+
     def wake(self, url_path: str, within: float = 60) -> None:
         """Visit until the app itself answers."""
         until(

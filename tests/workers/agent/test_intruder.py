@@ -1,0 +1,220 @@
+"""An app whose code means harm gets nowhere: not into the agent, not into other apps, not out of its folders (DESIGN rule 5)."""
+
+import asyncio
+import ctypes
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent import private
+from agent.worker import Worker
+from tests.support import intruder
+
+Start = Callable[..., Awaitable[Worker]]
+CANARY = "AKIACANARYCANARYCANARY"
+KEEPER = """
+import ctypes, sys
+from agent import process
+process.shield()
+kept = ctypes.create_string_buffer(b"secret")
+sys.stdout.write(f"{ctypes.addressof(kept):x}\\n"); sys.stdout.flush()
+sys.stdin.read()
+"""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
+
+
+class Keeper:
+    """A process that shields itself as the agent does, with credentials in its environment and a secret in its memory."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.process = process
+        self.pid = process.pid
+        self.address = address
+
+
+@pytest.fixture
+async def keeper() -> AsyncIterator[Keeper]:
+    environment = os.environ | {
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": f"/v2/credentials/{CANARY}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KEEPER, CANARY[:5], env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None and process.stdout is not None
+    yield Keeper(process, (await process.stdout.readline()).decode().strip())
+    process.stdin.close()
+    await process.wait()
+
+
+class App:
+    """The intruder app in a worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+
+    async def does(self, code: str) -> Any:
+        connector = aiohttp.UnixConnector(str(self.worker.socket))
+        headers = {"shiny-shared-secret": self.worker.spec.secret}
+        async with (
+            aiohttp.ClientSession(connector=connector) as client,
+            client.get("http://r/", params={"r": code}, headers=headers) as answer,
+        ):
+            value = (await answer.json())["value"]
+            return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+@pytest.fixture
+async def app(started: Start) -> App:
+    return App(await started("intruder"))
+
+
+async def blocking(app: App, check: Callable[[intruder.Ask], None]) -> None:
+    """Run a check that asks R without await, beside this loop."""
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(check, lambda code: asyncio.run_coroutine_threadsafe(app.does(code), loop).result(60))
+
+
+async def test_the_intruder_itself_works(app: App, tmp_path: Path) -> None:
+    own = app.worker.socket.parent / "tmp" / "mine"
+    assert await app.does(intruder.writes(own)) == "GOT IN"
+    assert await app.does(intruder.reads(own)) == "x"
+    assert await app.does(intruder.python("print(6 * 7)")) == "42"
+    # Into a process of its own it gets: what refuses the others below is not a missing system call.
+    victim = "p = subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)']); time.sleep(0.5)"
+    look = "for name in ('environ', 'maps'):\n  print(name, bool(open(f'/proc/{p.pid}/{name}').read(1)))"
+    reaching = f"import subprocess, sys, time\n{victim}\n{look}\np.kill()"
+    assert intruder.lines(await app.does(intruder.python(reaching))) == ["environ True", "maps True"]
+
+
+async def test_the_agent_is_closed(app: App, keeper: Keeper) -> None:
+    said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, keeper.pid, keeper.address)))
+    assert len(said) > 10, said
+    assert not [line for line in said if "GOT IN" in line], said
+    assert {line for line in said if line.startswith(("ptrace", "read memory", "write memory"))} <= {
+        f"{name} Operation not permitted" for name in ("ptrace attach", "ptrace seize", "read memory", "write memory")
+    }, said
+
+
+@needs_root
+async def test_the_agent_takes_no_signal_from_an_app(app: App, keeper: Keeper) -> None:
+    assert await app.does(f"tools::pskill({keeper.pid}L, tools::SIGKILL)") is False
+    assert await app.does(f"tools::pskill({os.getpid()}L, tools::SIGKILL)") is False
+    assert await app.does("tools::pskill(1L, tools::SIGTERM)") is False
+    assert keeper.process.returncode is None
+
+
+async def test_no_process_shows_where_the_roles_credentials_are(app: App, keeper: Keeper) -> None:
+    assert await app.does(intruder.python(intruder.READABLE, f"/v2/credentials/{CANARY}"[::-1])) == []
+    # What it may see it does find.
+    assert "GOT IN" in str(await app.does(intruder.python(intruder.READABLE, f"WORKER_ID={app.worker.spec.worker_id}"[::-1])))
+
+
+@needs_root
+async def test_an_apps_folders_are_all_that_it_writes_to(app: App, apps: Path) -> None:
+    folders = [
+        apps,
+        apps / "intruder",
+        Path("/etc"),
+        Path("/usr"),
+        Path("/usr/lib/R/library"),
+        Path("/var"),
+        Path("/root"),
+        Path("/"),
+        Path("/opt"),
+    ]
+    await blocking(app, lambda ask: intruder.cannot_write(ask, [folder for folder in folders if os.path.isdir(folder)]))  # noqa: PTH112
+    await blocking(app, lambda ask: intruder.cannot_change(ask, [apps, apps / "intruder"]))
+    for opened in ("wb", "r+b", "ab"):
+        assert "cannot open" in str(await app.does(f"file({intruder.text(apps / 'intruder' / 'app.R')}, {opened!r})"))
+
+
+@needs_root
+async def test_another_apps_private_folder_and_socket_are_closed(app: App, started: Start, spec: Callable[..., Any]) -> None:
+    other = Worker(spec("echo", number=9))
+    object.__setattr__(other.spec, "unix_id", 314_159)
+    try:
+        await other.start()
+        folder = other.socket.parent
+        await blocking(app, lambda ask: intruder.cannot_read(ask, [folder, folder / "home", folder / "tmp", folder / "start.R"]))
+        await blocking(app, lambda ask: intruder.cannot_write(ask, [folder, folder / "home"]))
+        connect = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('GOT IN')"
+        said = intruder.lines(await app.does(intruder.python(connect, other.socket)))
+        assert "PermissionError: [Errno 13] Permission denied" in said[-1], said
+        said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, other.pid, "1000")))
+        assert not [line for line in said if "GOT IN" in line], said
+        assert await app.does(f"tools::pskill({other.pid}L, tools::SIGKILL)") is False
+    finally:
+        await other.stop()
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A folder of somebody else's, with a file."""
+    folder = tmp_path / "victim"
+    folder.mkdir()
+    (folder / "file").write_text("stays")
+    return folder
+
+
+def state_of(folder: Path) -> list[tuple[int, int, int]]:
+    return [(path.stat().st_mode, path.stat().st_uid, path.stat().st_gid) for path in (folder, folder / "file")]
+
+
+@needs_root
+async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victim: Path) -> None:
+    before = state_of(victim)
+    app = App(await started("intruder"))
+    folder = app.worker.socket.parent
+    for name in ("home", "tmp"):  # R owns its folder: it may put links in the place of what the agent made
+        link = intruder.text(folder / name)
+        await app.does(f"{{ unlink({link}, recursive = TRUE); file.symlink({intruder.text(victim)}, {link}) }}")
+        assert (folder / name).is_symlink()
+    await app.does(f"file.symlink({intruder.text(victim / 'file')}, {intruder.text(folder / 'more')})")
+    await app.worker.stop()
+    assert not folder.exists()
+    assert (victim / "file").read_text() == "stays"
+    assert state_of(victim) == before
+
+
+@needs_root
+def test_a_private_folder_is_its_users_own_and_nobody_elses() -> None:
+    folder = private.make(271_828)
+    try:
+        for path in (folder, folder / "tmp", folder / "home"):
+            found = path.stat()
+            assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o700, 271_828, 271_828)
+    finally:
+        private.remove(folder)
+
+
+async def test_no_program_gives_it_more_rights(app: App) -> None:
+    """Programs with the set-user-id bit are plain ones for it."""
+    found = intruder.lines(await app.does(intruder.shell("find /usr/bin /bin /usr/sbin -perm -4000 2>/dev/null")))
+    assert found
+    who = intruder.python("import ctypes, os; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0), os.geteuid(), os.getgroups())")
+    unix_id = app.worker.spec.unix_id
+    assert await app.does(who) == f"1 {unix_id if unix_id is not None else os.geteuid()} {[] if unix_id is not None else os.getgroups()}"
+    raised = "import os\ntry:\n  os.setuid(0); print('GOT IN')\nexcept OSError as error:\n  print(error.strerror)"
+    if unix_id is not None:
+        assert await app.does(intruder.python(raised)) == "Operation not permitted"
+        assert "GOT IN" not in str(
+            await app.does(intruder.shell("mount -t tmpfs none /mnt && echo GOT IN; unshare -m true && echo GOT IN"))
+        )
+
+
+def test_the_shield_is_what_keeps_a_process_closed() -> None:
+    """Without root, user ids do not help: the shield alone does (PR_GET_DUMPABLE)."""
+    code = "import ctypes; from agent import process; process.shield(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    import subprocess
+
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout == "0\n"
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) != 0
