@@ -16,6 +16,9 @@ from chalicelib.instances import watch
 from chalicelib.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
 from chalicelib.reaper import archive, deaths, steps, sweep
 from chalicelib.scheduler import starts
+from chalicelib.syncs import asking
+from chalicelib.syncs import steps as sync_steps
+from chalicelib.syncs.definition import NOT_TOLD
 
 INSTANCES_STREAM = os.environ.get(
     "SHEEN_INSTANCES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local"
@@ -152,3 +155,49 @@ def publish_report(event: dict[str, Any], context: Any) -> dict[str, str]:
 def publish_reject(event: dict[str, Any], context: Any) -> dict[str, str]:
     """The state machine of a publish: tell the author why not."""
     return publish.reject(event, here.settings.bucket, here.clock)
+
+
+@app.lambda_function()
+def sync(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Somebody wants a sync now: ``{"sync": NAME, "prefix": "…", "wait": true}``."""
+    return asking.on_demand(event, here.settings, here.clock, context.get_remaining_time_in_millis)
+
+
+@app.schedule("rate(5 minutes)")
+def sync_tick(event: CloudWatchEvent) -> None:
+    """Syncs that are due, and those that run."""
+    asking.tick(here.settings, here.clock())
+
+
+@app.lambda_function()
+def sync_step(event: dict[str, Any], context: Any) -> sync_steps.Order:
+    """The state machine of a sync's run: what next?"""
+    return sync_steps.step(event, here.settings, here.clock)
+
+
+@app.lambda_function()
+def sync_follow(event: dict[str, Any], context: Any) -> None:
+    """The state machine of a sync's run: tell it when DataSync is done."""
+    assert here.settings
+    sync_steps.follow(event)
+
+
+@app.on_cw_event(
+    {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"object": {"key": [{"anything-but": {"prefix": NOT_TOLD}}]}},
+    }
+)
+def on_object_written(event: CloudWatchEvent) -> None:
+    """An object was written; it may be urgent data."""
+    asking.on_object(event.to_dict(), here.settings, here.clock())
+
+
+@app.on_cw_event(
+    {"source": ["aws.datasync"], "detail-type": ["DataSync Task Execution State Change"], "detail": {"State": ["SUCCESS", "ERROR"]}}
+)
+def on_transfer_change(event: CloudWatchEvent) -> None:
+    """DataSync is done."""
+    assert here.settings
+    sync_steps.on_transfer_change(event.to_dict())

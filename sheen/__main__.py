@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     restart.add_argument("location", metavar="/PATH")
 
     sync = commands.add_parser("sync", help="copy data from S3 to where apps see it, or say what to copy")
-    sync.add_argument("words", nargs="*", metavar="NAME", help="define NAME [KEY=VALUE …] | remove NAME")
+    sync.add_argument("words", nargs="*", metavar="NAME", help="which; none: all | define NAME [KEY=VALUE …] | remove NAME")
+    sync.add_argument("--prefix", default="", metavar="KEY", help="only what begins so, below the sync's own prefix")
+    sync.add_argument("--follow", action="store_true", help="wait for the end, and tell how far it is")
     syncs = commands.add_parser("syncs", help="list the syncs, or the runs of one, and how old the data is")
     syncs.add_argument("name", nargs="?", metavar="NAME")
     logs = commands.add_parser("logs", help="show what an app's R processes have said")
@@ -96,7 +98,7 @@ def act(arguments: argparse.Namespace) -> int:
         case "sync":
             from sheen.sync import sync
 
-            sync(deployment.use(), arguments.words)
+            return sync(deployment.use(), arguments.words, arguments.prefix, arguments.follow, progress)
         case "syncs":
             from sheen.syncs import show_runs, show_syncs
 

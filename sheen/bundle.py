@@ -1,18 +1,10 @@
 """Makes a bundle of a folder."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
+from chalicelib.bundles.packing import LEFT_OUT, zip_files
 from chalicelib.errors import SheenError
-
-LEFT_OUT = {
-    ".git", ".svn", ".Rproj.user", ".Rhistory", ".RData", ".DS_Store", "__MACOSX", "node_modules", ".venv", "rsconnect", ".sheen",
-}  # fmt: skip
-"""What belongs to an author's tools and not to the app."""
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The oldest time that a zip can say; the same for every entry, so that equal folders make equal bundles."""
 
 
 class NotAnApp(SheenError):
@@ -29,13 +21,6 @@ def zip_folder(folder: Path, bundle: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not LEFT_OUT.intersection(path.relative_to(folder).parts))
     if not files:
         raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
-    with zipfile.ZipFile(bundle, "w") as archive:
-        for path in files:
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH)
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
-                while block := source.read(1 << 20):
-                    target.write(block)
+    zip_files(folder, (path.relative_to(folder).as_posix() for path in files), bundle)
     with bundle.open("rb") as packed:
         return hashlib.file_digest(packed, "sha256").hexdigest()[:12]

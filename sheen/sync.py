@@ -1,20 +1,86 @@
-"""``sheen sync``."""
+"""``sheen sync [NAME] [--prefix P] [--follow]``: ask for a sync, and tell how it goes; ``define`` and ``remove`` are in sheen.syncs."""
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Callable, Sequence
 
 from chalicelib.settings import Settings
-from chalicelib.syncs import store
+from chalicelib.syncs import asking, store, transfers
+from chalicelib.syncs.model import RunStatus, SyncRun
 from sheen.console import say
-from sheen.syncs import BadWords, define
+from sheen.functions import call
+from sheen.syncs import BadWords, define, outcome
+
+POLL = 0.5
+PATIENCE = 900.0
+"""Seconds without news after which following ends; the sync itself goes on."""
 
 
-def sync(settings: Settings, words: Sequence[str]) -> None:
-    """``define NAME [KEY=VALUE …]`` or ``remove NAME``."""
+def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
+    """``[NAME]``, ``define NAME [KEY=VALUE …]`` or ``remove NAME``; return the exit status, 1 when a followed run failed.
+
+    Raise :class:`BadWords`, :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`chalicelib.syncs.errors.BadSync`.
+    """
     match words:
         case ["define", name, *changes]:
             define(settings, name, changes)
         case ["remove", name]:
             store.remove(name)
-            say(f"{name} is not synced any more; its folder and its apps' access to it stay as they are")
+            say(f"{name} is not synced any more; its folder stays, for the apps that have it")
+        case []:
+            names = [str(row.name) for row in store.everything()]
+            if not names:
+                raise BadWords("there are no syncs yet; `sheen sync define NAME` makes one")
+            return max([run(settings, name, prefix, follow, tell) for name in names])
+        case [name]:
+            return run(settings, name, prefix, follow, tell)
         case _:
-            raise BadWords("write `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`")
+            raise BadWords("write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`")
+    return 0
+
+
+def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
+    """Ask for one; with ``follow`` until its runs have ended."""
+    store.find(name)  # what is not there is said at once
+    answer = json.loads(call(settings, "sync", {"sync": name, "prefix": prefix}))
+    stamps: dict[str, str] = answer["stamps"]
+    if not follow:
+        say(f"{name}: asked for; `sheen syncs {name}` tells what became of it")
+        return 0
+    failed = False
+    for stamp in stamps.values():
+        ended = follow_run(name, stamp, lambda message: tell(f"{name}: {message}"))
+        say(f"{name}: {ended.run_id}: {outcome(ended)}. {ended.message}")
+        for path, why in ended.failures:
+            say(f"{name}: {path}: {why}")
+        failed = failed or ended.status != RunStatus.SUCCEEDED
+    return int(failed)
+
+
+def follow_run(name: str, stamp: str, tell: Callable[[str], None]) -> SyncRun:
+    """Tell each new message of the run that answers a request until it has ended; raise :class:`BadWords` when there is no news."""
+    told = ""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = asking.answering(name, stamp)
+        if found is not None:
+            if found.status != RunStatus.RUNNING:
+                return found
+            message = f"{found.message}{_progress(found)}"
+            if message != told:
+                told = message
+                tell(told)
+                deadline = time.monotonic() + PATIENCE
+        time.sleep(POLL)
+    raise BadWords(f"{name}: no news for {PATIENCE / 60:.0f} minutes; `sheen syncs {name}` tells where it stands")
+
+
+def _progress(found: SyncRun) -> str:
+    """How far DataSync is."""
+    if not found.execution:
+        return ""
+    described = transfers.look(found.execution)
+    if described["Status"] in transfers.ENDED:
+        return ""
+    done, total = described.get("FilesTransferred", 0), described.get("EstimatedFilesToTransfer", 0)
+    return f" {str(described['Status']).lower()}: {done:,} of {total:,} files"

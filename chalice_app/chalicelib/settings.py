@@ -49,6 +49,16 @@ class Settings:
 
     repositories: str = ""
     """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
+    sync_state_machine: str = ""
+    """ARN of the state machine of a sync's run; only for what starts runs."""
+    sync_role: str = ""
+    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next two."""
+    sync_network: str = ""
+    """ARNs, with a comma between them, of the subnet and the security group by which DataSync reaches the file system."""
+    file_system: str = ""
+    """ARNs, with a comma between them, of the file system and of its access point."""
+    topic: str = ""
+    """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
 
     def function_name(self, function: str) -> str:
         """Return the full name of a function of ``app.py``, but for the REST API's."""
@@ -79,6 +89,11 @@ class Settings:
             task_security_group=optional("task_security_group"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
+            sync_state_machine=optional("sync_state_machine"),
+            sync_role=optional("sync_role"),
+            sync_network=optional("sync_network"),
+            file_system=optional("file_system"),
+            topic=optional("topic"),
             repositories=optional("repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),
             script_state_machine=optional("script_state_machine"),

@@ -81,10 +81,11 @@ def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     data = Data(app, stage, declared, place)
     storage = Storage(app, stage, declared, place, data, network)
     roles = Roles(app, stage, declared, data, storage)
+    function_roles = Roles(app, stage, declared, data, storage, of_functions=True)
     functions = Functions(app, stage, declared)
     compute = Compute(app, stage, declared, data, storage, roles)
     orchestration = Orchestration(app, stage, declared, network, roles)
-    stacks = [network, data, storage, roles, functions, compute, orchestration]
+    stacks = [network, data, storage, roles, function_roles, functions, compute, orchestration]
     if stage.edge:
         zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)
         edge = Edge(app, stage, stage.edge, zone.zone if zone else None)

@@ -15,6 +15,7 @@ from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, start
 from infra.declared.rules import RULES, Rule
+from infra.declared.syncs import TOPICS, Topic, datasync_role
 from infra.declared.tables import TABLES, TableDeclaration
 from infra.declared.tasks import MACHINES, TASK_DEFINITIONS, Machine, TaskDefinition, agent_of, execution_role
 
@@ -35,6 +36,7 @@ __all__ = [
     "StreamReading",
     "TableDeclaration",
     "TaskDefinition",
+    "Topic",
     "admin_environment",
     "agent_of",
 ]
@@ -51,6 +53,9 @@ class Declared:
     log_groups: tuple[LogGroup, ...] = ()
     bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
     functions: tuple[FunctionDeclaration, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    other_roles: Callable[[Place], tuple[Role, ...]] = field(default=lambda _place: ())
+    """Roles of services that are no component of this."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what is its own."""
 
@@ -84,6 +89,7 @@ class Declared:
             definitions = [(task.name, task.role) for task in self.task_definitions if task.container in machine.tasks]
             roles.append(Role(machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine, definitions))))
         roles += (Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),)) for rule in self.rules)
+        roles += self.other_roles(place)
         return {role.name: role for role in roles}
 
 
@@ -104,5 +110,7 @@ DECLARED = Declared(
     log_groups=LOG_GROUPS,
     bucket=BUCKET,
     functions=FUNCTIONS,
+    topics=TOPICS,
+    other_roles=lambda place: (datasync_role(place),),
     function_environment=environments.function,
 )

@@ -26,6 +26,21 @@ def outside(place: Place) -> dict[str, str]:
     }
 
 
+def syncs(place: Place) -> dict[str, str]:
+    """Return what the functions get beside that have to do with syncs."""
+    subnet = place.arn("ec2", f"subnet/{place.subnets[0]}")
+    security_group = place.arn("ec2", f"security-group/{place.task_security_group}")
+    return {
+        "SHEEN_SYNC_STATE_MACHINE": place.state_machine_arn("sync"),
+        "SHEEN_SYNC_ROLE": place.role_arn("datasync"),
+        "SHEEN_SYNC_NETWORK": f"{subnet},{security_group}",
+        "SHEEN_FILE_SYSTEM": ",".join(
+            place.arn("elasticfilesystem", thing) for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
+        ),
+        "SHEEN_TOPIC": place.topic_arn("alarms"),
+    }
+
+
 def function(place: Place, in_vpc: bool) -> dict[str, str]:
     """Return what every function gets, by whether it is in the VPC."""
     return {
@@ -63,3 +78,8 @@ def admin(place: Place) -> dict[str, str]:
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
         "SHEEN_SCRIPT_STATE_MACHINE": place.state_machine_arn("script"),
     }
+
+
+def copy(place: Place) -> dict[str, str]:
+    """Return what the task gets that copies urgent files."""
+    return {**task(place), "SHEEN_SYNC_STATE_MACHINE": place.state_machine_arn("sync")}

@@ -13,6 +13,7 @@ from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
+from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
@@ -185,7 +186,7 @@ FUNCTIONS = (
         60,
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
-            tokens(place, "instance", "publish", operations=("Failure",)),
+            tokens(place, "instance", "publish", "sync", operations=("Failure",)),
             *_tell_visitors(place),
         ),
     ),
@@ -244,4 +245,10 @@ FUNCTIONS = (
             objects(place, OUTCOMES, "PutObject"),
         ),
     ),
+    FunctionDeclaration("sync", 900, syncs.asking, environment=environments.syncs),
+    FunctionDeclaration("sync_tick", 120, syncs.ticking, environment=environments.syncs),
+    FunctionDeclaration("sync_step", 120, syncs.stepping, environment=environments.syncs),
+    FunctionDeclaration("sync_follow", 30, syncs.following, environment=environments.syncs),
+    FunctionDeclaration("on_object_written", 60, syncs.asking, environment=environments.syncs),
+    FunctionDeclaration("on_transfer_change", 30, syncs.following, environment=environments.syncs),
 )

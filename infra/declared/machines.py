@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.declared import syncs
 from infra.declared.place import Place
 from infra.declared.rights import Statement, invoke
 from infra.declared.tasks import run_tasks
@@ -58,4 +59,5 @@ STATE_MACHINES = (
         ("build",),
     ),
     StateMachine("script", TREE / "statemachines" / "script.asl.json", tasks=("script",)),
+    StateMachine("sync", TREE / "statemachines" / "sync.asl.json", ("sync_step", "sync_follow"), ("copy",), syncs.running),
 )

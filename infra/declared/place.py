@@ -35,6 +35,12 @@ class Place:
     """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
     repositories: str = REPOSITORIES
     """Where R packages come from; see :attr:`chalicelib.settings.Settings.repositories`."""
+    file_system: str = ""
+    """Id of the EFS file system."""
+    access_point: str = ""
+    """Id of its access point."""
+    data_buckets: tuple[str, ...] = ()
+    """Other buckets that syncs may read."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"
@@ -102,6 +108,9 @@ class Place:
 
     def function_arn(self, function: str) -> str:
         return self.arn("lambda", f"function:{self.function_name(function)}")
+
+    def topic_arn(self, topic: str) -> str:
+        return self.arn("sns", self.name(topic))
 
     def role_arn(self, role: str) -> str:
         return f"arn:aws:iam::{self.account}:role/{self.role_name(role)}"

@@ -83,6 +83,8 @@ class Role:
     service: str
     """The service that takes it on: ``lambda.amazonaws.com``…"""
     statements: tuple[Statement, ...]
+    mounts: bool = False
+    """Whether it mounts the file system though it is no task's."""
 
     def __post_init__(self) -> None:
         """Raise :class:`ValueError` when two statements have one Sid: IAM refuses that."""

@@ -9,7 +9,7 @@ from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
-from infra.declared import environments
+from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
@@ -166,4 +166,5 @@ TASK_DEFINITIONS = (
     TaskDefinition("remove", ("python", "-m", "tasks.remove"), environments.task, cpu=256, memory_mb=512),
     TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
     TaskDefinition("script", ("python", "-m", "tasks.script"), environments.task, cpu=2048, memory_mb=4096, statements=_script),
+    TaskDefinition("copy", ("python", "-m", "tasks.copy"), environments.copy, cpu=1024, memory_mb=2048, statements=syncs.copying),
 )

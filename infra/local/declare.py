@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from infra.declared import BucketRules, Declared, Place, StateMachine
@@ -37,6 +38,15 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
         name = place.log_group(group.name)
         await moto.call("logs", "CreateLogGroup", {"logGroupName": name})
         await moto.call("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": group.retention_days})
+
+
+async def create_topics(moto: Moto, declared: Declared, place: Place) -> None:
+    """Create the SNS topics."""
+    for topic in declared.topics:
+        form = urlencode({"Action": "CreateTopic", "Version": "2010-03-31", "Name": place.name(topic.name)})
+        async with moto.form("sns", form) as response:
+            if response.status != 200:
+                raise MotoFailed(f"create topic {topic.name}: {await response.text()}")
 
 
 def _bucket_documents(rules: BucketRules) -> Iterator[tuple[str, bytes]]:

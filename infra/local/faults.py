@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from typing import NamedTuple
 
+from infra.local.datasync.faults import TransferFate
+
 
 @dataclass(frozen=True)
 class FaultRates:
@@ -30,6 +32,9 @@ class FaultRates:
     post_410: float = 0.0  # posts that find the connection gone: it is cut with that answer (W7)
     post_429: float = 0.0  # posts refused by throttling (W7)
     post_504: float = 0.0  # posts that time out, every second one after it was delivered
+    transfer_fail: float = 0.0  # DataSync's executions that end with an error when part of the files is copied
+    transfer_stall: float = 0.0  # that begin and never get on
+    transfer_lose: float = 0.0  # of which no event arrives (E7)
     rest_504: float = 0.0  # REST requests that time out after the function ran (H1)
 
 
@@ -169,6 +174,16 @@ class Faults:
         if self._happens(self.rates.delay, "rest-delay", 0, ordinal):
             delay = self.rates.spread * self._part("rest-delay-by", 0, ordinal)
         return RequestFate(delay, self._happens(self.rates.rest_504, "rest-504", 0, ordinal))
+
+    def transfer(self, number: int) -> TransferFate:
+        """The fate of DataSync's number-th execution."""
+        if not self.on:
+            return TransferFate()
+        return TransferFate(
+            fail=self._happens(self.rates.transfer_fail, "transfer-fail", 0, number),
+            stall=self._happens(self.rates.transfer_stall, "transfer-stall", 0, number),
+            lose=self._happens(self.rates.transfer_lose, "transfer-lose", 0, number),
+        )
 
     def disconnect(self, connection: int) -> float | None:
         """Seconds until a connection's `$disconnect` is invoked, or None: never."""

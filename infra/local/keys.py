@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ADMIN = "admin"
+DATASYNC = "service:datasync"
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 

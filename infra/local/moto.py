@@ -100,6 +100,11 @@ class Moto:
         """Send an S3 request of the stack's own, past the front."""
         return self.request(method, path, headers={**_signed_as("s3"), **(headers or {})}, data=data)
 
+    def form(self, service: str, form: str) -> Any:
+        """Call a service of the query protocol. Use with ``async with``."""
+        headers = {**_signed_as(service), "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        return self.request("POST", "/", headers=headers, data=form.encode())
+
     async def call(self, service: str, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation of a JSON service; raise :class:`MotoFailed` with the error's type when it is refused."""
         headers = {

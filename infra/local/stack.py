@@ -16,7 +16,8 @@ from infra.local.clock import Clock
 from infra.local.console import Console
 from infra.local.control import Control
 from infra.local.counters import Counters
-from infra.local.declare import create_state_machines, create_storage
+from infra.local.datasync.service import DataSync
+from infra.local.declare import create_state_machines, create_storage, create_topics
 from infra.local.ecs import Ecs
 from infra.local.errors import CannotGoOn, CannotStart
 from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
@@ -24,7 +25,7 @@ from infra.local.faults import Faults
 from infra.local.front import Front
 from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
 from infra.local.keep import KeptObjects, KeptTables
-from infra.local.keys import ADMIN, Keys
+from infra.local.keys import ADMIN, DATASYNC, Keys
 from infra.local.lambda_api import LambdaApi
 from infra.local.lambdas.invoker import LambdaInvoker
 from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
@@ -139,6 +140,7 @@ class Stack:
         )
         console.say("moto is up: DynamoDB, S3, Step Functions, SQS")
         await create_storage(self._moto, declared, place)
+        await create_topics(self._moto, declared, place)
         package = await packaging
         self._started.callback(package.in_use.close)
         console.say(f"packaged {len(package.functions)} functions")
@@ -162,6 +164,8 @@ class Stack:
         self._started.push_async_callback(metadata.stop)
         ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus)
         self._started.push_async_callback(ecs.stop)
+        datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer)
+        self._started.push_async_callback(datasync.stop)
         streams = Streams(package.streams, self._moto, invoker, console)
         await streams.start()
         self._started.push_async_callback(streams.stop)
@@ -182,6 +186,7 @@ class Stack:
             {
                 "lambda": LambdaApi(invoker).handle,
                 "ecs": ecs.handle,
+                "datasync": datasync.handle,
                 "events": bus.handle,
                 "logs": self._logs().handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),

@@ -56,6 +56,7 @@ def test_only_the_service_itself_takes_a_role_on() -> None:
         "ecs-tasks.amazonaws.com",
         "states.amazonaws.com",
         "events.amazonaws.com",
+        "datasync.amazonaws.com",
     }
     assert ROLES["task-agent"].trust()["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from agent.signing import Credentials, CredentialSource, Signer
+from chalicelib.signing import Credentials, CredentialSource, Signer
 
 log = logging.getLogger(__name__)
 

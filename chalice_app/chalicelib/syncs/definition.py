@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
 from chalicelib.syncs.errors import BadSchedule, BadSync
+from chalicelib.syncs.keys import matcher
 from chalicelib.syncs.schedule import NEVER, Schedule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -17,8 +18,10 @@ VERIFY = {"none": "NONE", "transferred": "ONLY_FILES_TRANSFERRED", "all": "POINT
 """What may be verified, with DataSync's names for it."""
 EVERYTHING = "/"
 """As :attr:`SyncDefinition.urgent`."""
-SHEENS_OWN = ("bodies/", "bundles/", "outcomes/")
-"""Folders of the deployment's own bucket that no sync reads."""
+OWN_DATA = "data/"
+"""Folder of the deployment's own bucket that holds data; all else in that bucket is Sheen's."""
+NOT_TOLD = "bodies/"
+"""Objects below it are nobody's data, and no events about them reach a sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,12 @@ class SyncDefinition:
             except (TypeError, ValueError, BadLocation):
                 raise BadSync(f"sync {name}: {key} is {value!r}; it is {rule.words}, as in {key}={rule.example}") from None
         found = cls(name=name, **parsed)
-        if found.bucket == own_bucket:
-            for taken in SHEENS_OWN:
-                if found.prefix.startswith(taken) or taken.startswith(found.prefix):
-                    raise BadSync(
-                        f"sync {name}: prefix {found.prefix!r} of Sheen's own bucket holds {taken}, which is not data; "
-                        f"use another prefix, as in prefix=data/{name}/"
-                    )
+        if found.bucket == own_bucket and not found.prefix.startswith(OWN_DATA):
+            raise BadSync(
+                f"sync {name}: prefix is {found.prefix!r}; in Sheen's own bucket data is below {OWN_DATA}, as in prefix={OWN_DATA}{name}/"
+            )
+        if found.prefix.startswith(NOT_TOLD):
+            raise BadSync(f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, as in prefix={OWN_DATA}{name}/")
         return found
 
     def settings(self) -> dict[str, Any]:
@@ -91,8 +93,14 @@ class SyncDefinition:
             return None
         return key[len(self.prefix) :]
 
+    def wants(self, relative: str) -> bool:
+        """Whether :attr:`include` and :attr:`exclude` leave an object in."""
+        include, exclude = matcher(self.include), matcher(self.exclude)
+        path = f"/{relative}"
+        return (include is None or bool(include.match(path))) and (exclude is None or not exclude.match(path))
+
     def is_urgent(self, relative: str) -> bool:
-        """Whether an object is copied as soon as it is there."""
+        """Whether an object is copied as soon as it is there, if it is wanted at all."""
         return self.urgent == EVERYTHING or (bool(self.urgent) and relative.startswith(self.urgent))
 
 

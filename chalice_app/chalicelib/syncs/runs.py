@@ -5,7 +5,8 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.syncs.model import RunStatus, SyncRun, Way
+from chalicelib.syncs import requests
+from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 from chalicelib.syncs.store import REFUSED
 
 FAILURES_TOLD = 20
@@ -60,6 +61,21 @@ def change(row: SyncRun, actions: list[Any]) -> bool:
 def tell(row: SyncRun, message: str) -> None:
     """Say what happens now."""
     change(row, [SyncRun.message.set(message)])
+
+
+def note(run: SyncRun, rows: list[SyncRequest], message: str) -> None:
+    """Write into the run's row what it is about."""
+    prefixes = [row.target for row in rows if requests.is_prefix(row)]
+    triggers = {part for part in run.trigger.split(",") if part} | {row.trigger for row in rows if row.trigger}
+    actions: list[Any] = [
+        SyncRun.message.set(message),
+        SyncRun.trigger.set(",".join(sorted(triggers))),
+        SyncRun.prefixes.set(sorted({*run.prefixes, *prefixes})),
+        SyncRun.keys.add(len(rows) - len(prefixes)),
+    ]
+    if stamps := {stamp for row in rows for stamp in row.stamps or ()}:
+        actions.append(SyncRun.stamps.add(stamps))
+    change(run, actions)
 
 
 def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[tuple[str, str]] = ()) -> bool:

@@ -21,20 +21,29 @@ _EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") 
 
 
 class Roles(SheenStack):
-    """All roles. :attr:`arns` has them by their declared names."""
+    """The roles of the functions, or all others: one template would be too large. :attr:`arns` has them by their declared names."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
-        super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
+    def __init__(
+        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, *, of_functions: bool = False
+    ) -> None:
+        name, whose = ("function-roles", "function") if of_functions else ("roles", "task, state machine, rule and service")
+        super().__init__(scope, stage, name, f"a role for each {whose}")
         self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
         self._files = self._file_rights(data, storage)
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
-        self.arns = {name: self._add(role, is_task=name in tasks) for name, role in declared.roles(self.place).items()}
+        functions = {function.role for function in declared.functions}
+        self.arns = {
+            name: self._add(role, is_task=name in tasks)
+            for name, role in declared.roles(self.place).items()
+            if (name in functions) is of_functions
+        }
 
     def _add(self, role: Role, *, is_task: bool) -> str:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
-        if is_task:
+        if is_task or role.mounts:
             document["Statement"] += self._files
+        if is_task:
             if self.stage.compute.exec:
                 document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
         created = iam.CfnRole(

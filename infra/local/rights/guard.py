@@ -64,6 +64,8 @@ class Guard:
                 return self._role_of_task(name)
             case "machine":
                 return self._of_machine.get(name)
+            case "service":
+                return name if name in self._roles else None
         return None
 
     def report(self) -> dict[str, Any]:

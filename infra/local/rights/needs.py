@@ -125,8 +125,14 @@ class Needs:
     def _datasync(self, call: Call) -> Iterator[Need]:
         parameters, action = call.parameters, f"datasync:{call.operation}"
         match call.operation:
-            case "StartTaskExecution" | "DescribeTask" | "UpdateTask":
+            case "StartTaskExecution" | "DescribeTask" | "UpdateTask" | "DeleteTask":
                 yield Need(action, parameters["TaskArn"])
+            case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
+                yield Need(action, "*")
+                config = parameters.get("S3Config", {})
+                for role in (config.get("BucketAccessRoleArn"), parameters.get("FileSystemAccessRoleArn")):
+                    if role:
+                        yield Need("iam:PassRole", role, {"iam:PassedToService": "datasync.amazonaws.com"})
             case "DescribeTaskExecution" | "CancelTaskExecution":
                 yield Need(action, parameters["TaskExecutionArn"])
             case "ListTaskExecutions":

@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from agent.signing import Credentials, Signer
+from chalicelib.signing import Credentials, Signer
 
 
 @pytest.mark.parametrize("connection", ["abc123", "AbC%3D", "a-b_c.d~e%2Bf%2F%3D%3D"])

@@ -1,6 +1,6 @@
-"""Signature Version 4 for small posts to one service, cheaper than botocore's general signer.
+"""Signature Version 4 for many small requests to one service, cheaper than botocore's general signer.
 
-The signing key changes with the day and the credentials only, so that a post costs one SHA-256 and two HMACs.
+The signing key changes with the day and the credentials only, so that a request costs two SHA-256 and two HMACs.
 """
 
 from __future__ import annotations
@@ -38,36 +38,42 @@ class CredentialSource(Protocol):
 
 
 class Signer:
-    """Signs requests to ``host`` for ``execute-api`` in ``region``."""
+    """Signs requests to ``host`` for ``service`` in ``region``."""
 
-    def __init__(self, region: str, host: str) -> None:
+    def __init__(self, region: str, host: str, service: str = "execute-api") -> None:
         self._region = region
         self._host = host
+        self._service = service
         self._cached: tuple[str, str] | None = None
         self._key = b""
 
-    def headers(self, method: str, path: str, body: bytes, credentials: Credentials, time: float) -> dict[str, str]:
+    def headers(self, method: str, path: str, body: bytes, credentials: Credentials, time: float, query: str = "") -> dict[str, str]:
         """The headers that sign a request.
 
         :param path: percent-encoded as it goes on the wire; it is encoded once more for the signature, as every
             service but S3 wants it.
+        :param query: percent-encoded, its parameters in the order of their names.
         :param time: now, in seconds since 1970.
         """
         stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{stamp[:8]}/{self._region}/execute-api/aws4_request"
-        headers = {"host": self._host, "x-amz-date": stamp}
+        scope = f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {"host": self._host}
+        if self._service == "s3":
+            headers["x-amz-content-sha256"] = digest
+        headers["x-amz-date"] = stamp
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
         names = ";".join(headers)
         canonical = "\n".join(
             [
                 method,
-                quote(path, safe="/-_.~"),
-                "",
+                path if self._service == "s3" else quote(path, safe="/-_.~"),
+                query,
                 *(f"{name}:{value}" for name, value in headers.items()),
                 "",
                 names,
-                hashlib.sha256(body).hexdigest(),
+                digest,
             ]
         )
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
@@ -80,7 +86,7 @@ class Signer:
     def _signing_key(self, day: str, credentials: Credentials) -> bytes:
         if self._cached != (day, credentials.secret_key):
             key = ("AWS4" + credentials.secret_key).encode()
-            for part in (day, self._region, "execute-api", "aws4_request"):
+            for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.new(key, part.encode(), hashlib.sha256).digest()
             self._key = key
             self._cached = (day, credentials.secret_key)

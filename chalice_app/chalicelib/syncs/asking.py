@@ -1,0 +1,134 @@
+"""Who asks for a sync: somebody by invocation, the clock, or an object that has just been written. Outside the VPC."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws
+from chalicelib.settings import Settings
+from chalicelib.syncs import keys, requests, runs, store, transfers
+from chalicelib.syncs.errors import BadSync
+from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
+from chalicelib.telemetry import logger
+
+LOST_AFTER = 120.0
+"""Seconds after which a run without an execution is taken for lost."""
+POLL = 0.5
+
+
+def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float], remaining_ms: Callable[[], int]) -> dict[str, Any]:
+    """``event``: ``{"sync": NAME, "prefix": "…", "wait": true}``, the last two optional.
+
+    Return ``sync``, ``status``, ``stamps`` (by way: the run that answers has it) and, when waited for, ``runs``. Raise
+    :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`BadSync`.
+    """
+    unknown = event.keys() - {"sync", "prefix", "wait"}
+    if unknown or not isinstance(event.get("sync"), str) or not isinstance(event.get("prefix", ""), str):
+        raise BadSync(f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and "wait" if wanted')
+    row = store.find(event["sync"])
+    definition = row.definition(settings.bucket)
+    stamps = requests.ask_for_prefix(definition, event.get("prefix", ""), "asked", clock())
+    for way in stamps:
+        requests.start(definition.name, way, settings.sync_state_machine, clock())
+    answer: dict[str, Any] = {"sync": definition.name, "status": "asked", "stamps": {str(way): stamp for way, stamp in stamps.items()}}
+    if not event.get("wait"):
+        return answer
+    while remaining_ms() > 5000:
+        found = [answering(definition.name, stamp) for stamp in stamps.values()]
+        if all(run is not None and run.status != RunStatus.RUNNING for run in found):
+            ended = [run for run in found if run is not None]
+            worst = next((s for s in (RunStatus.FAILED, RunStatus.PARTIAL) if any(run.status == s for run in ended)), RunStatus.SUCCEEDED)
+            return {**answer, "status": str(worst), "runs": [as_document(run) for run in ended]}
+        time.sleep(POLL)
+    return {**answer, "status": "running"}
+
+
+def answering(sync: str, stamp: str) -> SyncRun | None:
+    """Return the run that answers a request; None when none has taken it yet."""
+    return next((run for run in runs.of(sync, 50) if stamp in (run.stamps or ())), None)
+
+
+def as_document(run: SyncRun) -> dict[str, Any]:
+    """Return what a run's row says, as JSON has it."""
+    return {
+        "run": run.run_id,
+        "way": run.way,
+        "status": run.status,
+        "trigger": run.trigger,
+        "message": run.message,
+        "seconds": round(float(run.ended_at or run.started_at) - float(run.started_at), 3),
+        **{name: int(getattr(run, name)) for name in runs.COUNTS},
+        "failures": run.failures,
+    }
+
+
+def on_object(event: Mapping[str, Any], settings: Settings, now: float) -> int:
+    """Objects were written (EventBridge's event, or S3's own): ask for those that are urgent; return how many are."""
+    definitions = [row.definition(settings.bucket) for row in store.everything()]
+    ways: set[tuple[str, Way]] = set()
+    count = 0
+    for written in keys.written_in(event):
+        for definition in definitions:
+            relative = definition.relative(written.bucket, written.key)
+            if relative is not None and definition.is_urgent(relative) and definition.wants(relative):
+                ways.add((definition.name, requests.ask_for_object(definition, relative, written.size, now)))
+                count += 1
+    for name, way in ways:
+        requests.start(name, way, settings.sync_state_machine, now)
+    return count
+
+
+def tick(settings: Settings, now: float) -> None:
+    """Every few minutes: ask for what is due, and see after what runs; one sync's trouble is not another's."""
+    for row in store.everything():
+        try:
+            _tick(row, settings, now)
+        except (BadSync, ClientError):
+            logger.exception("tick", extra={"sync": row.name})
+
+
+def _tick(row: Sync, settings: Settings, now: float) -> None:
+    definition = row.definition(settings.bucket)
+    if store.due(row, definition, now):
+        requests.ask_for_prefix(definition, "", "schedule", now)
+    for way in Way:
+        lease = requests.lease(row.name, way)
+        if lease is not None:
+            _see_after(row, way, str(lease.run_id), float(lease.asked_at), settings, now)
+        if requests.pending(row.name, way, 1):
+            requests.start(row.name, way, settings.sync_state_machine, now)
+
+
+def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Settings, now: float) -> None:
+    """A run's execution may never have started, or be gone; DataSync's event may be lost; or DataSync may hang."""
+    definition = row.definition(settings.bucket)
+    if now - since > LOST_AFTER and not _is_running(row.name, run_id, settings):
+        run = runs.begin(row.name, way, run_id, now)
+        runs.end(run, RunStatus.FAILED, "Its state machine ended without saying why; see its execution.", now)
+        requests.give_back(row.name, way, run_id)
+        return
+    found = runs.find(row.name, run_id)
+    if found is None or not found.execution or not found.token:
+        return
+    described = transfers.look(found.execution)
+    if transfers.answer(found, described):
+        return
+    progress = transfers.progress(described)
+    if progress != found.progress:
+        runs.change(found, [SyncRun.progress.set(progress), SyncRun.progress_at.set(now)])
+    elif now - float(found.progress_at or now) >= definition.stall_timeout:
+        message = f"DataSync made no progress for {definition.stall_timeout:.0f} s ({described['Status']}); it was stopped"
+        aws.client("stepfunctions").send_task_failure(taskToken=found.token, error="Stalled", cause=message)
+
+
+def _is_running(sync: str, run_id: str, settings: Settings) -> bool:
+    arn = settings.sync_state_machine.replace(":stateMachine:", ":execution:")
+    try:
+        found = aws.client("stepfunctions").describe_execution(executionArn=f"{arn}:{requests.execution_name(sync, run_id)}")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return False
+        raise
+    return str(found["status"]) == "RUNNING"

@@ -1,0 +1,49 @@
+"""What follows from a run: apps whose data changed are restarted, and people are told of failures. Outside the VPC."""
+
+import json
+from collections.abc import Iterable
+
+from chalicelib import aws
+from chalicelib.apps import store as apps
+from chalicelib.apps.errors import BadAppSetting
+from chalicelib.syncs.model import SyncRun
+from chalicelib.telemetry import logger
+
+RESTARTER = "agents_restart"
+"""The function that restarts an app."""
+
+
+def restart_readers(sync: str, function: str) -> list[str]:
+    """Restart the apps that see a sync's folder and want that (``restart_on_sync``); return their locations."""
+    locations = []
+    for app in apps.everywhere():
+        try:
+            settings = app.effective_settings()
+        except BadAppSetting:
+            continue  # it does not run either
+        if settings.restart_on_sync and sync in settings.data:
+            locations.append(str(app.location))
+    restart(locations, function)
+    return locations
+
+
+def restart(locations: Iterable[str], function: str) -> None:
+    """Have apps restarted; old sessions live on until they end."""
+    for location in locations:
+        aws.client("lambda").invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps({"location": location, "mode": "restart"})
+        )
+        logger.info("restarts", extra={"app": location})
+
+
+def tell_failure(run: SyncRun, topic: str) -> None:
+    """Say that a run failed, or some of its files."""
+    lines = [
+        f"Sync {run.sync}, run {run.run_id} ({run.trigger or 'unknown trigger'}): {run.status}.",
+        run.message,
+        *(f"{path}: {why}" for path, why in run.failures),
+        f"`sheen syncs {run.sync}` shows its runs; `sheen sync {run.sync}` runs it again.",
+    ]
+    logger.warning("sync failed", extra={"sync": run.sync, "run": run.run_id, "why": run.message})
+    if topic:
+        aws.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {run.status}"[:100], Message="\n".join(lines))

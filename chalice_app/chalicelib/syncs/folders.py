@@ -1,0 +1,43 @@
+"""Where a sync's files are on EFS, and who may enter. Pure.
+
+``syncs/<name>/`` lets in the group of the sync's readers and nobody else; ``data`` in it is what apps see. Only the group of its writers
+may add to that, and the sticky bit keeps them from what others have put there. Beside it, where no app sees them, are files that are not
+yet complete. EFS has no access lists, and a folder has one group: so there are two folders, each with its own.
+"""
+
+from pathlib import Path
+
+SYNCS = "syncs"
+DATA = "data"
+INCOMING = ".incoming"
+STATE = ".state"
+"""What the sync remembers of the apps that it publishes."""
+
+GATE_MODE = 0o750
+DATA_MODE = 0o3775
+FOLDER_MODE = 0o755
+FILE_MODE = 0o644
+
+
+def gate(efs: Path, name: str) -> Path:
+    """Return the sync's own folder."""
+    return efs / SYNCS / name
+
+
+def data(efs: Path, name: str) -> Path:
+    """Return the folder that apps see."""
+    return gate(efs, name) / DATA
+
+
+def variable(name: str) -> str:
+    """Return the name of the variable by which an app's R finds the folder.
+
+    >>> variable("sales-2026")
+    'SHEEN_SYNC_SALES_2026'
+    """
+    return "SHEEN_SYNC_" + name.upper().replace("-", "_")
+
+
+def groups(mode: str, read_gid: int, write_gid: int) -> tuple[int, ...]:
+    """Return the groups that an app is in whose ``data`` setting says ``mode`` (``read`` or ``write``) of a sync."""
+    return (read_gid, write_gid) if mode == "write" else (read_gid,)

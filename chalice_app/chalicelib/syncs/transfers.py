@@ -1,0 +1,181 @@
+"""DataSync's API: the task of a sync, its executions, and what these say of themselves. Outside the VPC."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws
+from chalicelib.settings import Settings
+from chalicelib.syncs import folders, keys
+from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
+from chalicelib.syncs.model import Sync, SyncRun
+
+ENDED = frozenset({"SUCCESS", "ERROR"})
+
+
+class Transfer(TypedDict):
+    """What StartTaskExecution is told."""
+
+    task: str
+    includes: list[dict[str, str]]
+    excludes: list[dict[str, str]]
+    options: dict[str, str]
+
+
+class TransferFailed(Exception):
+    """An execution ended, and not well; its name is the error's in the state machine."""
+
+
+def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
+    """Return the transfer of everything below some prefixes but for what is urgent. Pure."""
+    includes: list[str] = [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
+    excludes = list(definition.exclude)
+    if definition.urgent and definition.urgent != EVERYTHING:
+        excludes.append(keys.prefix_pattern(definition.urgent))
+    return {
+        "task": task,
+        "includes": _filter(_within(includes, definition.include)),
+        "excludes": _filter(excludes),
+        "options": {"PreserveDeletedFiles": "REMOVE" if definition.delete else "PRESERVE", **_options(definition)},
+    }
+
+
+def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> Transfer:
+    """Return the transfer of just these. Pure."""
+    return {
+        "task": task,
+        "includes": _filter([keys.pattern_of(relative) for relative in relatives]),
+        "excludes": _filter(definition.exclude),
+        "options": {"PreserveDeletedFiles": "PRESERVE", **_options(definition)},
+    }
+
+
+def _within(asked: Sequence[str], include: Sequence[str]) -> Sequence[str]:
+    """The patterns of what was asked for, or else of what the definition includes.
+
+    DataSync takes one list: of a definition that includes a part only, a prefix within that part is asked for, or else the whole part.
+    """
+    if not include or not asked:
+        return asked or include
+    allowed = keys.matcher(include)
+    assert allowed is not None
+    inside = [pattern for pattern in asked if allowed.match(pattern.removesuffix("*"))]
+    return inside if len(inside) == len(asked) else include
+
+
+def _filter(patterns: Sequence[str]) -> list[dict[str, str]]:
+    return [{"FilterType": "SIMPLE_PATTERN", "Value": "|".join(patterns)}] if patterns else []
+
+
+def _options(definition: SyncDefinition) -> dict[str, str]:
+    return {
+        "VerifyMode": VERIFY[definition.verify],
+        "OverwriteMode": "ALWAYS",
+        "TransferMode": "CHANGED",
+        "TaskQueueing": "ENABLED",
+        "Mtime": "PRESERVE",
+        "Atime": "BEST_EFFORT",
+        # Objects say nothing of users; who may enter, the folder around them says.
+        "Uid": "NONE",
+        "Gid": "NONE",
+        "PosixPermissions": "NONE",
+        "LogLevel": "BASIC",
+    }
+
+
+def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
+    """Return the ARN of the sync's DataSync task, made when there is none for its source."""
+    made_for = json.dumps([definition.bucket, definition.prefix, settings.file_system, settings.sync_role], sort_keys=True)
+    if row.task_arn and row.task_for == made_for and _is_there(row.task_arn):
+        return str(row.task_arn)
+    client = aws.client("datasync")
+    source = client.create_location_s3(
+        S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
+        Subdirectory=f"/{definition.prefix}",
+        S3Config={"BucketAccessRoleArn": settings.sync_role},
+    )["LocationArn"]
+    subnet, security_group = settings.sync_network.split(",")
+    file_system, access_point = settings.file_system.split(",")
+    target = client.create_location_efs(
+        EfsFilesystemArn=file_system,
+        AccessPointArn=access_point,
+        FileSystemAccessRoleArn=settings.sync_role,
+        InTransitEncryption="TLS1_2",
+        Subdirectory=f"/{folders.SYNCS}/{definition.name}/{folders.DATA}",
+        Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
+    )["LocationArn"]
+    task = client.create_task(
+        SourceLocationArn=source,
+        DestinationLocationArn=target,
+        Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
+        Options=_options(definition),
+    )["TaskArn"]
+    if row.task_arn and _is_there(row.task_arn):
+        client.delete_task(TaskArn=row.task_arn)
+    row.update(actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists())
+    return str(task)
+
+
+def _is_there(task: str) -> bool:
+    try:
+        aws.client("datasync").describe_task(TaskArn=task)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidRequestException":
+            return False
+        raise
+    return True
+
+
+def look(execution: str) -> dict[str, Any]:
+    """Return what DataSync says of an execution."""
+    described: dict[str, Any] = aws.client("datasync").describe_task_execution(TaskExecutionArn=execution)
+    return described
+
+
+def counts(described: Mapping[str, Any]) -> dict[str, int]:
+    """Return an execution's counts by a run's names for them. Pure."""
+
+    def number(name: str) -> int:
+        return int(described.get(name) or 0)
+
+    failed = described.get("FilesFailed") or {}
+    listed = int((described.get("FilesListed") or {}).get("AtSource") or 0)
+    return {
+        "files_seen": listed or number("FilesTransferred") + number("FilesSkipped"),
+        "bytes_seen": number("EstimatedBytesToTransfer"),
+        "files_copied": number("FilesTransferred"),
+        "bytes_copied": number("BytesWritten") or number("BytesTransferred"),
+        "files_skipped": number("FilesSkipped"),
+        "files_deleted": number("FilesDeleted"),
+        "files_failed": sum(int(failed.get(part) or 0) for part in ("Prepare", "Transfer", "Verify", "Delete")),
+    }
+
+
+def progress(described: Mapping[str, Any]) -> int:
+    """Return a number that grows as long as an execution gets on. Pure."""
+    phases = ("QUEUED", "LAUNCHING", "PREPARING", "TRANSFERRING", "VERIFYING")
+    status = str(described.get("Status"))
+    phase = phases.index(status) if status in phases else len(phases)
+    names = ("FilesTransferred", "BytesTransferred", "FilesVerified", "FilesSkipped", "FilesDeleted", "EstimatedFilesToTransfer")
+    return phase + sum(int(described.get(name) or 0) for name in names)
+
+
+def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
+    """Tell the state machine that waits for an execution that it has ended; return False when it has not."""
+    if described["Status"] not in ENDED or not run.token:
+        return False
+    client = aws.client("stepfunctions")
+    try:
+        if described["Status"] == "SUCCESS":
+            client.send_task_success(taskToken=run.token, output=json.dumps({"counts": counts(described)}))
+        else:
+            result = described.get("Result") or {}
+            why = f"{result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
+            client.send_task_failure(taskToken=run.token, error=TransferFailed.__name__, cause=f"DataSync: {why}"[:30_000])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+            raise
+    return True

@@ -1,0 +1,166 @@
+"""What syncs need: rights of their functions, of their task, of DataSync, and the topic that hears of failures."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.apps.model import App
+from chalicelib.syncs.definition import OWN_DATA
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
+from infra.declared.bucket import BUNDLES
+from infra.declared.place import Place
+from infra.declared.rights import Role, Statement, invoke, items, objects, start, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """An SNS topic, to which people subscribe."""
+
+    name: str
+    """Without the deployment's prefix."""
+
+
+TOPICS = (Topic("alarms"),)
+
+
+def read_data(place: Place) -> Iterable[Statement]:
+    """Allow listing and reading the data of the deployment's own bucket and of those that it names beside."""
+    yield Statement(
+        "ListData", ("s3:ListBucket",), (place.bucket_arn(),), conditions={"StringLike": {"s3:prefix": (OWN_DATA, f"{OWN_DATA}*")}}
+    )
+    yield objects(place, OWN_DATA, "GetObject")
+    if place.data_buckets:
+        yield Statement("ListOtherData", ("s3:ListBucket",), tuple(f"arn:aws:s3:::{bucket}" for bucket in place.data_buckets))
+        yield Statement("OtherData", ("s3:GetObject",), tuple(f"arn:aws:s3:::{bucket}/*" for bucket in place.data_buckets))
+
+
+def datasync_role(place: Place) -> Role:
+    """Declare the role by which DataSync reads buckets."""
+    buckets = (place.bucket_arn(), *(f"arn:aws:s3:::{bucket}" for bucket in place.data_buckets))
+    return Role(
+        "datasync",
+        "datasync.amazonaws.com",
+        (
+            *read_data(place),
+            Statement("Buckets", ("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), buckets),
+            objects_tags(place),
+        ),
+        mounts=True,
+    )
+
+
+def objects_tags(place: Place) -> Statement:
+    """Allow reading objects' tags, which DataSync does."""
+    own = f"{place.bucket_arn()}/{OWN_DATA}*"
+    return Statement("Tags", ("s3:GetObjectTagging",), (own, *(f"arn:aws:s3:::{bucket}/*" for bucket in place.data_buckets)))
+
+
+def _requests(place: Place) -> Statement:
+    return items(place, SyncRequest, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
+
+
+def asking(place: Place) -> Iterable[Statement]:
+    """What the functions may do that ask for a sync."""
+    return (items(place, Sync, "GetItem", "Scan"), _requests(place), items(place, SyncRun, "Query"), start(place, "sync"))
+
+
+def following(place: Place) -> Iterable[Statement]:
+    """What the functions may do that watch DataSync."""
+    return (
+        items(place, Sync, "Scan"),
+        items(place, SyncRequest, "GetItem"),
+        items(place, SyncRun, "GetItem", "UpdateItem"),
+        _executions(place, "DescribeTaskExecution"),
+        tokens(place, "sync", operations=("Success", "Failure")),
+    )
+
+
+def ticking(place: Place) -> Iterable[Statement]:
+    """What the clock's function may do."""
+    return (
+        items(place, Sync, "Scan", "UpdateItem"),
+        _requests(place),
+        items(place, SyncRun, "GetItem", "UpdateItem"),
+        start(place, "sync"),
+        Statement("LookAtRuns", ("states:DescribeExecution",), (place.arn("states", f"execution:{place.name('sync')}:*"),)),
+        _executions(place, "DescribeTaskExecution"),
+        tokens(place, "sync", operations=("Success", "Failure")),
+    )
+
+
+def stepping(place: Place) -> Iterable[Statement]:
+    """What the function may do that a run's state machine asks."""
+    return (
+        items(place, Sync, "GetItem", "UpdateItem"),
+        _requests(place),
+        items(place, SyncRun, "GetItem", "UpdateItem"),
+        items(place, App, "Scan"),
+        start(place, "sync"),
+        invoke(place, "agents_restart"),
+        Statement("TellFailures", ("sns:Publish",), (place.topic_arn("alarms"),)),
+        Statement(
+            "MakeTasks",
+            ("datasync:CreateLocationS3", "datasync:CreateLocationEfs", "datasync:CreateTask"),
+            ("*",),
+            why="what is made has no name yet, and these actions take no other resource",
+        ),
+        Statement("KeepTasks", ("datasync:DescribeTask", "datasync:DeleteTask"), (place.arn("datasync", "task/*"),)),
+        Statement(
+            "LookAtTheNetwork",
+            (
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "elasticfilesystem:DescribeFileSystems",
+                "elasticfilesystem:DescribeMountTargets",
+            ),
+            ("*",),
+            why="DataSync checks these with the caller's rights when it makes a location, and they take no resource",
+        ),
+        Statement(
+            "GiveDataSyncItsRole",
+            ("iam:PassRole",),
+            (place.role_arn("datasync"),),
+            conditions={"StringEquals": {"iam:PassedToService": "datasync.amazonaws.com"}},
+        ),
+    )
+
+
+def running(place: Place) -> Iterable[Statement]:
+    """What a run's state machine may do beside."""
+    return (
+        Statement(
+            "Transfer",
+            ("datasync:StartTaskExecution",),
+            (place.arn("datasync", "task/*"),),
+        ),
+        _executions(place, "CancelTaskExecution"),
+        Statement(
+            "TransfersNetwork",
+            (
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:ModifyNetworkInterfaceAttribute",
+            ),
+            ("*",),
+            why="DataSync makes its interfaces to the file system with the rights of who starts it, and they have no names before",
+        ),
+    )
+
+
+def copying(place: Place) -> Iterable[Statement]:
+    """What the task may do that copies urgent files and publishes apps."""
+    return (
+        *read_data(place),
+        items(place, Sync, "GetItem", "UpdateItem"),
+        _requests(place),
+        items(place, SyncRun, "GetItem", "UpdateItem"),
+        tokens(place, "sync"),
+        start(place, "sync"),
+        objects(place, BUNDLES, "PutObject"),
+    )
+
+
+def _executions(place: Place, operation: str) -> Statement:
+    return Statement(f"Executions{operation}", (f"datasync:{operation}",), (place.arn("datasync", "task/*"),))

@@ -1,0 +1,157 @@
+"""Task executions: queued one behind the other, each a process (FACTS E5)."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.local import children
+from infra.local.datasync.faults import TransferFate
+from infra.local.settings import LocalSettings
+
+VERIFY = {"NONE": "none", "ONLY_FILES_TRANSFERRED": "transferred", "POINT_IN_TIME_CONSISTENT": "all"}
+ENDED = ("SUCCESS", "ERROR")
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of a task."""
+
+    arn: str
+    number: int
+    """Counted through the stack's life; what faults are drawn for."""
+    job: Mapping[str, Any]
+    """As :mod:`infra.local.datasync.process` takes it."""
+    filters: Mapping[str, Any]
+    options: Mapping[str, Any]
+    status: str = "QUEUED"
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    error: tuple[str, str] | None = None
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def document(self) -> dict[str, Any]:
+        """Return what DescribeTaskExecution says."""
+        counts = self.counts
+        document: dict[str, Any] = {
+            "TaskExecutionArn": self.arn,
+            "Status": self.status,
+            "Options": dict(self.options),
+            **self.filters,
+            "StartTime": self.started,
+            "EstimatedFilesToTransfer": counts.get("files_to_copy", 0),
+            "EstimatedBytesToTransfer": counts.get("bytes_to_copy", 0),
+            "FilesTransferred": counts.get("files_copied", 0),
+            "BytesWritten": counts.get("bytes_copied", 0),
+            "BytesTransferred": counts.get("bytes_read", 0),
+            "FilesDeleted": counts.get("files_deleted", 0),
+            "FilesSkipped": counts.get("files_skipped", 0),
+            "FilesVerified": counts.get("files_copied", 0),
+            "FilesFailed": {"Prepare": 0, "Transfer": counts.get("files_failed", 0), "Verify": 0, "Delete": 0},
+            "FilesListed": {"AtSource": counts.get("files_seen", 0), "AtDestinationForDelete": 0},
+            "TaskMode": "BASIC",
+        }
+        if self.ended is not None:
+            document["EndTime"] = self.ended
+            result: dict[str, Any] = {"TotalDuration": int((self.ended - self.started) * 1000)}
+            if self.error is not None:
+                result["ErrorCode"], result["ErrorDetail"] = self.error
+            document["Result"] = result
+        return document
+
+
+class Runner:
+    """Runs executions of all tasks, of each task one at a time."""
+
+    def __init__(self, settings: LocalSettings, key: Mapping[str, str], changed: Callable[[Execution], None]) -> None:
+        """``key`` are the credentials that it reads S3 with, as variables; ``changed`` is called at each new status."""
+        self._settings = settings
+        self._key = key
+        self._changed = changed
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, task: str, execution: Execution, fate: TransferFate) -> None:
+        """Begin when all before it of the task have ended."""
+        running = asyncio.create_task(self._run(self._locks.setdefault(task, asyncio.Lock()), execution, fate))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def stop(self) -> None:
+        """Kill what runs."""
+        for running in list(self._running):
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _run(self, lock: asyncio.Lock, execution: Execution, fate: TransferFate) -> None:
+        self._changed(execution)
+        async with lock:
+            if not execution.cancelled.is_set():
+                self._become(execution, "LAUNCHING")
+                await self._copy(execution, fate)
+        if execution.cancelled.is_set():
+            execution.error = ("CancelledByUser", "Task execution was cancelled")
+        execution.ended = time.time()
+        self._become(execution, "ERROR" if execution.error else "SUCCESS")
+
+    async def _copy(self, execution: Execution, fate: TransferFate) -> None:
+        if fate.stall:
+            self._become(execution, "PREPARING")
+            await execution.cancelled.wait()
+            return
+        log = self._settings.logs / "datasync.log"
+        with log.open("ab") as output:
+            process = await children.start(
+                [self._settings.python, "-m", "infra.local.datasync.process"],
+                environment={
+                    "PATH": "/usr/bin:/bin",
+                    "PYTHONPATH": f"{self._settings.tree}:{self._settings.tree / 'chalice_app'}",
+                    "AWS_REGION": "us-east-1",
+                    "AWS_ENDPOINT_URL": self._settings.endpoint,
+                    **self._key,
+                },
+                output=output,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        cancelled = asyncio.create_task(execution.cancelled.wait())
+        reading = asyncio.create_task(self._follow(process, execution, fate))
+        try:
+            await asyncio.wait([cancelled, reading], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancelled.cancel()
+            reading.cancel()
+            await children.stop(process, 0)
+        if fate.fail and not execution.cancelled.is_set():
+            execution.error = ("TransferError", "a fault was asked for")
+        elif (
+            "phase" in execution.counts
+            and execution.counts["phase"] != "done"
+            and execution.error is None
+            and not execution.cancelled.is_set()
+        ):
+            execution.error = ("TransferError", f"its process ended before it was done; see {log}")
+
+    async def _follow(self, process: asyncio.subprocess.Process, execution: Execution, fate: TransferFate) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(dict(execution.job)).encode())
+        process.stdin.close()
+        execution.counts = {"phase": "preparing"}
+        self._become(execution, "PREPARING")
+        while line := await process.stdout.readline():
+            execution.counts = json.loads(line)
+            status = {"transferring": "TRANSFERRING", "verifying": "VERIFYING"}.get(execution.counts["phase"], execution.status)
+            if status != execution.status:
+                self._become(execution, status)
+            if "error" in execution.counts:
+                execution.error = ("SourceError", execution.counts["error"])
+            if fate.fail and execution.counts["files_copied"] >= fate.fail_after:
+                return
+
+    def _become(self, execution: Execution, status: str) -> None:
+        execution.status = status
+        self._changed(execution)

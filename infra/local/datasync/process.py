@@ -1,0 +1,67 @@
+"""One execution, as a process of its own: ``python -m infra.local.datasync.process``, its job as JSON on standard input.
+
+Writes a line of JSON with its counts several times a second, and a last one with ``"phase": "done"`` or ``"error"``.
+"""
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from tasks.mirror.s3 import Bucket, ReadFailed
+from tasks.mirror.work import Job, Mirror, Outcome
+
+TELL_EVERY = 0.1
+
+
+def report(outcome: Outcome, error: str = "") -> None:
+    """Write how far it is."""
+    line: dict[str, Any] = {
+        **outcome.counts(),
+        "files_to_copy": outcome.files_to_copy,
+        "bytes_to_copy": outcome.bytes_to_copy,
+        "bytes_read": outcome.bytes_read,
+        "phase": outcome.phase,
+        "failures": outcome.failures[:5],
+    }
+    if error:
+        line["error"] = error
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Copy; return 0 when it came to an end, whatever failed in it."""
+    given = json.load(sys.stdin)
+    outcome = Outcome()
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(TELL_EVERY):
+            report(outcome)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    error = ""
+    try:
+        job = Job(
+            prefix=given["prefix"],
+            folder=Path(given["folder"]),
+            incoming=Path(given["incoming"]),
+            include=tuple(given["include"]),
+            exclude=tuple(given["exclude"]),
+            delete=given["delete"],
+            verify=given["verify"],
+        )
+        Mirror(job, Bucket.from_environment(given["bucket"]), outcome).run()
+    except (ReadFailed, OSError) as failure:
+        error = str(failure)
+    over.set()
+    teller.join()
+    report(outcome, error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

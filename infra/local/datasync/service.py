@@ -1,0 +1,206 @@
+"""DataSync's API, as far as Sheen calls it, with its rules and errors."""
+
+import itertools
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
+from infra.local.aws_errors import AwsError
+from infra.local.datasync.execution import ENDED, VERIFY, Execution, Runner
+from infra.local.datasync.faults import TransferFate
+from infra.local.events import EventBus
+from infra.local.keys import AccessKey
+from infra.local.settings import ACCOUNT, REGION, LocalSettings
+
+QUEUED_AT_MOST = 50
+"""Executions of one task (AWS's quota)."""
+EXECUTIONS_KEPT = 500
+_ARN = f"arn:aws:datasync:{REGION}:{ACCOUNT}:"
+_EFS = re.compile(r"arn:aws:elasticfilesystem:[a-z0-9-]+:\d{12}:file-system/[\w-]*")
+_OPTIONS = {
+    "VerifyMode": ("POINT_IN_TIME_CONSISTENT", "ONLY_FILES_TRANSFERRED", "NONE"),
+    "OverwriteMode": ("ALWAYS", "NEVER"),
+    "Atime": ("NONE", "BEST_EFFORT"),
+    "Mtime": ("NONE", "PRESERVE"),
+    "Uid": ("NONE", "INT_VALUE", "NAME", "BOTH"),
+    "Gid": ("NONE", "INT_VALUE", "NAME", "BOTH"),
+    "PreserveDeletedFiles": ("PRESERVE", "REMOVE"),
+    "PosixPermissions": ("NONE", "PRESERVE"),
+    "TaskQueueing": ("ENABLED", "DISABLED"),
+    "LogLevel": ("OFF", "BASIC", "TRANSFER"),
+    "TransferMode": ("CHANGED", "ALL"),
+}
+
+
+class DataSync:
+    """Locations, tasks and their executions; locations and tasks survive a restart of the stack."""
+
+    def __init__(self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate]) -> None:
+        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution."""
+        self._settings = settings
+        self._file = settings.data / "datasync.json"
+        self._made: dict[str, dict[str, Any]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._bus = bus
+        self._fate = fate
+        self._fates: dict[str, TransferFate] = {}
+        self._executions: dict[str, Execution] = {}
+        self._numbers = itertools.count()
+        self._runner = Runner(settings, key.environment(), self._changed)
+
+    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+        """Answer an operation."""
+        parameters: dict[str, Any] = json.loads(body or b"{}")
+        operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "CreateLocationS3": self._create_location_s3,
+            "CreateLocationEfs": self._create_location_efs,
+            "CreateTask": self._create_task,
+            "DescribeTask": self._describe_task,
+            "DeleteTask": self._delete_task,
+            "StartTaskExecution": self._start,
+            "DescribeTaskExecution": lambda given: self._execution(given).document(),
+            "CancelTaskExecution": self._cancel,
+        }
+        if operation not in operations:
+            raise AwsError("InvalidRequestException", f"the local stack's DataSync has no {operation}")
+        return web.json_response(operations[operation](parameters), content_type="application/x-amz-json-1.1")
+
+    async def stop(self) -> None:
+        """End all executions, as when the machine is switched off."""
+        await self._runner.stop()
+
+    def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        match = re.fullmatch(r"arn:aws:s3:::([a-z0-9.-]{3,63})", given.get("S3BucketArn", ""))
+        if match is None or not given.get("S3Config", {}).get("BucketAccessRoleArn"):
+            raise AwsError("InvalidRequestException", "S3BucketArn or S3Config is not valid.")
+        return self._make("location", "LocationArn", {"bucket": match[1], "prefix": given.get("Subdirectory", "/").lstrip("/")})
+
+    def _create_location_efs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        network = given.get("Ec2Config", {})
+        if not _EFS.fullmatch(given.get("EfsFilesystemArn", "")) or not network.get("SubnetArn") or not network.get("SecurityGroupArns"):
+            raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
+        if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
+            raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
+        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/")})
+
+    def _create_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        source, target = self._found(given.get("SourceLocationArn", "")), self._found(given.get("DestinationLocationArn", ""))
+        if "bucket" not in source or "folder" not in target:
+            raise AwsError("InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only.")
+        options = given.get("Options", {})
+        _check_options(options)
+        return self._make("task", "TaskArn", {"source": source, "target": target, "options": options, "name": given.get("Name", "")})
+
+    def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        task = self._found(given.get("TaskArn", ""))
+        return {"TaskArn": given["TaskArn"], "Status": "AVAILABLE", "Name": task["name"], "Options": task["options"]}
+
+    def _delete_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._found(given.get("TaskArn", ""))
+        del self._made[given["TaskArn"]]
+        self._keep()
+        return {}
+
+    def _start(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        arn = given.get("TaskArn", "")
+        task = self._found(arn)
+        options = {**task["options"], **given.get("OverrideOptions", {})}
+        _check_options(options)
+        waiting = sum(each.arn.startswith(arn) and each.status not in ENDED for each in self._executions.values())
+        if (waiting and options.get("TaskQueueing") == "DISABLED") or waiting >= QUEUED_AT_MOST:
+            raise AwsError("InvalidRequestException", "Too many executions of the task are queued.")
+        source, number = task["source"], next(self._numbers)
+        folder = self._settings.efs / task["target"]["folder"].strip("/")
+        if not folder.is_dir():
+            raise AwsError("InvalidRequestException", f"The destination {task['target']['folder']} does not exist.")
+        execution = Execution(
+            arn=f"{arn}/execution/exec-{secrets.token_hex(8)}0",
+            number=number,
+            job={
+                "bucket": source["bucket"],
+                "prefix": source["prefix"],
+                "folder": str(folder),
+                "incoming": str(_beside(folder)),
+                "include": _patterns(given.get("Includes", ()), only_at_end=True),
+                "exclude": _patterns(given.get("Excludes", ()), only_at_end=False),
+                "delete": options.get("PreserveDeletedFiles") == "REMOVE",
+                "verify": VERIFY[options.get("VerifyMode", "POINT_IN_TIME_CONSISTENT")],
+            },
+            filters={name: given[name] for name in ("Includes", "Excludes") if given.get(name)},
+            options=options,
+        )
+        self._forget_old()
+        self._executions[execution.arn] = execution
+        fate = self._fates[execution.arn] = self._fate(number)
+        self._runner.start(arn, execution, fate)
+        return {"TaskExecutionArn": execution.arn}
+
+    def _cancel(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        execution = self._execution(given)
+        if execution.status in ENDED:
+            raise AwsError("InvalidRequestException", "The task execution has ended.")
+        execution.cancelled.set()
+        return {}
+
+    def _execution(self, given: Mapping[str, Any]) -> Execution:
+        try:
+            return self._executions[given.get("TaskExecutionArn", "")]
+        except KeyError:
+            raise AwsError("InvalidRequestException", "The task execution was not found.") from None
+
+    def _found(self, arn: str) -> dict[str, Any]:
+        try:
+            return self._made[arn]
+        except KeyError:
+            raise AwsError("InvalidRequestException", f"{arn or 'Nothing'} was not found.") from None
+
+    def _make(self, kind: str, name: str, what: dict[str, Any]) -> dict[str, Any]:
+        arn = f"{_ARN}{kind}/{'loc' if kind == 'location' else kind}-{secrets.token_hex(8)}0"
+        self._made[arn] = what
+        self._keep()
+        return {name: arn}
+
+    def _keep(self) -> None:
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps(self._made, indent=1))
+        unfinished.replace(self._file)
+
+    def _changed(self, execution: Execution) -> None:
+        if not self._fates[execution.arn].lose:
+            self._bus.publish("aws.datasync", "DataSync Task Execution State Change", {"State": execution.status}, [execution.arn])
+
+    def _forget_old(self) -> None:
+        ended = [arn for arn, each in self._executions.items() if each.status in ENDED]
+        for arn in ended[: max(0, len(self._executions) - EXECUTIONS_KEPT)]:
+            del self._executions[arn], self._fates[arn]
+
+
+def _beside(folder: Path) -> Path:
+    """Where files are that are not complete; DataSync's own are beside their places, with names of its own."""
+    return folder.parent / ".incoming" / "datasync"
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        if name not in _OPTIONS or value not in _OPTIONS[name]:
+            raise AwsError("InvalidRequestException", f"Option {name} is not valid: {value}.")
+
+
+def _patterns(rules: Any, *, only_at_end: bool) -> list[str]:
+    if len(rules) > 1:
+        raise AwsError("InvalidRequestException", "There is more than one filter rule.")
+    found: list[str] = []
+    for rule in rules:
+        value = rule.get("Value", "")
+        if rule.get("FilterType") != "SIMPLE_PATTERN" or not value or len(value) > FILTER_CHARACTERS or "\0" in value:
+            raise AwsError("InvalidRequestException", "A filter rule is not valid.")
+        found += split_filter(value)
+    for pattern in found:
+        if only_at_end and re.search(r"(?<!\\)(?:\\\\)*\*(?=.)", pattern, re.DOTALL):
+            raise AwsError("InvalidRequestException", f"Include pattern {pattern}: a wildcard is supported at the end only.")
+    return found

@@ -1,0 +1,202 @@
+"""Works on a sync's folder: ``python -m tasks.copy``, for one run, as its state machine says.
+
+- ``prepare`` makes the folder, so that DataSync finds it.
+- ``copy`` copies what is urgent until nothing more is asked for: whoever asks meanwhile need not wait for another task.
+- ``apps`` publishes the apps whose folders have changed (:mod:`tasks.site`).
+
+The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``. A task that gets on beats; one that does not ends itself.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws
+from chalicelib.apps.model import App, Version
+from chalicelib.clock import wall_clock
+from chalicelib.errors import SettingMissing
+from chalicelib.settings import Settings
+from chalicelib.syncs import folders, requests, runs, store
+from chalicelib.syncs.definition import SyncDefinition
+from chalicelib.syncs.model import Sync, SyncRequest, SyncRun, Way
+from chalicelib.tables import bind
+from chalicelib.telemetry import logger
+from tasks.mirror.s3 import Bucket
+from tasks.mirror.work import Job, Mirror, Outcome
+
+BEAT_EVERY = 20.0
+"""Seconds between heartbeats."""
+ROWS_AT_ONCE = 20_000
+_LONGEST_CAUSE = 30_000
+
+
+@dataclass(slots=True)
+class Work:
+    """One task's work."""
+
+    name: str
+    run_id: str
+    what: str
+    token: str = field(repr=False)
+    settings: Settings
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Work":
+        """Read it; raise :class:`SettingMissing` that names the variable."""
+        try:
+            return cls(
+                name=environment["SHEEN_SYNC"],
+                run_id=environment["SHEEN_SYNC_RUN"],
+                what=environment["SHEEN_SYNC_WORK"],
+                token=environment.get("SHEEN_TASK_TOKEN", ""),
+                settings=Settings.from_environment(environment),
+            )
+        except KeyError as error:
+            raise SettingMissing(f"environment variable {error.args[0]} is not set; the sync state machine sets it") from None
+
+
+def prepare(efs: Path, row: Sync) -> None:
+    """Make a sync's folders, or set right who may enter them; see :mod:`chalicelib.syncs.folders`."""
+    name = str(row.name)
+    gate, data = folders.gate(efs, name), folders.data(efs, name)
+    gate.parent.mkdir(parents=True, exist_ok=True)
+    gate.parent.chmod(0o755)  # everyone may pass through
+    gate.mkdir(exist_ok=True, mode=0o700)
+    data.mkdir(exist_ok=True, mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(gate, 0, int(row.read_gid))
+        os.chown(data, 0, int(row.write_gid))
+    data.chmod(folders.DATA_MODE)
+    gate.chmod(folders.GATE_MODE)
+
+
+def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
+    """Copy what is asked for until nothing is."""
+    bucket = Bucket.from_environment(definition.bucket)
+    while rows := requests.pending(work.name, Way.COPY, ROWS_AT_ONCE):
+        runs.note(run, rows, f"Copying: {len(rows):,} requests.")
+        failed_before = work.outcome.files_failed
+        for each in rows:
+            if requests.is_prefix(each):
+                mirror(work, definition, bucket, each.target).run()
+        single = [each.target for each in rows if not requests.is_prefix(each)]
+        if single:
+            mirror(work, definition, bucket, "").keys(single)
+        _pass_on_large(work, definition)
+        requests.done(rows)
+        if work.outcome.files_failed == failed_before:
+            _as_of(row, definition, rows)
+
+
+def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -> Mirror:
+    """Return what brings everything below a prefix, or single keys."""
+    efs = Path(work.settings.efs)
+    job = Job(
+        prefix=definition.prefix,
+        folder=folders.data(efs, definition.name),
+        incoming=folders.gate(efs, definition.name) / folders.INCOMING / Way.COPY,
+        below=below,
+        include=definition.include,
+        exclude=definition.exclude,
+        delete=definition.delete,
+        verify=definition.verify,
+        largest=definition.urgent_limit,
+        durable=True,
+    )
+    return Mirror(job, bucket, work.outcome)
+
+
+def _pass_on_large(work: Work, definition: SyncDefinition) -> None:
+    """What is too large for a task of ours goes by DataSync."""
+    outcome = work.outcome
+    large, outcome.large = outcome.large, []
+    for relative in large:
+        requests.ask_for_object(definition, relative, definition.urgent_limit + 1, wall_clock())
+    if large:
+        requests.start(definition.name, Way.TRANSFER, work.settings.sync_state_machine, wall_clock())
+
+
+def _as_of(row: Sync, definition: SyncDefinition, rows: list[SyncRequest]) -> None:
+    whole = requests.ways_of(definition, "").get(Way.COPY)
+    times = [each.asked_at for each in rows if requests.is_prefix(each) and each.target == whole]
+    if times:
+        store.update(row, [Sync.copied_at.set(max(times))])
+
+
+def perform(work: Work) -> dict[str, Any]:
+    """Do it, and return the answer."""
+    row = store.find(work.name)
+    definition = row.definition(work.settings.bucket)
+    run = runs.find(work.name, work.run_id)
+    if run is None:
+        raise SettingMissing(f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else")
+    prepare(Path(work.settings.efs), row)
+    restart: list[str] = []
+    if work.what == "copy":
+        copy(work, row, definition, run)
+    elif work.what == "apps":
+        from tasks.site import publish_changed
+
+        restart = publish_changed(definition, work.settings, lambda message: runs.tell(run, message))
+    return {"counts": work.outcome.counts(), "failures": work.outcome.failures[: runs.FAILURES_TOLD], "restart": restart}
+
+
+def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
+    """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds."""
+    last, since = -1, wall_clock()
+    while not over.wait(min(BEAT_EVERY, patience / 2)):
+        outcome = work.outcome
+        progress = outcome.bytes_read + outcome.files_copied + outcome.files_skipped + outcome.files_deleted + outcome.files_failed
+        if progress != last:
+            last, since = progress, wall_clock()
+        elif wall_clock() - since >= patience:
+            cause = f"the task made no progress for {patience:.0f} s; it was stopped"
+            _answer(work.token, "send_task_failure", error="Stalled", cause=cause)
+            end()
+            return
+        _answer(work.token, "send_task_heartbeat")
+
+
+def _answer(token: str, operation: str, **what: str) -> None:
+    if not token:
+        return
+    try:
+        getattr(aws.client("stepfunctions"), operation)(taskToken=token, **what)
+    except ClientError as error:
+        # Given up: nobody listens any more, and what was done is good all the same.
+        logger.warning("no answer", extra={"operation": operation, "error": str(error)})
+
+
+def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
+    """Work, and report; return the exit code: 0 when all went well."""
+    settings = Settings.from_environment(environment)
+    bind(settings, App, Version, Sync, SyncRequest, SyncRun)
+    work = Work.from_environment(environment)
+    over = threading.Event()
+    patience = store.find(work.name).definition(settings.bucket).stall_timeout
+    threading.Thread(target=_beat, args=(work, over, patience, end), daemon=True).start()
+    with logger.append_context_keys(sync=work.name, run=work.run_id):
+        try:
+            answer = perform(work)
+        except Exception as error:
+            logger.exception("the work failed")
+            _answer(work.token, "send_task_failure", error=type(error).__name__, cause=str(error)[:_LONGEST_CAUSE])
+            return 1
+        else:
+            logger.info("done", extra=answer["counts"])
+            _answer(work.token, "send_task_success", output=json.dumps(answer))
+        finally:
+            over.set()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What is to be done so that a folder is what a prefix is. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from chalicelib.syncs.keys import unfit
+from tasks.mirror.s3 import Listed
+from tasks.mirror.tree import Found
+
+SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Plan:
+    """By paths below the folder."""
+
+    copy: list[tuple[str, Listed]] = field(default_factory=list)
+    check: list[tuple[str, Listed]] = field(default_factory=list)
+    """There already, but for what a checksum would say."""
+    skip: int = 0
+    make: list[str] = field(default_factory=list)
+    """Folders that have an object of their own."""
+    delete: list[str] = field(default_factory=list)
+    large: list[str] = field(default_factory=list)
+    """Keys of those that have to come another way."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Keys that cannot be files, and why."""
+    seen: int = 0
+    bytes_seen: int = 0
+
+
+def time_of(modified: int, etag: str) -> int:
+    """Return the time that a copy gets, in nanoseconds: S3's second, and within it a number by the ETag.
+
+    So a later version of the same size and second is told apart from the one that is there.
+    """
+    digest = int.from_bytes(blake2b(etag.encode(), digest_size=8).digest(), "big")
+    return modified * SECOND + 1 + digest % (SECOND - 1)
+
+
+def is_current(found: Found, listed: Listed) -> bool:
+    """Whether a file is a copy of this very version; a copy by others has whole seconds only."""
+    if found.size != listed.size or found.mtime_ns // SECOND != listed.modified:
+        return False
+    return found.mtime_ns % SECOND == 0 or found.mtime_ns == time_of(listed.modified, listed.etag)
+
+
+def plan(
+    listed: Iterable[Listed],
+    prefix: str,
+    there: Mapping[str, Found],
+    *,
+    include: re.Pattern[str] | None = None,
+    exclude: re.Pattern[str] | None = None,
+    delete: bool = False,
+    check: bool = False,
+    largest: int | None = None,
+) -> Plan:
+    """Compare a listing with what is there. ``include`` and ``exclude`` match paths with a slash in front; see :class:`Plan`.
+
+    Objects larger than ``largest`` are not copied but named; ``check``: also what seems current is looked at.
+    """
+    result = Plan()
+    wanted: set[str] = set()
+
+    def is_meant(path: str) -> bool:
+        return (include is None or bool(include.match(f"/{path}"))) and (exclude is None or not exclude.match(f"/{path}"))
+
+    for each in listed:
+        path = each.key[len(prefix) :]
+        if not path or not is_meant(path):
+            continue
+        if (why := unfit(path)) is not None:
+            result.refused.append((path, f"no file can be called so: {why}"))
+            continue
+        if path.endswith("/"):
+            result.make.append(path)
+            continue
+        result.seen += 1
+        result.bytes_seen += each.size
+        wanted.add(path)
+        found = there.get(path)
+        if found is not None and is_current(found, each):
+            if check:
+                result.check.append((path, each))
+            else:
+                result.skip += 1
+        elif largest is not None and each.size > largest:
+            result.large.append(path)
+        else:
+            result.copy.append((path, each))
+    if delete:
+        result.delete = [path for path in there if path not in wanted and is_meant(path)]
+    return result

@@ -1,0 +1,171 @@
+"""A folder that others may write to as well: every step goes by descriptors and through no link, so that nothing outside it is touched."""
+
+import contextlib
+import os
+import secrets
+import stat
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from chalicelib.syncs.folders import FILE_MODE, FOLDER_MODE
+
+OPEN_FOLDERS = 64
+"""Descriptors that each thread keeps."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Found(NamedTuple):
+    """A file that is there."""
+
+    size: int
+    mtime_ns: int
+
+
+class NotAFolder(OSError):
+    """Where a folder is needed there is a file or a link."""
+
+
+class Tree:
+    """The folder, and beside it, on the same file system, one for files that are not complete yet. Safe to use from many threads."""
+
+    def __init__(self, root: Path, incoming: Path, *, durable: bool) -> None:
+        """``durable``: a file is on the disk before it gets its name."""
+        self._root = root
+        self._durable = durable
+        incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in incoming.iterdir():  # by a run that was killed
+            left.unlink()
+        self._incoming = os.open(incoming, _FOLDER)
+        self._own = threading.local()
+        self._all: list[OrderedDict[str, int]] = []
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all descriptors; nobody uses it any more."""
+        for folders in self._all:
+            for descriptor in folders.values():
+                os.close(descriptor)
+        os.close(self._incoming)
+
+    def files(self) -> dict[str, Found]:
+        """Return all files, by path."""
+        found: dict[str, Found] = {}
+        for top, folder in self._walk():
+            for name, status in folder:
+                if stat.S_ISREG(status.st_mode):
+                    found[top + name] = Found(status.st_size, status.st_mtime_ns)
+        return found
+
+    def _walk(self) -> Iterator[tuple[str, list[tuple[str, os.stat_result]]]]:
+        waiting = [""]
+        while waiting:
+            top = waiting.pop()
+            try:
+                descriptor = self._open(top, make=False)
+            except (NotAFolder, FileNotFoundError):
+                continue  # it was moved meanwhile
+            entries = []
+            with os.scandir(descriptor) as scan:
+                for entry in scan:
+                    with contextlib.suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        entries.append((entry.name, status))
+                        if stat.S_ISDIR(status.st_mode):
+                            waiting.append(f"{top}{entry.name}/")
+            yield top, entries
+
+    def new_file(self) -> tuple[str, int]:
+        """Make a file without a place; return its name and a descriptor."""
+        name = secrets.token_hex(12)
+        return name, os.open(name, _NEW, FILE_MODE, dir_fd=self._incoming)
+
+    def settle(self, name: str, descriptor: int, path: str, mtime_ns: int) -> None:
+        """Give a complete file its place; whoever looks there sees the old one or the new one. Raise :class:`OSError` that says why not."""
+        os.fchmod(descriptor, FILE_MODE)
+        os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+        if self._durable:
+            os.fsync(descriptor)
+        folder, _, base = path.rpartition("/")
+        where = self._open(f"{folder}/" if folder else "", make=True)
+        try:
+            os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
+        except IsADirectoryError:
+            os.rmdir(base, dir_fd=where)  # only an empty one goes
+            os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
+        if self._durable:
+            os.fsync(where)
+
+    def discard(self, name: str) -> None:
+        """Remove a file that has no place; nothing happens when it has one."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._incoming)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder, ``path`` with a slash at its end."""
+        self._open(path, make=True)
+
+    def read(self, path: str) -> int:
+        """Return a descriptor of a file, to read from."""
+        folder, _, base = path.rpartition("/")
+        return os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._open(f"{folder}/" if folder else "", make=False))
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and the folders that it leaves empty."""
+        while path:
+            folder, _, base = path.rstrip("/").rpartition("/")
+            where = self._open(f"{folder}/" if folder else "", make=False)
+            if path.endswith("/"):
+                self._forget(path)
+                try:
+                    os.rmdir(base, dir_fd=where)
+                except OSError:
+                    return  # it is not empty
+            else:
+                os.unlink(base, dir_fd=where)
+            path = f"{folder}/" if folder else ""
+
+    def _open(self, path: str, *, make: bool) -> int:
+        """Return this thread's descriptor of a folder, ``""`` or with a slash at its end."""
+        folders: OrderedDict[str, int] | None = getattr(self._own, "folders", None)
+        if folders is None:
+            folders = self._own.folders = OrderedDict()
+            with self._lock:
+                self._all.append(folders)
+        known = folders.get(path)
+        if known is not None:
+            if os.fstat(known).st_nlink:
+                folders.move_to_end(path)
+                return known
+            self._forget(path)  # another thread removed it
+        if not path:
+            descriptor = os.open(self._root, _FOLDER)
+        else:
+            above, _, name = path[:-1].rpartition("/")
+            descriptor = self._enter(self._open(f"{above}/" if above else "", make=make), name, path, make)
+        while len(folders) >= OPEN_FOLDERS:
+            os.close(folders.popitem(last=False)[1])
+        folders[path] = descriptor
+        return descriptor
+
+    def _enter(self, where: int, name: str, path: str, make: bool) -> int:
+        try:
+            return os.open(name, _FOLDER, dir_fd=where)
+        except NotADirectoryError as error:
+            raise NotAFolder(f'"{path[:-1]}" is a file or a link, and must be a folder') from error
+        except FileNotFoundError:
+            if not make:
+                raise
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, FOLDER_MODE, dir_fd=where)
+        descriptor = os.open(name, _FOLDER, dir_fd=where)
+        os.fchmod(descriptor, FOLDER_MODE)  # whatever the umask is
+        return descriptor
+
+    def _forget(self, path: str) -> None:
+        descriptor = self._own.folders.pop(path, None)
+        if descriptor is not None:
+            os.close(descriptor)

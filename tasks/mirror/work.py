@@ -1,0 +1,349 @@
+"""Does what a plan says, many files at a time."""
+
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from chalicelib.syncs.keys import matcher
+from tasks.mirror.plan import Plan, is_current, plan, time_of
+from tasks.mirror.s3 import BLOCK, Bucket, Changed, Given, Gone, Listed, ReadFailed
+from tasks.mirror.tree import Found, Tree
+
+T = TypeVar("T")
+THREADS = 16
+PART = 16 << 20
+"""Bytes of a large object that one thread reads."""
+FAILURES_TOLD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What shall be like what."""
+
+    prefix: str
+    folder: Path
+    incoming: Path
+    """On the same file system."""
+    below: str = ""
+    """Only what begins so, below the prefix."""
+    include: tuple[str, ...] = ()
+    """DataSync's patterns."""
+    exclude: tuple[str, ...] = ()
+    delete: bool = False
+    verify: str = "transferred"
+    """As :attr:`chalicelib.syncs.definition.SyncDefinition.verify`."""
+    largest: int | None = None
+    """Larger objects are named in :attr:`Outcome.large` instead of copied."""
+    durable: bool = False
+    threads: int = THREADS
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was done so far. Changed by many threads, under its lock."""
+
+    files_seen: int = 0
+    bytes_seen: int = 0
+    files_to_copy: int = 0
+    bytes_to_copy: int = 0
+    files_copied: int = 0
+    bytes_copied: int = 0
+    files_skipped: int = 0
+    files_deleted: int = 0
+    files_failed: int = 0
+    bytes_read: int = 0
+    """Grows while a large file is copied, too."""
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """The first of them: path, why."""
+    large: list[str] = field(default_factory=list)
+    phase: str = "preparing"
+    """``preparing``, ``transferring``, ``verifying`` or ``done``."""
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, **counts: int) -> None:
+        """Count."""
+        with self.lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+    def fail(self, path: str, why: str) -> None:
+        """Note a file that failed."""
+        with self.lock:
+            self.files_failed += 1
+            if len(self.failures) < FAILURES_TOLD:
+                self.failures.append((path, why))
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts as a run's row has them."""
+        names = ("files_seen", "bytes_seen", "files_copied", "bytes_copied", "files_skipped", "files_deleted", "files_failed")
+        with self.lock:
+            return {name: getattr(self, name) for name in names}
+
+
+class _TooLarge(Exception):
+    """It has to come another way."""
+
+
+class Mirror:
+    """One job at work."""
+
+    def __init__(self, job: Job, bucket: Bucket, outcome: Outcome) -> None:
+        self._job = job
+        self._bucket = bucket
+        self._outcome = outcome
+        self._tree = Tree(job.folder, job.incoming, durable=job.durable)
+
+    def run(self) -> None:
+        """Make the folder what the prefix is. Raise :class:`ReadFailed` when the prefix cannot be listed; then nothing has changed."""
+        outcome = self._outcome
+        try:
+            found = self._plan()
+            outcome.add(files_seen=found.seen, bytes_seen=found.bytes_seen, files_skipped=found.skip)
+            outcome.add(files_to_copy=len(found.copy), bytes_to_copy=sum(listed.size for _, listed in found.copy))
+            outcome.large += found.large
+            for path, why in found.refused:
+                outcome.fail(path, why)
+            outcome.phase = "transferring"
+            self._clear(found)
+            self._all(self._folder, found.make)
+            self._all(self._copy_listed, found.copy)
+            self._all(self._delete, found.delete)
+            outcome.phase = "verifying"
+            self._all(self._check, found.check)
+            outcome.phase = "done"
+        finally:
+            self._tree.close()
+
+    def keys(self, paths: Iterable[str]) -> None:
+        """Bring just these objects as they are now, whatever is there."""
+        try:
+            self._outcome.phase = "transferring"
+            self._all(self._bring, paths)
+            self._outcome.phase = "done"
+        finally:
+            self._tree.close()
+
+    def _plan(self) -> Plan:
+        job = self._job
+        there = self._tree.files()
+        if job.below:
+            there = {path: found for path, found in there.items() if path.startswith(job.below)}
+        return plan(
+            self._bucket.list(job.prefix + job.below),
+            job.prefix,
+            there,
+            include=matcher(job.include),
+            exclude=matcher(job.exclude),
+            delete=job.delete,
+            check=job.verify == "all",
+            largest=job.largest,
+        )
+
+    def _clear(self, found: Plan) -> None:
+        """Remove, before anything is copied, what is in the way of it: a file where a folder has to be, and the other way round."""
+        if not found.delete:
+            return
+        folders = {path[:at] for path, _ in found.copy for at in range(len(path)) if path[at] == "/"}
+        files = {path for path, _ in found.copy}
+        first = [p for p in found.delete if p in folders or any(p[:at] in files for at in range(len(p)) if p[at] == "/")]
+        for path in first:
+            self._delete(path)
+        gone = set(first)
+        found.delete = [path for path in found.delete if path not in gone]
+
+    def _all(self, act: Callable[[T], None], items: Iterable[T]) -> None:
+        """Act on all items, a number of them at a time; what is wrong with one is no matter of the others."""
+        waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+        for item in items:
+            waiting.put(item)
+
+        def work() -> None:
+            while True:
+                try:
+                    item = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                act(item)
+
+        count = min(self._job.threads, waiting.qsize())
+        if count:
+            with ThreadPoolExecutor(count) as pool:
+                for future in [pool.submit(work) for _ in range(count)]:
+                    future.result()
+
+    def _folder(self, path: str) -> None:
+        try:
+            self._tree.make_folder(path)
+        except OSError as error:
+            self._outcome.fail(path, str(error))
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._tree.remove(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._outcome.fail(path, f"it cannot be deleted: {error}")
+        else:
+            self._outcome.add(files_deleted=1)
+
+    def _copy_listed(self, item: tuple[str, Listed]) -> None:
+        path, listed = item
+        self._copy(path, listed.size)
+
+    def _bring(self, path: str) -> None:
+        self._outcome.add(files_seen=1)
+        self._copy(path, 0)
+
+    def _copy(self, path: str, size: int) -> None:
+        """Copy the object as it is now. ``size`` is what it was when it was listed, 0 when nobody knows."""
+        try:
+            while True:
+                try:
+                    copied = self._copy_parts(path, size) if size > 2 * PART else self._copy_whole(path)
+                    break
+                except Changed:
+                    size = self._bucket.read(self._job.prefix + path, lambda given: given.listed.size, span=(0, 0))
+            self._outcome.add(files_copied=1, bytes_copied=copied)
+        except _TooLarge:
+            with self._outcome.lock:
+                self._outcome.large.append(path)
+        except Gone:
+            self._outcome.add(files_skipped=1)  # deleted since it was listed: the next run sees that
+        except (ReadFailed, OSError) as error:
+            self._outcome.fail(path, str(error))
+
+    def _copy_whole(self, path: str) -> int:
+        name, descriptor = self._tree.new_file()
+        try:
+
+            def write(given: Given) -> Given:
+                if self._job.largest is not None and given.listed.size > self._job.largest:
+                    raise _TooLarge
+                os.ftruncate(descriptor, 0)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                digest = hashlib.md5(usedforsecurity=False)
+                for block in given.blocks:
+                    _write(descriptor, block)
+                    digest.update(block)
+                    self._outcome.bytes_read += len(block)
+                self._verify(path, given, descriptor, digest.hexdigest())
+                return given
+
+            given = self._bucket.read(self._job.prefix + path, write)
+            self._tree.settle(name, descriptor, path, time_of(given.listed.modified, given.listed.etag))
+            return given.listed.size
+        finally:
+            os.close(descriptor)
+            self._tree.discard(name)
+
+    def _copy_parts(self, path: str, size: int) -> int:
+        """A large object by several threads; raise :class:`Changed` when it is another one before all is read."""
+        key = self._job.prefix + path
+        now = self._bucket.read(key, lambda given: given, span=(0, 0))
+        name, descriptor = self._tree.new_file()
+        try:
+            os.posix_fallocate(descriptor, 0, max(1, now.listed.size))
+            digests: dict[int, str] = {}
+
+            def part(first: int) -> None:
+                last = min(first + PART, now.listed.size) - 1
+
+                def write(given: Given) -> str:
+                    at, digest = first, hashlib.md5(usedforsecurity=False)
+                    for block in given.blocks:
+                        os.pwrite(descriptor, block, at)
+                        at += len(block)
+                        digest.update(block)
+                        self._outcome.bytes_read += len(block)
+                    return digest.hexdigest()
+
+                digests[first] = self._bucket.read(key, write, span=(first, last), etag=now.listed.etag)
+
+            with ThreadPoolExecutor(4) as pool:
+                for future in [pool.submit(part, first) for first in range(0, now.listed.size, PART)]:
+                    future.result()
+            os.ftruncate(descriptor, now.listed.size)
+            self._verify_parts(path, now, descriptor, digests)
+            self._tree.settle(name, descriptor, path, time_of(now.listed.modified, now.listed.etag))
+            return now.listed.size
+        finally:
+            os.close(descriptor)
+            self._tree.discard(name)
+
+    def _verify(self, path: str, given: Given, descriptor: int, received: str) -> None:
+        if self._job.verify == "none":
+            return
+        written = _digest(descriptor, 0, given.listed.size)
+        if written != received or (given.plain_etag and written != given.listed.etag):
+            raise ReadFailed(f'"{path}" is not on the file system what it is in S3: its checksum differs')
+
+    def _verify_parts(self, path: str, now: Given, descriptor: int, received: dict[int, str]) -> None:
+        if self._job.verify == "none":
+            return
+        for first, digest in received.items():
+            if _digest(descriptor, first, min(PART, now.listed.size - first)) != digest:
+                raise ReadFailed(f'"{path}" is not on the file system what it is in S3: the checksum from byte {first} on differs')
+        if now.plain_etag and _digest(descriptor, 0, now.listed.size) != now.listed.etag:
+            raise ReadFailed(f'"{path}" is not on the file system what it is in S3: its checksum differs')
+
+    def _check(self, item: tuple[str, Listed]) -> None:
+        """A file that seems to be current: copy it again unless its content is the object's."""
+        path, listed = item
+        try:
+            descriptor = self._tree.read(path)
+            try:
+                status = os.fstat(descriptor)
+                same = is_current(Found(status.st_size, status.st_mtime_ns), listed)
+                same = same and self._holds(descriptor, listed)
+            finally:
+                os.close(descriptor)
+        except (FileNotFoundError, OSError):
+            same = False
+        except ReadFailed as error:
+            self._outcome.fail(path, str(error))
+            return
+        if same:
+            self._outcome.add(files_skipped=1)
+        else:
+            self._outcome.add(files_to_copy=1, bytes_to_copy=listed.size)
+            self._copy(path, listed.size)
+
+    def _holds(self, descriptor: int, listed: Listed) -> bool:
+        written = _digest(descriptor, 0, listed.size)
+        if len(listed.etag) == 32 and written == listed.etag:
+            return True
+
+        def digest(given: Given) -> str:
+            total = hashlib.md5(usedforsecurity=False)
+            for block in given.blocks:
+                total.update(block)
+                self._outcome.bytes_read += len(block)
+            return total.hexdigest()
+
+        # The ETag of what was uploaded in parts or encrypted is no checksum: the content itself is read.
+        return self._bucket.read(listed.key, digest) == written
+
+
+def _write(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _digest(descriptor: int, first: int, length: int) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    end = first + length
+    while first < end:
+        block = os.pread(descriptor, min(BLOCK, end - first), first)
+        if not block:
+            break
+        digest.update(block)
+        first += len(block)
+    return digest.hexdigest()
