@@ -62,6 +62,13 @@ class StackProcess:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def efs(self) -> Path:
+        """The folder that stands for the file system."""
+        from infra.local.settings import LocalSettings
+
+        return LocalSettings(data=self.data).efs
+
+    @property
     def own_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHEEN_", "AWS_"))}
         return kept | {"SHEEN_PORT": str(self.port), "SHEEN_DATA": str(self.data), "SHEEN_REPOSITORIES": self.repositories}

@@ -154,6 +154,13 @@ def counts(described: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
+def outcome(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the state machine is told of an execution that ended well, be it without some files. Pure."""
+    counted = counts(described)
+    detail = (described.get("Result") or {}).get("ErrorDetail") or "DataSync's log names them"
+    return {"counts": counted, "failures": [("DataSync", detail[:1000])] if counted["files_failed"] else []}
+
+
 def progress(described: Mapping[str, Any]) -> int:
     """Return a number that grows as long as an execution gets on. Pure."""
     phases = ("QUEUED", "LAUNCHING", "PREPARING", "TRANSFERRING", "VERIFYING")
@@ -170,7 +177,7 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
     client = aws.client("stepfunctions")
     try:
         if described["Status"] == "SUCCESS":
-            client.send_task_success(taskToken=run.token, output=json.dumps({"counts": counts(described)}))
+            client.send_task_success(taskToken=run.token, output=json.dumps(outcome(described)))
         else:
             result = described.get("Result") or {}
             why = f"{result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"

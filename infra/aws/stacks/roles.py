@@ -43,9 +43,8 @@ class Roles(SheenStack):
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
         if is_task or role.mounts:
             document["Statement"] += self._files
-        if is_task:
-            if self.stage.compute.exec:
-                document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
+        if is_task and self.stage.compute.exec:
+            document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
         created = iam.CfnRole(
             self,
             "".join(part.capitalize() for part in role.name.replace("_", "-").split("-")),

@@ -59,6 +59,9 @@ class Execution:
             result: dict[str, Any] = {"TotalDuration": int((self.ended - self.started) * 1000)}
             if self.error is not None:
                 result["ErrorCode"], result["ErrorDetail"] = self.error
+            elif counts.get("failures"):
+                result["ErrorCode"] = "FilesFailed"
+                result["ErrorDetail"] = "; ".join(f"{path[:100]}: {why}" for path, why in counts["failures"])
             document["Result"] = result
         return document
 
