@@ -17,26 +17,31 @@ from infra.declared import Declared, Role
 
 ANY_API = "*"
 """What stands for the WebSocket API until Chalice has made it."""
+FUNCTIONS_AT_ONCE = 15
 _EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
 
 
 class Roles(SheenStack):
-    """The roles of the functions, or all others: one template would be too large. :attr:`arns` has them by their declared names."""
+    """Some of the roles: one template of all would be too large. :attr:`arns` has them by their declared names."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, *, of_functions: bool = False
+        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, *, functions_from: int | None = None
     ) -> None:
-        name, whose = ("function-roles", "function") if of_functions else ("roles", "task, state machine, rule and service")
+        """``functions_from``: the roles of :data:`FUNCTIONS_AT_ONCE` functions from this one on; None: those of all that is no function."""
+        name, whose = ("roles", "task, state machine, rule and service")
+        if functions_from is not None:
+            name, whose = f"function-roles-{functions_from // FUNCTIONS_AT_ONCE + 1}", "function"
         super().__init__(scope, stage, name, f"a role for each {whose}")
         self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
         self._files = self._file_rights(data, storage)
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
-        functions = {function.role for function in declared.functions}
+        functions = [function.role for function in declared.functions]
+        meant = functions[functions_from : functions_from + FUNCTIONS_AT_ONCE] if functions_from is not None else None
         self.arns = {
             name: self._add(role, is_task=name in tasks)
             for name, role in declared.roles(self.place).items()
-            if (name in functions) is of_functions
+            if (name in meant if meant is not None else name not in functions)
         }
 
     def _add(self, role: Role, *, is_task: bool) -> str:
