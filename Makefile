@@ -24,7 +24,7 @@ lint: install
 	$(BIN)/hadolint workers/Dockerfile
 	cd client && npm run --silent types
 
-install: system $(VENV)/.installed client/dist/relay.js package
+install: system $(VENV)/.installed client/dist/relay.js workers/r/.build/fork.so package
 
 package: .build/package/sam.json
 
@@ -47,6 +47,11 @@ client/node_modules/.installed: client/package-lock.json client/package.json | s
 client/dist/relay.js: client/node_modules/.installed $(wildcard client/src/*.ts client/*.json client/*.mjs)
 	@echo "Browser client → client/dist"
 	@cd client && npm run --silent build
+
+# What forks workers from a pre-loaded R. Without it each worker gets a fresh one.
+workers/r/.build/fork.so: workers/r/fork.c | system
+	@mkdir -p $(@D)
+	@gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o $@.new $< && mv $@.new $@
 
 # The Lambdas' packages. They are made anew at each start of a changed tree; this fetches what they import, so that no start needs the network.
 .build/package/sam.json: $(VENV)/.installed $(shell find chalice_app -name deployments -prune -o -name __pycache__ -prune -o -type f -print)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -9,13 +10,17 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from agent import fresh
 from agent.command import WorkerSpec
+from agent.preloaded import Preloaded
+from agent.r_process import Starter
 from agent.worker import Worker
 from chalicelib.apps.model import App
 from chalicelib.instances.model import Instance
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 
+TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 SECRET = "5ec2e7" * 8
 UNIX_ID = 271_828
@@ -52,13 +57,40 @@ def spec(apps: Path) -> MakeSpec:
     return make
 
 
+@pytest.fixture(scope="session")
+def fork_library() -> Path:
+    """What forks workers, built as the Makefile does."""
+    built = TREE / "workers" / "r" / ".build" / "fork.so"
+    source = TREE / "workers" / "r" / "fork.c"
+    if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+        built.parent.mkdir(exist_ok=True)
+        new = built.with_name(f"fork.{os.getpid()}")
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", new, source], check=True)
+        new.rename(built)
+    return built
+
+
+@pytest.fixture(scope="session")
+def preloaded(fork_library: Path) -> Iterator[Preloaded]:
+    """An R from which workers can be forked, for all tests."""
+    preloaded = Preloaded()
+    yield preloaded
+    preloaded.close()
+
+
 @pytest.fixture
-async def started(spec: MakeSpec) -> AsyncIterator[Callable[..., Awaitable[Worker]]]:
+def starter() -> Starter:
+    """How R is started; tests that hold for forked workers as well override it."""
+    return fresh.start
+
+
+@pytest.fixture
+async def started(spec: MakeSpec, starter: Starter) -> AsyncIterator[Callable[..., Awaitable[Worker]]]:
     """Starts workers, and ends them all after the test."""
     workers: list[Worker] = []
 
     async def start(app: str, **options: object) -> Worker:
-        worker = Worker(spec(app, number=len(workers) + 1, **options))
+        worker = Worker(spec(app, number=len(workers) + 1, **options), starter=starter)
         workers.append(worker)
         await worker.start()
         return worker

@@ -1,12 +1,19 @@
-"""How R is started: its command line, its environment and its parameters. No I/O."""
+"""How R is started: its command line, its environment and its parameters."""
 
+import contextlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SOCKET = "r.sock"
-SCRIPT = "start.R"
+
+_AT_START = re.compile(r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)")
+"""Variables that R, its libraries or the loader read when the process starts: an R that runs already would not obey them."""
+_STARTUP_FILES = (".Rprofile", ".Renviron")
+_OF_PRELOADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""A BLAS with threads starts them when it is loaded, and they would not be there after a fork (FACTS R5)."""
 
 SHINY_SERVER_VERSION = "1.5.20"
 """Apps and packages ask SHINY_PORT and SHINY_SERVER_VERSION whether they are hosted; Shiny itself wants 0.3.4 or later."""
@@ -29,6 +36,10 @@ class WorkerSpec:
     """``app_init_timeout`` in seconds."""
     library: Path | None = None
     """The version's own R packages; None: those of the image."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More variables: the app's own, its secrets, and where its data is."""
+    preload: bool = True
+    """Whether it may be forked from an R that has Shiny loaded."""
     bookmarks: Path | None = None
     """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
 
@@ -69,16 +80,71 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
         result["R_LIBS"] = str(spec.library)
     if "TZ" in agent:
         result["TZ"] = agent["TZ"]
-    return result
+    return {**result, **spec.environment}
 
 
 def parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
     """Return what r/start.R reads from its standard input."""
-    values = {
+    return _lines(_values(spec, private, mark))
+
+
+def needs_fresh(spec: WorkerSpec) -> str | None:
+    """Say why a worker cannot be forked; None when it can."""
+    if not spec.preload:
+        return "preload is false"
+    for name in spec.environment:
+        if _AT_START.match(name):
+            return f"{name} is read when R starts"
+    return next((f"the app has a file {name}" for name in _STARTUP_FILES if (spec.directory / name).exists()), None)
+
+
+def other_versions(library: Path, loaded: Mapping[str, str]) -> list[str]:
+    """Return the packages of ``library`` that are ``loaded`` in another version."""
+    there = {package.name for package in library.iterdir()}
+    return sorted(name for name in loaded.keys() & there if _version(library / name) != loaded[name])
+
+
+def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
+    """Return the command line of the R that workers are forked from; ``control`` is its socket's descriptor.
+
+    As root it keeps what it takes to make a worker another user, and no more: it can read and change no other user's files.
+    """
+    drop = ["--no-new-privs", "--pdeathsig", "KILL"]
+    if root:
+        drop += ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all,+setuid,+setgid,+setpcap"]
+    return ["/usr/bin/setpriv", *drop, "--", "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}", "--args", str(control)]
+
+
+def preloaded_environment(folder: Path) -> dict[str, str]:
+    """Return its environment; workers replace it by their own."""
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", **_OF_PRELOADED}
+
+
+def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
+    """Return what a worker that r/preloaded.R forked reads from its standard input."""
+    values = _values(spec, private, mark) | {"directory": str(spec.directory), "unset": " ".join(_OF_PRELOADED)}
+    variables = {
+        f"environment.{name}": value.replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
+        for name, value in environment(spec, private).items()
+    }
+    return _lines(values | variables)
+
+
+def _version(package: Path) -> str | None:
+    with contextlib.suppress(OSError), (package / "DESCRIPTION").open(encoding="utf-8", errors="replace") as description:
+        return next((line.partition(":")[2].strip() for line in description if line.startswith("Version:")), None)
+    return None
+
+
+def _lines(values: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}={value}\n" for name, value in values.items()).encode()
+
+
+def _values(spec: WorkerSpec, private: Path, mark: str) -> dict[str, str]:
+    return {
         "mark": mark,
         "secret": spec.secret,
         "socket": str(private / SOCKET),
         "sanitize_errors": "true" if spec.sanitize_errors else "false",
         "bookmarks": str(spec.bookmarks or ""),
     }
-    return "".join(f"{name}={value}\n" for name, value in values.items()).encode()

@@ -12,7 +12,7 @@ import aiohttp
 import boto3
 from websockets.asyncio.client import ClientConnection
 
-from agent import bookmarks, log, metadata, process, r_socket, record, reports, server
+from agent import app_environment, bookmarks, log, metadata, process, r_socket, record, reports, server
 from agent.activity import Activity
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
@@ -29,6 +29,7 @@ from agent.reports import NotAwaited
 from agent.seats import Seats
 from agent.sessions import Sessions
 from agent.sockjs import Carriers, RelayApplication, SockJs
+from agent.starter import Starter
 from agent.worker import Worker
 from agent.worker_log import WorkerLogs
 from agent.worker_row import WorkerRow
@@ -58,10 +59,10 @@ LAST_LINES = 5.0
 """Seconds to send the last lines of the workers' logs, of the same 30."""
 
 
-async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[[], None]], None]) -> int:
+async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: Callable[[Callable[[], None]], None]) -> int:
     """Lead the instance's whole life; return the process's exit status.
 
-    ``on_life`` is told, once, what to call when the task is to stop.
+    ``starter`` starts R. ``on_life`` is told, once, what to call when the task is to stop.
     """
     log.identify(launch.ref)
     try:
@@ -74,7 +75,7 @@ async def serve(launch: Launch, settings: Settings, on_life: Callable[[Callable[
             await reports.failed(launch.token, AppStartFailed.error, str(error))
         return 1
     log.identify(launch.ref, found.location)
-    instance = _Instance(found, launch, settings, task, states, await asyncio.to_thread(boto3.Session))
+    instance = _Instance(found, launch, settings, starter, task, states, await asyncio.to_thread(boto3.Session))
     on_life(instance.life.end)
     try:
         return await instance.run()
@@ -91,6 +92,7 @@ class _Instance:
         found: Record,
         launch: Launch,
         settings: Settings,
+        starter: Starter,
         task: metadata.TaskIdentity,
         bookmarks: Path | None,
         aws: boto3.Session,
@@ -98,6 +100,12 @@ class _Instance:
         self._bookmarks = bookmarks
         self._record = found
         self._settings = settings
+        self._starter = starter
+        if not found.settings.preload:
+            starter.close()  # it takes memory
+        self._unix_id = found.unix_id if process.is_root() else None
+        if self._unix_id is None:
+            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
         self._task = task
         self._client = ClientFiles(launch.client_dir)
         self._relay_settings = _relay_settings(found.settings)
@@ -181,21 +189,26 @@ class _Instance:
         spec = WorkerSpec(
             worker_id=f"{self._record.worker_prefix}.{number}",
             directory=self._record.directory,
-            unix_id=self._record.unix_id if process.is_root() else None,
+            unix_id=self._unix_id,
             secret=self._record.key(Purpose.SHINY),
             sanitize_errors=app.sanitize_errors,
             init_timeout=app.app_init_timeout,
             library=self._record.library,
+            preload=app.preload,
             bookmarks=self._bookmarks,
         )
-        if spec.unix_id is None:
-            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
         return Worker(
             spec,
             on_phase=self.life.reached,
             log=self._logs.open(LogStream.of(self._record.ref, spec.worker_id), app.preserve_logs),
             oom_kills=self._oom_kills,
+            starter=self._starter.start,
+            furnish=self._furnish,
         )
+
+    async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
+        variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id)
+        return dataclasses.replace(spec, environment=variables)
 
     # agent.server.Orders
 

@@ -5,29 +5,34 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from agent.command import SCRIPT, SOCKET
+from agent.command import SOCKET
 
 _LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (``sun_path`` less its end)."""
-_START = Path(__file__).parent.parent / "r" / "start.R"
+_SCRIPTS = Path(__file__).parent.parent / "r"
 
 
 def make(unix_id: int | None) -> Path:
-    """Make the folder, owned by the worker's user, with ``tmp``, ``home`` and a copy of r/start.R in it; return it.
-
-    The copy lets R read it wherever the agent itself is installed.
-    """
+    """Make the folder, owned by the worker's user, with ``tmp`` and ``home`` in it; return it."""
     base = Path(tempfile.gettempdir())
     if len(os.fsencode(base / "sheen-worker-xxxxxxxx" / SOCKET)) > _LONGEST_SOCKET:
         base = Path("/tmp")  # noqa: S108  (mkdtemp makes the name unguessable and the folder private)
     private = Path(tempfile.mkdtemp(prefix="sheen-worker-", dir=base))
     (private / "tmp").mkdir(mode=0o700)
     (private / "home").mkdir(mode=0o700)
-    (private / SCRIPT).write_bytes(_START.read_bytes())
     if unix_id is not None:
-        for path in (private / "tmp", private / "home", private / SCRIPT, private):
+        for path in (private / "tmp", private / "home", private):
             os.chown(path, unix_id, unix_id)
     return private
+
+
+def put_scripts(private: Path, unix_id: int | None) -> Path:
+    """Copy what a fresh R runs into the folder, where R can read it wherever the agent itself is installed; return the script."""
+    for name in ("serve.R", "start.R"):
+        (private / name).write_bytes((_SCRIPTS / name).read_bytes())
+        if unix_id is not None:
+            os.chown(private / name, unix_id, unix_id)
+    return private / "start.R"
 
 
 def remove(private: Path) -> None:

@@ -5,19 +5,18 @@ import contextlib
 import os
 import secrets
 import signal
-from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
 
-from agent import command, failure, orphans, private
+from agent import command, failure, fresh, orphans, private
 from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase
+from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
 
-READ_SIZE = 16 * 1024
 LINES_AT_ONCE = 2000
 """Lines of R's output that are logged as they come."""
 LINES_A_SECOND = 1000.0
@@ -45,7 +44,7 @@ class Worker:
 
     ``on_phase`` is told ``app`` when Shiny is loaded and the app's own code starts to run. ``on_exit`` is told when the process has ended
     and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it. ``log`` takes what it says; ``oom_kills``
-    tells whether it was killed for want of memory.
+    tells whether it was killed for want of memory. ``furnish`` completes the spec just before the start, by what takes time to find out.
     """
 
     def __init__(
@@ -55,8 +54,12 @@ class Worker:
         on_exit: Callable[["Worker", bool], None] = lambda worker, unasked: None,
         log: WorkerLog | None = None,
         oom_kills: OomKills | None = None,
+        starter: Starter = fresh.start,
+        furnish: Callable[[WorkerSpec], Awaitable[WorkerSpec]] | None = None,
     ) -> None:
         self.spec = spec
+        self._starter = starter
+        self._furnish = furnish
         self.state = WorkerState.NEW
         self._on_phase = on_phase
         self._on_exit = on_exit
@@ -66,7 +69,7 @@ class Worker:
         """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
-        self._process: Process | None = None
+        self._process: RProcess | None = None
         self._private: Path | None = None
         self._ready = asyncio.Event()
         self._exited = asyncio.Event()
@@ -131,20 +134,13 @@ class Worker:
             if self.state is not WorkerState.NEW:
                 raise failure.AppStartFailed("The app was stopped before it started.")
             self.state = WorkerState.STARTING
+            if self._furnish is not None:
+                self.spec = await self._furnish(self.spec)
             spec = self.spec
             try:
                 self._private = await asyncio.to_thread(private.make, spec.unix_id)
                 with orphans.starting(spec.unix_id) as started:
-                    self._process = await asyncio.create_subprocess_exec(
-                        *command.command(self._private / command.SCRIPT, spec.unix_id),
-                        env=command.environment(spec, self._private),
-                        cwd=spec.directory,
-                        stdin=PIPE,
-                        stdout=PIPE,
-                        stderr=STDOUT,
-                        limit=READ_SIZE,
-                        start_new_session=True,
-                    )
+                    self._process = await self._starter(spec, self._private, self._mark)
                     started(self._process.pid)
             except OSError as error:
                 self._log.line(f"[sheen] R could not be started: {error.filename}: {error.strerror}")
@@ -152,14 +148,9 @@ class Worker:
                 raise failure.AppStartFailed(
                     f"R could not be started in {spec.directory.name}: {error.strerror}.", f"{error.filename}: {error.strerror}"
                 ) from error
-            logger.info("R started", extra={"worker": spec.worker_id, "pid": self._process.pid})
             self._log.line(f"[sheen] R starts (process {self._process.pid})")
             reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
             self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
-            if self._process.stdin:
-                with contextlib.suppress(ConnectionError):  # it ended at once; its exit is what counts
-                    self._process.stdin.write(command.parameters(spec, self._private, self._mark))
-                    self._process.stdin.close()
 
     async def _until_ready(self) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in (self._ready, self._gone)]
@@ -176,7 +167,7 @@ class Worker:
             raise failure.start_failed(self.returncode, self.said, self.out_of_memory)
         raise failure.init_timeout(self.spec.init_timeout, self.said)
 
-    async def _read(self, process: Process) -> None:
+    async def _read(self, process: RProcess) -> None:
         """Take in what R says, at a bounded rate: an app that floods waits, and its visitors do not."""
         if process.stdout is None:
             return
@@ -203,9 +194,9 @@ class Worker:
             case Phase(name):
                 self._on_phase(name)
 
-    async def _watch(self, process: Process, reading: asyncio.Task[None]) -> None:
+    async def _watch(self, process: RProcess, reading: asyncio.Task[None]) -> None:
         """Wait for the process's end, then clear away what is left of it."""
-        await _end_of(process.pid)
+        await end_of(process.pid)
         unasked = self.state is WorkerState.READY
         self.state = WorkerState.EXITED
         self._exited.set()
@@ -261,19 +252,3 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
-
-
-async def _end_of(pid: int) -> None:
-    """Wait until process ``pid``, a child of this one, has ended, whoever may still hold its pipes."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return  # it ended already, and asyncio has its exit status
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)

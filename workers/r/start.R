@@ -3,54 +3,14 @@
 # The agent starts R with this file and writes the parameters as "name=value" lines to its standard input, where no
 # child of R and no other user can read them later. R has read the app's .Rprofile and .Renviron by then, as it does
 # for anything started in that folder.
-#
-# How far the start is goes to stderr as a line "<mark> <phase>"; the mark is random for each start, so that nothing
-# the app happens to print is taken for one:
-#   app    Shiny is loaded and the app's own code starts to run
-#   ready  the socket is open
 local({
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
+  serve <- eval(parse(file.path(dirname(script), "serve.R"), encoding = "UTF-8"))
+
   input <- file("stdin", encoding = "UTF-8")
   lines <- readLines(input, warn = FALSE)
   close(input)
   parameters <- as.list(sub("^[^=]*=", "", lines))
   names(parameters) <- sub("=.*$", "", lines)
-
-  phase <- function(name) cat(paste0("\n", parameters$mark, " ", name, "\n"), file = stderr())
-
-  if (file.access(".", 5L) != 0L) {
-    stop("the app's folder ", getwd(), " cannot be read by the app's user", call. = FALSE)
-  }
-  options(
-    shiny.sharedSecret = parameters$secret,
-    shiny.sanitize.errors = identical(parameters$sanitize_errors, "true"),
-    shiny.autoreload = FALSE,
-    bitmapType = "cairo",
-    # plot() outside of a render function would write Rplots.pdf into the app's folder, which is read-only
-    device = function(...) grDevices::pdf(NULL)
-  )
-  socket <- parameters$socket
-  attr(socket, "mask") <- strtoi("0077", 8L) # FACTS R2
-
-  if (!suppressPackageStartupMessages(require("shiny", quietly = TRUE))) { # runApp would attach it, and say so
-    stop("the R package shiny is not installed", call. = FALSE)
-  }
-  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder is read-only, and a version's own
-    state <- function(id) file.path(parameters$bookmarks, id)
-    shiny::shinyOptions(
-      save.interface = function(id, callback) {
-        dir.create(state(id), mode = "0700")
-        callback(state(id))
-      },
-      load.interface = function(id, callback) callback(state(id))
-    )
-  }
-  setHook("shiny.onAppStart", function(...) phase("ready"))
-  phase("app")
-  shiny::runApp(
-    appDir = getwd(),
-    port = socket,
-    launch.browser = FALSE,
-    quiet = TRUE,
-    workerId = Sys.getenv("WORKER_ID")
-  )
+  serve(parameters)
 })

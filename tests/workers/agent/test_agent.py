@@ -157,7 +157,7 @@ Launch = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture
-async def launch(tables: None, apps: Path) -> AsyncIterator[Launch]:
+async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[Launch]:
     """Starts agents, each as a process, and ends them after the test."""
     running: list[Running] = []
     task = Path(tempfile.mkdtemp(prefix="sheen-task-"))
@@ -216,6 +216,7 @@ async def test_a_visit_from_the_start_to_the_end(launch: Launch) -> None:
     agent = await launch(app_idle_timeout=60)
     await agent.ready()
     assert agent.row().phase == "app"
+    assert [line["how"] for line in agent.log if line["message"] == "R started"] == ["forked"]
     [ready] = agent.cloud.said("SendTaskSuccess")
     assert json.loads(ready["output"]) == {"address": f"{agent.cloud.address}:8080", "task_arn": "arn:task"}
     assert agent.cloud.said("SendTaskHeartbeat", "ready-token")

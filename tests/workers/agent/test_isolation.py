@@ -11,6 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent import fresh
+from agent.preloaded import Preloaded
+from agent.r_process import Starter
 from agent.worker import Worker
 
 Start = Callable[..., Awaitable[Worker]]
@@ -22,6 +25,15 @@ process.shield()
 sys.stdout.write("shielded\\n"); sys.stdout.flush()
 sys.stdin.read()
 """
+
+
+@pytest.fixture(params=["fresh", "forked"])
+def starter(request: pytest.FixtureRequest) -> Starter:
+    """Both ways to start R."""
+    if request.param == "fresh":
+        return fresh.start
+    preloaded: Preloaded = request.getfixturevalue("preloaded")
+    return preloaded.fork
 
 
 @pytest.fixture

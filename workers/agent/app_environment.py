@@ -1,0 +1,46 @@
+"""The variables that an app's own settings bring into R's environment: its own, and where its data is."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from agent.log import logger
+from agent.record import Record
+from chalicelib.instances.model import VersionId
+
+APP_DATA = "SHEEN_APP_DATA"
+"""Names the folder that is the app's for good, on the file system that its instances share."""
+_SYNC = "SHEEN_SYNC_"
+
+
+async def of_app(record: Record, efs: Path, unix_id: int | None) -> dict[str, str]:
+    """Return them. ``unix_id`` is the app's user, if it has one."""
+    variables = dict(record.settings.environment)
+    data = await asyncio.to_thread(_data_folder, efs / "data" / VersionId.parse(record.ref.version_id).app_id, unix_id)
+    if data is not None:
+        variables[APP_DATA] = str(data)
+    for name in record.settings.data:
+        variables[sync_variable(name)] = str(efs / "syncs" / name)
+    return variables
+
+
+def sync_variable(name: str) -> str:
+    """Return the variable that says where a synced folder is.
+
+    >>> sync_variable("sales-2026")
+    'SHEEN_SYNC_SALES_2026'
+    """
+    return _SYNC + name.upper().replace("-", "_")
+
+
+def _data_folder(path: Path, unix_id: int | None) -> Path | None:
+    """Make the app's folder when it is not there, which only its user can enter; None, logged, when that cannot be."""
+    try:
+        path.parent.mkdir(mode=0o711, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if unix_id is not None:
+            os.chown(path, unix_id, unix_id)
+    except OSError as error:
+        logger.warning("the app has no folder for its data", extra={"error": str(error)})
+        return None
+    return path

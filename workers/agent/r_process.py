@@ -1,0 +1,54 @@
+"""What a worker needs of R's process, however it was started."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from agent.command import WorkerSpec
+
+READ_SIZE = 16 * 1024
+"""Bytes of R's output that are read at once."""
+
+
+class RProcess(Protocol):
+    """A child of this process that runs R."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended (negative: by that signal), once :meth:`wait` knows."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """Its stdout and stderr, which are one stream."""
+
+    async def wait(self) -> int:
+        """Wait for its end, and reap it."""
+
+
+Starter = Callable[[WorkerSpec, Path, str], Awaitable[RProcess]]
+"""Starts R for a spec, with its private folder (:mod:`agent.private`) and the mark of its phases (:mod:`agent.output`).
+
+Raises :class:`OSError`.
+"""
+
+
+async def end_of(pid: int) -> None:
+    """Wait until process ``pid``, a child of this one, has ended, whoever may still hold its pipes."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # it ended already, and was reaped
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

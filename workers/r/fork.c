@@ -1,0 +1,136 @@
+/* Forks workers from a pre-loaded R (preloaded.R), which loads this with dyn.load and calls it with .C.
+ *
+ * The agent asks over a SOCK_SEQPACKET socket. A request is two ints, the user and the group of the worker (-1: those of this process),
+ * with two descriptors: the worker's standard input, and its output. The answer is one int: the worker's process id, or a negative errno.
+ *
+ * The worker is forked twice, so that it becomes a child of the agent (which is a subreaper): the agent waits for it as for any
+ * child, and neither it nor this process depends on the other's life. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HIGHEST_CAPABILITY 63
+
+struct request {
+    int user;
+    int group;
+};
+
+static void answer(int control, int value)
+{
+    while (send(control, &value, sizeof value, MSG_NOSIGNAL) < 0 && errno == EINTR)
+        ;
+}
+
+/* Give up everything that this process may and the app may not. After this no privilege can come back. */
+static int become(int user, int group)
+{
+    if (user >= 0) {
+        for (int capability = 0; capability <= HIGHEST_CAPABILITY; capability++)
+            if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
+                return -errno;
+        if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0)
+            return -errno;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    /* Changing the user made the process's files in /proc root's; a fresh R's are its own. There is nothing in it that is not the app's. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return -errno;
+    /* Last, for a change of the user takes it back. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+static int furnish(int control, int input, int output, pid_t middle, pid_t agent, struct request wanted)
+{
+    int failed;
+    if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+        return -errno;
+    close(input);
+    close(output);
+    if (setsid() < 0)
+        return -errno;
+    while (getppid() == middle)
+        usleep(50);
+    if ((failed = become(wanted.user, wanted.group)) < 0)
+        return failed;
+    if (getppid() != agent) /* it died, or does not adopt orphans */
+        return -ESRCH;
+    fcntl(control, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+static int receive(int control, struct request *wanted, int descriptors[2])
+{
+    char space[CMSG_SPACE(2 * sizeof(int))];
+    struct iovec part = {wanted, sizeof *wanted};
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = space;
+    message.msg_controllen = sizeof space;
+    ssize_t got;
+    while ((got = recvmsg(control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+        ;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (got != sizeof *wanted || header == NULL || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+        return 0;
+    memcpy(descriptors, CMSG_DATA(header), 2 * sizeof(int));
+    return 1;
+}
+
+/* Serve requests on *control. Returns in each worker with *worker = 1, and here with 0 when the agent asks no more. */
+void sheen_fork(int *control, int *worker)
+{
+    struct request wanted;
+    int descriptors[2];
+    const pid_t agent = getppid();
+
+    *worker = 0;
+    while (receive(*control, &wanted, descriptors)) {
+        fflush(NULL);
+        const pid_t middle = fork();
+        if (middle == 0) {
+            const pid_t self = getpid();
+            const pid_t child = fork();
+            if (child < 0)
+                answer(*control, -errno);
+            if (child != 0)
+                _exit(0);
+            const int failed = furnish(*control, descriptors[0], descriptors[1], self, agent, wanted);
+            answer(*control, failed < 0 ? failed : getpid());
+            close(*control);
+            if (failed < 0)
+                _exit(1);
+            *worker = 1;
+            return;
+        }
+        if (middle < 0)
+            answer(*control, -errno);
+        close(descriptors[0]);
+        close(descriptors[1]);
+        while (middle > 0 && waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+}
+
+/* Tell the agent something, as one message. */
+void sheen_say(int *control, char **text)
+{
+    while (send(*control, *text, strlen(*text), MSG_NOSIGNAL) < 0 && errno == EINTR)
+        ;
+}
