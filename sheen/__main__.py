@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     publish = commands.add_parser("publish", help="upload a folder as an app and follow it until it is active")
     publish.add_argument("folder", type=Path, metavar="DIR", help="folder with app.R, or server.R and ui.R")
     publish.add_argument("--at", metavar="/PATH", help="where visitors find it; default: /<name of the folder>")
+    publish.add_argument("--log", action="store_true", help="show what installing the app's packages says")
 
     commands.add_parser("apps", help="list the apps and whether each sleeps, starts or runs")
     commands.add_parser("status", help="list the instances, their workers and sessions")
@@ -62,7 +63,8 @@ def act(arguments: argparse.Namespace) -> int:
         case "publish":
             from sheen.publish import publish
 
-            say(deployment.url_of(publish(deployment.use(), arguments.folder, arguments.at, progress)))
+            location = publish(deployment.use(), arguments.folder, arguments.at, progress, show_log=arguments.log)
+            say(deployment.url_of(location))
         case "apps":
             from sheen.overview import show_apps
 

@@ -1,19 +1,47 @@
-"""What the build log of an upload says that its author must not miss."""
+"""The build log of an upload, as ``sheen publish`` shows it."""
+
+import time
 
 from botocore.exceptions import ClientError
 
 from chalicelib import aws
 from chalicelib.bundles.keys import log_key
-from tasks.packages.log import NOTE
+
+EVERY = 2.0
+"""Seconds between two looks; the build writes it about as often."""
+_NOTHING_MORE = ("NoSuchKey", "404", "InvalidRange", "416")
 
 
-def notes(bucket: str, key: str) -> list[str]:
-    """Return the notes about the upload under ``key``; none when its build kept no log: it had nothing to install."""
-    try:
-        body = aws.client("s3").get_object(Bucket=bucket, Key=log_key(key))["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+class BuildLog:
+    """What has come since one looked last."""
+
+    def __init__(self, bucket: str, key: str, every: float = EVERY) -> None:
+        """``key``: of the upload."""
+        self._bucket = bucket
+        self._key = log_key(key)
+        self._every = every
+        self._read = 0
+        self._looked = 0.0
+        self._begun = b""
+
+    def lines(self, *, over: bool = False) -> list[str]:
+        """Return the lines that are new, none if the last look was just now; with ``over`` to the end, also of a line that has none."""
+        if not over and time.monotonic() - self._looked < self._every:
             return []
-        raise
-    lines = (line.decode(errors="replace") for line in body.iter_lines())
-    return [line.removeprefix(NOTE) for line in lines if line.startswith(NOTE)]
+        self._looked = time.monotonic()
+        text = self._begun + self._more()
+        whole, newline, self._begun = text.rpartition(b"\n")
+        if over:
+            whole, newline, self._begun = text.removesuffix(b"\n"), text[:1], b""
+        return whole.decode(errors="replace").split("\n") if newline else []
+
+    def _more(self) -> bytes:
+        try:
+            body = aws.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={self._read}-")["Body"]
+            data: bytes = body.read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOTHING_MORE:
+                return b""
+            raise
+        self._read += len(data)
+        return data

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from chalicelib.bundles.packing import LEFT_OUT, zip_files
+from chalicelib.bundles.packing import is_left_out, zip_files
 from chalicelib.errors import SheenError
 
 
@@ -18,7 +18,7 @@ def zip_folder(folder: Path, bundle: Path) -> str:
     """
     if not folder.is_dir():
         raise NotAnApp(f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not LEFT_OUT.intersection(path.relative_to(folder).parts))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_left_out(path.relative_to(folder)))
     if not files:
         raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
     zip_files(folder, (path.relative_to(folder).as_posix() for path in files), bundle)

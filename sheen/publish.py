@@ -13,8 +13,9 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.bundles.status import BundleStatus
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
-from sheen import build_log
+from sheen.build_log import BuildLog
 from sheen.bundle import zip_folder
+from tasks.packages.log import NOTE
 
 PATIENCE = 15 * 60.0
 """Seconds after which following a publish ends; the publish itself goes on."""
@@ -24,11 +25,11 @@ class PublishFailed(SheenError):
     """The bundle was rejected, or nobody says what became of it."""
 
 
-def publish(settings: Settings, folder: Path, location: str | None, tell: Callable[[str], None]) -> str:
+def publish(settings: Settings, folder: Path, location: str | None, tell: Callable[[str], None], *, show_log: bool = False) -> str:
     """Publish ``folder`` at ``location`` (default: ``/<name of the folder>``) and return the location.
 
-    ``tell`` gets each line of progress. Raises :class:`PublishFailed` with what the publish said, and the errors of
-    :func:`sheen.bundle.zip_folder` and :func:`chalicelib.apps.locations.check`.
+    ``tell`` gets each line of progress, with ``show_log`` those of the build log too. Raises :class:`PublishFailed` with what the publish
+    said, and the errors of :func:`sheen.bundle.zip_folder` and :func:`chalicelib.apps.locations.check`.
     """
     location = locations.check(location or f"/{folder.resolve().name}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,9 +39,17 @@ def publish(settings: Settings, folder: Path, location: str | None, tell: Callab
         key = f"bundles{location.rstrip('/')}/{folder.resolve().name}-{stamp}-{fingerprint}.zip"
         tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
         aws.client("s3").upload_file(str(bundle), settings.bucket, key)
-    follow(key, lambda message: tell(f"{location}: {message}"))
-    for note in build_log.notes(settings.bucket, key):
-        tell(f"{location}: note: {note}")
+    log = BuildLog(settings.bucket, key)
+
+    def look(*, over: bool = False) -> None:
+        for line in log.lines(over=over):
+            if show_log or line.startswith(NOTE):
+                tell(f"{location}: {line}")
+
+    try:
+        follow(key, lambda message: tell(f"{location}: {message}"), look)
+    finally:
+        look(over=True)
     return location
 
 
@@ -56,8 +65,8 @@ def is_published(folder: Path, location: str) -> bool:
     return version is not None and version.bundle.endswith(f"-{fingerprint}.zip")
 
 
-def follow(key: str, tell: Callable[[str], None], pause: float = 0.2) -> None:
-    """Tell each new message of the bundle under ``key`` until it is active; ``pause`` is in seconds.
+def follow(key: str, tell: Callable[[str], None], look: Callable[[], None] = lambda: None, pause: float = 0.2) -> None:
+    """Tell each new message of the bundle under ``key`` until it is active; ``look`` is called again and again, ``pause`` is in seconds.
 
     Raises :class:`PublishFailed` when it is rejected, or when nothing is heard for :data:`PATIENCE` seconds.
     """
@@ -74,6 +83,7 @@ def follow(key: str, tell: Callable[[str], None], pause: float = 0.2) -> None:
                 deadline = time.monotonic() + PATIENCE
             if row.status == BundleStatus.ACTIVE:
                 return
+        look()
         time.sleep(pause)
     raise PublishFailed(
         f"{key}: nothing heard for {PATIENCE / 60:.0f} minutes (last: {told or 'the upload was not noticed'}); "

@@ -21,7 +21,7 @@ from chalicelib.apps.locations import check
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.kind import shape_of
-from chalicelib.bundles.packing import LEFT_OUT, zip_files
+from chalicelib.bundles.packing import is_left_out, zip_files
 from chalicelib.clock import wall_clock
 from chalicelib.settings import Settings
 from chalicelib.syncs import folders
@@ -90,12 +90,12 @@ def _location(below: str, path: Path) -> str | None:
 def _files(top: Path) -> list[str]:
     found = []
     for at, names, files in os.walk(top, followlinks=False):
-        names[:] = sorted(set(names) - LEFT_OUT)
-        for name in set(files) - LEFT_OUT:
-            path = Path(at, name)
-            relative = path.relative_to(top).as_posix()
-            if not path.is_symlink() and relative != RESTART:
-                found.append(relative)
+        folder = Path(at).relative_to(top)
+        names[:] = sorted(name for name in names if not is_left_out(folder / name))
+        for name in files:
+            relative = folder / name
+            if not is_left_out(relative) and not (top / relative).is_symlink() and relative != Path(RESTART):
+                found.append(relative.as_posix())
     return sorted(found)
 
 

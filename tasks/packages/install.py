@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -14,6 +15,7 @@ from tasks.packages.sandbox import sandbox
 
 PATIENCE = 1800.0
 """Seconds that one package may take."""
+TELL_EVERY = 60.0
 _MOST_AT_ONCE = 4
 
 Put = Callable[[Step, Path, int], Path]
@@ -38,17 +40,24 @@ def into(library: Path) -> Put:
 
 
 def install(
-    plan: Plan, ready: dict[str, Path], put: Put, log: BuildLog, tell: Callable[[int, Step], None], patience: float = PATIENCE
+    plan: Plan,
+    ready: dict[str, Path],
+    put: Put,
+    log: BuildLog,
+    tell: Callable[[int, Step, float], None],
+    patience: float = PATIENCE,
+    every: float = TELL_EVERY,
 ) -> dict[str, Path]:
     """Install what is not in ``ready`` (name → library that it is in) and return where all of it is.
 
-    ``tell`` gets how many are there and which comes next. Raise :class:`NotInstalled` for the first that fails; those that run then are
+    ``tell`` gets how many are there, a package that is being installed and for how many seconds it has been: when it begins, and each
+    ``every`` seconds while nothing else happens. Raise :class:`NotInstalled` for the first that fails; those that run then are
     waited for, so that what they made is kept.
     """
     at_once = min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE)
     libraries = dict(ready)
     waiting = [step for step in plan.steps if step.name not in libraries]
-    running: dict[Future[Path], Step] = {}
+    running: dict[Future[Path], tuple[Step, float]] = {}
     failure: NotInstalled | None = None
     with ThreadPoolExecutor(at_once) as threads:
         while running or (waiting and failure is None):
@@ -56,12 +65,15 @@ def install(
                 if failure is not None or len(running) == at_once:
                     break
                 waiting.remove(step)
-                tell(len(libraries), step)
+                tell(len(libraries), step, 0.0)
                 paths = [libraries[name] for name in step.closure]
-                running[threads.submit(_install, step, paths, put, log, patience)] = step
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+                running[threads.submit(_install, step, paths, put, log, patience)] = (step, time.monotonic())
+            done, _ = wait(running, every, return_when=FIRST_COMPLETED)
+            if not done:
+                step, since = min(running.values(), key=lambda each: each[1])
+                tell(len(libraries), step, time.monotonic() - since)
             for future in done:
-                step = running.pop(future)
+                step, _since = running.pop(future)
                 try:
                     libraries[step.name] = future.result()
                 except NotInstalled as error:

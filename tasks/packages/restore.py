@@ -76,9 +76,13 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
 
 
 def _fill(what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, log: BuildLog, tell: Tell) -> None:
-    def installing(there: int, step: Step) -> None:
-        log.say(f"installing from {step.source.archive.name}", str(step))
-        tell(f"Installing packages: {there} of {len(what.steps)} are there; now {step}.")
+    def installing(there: int, step: Step, seconds: float) -> None:
+        so_far = f"Installing packages: {there} of {len(what.steps)} are there"
+        if seconds:
+            tell(f"{so_far}; {step} has taken {seconds / 60:.0f} min.")
+        else:
+            log.say(f"installing from {step.source.archive.name}", str(step))
+            tell(f"{so_far}; now {step}.")
 
     if not settings.package_cache:
         install(what, {}, into(place.making), log, installing)

@@ -2,16 +2,26 @@
 
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 LEFT_OUT = frozenset(
     {".git", ".svn", ".Rproj.user", ".Rhistory", ".RData", ".DS_Store", "__MACOSX", "node_modules", ".venv", "rsconnect", ".sheen"}
 )
 """What belongs to an author's tools and not to the app."""
+_LIBRARIES = {
+    *(("renv", name) for name in ("library", "local", "staging", "sandbox", "python")),
+    *(("packrat", name) for name in ("lib", "lib-R", "lib-ext", "src")),
+}
+"""Packages as they are installed on the author's machine; the lock file beside them says how to get them."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip can say; the same for every entry, so that equal folders make equal bundles."""
+
+
+def is_left_out(path: PurePath) -> bool:
+    """Say whether a file or folder stays out of a bundle; ``path`` is relative to the app's folder."""
+    return bool(LEFT_OUT.intersection(path.parts)) or path.parts[:2] in _LIBRARIES
 
 
 def zip_files(folder: Path, names: Iterable[str], bundle: IO[bytes] | Path) -> None:
