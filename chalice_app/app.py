@@ -65,8 +65,8 @@ def websocket_disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 @app.on_dynamodb_record(stream_arn=INSTANCES_STREAM)
 def on_instance_change(event: DynamoDBEvent) -> None:
-    """Rows of instances changed: start what was claimed."""
-    starts.start_claimed(event.to_dict()["Records"], here.settings.instance_state_machine, here.clock())
+    """Rows of instances changed: start what was claimed, and claim what is missing in the pool of spares."""
+    starts.on_change(event.to_dict()["Records"], here.settings, here.clock())
 
 
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}})

@@ -37,7 +37,8 @@ def show_apps() -> None:
 def show_instances() -> None:
     """List the instances that live, with their sessions and how long they have been there."""
     now = time.time()
-    rows = census.living(instances.everywhere(), now)
+    every = instances.everywhere()
+    rows = [*census.living(every, now), *census.spare(every, now)]
     if not rows:
         say("nothing runs: no instance, no worker, no session")
         return
@@ -46,7 +47,7 @@ def show_instances() -> None:
         [
             (
                 row.instance_id,
-                row.location,
+                row.location or f"(spare, {row.size})",
                 row.state,
                 row.phase,
                 row.worker or "-",

@@ -8,6 +8,7 @@ from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
 from chalicelib.clock import wall_clock
 from chalicelib.connections.passing import Connections
+from chalicelib.scheduler import pool
 from chalicelib.schema import TABLES
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
@@ -34,7 +35,7 @@ class Environment:
     @cached_property
     def visits(self) -> Visits:
         """HTTP."""
-        return Visits(self.agents, self.clock)
+        return Visits(self.agents, self.clock, pool.parse(self.settings.spares))
 
     @cached_property
     def connections(self) -> Connections:

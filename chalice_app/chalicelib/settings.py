@@ -36,6 +36,8 @@ class Settings:
     """Where tasks run, with commas between; only for what runs tasks."""
     task_security_group: str = ""
     """Likewise."""
+    spares: str = ""
+    """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`; only functions."""
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
@@ -87,6 +89,7 @@ class Settings:
             connections_url=optional("connections_url"),
             subnets=optional("subnets"),
             task_security_group=optional("task_security_group"),
+            spares=optional("spares"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
             sync_state_machine=optional("sync_state_machine"),

@@ -45,6 +45,7 @@ def function(place: Place, in_vpc: bool) -> dict[str, str]:
     """Return what every function gets, by whether it is in the VPC."""
     return {
         **(common(place) if in_vpc else outside(place)),
+        "SHEEN_SPARES": place.spares,
         "POWERTOOLS_SERVICE_NAME": place.app,
         "POWERTOOLS_TRACE_DISABLED": "false" if place.traced else "true",
     }

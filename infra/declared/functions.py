@@ -11,6 +11,7 @@ from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
+from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
 from infra.declared import environments, syncs
@@ -91,7 +92,7 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
 
 def _list_and_stop_tasks(place: Place, *operations: str) -> Iterable[Statement]:
     return (
-        items(place, Instance, *(operations or ("UpdateItem",))),
+        items(place, Instance, *operations),
         Statement(
             "ListTasks",
             ("ecs:ListTasks",),
@@ -107,10 +108,10 @@ def _tell_visitors(place: Place) -> Iterable[Statement]:
     return index(place, Connection, "instance"), items(place, Connection, "DeleteItem"), connections(place)
 
 
-def _end_instances(place: Place) -> Iterable[Statement]:
+def _end_instances(place: Place, *operations: str) -> Iterable[Statement]:
     """What ending an instance from outside takes, beside reading which there are."""
     return (
-        *_list_and_stop_tasks(place, "GetItem", "Scan", "UpdateItem"),
+        *_list_and_stop_tasks(place, *dict.fromkeys(("Scan", "UpdateItem", *operations))),
         *_tell_visitors(place),
         Statement("StopExecutions", ("states:StopExecution",), (place.arn("states", f"execution:{place.name('instance')}:*"),)),
     )
@@ -118,7 +119,7 @@ def _end_instances(place: Place) -> Iterable[Statement]:
 
 def _sweep(place: Place) -> Iterable[Statement]:
     return (
-        *_end_instances(place),
+        *_end_instances(place, "GetItem", "Query", "PutItem"),
         Statement(
             "DescribeTasks",
             ("ecs:DescribeTasks",),
@@ -136,6 +137,15 @@ _STARTS = StreamReading(
         {
             "eventName": ["INSERT", "MODIFY"],
             "dynamodb": {"NewImage": {"state": {"S": [InstanceState.STARTING.value]}, "phase": {"S": [Phase.MACHINE.value]}}},
+        },
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {
+                "NewImage": {
+                    "version_id": {"S": [{"prefix": SPARE}]},
+                    "state": {"S": [InstanceState.READY.value, InstanceState.STOPPED.value]},
+                }
+            },
         },
     ),
     retries=50,
@@ -178,7 +188,11 @@ FUNCTIONS = (
     FunctionDeclaration(
         "on_instance_change",
         30,
-        lambda place: (stream(place, Instance), start(place, "instance"), items(place, Instance, "UpdateItem")),
+        lambda place: (
+            stream(place, Instance),
+            start(place, "instance"),
+            items(place, Instance, "Query", "PutItem", "UpdateItem"),
+        ),
         stream=_STARTS,
     ),
     FunctionDeclaration(
@@ -198,7 +212,7 @@ FUNCTIONS = (
         in_vpc=True,
     ),
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
-    FunctionDeclaration("instance_stop", 60, _list_and_stop_tasks),
+    FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem")),
     FunctionDeclaration("sweeper", 120, _sweep),
     FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
     FunctionDeclaration(
@@ -215,7 +229,7 @@ FUNCTIONS = (
             *run_tasks(place, [("remove", "task-remove")]),
         ),
     ),
-    FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place), *_tell_visitors(place))),
+    FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place, "GetItem", "UpdateItem"), *_tell_visitors(place))),
     FunctionDeclaration(
         "publish_check",
         30,

@@ -41,6 +41,8 @@ class Place:
     """Id of its access point."""
     data_buckets: tuple[str, ...] = ()
     """Other buckets that syncs may read."""
+    spares: str = ""
+    """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"

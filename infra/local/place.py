@@ -24,6 +24,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         app=app,
         bodies_url="/",
         bundle_gb=settings.bundle_gb,
+        spares=settings.spares,
         repositories=settings.repositories,
         api_stage=api.stage,
         websocket_api=api.api_id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.errors import SettingMissing
+from chalicelib.scheduler import pool
 from chalicelib.settings import largest_bundle
 from infra.declared.place import REPOSITORIES
 from infra.local.errors import CannotStart
@@ -39,10 +40,12 @@ class LocalSettings:
     """How much a bundle may have."""
     repositories: str = REPOSITORIES
     """Where R packages come from."""
+    spares: str = ""
+    """How many spare instances there are to be, as in ``large=1``."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB`` and ``SHEEN_REPOSITORIES``.
+        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES`` and ``SHEEN_SPARES``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
@@ -52,10 +55,11 @@ class LocalSettings:
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
             Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
-        except (SettingMissing, BadRepositories) as error:
+            pool.parse(spares := environment.get("SHEEN_SPARES", ""))
+        except (SettingMissing, BadRepositories, pool.BadSpares) as error:
             raise CannotStart(str(error)) from None
         data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
-        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories)
+        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories, spares=spares)
 
     @property
     def endpoint(self) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.apps.settings import AppSettings
 from chalicelib.connections import store as connections
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
+from chalicelib.scheduler.seating import Scheduler, Seated
 from chalicelib.scheduler.starts import Start
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 from tests.statemachines.services import Services, services, state_machine
@@ -216,6 +218,28 @@ def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services
 
     aws.run_task = answer_ready(agent)
     assert live(3) == live(150) == ["StartTask", "Watch", "Drain", "Drained", "Stop", "Asleep"]
+
+
+def test_a_spare_starts_like_any_instance_and_falls_asleep_with_the_app_that_took_it(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    spare = spares.claim("small", time.time())
+    run = start(spare.ref)
+    until(lambda: state(spare.ref) == "READY")
+    (task,) = aws.tasks
+    assert environment_of(task)["SHEEN_INSTANCE"] == str(spare.ref)
+    version_id = f"0123456789ab.{time.time_ns()}"
+    outcome = Scheduler(time.time, {"small"}).seat(version_id, "/hello", AppSettings(size="small"), "visitor")
+    assert isinstance(outcome, Seated)
+    app = outcome.instance.ref
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: len(tokens(agent)) == 2)
+    until(lambda: getattr(store.get(app), "token", None) == tokens(agent)[-1])
+    assert (state(app), status(run)) == ("READY", "RUNNING")
+    store.give_back(app, "visitor")
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+    assert (state(app), state(spare.ref)) == ("STOPPED", "STOPPED")
+    assert aws.stopped == ["task/1"]
 
 
 def test_an_agent_that_beats_is_not_given_up(aws: Services, agent: StandinAgent) -> None:

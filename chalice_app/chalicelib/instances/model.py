@@ -75,6 +75,10 @@ class Instance(Table):
     """``host:port`` of the agent, once READY."""
     worker = UnicodeAttribute(null=True)
     """Id of the R process that serves now; none while there is none (``app_idle_timeout``)."""
+    bound_to = UnicodeAttribute(null=True)
+    """In a spare's row, once an app has it: the app's :class:`InstanceRef` as text; see :mod:`chalicelib.instances.spares`."""
+    was_spare = UnicodeAttribute(null=True)
+    """In an app's row, if the instance was a spare: its :class:`InstanceRef` as text."""
     task = UnicodeAttribute(null=True)
     """ARN of the task that it runs in, once READY: the end of another one, of an attempt to start that failed, is nothing to it."""
     token = UnicodeAttribute(null=True)

@@ -177,7 +177,9 @@ def drain(ref: InstanceRef, now: float) -> bool:
             return False
         unchanged = Instance.seats == seats if seats else _taken() == 0
         actions: list[Action] = [Instance.state.set(InstanceState.DRAINING.value)]
-        if _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged) is not None:
+        # A spare may be bound to an app at this very moment.
+        free = Instance.bound_to.does_not_exist()
+        if _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged & free) is not None:
             return True
     return False
 

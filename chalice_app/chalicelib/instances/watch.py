@@ -7,7 +7,7 @@ from typing import TypedDict
 from chalicelib import telemetry
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
@@ -44,7 +44,8 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
     """
     ref = InstanceRef.parse(event["instance"])
     with telemetry.about(instance=ref.instance_id):
-        instance = store.get(ref)
+        rows = spares.rows_of(ref)
+        instance = store.get(rows[0])
         if instance is None or instance.state not in (InstanceState.STARTING, InstanceState.READY):
             raise InstanceChanged(f"instance {ref} was given up before it was ready; its task is to be stopped")
         agent = Agent.of(instance, event["address"])
@@ -55,5 +56,6 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
             raise AgentGone(f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}")
         if answer.status >= 300:
             raise AgentSilent(f"agent {agent.address} did not take its token: it answered {answer.status}")
-        store.mark_ready(ref, event["address"], event["token"], clock(), event["task"])
+        for row in rows:
+            store.mark_ready(row, event["address"], event["token"], clock(), event["task"])
         telemetry.logger.info("ready", extra={"address": event["address"]})

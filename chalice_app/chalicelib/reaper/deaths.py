@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
 from chalicelib.connections import farewell
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 
@@ -55,8 +55,10 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
     """
     dead = read(detail)
     tokens = [dead.token]
+    rows: list[InstanceRef] = []
     if dead.instance is not None:
-        row = store.get(dead.instance)
+        rows = spares.rows_of(dead.instance)
+        row = store.get(rows[0])
         if row is None or row.state == InstanceState.DRAINING:
             return
         if row.task and dead.arn and row.task != dead.arn:
@@ -64,20 +66,18 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
             _fail_tokens([dead.token], dead.cause)
             return
         tokens.append(row.token)
-        died = store.mark_stopped(
-            dead.instance,
-            {"error": TASK_DIED, "cause": dead.cause},
-            clock(),
-            after=(InstanceState.READY,),
-        )
+        failure = {"error": TASK_DIED, "cause": dead.cause}
+        died = False
+        for each in rows:
+            died |= store.mark_stopped(each, failure, clock(), after=(InstanceState.READY,))
         log = telemetry.logger.warning if died else telemetry.logger.info
         log("a task ended", extra={"instance": dead.instance.instance_id, "cause": dead.cause})
     _fail_tokens(tokens, dead.cause)
-    if dead.instance is not None:
+    if rows:
         why = "The app's machine stopped. Reload the page to start the app again."
-        told = farewell.tell_all(dead.instance, connections_url, why)
+        told = farewell.tell_all(rows[0], connections_url, why)
         if told:
-            telemetry.logger.info("visitors were told", extra={"instance": dead.instance.instance_id, "visitors": told})
+            telemetry.logger.info("visitors were told", extra={"instance": rows[0].instance_id, "visitors": told})
 
 
 def _fail_tokens(tokens: Iterable[str | None], cause: str) -> None:

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
 from chalicelib.connections import farewell
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, came_before
 from chalicelib.reaper.steps import stop_tasks
@@ -29,6 +29,8 @@ def end(
     """
     if not store.mark_stopped(instance.ref, failure, clock(), after=after):
         return False
+    for row in spares.both(instance):
+        store.mark_stopped(row, failure, clock())
     stop_execution(instance.ref, settings.instance_state_machine, failure)
     farewell.tell_all(instance.ref, settings.connections_url, why)
     stopped = stop_tasks(instance.ref, settings.cluster, failure["error"])

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
 from chalicelib.connections import farewell
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 
 _STARTED_BY_AT_MOST = 36
@@ -16,7 +16,7 @@ _STARTED_BY_AT_MOST = 36
 def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:
     """READY → DRAINING, if nobody holds a seat; say whether it is so now. ``event``: ``instance``."""
     ref = InstanceRef.parse(event["instance"])
-    drained = store.drain(ref, clock())
+    drained = store.drain(spares.rows_of(ref)[0], clock())
     telemetry.logger.info("drained" if drained else "in use again", extra={"instance": ref.instance_id})
     return {"drained": drained}
 
@@ -25,7 +25,8 @@ def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
     """Stop a drained instance's task, then free its slot. ``event``: ``instance``."""
     ref = InstanceRef.parse(event["instance"])
     stopped = stop_tasks(ref, cluster, "idle")
-    store.mark_stopped(ref, None, clock())
+    for row in spares.rows_of(ref):
+        store.mark_stopped(row, None, clock())
     telemetry.logger.info("stopped", extra={"instance": ref.instance_id, "tasks": stopped})
     return {"tasks": stopped}
 
@@ -39,10 +40,12 @@ def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Ca
     ref = InstanceRef.parse(event["instance"])
     error = event.get("error") or {}
     failure = {"error": str(error.get("Error", "Unknown")), "cause": str(error.get("Cause", ""))}
-    store.mark_stopped(ref, failure, clock())
+    rows = spares.rows_of(ref)
+    for row in rows:
+        store.mark_stopped(row, failure, clock())
     stopped = stop_tasks(ref, cluster, failure["error"])
     telemetry.logger.warning("failed", extra={"instance": ref.instance_id, "tasks": stopped, **failure})
-    farewell.tell_all(ref, connections_url, "The app's machine no longer answers. Reload the page to start the app again.")
+    farewell.tell_all(rows[0], connections_url, "The app's machine no longer answers. Reload the page to start the app again.")
     return {"tasks": stopped}
 
 

@@ -1,13 +1,13 @@
 """The sweeper: repairs on a schedule what every other path missed, and says in its log what it repaired. Outside the VPC."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, assert_never
 
 from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
 from chalicelib.apps import store as apps
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
@@ -23,7 +23,7 @@ from chalicelib.reaper.repairs import (
     is_leaked,
     repairs,
 )
-from chalicelib.scheduler import starts
+from chalicelib.scheduler import pool, starts
 from chalicelib.settings import Settings
 
 _WHY = "The app's machine stopped. Reload the page to start the app again."
@@ -33,7 +33,7 @@ _MOST_DESCRIBED = 100
 
 def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     """Look at everything once; return how many repairs of each kind were made."""
-    rows = {row.instance_id: row for row in store.everywhere()}
+    rows = counted(store.everywhere())
     archived = {app.location for app in apps.everywhere() if app.archived_at is not None}
     executions, tasks = set(_executions(settings)), list(_tasks(settings))
     found = repairs([seen(row) for row in rows.values()], executions, tasks, archived, clock())
@@ -42,11 +42,41 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
         if _make(repair, rows, settings, clock):
             made[type(repair).__name__] = made.get(type(repair).__name__, 0) + 1
             telemetry.logger.warning("repaired", extra={"repair": type(repair).__name__, **_plain(repair)})
+    if (claimed := pool.refill(pool.parse(settings.spares), clock())) > 0:
+        made["Spare"] = claimed
+    if (retired := _retire_spares(rows.values(), settings, clock)) > 0:
+        made["SpareTooMany"] = retired
     for place in queue.expired(clock() - _QUEUE_GRACE):
         queue.leave(place.version_id, place.place)
         made["QueuePlace"] = made.get("QueuePlace", 0) + 1
     telemetry.logger.info("swept", extra={"instances": len(rows), "tasks": len(tasks), "executions": len(executions), "repairs": made})
     return made
+
+
+def counted(rows: Iterable[Instance]) -> dict[str, Instance]:
+    """Return the row that counts of each instance, by id: the app's, where a spare is bound to one, as long as it lives."""
+    found: dict[str, Instance] = {}
+    for row in rows:
+        other = found.get(row.instance_id)
+        if other is None or other.state == InstanceState.STOPPED or (row.was_spare and row.state != InstanceState.STOPPED):
+            found[row.instance_id] = row
+    return found
+
+
+def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable[[], float]) -> int:
+    """End spares of which there are too many, those that are idle longest first."""
+    wanted, now, retired = pool.parse(settings.spares), clock(), 0
+    by_size: dict[str, list[Instance]] = {}
+    for row in rows:
+        if spares.is_spare(row.version_id):
+            by_size.setdefault(row.size, []).append(row)
+    for size, pooled in by_size.items():
+        surplus = max(0, -pool.missing(pooled, wanted.get(size, 0), now))
+        for row in sorted(filter(spares.is_free, pooled), key=lambda row: float(row.claimed_at))[:surplus]:
+            failure = {"error": "SpareTooMany", "cause": "There are to be fewer spare instances."}
+            if spares.retire(row, now) and ending.end(row, failure, _WHY, settings, clock, (InstanceState.DRAINING,)):
+                retired += 1
+    return retired
 
 
 def seen(row: Instance) -> SeenInstance:
@@ -66,7 +96,7 @@ def _make(repair: Repair, rows: dict[str, Instance], settings: Settings, clock: 
             failure = {"error": EXECUTION_LOST, "cause": "Its state machine ended while it was starting."}
             return ending.end(rows[ref.instance_id], failure, _WHY, settings, clock, (InstanceState.STARTING,))
         case StopTask(arn, ref):
-            row = store.get(ref)
+            row = store.get(spares.rows_of(ref)[0])
             return is_leaked(arn, seen(row) if row is not None else None) and _stop(arn, settings.cluster)
     assert_never(repair)
 

@@ -1,10 +1,12 @@
 """Gives a visitor a seat: reads what there is, decides, acts, and decides again when somebody else was faster."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from chalicelib import telemetry
 from chalicelib.apps.settings import AppSettings
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
@@ -15,6 +17,7 @@ from chalicelib.sessions.lease import PENDING, Expired
 
 ATTEMPTS = 8
 """Lost races before a visitor is told that the app is full; each means that somebody else got on."""
+_SPARES_TRIED = 4
 
 
 class Seated(NamedTuple):
@@ -61,8 +64,10 @@ class Wanted(NamedTuple):
 class Scheduler:
     """The scheduler as one Lambda environment holds it; it remembers which instances there were when it last looked."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], spares: Collection[str] = ()) -> None:
+        """``spares``: the sizes of which there are spare instances to be bound."""
         self._clock = clock
+        self._spares = spares
         self.known = KnownInstances()
 
     def seat(self, version_id: str, location: str, settings: AppSettings, session_id: str, place: str | None = None) -> Outcome:
@@ -161,6 +166,9 @@ class Scheduler:
             case Seat(slot, instead_of):
                 return self._take(by_slot[slot], session_id, now, instead_of, unless_queued=line is None)
             case Claim() as claim:
+                bound = self._bind(wanted, claim, by_slot, session_id)
+                if bound is not None:
+                    return Seated(bound)
                 claimed = self._claim(wanted, claim, by_slot)
                 return Starting(claimed, claimed=True) if claimed is not None else None
             case Wait(slot):
@@ -188,6 +196,31 @@ class Scheduler:
         if claimed is not None:
             self.known.update(wanted.version_id, claimed)
         return claimed
+
+    def _bind(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str) -> Instance | None:
+        """Bind a spare instance of the app's size, if there is one: the visitor has a seat in it at once."""
+        size, now = wanted.settings.size, self._clock()
+        if size not in self._spares:
+            return None
+        free = [row for row in spares.in_pool(size) if spares.is_free(row)]
+        # Visitors of other apps come at the same moment: not all are to try the same one.
+        for spare in random.sample(free, min(len(free), _SPARES_TRIED)):
+            bound = spares.bind(
+                spare,
+                wanted.version_id,
+                claim.slot,
+                location=wanted.location,
+                capacity=wanted.settings.worker_limits.seats,
+                session_id=session_id,
+                lease=now + PENDING,
+                now=now,
+                seen=by_slot[claim.slot] if claim.seen is not None else None,
+            )
+            if bound is not None:
+                telemetry.logger.info("a spare is bound", extra={"instance": bound.instance_id, "spare": bound.was_spare})
+                self.known.update(wanted.version_id, bound)
+                return bound
+        return None
 
     def _ahead(self, wanted: Wanted, rows: list[Instance]) -> tuple[Claim, ...]:
         return ahead([place_of(row) for row in rows], self._clock(), wanted.limits)

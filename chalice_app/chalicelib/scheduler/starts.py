@@ -1,7 +1,7 @@
 """Starts the state machine of each newly claimed instance, told by the table's stream (FACTS E6b: outside the VPC)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -10,6 +10,8 @@ from chalicelib import aws, telemetry
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
+from chalicelib.scheduler import pool
+from chalicelib.settings import Settings
 
 _COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "ServiceUnavailable", "InternalServerError", "InternalFailure"})
 
@@ -35,6 +37,13 @@ def newly_claimed(record: Mapping[str, Any]) -> Start | None:
     if old.get("instance_id", {}).get("S") == instance_id:
         return None
     return Start(InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id), new["size"]["S"])
+
+
+def on_change(records: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> None:
+    """Start what was claimed, and refill the pool of spares when it may have changed."""
+    started = start_claimed(records, settings.instance_state_machine, now)
+    if settings.spares and (started or any(map(pool.left, records))):
+        pool.refill(pool.parse(settings.spares), now)
 
 
 def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:

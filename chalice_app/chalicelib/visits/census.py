@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from chalicelib.apps import store as apps
 from chalicelib.apps.locations import ROOT
+from chalicelib.instances import spares
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
@@ -29,8 +30,24 @@ def count(rows: Iterable[Instance], now: float) -> Census:
 
 
 def living(rows: Iterable[Instance], now: float) -> list[Instance]:
-    """Return the rows of instances that are there: starting, ready or draining."""
-    return [row for row in rows if row.state != InstanceState.STOPPED and not is_overdue(row.state, float(row.claimed_at), now)]
+    """Return the rows of apps' instances that are there: starting, ready or draining."""
+    return [
+        row
+        for row in rows
+        if row.state != InstanceState.STOPPED
+        and not is_overdue(row.state, float(row.claimed_at), now)
+        and not spares.is_spare(row.version_id)
+    ]
+
+
+def spare(rows: Iterable[Instance], now: float) -> list[Instance]:
+    """Return the rows of spare instances that are starting, or wait for an app."""
+    return [
+        row
+        for row in rows
+        if spares.is_spare(row.version_id)
+        and (spares.is_free(row) or (row.state == InstanceState.STARTING and not is_overdue(row.state, float(row.claimed_at), now)))
+    ]
 
 
 def sessions(rows: Iterable[Instance], now: float) -> int:

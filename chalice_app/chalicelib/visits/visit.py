@@ -1,9 +1,10 @@
 """Takes a visitor's request through: location → seat → agent → answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import assert_never
 
 from chalicelib import pages, telemetry
+from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
@@ -38,11 +39,13 @@ _RETRY_AFTER = "5"
 class Visits:
     """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
+    def __init__(self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = ()) -> None:
+        """``spares``: as :class:`Scheduler` takes them."""
         self._agents = agents
         self._clock = clock
         self._directory = Directory()
-        self._scheduler = Scheduler(clock)
+        self._binding = Binding(agents, clock)
+        self._scheduler = Scheduler(clock, spares)
 
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; what goes wrong is told by a page with its cause and way out."""
@@ -103,7 +106,7 @@ class Visits:
         version_id = _version_id(app)
         place = waiting.place_of(request)
         gone: AgentGone | None = None
-        for _ in range(2):
+        for _ in range(3):
             session_id = new_session_id()
             outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place)
             telemetry.count(type(outcome).__name__)
@@ -170,6 +173,7 @@ class Visits:
         if session_id:
             headers.append(("sheen-session", session_id))
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
+        self._binding.ensure(instance)
         got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
         return _passed_back(got)
 

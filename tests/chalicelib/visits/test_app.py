@@ -12,7 +12,7 @@ from chalicelib.apps import life, versions
 from chalicelib.apps import store as apps
 from chalicelib.bodies.limits import LARGEST_ANSWER
 from chalicelib.environment import Environment
-from chalicelib.instances import store
+from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.scheduler import starts
@@ -216,6 +216,38 @@ def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent:
     assert ask("GET", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr")["statusCode"] == 200
     assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.1.1")["statusCode"] == 410
     assert [got.path.split("?")[0] for got in agent.got] == ["/app/session/abc/download/x", f"/app/__sockjs__/n=abc/w={VERSION}.0.1/xhr"]
+
+
+def spare(agent_address: str) -> Instance:
+    claimed = spares.claim("large", lambdas.here.clock())
+    return store.mark_ready(claimed.ref, agent_address, "token", lambdas.here.clock())
+
+
+def test_a_spares_agent_is_bound_before_the_first_visitors_page_and_once(agent: StandinAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHEEN_SPARES", "large=1")
+    version_id = published()
+    instance = spare(agent.address)
+    for _ in range(2):
+        assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+    assert [(got.method, got.path) for got in agent.got] == [("POST", "/bind"), ("GET", "/app/"), ("GET", "/app/")]
+    assert json.loads(agent.got[0].body) == {"instance": f"{version_id}/0/{instance.instance_id}"}
+    assert agent.got[0].header("sheen-agent-key") == key_for(instance.secret, Purpose.AGENT)
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_spare_whose_agent_cannot_be_had_is_given_up_for_a_normal_start(
+    agent: StandinAgent, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    monkeypatch.setenv("SHEEN_SPARES", "large=1")
+    published()
+    agent.answer = lambda got: Say(409)
+    gone = spare(agent.address if answers else "127.0.0.1:1")
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 202
+    row = store.get(gone.ref)
+    assert row is not None
+    assert (row.state, row.failure["error"]) == ("STOPPED", "SpareGone")
+    (fresh,) = [row for row in store.everywhere() if row.state == "STARTING"]
+    assert fresh.was_spare is None
 
 
 def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) -> None:

@@ -1,0 +1,48 @@
+"""Tells the agent of a spare instance which app it is bound to. Runs inside the VPC."""
+
+import json
+from collections.abc import Callable
+
+from chalicelib import telemetry
+from chalicelib.agents.client import Agent, AgentClient
+from chalicelib.agents.errors import AgentError, AgentGone
+from chalicelib.instances import spares, store
+from chalicelib.instances.model import Instance
+
+_TIMEOUT = 10.0
+_MOST = 10_000
+SPARE_GONE = "SpareGone"
+
+
+class Binding:
+    """Which agents this environment knows to be bound: each environment tells each once: nobody has to know who was first."""
+
+    def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
+        self._agents = agents
+        self._clock = clock
+        self._bound: set[str] = set()
+
+    def ensure(self, instance: Instance) -> None:
+        """Let the agent serve its app, if the instance was a spare; nothing for any other.
+
+        Raise :class:`AgentGone` when it cannot be had. Then the instance is given up, so that the next look finds its slot free and the
+        visitor gets another one; whatever still runs of it finds itself given up.
+        """
+        if not instance.was_spare or instance.instance_id in self._bound:
+            return
+        try:
+            body = json.dumps({"instance": str(instance.ref)}).encode()
+            headers = [("content-type", "application/json")]
+            agent = Agent.of(instance)
+            answer = self._agents.request(agent, "POST", "/bind", headers, body, repeatable=True, timeout=_TIMEOUT)
+            if answer.status >= 300:
+                raise AgentGone(f"agent {agent.address} cannot be bound to {instance.ref}: it answered {answer.status}")
+        except AgentError as error:
+            telemetry.logger.warning("a spare is gone", extra={"instance": instance.instance_id, "error": str(error)})
+            failure = {"error": SPARE_GONE, "cause": str(error)}
+            for row in spares.both(instance):
+                store.mark_stopped(row, failure, self._clock())
+            raise AgentGone(str(error)) from error
+        if len(self._bound) >= _MOST:
+            self._bound.clear()
+        self._bound.add(instance.instance_id)

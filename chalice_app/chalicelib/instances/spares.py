@@ -1,0 +1,132 @@
+"""Spare instances: booted, with R loaded, and nobody's. A claim binds one to an app in one transaction, so that a first visitor does not
+wait for a machine.
+
+A spare is a row of its own, ``spare.<size>`` in a slot that nobody else has, and its state machine, its task and its agent know it by that.
+Bound to an app, it has the app's row too, with the same instance id, secret and address: the app's row is the one that counts then (its
+seats, its state), and the spare's says whose it is.
+"""
+
+import secrets
+
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.instances import store
+from chalicelib.instances.model import Instance, InstanceRef
+from chalicelib.instances.state import InstanceState, Phase
+from chalicelib.tables import refused, transaction
+
+PREFIX = "spare."
+_SLOTS = 2**48
+
+
+def pool_of(size: str) -> str:
+    """Return the version id under which the spares of a size are."""
+    return PREFIX + size
+
+
+def is_spare(version_id: str) -> bool:
+    """Whether this is a spare's own row."""
+    return version_id.startswith(PREFIX)
+
+
+def in_pool(size: str) -> list[Instance]:
+    """Read the rows of all spares of a size that there were lately, bound ones too, consistently."""
+    return store.of_version(pool_of(size))
+
+
+def claim(size: str, now: float) -> Instance:
+    """Claim a new spare; the table's stream has it started like any instance."""
+    claimed = None
+    while claimed is None:  # nobody else has this slot, but for one chance in 2**48
+        claimed = store.claim(pool_of(size), secrets.randbelow(_SLOTS), location="", capacity=0, size=size, now=now)
+    return claimed
+
+
+def is_free(row: Instance) -> bool:
+    """Whether the spare waits for an app."""
+    return row.state == InstanceState.READY and not row.bound_to and bool(row.address)
+
+
+def bind(
+    spare: Instance,
+    version_id: str,
+    slot: int,
+    *,
+    location: str,
+    capacity: int,
+    session_id: str,
+    lease: float,
+    now: float,
+    seen: Instance | None,
+) -> Instance | None:
+    """Make a free spare the instance in a slot, READY at once, with the visitor's seat in it. ``seen`` is what was read in the slot.
+
+    Return None when somebody else took the spare or the slot: then nothing is changed.
+    """
+    bound = Instance(
+        version_id,
+        slot,
+        instance_id=spare.instance_id,
+        location=location,
+        state=InstanceState.READY.value,
+        phase=Phase.APP.value,
+        secret=spare.secret,
+        seats={session_id: lease},
+        capacity=capacity,
+        size=spare.size,
+        address=spare.address,
+        token=spare.token,
+        task=spare.task,
+        was_spare=str(spare.ref),
+        claimed_at=now,
+        ready_at=now,
+    )
+    if seen is None:
+        as_seen: Condition = Instance.version_id.does_not_exist()
+    else:
+        as_seen = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
+    free = (Instance.instance_id == spare.instance_id) & (Instance.state == InstanceState.READY.value) & Instance.bound_to.does_not_exist()
+    try:
+        with transaction() as write:
+            write.update(Instance(spare.version_id, spare.slot), actions=[Instance.bound_to.set(str(bound.ref))], condition=free)
+            write.save(bound, condition=as_seen)
+    except TransactWriteError as error:
+        if refused(error):
+            return None
+        raise
+    return bound
+
+
+def rows_of(ref: InstanceRef) -> list[InstanceRef]:
+    """Return the rows of an instance that its state machine, task or agent knows as ``ref``; the one that counts comes first.
+
+    For a spare that is bound these are the app's row and its own; for all others the one.
+    """
+    if not is_spare(ref.version_id):
+        return [ref]
+    row = store.get(ref)
+    return [InstanceRef.parse(row.bound_to), ref] if row is not None and row.bound_to else [ref]
+
+
+def both(instance: Instance) -> list[InstanceRef]:
+    """Likewise, from a row that is at hand."""
+    if instance.was_spare:
+        return [instance.ref, InstanceRef.parse(instance.was_spare)]
+    return [InstanceRef.parse(instance.bound_to), instance.ref] if instance.bound_to else [instance.ref]
+
+
+def retire(spare: Instance, now: float) -> bool:
+    """READY → DRAINING for a spare that is one too many; False when an app was faster."""
+    try:
+        Instance(spare.version_id, spare.slot).update(
+            actions=[Instance.state.set(InstanceState.DRAINING.value)],
+            condition=(Instance.instance_id == spare.instance_id)
+            & (Instance.state == InstanceState.READY.value)
+            & Instance.bound_to.does_not_exist(),
+        )
+    except UpdateError as error:
+        if refused(error):
+            return False
+        raise
+    return True
