@@ -9,7 +9,8 @@ from chalicelib.bundles.keys import log_key
 
 EVERY = 2.0
 """Seconds between two looks; the build writes it about as often."""
-_NOTHING_MORE = ("NoSuchKey", "404", "InvalidRange", "416")
+_NOTHING_MORE = ("NoSuchKey", "404", "InvalidRange", "416", "AccessDenied", "403")
+"""S3's answers for what is not there, to those who may list the bucket and to those who may not."""
 
 
 class BuildLog:

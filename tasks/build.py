@@ -43,6 +43,7 @@ from tasks.packages import image, locks, restore
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
+from tasks.packages.sweep import sweep
 
 BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
@@ -285,6 +286,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         else:
             logger.info("built", extra={"kind": built["kind"]})
             _report(job, "send_task_success", output=json.dumps(built))
+            removed = sweep(Path(settings.efs) / PACKAGES, Path(settings.efs) / "apps")
+            if removed:
+                logger.info("removed unused packages", extra={"packages": removed})
         finally:
             over.set()
     return 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tasks.packages.errors import NotInstalled
 
+INCOMING = ".incoming"
 MOST_FILES = 100_000
 MOST_BYTES = 4 * 1024**3
 _LEFT = 24 * 3600.0
@@ -33,7 +34,7 @@ class Cache:
     @property
     def incoming(self) -> Path:
         """Where entries are written."""
-        return self.folder / ".incoming"
+        return self.folder / INCOMING
 
     def prepare(self) -> None:
         """Make the folders, and remove what builds left that were killed long ago."""
@@ -49,9 +50,13 @@ class Cache:
         """Return an entry's library, whether it is there or not."""
         return self.folder / self.platform / entry
 
-    def has(self, entry: str) -> bool:
-        """Say whether it is there."""
-        return self.library(entry).is_dir()
+    def use(self, entry: str) -> bool:
+        """Say whether it is there; then it will be for a long time (:mod:`tasks.packages.sweep`)."""
+        try:
+            os.utime(self.library(entry))
+        except FileNotFoundError:
+            return False
+        return True
 
     def keep(self, entry: str, package: Path, owner: int) -> Path:
         """Put a package into the cache and return its library: that of another build, if that was faster.

@@ -15,8 +15,8 @@ from tasks.packages.log import BuildLog
 from tasks.packages.plan import Step
 from tasks.packages.repositories import Repositories
 from tasks.packages.sources import Sources, find_all
+from tasks.packages.sweep import SOURCES
 
-SOURCES = "sources"
 _TELL_EVERY = 10
 
 Tell = Callable[[str], None]
@@ -87,7 +87,7 @@ def _fill(what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, lo
     if not settings.package_cache:
         install(what, {}, into(place.making), log, installing)
         return
-    ready = {step.name: cache.library(step.entry) for step in what.steps if cache.has(step.entry)}
+    ready = {step.name: cache.library(step.entry) for step in what.steps if cache.use(step.entry)}
     log.say(f"from the cache: {', '.join(ready) or 'none'}")
     libraries = install(what, ready, into_cache(cache), log, installing)
     for name, library in libraries.items():

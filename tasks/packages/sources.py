@@ -1,6 +1,7 @@
 """The sources of packages, each fetched once and kept beside the cache: a version that is in a repository never changes."""
 
 import hashlib
+import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +61,7 @@ class Sources:
             path = self.folder / repository.folder / file
             try:
                 if path.exists() or repository.fetch(wanted, path):
+                    os.utime(path)  # it is in use: see tasks.packages.sweep
                     return _describe(wanted, path)
                 current = repository.current(wanted.name)
             except Unreachable as error:

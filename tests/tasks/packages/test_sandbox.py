@@ -109,7 +109,7 @@ def test_what_is_no_file_does_not_get_into_a_cache(script: str, why: str, tmp_pa
         assert run(box, f"mkdir p && echo Package: p > p/DESCRIPTION && {script}")[0] == 0
         with pytest.raises(NotInstalled, match=why):
             cache.keep("p/1.0-x", box.folder / "p", box.owner)
-    assert not cache.has("p/1.0-x")
+    assert not cache.use("p/1.0-x")
     assert list(cache.incoming.iterdir()) == []
 
 

@@ -1,0 +1,63 @@
+"""Removes from the package cache what nobody uses: packages that no library links to, and sources, both unused for a long time."""
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.packages.cache import INCOMING
+
+UNUSED = 90 * 86400.0
+"""Seconds; a build says that it uses an entry or a source by its time of change."""
+EVERY = 86400.0
+"""Seconds between two sweeps; a sweep reads every library's links."""
+SOURCES = "sources"
+
+
+def sweep(packages: Path, apps: Path, now: float | None = None) -> list[str]:
+    """Sweep the cache in ``packages`` if it is time to; return what was removed. ``apps``: where versions' libraries are."""
+    now = time.time() if now is None else now
+    mark = packages / ".swept"
+    try:
+        if now - mark.stat().st_mtime < EVERY:
+            return []
+    except FileNotFoundError:
+        if not packages.is_dir():
+            return []
+    mark.touch()
+    os.utime(mark, (now, now))
+    removed = []
+    old = [entry for entry in _entries(packages) if _is_unused(entry, now)]
+    linked = _linked(apps) if old else set()
+    for entry in old:
+        # Out of the way by one rename, so that what is there is whole; and only if no build has come by meanwhile.
+        if str(entry) not in linked and _is_unused(entry, now):
+            aside = packages / INCOMING / uuid.uuid4().hex
+            entry.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+            removed.append(entry.relative_to(packages).as_posix())
+    for source in (packages / SOURCES).glob("*/*"):
+        if _is_unused(source, now):
+            source.unlink(missing_ok=True)
+            removed.append(source.relative_to(packages).as_posix())
+    return removed
+
+
+def _entries(packages: Path) -> Iterator[Path]:
+    """The entries, as ``<platform>/<name>/<version>-<hash>``."""
+    return packages.glob("R-*/*/*")
+
+
+def _is_unused(path: Path, now: float) -> bool:
+    try:
+        return now - path.stat().st_mtime > UNUSED
+    except FileNotFoundError:
+        return False
+
+
+def _linked(apps: Path) -> set[str]:
+    """Return the entries that libraries link to, as absolute paths."""
+    links = (link for link in apps.glob("*/*.library/*") if link.is_symlink())
+    return {os.path.normpath(link.parent / link.readlink().parent) for link in links}
