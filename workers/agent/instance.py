@@ -1,62 +1,32 @@
-"""One instance: its parts, put together, from the task's start to its end."""
+"""One instance, from the task's start to its end: of an app from the beginning, or a spare that is bound to one."""
 
 import asyncio
 import contextlib
-import dataclasses
-import functools
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
 import boto3
-from websockets.asyncio.client import ClientConnection
 
-from agent import app_environment, bookmarks, log, metadata, process, r_socket, record, reports, server
-from agent.activity import Activity
-from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
-from agent.client_files import ClientFiles
-from agent.command import WorkerSpec
+from agent import bookmarks, log, metadata, process, record, reports, server
 from agent.failure import AppStartFailed
-from agent.gateway import Gateway
 from agent.launch import Launch
 from agent.life import Life
 from agent.log import logger
-from agent.oom import OomKills
-from agent.proxy import Proxy
 from agent.record import Record
 from agent.reports import NotAwaited
-from agent.seats import Seats
-from agent.sessions import Sessions
-from agent.sockjs import Carriers, RelayApplication, SockJs
+from agent.served import Served
 from agent.starter import Starter
-from agent.worker import Worker
-from agent.worker_log import WorkerLogs
-from agent.worker_row import WorkerRow
-from agent.workers import Workers
-from chalicelib import tickets
-from chalicelib.apps.settings import AppSettings
-from chalicelib.aws import client
-from chalicelib.clock import wall_clock
 from chalicelib.errors import SheenError
-from chalicelib.instances.log_streams import LogStream
+from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
-from chalicelib.instances.secret import Purpose
-from chalicelib.relay import page
-from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
-from chalicelib.relay.settings import RelaySettings
-from chalicelib.relay.transports import passes
-from chalicelib.relay.transports.options import SockJsOptions
+from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.settings import Settings
 
 PORT = 8080
-POSTS = 64
-"""Posts to browsers at once, each on a kept-alive connection."""
-POST_TIMEOUT = 10.0
-LAST_SEATS = 3.0
-"""Seconds to give back the last seats, of the 30 that ECS gives a task to end (FACTS E1)."""
-LAST_LINES = 5.0
-"""Seconds to send the last lines of the workers' logs, of the same 30."""
+
+
+class BoundElsewhere(SheenError):
+    """The instance serves another app, or none that it could be bound to."""
 
 
 async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: Callable[[Callable[[], None]], None]) -> int:
@@ -65,21 +35,18 @@ async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: C
     ``starter`` starts R. ``on_life`` is told, once, what to call when the task is to stop.
     """
     log.identify(launch.ref)
+    efs = Path(settings.efs)
+    spare = spares.is_spare(launch.ref.version_id)
     try:
         task = await metadata.identify(launch.metadata_url)
-        found = await asyncio.to_thread(record.load, launch.ref, Path(settings.efs))
-        states = await asyncio.to_thread(bookmarks.folder, Path(settings.efs), found.ref, found.unix_id if process.is_root() else None)
-    except SheenError as error:
-        logger.error(str(error))
-        with contextlib.suppress(NotAwaited):
-            await reports.failed(launch.token, AppStartFailed.error, str(error))
-        return 1
-    log.identify(launch.ref, found.location)
-    instance = _Instance(found, launch, settings, starter, task, states, await asyncio.to_thread(boto3.Session))
-    on_life(instance.life.end)
-    try:
+        found = None if spare else await asyncio.to_thread(record.load, launch.ref, efs)
+        secret = found.secret if found is not None else await asyncio.to_thread(record.spare_secret, launch.ref)
+        instance = _Instance(launch, settings, starter, task, secret, await asyncio.to_thread(boto3.Session))
+        if found is not None:
+            await instance.serve(found)
+        on_life(instance.life.end)
         return await instance.run()
-    except server.CannotListen as error:
+    except SheenError as error:
         logger.error(str(error))
         with contextlib.suppress(NotAwaited):
             await reports.failed(launch.token, AppStartFailed.error, str(error))
@@ -89,221 +56,69 @@ async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: C
 class _Instance:
     def __init__(
         self,
-        found: Record,
         launch: Launch,
         settings: Settings,
         starter: Starter,
         task: metadata.TaskIdentity,
-        bookmarks: Path | None,
+        secret: str,
         aws: boto3.Session,
     ) -> None:
-        self._bookmarks = bookmarks
-        self._record = found
+        self._launch = launch
         self._settings = settings
         self._starter = starter
-        if not found.settings.preload:
-            starter.close()  # it takes memory
-        self._unix_id = found.unix_id if process.is_root() else None
-        if self._unix_id is None:
-            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
-        self._task = task
-        self._client = ClientFiles(launch.client_dir)
-        self._relay_settings = _relay_settings(found.settings)
-        self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
-        self._oom_kills = OomKills()
-        self._worker_row = WorkerRow(found.ref)
-        self._workers = Workers(self._make_worker, found.settings.worker_limits, self)
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
-            timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._gateway = Gateway(settings.connections_url, aws.region_name, aws.get_credentials(), self._http)
-        carriers = Carriers(self._gateway)
-        self._sessions = Sessions(
-            carriers, self._connect_worker, self._relay_settings, self._issue_ticket, time.monotonic, self._session_ended
-        )
-        self._sockjs = SockJs(
-            RelayApplication(self._sessions, carriers, self._session_of_ticket),
-            SockJsOptions(
-                websocket=self._relay_settings.websocket,
-                disabled=self._relay_settings.disabled,
-                heartbeat_delay=found.settings.sockjs_heartbeat_delay,
-                disconnect_delay=found.settings.sockjs_disconnect_delay,
-            ),
-        )
-        self._activity = Activity(self._busy)
-        self.life = Life(found, launch.token, f"{task.address}:{PORT}", task.arn, self._workers, self._activity)
-        self._seats = Seats(found.ref, self._sessions.ids, self.life.check)
-        objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
-        self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
-        self._proxy = Proxy(self._workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)
-        self._uploads = Uploads(
-            found.ref, objects, Handover(self._workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
-        )
+        self._address = task.address
+        self._aws = aws
+        self._served: Served | None = None
+        self._ref: InstanceRef | None = None
+        self._binding = asyncio.Lock()
+        self._first: asyncio.Task[object] | None = None
+        self.life = Life(launch.ref, launch.token, f"{task.address}:{PORT}", task.arn, self._start)
+        self._server = server.Server(launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind)
 
     async def run(self) -> int:
         """Serve until the life is over, then end all that was started. Raise :class:`agent.server.CannotListen`."""
-        application = server.Server(
-            self._record.ref.instance_id,
-            self._record.key(Purpose.AGENT),
-            app=self._proxy.handle,
-            relay=self._sessions,
-            workers=self._workers,
-            activity=self._activity,
-            client=self._client,
-            watch=self.life.watch,
-            orders=self,
-            sockjs=self._sockjs.handle,
-            bodies=LargeBodies(self._answers, self._uploads).handle,
-        ).application()
-        runner = server.runner(application)
-        seats = asyncio.create_task(self._seats.run(), name="seats")
+        runner = server.runner(self._server.application())
         try:
-            await server.listen(runner, self._task.address, PORT)
+            await server.listen(runner, self._address, PORT)
             return await self.life.run()
         finally:
-            ending = ShuttingDown().ending
-            await self._sessions.end_all(ending.code, ending.reason)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
-            seats.cancel()
-            await self._uploads.close()
-            await self._answers.close()
-            await self._workers.close()
-            await self._logs.close(LAST_LINES)
-            await self._worker_row.settled()
-            await self._proxy.close()
-            await self._sessions.close()
-            self._sockjs.close()
+            if self._served is not None:
+                await self._served.end()
             await runner.cleanup()
-            await self._gateway.close()
-            await self._http.close()
+            if self._served is not None:
+                await self._served.close()
             logger.info("ended")
 
-    def _busy(self) -> bool:
-        return bool(self._workers.users or self._sessions.active() or self._sessions.reserved())
+    async def serve(self, found: Record) -> None:
+        """Serve this app from here on."""
+        unix_id = found.unix_id if process.is_root() else None
+        states = await asyncio.to_thread(bookmarks.folder, Path(self._settings.efs), found.ref, unix_id)
+        log.identify(found.ref, found.location)
+        self._served = Served(found, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
+        self._ref = found.ref
+        self.life.lead(found, self._served)
+        self._server.serve(self._served.app)
 
-    def _make_worker(self, number: int) -> Worker:
-        app = self._record.settings
-        spec = WorkerSpec(
-            worker_id=f"{self._record.worker_prefix}.{number}",
-            directory=self._record.directory,
-            unix_id=self._unix_id,
-            secret=self._record.key(Purpose.SHINY),
-            sanitize_errors=app.sanitize_errors,
-            init_timeout=app.app_init_timeout,
-            library=self._record.library,
-            preload=app.preload,
-            bookmarks=self._bookmarks,
-        )
-        return Worker(
-            spec,
-            on_phase=self.life.reached,
-            log=self._logs.open(LogStream.of(self._record.ref, spec.worker_id), app.preserve_logs),
-            oom_kills=self._oom_kills,
-            starter=self._starter.start,
-            furnish=self._furnish,
-        )
-
-    async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
-        variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id)
-        return dataclasses.replace(spec, environment=variables)
-
-    # agent.server.Orders
-
-    @property
-    def takes_sessions(self) -> bool:
-        """Whether new sessions may come."""
-        return not self.life.retired
-
-    async def restart(self) -> int:
-        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
-        settings = await asyncio.to_thread(record.settings_now, self._record)
-        self._record = dataclasses.replace(self._record, settings=settings)
-        self.life.settings = settings
-        self._relay_settings = _relay_settings(settings)
-        self._sessions.use(self._relay_settings)
-        retired = self._workers.retire(settings.worker_limits, settings.max_retired_workers)
-        logger.info("restarted: new sessions get new workers", extra={"retired": retired})
-        return retired
-
-    def retire(self) -> None:
-        """Take no new sessions, and report idle when the last has left."""
-        self.life.retire()
-
-    # agent.workers.Listener
-
-    def changed(self) -> None:
-        """Other workers serve now."""
-        self._worker_row.tell([worker.spec.worker_id for worker in self._workers.all])
-
-    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A worker of before a restart is ended, since there are too many of these."""
-        logger.info("R stops: too many are left from before", extra={"worker": worker.spec.worker_id})
-        self._sessions.end(sessions, AppRestarted().ending)
-
-    def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A worker has ended, and with it its sessions."""
-        self._sessions.end(sessions, AppExited().ending)
-
-    async def _connect_worker(self, session_id: str) -> ClientConnection:
-        return await r_socket.connect(self._workers, session_id)
-
-    def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
-        config = page.PageConfig(
-            session=session_id,
-            ticket=self._issue_ticket(session_id),
-            websocket_url=self._settings.websocket_url,
-            base=base,
-            client_hash=self._client.entry_hash,
-            worker=self._worker_id(session_id),
-            settings=self._relay_settings,
-        )
-        self._sessions.reserve(session_id)
-        return page.inject(html, config)
-
-    def _issue_ticket(self, session_id: str) -> str:
-        return tickets.issue(session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock())
-
-    def _page_cookie(self, session_id: str, base: str, secure: bool) -> str:
-        return passes.set_cookie(self._issue_ticket(session_id), base, secure=secure)
-
-    def _session_of_ticket(self, ticket: str) -> str | None:
-        def key_of(ref: InstanceRef) -> str | None:
-            return self._record.key(Purpose.TICKET) if ref == self._record.ref else None
-
+    async def bind(self, instance: str) -> None:
+        """Let a spare be this instance. Once is as good as twice. Raise :class:`chalicelib.errors.SheenError` when it cannot be."""
         try:
-            return tickets.check(ticket, key_of, wall_clock()).session_id
-        except tickets.BadTicket:
-            return None
+            ref = InstanceRef.parse(instance)
+        except ValueError:
+            raise BoundElsewhere(f"{instance[:100]!r} is no instance") from None
+        async with self._binding:
+            if ref == self._ref:
+                return
+            if self._ref is not None or ref.instance_id != self._launch.ref.instance_id:
+                raise BoundElsewhere(f"this is instance {self._ref or self._launch.ref}; it cannot be bound to {ref}")
+            await self.serve(await asyncio.to_thread(record.load_bound, ref, Path(self._settings.efs)))
+            logger.info("bound", extra={"spare": str(self._launch.ref)})
+            assert self._served is not None
+            # The visitor's page follows at once, and waits for it; a failure is that page's to tell.
+            self._first = asyncio.create_task(self._served.workers.ready(), name="first start")
+            self._first.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    def _no_page(self, session_id: str) -> None:
-        self._workers.leave(session_id)
-        self._seats.give_back(session_id)
-
-    def _worker_id(self, session_id: str) -> str:
-        worker = self._workers.worker_of(session_id)
-        return worker.spec.worker_id if worker is not None else f"{self._record.worker_prefix}.0"
-
-    def _has_seat(self, session_id: str) -> bool:
-        return session_id in self._sessions.ids()
-
-    async def _session_ended(self, session_id: str) -> None:
-        self._activity.touch()
-        self._workers.leave(session_id)
-        self._seats.give_back(session_id)
-        await self._uploads.end(session_id)
-
-
-def _relay_settings(app: AppSettings) -> RelaySettings:
-    disabled = ("websocket", *app.disable_protocols) if app.disable_websockets else app.disable_protocols
-    return RelaySettings(
-        grace=app.reconnect_grace if app.reconnect else 0.0,
-        reconnect=app.reconnect,
-        disabled=tuple(dict.fromkeys(disabled)),
-        heartbeat=app.sockjs_heartbeat_delay,
-        session_timeout=app.app_session_timeout,
-        connection_timeout=app.connection_timeout,
-        read_timeout=app.read_timeout,
-    )
+    async def _start(self) -> None:
+        if self._served is not None:
+            await self._served.workers.ready()
+        else:
+            await self._starter.loaded()

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from agent import reports
 from agent.activity import Activity
@@ -14,7 +15,9 @@ from agent.log import logger
 from agent.record import Record
 from agent.reports import NotAwaited
 from agent.workers import Workers
+from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
+from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
 
 
@@ -33,38 +36,63 @@ class Rhythm:
     """An instance for which no state machine waited for so long ends by itself once it is idle."""
 
 
+class Led(Protocol):
+    """What the life needs to know of the app that is served."""
+
+    @property
+    def workers(self) -> Workers:
+        """Its workers."""
+
+    @property
+    def activity(self) -> Activity:
+        """Whether somebody is here."""
+
+
 class Life:
-    """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task."""
+    """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
+
+    ``start`` is awaited before that: it raises :class:`agent.failure.WorkerFailed` when there is nothing to be put into service. Who
+    serves an app calls :meth:`lead`; a spare does when it is bound, and is never idle before.
+    """
 
     def __init__(
         self,
-        record: Record,
+        ref: InstanceRef,
         token: str,
         address: str,
         task_arn: str,
-        workers: Workers,
-        activity: Activity,
+        start: Callable[[], Awaitable[object]],
         rhythm: Rhythm = Rhythm(),
         steady: Callable[[], float] | None = None,
     ) -> None:
-        self._record = record
-        self.settings = record.settings
-        """Those that hold; a restart brings others."""
-        self.retired = False
-        """Whether it takes no new sessions any more."""
+        self._ref = ref
         self._first_token = token
         self._token: str | None = token
         self._address = address
         self._task_arn = task_arn
-        self._workers = workers
-        self._activity = activity
+        self._start_app = start
+        self._directory = Path("/")
+        self._led: Led | None = None
+        self.settings = AppSettings()
+        """Those that hold; a restart brings others."""
+        self.retired = False
+        """Whether it takes no new sessions any more."""
         self._rhythm = rhythm
         self._now = steady or asyncio.get_running_loop().time
         self._ended = asyncio.Event()
         self._check = asyncio.Event()
         self._watched_at = self._now()
         self._phases: asyncio.Queue[Phase] = asyncio.Queue()
+        self._retired_patience = 0.0
         self.ready = False
+
+    def lead(self, record: Record, led: Led) -> None:
+        """This app is served from here on; its row is the one that says whether the instance is wanted."""
+        self._ref = record.ref
+        self._directory = record.directory
+        self.settings = record.settings
+        self._led = led
+        led.activity.touch()
 
     async def run(self) -> int:
         """Lead the life until :meth:`end`, or until nobody wants the instance; return the process's exit status."""
@@ -90,8 +118,9 @@ class Life:
         logger.info("the state machine watches")
         self._token = token
         self._watched_at = self._now()
-        self._activity.touch()
-        self._workers.touch()
+        if self._led is not None:
+            self._led.activity.touch()
+            self._led.workers.touch()
 
     def retire(self) -> None:
         """Take no new sessions, and be idle as soon as the last has left."""
@@ -110,7 +139,7 @@ class Life:
 
     async def _start(self) -> bool:
         self._phases.put_nowait(Phase.R)
-        starting = asyncio.create_task(self._workers.ready(), name="first start")
+        starting = asyncio.ensure_future(self._start_app())
         ended = asyncio.create_task(self._ended.wait())
         await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
@@ -123,36 +152,40 @@ class Life:
             starting.result()
         except WorkerFailed as error:
             logger.error(str(error))
-            name, text = error.error, cause_of(error, self._record.directory)
+            name, text = error.error, cause_of(error, self._directory)
             await self._tell(lambda: reports.failed(token, name, text))
             return False
         if not await self._tell(lambda: reports.ready(token, self._address, self._task_arn)):
             return False
         self.ready = True
         self._watched_at = self._now()
-        self._activity.touch()
+        if self._led is not None:
+            self._led.activity.touch()
         logger.info("ready", extra={"address": self._address})
         return True
 
     async def _serve(self) -> None:
-        retired_patience = 0.0
         while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), self._rhythm.tick)
                 return
-            quiet = self._activity.quiet_for()
-            settings = self.settings
-            if settings.app_idle_timeout:
-                for worker in self._workers.end_idle(settings.app_idle_timeout):
-                    logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
-            if self.retired and self._token is not None and not self._activity.busy and quiet >= retired_patience:
-                retired_patience = self._rhythm.retired
-                await self._report_idle()
-            elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
-                await self._report_idle()
+            if self._led is not None:
+                await self._look_after(self._led)
             if self._check.is_set():
                 self._check.clear()
                 await self._end_if_given_up()
+
+    async def _look_after(self, led: Led) -> None:
+        settings = self.settings
+        quiet = led.activity.quiet_for()
+        if settings.app_idle_timeout:
+            for worker in led.workers.end_idle(settings.app_idle_timeout):
+                logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
+        if self.retired and self._token is not None and not led.activity.busy and quiet >= self._retired_patience:
+            self._retired_patience = self._rhythm.retired
+            await self._report_idle()
+        elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
+            await self._report_idle()
 
     async def _report_idle(self) -> None:
         token = self._token
@@ -197,14 +230,14 @@ class Life:
         while True:
             phase = await self._phases.get()
             try:
-                if not await asyncio.to_thread(store.mark_phase, self._record.ref, phase):
+                if not await asyncio.to_thread(store.mark_phase, self._ref, phase):
                     await self._end_if_given_up()
             except Exception as error:  # it is only what the waiting page shows
                 logger.warning(f"phase {phase} was not written: {error}")
 
     async def _end_if_given_up(self) -> None:
         try:
-            instance = await asyncio.to_thread(store.get, self._record.ref)
+            instance = await asyncio.to_thread(store.get, self._ref)
         except Exception as error:  # the next sign makes it look again
             logger.warning(f"the instance's row could not be read: {error}")
             return

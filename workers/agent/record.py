@@ -8,7 +8,7 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
-from chalicelib.instances.model import InstanceRef, VersionId
+from chalicelib.instances.model import Instance, InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import InstanceState
 
@@ -52,9 +52,28 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     Raise :class:`InstanceChanged` when the instance was given up, :class:`NothingToServe` and :class:`chalicelib.apps.errors.BadAppSetting`
     when its app cannot be served.
     """
+    return _of(_row(ref, InstanceState.STARTING), efs)
+
+
+def load_bound(ref: InstanceRef, efs: Path) -> Record:
+    """Read likewise what a spare was bound to: its row is READY from the start."""
+    return _of(_row(ref, InstanceState.READY), efs)
+
+
+def spare_secret(ref: InstanceRef) -> str:
+    """Read a spare's secret. Raise :class:`InstanceChanged` when it was given up."""
+    return _row(ref, InstanceState.STARTING).secret
+
+
+def _row(ref: InstanceRef, state: InstanceState) -> Instance:
     instance = store.get(ref)
-    if instance is None or instance.state != InstanceState.STARTING:
-        raise InstanceChanged(f"instance {ref} is not STARTING: it was given up, or another one is in its slot")
+    if instance is None or instance.state != state:
+        raise InstanceChanged(f"instance {ref} is not {state.value}: it was given up, or another one is in its slot")
+    return instance
+
+
+def _of(instance: Instance, efs: Path) -> Record:
+    ref = instance.ref
     version = VersionId.parse(ref.version_id)
     app = _app(instance.location, version.app_id)
     directory = efs / "apps" / version.app_id / version.version

@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import web
@@ -59,35 +60,49 @@ class Orders(Protocol):
         """Take no new sessions, and report idle when the last has left."""
 
 
+@dataclass(frozen=True)
+class App:
+    """What serves an app.
+
+    ``pages`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``; ``bodies`` those about large bodies.
+    """
+
+    pages: AppHandler
+    relay: Relay
+    workers: Workers
+    activity: Activity
+    client: ClientFiles
+    orders: Orders
+    sockjs: AppHandler | None = None
+    bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None
+
+
 class Server:
-    """The routes. ``app`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``; ``bodies`` those about large bodies."""
+    """The routes. A spare instance has no ``app`` until it is bound to one: ``bind`` is told which, and calls :meth:`serve`."""
 
     def __init__(
         self,
         instance_id: str,
         key: str,
-        *,
-        app: AppHandler,
-        relay: Relay,
-        workers: Workers,
-        activity: Activity,
-        client: ClientFiles,
         watch: Callable[[str], None],
-        orders: Orders,
-        sockjs: AppHandler | None = None,
-        bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None,
+        bind: Callable[[str], Awaitable[None]],
+        app: App | None = None,
     ) -> None:
         self._instance_id = instance_id
         self._key = key.encode()
-        self._app = app
-        self._sockjs = sockjs
-        self._bodies = bodies
-        self._relay = relay
-        self._workers = workers
-        self._activity = activity
-        self._client = client
         self._watch = watch
-        self._orders = orders
+        self._bind = bind
+        self._bound = app
+
+    def serve(self, app: App) -> None:
+        """From here on this app is served."""
+        self._bound = app
+
+    @property
+    def _app(self) -> App:
+        if self._bound is None:
+            raise web.HTTPConflict(text="this instance is a spare, and bound to no app\n")
+        return self._bound
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -95,6 +110,7 @@ class Server:
         application.router.add_route("POST", "/connections/{connection}", self._message)
         application.router.add_route("DELETE", "/connections/{connection}", self._disconnect)
         application.router.add_route("POST", "/watch", self._take_watch)
+        application.router.add_route("POST", "/bind", self._take_bind)
         application.router.add_route("POST", "/restart", self._restart)
         application.router.add_route("POST", "/retire", self._retire)
         application.router.add_route("GET", "/status", self._status)
@@ -119,21 +135,21 @@ class Server:
             return web.Response(status=500, text="The agent failed; its log says why.\n", headers={REFUSED: "failed"})
 
     async def _visit(self, request: web.Request) -> web.StreamResponse:
-        self._activity.touch()
+        self._app.activity.touch()
         path = request.rel_url.raw_path.removeprefix("/app")
         if path.startswith("/__sheen__/"):
-            if self._bodies is not None and (answer := await self._bodies(request, path)) is not None:
+            if self._app.bodies is not None and (answer := await self._app.bodies(request, path)) is not None:
                 return answer
-            return self._client.answer(
+            return self._app.client.answer(
                 path.removeprefix("/__sheen__/"), request.rel_url.raw_query_string, request.headers.get("If-None-Match", "")
             )
         if path.startswith("/__sockjs__/"):
-            if self._sockjs is None:
+            if self._app.sockjs is None:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
-            return await self._sockjs(request, path.removeprefix("/__sockjs__"))
-        if request.headers.get(headers.SESSION) and not self._orders.takes_sessions:
+            return await self._app.sockjs(request, path.removeprefix("/__sockjs__"))
+        if request.headers.get(headers.SESSION) and not self._app.orders.takes_sessions:
             return _refused(410, "this instance is retired")
-        return await self._app(request, path)
+        return await self._app.pages(request, path)
 
     async def _message(self, request: web.Request) -> web.Response:
         try:
@@ -141,12 +157,12 @@ class Server:
         except UnicodeDecodeError:
             return web.Response(status=400, text="the message is not UTF-8\n")
         session = request.headers.get(headers.SESSION, "")
-        known = await self._relay.message(request.match_info["connection"], session, frame)
+        known = await self._app.relay.message(request.match_info["connection"], session, frame)
         return web.Response(status=200 if known else 404, headers={} if known else {REFUSED: "session"})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
-        await self._relay.disconnect(request.match_info["connection"])
-        self._activity.touch()
+        await self._app.relay.disconnect(request.match_info["connection"])
+        self._app.activity.touch()
         return web.Response(status=204)
 
     async def _take_watch(self, request: web.Request) -> web.Response:
@@ -159,31 +175,44 @@ class Server:
         self._watch(token)
         return web.Response(status=204)
 
+    async def _take_bind(self, request: web.Request) -> web.Response:
+        try:
+            instance = json.loads(await request.read())["instance"]
+        except (ValueError, KeyError, TypeError):
+            instance = None
+        if not isinstance(instance, str):
+            return web.Response(status=400, text='the body must be {"instance": "<app_id>.<version>/<slot>/<instance_id>"}\n')
+        try:
+            await self._bind(instance)
+        except SheenError as error:
+            return web.json_response({"message": str(error)}, status=409)
+        return web.json_response({})
+
     async def _restart(self, _request: web.Request) -> web.Response:
         try:
-            return web.json_response({"retired": await self._orders.restart()})
+            return web.json_response({"retired": await self._app.orders.restart()})
         except SheenError as error:  # its app, or the app's settings, are not as they were: what runs goes on
             return web.json_response({"message": str(error)}, status=409)
 
     async def _retire(self, _request: web.Request) -> web.Response:
-        self._orders.retire()
+        self._app.orders.retire()
         return web.Response(status=204)
 
     async def _status(self, _request: web.Request) -> web.Response:
         """What `sheen status` shows of the instance."""
         return web.json_response(
             {
-                "sessions": self._relay.active(),
-                "reserved": self._relay.reserved(),
+                "sessions": self._app.relay.active(),
+                "reserved": self._app.relay.reserved(),
                 "workers": [
                     {
                         "id": worker.spec.worker_id,
                         "state": worker.state.value,
                         "pid": worker.pid,
-                        "sessions": self._workers.sessions_of(worker),
-                        "retired": self._workers.is_retired(worker),
+                        "sessions": self._app.workers.sessions_of(worker),
+                        "retired": self._app.workers.is_retired(worker),
                     }
-                    for worker in self._workers.all
+                    for worker in self._app.workers.all
                 ],
             }
         )

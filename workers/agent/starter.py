@@ -38,6 +38,15 @@ class Starter:
         logger.info("R started", extra={"worker": spec.worker_id, "pid": process.pid, "how": how})
         return process
 
+    async def loaded(self) -> None:
+        """Wait until workers can be forked; return also when it turns out that they cannot."""
+        if self._preloaded is not None:
+            try:
+                await self._preloaded.versions()
+            except NoFork as error:
+                logger.warning(f"workers are not forked: {error}")
+                self.close()
+
     def close(self) -> None:
         """End the pre-loaded R; workers live on."""
         preloaded, self._preloaded = self._preloaded, None

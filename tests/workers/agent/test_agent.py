@@ -166,12 +166,12 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def start(app: str = "echo", given_up: bool = False, **settings: Any) -> Running:
+        async def start(app: str = "echo", given_up: bool = False, spare: bool = False, **settings: Any) -> Running:
             version = task / "efs" / "apps" / APP_ID / VERSION
             if not version.exists():
                 shutil.copytree(apps / app, version)
             App(LOCATION, app_id=APP_ID, unix_id=271_828, active_version=VERSION, settings=settings, created_at=0, updated_at=0).save()
-            version_id = f"{APP_ID}.{VERSION}"
+            version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen)
             assert instance is not None
@@ -326,6 +326,46 @@ async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_th
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     await agent.ask("DELETE", "/connections/c1")
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+
+
+async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch: Launch) -> None:
+    agent = await launch(spare=True, instance_idle_timeout=2, reconnect_grace=0)
+    await agent.ready()
+    assert [line for line in agent.log if line["message"] == "ready"]
+    status, said = await agent.ask("GET", "/app/", sheen_session="s", sheen_base=LOCATION)
+    assert (status, "spare" in said) == (409, True)
+
+    spare = agent.row()
+    ref = InstanceRef(f"{APP_ID}.{VERSION}", 0, spare.instance_id)
+    assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 409  # no such row
+    bound = Instance(ref.version_id, 0, instance_id=spare.instance_id, location=LOCATION, state="READY", phase="app", secret=spare.secret)
+    bound.seats, bound.capacity, bound.claimed_at, bound.size = {}, 5, 0, "large"
+    bound.save()
+    for _ in range(2):
+        assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 200
+    other = InstanceRef(f"{APP_ID}.{VERSION}", 1, spare.instance_id)
+    assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(other)})))[0] == 409
+    assert (await agent.ask("POST", "/bind", "{}"))[0] == 400
+
+    agent.ref = ref
+    config = await agent.page("session-1")
+    assert config["worker"] == f"{VERSION}.0.1"
+    await agent.open("session-1", "c1")
+    assert [line["how"] for line in agent.log if line["message"] == "R started"] == ["forked"]
+    assert not agent.cloud.said("SendTaskSuccess", "watch-1")
+    await agent.ask("DELETE", "/connections/c1")
+    await until(lambda: not store.seats_of(agent.row()), "the seat is given back on the app's row")
+    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle as any instance")
+
+
+async def test_a_spare_that_nobody_wants_is_never_idle_and_ends_when_it_is_stopped(launch: Launch) -> None:
+    agent = await launch(spare=True, instance_idle_timeout=1)
+    await agent.ready()
+    before = time.monotonic()
+    await until(lambda: time.monotonic() > before + 2.5, "more than the timeout")
+    assert not agent.cloud.said("SendTaskSuccess", "watch-1")
+    agent.process.terminate()
+    assert await asyncio.wait_for(agent.process.wait(), PATIENCE) == 0
 
 
 async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launch) -> None:

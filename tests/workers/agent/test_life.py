@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,18 @@ async def workers(spec: Callable[..., Any]) -> AsyncIterator[Workers]:
     await workers.close()
 
 
+@dataclass
+class Serving:
+    workers: Workers
+    activity: Activity
+
+
 def life_of(instance: Instance, workers: Workers, idle: float = 0.0) -> Life:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
-    return Life(record, "start", "127.0.0.1:1", "arn", workers, Activity(lambda: False), RHYTHM)
+    life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, RHYTHM)
+    life.lead(record, Serving(workers, Activity(lambda: False)))
+    return life
 
 
 async def until(condition: Callable[[], Any]) -> None:

@@ -66,18 +66,20 @@ class Agent:
         self.not_pages: list[str] = []
         self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)), WorkerLimits(1, 1.0, 2))
         self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0")
-        self.application = server.Server(
-            AUTH[headers.INSTANCE],
-            KEY,
-            app=self.proxy.handle,
+        self.bound: list[str] = []
+        app = server.App(
+            pages=self.proxy.handle,
             relay=self.relay,
             workers=self.workers,
             activity=Activity(lambda: False),
             client=ClientFiles(client),
-            watch=self.watched.append,
             orders=self.relay,
-        ).application()
+        )
+        self.application = server.Server(AUTH[headers.INSTANCE], KEY, self.watched.append, self.bind, app).application()
         self.http: TestClient[web.Request, web.Application]
+
+    async def bind(self, instance: str) -> None:
+        self.bound.append(instance)
 
     def make_page(self, html: bytes, session: str, base: str) -> bytes:
         return html.replace(b"</head>", f"<!--{session} {base}--></head>".encode())
@@ -208,6 +210,7 @@ async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(ag
         ("GET", "/app/"),
         ("POST", "/connections/c"),
         ("POST", "/watch"),
+        ("POST", "/bind"),
         ("POST", "/restart"),
         ("POST", "/retire"),
         ("GET", "/status"),

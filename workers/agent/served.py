@@ -1,0 +1,276 @@
+"""One app, served: the parts of the agent that know it, put together."""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import aiohttp
+import boto3
+from websockets.asyncio.client import ClientConnection
+
+from agent import app_environment, process, r_socket, record, server
+from agent.activity import Activity
+from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
+from agent.client_files import ClientFiles
+from agent.command import WorkerSpec
+from agent.gateway import Gateway
+from agent.life import Life
+from agent.log import logger
+from agent.oom import OomKills
+from agent.proxy import Proxy
+from agent.record import Record
+from agent.seats import Seats
+from agent.sessions import Sessions
+from agent.sockjs import Carriers, RelayApplication, SockJs
+from agent.starter import Starter
+from agent.worker import Worker
+from agent.worker_log import WorkerLogs
+from agent.worker_row import WorkerRow
+from agent.workers import Workers
+from chalicelib import tickets
+from chalicelib.apps.settings import AppSettings
+from chalicelib.aws import client
+from chalicelib.clock import wall_clock
+from chalicelib.instances.log_streams import LogStream
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.secret import Purpose
+from chalicelib.relay import page
+from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
+from chalicelib.relay.settings import RelaySettings
+from chalicelib.relay.transports import passes
+from chalicelib.relay.transports.options import SockJsOptions
+from chalicelib.settings import Settings
+
+POSTS = 64
+"""Posts to browsers at once, each on a kept-alive connection."""
+POST_TIMEOUT = 10.0
+LAST_SEATS = 3.0
+"""Seconds to give back the last seats, of the 30 that ECS gives a task to end (FACTS E1)."""
+LAST_LINES = 5.0
+"""Seconds to send the last lines of the workers' logs, of the same 30."""
+
+
+class Served:
+    """An app on this instance: its workers, sessions and all that leads to them. ``life`` is the instance's."""
+
+    def __init__(
+        self,
+        found: Record,
+        client_dir: Path,
+        settings: Settings,
+        starter: Starter,
+        life: Life,
+        bookmarks: Path | None,
+        aws: boto3.Session,
+    ) -> None:
+        self._life = life
+        self._bookmarks = bookmarks
+        self._record = found
+        self._settings = settings
+        self._starter = starter
+        if not found.settings.preload:
+            starter.close()  # it takes memory
+        self._unix_id = found.unix_id if process.is_root() else None
+        if self._unix_id is None:
+            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+        self._client = ClientFiles(client_dir)
+        self._relay_settings = _relay_settings(found.settings)
+        self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
+        self._oom_kills = OomKills()
+        self._worker_row = WorkerRow(found.ref)
+        self.workers = Workers(self._make_worker, found.settings.worker_limits, self)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
+            timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._gateway = Gateway(settings.connections_url, aws.region_name, aws.get_credentials(), self._http)
+        carriers = Carriers(self._gateway)
+        self._sessions = Sessions(
+            carriers, self._connect_worker, self._relay_settings, self._issue_ticket, time.monotonic, self._session_ended
+        )
+        self._sockjs = SockJs(
+            RelayApplication(self._sessions, carriers, self._session_of_ticket),
+            SockJsOptions(
+                websocket=self._relay_settings.websocket,
+                disabled=self._relay_settings.disabled,
+                heartbeat_delay=found.settings.sockjs_heartbeat_delay,
+                disconnect_delay=found.settings.sockjs_disconnect_delay,
+            ),
+        )
+        self.activity = Activity(self._busy)
+        self._seats = Seats(found.ref, self._sessions.ids, life.check)
+        objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
+        self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
+        self._proxy = Proxy(self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)
+        self._uploads = Uploads(
+            found.ref, objects, Handover(self.workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
+        )
+
+        self._renewing = asyncio.create_task(self._seats.run(), name="seats")
+
+    @property
+    def app(self) -> server.App:
+        """What the server passes requests to."""
+        return server.App(
+            pages=self._proxy.handle,
+            relay=self._sessions,
+            workers=self.workers,
+            activity=self.activity,
+            client=self._client,
+            orders=self,
+            sockjs=self._sockjs.handle,
+            bodies=LargeBodies(self._answers, self._uploads).handle,
+        )
+
+    async def end(self) -> None:
+        """End sessions and workers, and tell who is to know."""
+        ending = ShuttingDown().ending
+        await self._sessions.end_all(ending.code, ending.reason)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
+        self._renewing.cancel()
+        await self._uploads.close()
+        await self._answers.close()
+        await self.workers.close()
+        await self._logs.close(LAST_LINES)
+        await self._worker_row.settled()
+        await self._proxy.close()
+        await self._sessions.close()
+        self._sockjs.close()
+
+    async def close(self) -> None:
+        """Close the ways out, after the last request was answered."""
+        await self._gateway.close()
+        await self._http.close()
+
+    def _busy(self) -> bool:
+        return bool(self.workers.users or self._sessions.active() or self._sessions.reserved())
+
+    def _make_worker(self, number: int) -> Worker:
+        app = self._record.settings
+        spec = WorkerSpec(
+            worker_id=f"{self._record.worker_prefix}.{number}",
+            directory=self._record.directory,
+            unix_id=self._unix_id,
+            secret=self._record.key(Purpose.SHINY),
+            sanitize_errors=app.sanitize_errors,
+            init_timeout=app.app_init_timeout,
+            library=self._record.library,
+            preload=app.preload,
+            bookmarks=self._bookmarks,
+        )
+        return Worker(
+            spec,
+            on_phase=self._life.reached,
+            log=self._logs.open(LogStream.of(self._record.ref, spec.worker_id), app.preserve_logs),
+            oom_kills=self._oom_kills,
+            starter=self._starter.start,
+            furnish=self._furnish,
+        )
+
+    async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
+        variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id)
+        return dataclasses.replace(spec, environment=variables)
+
+    # agent.server.Orders
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether new sessions may come."""
+        return not self._life.retired
+
+    async def restart(self) -> int:
+        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
+        settings = await asyncio.to_thread(record.settings_now, self._record)
+        self._record = dataclasses.replace(self._record, settings=settings)
+        self._life.settings = settings
+        self._relay_settings = _relay_settings(settings)
+        self._sessions.use(self._relay_settings)
+        retired = self.workers.retire(settings.worker_limits, settings.max_retired_workers)
+        logger.info("restarted: new sessions get new workers", extra={"retired": retired})
+        return retired
+
+    def retire(self) -> None:
+        """Take no new sessions, and report idle when the last has left."""
+        self._life.retire()
+
+    # agent.workers.Listener
+
+    def changed(self) -> None:
+        """Other workers serve now."""
+        self._worker_row.tell([worker.spec.worker_id for worker in self.workers.all])
+
+    def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """A worker of before a restart is ended, since there are too many of these."""
+        logger.info("R stops: too many are left from before", extra={"worker": worker.spec.worker_id})
+        self._sessions.end(sessions, AppRestarted().ending)
+
+    def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
+        """A worker has ended, and with it its sessions."""
+        self._sessions.end(sessions, AppExited().ending)
+
+    async def _connect_worker(self, session_id: str) -> ClientConnection:
+        return await r_socket.connect(self.workers, session_id)
+
+    def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
+        config = page.PageConfig(
+            session=session_id,
+            ticket=self._issue_ticket(session_id),
+            websocket_url=self._settings.websocket_url,
+            base=base,
+            client_hash=self._client.entry_hash,
+            worker=self._worker_id(session_id),
+            settings=self._relay_settings,
+        )
+        self._sessions.reserve(session_id)
+        return page.inject(html, config)
+
+    def _issue_ticket(self, session_id: str) -> str:
+        return tickets.issue(session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock())
+
+    def _page_cookie(self, session_id: str, base: str, secure: bool) -> str:
+        return passes.set_cookie(self._issue_ticket(session_id), base, secure=secure)
+
+    def _session_of_ticket(self, ticket: str) -> str | None:
+        def key_of(ref: InstanceRef) -> str | None:
+            return self._record.key(Purpose.TICKET) if ref == self._record.ref else None
+
+        try:
+            return tickets.check(ticket, key_of, wall_clock()).session_id
+        except tickets.BadTicket:
+            return None
+
+    def _no_page(self, session_id: str) -> None:
+        self.workers.leave(session_id)
+        self._seats.give_back(session_id)
+
+    def _worker_id(self, session_id: str) -> str:
+        worker = self.workers.worker_of(session_id)
+        return worker.spec.worker_id if worker is not None else f"{self._record.worker_prefix}.0"
+
+    def _has_seat(self, session_id: str) -> bool:
+        return session_id in self._sessions.ids()
+
+    async def _session_ended(self, session_id: str) -> None:
+        self.activity.touch()
+        self.workers.leave(session_id)
+        self._seats.give_back(session_id)
+        await self._uploads.end(session_id)
+
+
+def _relay_settings(app: AppSettings) -> RelaySettings:
+    disabled = ("websocket", *app.disable_protocols) if app.disable_websockets else app.disable_protocols
+    return RelaySettings(
+        grace=app.reconnect_grace if app.reconnect else 0.0,
+        reconnect=app.reconnect,
+        disabled=tuple(dict.fromkeys(disabled)),
+        heartbeat=app.sockjs_heartbeat_delay,
+        session_timeout=app.app_session_timeout,
+        connection_timeout=app.connection_timeout,
+        read_timeout=app.read_timeout,
+    )
