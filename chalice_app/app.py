@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
 from chalicelib.agents import restart as restarting
+from chalicelib.apps import retention
 from chalicelib.bundles import publish
 from chalicelib.environment import Environment
 from chalicelib.instances import watch
@@ -201,3 +202,16 @@ def on_transfer_change(event: CloudWatchEvent) -> None:
     """DataSync is done."""
     assert here.settings
     sync_steps.on_transfer_change(event.to_dict())
+
+
+@app.lambda_function()
+def tidy_begin(event: dict[str, str], context: Any) -> list[retention.Removal]:
+    """The state machine that tidies: mark the versions of an app that are to go."""
+    assert here.settings
+    return retention.begin(event["location"], here.clock)
+
+
+@app.lambda_function()
+def tidy_finish(event: retention.Removal, context: Any) -> None:
+    """The state machine that tidies: a version's files are gone."""
+    retention.finish(event, here.settings.bucket)

@@ -14,10 +14,25 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="sheen", description="Publish Shiny apps that run only while somebody looks.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    publish = commands.add_parser("publish", help="upload a folder as an app and follow it until it is active")
-    publish.add_argument("folder", type=Path, metavar="DIR", help="folder with app.R, or server.R and ui.R")
-    publish.add_argument("--at", metavar="/PATH", help="where visitors find it; default: /<name of the folder>")
+    publish = commands.add_parser("publish", help="upload a folder or a bundle as an app and follow it until it is active")
+    publish.add_argument(
+        "source", type=Path, metavar="DIR|BUNDLE", help="folder with app.R, or server.R and ui.R; or a .zip or .tar.gz of it"
+    )
+    publish.add_argument("--at", metavar="/PATH", help="where visitors find it; default: /<name of the folder or bundle>")
     publish.add_argument("--log", action="store_true", help="show what installing the app's packages says")
+
+    versions = commands.add_parser("versions", help="list what was published at a location, the newest first")
+    versions.add_argument("location", metavar="/PATH")
+    rollback = commands.add_parser("rollback", help="go back to the version before, or to another; nothing is built")
+    rollback.add_argument("location", metavar="/PATH")
+    rollback.add_argument("version", nargs="?", metavar="VERSION")
+    redeploy = commands.add_parser("redeploy", help="build the active version's bundle anew, as a new version")
+    redeploy.add_argument("location", metavar="/PATH")
+    redeploy.add_argument("--log", action="store_true", help="as of publish")
+    download = commands.add_parser("download", help="fetch the bundle of the active or another version, as it was uploaded")
+    download.add_argument("location", metavar="/PATH")
+    download.add_argument("version", nargs="?", metavar="VERSION")
+    download.add_argument("-o", dest="to", type=Path, metavar="FILE", help="default: the bundle's own name, here")
 
     commands.add_parser("apps", help="list the apps and whether each sleeps, starts or runs")
     commands.add_parser("status", help="list the instances, their workers and sessions")
@@ -63,8 +78,25 @@ def act(arguments: argparse.Namespace) -> int:
         case "publish":
             from sheen.publish import publish
 
-            location = publish(deployment.use(), arguments.folder, arguments.at, progress, show_log=arguments.log)
+            location = publish(deployment.use(), arguments.source, arguments.at, progress, show_log=arguments.log)
             say(deployment.url_of(location))
+        case "versions":
+            from sheen.versions import show_versions
+
+            deployment.use()
+            show_versions(arguments.location)
+        case "rollback":
+            from sheen.versions import rollback
+
+            say(rollback(deployment.use(), arguments.location, arguments.version, progress))
+        case "redeploy":
+            from sheen.versions import redeploy
+
+            say(deployment.url_of(redeploy(deployment.use(), arguments.location, progress, show_log=arguments.log)))
+        case "download":
+            from sheen.versions import download
+
+            say(str(download(deployment.use(), arguments.location, arguments.version, arguments.to)))
         case "apps":
             from sheen.overview import show_apps
 

@@ -1,5 +1,6 @@
-"""``sheen publish DIR [--at /path]``: upload a bundle and follow it until the app is active."""
+"""``sheen publish DIR|BUNDLE [--at /path]``: upload a bundle and follow it until the app is active."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,12 +10,13 @@ from pathlib import Path
 from chalicelib import aws
 from chalicelib.apps import locations
 from chalicelib.apps.model import App, Version
+from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.model import Bundle
-from chalicelib.bundles.status import BundleStatus
+from chalicelib.bundles.status import OVER, BundleStatus
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
 from sheen.build_log import BuildLog
-from sheen.bundle import zip_folder
+from sheen.bundle import ending_of, fingerprint_of, zip_folder
 from tasks.packages.log import NOTE
 
 PATIENCE = 15 * 60.0
@@ -25,32 +27,33 @@ class PublishFailed(SheenError):
     """The bundle was rejected, or nobody says what became of it."""
 
 
-def publish(settings: Settings, folder: Path, location: str | None, tell: Callable[[str], None], *, show_log: bool = False) -> str:
-    """Publish ``folder`` at ``location`` (default: ``/<name of the folder>``) and return the location.
+def publish(settings: Settings, source: Path, location: str | None, tell: Callable[[str], None], *, show_log: bool = False) -> str:
+    """Publish a folder, or a bundle that is packed already, at ``location`` (default: ``/<its name>``) and return the location.
 
     ``tell`` gets each line of progress, with ``show_log`` those of the build log too. Raises :class:`PublishFailed` with what the publish
-    said, and the errors of :func:`sheen.bundle.zip_folder` and :func:`chalicelib.apps.locations.check`.
+    said, and the errors of :mod:`sheen.bundle` and :func:`chalicelib.apps.locations.check`.
     """
-    location = locations.check(location or f"/{folder.resolve().name}")
+    name = source.resolve().name
+    ending = "" if source.is_dir() else ending_of(source)
+    stem = name.removesuffix(ending)
+    location = locations.check(location or f"/{stem}")
     with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "bundle.zip"
-        fingerprint = zip_folder(folder, bundle)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        key = f"bundles{location.rstrip('/')}/{folder.resolve().name}-{stamp}-{fingerprint}.zip"
+        if ending:
+            bundle, fingerprint = source, fingerprint_of(source)
+        else:
+            bundle = Path(scratch) / "bundle.zip"
+            fingerprint = zip_folder(source, bundle)
+        key = BundleKey.of(location, upload_name(stem, fingerprint, ending or ".zip", datetime.now(UTC))).key
         tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
         aws.client("s3").upload_file(str(bundle), settings.bucket, key)
-    log = BuildLog(settings.bucket, key)
-
-    def look(*, over: bool = False) -> None:
-        for line in log.lines(over=over):
-            if show_log or line.startswith(NOTE):
-                tell(f"{location}: {line}")
-
-    try:
-        follow(key, lambda message: tell(f"{location}: {message}"), look)
-    finally:
-        look(over=True)
+    follow(settings.bucket, key, lambda message: tell(f"{location}: {message}"), show_log=show_log)
     return location
+
+
+def upload_name(stem: str, fingerprint: str, ending: str, now: datetime) -> str:
+    """Return a name for an upload that no other has, of characters that a bundle's name may have. Pure."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:50] or "bundle"
+    return f"{readable}-{now:%Y%m%dT%H%M%SZ}-{fingerprint}{ending}"
 
 
 def is_published(folder: Path, location: str) -> bool:
@@ -65,26 +68,36 @@ def is_published(folder: Path, location: str) -> bool:
     return version is not None and version.bundle.endswith(f"-{fingerprint}.zip")
 
 
-def follow(key: str, tell: Callable[[str], None], look: Callable[[], None] = lambda: None, pause: float = 0.2) -> None:
-    """Tell each new message of the bundle under ``key`` until it is active; ``look`` is called again and again, ``pause`` is in seconds.
+def follow(bucket: str, key: str, tell: Callable[[str], None], *, show_log: bool = False, pause: float = 0.2) -> None:
+    """Tell each new message of the upload under ``key`` until it is over, and of its build log the notes, or with ``show_log`` all lines.
 
-    Raises :class:`PublishFailed` when it is rejected, or when nothing is heard for :data:`PATIENCE` seconds.
+    ``pause`` is in seconds. Raises :class:`PublishFailed` when it is rejected, or when nothing is heard for :data:`PATIENCE` seconds.
     """
-    told = ""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        row = next(iter(Bundle.batch_get([key], consistent_read=True)), None)
-        if row is not None:
-            if row.status == BundleStatus.REJECTED:
-                raise PublishFailed(row.message)
-            if row.message and row.message != told:
-                told = row.message
-                tell(told)
-                deadline = time.monotonic() + PATIENCE
-            if row.status == BundleStatus.ACTIVE:
-                return
-        look()
-        time.sleep(pause)
+    log = BuildLog(bucket, key)
+    told, heard = "", time.monotonic()
+
+    def look(*, over: bool = False) -> None:
+        nonlocal heard
+        for line in log.lines(over=over):
+            heard = time.monotonic()
+            if show_log or line.startswith(NOTE):
+                tell(line)
+
+    try:
+        while time.monotonic() - heard < PATIENCE:
+            row = next(iter(Bundle.batch_get([key], consistent_read=True)), None)
+            if row is not None:
+                if row.status == BundleStatus.REJECTED:
+                    raise PublishFailed(row.message)
+                if row.message and row.message != told:
+                    told, heard = row.message, time.monotonic()
+                    tell(told)
+                if row.status in OVER:
+                    return
+            look()
+            time.sleep(pause)
+    finally:
+        look(over=True)
     raise PublishFailed(
         f"{key}: nothing heard for {PATIENCE / 60:.0f} minutes (last: {told or 'the upload was not noticed'}); "
         "the executions of the publish state machine say where it stands"

@@ -5,7 +5,6 @@ whole version is there or nothing of it. A copy of the bundle is kept in S3 as l
 machine by task token: :class:`chalicelib.bundles.publish.Built`, or ``BadBundle`` with a sentence for the author.
 """
 
-import json
 import os
 import shutil
 import sys
@@ -37,7 +36,7 @@ from chalicelib.errors import SettingMissing
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
-from tasks import rsconnect
+from tasks import rsconnect, token
 from tasks.archive import Limits, read
 from tasks.packages import image, locks, restore
 from tasks.packages.log import BuildLog
@@ -53,7 +52,6 @@ PACKAGES = "packages"
 """Folder on EFS of the packages that versions' libraries are made of."""
 TRASH = ".incoming"
 """Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's."""
-_LONGEST_CAUSE = 30_000
 _TRASH_LIFE = 24 * 3600.0
 
 
@@ -278,25 +276,20 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             built = build(job, settings)
         except BadBundle as error:
             logger.info("bad bundle", extra={"why": str(error)})
-            _report(job, "send_task_failure", error=BadBundle.__name__, cause=str(error)[:_LONGEST_CAUSE])
+            token.fail(job.token, BadBundle.__name__, str(error))
         except Exception as error:
             logger.exception("the build failed")
-            _report(job, "send_task_failure", error=type(error).__name__, cause=str(error)[:_LONGEST_CAUSE])
+            token.fail(job.token, type(error).__name__, str(error))
             return 1
         else:
             logger.info("built", extra={"kind": built["kind"]})
-            _report(job, "send_task_success", output=json.dumps(built))
+            token.succeed(job.token, built)
             removed = sweep(Path(settings.efs) / PACKAGES, Path(settings.efs) / "apps")
             if removed:
                 logger.info("removed unused packages", extra={"packages": removed})
         finally:
             over.set()
     return 0
-
-
-def _report(job: Job, operation: str, **what: str) -> None:
-    if job.token:
-        getattr(aws.client("stepfunctions"), operation)(taskToken=job.token, **what)
 
 
 if __name__ == "__main__":

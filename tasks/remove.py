@@ -1,7 +1,8 @@
 """Removes files from EFS: ``python -m tasks.remove``, with ``SHEEN_REMOVE=<app_id>`` (an app, with its data) or ``<app_id>/<version>``.
 
 A folder is first renamed into the trash, so that it is gone at once and in one piece, however long the rest takes. What is not there
-is no error: the task may come twice. ``SHEEN_EFS`` says where the file system is.
+is no error: the task may come twice. ``SHEEN_EFS`` says where the file system is. With ``SHEEN_TASK_TOKEN`` it tells a state machine when
+it is done.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.telemetry import logger
+from tasks import token
 
 TRASH = ".removed"
 
@@ -48,16 +50,19 @@ def remove(what: str, efs: Path) -> int:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
+    awaited = environment.get("SHEEN_TASK_TOKEN", "")
     try:
         try:
             what, efs = environment["SHEEN_REMOVE"], environment["SHEEN_EFS"]
         except KeyError as error:
             raise SettingMissing(f"environment variable {error.args[0]} is not set; whoever starts the task sets it") from None
         count = remove(what, Path(efs))
-    except SheenError as error:
+    except (SheenError, OSError) as error:
         logger.error(str(error))
+        token.fail(awaited, type(error).__name__, str(error))
         return 1
     logger.info("removed", extra={"what": what, "folders": count})
+    token.succeed(awaited, {"folders": count})
     return 0
 
 

@@ -61,7 +61,7 @@ class Declared:
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
         """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``SubnetA``, ``SubnetB``,
-        ``TaskSecurityGroup``, ``<Name>TaskDefinition``, ``<Name>Function``, and
+        ``TaskSecurityGroup``, ``<Name>TaskDefinition``, ``<Name>Function``, ``<Name>StateMachine`` (of another one), and
         ``AgentFamily``, which a size makes a task definition of."""
         return {
             "Bucket": place.bucket,
@@ -72,6 +72,11 @@ class Declared:
             "AgentFamily": place.name(agent_of("")),
             **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
             **{f"{_camel(function)}Function": place.function_arn(function) for function in machine.functions},
+            **{
+                f"{_camel(other.name)}StateMachine": place.state_machine_arn(other.name)
+                for other in self.state_machines
+                if other != machine
+            },
         }
 
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:

@@ -200,7 +200,7 @@ FUNCTIONS = (
         60,
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
-            tokens(place, "instance", "publish", "sync", operations=("Failure",)),
+            tokens(place, "instance", "publish", "tidy", "sync", operations=("Failure",)),
             *_tell_visitors(place),
         ),
     ),
@@ -249,6 +249,25 @@ FUNCTIONS = (
         "publish_report",
         30,
         lambda place: (items(place, Bundle, "GetItem", "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
+    ),
+    FunctionDeclaration(
+        "tidy_begin",
+        30,
+        lambda place: (
+            items(place, App, "GetItem", "ConditionCheckItem"),
+            items(place, Version, "Query", "UpdateItem"),
+            items(place, Instance, "Query"),
+        ),
+    ),
+    FunctionDeclaration(
+        "tidy_finish",
+        30,
+        lambda place: (
+            items(place, Version, "GetItem", "DeleteItem"),
+            items(place, Bundle, "BatchGetItem", "DeleteItem"),
+            objects(place, KEPT, "DeleteObject"),
+            objects(place, OUTCOMES, "DeleteObject"),
+        ),
     ),
     FunctionDeclaration(
         "publish_reject",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.declared import syncs
 from infra.declared.place import Place
-from infra.declared.rights import Statement, invoke
+from infra.declared.rights import Statement, invoke, start
 from infra.declared.tasks import run_tasks
 
 TREE = Path(__file__).resolve().parents[2]
@@ -55,9 +55,11 @@ STATE_MACHINES = (
     StateMachine(
         "publish",
         TREE / "statemachines" / "publish.asl.json",
-        ("publish_check", "publish_register", "publish_activate", "publish_report", "publish_reject"),
+        ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report", "publish_reject"),
         ("build",),
+        lambda place: (start(place, "tidy"),),
     ),
     StateMachine("script", TREE / "statemachines" / "script.asl.json", tasks=("script",)),
     StateMachine("sync", TREE / "statemachines" / "sync.asl.json", ("sync_step", "sync_follow"), ("copy",), syncs.running),
+    StateMachine("tidy", TREE / "statemachines" / "tidy.asl.json", ("tidy_begin", "tidy_finish"), ("remove",)),
 )

@@ -163,7 +163,14 @@ TASK_DEFINITIONS = (
         )
         for size, machine in MACHINES.items()
     ),
-    TaskDefinition("remove", ("python", "-m", "tasks.remove"), environments.task, cpu=256, memory_mb=512),
+    TaskDefinition(
+        "remove",
+        ("python", "-m", "tasks.remove"),
+        environments.task,
+        cpu=256,
+        memory_mb=512,
+        statements=lambda place: (tokens(place, "tidy", operations=("Success", "Failure")),),
+    ),
     TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
     TaskDefinition("script", ("python", "-m", "tasks.script"), environments.task, cpu=2048, memory_mb=4096, statements=_script),
     TaskDefinition("copy", ("python", "-m", "tasks.copy"), environments.copy, cpu=1024, memory_mb=2048, statements=syncs.copying),

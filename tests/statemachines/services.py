@@ -60,6 +60,10 @@ class Services(ThreadingHTTPServer):
         """How often RunTask fails before it runs one."""
         self.fail_functions: dict[str, int] = {}
         """Function → how often it fails with a service error before it runs."""
+        self.lose_answers: dict[str, int] = {}
+        """Function → how often it runs, and nobody gets its answer."""
+        self.after: dict[str, Callable[[], None]] = {}
+        """Function → what happens when it has run, before its answer is there."""
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -72,7 +76,12 @@ class Services(ThreadingHTTPServer):
             return 500, {"x-amzn-ErrorType": "ServiceException"}, b'{"Message": "try again"}'
         handler = getattr(lambdas, function)
         try:
-            return 200, {}, json.dumps(handler(json.loads(payload), Context())).encode()
+            answer = json.dumps(handler(json.loads(payload), Context())).encode()
+            self.after.get(function, lambda: None)()
+            if self.lose_answers.get(function, 0) > 0:
+                self.lose_answers[function] -= 1
+                return 500, {"x-amzn-ErrorType": "ServiceException"}, b'{"Message": "its answer was lost"}'
+            return 200, {}, answer
         except Exception as error:
             body = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
             return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(body).encode()
@@ -196,7 +205,8 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
         return f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION_PREFIX}{function}"
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
-    for word in ("Cluster", "AgentFamily", "BuildTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
+    text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
+    for word in ("Cluster", "AgentFamily", "BuildTaskDefinition", "RemoveTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

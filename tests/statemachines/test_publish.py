@@ -1,25 +1,23 @@
-"""A publish by the very machine that AWS gets, with the real build in between."""
+"""A publish by the very machine that AWS gets, with the real build in between; and what is left when it breaks off anywhere."""
 
-import io
-import json
 import threading
-import time
-import uuid
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from tasks import build
-from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
+from tests.statemachines.publishing import bundle, died, ended, outcome, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
 
-_sequence = iter(range(1, 1000))
+FUNCTIONS = ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report")
+BUILD_STEPS = ("_download", "_unpack", "_restore", "_protect", "_make_app_folder", "_publish")
+DEATHS = [*((step, True) for step in BUILD_STEPS), ("_publish", False), ("token", False)]
 
 
 @pytest.fixture(scope="module")
@@ -30,62 +28,124 @@ def aws() -> Iterator[Services]:
 
 @pytest.fixture
 def efs(aws: Services, tmp_path: Path) -> Path:
-    aws.fail_functions.clear()
-
-    def run_task(task: dict[str, Any]) -> None:
-        (container,) = task["overrides"]["containerOverrides"]
-        build.main({**ENVIRONMENT, "SHEEN_EFS": str(tmp_path), **{v["name"]: v["value"] for v in container["environment"]}})
-
-    aws.run_task = run_task
+    for faults in (aws.fail_functions, aws.lose_answers, aws.after):
+        faults.clear()
+    aws.run_task = lambda task: run_task(task, tmp_path) and None
     return tmp_path
 
 
-def bundle(**files: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-def uploaded(key: str, data: bytes) -> dict[str, Any]:
-    etag = boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)["ETag"].strip('"')
-    number = next(_sequence)
-    detail = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": len(data), "etag": etag, "sequencer": f"{number:016X}"}}
-    return {"time": f"2026-11-20T13:{number // 60:02}:{number % 60:02}Z", "detail-type": "Object Created", "detail": detail}
-
-
-def run(event: dict[str, Any], machine: str | None = None) -> str:
-    client = boto3.client("stepfunctions")
-    machine = machine or state_machine("publish")
-    arn = client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(event))["executionArn"]
-    end = time.monotonic() + 30
-    while True:
-        status = str(client.describe_execution(executionArn=arn)["status"])
-        if status != "RUNNING":
-            return status
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def outcome(key: str) -> dict[str, str]:
-    body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"outcomes/{key.removeprefix('bundles/')}.json")["Body"].read()
-    read: dict[str, str] = json.loads(body)
-    return read
+def is_one_version(key: str, location: str, efs: Path) -> None:
+    """One version came of it, whole, and it is active."""
+    app = App.get(location)
+    (row,) = versions.of(app.app_id)
+    assert row.version == app.active_version
+    assert versions_on(efs, app.app_id) == {row.version}
+    assert (efs / "apps" / app.app_id / row.version / "app.R").read_bytes() == b"1"
+    assert boto3.client("s3").head_object(Bucket="sheen-test", Key=row.source)
+    assert app.previous_version is None
+    assert (outcome(key)["status"], outcome(key)["version"]) == ("active", row.version)
 
 
 def test_an_upload_is_published_also_when_steps_fail_at_first(aws: Services, efs: Path) -> None:
-    aws.fail_functions = {"publish_register": 1, "publish_activate": 1}
-    assert run(uploaded("bundles/hello/a.zip", bundle(**{"app.R": b"1"}))) == "SUCCEEDED"
-    app = App.get("/hello")
-    assert (efs / "apps" / app.app_id / str(app.active_version) / "app.R").read_bytes() == b"1"
-    assert outcome("bundles/hello/a.zip")["status"] == "active"
+    aws.fail_functions = dict.fromkeys(FUNCTIONS, 1)
+    assert run(uploaded("bundles/hello/a.zip")) == "SUCCEEDED"
+    is_one_version("bundles/hello/a.zip", "/hello", efs)
+
+
+def test_an_upload_is_published_once_also_when_every_step_is_done_twice(aws: Services, efs: Path) -> None:
+    aws.lose_answers = dict.fromkeys(FUNCTIONS, 1)
+
+    def twice(task: dict[str, Any]) -> None:
+        for _ in range(2):
+            threading.Thread(target=run_task, args=(task, efs), daemon=True).start()
+
+    aws.run_task = twice
+    assert run(uploaded("bundles/doubled/a.zip")) == "SUCCEEDED"
+    is_one_version("bundles/doubled/a.zip", "/doubled", efs)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_execution_that_ends_after_any_step_is_made_good_by_another(aws: Services, efs: Path, function: str) -> None:
+    machine, place = state_machine("publish"), function.replace("_", "-")
+    event = uploaded(f"bundles/{place}/a.zip")
+    running: list[str] = []
+    aws.after[function] = lambda: boto3.client("stepfunctions").stop_execution(executionArn=running[-1]) and None
+    running.append(start(event, machine))
+    assert ended(running[-1]) == "ABORTED"
+    aws.after.clear()
+    assert run(event, machine) == "SUCCEEDED"
+    is_one_version(f"bundles/{place}/a.zip", f"/{place}", efs)
+
+
+class Killed(BaseException):
+    """Nothing of the task runs any more, so that nothing cleans up after it."""
+
+
+@pytest.mark.parametrize(("step", "before"), DEATHS)
+def test_a_build_that_dies_at_any_step_is_made_good_by_another(
+    aws: Services, efs: Path, step: str, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, name = (build.token, "succeed") if step == "token" else (build, step)
+    real: Callable[..., Any] = getattr(place, name)
+    lives = [1]
+
+    def dies(*arguments: Any, **named: Any) -> Any:
+        if lives and before:
+            raise Killed(lives.pop())
+        result = real(*arguments, **named)
+        if lives:
+            raise Killed(lives.pop())
+        return result
+
+    def run_it(task: dict[str, Any]) -> None:
+        try:
+            run_task(task, efs)
+        except Killed:
+            died(task)
+
+    monkeypatch.setattr(place, name, dies)
+    monkeypatch.setattr(build.shutil, "rmtree", lambda *_, **__: None)
+    aws.run_task = run_it
+    where = f"dies{step.replace('_', '-')}-{before}"
+    assert run(uploaded(f"bundles/{where}/a.zip")) == "SUCCEEDED"
+    is_one_version(f"bundles/{where}/a.zip", f"/{where}", efs)
+
+
+def test_a_step_that_never_works_is_told_and_nothing_has_changed(aws: Services, efs: Path) -> None:
+    run(uploaded("bundles/broken/a.zip"))
+    active = App.get("/broken").active_version
+    aws.fail_functions = {"publish_activate": 100}
+    assert run(uploaded("bundles/broken/b.zip", bundle(**{"app.R": b"2"}))) == "FAILED"
+    assert App.get("/broken").active_version == active
+    assert "which is not its fault" in outcome("bundles/broken/b.zip")["message"]
+
+
+def test_old_instances_that_cannot_be_told_do_not_hold_a_publish_up(aws: Services, efs: Path) -> None:
+    aws.fail_functions = {"agents_restart": 100}
+    assert run(uploaded("bundles/untold/a.zip")) == "SUCCEEDED"
+    is_one_version("bundles/untold/a.zip", "/untold", efs)
 
 
 def test_the_same_event_twice_publishes_once(efs: Path) -> None:
-    event = uploaded("bundles/twice/a.zip", bundle(**{"app.R": b"1"}))
+    event = uploaded("bundles/twice/a.zip")
     assert (run(event), run(event)) == ("SUCCEEDED", "SUCCEEDED")
-    assert len(list((efs / "apps" / App.get("/twice").app_id).iterdir())) == 1
+    is_one_version("bundles/twice/a.zip", "/twice", efs)
+
+
+def test_the_same_event_twice_at_once_publishes_once(efs: Path) -> None:
+    machine, event = state_machine("publish"), uploaded("bundles/at-once/a.zip")
+    both = [start(event, machine) for _ in range(2)]
+    assert [ended(each) for each in both] == ["SUCCEEDED"] * 2
+    is_one_version("bundles/at-once/a.zip", "/at-once", efs)
+
+
+def test_the_same_object_twice_makes_two_versions_of_which_the_later_one_is_active(efs: Path) -> None:
+    first, second = uploaded("bundles/again/a.zip"), uploaded("bundles/again/a.zip")
+    assert (run(second), run(first)) == ("SUCCEEDED", "SUCCEEDED")
+    app = App.get("/again")
+    assert [row.version for row in versions.of(app.app_id)] == [app.active_version]
+    assert run(uploaded("bundles/again/a.zip")) == "SUCCEEDED"
+    assert len(versions.of(app.app_id)) == 2
 
 
 def test_a_bad_bundle_changes_nothing_and_says_why(efs: Path) -> None:
@@ -103,14 +163,9 @@ def test_a_bad_name_is_rejected_with_its_own_message(efs: Path) -> None:
     assert outcome("bundles/good/a.rar")["message"] == "bundle a.rar: the name ends neither in .zip nor in .tar.gz; upload one of these"
 
 
-def test_a_build_that_dies_is_told_as_not_the_bundles_fault(aws: Services, efs: Path) -> None:
-    def die(task: dict[str, Any]) -> None:
-        (container,) = task["overrides"]["containerOverrides"]
-        token = next(v["value"] for v in container["environment"] if v["name"] == "SHEEN_TASK_TOKEN")
-        boto3.client("stepfunctions").send_task_failure(taskToken=token, error="TaskDied", cause="OutOfMemory (exit code 137)")
-
-    aws.run_task = die
-    assert run(uploaded("bundles/dies/a.zip", bundle(**{"app.R": b"1"}))) == "FAILED"
+def test_a_build_that_always_dies_is_told_as_not_the_bundles_fault(aws: Services, efs: Path) -> None:
+    aws.run_task = died
+    assert run(uploaded("bundles/dies/a.zip")) == "FAILED"
     row = store.find("bundles/dies/a.zip")
     assert row is not None
     assert row.status == "rejected"
@@ -127,3 +182,5 @@ def test_uploads_at_once_end_with_the_latest_one_active(efs: Path) -> None:
         thread.join()
     app = App.get("/race")
     assert (efs / "apps" / app.app_id / str(app.active_version) / "app.R").read_bytes() == b"2"
+    assert len(versions.of(app.app_id)) == 3
+    assert len(versions_on(efs, app.app_id)) == 3

@@ -1,0 +1,113 @@
+"""Which versions go: those that are neither kept, nor active, nor the one before, nor used by anybody; and how they go.
+
+A version is first marked, on the condition that it is not active and not the one before: from then on it cannot become active. Then a
+task removes its files, then its bundle and what was told of it go, and last its row. What broke off on the way is found by its mark, and
+done again.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypedDict
+
+from pynamodb.exceptions import DeleteError, TransactWriteError
+
+from chalicelib import aws, telemetry
+from chalicelib.apps import store, versions
+from chalicelib.apps.errors import NoSuchApp
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles.keys import log_key, outcome_key
+from chalicelib.bundles.model import Bundle
+from chalicelib.instances import store as instances
+from chalicelib.instances.model import VersionId
+from chalicelib.instances.state import LIVING, is_overdue
+from chalicelib.tables import refused, transaction
+
+
+class Removal(TypedDict):
+    """One version that is to go; what the state machine passes on."""
+
+    app_id: str
+    version: str
+    remove: str
+    """As ``tasks.remove`` wants it."""
+
+
+def not_kept(names: Sequence[str], needed: Collection[str | None], kept: int) -> list[str]:
+    """Return which of an app's versions are too many. Pure.
+
+    ``names`` are all, the newest first; ``needed`` stay whatever their age; ``kept``: how many of the newest stay.
+    """
+    return [name for name in names[kept:] if name not in needed]
+
+
+def due(app: App, now: float) -> list[str]:
+    """Return the app's versions that may go, and those that began to."""
+    rows = versions.of(app.app_id)
+    leaving = [row.version for row in rows if row.removing_at is not None]
+    there = [row.version for row in rows if row.removing_at is None]
+    kept = app.effective_settings().versions_kept
+    too_many = not_kept(there, (app.active_version, app.previous_version), kept)
+    return leaving + [version for version in too_many if not _lives(app.app_id, version, now)]
+
+
+def begin(location: str, clock: Callable[[], float]) -> list[Removal]:
+    """Mark the versions of an app that are to go, and return them; may come more than once (FACTS H4)."""
+    try:
+        app = store.get(location)
+    except NoSuchApp:
+        return []
+    now = clock()
+    marked = [version for version in due(app, now) if _mark(app, version, now)]
+    if marked:
+        telemetry.logger.info("removes versions", extra={"app": location, "versions": marked})
+    return [{"app_id": app.app_id, "version": version, "remove": f"{app.app_id}/{version}"} for version in marked]
+
+
+def finish(removal: Removal, bucket: str) -> None:
+    """Forget a marked version whose files are gone: its bundle, what was told of it, and its row; may come more than once."""
+    try:
+        row = Version.get(removal["app_id"], removal["version"], consistent_read=True)
+    except Version.DoesNotExist:
+        return
+    if row.removing_at is None:
+        return
+    upload = next(iter(Bundle.batch_get([row.bundle], consistent_read=True)), None)
+    told = [outcome_key(row.bundle), log_key(row.bundle)] if upload is not None and upload.version == row.version else []
+    for key in filter(None, (row.source, *told)):
+        aws.client("s3").delete_object(Bucket=bucket, Key=key)
+    if told and upload is not None:
+        _delete(upload, Bundle.version == row.version)
+    _delete(row, Version.removing_at.exists())
+
+
+def apps_with_something_to_remove(now: float) -> Iterator[str]:
+    """Yield the locations of apps of which a version could go: for what looks at everything from time to time."""
+    for app in store.everywhere():
+        if due(app, now):
+            yield app.location
+
+
+def _lives(app_id: str, version: str, now: float) -> bool:
+    rows = instances.of_version(str(VersionId(app_id, version)))
+    return any(row.state in LIVING and not is_overdue(row.state, float(row.claimed_at), now) for row in rows)
+
+
+def _mark(app: App, version: str, now: float) -> bool:
+    """Mark it, in one write that also checks that nobody has made it active since."""
+    not_before = App.previous_version.does_not_exist() | (App.previous_version != version)
+    try:
+        with transaction() as write:
+            write.update(Version(app.app_id, version), [Version.removing_at.set(Version.removing_at | now)], Version.version.exists())
+            write.condition_check(App, app.location, condition=(App.app_id == app.app_id) & (App.active_version != version) & not_before)
+    except TransactWriteError as error:
+        if refused(error):
+            return False
+        raise
+    return True
+
+
+def _delete(row: Version | Bundle, condition: object) -> None:
+    try:
+        row.delete(condition=condition)  # type: ignore[arg-type]
+    except DeleteError as error:
+        if not refused(error):
+            raise

@@ -1,0 +1,85 @@
+"""``sheen versions``, ``rollback``, ``redeploy`` and ``download``: what was published before, and going back to it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chalicelib import aws
+from chalicelib.agents.restart import RestartEvent
+from chalicelib.apps import locations, store, versions
+from chalicelib.apps.model import App, Version
+from chalicelib.bundles import again
+from chalicelib.bundles.keys import original_name
+from chalicelib.errors import SheenError
+from chalicelib.settings import Settings
+from sheen.console import say, table
+from sheen.functions import call
+from sheen.publish import follow
+
+
+class FileThere(SheenError):
+    """A file of that name is there already."""
+
+
+def show_versions(location: str) -> None:
+    """List an app's versions, the newest first, and which is active. Raise :class:`NoSuchApp`."""
+    app = store.get(locations.check(location))
+    rows = versions.of(app.app_id)
+    if not rows:
+        say(f"nothing was published at {app.location} yet")
+        return
+    table(
+        ("VERSION", "", "PUBLISHED", "BUNDLE"),
+        [(row.version, state(app, row), _when(float(row.published_at)), original_name(row.bundle)) for row in rows],
+    )
+
+
+def state(app: App, row: Version) -> str:
+    """Say what a version is to its app."""
+    if row.removing_at is not None:
+        return "is being removed"
+    return {app.active_version: "active", app.previous_version: "previous"}.get(row.version, "")
+
+
+def rollback(settings: Settings, location: str, version: str | None, tell: Callable[[str], None]) -> str:
+    """Make another version the active one, by default the one that was active before, and return its name.
+
+    Sessions that are open go on with the version that they began with. Raise :class:`NoSuchApp`, :class:`NoSuchVersion`,
+    :class:`BadAppSetting`.
+    """
+    location = locations.check(location)
+    app = versions.roll_back(location, version, time.time())
+    event: RestartEvent = {"location": location, "mode": "retire"}
+    try:
+        call(settings, "agents_restart", event)
+    except SheenError as error:
+        tell(f"{location}: instances of the version before were not told to go ({error}); they go when they are idle")
+    return str(app.active_version)
+
+
+def redeploy(settings: Settings, location: str, tell: Callable[[str], None], *, show_log: bool = False) -> str:
+    """Build the active version's bundle anew, as a new version, follow it, and return the location. Raise :class:`PublishFailed` too."""
+    location = locations.check(location)
+    key = again.publish_again(location, settings.bucket, time.time())
+    tell(f"{location}: publishing the active version's bundle again")
+    follow(settings.bucket, key, lambda message: tell(f"{location}: {message}"), show_log=show_log)
+    return location
+
+
+def download(settings: Settings, location: str, version: str | None, to: Path | None) -> Path:
+    """Fetch the bundle of a version, by default the active one, as it was uploaded; return the file.
+
+    ``to``: a file, or a folder; by default the bundle's own name, here. Raise :class:`FileThere` when that is there already,
+    :class:`NoSuchApp`, :class:`NoSuchVersion`.
+    """
+    found = again.kept(locations.check(location), version)
+    target = to / found.name if to is not None and to.is_dir() else to or Path(found.name)
+    if target.exists():
+        raise FileThere(f"{target} is there already; name another file with -o")
+    aws.client("s3").download_file(settings.bucket, found.key, str(target))
+    return target
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,135 @@
+"""Old versions go, by the very machine that AWS gets: files, bundle and row; none that is active, kept or in use."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.apps import retention, store, versions
+from chalicelib.apps.errors import NoSuchVersion
+from chalicelib.apps.model import App
+from chalicelib.bundles import store as bundles
+from chalicelib.instances import store as instances
+from chalicelib.instances.model import VersionId
+from tests.chalicelib.aws_in_process import BUCKET
+from tests.statemachines.publishing import died, ended, run, run_task, start, uploaded, versions_on
+from tests.statemachines.services import Services, services, state_machine
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Services]:
+    with services() as running:
+        yield running
+
+
+@pytest.fixture
+def efs(aws: Services, tmp_path: Path) -> Path:
+    aws.fail_functions.clear()
+    aws.lose_answers.clear()
+    aws.run_task = lambda task: run_task(task, tmp_path) and None
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def machine(aws: Services) -> str:
+    return state_machine("publish")
+
+
+def published(location: str, machine: str, count: int, kept: int) -> list[str]:
+    """Publish so many versions of an app of which so many are kept; return their names, the oldest first."""
+    app = store.ensure(location, 1.0)
+    names: list[str] = []
+    for number in range(count):
+        app.update(actions=[App.settings.set({"versions_kept": kept})])
+        assert run(uploaded(f"bundles{location}/{number}.zip"), machine) == "SUCCEEDED"
+        names.append(str(App.get(location).active_version))
+    return names
+
+
+def tidied(location: str) -> None:
+    assert ended(start({"location": location}, state_machine("tidy"))) == "SUCCEEDED"
+
+
+def kept_copies(app_id: str) -> set[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"versions/{app_id}/")
+    return {entry["Key"].split("/")[2] for entry in found.get("Contents", [])}
+
+
+def is_left(location: str, efs: Path, expected: set[str]) -> bool:
+    app_id = App.get(location).app_id
+    rows = {row.version for row in versions.of(app_id)}
+    return (rows, versions_on(efs, app_id), kept_copies(app_id)) == (expected, expected, expected)
+
+
+def until_left(location: str, efs: Path, expected: set[str]) -> None:
+    end = time.monotonic() + 30
+    while not is_left(location, efs, expected):
+        assert time.monotonic() < end, (versions.of(App.get(location).app_id), expected)
+        time.sleep(0.1)
+
+
+def test_a_publish_removes_what_is_too_old_whole(efs: Path, machine: str) -> None:
+    names = published("/old", machine, 3, kept=2)
+    until_left("/old", efs, set(names[1:]))
+    assert bundles.find("bundles/old/0.zip") is None
+    assert bundles.find("bundles/old/1.zip") is not None
+    told = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="outcomes/old/")["Contents"]
+    assert {entry["Key"] for entry in told} == {"outcomes/old/1.zip.json", "outcomes/old/2.zip.json"}
+
+
+def test_the_active_version_and_the_one_before_stay_however_old_they_are(efs: Path, machine: str) -> None:
+    names = published("/back", machine, 4, kept=10)
+    versions.roll_back("/back", names[0], 2.0)
+    App("/back").update(actions=[App.settings.set({"versions_kept": 2})])
+    tidied("/back")
+    assert is_left("/back", efs, {names[0], names[3], names[2]})
+    assert App.get("/back").previous_version == names[3]
+
+
+def test_a_version_in_use_goes_when_its_last_instance_is_gone(efs: Path, machine: str) -> None:
+    names = published("/used", machine, 3, kept=10)
+    claimed = instances.claim(str(VersionId(App.get("/used").app_id, names[0])), 0, location="/used", capacity=1, now=time.time())
+    assert claimed is not None
+    App("/used").update(actions=[App.settings.set({"versions_kept": 2})])
+    tidied("/used")
+    assert is_left("/used", efs, set(names))
+    assert "/used" not in retention.apps_with_something_to_remove(time.time())
+    instances.mark_stopped(claimed.ref, None, time.time())
+    assert "/used" in retention.apps_with_something_to_remove(time.time())
+    tidied("/used")
+    assert is_left("/used", efs, set(names[1:]))
+
+
+@pytest.mark.parametrize("broken", ["task", "tidy_begin", "tidy_finish"])
+def test_a_removal_that_breaks_off_is_done_by_the_next_one(aws: Services, efs: Path, machine: str, broken: str) -> None:
+    location = f"/{broken.replace('_', '-')}"
+    names = published(location, machine, 3, kept=10)
+    App(location).update(actions=[App.settings.set({"versions_kept": 2})])
+    if broken == "task":
+        aws.run_task = died
+    else:
+        aws.lose_answers = {broken: 100}
+    assert ended(start({"location": location}, state_machine("tidy"))) == ("FAILED" if broken == "tidy_begin" else "SUCCEEDED")
+    with pytest.raises(NoSuchVersion):
+        versions.roll_back(location, names[0], 2.0)
+    aws.lose_answers.clear()
+    aws.run_task = lambda task: run_task(task, efs) and None
+    tidied(location)
+    assert is_left(location, efs, set(names[1:]))
+
+
+def test_everything_done_twice_is_done_once(aws: Services, efs: Path, machine: str) -> None:
+    names = published("/twice", machine, 3, kept=10)
+    App("/twice").update(actions=[App.settings.set({"versions_kept": 2})])
+    aws.lose_answers = {"tidy_begin": 1, "tidy_finish": 1}
+
+    def twice(task: dict[str, Any]) -> None:
+        run_task(task, efs)
+        run_task(task, efs)
+
+    aws.run_task = twice
+    tidied("/twice")
+    assert is_left("/twice", efs, set(names[1:]))
