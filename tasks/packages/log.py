@@ -1,5 +1,6 @@
 """The build log: what was done and what ``R CMD INSTALL`` said, kept in S3 beside the bundle's outcome and written there while it grows."""
 
+import re
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -10,6 +11,8 @@ EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
 """Bytes; what comes after is counted and left out."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
 NOTE = "note: "
 """Begins a line that the author must not miss."""
 TAIL = 25
@@ -45,7 +48,8 @@ class BuildLog:
         self._write_it()
 
     def say(self, line: str, package: str = "") -> None:
-        """Add a line."""
+        """Add a line; what could play with the terminal that it is read in is taken out of it."""
+        line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line)
         data = f"{package}| {line}\n".encode() if package else f"{line}\n".encode()
         with self._lock:
             if package:

@@ -18,17 +18,17 @@ from typing import IO, Self, cast
 from chalicelib.errors import SheenError
 from tasks.packages import dcf
 from tasks.packages.lock import Wanted
-from tasks.packages.versions import same
+from tasks.packages.versions import is_version, same
 
 LARGEST_SOURCE = 1024**3
 """Bytes of a source package."""
 LARGEST_INDEX = 256 * 1024**2
-_PATIENCE = 30.0
+_PATIENCE = 20.0
 _TRIES = 3
 _CHUNK = 1 << 20
 _BELOW = re.compile(r"https?://[A-Za-z0-9._~:/-]+\Z")
 """No name or password, nothing encoded, no query: such a URL cannot lead out of what it begins with."""
-_ENTRY = re.compile(r"https?://[^/*\s]+(/[^*\s]*)?(/\*)?\Z")
+_ENTRY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
 
 
 class BadRepositories(SheenError):
@@ -83,7 +83,7 @@ class Repository:
     def __init__(self, url: str) -> None:
         """``url`` is without ``/src/contrib``."""
         self.url = url
-        self._index: Mapping[str, tuple[str, str]] | None = None
+        self._index: Mapping[str, Mapping[str, str]] | None = None
         self._refused: Unreachable | None = None
         self._reading = threading.Lock()
 
@@ -92,8 +92,11 @@ class Repository:
         """A folder's name that is this repository's."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
-    def current(self, name: str) -> tuple[str, str] | None:
-        """Return the version that the index has of a package, and the MD5 of its source or ``""``. Raise :class:`Unreachable`."""
+    def current(self, name: str) -> Mapping[str, str]:
+        """Return what the index has of a package: its version (some repositories have several) → the MD5 of its source, or ``""``.
+
+        Raise :class:`Unreachable`.
+        """
         with self._reading:
             if self._refused is not None:  # asked once: the next package need not wait for it too
                 raise self._refused
@@ -103,21 +106,21 @@ class Repository:
                 except Unreachable as error:
                     self._refused = error
                     raise
-            return self._index.get(name)
+            return self._index.get(name, {})
 
     def fetch(self, wanted: Wanted, to: Path) -> bool:
         """Download the source of the very version wanted, current or out of the archive; False when it is not there.
 
         ``to`` is written by one rename. Raise :class:`Unreachable`.
         """
-        current = self.current(wanted.name)
+        current = next((each for each in self.current(wanted.name).items() if same(each[0], wanted.version)), None)
         archived = f"Archive/{wanted.name}/{wanted.name}_{wanted.version}.tar.gz"
-        if current is not None and same(current[0], wanted.version):
+        if current is not None:
             # It may have moved to the archive since the index was written.
             return self._download(f"{wanted.name}_{current[0]}.tar.gz", to, current[1]) or self._download(archived, to)
         return self._download(archived, to)
 
-    def _read_index(self) -> dict[str, tuple[str, str]]:
+    def _read_index(self) -> dict[str, dict[str, str]]:
         text = self._get("PACKAGES.gz")
         try:
             plain = gzip.decompress(text) if text is not None else self._get("PACKAGES")
@@ -125,10 +128,11 @@ class Repository:
             raise Unreachable(f"{self.url}: its src/contrib/PACKAGES.gz cannot be read ({error})") from error
         if plain is None:
             raise Unreachable(f"{self.url}: it has no src/contrib/PACKAGES; is it a repository of R packages?")
-        found: dict[str, tuple[str, str]] = {}
+        found: dict[str, dict[str, str]] = {}
         for record in dcf.records(plain.decode(errors="replace")):
-            if "Package" in record and "Version" in record and "Path" not in record:
-                found[record["Package"]] = (record["Version"], record.get("MD5sum", ""))
+            version = record.get("Version", "")
+            if "Package" in record and is_version(version) and "Path" not in record:  # a path is for another R than this
+                found.setdefault(record["Package"], {})[version] = record.get("MD5sum", "")
         return found
 
     def _get(self, path: str) -> bytes | None:

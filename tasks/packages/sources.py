@@ -70,7 +70,7 @@ class Sources:
                 path.unlink(missing_ok=True)
                 why.append(f"{url}: {file} cannot be read ({error})")
             else:
-                why.append(f"{url} has {current[0]}" if current else f"{url} does not have it")
+                why.append(f"{url} has {' and '.join(current)}" if current else f"{url} does not have it")
         if wanted.repository and wanted.repository.rstrip("/") not in asked:
             why.append(f"{wanted.repository}, which the lock file names, is not among this deployment's repositories")
         return "; ".join(why)

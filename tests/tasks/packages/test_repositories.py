@@ -24,7 +24,17 @@ def test_the_setting(setting: str, urls: tuple[str, ...], allowed: tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    "entry", ["cran", "file:///etc", "ftp://x.example", "https://*", "https://*/x", "https://a.example/*/b", "https:///*"]
+    "entry",
+    [
+        "cran",
+        "file:///etc",
+        "ftp://x.example",
+        "https://*",
+        "https://*/x",
+        "https://a.example/*/b",
+        "https:///*",
+        "https://user:secret@a.example",
+    ],
 )
 def test_what_is_no_repository_is_named(entry: str) -> None:
     with pytest.raises(BadRepositories) as caught:

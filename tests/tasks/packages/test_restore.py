@@ -6,6 +6,7 @@ import stat
 import subprocess
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,25 @@ def test_one_that_does_not_compile_is_named_with_its_last_words(builds: Builds, 
     assert "the library that this needs is not here" in message
     assert "broken 1.0| ERROR: compilation failed for package" in builds.log
     assert not any("broken" in path.name for path in (builds.efs / "packages").glob("R-*/*"))
+
+
+def test_what_was_being_installed_when_another_failed_is_kept_for_the_next_build(builds: Builds, repository: Cran) -> None:
+    repository.add(SourcePackage("aside", "1.0", files={"configure": "#!/bin/sh\nsleep 3\n"}))
+    with pytest.raises(NotInstalled, match='package "broken"'):
+        builds.build(renv_lock(("aside", "1.0"), ("broken", "1.0")), repository.url)
+    library = builds.build(renv_lock(("aside", "1.0")), repository.url)
+    assert library is not None
+    assert "from the cache: aside" in builds.log
+
+
+def test_one_that_takes_too_long_is_ended_and_one_that_takes_long_is_told(
+    builds: Builds, repository: Cran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.add(SourcePackage("endless", "1.0", files={"configure": "#!/bin/sh\nsleep 1000 & sleep 1001\n"}))
+    monkeypatch.setattr(restore, "install", partial(restore.install, patience=6.0, every=0.5))
+    with pytest.raises(NotInstalled, match=r'package "endless" 1\.0 was not installed: it took more than 0\.1 minutes'):
+        builds.build(renv_lock(("endless", "1.0")), repository.url)
+    assert "Installing packages: 0 of 1 are there; endless 1.0 has taken 0 min." in builds.told
 
 
 def test_what_the_image_has_at_the_very_version_is_used_from_there(builds: Builds) -> None:
