@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import uvloop
 
-from benchmarks import relay
+from benchmarks import relay, scheduler
 
-ALL = {"relay": relay.run}
+ALL = {"relay": relay.run, "scheduler": scheduler.run}
 
 
 def main() -> int:
