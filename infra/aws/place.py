@@ -50,6 +50,7 @@ def aws_place(
         task_security_group=task_security_group,
         function_subnets=function_subnets,
         function_security_group=function_security_group,
+        repositories=" ".join(stage.compute.repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
         api_stage=API_STAGE,
         websocket_api=websocket_api,

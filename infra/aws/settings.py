@@ -13,6 +13,8 @@ from pathlib import Path
 from chalicelib.apps.settings import SIZES
 from infra.aws.errors import BadStage
 from infra.aws.reading import Rule, read, setting
+from infra.declared.place import REPOSITORIES
+from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -39,6 +41,14 @@ def _is_network(text: str, prefixes: Iterable[int]) -> bool:
         return ipaddress.ip_network(text).prefixlen in prefixes
     except ValueError:
         return False
+
+
+def _are_repositories(urls: tuple[str, ...]) -> bool:
+    try:
+        Repositories.parse(" ".join(urls))
+    except BadRepositories:
+        return False
+    return True
 
 
 _NAME = _matches(r"[a-z][a-z0-9-]{0,19}", "at most 20 lower-case letters, digits and hyphens, a letter first")
@@ -114,6 +124,11 @@ class Compute:
     image_compression: str = setting(Rule(("zstd", "gzip", "soci").__contains__, "zstd, gzip or soci"), default="zstd")
     """How the image's layers come: zstd unpacks fastest, soci is loaded as it is read (gzip layers with an index)."""
     images_kept: int = setting(_between(2, 100), default=5)
+    repositories: tuple[str, ...] = setting(
+        Rule(_are_repositories, "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*"),
+        default=(REPOSITORIES,),
+    )
+    """Where builds get R packages, in this order; empty: only what the image has."""
     spares: Mapping[str, int] = setting(
         Rule(
             lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()), f"of {', '.join(SIZES)}, 1 to 20 each"
