@@ -7,7 +7,7 @@
   const begun = Date.now() - 1000 * Number(start.dataset.elapsed);
   const steps = [...document.querySelectorAll("[data-step]")];
   const order = steps.map((step) => step.dataset.step);
-  const shortest = 500, longest = 2000, slowAfter = 60, patience = 10000;
+  const shortest = 200, longest = 2000, slowAfter = 60, patience = 10000;
   const since = {[order[0]]: begun};  // when each step began, as far as this page saw it
   let phase = start.dataset.phase, said = "", delay = shortest, misses = 0, timer = 0, asking = false, over = false;
 
