@@ -7,6 +7,7 @@
 The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``. A task that gets on beats; one that does not ends itself.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -67,8 +68,10 @@ def prepare(efs: Path, row: Sync) -> None:
     """Make a sync's folders, or set right who may enter them; see :mod:`chalicelib.syncs.folders`."""
     name = str(row.name)
     gate, data = folders.gate(efs, name), folders.data(efs, name)
-    gate.parent.mkdir(parents=True, exist_ok=True)
-    gate.parent.chmod(0o755)  # everyone may pass through
+    link = folders.link(efs, name)
+    for shared in (gate.parent, link.parent):
+        shared.mkdir(parents=True, exist_ok=True)
+        shared.chmod(0o755)  # everyone may pass through
     gate.mkdir(exist_ok=True, mode=0o700)
     data.mkdir(exist_ok=True, mode=0o700)
     if os.geteuid() == 0:
@@ -76,6 +79,9 @@ def prepare(efs: Path, row: Sync) -> None:
         os.chown(data, 0, int(row.write_gid))
     data.chmod(folders.DATA_MODE)
     gate.chmod(folders.GATE_MODE)
+    if not link.is_symlink():
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(os.path.relpath(data, link.parent))
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:

@@ -23,7 +23,7 @@ class StackSync:
     @property
     def folder(self) -> Path:
         """What apps see of it."""
-        return Path(self.stack.efs) / "syncs" / self.name / "data"
+        return Path(self.stack.efs) / "syncs" / self.name
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=f"data/{self.name}/{key}", Body=body)

@@ -1,13 +1,14 @@
 """Where a sync's files are on EFS, and who may enter. Pure.
 
-``syncs/<name>/`` lets in the group of the sync's readers and nobody else; ``data`` in it is what apps see. Only the group of its writers
-may add to that, and the sticky bit keeps them from what others have put there. Beside it, where no app sees them, are files that are not
-yet complete. EFS has no access lists, and a folder has one group: so there are two folders, each with its own.
+``synced/<name>/`` lets in the group of the sync's readers and nobody else; ``data`` in it is what apps see, by the link ``syncs/<name>``.
+Only the group of its writers may add to that, and the sticky bit keeps them from what others have put there. Beside it, where no app sees
+them, are files that are not yet complete. EFS has no access lists, and a folder has one group: so there are two folders, each with its own.
 """
 
 from pathlib import Path
 
 SYNCS = "syncs"
+SYNCED = "synced"
 DATA = "data"
 INCOMING = ".incoming"
 STATE = ".state"
@@ -21,7 +22,7 @@ FILE_MODE = 0o644
 
 def gate(efs: Path, name: str) -> Path:
     """Return the sync's own folder."""
-    return efs / SYNCS / name
+    return efs / SYNCED / name
 
 
 def data(efs: Path, name: str) -> Path:
@@ -29,13 +30,9 @@ def data(efs: Path, name: str) -> Path:
     return gate(efs, name) / DATA
 
 
-def variable(name: str) -> str:
-    """Return the name of the variable by which an app's R finds the folder.
-
-    >>> variable("sales-2026")
-    'SHEEN_SYNC_SALES_2026'
-    """
-    return "SHEEN_SYNC_" + name.upper().replace("-", "_")
+def link(efs: Path, name: str) -> Path:
+    """Return the path by which apps know the folder; what may be entered by it is the folder's own matter."""
+    return efs / SYNCS / name
 
 
 def groups(mode: str, read_gid: int, write_gid: int) -> tuple[int, ...]:

@@ -104,7 +104,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         AccessPointArn=access_point,
         FileSystemAccessRoleArn=settings.sync_role,
         InTransitEncryption="TLS1_2",
-        Subdirectory=f"/{folders.SYNCS}/{definition.name}/{folders.DATA}",
+        Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
         Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
     )["LocationArn"]
     task = client.create_task(

@@ -1,0 +1,218 @@
+"""A folder becomes what a prefix is: at scale, while objects change, and when it is killed in the middle."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from tasks.mirror.s3 import Bucket, ReadFailed
+from tasks.mirror.work import PART, Job, Mirror, Outcome
+from tests.support.s3_stand import NOON, Stand, Store
+
+SMALL = int(os.environ.get("SHEEN_SYNC_FILES", "10000"))
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def url(store: Store) -> Iterator[str]:
+    with Stand(store) as url:
+        yield url
+
+
+class Place:
+    """A folder to sync into."""
+
+    def __init__(self, top: Path, url: str) -> None:
+        self.folder, self.incoming = top / "data", top / "incoming"
+        self.folder.mkdir()
+        self.bucket = Bucket("data", Credentials("key", "secret"), "us-east-1", url)
+
+    def mirror(self, **job: Any) -> Outcome:
+        outcome = Outcome()
+        Mirror(Job("p/", self.folder, self.incoming, **job), self.bucket, outcome).run()
+        return outcome
+
+    def content(self) -> dict[str, bytes]:
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+    def unfinished(self) -> list[Path]:
+        return list(self.incoming.iterdir())
+
+
+@pytest.fixture
+def place(tmp_path: Path, url: str) -> Place:
+    return Place(tmp_path, url)
+
+
+def expected(store: Store) -> dict[str, bytes]:
+    return {key.removeprefix("p/"): stored.body for key, stored in store.objects.items()}
+
+
+def fill(store: Store, count: int) -> None:
+    for number in range(count):
+        store.put(f"p/{number % 50}/{number} ä+.csv", f"{number},".encode() * 40, NOON)
+    for number in range(3):
+        store.put(f"p/large/{number}.bin", bytes([number + 65]) * (3 * PART + 17), NOON)
+
+
+def test_many_small_and_some_large_files_twice_while_objects_change(store: Store, place: Place) -> None:
+    fill(store, SMALL)
+    over = threading.Event()
+    changing = random.Random(1)
+
+    def change() -> None:
+        for round_number in range(10_000):
+            if over.wait(0.002):
+                return
+            number = changing.randrange(SMALL)
+            store.put(f"p/{number % 50}/{number} ä+.csv", f"changed {round_number}".encode() * 30, NOON + 1 + round_number // 300)
+            if round_number % 100 == 50:
+                store.put(
+                    f"p/large/{changing.randrange(3)}.bin", bytes([changing.randrange(97, 120)]) * (2 * PART + round_number), NOON + 5
+                )
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        first = place.mirror()
+    finally:
+        over.set()
+        thread.join()
+    assert (first.files_failed, first.files_copied) == (0, SMALL + 3)
+    for path, body in place.content().items():
+        assert len(set(body)) == 1 or b"\0" not in body, f"{path} is made of two versions"
+    second = place.mirror()
+    assert second.files_failed == 0
+    assert second.files_copied < SMALL / 2, "what had not changed was copied again"
+    assert place.content() == expected(store)
+    third = place.mirror()
+    assert (third.files_copied, third.files_skipped) == (0, SMALL + 3)
+    assert not place.unfinished()
+
+
+def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(store: Store, place: Place, url: str) -> None:
+    count = min(SMALL, 1500)
+    fill(store, count)
+    job = {"bucket": "data", "prefix": "p/", "folder": str(place.folder), "incoming": str(place.incoming), "include": [], "exclude": [],
+           "delete": True, "verify": "transferred"}  # fmt: skip
+    environment = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+                   "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
+    kills = 0
+    for share in (0.05, 0.3, 0.6, 2.0):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local.datasync.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(job))
+        process.stdin.close()
+        while process.poll() is None:
+            there = sum(1 for at, _, files in os.walk(place.folder) for _ in files)
+            if there >= share * count:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.005)
+        process.wait()
+        want = expected(store)
+        assert all(want[path] == body for path, body in place.content().items()), "a file is not what its object is"
+    assert kills == 3
+    assert place.content() == expected(store)
+    assert not place.unfinished()
+
+
+def test_files_and_folders_take_each_others_place(store: Store, place: Place) -> None:
+    store.put("p/a", b"file")
+    store.put("p/b/c", b"in a folder")
+    place.mirror(delete=True)
+    del store.objects["p/a"], store.objects["p/b/c"]
+    store.put("p/a/x", b"in a folder")
+    store.put("p/b", b"file")
+    outcome = place.mirror(delete=True)
+    assert outcome.failures == []
+    assert place.content() == {"a/x": b"in a folder", "b": b"file"}
+
+
+def test_a_link_in_the_folder_leads_nothing_out_of_it(store: Store, place: Place, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "keep").write_bytes(b"mine")
+    (place.folder / "way").symlink_to(outside)
+    (place.folder / "f").symlink_to(outside / "keep")
+    store.put("p/way/keep", b"theirs")
+    store.put("p/way/new", b"theirs")
+    store.put("p/f", b"theirs")
+    outcome = place.mirror(delete=True)
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"keep": b"mine"}
+    assert sorted(path for path, _ in outcome.failures) == ["way/keep", "way/new"]
+    assert "is a file or a link" in outcome.failures[0][1]
+    assert (place.folder / "f").read_bytes() == b"theirs"
+    assert not (place.folder / "f").is_symlink()
+
+
+def test_a_connection_that_breaks_is_made_anew(store: Store, place: Place) -> None:
+    fill(store, 30)
+    store.broken = 6
+    outcome = place.mirror(threads=3)
+    assert outcome.failures == []
+    assert place.content() == expected(store)
+
+
+@pytest.mark.parametrize("etag", ["", "0123456789abcdef0123456789abcdef-2"])
+def test_verifying_finds_what_looks_current_and_is_not(store: Store, place: Place, etag: str) -> None:
+    store.put("p/f", b"right", NOON, etag)
+    store.put("p/g", b"good", NOON, etag)
+    place.mirror(verify="all")
+    file = place.folder / "f"
+    status = file.stat()
+    file.write_bytes(b"wrong")
+    os.utime(file, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    assert place.mirror().files_copied == 0
+    outcome = place.mirror(verify="all")
+    assert (outcome.files_copied, outcome.files_skipped) == (1, 1)
+    assert file.read_bytes() == b"right"
+
+
+def test_what_comes_damaged_is_not_put_in_its_place(store: Store, place: Place) -> None:
+    store.put("p/f", b"whole", NOON)
+    place.mirror()
+    store.put("p/f", b"damaged", NOON + 1, "0" * 32)
+    outcome = place.mirror()
+    assert "checksum" in outcome.failures[0][1]
+    assert place.content() == {"f": b"whole"}
+
+
+def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store, place: Place) -> None:
+    store.put("p/small |+ä", b"1")
+    store.put("p/large", b"x" * 100)
+    outcome = Outcome()
+    Mirror(Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome).keys(["small |+ä", "large", "gone"])
+    assert place.content() == {"small |+ä": b"1"}
+    assert outcome.large == ["large"]
+    assert (outcome.files_copied, outcome.files_skipped, outcome.files_failed) == (1, 1, 0)
+
+
+def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path) -> None:
+    place = Place(tmp_path, "http://127.0.0.1:9")
+    (place.folder / "keep").write_bytes(b"1")
+    with pytest.raises(ReadFailed):
+        place.mirror(delete=True)
+    assert place.content() == {"keep": b"1"}
