@@ -9,6 +9,7 @@ from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
+from chalicelib.syncs.model import Sync
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.logs import APPS, writing
@@ -123,6 +124,7 @@ def task_log_group(place: Place) -> str:
 def _agent(place: Place) -> Iterable[Statement]:
     return (
         items(place, App, "GetItem"),
+        items(place, Sync, "GetItem"),
         items(place, Instance, "GetItem", "UpdateItem"),
         tokens(place, "instance"),
         connections(place),

@@ -7,6 +7,8 @@ from pathlib import Path
 from agent.log import logger
 from agent.record import Record
 from chalicelib.instances.model import VersionId
+from chalicelib.syncs import folders, store
+from chalicelib.syncs.errors import NoSuchSync
 
 APP_DATA = "SHEEN_APP_DATA"
 """Names the folder that is the app's for good, on the file system that its instances share."""
@@ -20,8 +22,28 @@ async def of_app(record: Record, efs: Path, unix_id: int | None) -> dict[str, st
     if data is not None:
         variables[APP_DATA] = str(data)
     for name in record.settings.data:
-        variables[sync_variable(name)] = str(efs / "syncs" / name)
+        variables[sync_variable(name)] = str(folders.link(efs, name))
     return variables
+
+
+async def groups_of_app(record: Record) -> tuple[int, ...]:
+    """Return the groups by which the app's R may enter the synced folders that its ``data`` setting names, and no others."""
+    return await asyncio.to_thread(_groups, record) if record.settings.data else ()
+
+
+def _groups(record: Record) -> tuple[int, ...]:
+    found: list[int] = []
+    for number, (name, mode) in enumerate(record.settings.data.items()):
+        if number == folders.MOST_SYNCS:
+            logger.warning(f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it sees the first {number}")
+            break
+        try:
+            row = store.find(name)
+        except NoSuchSync as error:
+            logger.warning(f"the app's setting data names {name}: {error}")
+        else:
+            found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
+    return tuple(dict.fromkeys(found))
 
 
 def sync_variable(name: str) -> str:

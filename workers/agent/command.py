@@ -36,6 +36,8 @@ class WorkerSpec:
     """``app_init_timeout`` in seconds."""
     library: Path | None = None
     """The version's own R packages; None: those of the image."""
+    groups: tuple[int, ...] = ()
+    """More groups of the process: those of the synced folders that the app may see."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """More variables: the app's own, its secrets, and where its data is."""
     preload: bool = True
@@ -44,15 +46,16 @@ class WorkerSpec:
     """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
 
 
-def command(script: Path, unix_id: int | None) -> list[str]:
+def command(script: Path, unix_id: int | None, groups: tuple[int, ...] = ()) -> list[str]:
     """Return the command line.
 
-    ``setpriv`` becomes R without a fork: no new privileges, no supplementary groups, no capabilities, and SIGKILL from the kernel when the
-    agent dies. Without ``unix_id`` (an agent that is not root) user and groups stay.
+    ``setpriv`` becomes R without a fork: no new privileges, no other groups than ``groups``, no capabilities, and SIGKILL from the kernel
+    when the agent dies. Without ``unix_id`` (an agent that is not root) user and groups stay.
     """
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if unix_id is not None:
-        drop += ["--reuid", str(unix_id), "--regid", str(unix_id), "--clear-groups"]
+        drop += ["--reuid", str(unix_id), "--regid", str(unix_id)]
+        drop += ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
         drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
     return ["/usr/bin/setpriv", *drop, "--", "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}"]
 

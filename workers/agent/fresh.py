@@ -14,7 +14,7 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
     """Start R; a :data:`agent.r_process.Starter`."""
     script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id)
     process = await asyncio.create_subprocess_exec(
-        *command.command(script, spec.unix_id),
+        *command.command(script, spec.unix_id, spec.groups),
         env=command.environment(spec, folder),
         cwd=spec.directory,
         stdin=PIPE,

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent import command, process
 from agent.command import WorkerSpec
 from agent.r_process import READ_SIZE, RProcess, end_of
+from chalicelib.syncs.folders import MOST_GROUPS
 
 FOLDER = Path(__file__).resolve().parent.parent / "r"
 LIBRARY = FOLDER / ".build" / "fork.so"
@@ -24,7 +25,7 @@ LOADING = 20.0
 FORKING = 10.0
 """Seconds that a fork may take."""
 _LARGEST_MESSAGE = 64 * 1024
-_REQUEST = struct.Struct("=ii")
+_REQUEST = struct.Struct(f"={3 + MOST_GROUPS}i")
 _ANSWER = struct.Struct("=i")
 _SAID = 4096
 
@@ -90,7 +91,8 @@ class Preloaded:
             try:
                 user = -1 if spec.unix_id is None else spec.unix_id
                 try:
-                    socket.send_fds(self._socket, [_REQUEST.pack(user, user)], [input_read, output_write])
+                    more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
+                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], [input_read, output_write])
                 finally:
                     os.close(input_read)
                     os.close(output_write)

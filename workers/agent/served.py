@@ -175,7 +175,8 @@ class Served:
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id)
-        return dataclasses.replace(spec, environment=variables)
+        groups = await app_environment.groups_of_app(self._record) if self._unix_id is not None else ()
+        return dataclasses.replace(spec, environment=variables, groups=groups)
 
     # agent.server.Orders
 

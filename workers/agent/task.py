@@ -13,6 +13,7 @@ from chalicelib.apps.model import App
 from chalicelib.errors import SettingMissing
 from chalicelib.instances.model import Instance
 from chalicelib.settings import Settings
+from chalicelib.syncs.model import Sync
 from chalicelib.tables import bind
 
 
@@ -52,7 +53,7 @@ def main(preloaded: Preloaded | NoFork) -> int:
     try:
         settings = Settings.from_environment()
         launch = Launch.take()
-        bind(settings, App, Instance)
+        bind(settings, App, Instance, Sync)
         return _runner()(run(launch, settings, starter))
     except SettingMissing as error:
         logger.error(str(error))

@@ -1,7 +1,7 @@
 /* Forks workers from a pre-loaded R (preloaded.R), which loads this with dyn.load and calls it with .C.
  *
- * The agent asks over a SOCK_SEQPACKET socket. A request is two ints, the user and the group of the worker (-1: those of this process),
- * with two descriptors: the worker's standard input, and its output. The answer is one int: the worker's process id, or a negative errno.
+ * The agent asks over a SOCK_SEQPACKET socket. A request is ints: the user and the group of the worker (-1: those of this process), how
+ * many more groups it is in, and these; with two descriptors: the worker's standard input, and its output. The answer is one int: the worker's process id, or a negative errno.
  *
  * The worker is forked twice, so that it becomes a child of the agent (which is a subreaper): the agent waits for it as for any
  * child, and neither it nor this process depends on the other's life. */
@@ -22,9 +22,14 @@
 
 #define HIGHEST_CAPABILITY 63
 
+/* As many as an app has with MOST_SYNCS synced folders to write to (chalicelib/syncs/folders.py). */
+#define MOST_GROUPS 32
+
 struct request {
     int user;
     int group;
+    int count;
+    int more[MOST_GROUPS];
 };
 
 static void answer(int control, int value)
@@ -34,13 +39,20 @@ static void answer(int control, int value)
 }
 
 /* Give up everything that this process may and the app may not. After this no privilege can come back. */
-static int become(int user, int group)
+static int become(const struct request *wanted)
 {
-    if (user >= 0) {
+    if (wanted->user >= 0) {
+        gid_t more[MOST_GROUPS];
+        if (wanted->count < 0 || wanted->count > MOST_GROUPS)
+            return -EINVAL;
+        for (int number = 0; number < wanted->count; number++)
+            more[number] = (gid_t)wanted->more[number];
         for (int capability = 0; capability <= HIGHEST_CAPABILITY; capability++)
             if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
                 return -errno;
-        if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0)
+        const gid_t group = (gid_t)wanted->group;
+        const uid_t user = (uid_t)wanted->user;
+        if (setgroups((size_t)wanted->count, more) < 0 || setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0)
             return -errno;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -65,7 +77,7 @@ static int furnish(int control, int input, int output, pid_t middle, pid_t agent
         return -errno;
     while (getppid() == middle)
         usleep(50);
-    if ((failed = become(wanted.user, wanted.group)) < 0)
+    if ((failed = become(&wanted)) < 0)
         return failed;
     if (getppid() != agent) /* it died, or does not adopt orphans */
         return -ESRCH;

@@ -14,6 +14,10 @@ INCOMING = ".incoming"
 STATE = ".state"
 """What the sync remembers of the apps that it publishes."""
 
+MOST_SYNCS = 16
+"""Synced folders that one app sees at most."""
+MOST_GROUPS = 2 * MOST_SYNCS
+
 GATE_MODE = 0o750
 DATA_MODE = 0o3775
 FOLDER_MODE = 0o755
