@@ -66,6 +66,11 @@ class Settings:
         """Return the full name of a function of ``app.py``, but for the REST API's."""
         return self.table_prefix + function
 
+    @property
+    def secret_prefix(self) -> str:
+        """Begins the name of each secret in Secrets Manager that apps of this deployment may have: ``sheen-prod/``."""
+        return self.table_prefix.removesuffix("-") + "/"
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raise :class:`SettingMissing` that names the variable."""

@@ -130,6 +130,7 @@ def _agent(place: Place) -> Iterable[Statement]:
         connections(place),
         objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
         writing(place, APPS),
+        Statement("Secrets", ("secretsmanager:GetSecretValue",), (place.arn("secretsmanager", f"secret:{place.base}/*"),)),
     )
 
 

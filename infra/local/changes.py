@@ -6,6 +6,7 @@ from aiohttp import web
 
 from infra.local.bodies import Body
 from infra.local.keep import KeptObjects, KeptTables
+from infra.local.keep_secrets import KeptSecrets
 from infra.local.operations import s3_path
 from infra.local.s3_events import REASONS, S3Events
 from infra.local.streams import Streams
@@ -17,12 +18,15 @@ _ANY_TABLE = frozenset({"BatchWriteItem", "TransactWriteItems", "ExecuteStatemen
 class DataChanges:
     """Implements :class:`infra.local.front.Changes`."""
 
-    def __init__(self, tables: KeptTables, objects: KeptObjects, streams: Streams, s3_events: S3Events, bucket: str) -> None:
+    def __init__(
+        self, tables: KeptTables, objects: KeptObjects, streams: Streams, s3_events: S3Events, secrets: KeptSecrets, bucket: str
+    ) -> None:
         """``bucket`` is the one with EventBridge notifications on."""
         self._tables = tables
         self._objects = objects
         self._streams = streams
         self._s3_events = s3_events
+        self._secrets = secrets
         self._bucket = bucket
 
     def called(self, service: str, operation: str, request: web.Request, body: Body) -> None:
@@ -33,6 +37,8 @@ class DataChanges:
                 self._table_written(name)
             elif operation in _ANY_TABLE:
                 self._table_written(None)
+        elif service == "secretsmanager":
+            self._secrets.called(operation)
         elif service == "s3":
             path = s3_path(request)
             if operation in REASONS:

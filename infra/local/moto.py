@@ -23,6 +23,7 @@ _TARGETS = {
     "states": "AWSStepFunctions",
     "ecs": "AmazonEC2ContainerServiceV20141113",
     "logs": "Logs_20140328",
+    "secretsmanager": "secretsmanager",
 }
 
 

@@ -25,6 +25,7 @@ from infra.local.faults import Faults
 from infra.local.front import Front
 from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
 from infra.local.keep import KeptObjects, KeptTables
+from infra.local.keep_secrets import KeptSecrets
 from infra.local.keys import ADMIN, DATASYNC, Keys
 from infra.local.lambda_api import LambdaApi
 from infra.local.lambdas.invoker import LambdaInvoker
@@ -138,7 +139,7 @@ class Stack:
         await self._moto.start(
             {place.role_arn(machine.role): self._keys.lasting(f"machine:{machine.name}") for machine in declared.state_machines}
         )
-        console.say("moto is up: DynamoDB, S3, Step Functions, SQS")
+        console.say("moto is up: DynamoDB, S3, Step Functions, SQS, Secrets Manager")
         await create_storage(self._moto, declared, place)
         await create_topics(self._moto, declared, place)
         package = await packaging
@@ -150,7 +151,8 @@ class Stack:
         )
         bucket = place.bucket
         objects = KeptObjects(settings.data / "s3", bucket, self._moto, console, declared.bucket.expiring)
-        items, files = await tables.restore(), await objects.restore()
+        secrets = KeptSecrets(settings.data / "secrets.json", self._moto, console)
+        items, files = await tables.restore(), await objects.restore() + await secrets.restore()
         if items or files:
             console.say(f"found {files} objects and {items} items of before")
 
@@ -169,7 +171,7 @@ class Stack:
         streams = Streams(package.streams, self._moto, invoker, console)
         await streams.start()
         self._started.push_async_callback(streams.stop)
-        for kept in (tables, objects):
+        for kept in (tables, objects, secrets):
             kept.start()
             self._started.push_async_callback(kept.stop)
 
@@ -191,7 +193,7 @@ class Stack:
                 "logs": self._logs().handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
-            DataChanges(tables, objects, streams, S3Events(self._moto, bus), bucket),
+            DataChanges(tables, objects, streams, S3Events(self._moto, bus), secrets, bucket),
             guard,
             in_vpc.__contains__,
             lambda principal, what: console.say(f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"),

@@ -1,9 +1,10 @@
-"""The variables that an app's own settings bring into R's environment: its own, and where its data is."""
+"""The variables that an app's own settings bring into R's environment: its own, its secrets, and where its data is."""
 
 import asyncio
 import os
 from pathlib import Path
 
+from agent import secrets
 from agent.log import logger
 from agent.record import Record
 from chalicelib.instances.model import VersionId
@@ -15,9 +16,9 @@ APP_DATA = "SHEEN_APP_DATA"
 _SYNC = "SHEEN_SYNC_"
 
 
-async def of_app(record: Record, efs: Path, unix_id: int | None) -> dict[str, str]:
-    """Return them. ``unix_id`` is the app's user, if it has one."""
-    variables = dict(record.settings.environment)
+async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: str) -> dict[str, str]:
+    """Return them. ``unix_id`` is the app's user, if it has one. Raise :class:`agent.failure.AppStartFailed` when a secret is missing."""
+    variables = {**record.settings.environment, **await secrets.resolve(record.settings.secrets, secret_prefix)}
     data = await asyncio.to_thread(_data_folder, efs / "data" / VersionId.parse(record.ref.version_id).app_id, unix_id)
     if data is not None:
         variables[APP_DATA] = str(data)

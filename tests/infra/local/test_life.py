@@ -1,8 +1,10 @@
 """The stack's own life: it says why it cannot start, keeps what was published, and leaves no process behind."""
 
+import json
 import os
 import signal
 import socket
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -75,8 +77,13 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
         table.put_item(TableName="tiny-local-kept", Item={"k": {"S": f"k{n}"}, "b": {"B": b"\0\xff"}, "m": {"M": {"x": {"NULL": True}}}})
     table.delete_item(TableName="tiny-local-kept", Key={"k": {"S": "k7"}})
     table.put_item(TableName="tiny-local-things", Item={"k": {"S": "forgotten"}})
+    secrets = own_tiny.client("secretsmanager")
+    for name in ("tiny-local/db", "tiny-local/gone"):
+        secrets.create_secret(Name=name, SecretString="before")
+    secrets.put_secret_value(SecretId="tiny-local/db", SecretString="hush ä")
+    secrets.delete_secret(SecretId="tiny-local/gone", ForceDeleteWithoutRecovery=True)
     if how == signal.SIGKILL:  # a moment after the last write
-        until(lambda: _kept(own_tiny) == (1, 29), 5, "all to be on disk")
+        until(lambda: _kept(own_tiny) == (1, 29, ["hush ä"]), 5, "all to be on disk")
     own_tiny.stop(how)
     own_tiny.notes_path.unlink(missing_ok=True)
     own_tiny.start()
@@ -89,6 +96,10 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     assert items.keys() == {f"k{n}" for n in range(30)} - {"k7"}
     assert items["k0"] == {"k": {"S": "k0"}, "b": {"B": b"\0\xff"}, "m": {"M": {"x": {"NULL": True}}}}
     assert table.scan(TableName="tiny-local-things")["Count"] == 0
+    secrets = own_tiny.client("secretsmanager")
+    assert [secret["Name"] for secret in secrets.list_secrets()["SecretList"]] == ["tiny-local/db"]
+    assert secrets.get_secret_value(SecretId="tiny-local/db")["SecretString"] == "hush ä"
+    assert stat.S_IMODE((own_tiny.data / "secrets.json").stat().st_mode) == 0o600
     executions: list[Any] = own_tiny.client("stepfunctions").list_executions(
         stateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:tiny-local-uploads"
     )["executions"]
@@ -96,10 +107,12 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     assert own_tiny.notes("record") == []
 
 
-def _kept(stack: TinyStack) -> tuple[int, int]:
+def _kept(stack: TinyStack) -> tuple[int, int, list[str]]:
+    secrets = stack.data / "secrets.json"
     table = stack.data / "dynamodb" / "tiny-local-kept.jsonl"
     lines = len(table.read_text().splitlines()) if table.exists() else 0
-    return len(list((stack.data / "s3").glob("*.json"))), lines
+    values = [secret["SecretString"] for secret in json.loads(secrets.read_text())] if secrets.exists() else []
+    return len(list((stack.data / "s3").glob("*.json"))), lines, values
 
 
 def test_keys_stay_the_same_over_a_restart(own_tiny: TinyStack) -> None:
