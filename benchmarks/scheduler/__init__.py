@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -125,10 +127,19 @@ async def run(options: Sequence[str]) -> None:
     asked = parser.parse_args(options)
     loop = asyncio.get_running_loop()
     rows = []
-    with ProcessPoolExecutor(asked.processes) as pool:
-        for found in asyncio.as_completed([loop.run_in_executor(pool, simulate, case, asked.seed) for case in cases(asked.sessions)]):
+    pool = ProcessPoolExecutor(asked.processes, initializer=_end_with_the_parent)
+    waiting = [loop.run_in_executor(pool, simulate, case, asked.seed) for case in cases(asked.sessions)]
+    try:
+        for found in asyncio.as_completed(waiting):
             rows.append(await found)
             print(f"  {rows[-1]['apps']:,} apps, {rows[-1]['sessions']:,} sessions: {rows[-1]['seconds to simulate']:.0f} s", flush=True)
+    except asyncio.CancelledError:
+        for process in multiprocessing.active_children():  # they would simulate to the end of their day
+            process.terminate()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     rows.sort(key=lambda row: (row["series"], row["sessions"], row["apps"], row["most instances"]))
     for series, title in TITLES.items():
         print(f"\n{title}\n")
@@ -169,6 +180,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(name for name, _ in _COLUMNS) + " |", "|---" * len(_COLUMNS) + "|"]
     lines += ("| " + " | ".join(form.format(row[name]) for name, form in _COLUMNS) + " |" for row in rows)
     return "\n".join(lines)
+
+
+def _end_with_the_parent() -> None:
+    """What the parent does at these signals is not for its children: uvloop's handlers came along with the fork."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

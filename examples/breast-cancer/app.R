@@ -57,10 +57,10 @@ lacking <- div(
   tags$pre(paste(
     "sheen sync define breast-cancer urgent=/",
     "sheen run /breast-cancer train.R --to data/breast-cancer/",
-    "sheen sync breast-cancer",
+    "sheen sync breast-cancer --follow",
     sep = "\n"
   )),
-  p("The page shows the result by itself as soon as it is there. Without Sheen:", code("Rscript train.R"), "in the app's folder.")
+  p("Then load this page again; later results show by themselves. Without Sheen:", code("Rscript train.R"), "in the app's folder.")
 )
 
 ui <- fluidPage(
