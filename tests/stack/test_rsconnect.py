@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.packages import manifest, packrat
 from tests.stack.test_publish import outcome
 from tests.support.apps import app
 from tests.support.cran import Cran
@@ -54,7 +55,7 @@ def upload(stack: StackProcess, key: str, bundle: Path) -> dict[str, str]:
 
 
 def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
-    stack: StackProcess, author: dict[str, str], tmp_path: Path
+    stack: StackProcess, author: dict[str, str], repository: Cran, tmp_path: Path
 ) -> None:
     folder = app(tmp_path / "bundled", POLITE)
     (folder / "www").mkdir()
@@ -64,7 +65,13 @@ def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     r(f'invisible(file.copy({pack}, "{tmp_path}/bundle.tar.gz"))', author, folder)
     with tarfile.open(tmp_path / "bundle.tar.gz") as packed:
         names = {name.removeprefix("./") for name in packed.getnames()}
+        packed.extractall(tmp_path / "packed", filter="data")
     assert {"manifest.json", "app.R", "www/note.txt"} <= names
+    by_rsconnect = manifest.read((tmp_path / "packed/manifest.json").read_text())
+    by_packrat = packrat.read((tmp_path / "packed/packrat/packrat.lock").read_text())
+    assert by_rsconnect is not None
+    assert [str(each) for each in by_rsconnect.packages] == [str(each) for each in by_packrat.packages]
+    assert {each.repository.rstrip("/") for each in by_packrat.packages} == {repository.url}
     found = upload(stack, "bundles/bundled/bundle.tar.gz", tmp_path / "bundle.tar.gz")
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/bundled/")

@@ -31,11 +31,14 @@ class Builds:
     told: list[str] = field(default_factory=list)
     log: str = ""
 
-    def build(self, lock: dict[str, Any], repositories: str, **settings: object) -> Path | None:
-        """Restore what a renv.lock wants; return the library."""
+    def build(self, lock: dict[str, Any] | str, repositories: str, **settings: object) -> Path | None:
+        """Restore what a renv.lock wants, or a packrat.lock if it is text; return the library."""
         app = self.efs / "incoming" / uuid.uuid4().hex
         app.mkdir(parents=True)
-        (app / "renv.lock").write_text(json.dumps(lock))
+        if isinstance(lock, str):
+            (app / "packrat.lock").write_text(lock)
+        else:
+            (app / "renv.lock").write_text(json.dumps(lock))
         final = self.efs / "apps" / uuid.uuid4().hex[:12] / "v1.library"
         final.parent.mkdir(parents=True)
         place = restore.Place(self.efs / "packages", app.with_name(f"{app.name}.library"), final)
@@ -107,6 +110,14 @@ def test_another_app_gets_the_same_from_the_cache_without_a_repository(builds: B
     assert len(repository.requests) == asked
     assert "from the cache: greeting, polite" in builds.log
     assert r_says(library, "polite::bow()") == "polite greeting 1.0"
+
+
+def test_packrats_lock_file_gets_the_same(builds: Builds, repository: Cran) -> None:
+    head = f"PackratFormat: 1.4\nPackratVersion: 0.9.0\nRVersion: 4.2.2\nRepos: CRAN={repository.url}/\n"
+    wanted = "".join(f"\nPackage: {name}\nSource: CRAN\nVersion: {version}\n" for name, version in POLITE)
+    library = builds.build(head + wanted, repository.url)
+    assert library is not None
+    assert sorted(path.name for path in library.iterdir()) == ["greeting", "polite"]
 
 
 def test_the_cache_can_be_done_without(builds: Builds, repository: Cran) -> None:
