@@ -26,7 +26,12 @@ class Step:
     closure: tuple[str, ...]
     """Packages of this plan that it needs, directly or through others."""
     entry: str
-    """What it is kept under in the cache: equal sources compiled against equal headers have equal entries."""
+    """What it is kept under in the cache: equal sources installed with equal packages have equal entries.
+
+    All that a package needs counts, not only those whose headers it is compiled with. Their code runs while it is installed: what it makes
+    is partly theirs, by plan (functions that are made then) or, from a repository that not everybody trusts, by malice, which must not
+    come to another app that has the same package and others beside it.
+    """
 
     @property
     def name(self) -> str:
@@ -66,8 +71,9 @@ def make(lock: Lock, image: Image, sources: Mapping[str, Source], missing: Mappi
         source, done = sources[name], {step.name: step for step in steps}
         needs = tuple(dict.fromkeys(need.name for need in source.needs if need.name in sources))
         closure = tuple(dict.fromkeys([*needs, *(each for need in needs for each in done[need].closure)]))
-        linked = [done[each].entry if each in done else f"image {each} {given.get(each, '')}" for each in sorted(source.linking)]
-        steps.append(Step(source, needs, closure, _entry(source, linked)))
+        with_image = sorted({need.name for need in source.needs if need.name in given and need.name not in sources} - BASE_PACKAGES)
+        beside = [*sorted(done[each].entry for each in needs), *(f"image {each} {given[each]}" for each in with_image)]
+        steps.append(Step(source, needs, closure, _entry(source, beside)))
     from_image = tuple(wanted.name for wanted in lock.packages if _is_there(wanted, image))
     return Plan(tuple(steps), from_image, tuple(instead))
 
@@ -149,6 +155,6 @@ def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
     return order
 
 
-def _entry(source: Source, linked: list[str]) -> str:
-    digest = hashlib.sha256("\n".join([source.sha256, *linked]).encode()).hexdigest()
+def _entry(source: Source, beside: list[str]) -> str:
+    digest = hashlib.sha256("\n".join([source.sha256, *beside]).encode()).hexdigest()
     return f"{source.name}/{source.version}-{digest[:20]}"

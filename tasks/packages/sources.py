@@ -30,8 +30,6 @@ class Source:
     sha256: str
     needs: tuple[versions.Need, ...] = ()
     """What its DESCRIPTION says it needs, R itself among it."""
-    linking: tuple[str, ...] = ()
-    """Packages whose headers are compiled into it."""
 
 
 @dataclass
@@ -98,8 +96,7 @@ def _describe(wanted: Wanted, archive: Path) -> Source:
         raise tarfile.ReadError(f"it is {description.get('Package')} {description.get('Version')}")
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    linking = tuple(need.name for need in versions.needs(description.get(versions.LINKING, "")))
-    return Source(wanted.name, wanted.version, archive, digest, versions.strong_needs(description), linking)
+    return Source(wanted.name, wanted.version, archive, digest, versions.strong_needs(description))
 
 
 def _description(archive: Path, name: str) -> str:

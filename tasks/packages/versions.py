@@ -8,8 +8,7 @@ _VERSION = re.compile(r"\d{1,12}([.-]\d{1,12}){1,15}\Z")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,98}[A-Za-z0-9]\Z")
 _NEED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9.]*)\s*(\(\s*(?P<rule>>=|<=|==|!=|>|<)\s*(?P<version>[0-9.-]+)\s*\))?\Z")
 
-LINKING = "LinkingTo"
-STRONG = ("Depends", "Imports", LINKING)
+STRONG = ("Depends", "Imports", "LinkingTo")
 """The fields of a DESCRIPTION that name what must be there for a package to be installed and loaded."""
 
 

@@ -19,9 +19,8 @@ def image(**packages: str) -> Image:
     return Image("4.2.2", "R-4.2-x", {name: Installed(name, version) for name, version in packages.items()})
 
 
-def source(name: str, version: str = "1.0", imports: str = "", linking: str = "", sha256: str = "") -> Source:
-    linked = needs(linking)
-    return Source(name, version, Path(name), sha256 or f"{name} {version}", (*needs(imports), *linked), tuple(need.name for need in linked))
+def source(name: str, version: str = "1.0", imports: str = "", sha256: str = "") -> Source:
+    return Source(name, version, Path(name), sha256 or f"{name} {version}", needs(imports))
 
 
 def lock(*wanted: Wanted) -> Lock:
@@ -63,17 +62,17 @@ def entries(sources: list[Source], there: Image | None = None) -> dict[str, str]
     return {step.name: step.entry for step in make(sources, there).steps}
 
 
-def test_an_entry_is_another_when_the_source_or_a_header_is_another_and_only_then() -> None:
-    using = source("using", imports="plain", linking="headers, more")
-    before = entries([source("headers", linking="deep"), source("deep"), source("plain"), using], image(more="1.0"))
+def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_another_and_only_then() -> None:
+    using = source("using", imports="plain, more, utils")
+    before = entries([source("plain", imports="deep"), source("deep"), source("apart"), using], image(more="1.0", unused="1.0"))
     assert before["using"].startswith("using/1.0-")
-    same = [source("headers", linking="deep"), source("deep"), source("plain", "2.0"), using]
-    assert entries(same, image(more="1.0"))["using"] == before["using"]
+    same = [using, source("apart", "2.0"), source("deep"), source("plain", imports="deep")]
+    assert entries(same, image(more="1.0", unused="2.0"))["using"] == before["using"]
     for other, there in (
-        ([source("headers", "1.1", linking="deep"), source("deep"), source("plain"), using], "1.0"),
-        ([source("headers", linking="deep"), source("deep", sha256="patched"), source("plain"), using], "1.0"),
-        ([source("headers", linking="deep"), source("deep"), source("plain"), using], "1.1"),
-        ([source("headers", linking="deep"), source("deep"), source("plain"), source("using", linking="headers, more", sha256="x")], "1.0"),
+        ([source("plain", "1.1", imports="deep"), source("deep"), using], "1.0"),
+        ([source("plain", imports="deep"), source("deep", sha256="patched"), using], "1.0"),
+        ([source("plain", imports="deep"), source("deep"), using], "1.1"),
+        ([source("plain", imports="deep"), source("deep"), source("using", imports="plain, more, utils", sha256="x")], "1.0"),
     ):
         assert entries(other, image(more=there))["using"] != before["using"]
 
