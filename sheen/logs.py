@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.apps import locations
-from chalicelib.apps.errors import NoSuchApp
-from chalicelib.apps.model import App
+from chalicelib.apps import store as apps
 from chalicelib.aws import client
 from chalicelib.errors import SheenError
 from chalicelib.instances.log_streams import LogStream, beginning
@@ -33,16 +32,13 @@ class NoLogs(SheenError):
 def show_logs(settings: Settings, location: str, *, follow: bool, version: str, since: str) -> None:
     """Print the lines of the last ``since`` (``10m``), of one version if it is given; with ``follow`` go on until interrupted.
 
-    Raises :class:`NoSuchApp`, :class:`BadSince` or :class:`NoLogs`.
+    Raises :class:`chalicelib.apps.errors.NoSuchApp`, :class:`BadSince` or :class:`NoLogs`.
     """
     if not settings.log_group:
         raise NoLogs("this deployment names no log group: set SHEEN_LOG_GROUP")
     start_ms = int((time.time() - seconds(since)) * 1000)
     location = locations.check(location)
-    try:
-        app = App.get(location, consistent_read=True)
-    except App.DoesNotExist:
-        raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
+    app = apps.get(location)
     streams = beginning(app.app_id, version)
     follower = _Follower(settings.log_group, streams, start_ms)
     if not follower.look():

@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import scripts
 from chalicelib.apps import locations
-from chalicelib.apps.errors import NoSuchApp
-from chalicelib.apps.model import App
+from chalicelib.apps import store as apps
 from chalicelib.aws import client
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
@@ -27,13 +26,10 @@ class RunFailed(SheenError):
 def run_script(settings: Settings, location: str, script: str, target: str | None) -> None:
     """Run the script of the app's active version; what it writes to SHEEN_OUTPUT goes below ``target`` (default: ``data/<app>/``).
 
-    Raises :class:`RunFailed`, :class:`NoSuchApp` or :class:`chalicelib.scripts.BadScript`.
+    Raises :class:`RunFailed`, :class:`chalicelib.apps.errors.NoSuchApp` or :class:`chalicelib.scripts.BadScript`.
     """
     location = locations.check(location)
-    try:
-        app = App.get(location, consistent_read=True)
-    except App.DoesNotExist:
-        raise NoSuchApp(f"no app at {location}; `sheen apps` lists where there are some") from None
+    app = apps.get(location)
     if app.active_version is None:
         raise RunFailed(f"the app at {location} has no version yet; publish it")
     stamp = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"

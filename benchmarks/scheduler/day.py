@@ -36,7 +36,7 @@ START = 30.0, 60.0
 STOP = 20.0
 BAD_STARTS = 0.002
 """Share of starts that fail."""
-POLL_FIRST, POLL_LONGEST, POLL_GROWTH = 0.5, 2.0, 1.3
+POLL_FIRST, POLL_LONGEST, POLL_GROWTH = 0.2, 2.0, 1.3
 """Seconds between two questions of a waiting page (waiting.js)."""
 SETTINGS = AppSettings(utilization_scheduler=(25, 0.9, 2), max_instances=60, instance_load_factor=0.8)
 """Of every app: two R processes an instance, of 25 sessions each."""

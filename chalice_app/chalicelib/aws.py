@@ -1,7 +1,11 @@
 """The one way to make an AWS client."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
+
+_MAKING = Lock()
+"""boto3's default session makes clients for one thread at a time only; clients themselves are for all."""
 
 
 @cache
@@ -24,4 +28,5 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client(service, config=config, endpoint_url=endpoint_url)
+    with _MAKING:
+        return boto3.client(service, config=config, endpoint_url=endpoint_url)

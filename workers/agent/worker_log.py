@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from agent.log import logger
 from agent.log_buffer import Event, LogBuffer
@@ -169,7 +169,7 @@ class _StreamLog:
             self._made = code != "ResourceNotFoundException"  # somebody deleted it: it is made again
             self._complain(error)
             return False
-        except (BotoCoreError, OSError) as error:
+        except Exception as error:  # whatever it is, R goes on and the lines wait
             self._complain(error)
             return False
         if rejected := answer.get("rejectedLogEventsInfo"):
@@ -186,7 +186,7 @@ class _StreamLog:
                 return True
             self._complain(error)
             return False
-        except (BotoCoreError, OSError) as error:
+        except Exception as error:  # whatever it is, R goes on and the lines wait
             self._complain(error)
             return False
         return True

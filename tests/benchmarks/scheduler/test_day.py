@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scheduler import Case, judged, row, simulate, table
+from benchmarks.scheduler import day as simulation
 from benchmarks.scheduler.day import SETTINGS, START, Day, Outcome
 from benchmarks.scheduler.engine import Engine
 from benchmarks.scheduler.traffic import BURST_SIZE, Traffic, visits
 from chalicelib.instances.state import InstanceState
+from tests.support.stack import TREE
 
 HOUR = 3600.0
 ROOMY = Traffic(20, 400, seconds=6 * HOUR)
@@ -67,6 +69,12 @@ def test_the_same_seed_gives_the_same_day_and_another_seed_another() -> None:
     first, again, other = Day(traffic, 1).run(), Day(traffic, 1).run(), Day(traffic, 2).run()
     assert first == again
     assert first != other
+
+
+def test_waiting_pages_ask_as_often_as_the_real_one() -> None:
+    script = (TREE / "chalice_app/chalicelib/pages/templates/waiting.js").read_text()
+    assert f"shortest = {simulation.POLL_FIRST * 1000:g}, longest = {simulation.POLL_LONGEST * 1000:g}," in script
+    assert f"delay * {simulation.POLL_GROWTH:g})" in script
 
 
 def test_traffic_has_as_many_visits_as_asked_in_order_and_its_bursts() -> None:

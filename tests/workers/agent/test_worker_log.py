@@ -99,6 +99,7 @@ async def test_nothing_is_lost_or_doubled_while_the_service_fails(logs: WorkerLo
         failed("ServiceUnavailableException"),
         EndpointConnectionError(endpoint_url="https://logs"),
         failed("AccessDeniedException"),
+        KeyError("something that nobody thought of"),
     ]
     log = logs.open(STREAM, preserve=True)
     wanted = [f"line {number}" for number in range(100)]
