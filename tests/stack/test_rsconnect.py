@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from rsconnect.bundle import make_manifest_bundle
 
 from tasks.packages import manifest, packrat
 from tests.stack.test_publish import outcome
@@ -79,7 +80,9 @@ def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     assert stack.get("/bundled/note.txt").text == "beside the app"
 
 
-def test_a_folder_with_rsconnects_manifest_is_published(stack: StackProcess, author: dict[str, str], tmp_path: Path) -> None:
+def test_a_folder_with_rsconnects_manifest_is_published_and_so_is_what_rsconnect_python_packs_of_it(
+    stack: StackProcess, author: dict[str, str], tmp_path: Path
+) -> None:
     folder = app(tmp_path / "manifested", POLITE)
     r("rsconnect::writeManifest()", author, folder)
     packages = json.loads((folder / "manifest.json").read_text())["packages"]
@@ -87,6 +90,13 @@ def test_a_folder_with_rsconnects_manifest_is_published(stack: StackProcess, aut
     stack.publish(folder, "/manifested")
     stack.wake("/manifested/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/manifested/", {"accept": "text/html"}).text
+    # What `rsconnect deploy manifest manifest.json` packs and uploads.
+    with make_manifest_bundle(str(folder / "manifest.json")) as bundle:
+        (tmp_path / "bundle.tar.gz").write_bytes(bundle.read())
+    found = upload(stack, "bundles/by-python/bundle.tar.gz", tmp_path / "bundle.tar.gz")
+    assert (found["status"], found["message"]) == ("active", "Published.")
+    stack.wake("/by-python/")
+    assert "<b>polite greeting 2.0</b>" in stack.get("/by-python/", {"accept": "text/html"}).text
 
 
 def test_an_app_of_rsconnect_python_is_refused_by_what_its_manifest_says(stack: StackProcess, tmp_path: Path) -> None:
