@@ -17,7 +17,7 @@ class Interleaving:
             run.wait()
 
     def run(self, order: Sequence[int], *things: Callable[[], Any]) -> list[Any]:
-        """Let the things go on by one call each, as ``order`` names them; who is left over then goes on in turn. Return what they return."""
+        """Let the things go on by one call each, as ``order`` names them, then whoever is left. Return what they return."""
         runs = [_Run(thing, self._by_thread) for thing in things]
         for turn in order:
             runs[turn % len(runs)].go_on()
