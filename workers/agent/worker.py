@@ -165,7 +165,9 @@ class Worker:
             raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
         if self._gone.is_set() and self.returncode is not None:
             raise failure.start_failed(self.returncode, self.said, self.out_of_memory)
-        raise failure.init_timeout(self.spec.init_timeout, self.said)
+        late = failure.init_timeout(self.spec.init_timeout, self.said)
+        self._log.line(f"[sheen] {late}")
+        raise late
 
     async def _read(self, process: RProcess) -> None:
         """Take in what R says, at a bounded rate: an app that floods waits, and its visitors do not."""
@@ -213,7 +215,7 @@ class Worker:
         say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
         asked = self._stopping is not None and returncode != -signal.SIGKILL
         self._log.line(f"[sheen] {'It was asked to stop: ' if asked else ''}{ending}")
-        self._log.end(well=asked or returncode == 0)
+        self._log.end(well=(asked and self._ready.is_set()) or returncode == 0)
         self._gone.set()
         self._on_exit(self, unasked)
 
