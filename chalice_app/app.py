@@ -204,6 +204,12 @@ def on_transfer_change(event: CloudWatchEvent) -> None:
     sync_steps.on_transfer_change(event.to_dict())
 
 
+@app.schedule("rate(6 hours)")
+def tidy_sweep(event: CloudWatchEvent) -> None:
+    """From time to time: versions that could go since nobody uses them any more."""
+    retention.sweep(here.settings.state_machine("tidy"), here.clock)
+
+
 @app.lambda_function()
 def tidy_begin(event: dict[str, str], context: Any) -> list[retention.Removal]:
     """The state machine that tidies: mark the versions of an app that are to go."""

@@ -66,6 +66,10 @@ class Settings:
         """Return the full name of a function of ``app.py``, but for the REST API's."""
         return self.table_prefix + function
 
+    def state_machine(self, name: str) -> str:
+        """Return the ARN of another state machine of the deployment; only for what starts instances."""
+        return f"{self.instance_state_machine.rpartition(':')[0]}:{self.table_prefix}{name}"
+
     @property
     def secret_prefix(self) -> str:
         """Begins the name of each secret in Secrets Manager that apps of this deployment may have: ``sheen-prod/``."""

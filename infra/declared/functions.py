@@ -251,6 +251,11 @@ FUNCTIONS = (
         lambda place: (items(place, Bundle, "GetItem", "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
     ),
     FunctionDeclaration(
+        "tidy_sweep",
+        120,
+        lambda place: (items(place, App, "Scan"), items(place, Version, "Query"), items(place, Instance, "Query"), start(place, "tidy")),
+    ),
+    FunctionDeclaration(
         "tidy_begin",
         30,
         lambda place: (

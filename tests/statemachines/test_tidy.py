@@ -96,11 +96,12 @@ def test_a_version_in_use_goes_when_its_last_instance_is_gone(efs: Path, machine
     App("/used").update(actions=[App.settings.set({"versions_kept": 2})])
     tidied("/used")
     assert is_left("/used", efs, set(names))
-    assert "/used" not in retention.apps_with_something_to_remove(time.time())
+    tidy = state_machine("tidy")
+    assert "/used" not in retention.sweep(tidy, time.time)
     instances.mark_stopped(claimed.ref, None, time.time())
-    assert "/used" in retention.apps_with_something_to_remove(time.time())
-    tidied("/used")
-    assert is_left("/used", efs, set(names[1:]))
+    assert "/used" in retention.sweep(tidy, time.time)
+    until_left("/used", efs, set(names[1:]))
+    assert "/used" not in retention.sweep(tidy, time.time)
 
 
 @pytest.mark.parametrize("broken", ["task", "tidy_begin", "tidy_finish"])

@@ -5,7 +5,9 @@ task removes its files, then its bundle and what was told of it go, and last its
 done again.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import json
+import uuid
+from collections.abc import Callable, Collection, Sequence
 from typing import TypedDict
 
 from pynamodb.exceptions import DeleteError, TransactWriteError
@@ -79,11 +81,13 @@ def finish(removal: Removal, bucket: str) -> None:
     _delete(row, Version.removing_at.exists())
 
 
-def apps_with_something_to_remove(now: float) -> Iterator[str]:
-    """Yield the locations of apps of which a version could go: for what looks at everything from time to time."""
-    for app in store.everywhere():
-        if due(app, now):
-            yield app.location
+def sweep(state_machine: str, clock: Callable[[], float]) -> list[str]:
+    """Start the state machine for each app of which a version could go, or began to: what no publish has done. Return their locations."""
+    found = [app for app in store.everywhere() if due(app, clock())]
+    for app in found:
+        document = json.dumps({"location": app.location})
+        aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=document)
+    return [app.location for app in found]
 
 
 def _lives(app_id: str, version: str, now: float) -> bool:

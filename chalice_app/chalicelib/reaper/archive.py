@@ -7,7 +7,7 @@ from chalicelib import aws, telemetry
 from chalicelib.apps import life as apps
 from chalicelib.apps.model import Version
 from chalicelib.apps.removal import remove_files
-from chalicelib.bundles.keys import outcome_key
+from chalicelib.bundles.keys import log_key, outcome_key
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances import store
 from chalicelib.reaper import ending
@@ -43,7 +43,7 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
     versions = list(Version.query(app.app_id))
     uploads = list(Bundle.scan(Bundle.location == app.location))
     keys = {key for version in versions for key in (version.bundle, version.source) if key}
-    keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key))}
+    keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key), log_key(upload.key))}
     s3 = aws.client("s3")
     for key in sorted(keys):
         s3.delete_object(Bucket=settings.bucket, Key=key)
