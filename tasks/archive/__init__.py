@@ -64,7 +64,8 @@ class Archive:
         raise KeyError(path)
 
     def unpack(self, _checked: Inventory, target: Path, top: str = "", progress: Callable[[int], None] = lambda _files: None) -> list[str]:
-        """Write everything into ``target``, an empty folder; return the paths that were written, in order.
+        """Write everything into ``target``, an empty folder; return the paths that were written, in order. What is written may still be on
+        its way to the disk.
 
         ``_checked`` is what :meth:`check` has returned: nothing is written that was not looked through before. ``top`` is the one folder
         at the top that everything is in and that is left away (``""`` for none). ``progress`` is told how many files there are. Raise
@@ -115,8 +116,6 @@ class Archive:
                         f"(at entry {entry.number}); leave data out, or put it on EFS by a sync"
                     )
                 out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())
         return size
 
 

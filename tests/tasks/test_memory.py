@@ -1,0 +1,103 @@
+"""A large bundle is unpacked in bounded memory: what counts is how many files there are, not how large they are.
+
+``SHEEN_BUNDLE_TEST_GB`` makes it larger (0.6; 5 is the most that a deployment allows).
+"""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+GIGABYTES = float(os.environ.get("SHEEN_BUNDLE_TEST_GB", "0.6"))
+MOST_MB = 200
+"""Of the whole process, interpreter and libraries included."""
+MOST_GROWTH_MB = 16
+"""From a bundle of a few files of a few bytes to a large one."""
+
+CHILD = """
+import resource, sys
+from pathlib import Path
+import tasks.build
+from tasks.archive import Limits, read
+archive, target = Path(sys.argv[1]), Path(sys.argv[2])
+opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))
+opened.unpack(opened.check(), target)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+class Hardly:
+    """A file that packs to a fiftieth, which a bundle may: a little noise, and then nothing, again and again."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._random = Random(1)
+
+    def read(self, most: int = -1) -> bytes:
+        size = min(self._left, 1 << 20 if most < 0 else most)
+        self._left -= size
+        return (self._random.randbytes(size // 48) + bytes(size))[:size]
+
+
+def large_tar(path: Path, size: int) -> None:
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for number in range(2):
+            info = tarfile.TarInfo(f"data{number}.bin")
+            info.size = size // 2
+            archive.addfile(info, Hardly(size // 2))  # type: ignore[arg-type]
+        archive.addfile(tarfile.TarInfo("app.R"), io.BytesIO())
+
+
+def large_zip(path: Path, size: int) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(2):
+            source = Hardly(size // 2)
+            with archive.open(f"data{number}.bin", "w", force_zip64=True) as file:
+                while block := source.read():
+                    file.write(block)
+        archive.writestr("app.R", b"")
+
+
+def peak(archive: Path, target: Path) -> int:
+    """Megabytes that it takes to check and unpack an archive."""
+    target.mkdir()
+    tree = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{tree}:{tree}/chalice_app:{tree}/workers"}
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(archive), str(target)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("make", [large_tar, large_zip])
+def test_a_large_bundle_takes_no_more_memory_than_a_small_one(make: Callable[[Path, int], None], tmp_path: Path) -> None:
+    size = int(GIGABYTES * 1024**3)
+    make(tmp_path / "small", 1000)
+    make(tmp_path / "large", size)
+    small, large = peak(tmp_path / "small", tmp_path / "a"), peak(tmp_path / "large", tmp_path / "b")
+    assert sum(path.stat().st_size for path in (tmp_path / "b").iterdir()) >= size - 2
+    assert large < MOST_MB
+    assert large - small < MOST_GROWTH_MB, f"{small} MB for a small bundle, {large} MB for {size:,} bytes"
+
+
+@pytest.mark.parametrize("make", ["tar", "zip"])
+def test_as_many_files_as_there_may_be_fit_too(make: str, tmp_path: Path) -> None:
+    path = tmp_path / "many"
+    names = [f"{'d' * 60}/{number:04}/{'n' * 120}.csv" for number in range(6000)]
+    if make == "tar":
+        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+            for name in names:
+                archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    else:
+        with zipfile.ZipFile(path, "w") as packed:
+            for name in names:
+                packed.writestr(name, b"")
+    assert peak(path, tmp_path / "target") < MOST_MB
