@@ -25,7 +25,7 @@ def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, te
         case ["define", name, *changes]:
             define(settings, name, changes)
         case ["remove", name]:
-            store.remove(name)
+            remove(name)
             say(f"{name} is not synced any more; its folder stays, for the apps that have it")
         case []:
             names = [str(row.name) for row in store.everything()]
@@ -37,6 +37,14 @@ def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, te
         case _:
             raise BadWords("write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`")
     return 0
+
+
+def remove(name: str) -> None:
+    """Forget a sync, and DataSync's task of it. Raise :class:`chalicelib.syncs.errors.NoSuchSync`."""
+    task = store.find(name).task_arn
+    store.remove(name)
+    if task:
+        transfers.forget_task(str(task))
 
 
 def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]) -> int:

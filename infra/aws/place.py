@@ -55,6 +55,7 @@ def aws_place(
         api_stage=API_STAGE,
         websocket_api=websocket_api,
         traced=True,
+        data_buckets=tuple(bucket.name for bucket in stage.data),
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 

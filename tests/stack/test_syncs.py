@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -129,12 +131,21 @@ def test_nobody_sees_half_a_file_and_the_newest_version_wins(stack: StackProcess
     assert all(200_000 <= size <= 200_024 for size, _ in seen)
 
 
-def test_a_transfer_that_fails_is_tried_again_and_one_that_cannot_be_says_why(stack: StackProcess) -> None:
+def test_a_transfer_that_fails_is_told_to_the_topic_and_shown_and_the_next_one_brings_all(stack: StackProcess) -> None:
     sync = StackSync(stack, "fails", retries=0)
     sync.put_all({f"f{number}": b"1" for number in range(5)})
+    sqs = stack.client("sqs")
+    queue = sqs.create_queue(QueueName="people")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = f"arn:aws:sns:us-east-1:123456789012:{sync.bucket}-alarms"
+    stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     with faults(stack, transfer_fail=1.0):
         found = sync.run()
     assert found["status"] == "failed"
+    told = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)["Messages"][0]["Body"]
+    assert told.startswith("Sync fails, run ")
+    assert "a fault was asked for" in told
+    assert "`sheen sync fails` runs it again" in told
     [run] = found["runs"]
     assert "a fault was asked for" in run["message"]
     assert stack.sheen("sync", "fails", "--follow").returncode == 0
@@ -162,6 +173,39 @@ def test_a_transfer_that_hangs_is_stopped_and_said_so(stack: StackProcess) -> No
         until(lambda: (sync.tick(), sync.runs()[-1]["status"] == "failed")[1], 30, "the run's end")
     assert "no progress for 1 s" in sync.runs()[-1]["message"]
     assert sync.run()["status"] == "succeeded"  # what hung is out of the way
+
+
+def test_a_transfer_that_is_killed_in_the_middle_says_so_and_the_next_one_goes_on_where_it_was(stack: StackProcess) -> None:
+    sync = StackSync(stack, "killed", retries=0)
+    files = {f"{number % 7}/{number} |+ü.csv": str(number).encode() * 50 for number in range(250)}
+    files["large.bin"] = bytes(range(256)) * 80_000
+    sync.put_all(files)
+    sync.ask()
+
+    def kill() -> bool:
+        there = sum(len(names) for _, _, names in os.walk(sync.folder))
+        mine = [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if _is_transfer_of(p, stack)]
+        if there >= 20 and mine:
+            os.kill(mine[0], signal.SIGKILL)
+        return there >= 20 and bool(mine)
+
+    until(kill, 60, "the transfer to be under way")
+    until(lambda: sync.runs()[-1]["status"] == "failed", 60, "the run's end")
+    assert "ended before it was done" in sync.runs()[-1]["message"]
+    there = sync.content()
+    assert 20 <= len(there) < len(files)
+    assert all(files[path] == body for path, body in there.items())
+    [run] = sync.run()["runs"]
+    assert run["files_skipped"] >= len(there)
+    assert sync.content() == files
+
+
+def _is_transfer_of(cmdline: Path, stack: StackProcess) -> bool:
+    """Whether a process is a transfer of this very stack."""
+    with contextlib.suppress(OSError):
+        if b"infra.local.datasync.process" in cmdline.read_bytes() and b"setpriv" not in cmdline.read_bytes():
+            return f"AWS_ENDPOINT_URL={stack.url}".encode() in cmdline.with_name("environ").read_bytes()
+    return False
 
 
 def test_what_is_due_runs_by_itself_and_shows_how_old_the_data_is(stack: StackProcess) -> None:

@@ -113,10 +113,16 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
         Options=_options(definition),
     )["TaskArn"]
-    if row.task_arn and _is_there(row.task_arn):
-        client.delete_task(TaskArn=row.task_arn)
+    if row.task_arn:
+        forget_task(str(row.task_arn))
     row.update(actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists())
     return str(task)
+
+
+def forget_task(task: str) -> None:
+    """Delete a task of DataSync's, if it is still there."""
+    if _is_there(task):
+        aws.client("datasync").delete_task(TaskArn=task)
 
 
 def _is_there(task: str) -> bool:
