@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import uvloop
 
-from benchmarks import relay, scheduler
+from benchmarks import relay, scheduler, sync
 
-ALL = {"relay": relay.run, "scheduler": scheduler.run}
+ALL = {"relay": relay.run, "scheduler": scheduler.run, "sync": sync.run}
 
 
 def main() -> int:

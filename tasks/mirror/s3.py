@@ -61,7 +61,8 @@ class Given:
     """As it is now; ``size`` is the whole object's."""
     plain_etag: bool
     """Whether the ETag is the content's MD5."""
-    blocks: Iterator[bytes]
+    blocks: Iterator[memoryview]
+    """Each is gone when the next one comes."""
 
 
 class Bucket:
@@ -174,13 +175,15 @@ class Bucket:
             kept.close()
 
 
-def _blocks(response: http.client.HTTPResponse, length: int) -> Iterator[bytes]:
+def _blocks(response: http.client.HTTPResponse, length: int) -> Iterator[memoryview]:
+    """Give a body block by block, each in the same memory."""
+    memory = memoryview(bytearray(min(BLOCK, length)))
     while length > 0:
-        block = response.read(min(BLOCK, length))
-        if not block:
+        count = response.readinto(memory[: min(BLOCK, length)])
+        if not count:
             raise _TryAgain("the connection ended before the object did")
-        length -= len(block)
-        yield block
+        length -= count
+        yield memory[:count]
 
 
 def _reason(document: str) -> str:

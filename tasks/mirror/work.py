@@ -338,10 +338,9 @@ class Mirror:
         return self._bucket.read(listed.key, digest) == written
 
 
-def _write(descriptor: int, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write(descriptor: int, block: memoryview) -> None:
+    while block:
+        block = block[os.write(descriptor, block) :]
 
 
 def _digest(descriptor: int, first: int, length: int) -> str:
