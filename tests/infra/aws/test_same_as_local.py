@@ -38,8 +38,6 @@ OF_THE_PLACE = {
     "SHEEN_TASK_SECURITY_GROUP",
     "SHEEN_SYNC_NETWORK",
     "SHEEN_FILE_SYSTEM",
-    "SHEEN_SUBNETS",
-    "SHEEN_TASK_SECURITY_GROUP",
     "POWERTOOLS_TRACE_DISABLED",
 }
 """Variables whose values are a place's own."""
