@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint install system package benchmark clean
+.PHONY: run test lint install system package benchmark clean plan deploy env destroy stage
 
 run: install
 	@exec $(BIN)/sheen local
@@ -19,6 +19,8 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint .build/package/sam.json
+	$(BIN)/python -m infra.aws.package .build/package-prod prod
+	$(BIN)/cfn-lint .build/package-prod/sam.json
 	$(BIN)/python -m infra.aws.synth .build/templates
 	$(BIN)/cfn-lint .build/templates/*/*.template.json
 	$(BIN)/hadolint workers/Dockerfile
@@ -57,6 +59,16 @@ workers/r/.build/fork.so: workers/r/fork.c | system
 .build/package/sam.json: $(VENV)/.installed $(shell find chalice_app -name deployments -prune -o -name __pycache__ -prune -o -type f -print)
 	@echo "Lambda packages → .build/package"
 	@$(BIN)/python -m infra.local.lambdas.package .build/package
+
+# AWS. STAGE is a file of infra/aws/stages, without .toml; docs/operator.md says how to begin.
+plan deploy destroy: stage install
+	@$(BIN)/python -m infra.aws $@ $(STAGE)
+
+env: stage
+	@$(BIN)/python -m infra.aws env $(STAGE)
+
+stage:
+	@test -n "$(STAGE)" || { echo "say which stage, as in: make $(firstword $(MAKECMDGOALS)) STAGE=prod" >&2; exit 1; }
 
 benchmark: install
 	$(BIN)/python -m benchmarks

@@ -35,6 +35,8 @@ def aws_place(
     function_subnets: tuple[str, ...] = (),
     function_security_group: str = "",
     websocket_api: str = "*",
+    file_system: str = "",
+    access_point: str = "",
 ) -> Place:
     """Return the place, as far as it is known: templates are made before there is anything."""
     host = f"{websocket_api}.execute-api.{stage.region}.amazonaws.com"
@@ -54,8 +56,11 @@ def aws_place(
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
         api_stage=API_STAGE,
         websocket_api=websocket_api,
-        traced=True,
+        file_system=file_system,
+        access_point=access_point,
         data_buckets=tuple(bucket.name for bucket in stage.data),
+        traced=True,
+        bundle_gb=str(stage.compute.bundle_gb),
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 

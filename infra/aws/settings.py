@@ -121,9 +121,12 @@ class Compute:
     """Let operators open a shell in a task by ECS Exec. Then the tasks' root file systems are writable: Exec needs that."""
     insights: bool = False
     """CloudWatch Container Insights. Costs by task."""
-    image_compression: str = setting(Rule(("zstd", "gzip", "soci").__contains__, "zstd, gzip or soci"), default="zstd")
-    """How the image's layers come: zstd unpacks fastest, soci is loaded as it is read (gzip layers with an index)."""
+    image_compression: str = setting(Rule(("zstd", "gzip").__contains__, "zstd or gzip"), default="zstd")
+    """How the image's layers come. zstd unpacks fastest; gzip is what a SOCI index needs, such as AWS's SOCI Index Builder adds to images
+    of a repository, so that they are loaded as they are read."""
     images_kept: int = setting(_between(2, 100), default=5)
+    bundle_gb: int = setting(_between(1, 5), default=1)
+    """How much a bundle may have, packed and unpacked."""
     repositories: tuple[str, ...] = setting(
         Rule(_are_repositories, "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*"),
         default=(REPOSITORIES,),

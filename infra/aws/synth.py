@@ -73,7 +73,7 @@ def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     from infra.aws.stacks.functions import Functions
     from infra.aws.stacks.network import Network
     from infra.aws.stacks.orchestration import Orchestration
-    from infra.aws.stacks.roles import FUNCTIONS_AT_ONCE, Roles
+    from infra.aws.stacks.roles import Roles
     from infra.aws.stacks.storage import Storage
 
     place = aws_place(stage)
@@ -81,13 +81,10 @@ def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     data = Data(app, stage, declared, place)
     storage = Storage(app, stage, declared, place, data, network)
     roles = Roles(app, stage, declared, data, storage)
-    function_roles = [
-        Roles(app, stage, declared, data, storage, functions_from=first) for first in range(0, len(declared.functions), FUNCTIONS_AT_ONCE)
-    ]
     functions = Functions(app, stage, declared)
     compute = Compute(app, stage, declared, data, storage, roles)
     orchestration = Orchestration(app, stage, declared, network, roles)
-    stacks = [network, data, storage, roles, *function_roles, functions, compute, orchestration]
+    stacks = [network, data, storage, roles, functions, compute, orchestration]
     if stage.edge:
         zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)
         edge = Edge(app, stage, stage.edge, zone.zone if zone else None)

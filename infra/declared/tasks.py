@@ -59,6 +59,8 @@ class TaskDefinition:
     """The name of its one container and of its role; those that differ in size only share it. Its own name, if empty."""
     statements: Callable[[Place], Iterable[Statement]] = _nothing
     """What its role allows."""
+    image: str = "agent"
+    """The stage of ``workers/Dockerfile`` that it runs in."""
 
     @property
     def container(self) -> str:
@@ -174,7 +176,9 @@ TASK_DEFINITIONS = (
         memory_mb=512,
         statements=lambda place: (tokens(place, "tidy", operations=("Success", "Failure")),),
     ),
-    TaskDefinition("build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build),
+    TaskDefinition(
+        "build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build, image="builds"
+    ),
     TaskDefinition("script", ("python", "-m", "tasks.script"), environments.task, cpu=2048, memory_mb=4096, statements=_script),
     TaskDefinition("copy", ("python", "-m", "tasks.copy"), environments.copy, cpu=1024, memory_mb=2048, statements=syncs.copying),
 )

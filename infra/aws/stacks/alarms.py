@@ -1,6 +1,7 @@
 """What wakes an operator; docs/operator.md says of each what to do. Every metric that an alarm looks at costs ten cents a month.
 
-Functions that state machines invoke are not watched one by one: what they fail at fails an execution.
+Functions that state machines invoke are not watched one by one: what they fail at fails an execution. Nor are those that answer whoever
+called them.
 """
 
 import aws_cdk as cdk
@@ -18,11 +19,14 @@ from infra.aws.stacks.base import SheenStack
 from infra.aws.stacks.orchestration import Orchestration
 from infra.declared import Declared
 from infra.declared.place import REST_FUNCTION
+from infra.declared.syncs import Topic
 
 _MINUTES = 5
 _FAILED_EXECUTIONS = {"instance": 5, "publish": 5}
 """In a quarter of an hour. An app that cannot start and a bundle that cannot be built fail one execution each; a broken deployment many."""
 _FEWEST_ERRORS = 5
+_ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_delete", "sync", "websocket_disconnect"})
+"""``$disconnect`` is best effort anyhow (FACTS W3)."""
 
 
 class Alarms(SheenStack):
@@ -31,19 +35,20 @@ class Alarms(SheenStack):
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, orchestration: Orchestration) -> None:
         super().__init__(scope, stage, "alarms", "alarms and budget")
         place = aws_place(stage)
-        self._topic = self._add_topic()
+        self._place = place
+        [self._topic] = [self._add_topic(topic) for topic in declared.topics]
         for machine in declared.state_machines:
             self._watch(
                 f"{machine.name}-executions",
                 f"Executions of the state machine {machine.name} fail",
                 self._metric(
-                    "AWS/States", "ExecutionsFailed", StateMachineArn=orchestration.machines[machine.name].attr_arn, minutes=3 * _MINUTES
+                    "AWS/States", "ExecutionsFailed", StateMachineArn=orchestration.machines[machine.name].ref, minutes=3 * _MINUTES
                 ),
                 _FAILED_EXECUTIONS.get(machine.name, 1),
             )
         by_machines = {function for machine in declared.state_machines for function in machine.functions}
         for function in declared.functions:
-            if function.name not in by_machines:
+            if function.name not in by_machines | _ANSWER_THEIR_CALLER:
                 self._watch(
                     f"{function.name}-errors",
                     f"The function {function.name} fails",
@@ -67,8 +72,10 @@ class Alarms(SheenStack):
         if stage.alarms.monthly_budget_usd:
             self._add_budget()
 
-    def _add_topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "Topic", topic_name=f"{self.stage.base}-alarms", display_name=f"Sheen {self.stage.name}", enforce_ssl=True)
+    def _add_topic(self, declared: Topic) -> sns.Topic:
+        """Failures of syncs go there too."""
+        name = self._place.name(declared.name)
+        topic = sns.Topic(self, "Topic", topic_name=name, display_name=f"Sheen {self.stage.name}", enforce_ssl=True)
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],

@@ -40,8 +40,8 @@ def accept(construct: IConstruct, rule: str, because: str) -> None:
     cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=because))
 
 
-def log_group(stack: SheenStack, identity: str, name: str) -> logs.LogGroup:
-    """Add a log group that keeps what it gets as long as the stage says, and goes with the stack."""
+def log_group(stack: SheenStack, identity: str, name: str, retention_days: int = 0) -> logs.LogGroup:
+    """Add a log group that keeps what it gets as long as the stage says, or ``retention_days``, and goes with the stack."""
     group = logs.LogGroup(stack, identity, log_group_name=name, removal_policy=cdk.RemovalPolicy.DESTROY)
-    group.node.default_child.add_property_override("RetentionInDays", stack.stage.log_retention_days)
+    group.node.default_child.add_property_override("RetentionInDays", retention_days or stack.stage.log_retention_days)
     return group

@@ -3,6 +3,7 @@
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
+from infra.aws.image import image_parameter
 from infra.aws.place import EFS, WEBSOCKET_API, aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept, log_group
@@ -22,7 +23,10 @@ class Compute(SheenStack):
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, roles: Roles) -> None:
         super().__init__(scope, stage, "compute", "cluster and task definitions")
         self._data, self._storage, self._roles = data, storage, roles
-        self._image = self.told("Image", "The tasks' image, with its digest")
+        self._images = {
+            image: self.told(image_parameter(image), f"The image {image}, with its digest")
+            for image in dict.fromkeys(task.image for task in declared.task_definitions)
+        }
         self._stands_for = {WEBSOCKET_API: self.told("WebsocketApi", "The WebSocket API's id")}
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         self.cluster = ecs.CfnCluster(
@@ -44,7 +48,7 @@ class Compute(SheenStack):
         environment = in_template(dict(task.environment(self.place)), self._stands_for)
         container = ecs.CfnTaskDefinition.ContainerDefinitionProperty(
             name=task.container,
-            image=self._image,
+            image=self._images[task.image],
             command=list(task.command),
             environment=[ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()],
             essential=True,
@@ -88,7 +92,7 @@ class Compute(SheenStack):
                         filesystem_id=self._data.file_system.ref,
                         transit_encryption="ENABLED",
                         authorization_config=ecs.CfnTaskDefinition.AuthorizationConfigProperty(
-                            access_point_id=self._storage.access_point.attr_access_point_id, iam="ENABLED"
+                            access_point_id=self._storage.access_point.ref, iam="ENABLED"
                         ),
                     ),
                 ),

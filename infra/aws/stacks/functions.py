@@ -1,4 +1,4 @@
-"""What the functions' logs are written to. Chalice deploys the functions themselves, after this."""
+"""What logs are written to, by functions and by tasks. Chalice deploys the functions themselves, after this."""
 
 from constructs import Construct
 
@@ -9,11 +9,13 @@ from infra.declared import Declared
 
 
 class Functions(SheenStack):
-    """A log group for each function, which the function's own role could not make."""
+    """A log group for each function, which the function's own role could not make, and the declared ones."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared) -> None:
-        super().__init__(scope, stage, "functions", "log groups of the functions")
+        super().__init__(scope, stage, "functions", "log groups")
         place = aws_place(stage)
         for function in declared.functions:
             name = "".join(part.capitalize() for part in function.name.split("_"))
             log_group(self, f"{name}Log", f"/aws/lambda/{place.function_name(function.name)}")
+        for group in declared.log_groups:
+            log_group(self, f"{group.name.capitalize()}LogGroup", place.log_group(group.name), group.retention_days)

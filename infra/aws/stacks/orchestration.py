@@ -75,7 +75,7 @@ class Orchestration(SheenStack):
             targets=[
                 events.CfnRule.TargetProperty(
                     id=rule.state_machine,
-                    arn=self.machines[rule.state_machine].attr_arn,
+                    arn=self.machines[rule.state_machine].ref,
                     role_arn=self._roles.arns[rule.role],
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.undelivered.queue_arn),
                     retry_policy=events.CfnRule.RetryPolicyProperty(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),

@@ -17,37 +17,27 @@ from infra.declared import Declared, Role
 
 ANY_API = "*"
 """What stands for the WebSocket API until Chalice has made it."""
-FUNCTIONS_AT_ONCE = 15
 _EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
 
 
 class Roles(SheenStack):
-    """Some of the roles: one template of all would be too large. :attr:`arns` has them by their declared names."""
+    """All roles. :attr:`arns` has them by their declared names."""
 
-    def __init__(
-        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, *, functions_from: int | None = None
-    ) -> None:
-        """``functions_from``: the roles of :data:`FUNCTIONS_AT_ONCE` functions from this one on; None: those of all that is no function."""
-        name, whose = ("roles", "task, state machine, rule and service")
-        if functions_from is not None:
-            name, whose = f"function-roles-{functions_from // FUNCTIONS_AT_ONCE + 1}", "function"
-        super().__init__(scope, stage, name, f"a role for each {whose}")
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
+        super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
         self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
         self._files = self._file_rights(data, storage)
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
-        functions = [function.role for function in declared.functions]
-        meant = functions[functions_from : functions_from + FUNCTIONS_AT_ONCE] if functions_from is not None else None
-        self.arns = {
-            name: self._add(role, is_task=name in tasks)
-            for name, role in declared.roles(self.place).items()
-            if (name in meant if meant is not None else name not in functions)
-        }
+        self.arns = {name: self._add(role, is_task=name in tasks) for name, role in declared.roles(self.place).items()}
 
     def _add(self, role: Role, *, is_task: bool) -> str:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
         if is_task or role.mounts:
             document["Statement"] += self._files
+        keys = [bucket.key for bucket in self.stage.data if bucket.key]
+        if keys and any(statement.sid == "OtherData" for statement in role.statements):
+            document["Statement"].append({"Sid": "OtherKeys", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": keys})
         if is_task and self.stage.compute.exec:
             document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
         created = iam.CfnRole(
@@ -64,6 +54,9 @@ class Roles(SheenStack):
         arn: str = created.attr_arn
         return arn
 
+    def _efs(self, resource: str) -> str:
+        return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:{resource}"
+
     def _file_rights(self, data: Data, storage: Storage) -> list[dict[str, Any]]:
         """Tasks mount by the access point. As root: the agent gives each app's files to the app's own user."""
         rights = ("ClientMount", "ClientWrite", "ClientRootAccess")
@@ -72,8 +65,8 @@ class Roles(SheenStack):
                 "Sid": "Files",
                 "Effect": "Allow",
                 "Action": [f"elasticfilesystem:{right}" for right in rights],
-                "Resource": data.file_system.attr_arn,
-                "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": storage.access_point.attr_arn}},
+                "Resource": self._efs(f"file-system/{data.file_system.ref}"),
+                "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": self._efs(f"access-point/{storage.access_point.ref}")}},
             }
         ]
 

@@ -39,7 +39,7 @@ class Storage(SheenStack):
             access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{stage.base}-tasks")],
         )
         self.repository = self._add_repository()
-        self.tell("AccessPoint", self.access_point.attr_access_point_id, "Where tasks enter the file system")
+        self.tell("AccessPoint", self.access_point.ref, "Where tasks enter the file system")
         self.tell("Repository", self.repository.repository_uri, "Where the tasks' image is pushed")
         for table in declared.tables:
             if table.stream:

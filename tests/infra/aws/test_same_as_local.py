@@ -153,7 +153,7 @@ def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> 
     there = {}
     for _, rule in resources(templates, "AWS::Events::Rule"):
         [target] = rule["Properties"]["Targets"]
-        there[machines[target["Arn"]["Fn::GetAtt"][0]]] = resolved(rule["Properties"]["EventPattern"])
+        there[machines[target["Arn"]["Ref"]]] = resolved(rule["Properties"]["EventPattern"])
     assert here == there
 
 

@@ -46,7 +46,7 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         (REGION + '[network]\ncidr = "10.0.0.1/20"', "network.cidr is '10.0.0.1/20'; it must be a block of addresses of /16 to /24"),
         (REGION + "[compute.spares]\nhuge = 1", "compute.spares is {'huge': 1}; it must be of small, medium"),
         (REGION + '[compute]\nspares = { small = "one" }', "compute.spares.small is 'one'; it must be a whole number"),
-        (REGION + "[compute]\nsopt = true", 's.toml: there is no setting "compute.sopt"; [compute] has exec, image_compression'),
+        (REGION + "[compute]\nsopt = true", 's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_compression'),
         (REGION + '[compute]\nrepositories = ["cran"]', "compute.repositories is ['cran']; it must be a list of URLs"),
         (REGION + "log_retention_days = 31", "log_retention_days is 31; it must be one of 1, 3, 5"),
         (REGION + '[[data]]\nname = "Upper"', "data[0].name is 'Upper'; it must be a bucket's name"),

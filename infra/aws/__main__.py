@@ -1,0 +1,100 @@
+"""``python -m infra.aws plan|deploy|env|destroy STAGE``: what the targets of the Makefile with these names do."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from chalicelib.errors import SheenError
+from infra.aws import steps
+from infra.aws.cloudformation import compare
+from infra.aws.deploy import Aws
+from infra.aws.errors import DeployError
+from infra.aws.plan import cost_lines, plan_lines
+from infra.aws.settings import Stage, load
+from infra.aws.synth import Template, synthesise
+from infra.declared import TREE, admin_environment
+from sheen.deployment import as_shell
+
+
+def say(line: str) -> None:
+    """Tell the operator."""
+    print(line, flush=True)  # noqa: T201  # it is a command
+
+
+def templates_of(stage: Stage) -> list[Template]:
+    """Make the stage's templates, which say by themselves when they break a rule."""
+    with tempfile.TemporaryDirectory() as folder:
+        return synthesise(stage, Path(folder))
+
+
+def deploy(stage: Stage) -> None:
+    """Put the stage up, or bring it up to date."""
+    aws = Aws(stage, say)
+    known = aws.begin()
+    done = steps.run(steps.deployment(stage, templates_of(stage)), aws, known, say)
+    say(f"{stage.base} is up: {aws.url(done)}/")
+    say(f'The sheen command talks to it after: eval "$(make -s env STAGE={stage.name})"')
+    if "NameServers" in done and stage.edge:
+        say(f"Its zone {stage.edge.zone or stage.edge.domain} has the name servers {done['NameServers']}")
+
+
+def env(stage: Stage) -> None:
+    """Print the variables that point awscli, boto3 and ``sheen`` at the stage."""
+    aws = Aws(stage, say)
+    known = aws.look(aws.begin())
+    if "RestApi" not in known:
+        raise DeployError(f"{stage.base} is not up; `make deploy STAGE={stage.name}` puts it up")
+    say(as_shell({"AWS_REGION": stage.region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
+
+
+def plan(stage: Stage) -> None:
+    """Say what a deployment would change, and what the stage costs."""
+    templates = templates_of(stage)
+    aws = Aws(stage, say)
+    try:
+        aws.begin()
+    except DeployError as error:
+        say(f"What is deployed cannot be seen ({str(error).splitlines()[0]})")
+        say("so this is what a deployment makes from nothing:")
+        changes = {template.stack: compare({}, template.body["Resources"]) for template in templates}
+    else:
+        changes = {template.stack: aws.stacks(template.region).changes(template) for template in templates}
+    for line in plan_lines(changes):
+        say(line)
+    for line in cost_lines(stage, templates, (TREE / "chalice_app" / "app.py").read_text()):
+        say(line)
+
+
+def destroy(stage: Stage) -> None:
+    """Take the stage down, but for what people published."""
+    aws = Aws(stage, say)
+    known = aws.begin()
+    templates = templates_of(stage)
+    steps.run(steps.removal(stage, templates), aws, known, say)
+    for template in templates:
+        if template.stack.removeprefix(f"{stage.base}-") in steps.KEPT:
+            for name, value in aws.stacks(template.region).outputs(template.stack).items():
+                say(f"kept, in the stack {template.stack}: {name} {value}")
+    say("`make deploy` takes it up again; docs/operator.md says how to delete it for good")
+
+
+def main() -> int:
+    """Run one command; errors end in a sentence and status 1."""
+    parser = argparse.ArgumentParser(prog="python -m infra.aws", description="Deploy Sheen to AWS.")
+    parser.add_argument("command", choices=("plan", "deploy", "env", "destroy"))
+    parser.add_argument("stage", help="a file of infra/aws/stages, without .toml")
+    arguments = parser.parse_args()
+    try:
+        {"plan": plan, "deploy": deploy, "env": env, "destroy": destroy}[arguments.command](load(arguments.stage))
+    except SheenError as error:
+        print(f"{arguments.command}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

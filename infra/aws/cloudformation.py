@@ -1,0 +1,168 @@
+"""CloudFormation, as far as deploying needs it: put a stack, delete it, say what would change.
+
+No bootstrapped account and no tool beside boto3: the templates have no assets.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.aws.errors import DeployError
+from infra.aws.synth import Template
+
+POLL_SECONDS = 3.0
+MOST_TEMPLATE_BYTES = 51_200
+"""That a request takes; ASCII, as JSON is written here."""
+_NOTHING_CHANGES = "No updates are to be performed"
+_NEVER_WAS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
+"""Statuses of a stack that cannot be updated."""
+_FAILED = ("FAILED", "ROLLBACK")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that a deployment would change."""
+
+    action: str
+    """``Add``, ``Modify``, ``Replace`` or ``Remove``."""
+    resource: str
+    """Its logical name."""
+    kind: str
+
+
+class Stacks:
+    """The stacks of one region. ``client`` is boto3's for CloudFormation; ``say`` is told of each event of a stack that is at work."""
+
+    def __init__(
+        self, client: Any, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep, poll_seconds: float = POLL_SECONDS
+    ) -> None:
+        self._client, self._say, self._sleep, self._poll_seconds = client, say, sleep, poll_seconds
+
+    def put(
+        self, template: Template, parameters: Mapping[str, str], *, protected: bool, upload: Callable[[Template, str], str]
+    ) -> dict[str, str]:
+        """Create or update the stack until it is as the template says; return its outputs. Raise :class:`DeployError`.
+
+        ``upload`` puts a template that is too large for a request somewhere, and returns its URL.
+        """
+        name = template.stack
+        status = self._settled(name)
+        if status in _NEVER_WAS:
+            self._say(f"  {name} is {status}: its creation failed before; it is made anew")
+            self.delete(name)
+            status = None
+        text = json.dumps(template.body, separators=(",", ":"))
+        request = {
+            "StackName": name,
+            **({"TemplateBody": text} if len(text) <= MOST_TEMPLATE_BYTES else {"TemplateURL": upload(template, text)}),
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        }
+        began = datetime.now(UTC)
+        if status is None:
+            self._client.create_stack(**request, EnableTerminationProtection=protected)
+            self._wait(name, began)
+        elif self._update(request):
+            self._wait(name, began)
+        if bool((self._describe(name) or {}).get("EnableTerminationProtection")) is not protected:
+            self._client.update_termination_protection(StackName=name, EnableTerminationProtection=protected)
+        return self.outputs(name)
+
+    def delete(self, name: str) -> None:
+        """Delete the stack, if it is there, and wait until it is gone; raise :class:`DeployError`."""
+        stack = self._describe(name)
+        if stack is None:
+            return
+        if stack.get("EnableTerminationProtection"):
+            raise DeployError(f"{name} is protected against deletion; set `protected = false` in the stage's file and deploy, then destroy")
+        began = datetime.now(UTC)
+        self._client.delete_stack(StackName=stack["StackId"])
+        self._wait(stack["StackId"], began)
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """Return what the stack tells, but for what it tells other stacks only; nothing when it is not there."""
+        stack = self._describe(name) or {}
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
+        return {key: value for key, value in outputs.items() if not key.startswith("ExportsOutput")}  # CDK's, from stack to stack
+
+    def changes(self, template: Template) -> list[Change]:
+        """Return what putting the template would change, by comparing it with the one that is deployed; parameters aside."""
+        deployed: Mapping[str, Any] = {}
+        stack = self._describe(template.stack)
+        if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+            body = self._client.get_template(StackName=template.stack, TemplateStage="Original")["TemplateBody"]
+            deployed = json.loads(body) if isinstance(body, str) else body
+        return compare(deployed.get("Resources", {}), template.body["Resources"])
+
+    def _update(self, request: Mapping[str, Any]) -> bool:
+        """Begin an update; return whether there is anything to do."""
+        try:
+            self._client.update_stack(**request)
+        except ClientError as error:
+            if _NOTHING_CHANGES in str(error):
+                return False
+            raise DeployError(f"{request['StackName']}: CloudFormation refuses the change: {error}") from error
+        return True
+
+    def _settled(self, name: str) -> str | None:
+        """Wait until nothing is at work on the stack, as another run may be; return its status, None when it is not there."""
+        while True:
+            stack = self._describe(name)
+            status = stack["StackStatus"] if stack else None
+            if status is None or not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+                return status
+            self._say(f"{name} is {status}: waiting for that to end")
+            self._sleep(self._poll_seconds)
+
+    def _wait(self, name: str, began: datetime) -> None:
+        """Wait for the end of what was begun, telling of each event; raise :class:`DeployError` with the reasons of a failure."""
+        told: set[str] = set()
+        reasons: list[str] = []
+        while True:
+            stack = self._describe(name)
+            for event in reversed(self._events(name, began)):
+                if event["EventId"] not in told:
+                    told.add(event["EventId"])
+                    reason = event.get("ResourceStatusReason", "")
+                    self._say(f"  {event['ResourceStatus']:<26} {event['LogicalResourceId']} {reason}".rstrip())
+                    if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
+                        reasons.append(f"{event['LogicalResourceId']}: {reason}")
+            status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+            if not status.endswith("_IN_PROGRESS"):
+                break
+            self._sleep(self._poll_seconds)
+        if any(word in status for word in _FAILED):
+            raise DeployError(f"{name} is {status}: {'; '.join(reasons) or 'see its events in the console'}")
+
+    def _events(self, name: str, began: datetime) -> list[Any]:
+        try:
+            events = self._client.describe_stack_events(StackName=name)["StackEvents"]
+        except ClientError:
+            return []
+        return [event for event in events if event["Timestamp"].replace(tzinfo=UTC) >= began.replace(microsecond=0)]
+
+    def _describe(self, name: str) -> Any:
+        try:
+            stack = self._client.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+
+
+def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:
+    """Return how the resources of one template differ from those of another. Pure."""
+    added = [Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed]
+    removed = [Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted]
+    modified = [
+        Change("Replace" if one["Type"] != wanted[name]["Type"] else "Modify", name, wanted[name]["Type"])
+        for name, one in deployed.items()
+        if name in wanted and one != wanted[name]
+    ]
+    return [*removed, *modified, *added]

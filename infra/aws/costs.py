@@ -1,0 +1,120 @@
+"""What a stage costs, while nobody looks and per visitor hour, from its templates and ``prices.toml``. Pure but for reading that file.
+
+What is counted while idle is read off the templates themselves, so that an alarm more is ten cents more here too.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.aws.settings import Stage
+from infra.aws.synth import Template
+from infra.declared import MACHINES
+
+PRICES = Path(__file__).with_name("prices.toml")
+HOURS_A_MONTH = 730
+IMAGES_GB = 0.9
+"""What a registry holds of the two images, compressed: the second is on top of the first."""
+SMALL_GB = 1.0
+"""How much of everything a small deployment keeps: bundles, versions, logs of a month."""
+FUNCTION_SECONDS = 0.1
+"""How long a function works at a time, about."""
+MESSAGES_AN_HOUR = 1200
+"""Frames of a visitor who works with an app, to and fro: one in three seconds each way and what comes with it."""
+REQUESTS_AN_HOUR = 60
+"""Pages, plots and files of theirs."""
+_PAID = {"AWS::KMS::Key": ("customer_key_month", "KMS key"), "AWS::Route53::HostedZone": ("hosted_zone_month", "hosted zone")}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the bill."""
+
+    what: str
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Those of one region."""
+
+    date: str
+    by_name: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float:
+        return self.by_name[name]
+
+
+def prices(region: str) -> Prices:
+    """Read the prices of a region."""
+    table = tomllib.loads(PRICES.read_text())
+    return Prices(str(table["date"]), {**table["default"], **table.get(region, {})})
+
+
+def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]) -> list[Item]:
+    """Return what a month costs in which nobody comes; ``schedules`` are the rates at which functions run by themselves."""
+    resources = [resource for template in templates for resource in template.body["Resources"].values()]
+    metrics = sum(1 for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm")
+    runs = sum(_runs_a_month(rate) for rate in schedules)
+    each = price["lambda_request"] + FUNCTION_SECONDS * 0.25 * price["lambda_gb_second"] + 2 * price["dynamodb_read"]
+    items = [
+        Item(f"{metrics} alarms", metrics * price["alarm_metric_month"]),
+        Item(f"images of {IMAGES_GB} GB, in {min(2, stage.compute.images_kept)} releases", 2 * IMAGES_GB * price["ecr_gb_month"]),
+        Item(f"{SMALL_GB:.0f} GB of versions and data on EFS", SMALL_GB * price["efs_gb_month"]),
+        Item(f"{SMALL_GB:.0f} GB of bundles on S3", SMALL_GB * price["s3_gb_month"]),
+        Item(f"{runs:.0f} runs of functions by schedule", runs * each),
+    ]
+    if stage.storage.backups:
+        items.append(Item(f"{SMALL_GB:.0f} GB of backups", SMALL_GB * price["backup_gb_month"]))
+    for kind, (name, what) in _PAID.items():
+        if count := sum(1 for resource in resources if resource["Type"] == kind):
+            items.append(Item(f"{count} {what}", count * price[name]))
+    rules = [len(resource["Properties"]["Rules"]) for resource in resources if resource["Type"] == "AWS::WAFv2::WebACL"]
+    if rules:
+        cost = len(rules) * price["waf_acl_month"] + sum(rules) * price["waf_rule_month"]
+        items.append(Item(f"{len(rules)} firewalls of {sum(rules)} rules", cost))
+    for size, count in stage.compute.spares.items():
+        items.append(Item(f"{count} spare {size}, running all the time", count * HOURS_A_MONTH * machine_hour(stage, price, size)))
+    return items
+
+
+def machine_hour(stage: Stage, price: Prices, size: str) -> float:
+    """Return what an instance of this size costs in an hour in which it runs."""
+    machine = MACHINES[size]
+    on_demand = machine.cpu / 1024 * price["fargate_vcpu_hour"] + machine.memory_mb / 1024 * price["fargate_gb_hour"]
+    share = price["fargate_spot_share"] if stage.compute.spot else 1.0
+    return on_demand * share + price["public_address_hour"] + (price["insights_task_hour"] if stage.compute.insights else 0.0)
+
+
+def visitor_hour(price: Prices) -> float:
+    """Return what an hour of one visitor costs beside the instance."""
+    call = price["lambda_request"] + FUNCTION_SECONDS * 0.5 * price["lambda_gb_second"]
+    frames = MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"] + MESSAGES_AN_HOUR / 2 * call
+    pages = REQUESTS_AN_HOUR * (price["rest_request"] + call + 2 * price["dynamodb_read"])
+    life = 10 * price["step_transition"] + 20 * price["dynamodb_write"]
+    return frames + pages + life
+
+
+def schedules_of(app: str) -> list[str]:
+    """Return the rates at which functions run by themselves, in the source of ``app.py``."""
+    return [
+        decorator.args[0].value
+        for node in ast.walk(ast.parse(app))
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+        and isinstance(decorator.func, ast.Attribute)
+        and decorator.func.attr == "schedule"
+        and isinstance(decorator.args[0], ast.Constant)
+        and isinstance(decorator.args[0].value, str)
+    ]
+
+
+def _runs_a_month(rate: str) -> float:
+    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", rate)
+    if match is None:
+        return 0.0  # a cron expression: some runs a day, at most
+    return HOURS_A_MONTH * 60 / (int(match[1]) * {"minute": 1, "hour": 60, "day": 1440}[match[2]])

@@ -1,0 +1,159 @@
+"""Does the steps of a deployment, on AWS."""
+
+import functools
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.aws import ending
+from infra.aws.cloudformation import POLL_SECONDS, Stacks
+from infra.aws.errors import DeployError
+from infra.aws.functions import ChaliceFunctions, Record
+from infra.aws.image import Run, push_images, run_command
+from infra.aws.place import aws_place
+from infra.aws.settings import Stage
+from infra.aws.steps import BEFORE_FUNCTIONS, DeleteFunctions, DeleteStack, EndWork, Functions, Image, Known, Secret, Stack, Step, Triggers
+from infra.aws.synth import Template
+from infra.aws.triggers import set_triggers
+from infra.declared import DECLARED, TREE, Declared, Place
+
+STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
+"""What ``chalice_app/app.py`` reads the stream's name from."""
+
+
+class Aws:
+    """An :class:`infra.aws.steps.Executor` for one stage, with the credentials that boto3 finds."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        say: Callable[[str], None],
+        *,
+        declared: Declared = DECLARED,
+        tree: Path = TREE,
+        run: Run = run_command,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._stage, self._say, self._declared, self._tree, self._run = stage, say, declared, tree, run
+        self._poll_seconds = poll_seconds
+        work = tree / ".build" / "deploy" / stage.name
+        self._functions = ChaliceFunctions(tree / "chalice_app", work, declared, self._client("s3"), say)
+
+    def begin(self) -> dict[str, str]:
+        """Return what is known before the first step: the account, and what an earlier deployment left. Raise :class:`DeployError`."""
+        try:
+            account = self._client("sts").get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, An empty account") from error
+        return {"Account": account, **_apis(self._functions.record(aws_place(self._stage, account).bucket))}
+
+    def look(self, known: Known) -> dict[str, str]:
+        """Return what is known of a deployment that is up, without changing anything."""
+        stacks = self.stacks(self._stage.region)
+        outputs = [stacks.outputs(f"{self._stage.base}-{name}") for name in BEFORE_FUNCTIONS]
+        return {name: value for each in (known, *outputs) for name, value in each.items()}
+
+    def url(self, known: Known) -> str:
+        """Return where visitors come."""
+        if self._stage.edge:
+            return f"https://{self._stage.edge.domain}"
+        return f"https://{known['RestApi']}.execute-api.{self._stage.region}.amazonaws.com/{self.place(known).api_stage}"
+
+    def stacks(self, region: str) -> Stacks:
+        """Return CloudFormation in a region."""
+        return Stacks(self._client("cloudformation", region), self._say, time.sleep, self._poll_seconds)
+
+    def do(self, step: Step, known: Known) -> Mapping[str, str]:
+        """Do a step."""
+        try:
+            return self._do(step, known)
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(str(error)) from error
+
+    def _do(self, step: Step, known: Known) -> Mapping[str, str]:
+        match step:
+            case Stack(template):
+                stacks = self.stacks(template.region)
+                upload = functools.partial(self._upload, known.get("Bucket", ""))
+                return stacks.put(template, parameters_of(template, known), protected=self._stage.protected, upload=upload)
+            case Image():
+                compression = self._stage.compute.image_compression
+                return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, compression, self._run)
+            case Functions():
+                return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))
+            case Triggers():
+                set_triggers(self._client("lambda"), self._declared, self.place(known))
+            case Secret():
+                return {"EdgeSecret": self._edge_secret()}
+            case EndWork():
+                ending.end_work(
+                    self._client("stepfunctions"), self._client("ecs"), self._declared, self.place(known), self._say, time.sleep
+                )
+            case DeleteFunctions():
+                stream = aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
+                self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
+            case DeleteStack(stack, region):
+                group = self.stacks(region).outputs(stack).get("FunctionSecurityGroup")
+                if group:
+                    ending.wait_for_interfaces(self._client("ec2"), group, self._say, time.sleep)
+                self.stacks(region).delete(stack)
+        return {}
+
+    def place(self, known: Known) -> Place:
+        """Return the deployment's place, as far as it is known."""
+        return aws_place(
+            self._stage,
+            known["Account"],
+            subnets=_two(known.get("TaskSubnets", "")),
+            task_security_group=known.get("TaskSecurityGroup", ""),
+            function_subnets=tuple(known.get("FunctionSubnets", "").split(",")),
+            function_security_group=known.get("FunctionSecurityGroup", ""),
+            websocket_api=known.get("WebsocketApi", "*"),
+            file_system=known.get("FileSystemId", ""),
+            access_point=known.get("AccessPoint", ""),
+        )
+
+    def _upload(self, bucket: str, template: Template, text: str) -> str:
+        """Put a template where CloudFormation reads it; return its URL."""
+        key = f"deployment/templates/{template.stack}.json"
+        self._client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+        return f"https://{bucket}.s3.{self._stage.region}.amazonaws.com/{key}"
+
+    def _edge_secret(self) -> str:
+        """The secret is made once, and kept where it costs nothing. Whoever takes the parameter away gets another at the next run."""
+        ssm, name = self._client("ssm"), f"/{self._stage.base.replace('-', '/', 1)}/edge-secret"
+        try:
+            return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterNotFound":
+                raise
+        secret = secrets.token_urlsafe(32)
+        ssm.put_parameter(Name=name, Value=secret, Type="SecureString")
+        return secret
+
+    def _client(self, service: str, region: str = "") -> Any:
+        return boto3.client(service, region_name=region or self._stage.region)
+
+
+def parameters_of(template: Template, known: Known) -> dict[str, str]:
+    """Return the stack's parameters, by what is known; raise :class:`DeployError` when one is neither known nor has a default. Pure."""
+    parameters: dict[str, Any] = template.body.get("Parameters", {})
+    missing = [name for name, one in parameters.items() if name not in known and "Default" not in one]
+    if missing:
+        raise DeployError(f"{template.stack} needs {', '.join(missing)}, which no step before has found out")
+    return {name: known[name] for name in parameters if name in known}
+
+
+def _apis(record: Record) -> dict[str, str]:
+    ids = {"RestApi": record.api("rest_api"), "WebsocketApi": record.api("websocket_api")}
+    return {name: value for name, value in ids.items() if value}
+
+
+def _two(subnets: str) -> tuple[str, str]:
+    first, _, others = subnets.partition(",")
+    return first, others.partition(",")[0]

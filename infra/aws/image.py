@@ -1,0 +1,105 @@
+"""The tasks' images: built by docker, pushed to the deployment's repository, named by what it was made from."""
+
+import base64
+import hashlib
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.aws.errors import DeployError
+from infra.declared import Declared
+
+DOCKERFILE = "workers/Dockerfile"
+MADE_OF = ("workers", "tasks", "chalice_app/chalicelib", "client/dist", "requirements.lock")
+"""What goes into the image, in the tree."""
+
+_NOT_COPIED = {"__pycache__", "node_modules", ".build"}
+
+Run = Callable[[Sequence[str], str], None]
+"""Runs a command, with a text as its input; raises :class:`DeployError`."""
+
+
+def run_command(command: Sequence[str], text: str = "") -> None:
+    """Run a command; its output goes to the terminal. Raise :class:`DeployError` when it fails, or is not there."""
+    try:
+        result = subprocess.run(command, input=text, text=True, check=False)
+    except FileNotFoundError:
+        raise DeployError(f"{command[0]} is not installed: the tasks' image is built with docker and its buildx plugin") from None
+    if result.returncode != 0:
+        raise DeployError(f"`{' '.join(command[:3])} …` failed with status {result.returncode}; what it said is above")
+
+
+def image_parameter(image: str) -> str:
+    """Return the name by which stacks are told of an image."""
+    return f"{image.capitalize()}Image"
+
+
+def push_images(client: Any, repository: str, tree: Path, declared: Declared, compression: str, run: Run = run_command) -> dict[str, str]:
+    """Build and push the images of all task definitions, unless the repository has them already.
+
+    Return their names with their digests, by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's
+    URI. Raise :class:`DeployError`.
+    """
+    made_from = tag_of(tree)
+    return {
+        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}-{compression}", compression, run)
+        for image in dict.fromkeys(task.image for task in declared.task_definitions)
+    }
+
+
+def _push(client: Any, repository: str, tree: Path, image: str, tag: str, compression: str, run: Run) -> str:
+    digest = _digest(client, repository, tag)
+    if digest is None:
+        _log_in(client, repository, run)
+        options = f"type=image,name={repository}:{tag},push=true,compression={compression},force-compression=true,oci-mediatypes=true"
+        run(
+            [
+                *("docker", "buildx", "build", "--platform", "linux/amd64", "--provenance", "false", "--target", image),
+                *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
+            ],
+            "",
+        )
+        digest = _digest(client, repository, tag)
+    if digest is None:
+        raise DeployError(f"docker says that it pushed {repository}:{tag}, but the repository does not have it")
+    return f"{repository}@{digest}"
+
+
+def tag_of(tree: Path) -> str:
+    """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
+    digest = hashlib.sha256()
+    for path in sorted(_files(tree)):
+        mode = "x" if path.stat().st_mode & 0o100 else "-"
+        digest.update(f"{path.relative_to(tree)}\0{mode}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _files(tree: Path) -> Iterable[Path]:
+    for name in MADE_OF:
+        top = tree / name
+        if not top.exists():
+            raise DeployError(f"{top} is not there; `make install` makes it")
+        for path in [top, *top.rglob("*")]:
+            if path.is_file() and not _NOT_COPIED & set(path.parts):
+                yield path
+
+
+def _digest(client: Any, repository: str, tag: str) -> str | None:
+    name = repository.partition("/")[2]
+    try:
+        images = client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])["imageDetails"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ImageNotFoundException":
+            return None
+        raise
+    return str(images[0]["imageDigest"])
+
+
+def _log_in(client: Any, repository: str, run: Run) -> None:
+    token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    run(["docker", "login", "--username", user, "--password-stdin", repository.partition("/")[0]], password)

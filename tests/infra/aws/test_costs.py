@@ -1,0 +1,80 @@
+"""What a stage costs."""
+
+import tomllib
+
+import pytest
+
+from infra.aws import costs
+from infra.aws.cloudformation import Change, compare
+from infra.aws.plan import cost_lines, plan_lines
+from infra.aws.settings import load
+from infra.declared import MACHINES, TREE
+from tests.infra.aws.conftest import Templates
+
+APP = (TREE / "chalice_app" / "app.py").read_text()
+
+
+def test_a_small_deployment_costs_less_than_three_dollars_while_nobody_comes(templates: Templates) -> None:
+    stage = load("prod")
+    items = costs.idle(stage, templates["prod"], costs.prices(stage.region), costs.schedules_of(APP))
+    assert sum(item.usd for item in items) < 3, items
+    assert {item.what.split(" ", 1)[1] for item in items if item.what[0].isdigit()} >= {"alarms", "GB of backups"}
+
+
+def test_what_is_waiting_is_on_the_bill(templates: Templates) -> None:
+    stage = load("full")
+    items = costs.idle(stage, templates["full"], costs.prices(stage.region), [])
+    lines = {item.what: item.usd for item in items}
+    assert lines["1 spare large, running all the time"] == pytest.approx(
+        730 * costs.machine_hour(stage, costs.prices(stage.region), "large")
+    )
+    assert lines["1 KMS key"] == 1 and lines["1 hosted zone"] == 0.5
+    assert lines["2 firewalls of 4 rules"] == 14
+    assert not any("backups" in what for what in lines)
+
+
+def test_an_hour_of_an_instance_is_what_fargate_asks_for_its_size() -> None:
+    stage, price = load("prod"), costs.prices("us-east-1")
+    assert costs.machine_hour(stage, price, "large") == pytest.approx(0.5 * 0.04048 + 1 * 0.004445 + 0.005)
+    hours = [costs.machine_hour(stage, price, size) for size in MACHINES]
+    assert hours == sorted(hours)
+    assert costs.machine_hour(load("full"), price, "xlarge") < costs.machine_hour(stage, price, "xlarge"), "on Spot"
+    assert 0.001 < costs.visitor_hour(price) < 0.05
+
+
+def test_every_price_is_dated_and_has_a_source() -> None:
+    table = tomllib.loads(costs.PRICES.read_text())
+    assert str(table["date"]) >= "2026"
+    assert all(url.startswith("https://aws.amazon.com/") for url in table["sources"].values())
+    for name, region in table.items():
+        if isinstance(region, dict) and name not in ("default", "sources"):
+            assert region.keys() <= table["default"].keys(), name
+
+
+def test_schedules_are_read_from_the_functions() -> None:
+    assert costs.schedules_of('@app.schedule("rate(2 hours)")\ndef f(event): pass\n@app.route("/")\ndef g(): pass') == ["rate(2 hours)"]
+    assert costs.schedules_of(APP)
+
+
+def test_the_plan_says_what_changes_and_warns_of_what_holds_data() -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "a"}}
+    group, wider = {"Type": "AWS::Logs::LogGroup"}, {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}}
+    changes = compare({"Bundles": bucket, "Log": group}, {"Log": wider, "More": group})
+    assert [(change.action, change.resource) for change in changes] == [("Remove", "Bundles"), ("Modify", "Log"), ("Add", "More")]
+    lines = list(plan_lines({"a": [], "b": changes, "c": [Change("Add", "X", "AWS::SQS::Queue")] * 2}))
+    assert lines[:-1] == [
+        "a: no change",
+        "b:",
+        "  - Bundles (AWS::S3::Bucket)  (holds data!)",
+        "  ~ Log (AWS::Logs::LogGroup)",
+        "  + More (AWS::Logs::LogGroup)",
+        "c: new: 2 SQS::Queue",
+    ]
+
+
+def test_the_bill_adds_up(templates: Templates) -> None:
+    lines = list(cost_lines(load("prod"), templates["prod"], APP))
+    amounts = [float(line.split()[0]) for line in lines if " $  " in line]
+    end = next(index for index, line in enumerate(lines) if line.endswith("in all"))
+    count = sum(" $  " in line for line in lines[:end])
+    assert amounts[count] == pytest.approx(sum(amounts[:count]), abs=0.06)
