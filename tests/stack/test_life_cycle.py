@@ -1,6 +1,5 @@
 """An app's life cycle by the command: archived, restored, deleted; and the sweeper on what is well, with the rights that it has."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -50,9 +49,16 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
 def test_the_sweeper_may_do_its_work_and_leaves_alone_what_is_well(stack: StackProcess, tmp_path: Path) -> None:
     stack.publish(app(tmp_path / "echo"), "/swept")
     stack.wake("/swept/")
-    function = stack.environment()["SHEEN_TABLE_PREFIX"] + "sweeper"
-    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",
-             "region": "", "resources": [], "version": "0"}  # fmt: skip
-    answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    stack.sweep()
     assert (stack.instance_of("/swept") or {})["state"] == "READY"
+
+
+def test_an_app_is_restarted(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/again-and-again")
+    assert "sleeps" in stack.sheen("restart", "/again-and-again").stdout
+    stack.wake("/again-and-again/")
+    before = (stack.instance_of("/again-and-again") or {})["instance_id"]
+    assert "1 instances were told" in stack.sheen("restart", "/again-and-again").stdout
+    stack.wake("/again-and-again/")
+    assert (stack.instance_of("/again-and-again") or {})["instance_id"] == before
+    assert stack.sheen("restart", "/nowhere", check=False).returncode == 1

@@ -56,6 +56,8 @@ class StackProcess:
     process: subprocess.Popen[bytes] | None = None
     repositories: str = ""
     """Where its builds get R packages: nowhere, unless said otherwise."""
+    spares: str = ""
+    """How many spare instances it keeps, as in ``large=1``."""
 
     @property
     def url(self) -> str:
@@ -71,7 +73,12 @@ class StackProcess:
     @property
     def own_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHEEN_", "AWS_"))}
-        return kept | {"SHEEN_PORT": str(self.port), "SHEEN_DATA": str(self.data), "SHEEN_REPOSITORIES": self.repositories}
+        return kept | {
+            "SHEEN_PORT": str(self.port),
+            "SHEEN_DATA": str(self.data),
+            "SHEEN_REPOSITORIES": self.repositories,
+            "SHEEN_SPARES": self.spares,
+        }
 
     def start(self, *extra: str) -> None:
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
@@ -168,6 +175,14 @@ class StackProcess:
         """How often what was called since the start."""
         answer: dict[str, Any] = self.control("GET", "/counters")
         return answer
+
+    def sweep(self) -> None:
+        """Have the sweeper come now; raise what it raises."""
+        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",
+                 "region": "", "resources": [], "version": "0"}  # fmt: skip
+        function = self.environment()["SHEEN_TABLE_PREFIX"] + "sweeper"
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
 
     def instances(self) -> list[dict[str, Any]]:
         """The instance rows, plain."""
