@@ -18,7 +18,7 @@ from chalicelib.apps.settings import AppSettings
 from tests.support.stack import TREE
 
 RESULTS = TREE / ".build" / "benchmarks" / "scheduler.json"
-LEAST = 2000
+LEAST = 1000
 """Sessions that a row of the tables has at least: days of fewer are simulated several times."""
 EACH = 10
 """Sessions of an app, where the number of apps grows."""
@@ -45,12 +45,13 @@ class Case:
 def cases(most: int) -> list[Case]:
     """Return what is simulated, with at most so many sessions a day."""
     sizes = [size for size in (1, 10, 100, 1000, 10_000) if size * EACH <= most]
-    return [
+    found = [
         *(Case("apps", Traffic(apps, apps * EACH, popular=0, in_bursts=0)) for apps in sizes),
         *(Case("sessions", Traffic(1, sessions)) for sessions in (100, 1000, 10_000, 30_000) if sessions <= most),
         *(Case("full", Traffic(1, min(most, 10_000)), instances) for instances in (1, 2, 4)),
         *(Case("mixed", Traffic(apps, most)) for apps in (100, 10_000) if apps <= most),
     ]
+    return sorted(found, key=lambda case: case.traffic.sessions)
 
 
 def simulate(case: Case, seed: int) -> dict[str, Any]:
@@ -132,7 +133,7 @@ async def run(options: Sequence[str]) -> None:
     try:
         for found in asyncio.as_completed(waiting):
             rows.append(await found)
-            print(f"  {rows[-1]['apps']:,} apps, {rows[-1]['sessions']:,} sessions: {rows[-1]['seconds to simulate']:.0f} s", flush=True)
+            print(f"{_line(rows[-1])} {rows[-1]['series']}, {rows[-1]['seconds to simulate']:.0f} s to simulate", flush=True)
     except asyncio.CancelledError:
         for process in multiprocessing.active_children():  # they would simulate to the end of their day
             process.terminate()
@@ -178,8 +179,11 @@ _COLUMNS = (
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Return rows as a table of Markdown."""
     lines = ["| " + " | ".join(name for name, _ in _COLUMNS) + " |", "|---" * len(_COLUMNS) + "|"]
-    lines += ("| " + " | ".join(form.format(row[name]) for name, form in _COLUMNS) + " |" for row in rows)
-    return "\n".join(lines)
+    return "\n".join((*lines, *map(_line, rows)))
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "| " + " | ".join(form.format(row[name]) for name, form in _COLUMNS) + " |"
 
 
 def _end_with_the_parent() -> None:

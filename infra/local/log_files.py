@@ -18,6 +18,8 @@ _HEAD = re.compile(rb"# stream (\S+) (\d{4}-\d\d-\d\dT[\d:.]+Z)\n")
 _EVENT = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)", re.DOTALL)
 _BLOCK_BYTES = 1 << 20
 _FOREVER_MS = 1 << 62
+FUTURE_MS = 2 * 3600 * 1000
+"""How much later than its writing an event may be, by whoever's clock said when it was."""
 
 
 class LogEvent(NamedTuple):
@@ -45,7 +47,10 @@ class LogFile:
     stream: str
     path: Path
     created_ms: int
-    blocks: list[Block] = field(default_factory=list)
+    written_ms: int
+    """When it was last written to."""
+    _blocks: list[Block] | None = field(default=None, repr=False)
+    """None: it was written by an earlier run, and nobody has asked for it yet."""
 
     @classmethod
     def create(cls, stream: str, path: Path, mode: int, now_ms: int) -> "LogFile":
@@ -54,27 +59,32 @@ class LogFile:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(f"# stream {stream} {as_text(now_ms)}\n".encode())
-        return cls(stream, path, now_ms)
+        return cls(stream, path, now_ms, now_ms, [])
 
     @classmethod
     def find(cls, path: Path) -> "LogFile | None":
         """Read what a file says about its stream; None when it is not one of a stream."""
         with path.open("rb") as file:
             head = _HEAD.fullmatch(file.readline(2048))
-            if head is None:
-                return None
-            found = cls(head[1].decode(), path, as_ms(head[2].decode()))
-            found.blocks = list(_blocks_of(file.tell(), file))
-        found._end_last_line()
-        return found
-
-    def _end_last_line(self) -> None:
-        """A kill may have torn it apart."""
-        with self.path.open("r+b") as file:
+        if head is None:
+            return None
+        with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
-            if file.read() != b"\n":
+            if file.read() != b"\n":  # a kill tore its last line apart
                 file.write(b"\n")
-                self.blocks[-1] = self.blocks[-1]._replace(size=self.blocks[-1].size + 1)
+        return cls(head[1].decode(), path, as_ms(head[2].decode()), int(path.stat().st_mtime * 1000) + 1)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Its parts, in the order of writing."""
+        if self._blocks is None:
+            try:
+                with self.path.open("rb") as file:
+                    file.readline()
+                    self._blocks = list(_blocks_of(file.tell(), file))
+            except FileNotFoundError:
+                self._blocks = []  # somebody removed the file
+        return self._blocks
 
     @property
     def first_ms(self) -> int | None:
@@ -94,12 +104,15 @@ class LogFile:
         with self.path.open("ab") as file:
             offset = file.tell()
             file.write(data)
-        last = self.blocks[-1] if self.blocks else None
+        self.written_ms = max(self.written_ms, events[-1][0])
+        if self._blocks is None:
+            return
+        last = self._blocks[-1] if self._blocks else None
         block = Block(offset, len(data), events[0][0], events[-1][0])
         if last is not None and last.offset + last.size == offset and last.size + block.size <= _BLOCK_BYTES:
-            self.blocks[-1] = _joined(last, block)
+            self._blocks[-1] = _joined(last, block)
         else:
-            self.blocks.append(block)
+            self._blocks.append(block)
 
     def read(self, block: Block) -> Iterator[LogEvent]:
         """Yield the events of one block."""
@@ -123,6 +136,7 @@ def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _F
         (
             (block.first_ms, index, block, file)
             for index, file in enumerate(files)
+            if file.written_ms >= start_ms - FUTURE_MS
             for block in file.blocks
             if block.first_ms <= end_ms and block.last_ms >= start_ms
         ),

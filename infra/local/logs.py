@@ -16,7 +16,7 @@ from aiohttp import web
 from infra.local.app_logs import FileName
 from infra.local.aws_errors import AwsError
 from infra.local.keys import AccessKey
-from infra.local.log_files import LogEvent, LogFile, events_between
+from infra.local.log_files import FUTURE_MS, LogEvent, LogFile, events_between
 
 BATCH_BYTES = 1_048_576
 BATCH_EVENTS = 10_000
@@ -24,7 +24,6 @@ BATCH_SPAN_MS = 24 * 3600 * 1000
 EVENT_BYTES = 256 * 1024
 EVENT_OVERHEAD = 26
 OLDEST_MS = 14 * 24 * 3600 * 1000
-NEWEST_MS = 2 * 3600 * 1000
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 1_048_576
 PAGE_STREAMS = 50
@@ -145,7 +144,7 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
         )
     now_ms = int(time.time() * 1000)
     old = sum(at_ms < now_ms - OLDEST_MS for at_ms in times)
-    new = sum(at_ms > now_ms + NEWEST_MS for at_ms in times)
+    new = sum(at_ms > now_ms + FUTURE_MS for at_ms in times)
     file.append(events[old : len(events) - new])
     rejected: dict[str, int] = {}
     if old:

@@ -1,5 +1,6 @@
 """Log streams as files."""
 
+import os
 import random
 import stat
 from pathlib import Path
@@ -71,6 +72,17 @@ def test_only_the_blocks_of_the_time_asked_for_are_read(tmp_path: Path, monkeypa
     monkeypatch.setattr(LogFile, "read", lambda self, block: (read.append(block.offset), original(self, block))[1])
     assert len(list(events_between([file], BEGIN + 195))) == 5
     assert len(read) <= 2
+
+
+def test_a_file_of_an_earlier_run_is_read_through_only_when_its_time_is_asked_for(tmp_path: Path) -> None:
+    opened(tmp_path, "one").append([(BEGIN, "long ago")])
+    os.utime(tmp_path / "one.log", (BEGIN / 1000, BEGIN / 1000))
+    found = LogFile.find(tmp_path / "one.log")
+    assert found is not None
+    assert list(events_between([found], BEGIN + 24 * 3600 * 1000)) == []
+    assert found._blocks is None
+    found.append([(BEGIN + 5, "and now")])
+    assert [event.message for event in events_between([found], BEGIN)] == ["long ago", "and now"]
 
 
 def test_a_kill_in_the_middle_of_a_line_leaves_the_rest_readable(tmp_path: Path) -> None:
