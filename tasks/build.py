@@ -12,7 +12,6 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from chalicelib.errors import SettingMissing
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
-from tasks import rsconnect, token
+from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
 from tasks.packages import image, locks, restore
 from tasks.packages.log import BuildLog
@@ -47,15 +46,12 @@ from tasks.packages.sweep import sweep
 
 BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
-AT_ONCE = 16
-"""Files that are written out at once."""
 PROGRESS_EVERY = 500
 """Files between two messages to the author."""
 PACKAGES = "packages"
 """Folder on EFS of the packages that versions' libraries are made of."""
 TRASH = ".incoming"
 """Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's."""
-_TRASH_LIFE = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ def build(job: Job, settings: Settings) -> Built:
     with tempfile.TemporaryDirectory(prefix="sheen-build-") as scratch:
         archive = Path(scratch) / "bundle"
         _download(job, settings.bucket, archive)
-        _sweep(Path(settings.efs) / TRASH)
+        version_folder.sweep(Path(settings.efs) / TRASH)
         incoming = Path(settings.efs) / TRASH / uuid.uuid4().hex
         incoming.mkdir(parents=True, mode=0o700)
         incoming_library = incoming.with_name(f"{incoming.name}.library")
@@ -109,24 +105,17 @@ def build(job: Job, settings: Settings) -> Built:
             packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
             has_library = _restore(job, settings, incoming, packages, held)
             _tell(job, settings, "Activating.")
-            _protect(incoming, job.unix_id)
+            version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
             aws.client("s3").upload_file(str(archive), settings.bucket, source)
-            _make_app_folder(version.parent, job.unix_id)
+            version_folder.make_app_folder(version.parent, job.unix_id)
             if has_library:
-                _publish(incoming_library, library)
-            _publish(incoming, version)  # the last: a version that is there has its library
+                version_folder.put_in_place(incoming_library, library)
+            version_folder.put_in_place(incoming, version)  # the last: a version that is there has its library
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
             shutil.rmtree(incoming_library, ignore_errors=True)
     return {"kind": kind.value, "source": source, "settings": own}
-
-
-def _sweep(trash: Path) -> None:
-    """Remove what builds left that were killed long ago."""
-    for folder in trash.glob("*"):
-        if wall_clock() - folder.stat().st_mtime > _TRASH_LIFE:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[Kind, dict[str, Any], AppSettings]:
@@ -191,63 +180,6 @@ def _restore(job: Job, settings: Settings, app: Path, place: Place, held: AppSet
         except BadBundle as error:
             log.say(f"the build failed: {error}")
             raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{key}") from error
-
-
-def _protect(folder: Path, unix_id: int) -> None:
-    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written."""
-    owner = (0, unix_id) if os.geteuid() == 0 else None
-    folders = [Path(at) for at, _folders, _files in os.walk(folder, topdown=False)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # a disk, and more so EFS, takes long for each, and no longer for many at once
-        for at in folders:
-            everything = list(os.scandir(at))
-            for link in (entry for entry in everything if entry.is_symlink()):
-                if owner:
-                    os.lchown(link.path, *owner)
-            files = [Path(entry.path) for entry in everything if entry.is_file(follow_symlinks=False)]
-            list(pool.map(lambda path: _settle(path, 0o640, owner), files))
-    for at in folders:
-        _settle(at, 0o750, owner)
-
-
-def _settle(path: Path, mode: int, owner: tuple[int, int] | None) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        if owner:
-            os.fchown(handle, *owner)
-        os.fchmod(handle, mode)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _make_app_folder(folder: Path, unix_id: int) -> None:
-    # Everyone may pass through to get to an app's folder; what is in that is for its own group.
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.parent.chmod(0o755)
-    folder.mkdir(exist_ok=True, mode=0o750)
-    if os.geteuid() == 0:
-        os.chown(folder, 0, unix_id)
-    folder.chmod(0o750)
-
-
-def _publish(incoming: Path, version: Path) -> None:
-    if version.exists():
-        # Built before, from this very upload; a version never changes (DESIGN rule 1).
-        return
-    try:
-        incoming.rename(version)
-    except OSError:
-        if not version.exists():
-            raise
-    _sync(version.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _download(job: Job, bucket: str, to: Path) -> None:

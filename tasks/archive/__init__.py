@@ -55,7 +55,9 @@ class Archive:
         """Return what is in one file, of at most ``most`` bytes; raise :class:`BadBundle`, :class:`KeyError` when it is not there."""
         with self._damage_told():
             for entry in self._entries():
-                if entry.path == path and entry.link_to is None:
+                if entry.path == path and entry.link_to is not None:
+                    raise BadBundle(f"bundle {self._bundle}: {path} is a link; make it a file (entry {entry.number})")
+                if entry.path == path:
                     with entry.open() as source:
                         data = source.read(most + 1)
                     if len(data) > most:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -11,13 +12,20 @@ import pytest
 from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
-from tasks import build
+from tasks import build, token, version_folder
 from tests.statemachines.publishing import bundle, died, ended, outcome, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
 
 FUNCTIONS = ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report")
-BUILD_STEPS = ("_download", "_unpack", "_restore", "_protect", "_make_app_folder", "_publish")
-DEATHS = [*((step, True) for step in BUILD_STEPS), ("_publish", False), ("token", False)]
+BUILD_STEPS = (
+    (build, "_download"),
+    (build, "_unpack"),
+    (build, "_restore"),
+    (version_folder, "protect"),
+    (version_folder, "make_app_folder"),
+    (version_folder, "put_in_place"),
+)
+DEATHS = [*((*step, True) for step in BUILD_STEPS), (version_folder, "put_in_place", False), (token, "succeed", False)]
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +89,11 @@ class Killed(BaseException):
     """Nothing of the task runs any more, so that nothing cleans up after it."""
 
 
-@pytest.mark.parametrize(("step", "before"), DEATHS)
+@pytest.mark.parametrize(("place", "step", "before"), DEATHS, ids=[f"{step}-{before}" for _, step, before in DEATHS])
 def test_a_build_that_dies_at_any_step_is_made_good_by_another(
-    aws: Services, efs: Path, step: str, before: bool, monkeypatch: pytest.MonkeyPatch
+    aws: Services, efs: Path, place: ModuleType, step: str, before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, name = (build.token, "succeed") if step == "token" else (build, step)
-    real: Callable[..., Any] = getattr(place, name)
+    real: Callable[..., Any] = getattr(place, step)
     lives = [1]
 
     def dies(*arguments: Any, **named: Any) -> Any:
@@ -103,7 +110,7 @@ def test_a_build_that_dies_at_any_step_is_made_good_by_another(
         except Killed:
             died(task)
 
-    monkeypatch.setattr(place, name, dies)
+    monkeypatch.setattr(place, step, dies)
     monkeypatch.setattr(build.shutil, "rmtree", lambda *_, **__: None)
     aws.run_task = run_it
     where = f"dies{step.replace('_', '-')}-{before}"

@@ -228,3 +228,16 @@ def test_a_checked_path_stays_below_and_checks_the_same_again(name: str) -> None
     assert not path.startswith("/")
     assert ".." not in path.split("/")
     assert check_path(path, 1, "b") == path
+
+
+@MAKERS
+def test_one_file_is_read_up_to_a_size_and_not_through_a_link(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "bundle").write_bytes(make([("a", b"123"), ("l", b"a")], {"l": stat.S_IFLNK | 0o777}))
+    opened = read(tmp_path / "bundle", "b.zip", SMALL)
+    assert opened.content("a", 3) == b"123"
+    with pytest.raises(BadBundle, match=r"bundle b.zip: a has more than 2 bytes \(entry 1\)"):
+        opened.content("a", 2)
+    with pytest.raises(BadBundle, match=r"bundle b.zip: l is a link; make it a file \(entry 2\)"):
+        opened.content("l", 9)
+    with pytest.raises(KeyError):
+        opened.content("b", 9)
