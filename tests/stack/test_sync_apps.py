@@ -40,14 +40,17 @@ def page(stack: StackProcess, at: str) -> dict[str, str]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="apps have users of their own only where the stack is root's")
 def test_an_app_sees_the_syncs_that_it_was_given_and_no_others_and_adds_only_where_it_may(stack: StackProcess, tmp_path: Path) -> None:
-    sync = StackSync(stack, "prices")
+    sync = StackSync(stack, "prices", apps="/reader /wri*")
     sync.put("a.csv", b"12")
     assert sync.run()["status"] == "succeeded"
     publish(stack, tmp_path / "stranger", "/stranger", environment=f"PEEK={sync.folder}")
+    publish(stack, tmp_path / "refused", "/refused", data="prices=write")
     publish(stack, tmp_path / "reader", "/reader", data="prices=read")
     publish(stack, tmp_path / "writer", "/writer", data="prices=write", preload="false")
     stranger = page(stack, "/stranger")
     assert (stranger["read"], stranger["list"], stranger["add"]) == ("refused", "", "refused")
+    refused = page(stack, "/refused")  # its own setting is not enough
+    assert (refused["read"], refused["list"], refused["add"]) == ("refused", "", "refused")
     reader = page(stack, "/reader")
     assert (reader["read"], reader["list"], reader["add"], reader["change"]) == ("12", "a.csv", "refused", "refused")
     writer = page(stack, "/writer")

@@ -86,7 +86,7 @@ class StackProcess:
             [sys.executable, "-m", "infra.local", *extra], cwd=TREE, env=self.own_environment, stdout=log, stderr=log
         )
         try:
-            until(self.is_up, within=180, what="the stack's health check")
+            until(lambda: self.is_up() and (self.data / "environment.json").exists(), within=180, what="the stack's health check")
         except BaseException:
             self.stop()
             raise

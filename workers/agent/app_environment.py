@@ -9,7 +9,7 @@ from agent.log import logger
 from agent.record import Record
 from chalicelib.instances.model import VersionId
 from chalicelib.syncs import folders, store
-from chalicelib.syncs.errors import NoSuchSync
+from chalicelib.syncs.errors import BadSync, NoSuchSync
 
 APP_DATA = "SHEEN_APP_DATA"
 """Names the folder that is the app's for good, on the file system that its instances share."""
@@ -27,12 +27,15 @@ async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: 
     return variables
 
 
-async def groups_of_app(record: Record) -> tuple[int, ...]:
-    """Return the groups by which the app's R may enter the synced folders that its ``data`` setting names, and no others."""
-    return await asyncio.to_thread(_groups, record) if record.settings.data else ()
+async def groups_of_app(record: Record, bucket: str) -> tuple[int, ...]:
+    """Return the groups by which the app's R may enter the synced folders that its ``data`` setting names, and no others.
+
+    ``bucket`` is the deployment's own.
+    """
+    return await asyncio.to_thread(_groups, record, bucket) if record.settings.data else ()
 
 
-def _groups(record: Record) -> tuple[int, ...]:
+def _groups(record: Record, bucket: str) -> tuple[int, ...]:
     found: list[int] = []
     for number, (name, mode) in enumerate(record.settings.data.items()):
         if number == folders.MOST_SYNCS:
@@ -40,8 +43,12 @@ def _groups(record: Record) -> tuple[int, ...]:
             break
         try:
             row = store.find(name)
-        except NoSuchSync as error:
+            definition = row.definition(bucket)
+        except (NoSuchSync, BadSync) as error:
             logger.warning(f"the app's setting data names {name}: {error}")
+            continue
+        if not definition.lets_in(record.location):
+            logger.warning(f"the app's setting data names {name}, whose setting apps does not name {record.location}")
         else:
             found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
     return tuple(dict.fromkeys(found))

@@ -175,7 +175,7 @@ class Served:
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
-        groups = await app_environment.groups_of_app(self._record) if self._unix_id is not None else ()
+        groups = await app_environment.groups_of_app(self._record, self._settings.bucket) if self._unix_id is not None else ()
         return dataclasses.replace(spec, environment=variables, groups=groups)
 
     # agent.server.Orders

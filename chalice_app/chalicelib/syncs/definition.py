@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadLocation
@@ -51,6 +52,8 @@ class SyncDefinition:
     """Seconds without progress after which a run is stopped."""
     retries: int = 3
     """How often a run that failed is tried again."""
+    apps: tuple[str, ...] = ("*",)
+    """Locations of the apps that may be given the folder; ``*`` stands for any characters."""
     publish: str = ""
     """Location below which each folder with an app in it is published; empty: this is data and not apps."""
 
@@ -86,6 +89,10 @@ class SyncDefinition:
         """Return all values as they are stored, by name."""
         values = {name: getattr(self, name) for name in SETTINGS}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def lets_in(self, location: str) -> bool:
+        """Whether the app at a location may be given the folder."""
+        return any(fnmatchcase(location, pattern) for pattern in self.apps)
 
     def relative(self, bucket: str, key: str) -> str | None:
         """Return an object's key below this sync's prefix; None when it is not one of this sync's."""
@@ -186,6 +193,13 @@ def _verify(value: Any) -> str:
     return str(value)
 
 
+def _locations(value: Any) -> tuple[str, ...]:
+    found = tuple(value.split()) if isinstance(value, str) else tuple(value)
+    if any(not isinstance(pattern, str) or not re.fullmatch(r"\*|/[A-Za-z0-9._~/*-]*", pattern) for pattern in found):
+        raise ValueError
+    return found
+
+
 def _location(value: Any) -> str:
     return check_location(value) if value else ""
 
@@ -202,6 +216,7 @@ _RULES: dict[str, _Rule] = {
     "urgent_limit": _Rule(_bytes, "a number of bytes, or of KB, MB or GB, at most 10GB", "64MB"),
     "stall_timeout": _Rule(_number(1, 86400, float), "a number of seconds from 1 to 86400", "1800"),
     "retries": _Rule(_number(0, 10, int), "a whole number from 0 to 10", "3"),
+    "apps": _Rule(_locations, "locations of apps, * for any characters", "'/sales /team/*'"),
     "publish": _Rule(_location, "the location below which the folders' apps are", "/"),
 }
 

@@ -45,6 +45,7 @@ def test_what_is_stored_reads_back_the_same() -> None:
         ({"urgent_limit": "11GB"}, "urgent_limit is '11GB'"),
         ({"stall_timeout": "0"}, "stall_timeout is '0'"),
         ({"retries": True}, "retries is True"),
+        ({"apps": "sales"}, "apps is 'sales'; it is locations of apps"),
         ({"publish": "a//b"}, "publish is 'a//b'"),
     ],
 )
@@ -59,6 +60,13 @@ def test_errors_name_the_key_its_value_and_the_rule(values: dict[str, Any], told
 def test_a_name_is_a_folders_and_a_variables_name(name: str) -> None:
     with pytest.raises(BadSync, match="name"):
         parse(name)
+
+
+def test_apps_are_let_in_by_their_locations() -> None:
+    assert parse().lets_in("/anything")
+    found = parse(apps="/sales /team/*")
+    assert [found.lets_in(at) for at in ("/sales", "/team/a/b", "/sales/x", "/", "/teams")] == [True, True, False, False, False]
+    assert not parse(apps="").lets_in("/sales")
 
 
 def test_keys_outside_are_not_its_own_and_urgent_is_a_prefix_below_its_own() -> None:
