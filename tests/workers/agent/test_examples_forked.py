@@ -24,7 +24,9 @@ from tests.support import shiny_page
 from tests.support.stack import SHINY_EXAMPLES
 
 EXAMPLES = [path.name for path in sorted(SHINY_EXAMPLES.iterdir())]
-CHANGING = re.compile(r"\d\d:\d\d:\d\d|session/[0-9a-f]+/|w=[\w.-]+|\d{4}-\d\d-\d\d|nonce=\w+|tab-\d+(-\d+)?|tabsetid=\W+\d+")
+CHANGING = re.compile(r"\d\d:\d\d:\d\d|session/[0-9a-f]+/|w=[\w.-]+|\d{4}-\d\d-\d\d|nonce=\w+|tab-\d+(-\d+)?|data-tabsetid=.{1,2}\d+")
+RANDOM = {"06_tabsets"}
+"""Shows random numbers, which are others in each process; so only what kind of thing it shows is compared."""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,8 @@ async def test_an_example_shows_the_same_forked_as_fresh(
         async with serving(told, starter) as worker:
             page, shown = await first_outputs(worker)
             assert shown.keys() >= shiny_page.outputs(page).keys()
+            if name in RANDOM:
+                shown = {output: type(value).__name__ for output, value in shown.items()}
             seen.append((CHANGING.sub("", page), CHANGING.sub("", json.dumps(shown, sort_keys=True))))
     for one, other in zip(*seen, strict=True):
         at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
