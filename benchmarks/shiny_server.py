@@ -11,7 +11,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +34,10 @@ run_as {user};
 server {{
   listen {port} 127.0.0.1;
   location / {{
-    app_dir {folder}/app;
+    {serves};
     log_dir {folder}/log;
     bookmark_state_dir {folder}/state;
-    app_idle_timeout 0;
+    app_idle_timeout {idle};
     simple_scheduler 250;
   }}
 }}
@@ -76,12 +76,15 @@ def unpacked() -> Path:
 
 
 @asynccontextmanager
-async def shiny_server(app: Path) -> AsyncIterator[ShinyServer]:
-    """Run the server with the app in ``app``. Raises :class:`Unavailable`."""
+async def shiny_server(app: Path, copies: Sequence[str] = (), idle: int = 0) -> AsyncIterator[ShinyServer]:
+    """Run the server with the app in ``app`` at its root, or with copies of it at these names, and this ``app_idle_timeout``.
+
+    Raises :class:`Unavailable`.
+    """
     files = await asyncio.to_thread(unpacked)
     with tempfile.TemporaryDirectory(prefix="shiny-server-", dir="/var/tmp") as scratch:
         folder, port, user = Path(scratch), free_port(), _user()
-        configuration = _furnish(folder, app, user, port)
+        configuration = _furnish(folder, app, user, port, copies, idle)
         output = folder / "output"
         with output.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
@@ -91,19 +94,21 @@ async def shiny_server(app: Path) -> AsyncIterator[ShinyServer]:
             )  # fmt: skip
         try:
             server = ShinyServer(f"http://127.0.0.1:{port}/")
-            await _up(server, process, output)
+            await _up(server, process, output, any_answer=bool(copies))
             yield server
         finally:
             await _stop(process)
 
 
-def _furnish(folder: Path, app: Path, user: pwd.struct_passwd, port: int) -> Path:
+def _furnish(folder: Path, app: Path, user: pwd.struct_passwd, port: int, copies: Sequence[str], idle: int) -> Path:
     """Fill the server's folder, make it the user's, and return the configuration."""
-    shutil.copytree(app, folder / "app")
+    for name in copies or ["."]:
+        shutil.copytree(app, folder / "app" / name)
     for name in ("log", "state", "tmp"):
         (folder / name).mkdir()
     configuration = folder / "shiny-server.conf"
-    configuration.write_text(CONFIGURATION.format(user=user.pw_name, port=port, folder=folder))
+    serves = f"{'site_dir' if copies else 'app_dir'} {folder}/app"
+    configuration.write_text(CONFIGURATION.format(user=user.pw_name, port=port, folder=folder, serves=serves, idle=idle))
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid)
     return configuration
@@ -133,11 +138,14 @@ def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> li
     return [*outer, "sh", "-c", f"{over} && exec {shlex.join(become)} sh -c {shlex.quote(command)}"]
 
 
-async def _up(server: ShinyServer, process: asyncio.subprocess.Process, output: Path) -> None:
+async def _up(server: ShinyServer, process: asyncio.subprocess.Process, output: Path, any_answer: bool) -> None:
     try:
         async with asyncio.timeout(60):
             while process.returncode is None:
                 with suppress(aiohttp.ClientConnectionError):
+                    if any_answer:  # no app is to be started yet
+                        async with aiohttp.ClientSession() as http, http.get(server.url):
+                            return
                     await page(server.url)
                     return
                 await asyncio.sleep(0.1)
