@@ -119,6 +119,8 @@ async def times(readings: Readings, options: argparse.Namespace) -> None:
                 readings.add(COLD, await of_sheen(cold, OUTPUT))
             await _crowd(readings, running, peer, list(fresh), options.crowd)
         async with sheen(spares="large=1") as running:
+            # The pool is filled when something starts.
+            await of_sheen(await asyncio.to_thread(running.publish, APP, "/first"), OUTPUT)
             for number in range(options.rounds):
                 url = await asyncio.to_thread(running.publish, APP, f"/spare-{number}", app_idle_timeout=1)
                 await _until(lambda: _has_spare(running), "a spare")
