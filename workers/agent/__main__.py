@@ -3,6 +3,7 @@
 Loading R takes about as long as importing the agent, so it comes first and runs meanwhile; what it needs is quickly imported.
 """
 
+import os
 import sys
 
 from agent import process
@@ -12,6 +13,8 @@ from agent.preloaded import NoFork, Preloaded
 def main() -> int:
     """Shield this process, have an R loaded, and lead the task's life; return the exit status."""
     process.shield()
+    if os.environ.get("SHEEN_INSTANCE", "").startswith("spare."):
+        process.give_way()
     preloaded: Preloaded | NoFork
     try:
         preloaded = Preloaded()

@@ -120,5 +120,9 @@ class _Instance:
     async def _start(self) -> None:
         if self._served is not None:
             await self._served.workers.ready()
-        else:
-            await self._starter.loaded()
+            return
+        await self._starter.loaded()
+        # What takes long the first time, so that it is done when a visitor comes.
+        await asyncio.to_thread(self._aws.get_credentials)
+        await asyncio.to_thread(record.warm)
+        process.stop_giving_way(*self._starter.pids)

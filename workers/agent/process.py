@@ -1,11 +1,14 @@
 """How the agent's own process keeps its secrets from the app's code, and its orphans to itself."""
 
+import contextlib
 import ctypes
 import os
 import resource
+from pathlib import Path
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_NICE = 10
 
 
 def shield() -> None:
@@ -21,6 +24,22 @@ def shield() -> None:
 def adopt_orphans() -> None:
     """Make what R leaves behind a child of the agent, so that it can be found and ended (:func:`agent.orphans.end`)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def give_way() -> None:
+    """Let others of this machine go first: nobody waits for this process, nor for what it starts."""
+    if is_root():  # nobody else could take it back
+        os.nice(_NICE)
+
+
+def stop_giving_way(*children: int) -> None:
+    """Somebody waits now, for this process and these children; Linux keeps the priority of each thread."""
+    if not is_root():
+        return
+    for pid in (os.getpid(), *children):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(task.name), 0)
 
 
 def is_root() -> bool:

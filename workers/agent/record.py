@@ -1,5 +1,6 @@
 """What the tables say about this instance, read once at its start."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def load(ref: InstanceRef, efs: Path) -> Record:
 def load_bound(ref: InstanceRef, efs: Path) -> Record:
     """Read likewise what a spare was bound to: its row is READY from the start."""
     return _of(_row(ref, InstanceState.READY), efs)
+
+
+def warm() -> None:
+    """Read an app that cannot be, so that the way to the tables is there."""
+    with contextlib.suppress(App.DoesNotExist):
+        App.get("-")
 
 
 def spare_secret(ref: InstanceRef) -> str:

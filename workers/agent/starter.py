@@ -47,6 +47,11 @@ class Starter:
                 logger.warning(f"workers are not forked: {error}")
                 self.close()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The pre-loaded R's process id, if there is one."""
+        return () if self._preloaded is None else (self._preloaded.pid,)
+
     def close(self) -> None:
         """End the pre-loaded R; workers live on."""
         preloaded, self._preloaded = self._preloaded, None
