@@ -104,6 +104,9 @@ class Preloaded:
                 kept.clear()
             except OSError as error:
                 raise NoFork(f"it does not take requests: {error}") from error
+            except asyncio.CancelledError:
+                self._process.kill()  # its answer would be taken for that to the next request
+                raise
             finally:
                 for descriptor in kept:
                     os.close(descriptor)

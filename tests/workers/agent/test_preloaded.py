@@ -164,3 +164,25 @@ async def test_without_the_library_or_after_its_end_there_is_no_fork(spec: MakeS
             await own.fork(spec("echo"), tmp_path, "mark")
     finally:
         own.close()
+
+
+async def test_a_start_that_is_given_up_in_the_middle_of_a_fork_confuses_no_later_one(
+    spec: MakeSpec, fork_library: Path, serve: Serve
+) -> None:
+    own = Preloaded()
+    starter = Starter(own)
+    try:
+        await own.versions()
+        os.kill(own.pid, signal.SIGSTOP)  # so that the answer is late
+        starting = asyncio.create_task(Worker(spec("echo"), starter=own.fork).start())
+        while not own._lock.locked():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        os.kill(own.pid, signal.SIGCONT)
+        worker = await serve("mirror", starter.start)
+        assert not is_forked(worker)
+        assert (await ask(worker))["jit"] == 3
+    finally:
+        starter.close()
