@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import uvloop
 
-from benchmarks import relay, scheduler, start, sync
+from benchmarks import cold, relay, scheduler, start, sync
 
-ALL = {"relay": relay.run, "scheduler": scheduler.run, "start": start.run, "sync": sync.run}
+ALL = {"relay": relay.run, "scheduler": scheduler.run, "start": start.run, "sync": sync.run, "cold": cold.run}
 
 
 def main() -> int:

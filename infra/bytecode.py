@@ -17,14 +17,19 @@ ARCHIVES = ("deployment.zip", "layer-deployment.zip")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
+def compile_folder(folder: Path) -> None:
+    """Put bytecode beside every source in a folder; the same sources make the same bytes."""
+    compileall.compile_dir(
+        folder, stripdir=str(folder), quiet=2, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+
+
 def compile_archive(archive: Path) -> None:
     """Rewrite an archive with the bytecode of its sources in it; the same sources make the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(archive) as old:
             old.extractall(folder)
-        compileall.compile_dir(
-            folder, stripdir=folder, quiet=1, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-        )
+        compile_folder(Path(folder))
         fresh = archive.with_suffix(".new")
         with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new:
             for path in sorted(Path(folder).rglob("*")):

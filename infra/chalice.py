@@ -1,6 +1,7 @@
-"""Makes Chalice's configuration of one deployment from what is declared: ``python -m infra.chalice PLACE.json [PROJECT]``.
+"""Makes the project that Chalice deploys, for one deployment, from what is declared: ``python -m infra.chalice PLACE.json PROJECT``.
 
-``PLACE.json`` holds the fields of :class:`infra.declared.Place`. Written into ``PROJECT/.chalice`` (by default ``chalice_app``):
+``PLACE.json`` holds the fields of :class:`infra.declared.Place`. ``PROJECT``, a new folder, gets the app, what it imports
+(:mod:`infra.vendored`), and in ``.chalice``:
 
 * ``config.json``, with one stage. Functions take on roles that exist already: Chalice makes none (``manage_iam_role`` false), so that the
   same permissions boundary, tags and checks hold for the roles of functions, tasks and state machines, all made by the stacks of
@@ -9,12 +10,15 @@
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.bytecode import compile_folder
 from infra.declared import DECLARED, TREE, Declared, FunctionDeclaration, Place
+from infra.vendored import cache_folder, services, vendored
 
 PROJECT = TREE / "chalice_app"
 CONFIG = Path(".chalice/config.json")
@@ -61,6 +65,28 @@ def files(declared: Declared, place: Place) -> dict[Path, str]:
     return {CONFIG: _json(configuration(declared, place)), EVENTS: _json(events(declared))}
 
 
+def prepare(source: Path, project: Path, declared: Declared, place: Place, cache: Path) -> None:
+    """Make ``project``, which must not be there: all that Chalice packages or deploys of the app in ``source``, for one deployment.
+
+    Beside the configuration it has what the functions import, and bytecode (:mod:`infra.vendored`); ``cache`` keeps that for the next
+    time. Raise :class:`infra.vendored.CannotVendor`.
+    """
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns("__pycache__", ".chalice"))
+    fill(project, declared, place, cache)
+
+
+def fill(project: Path, declared: Declared, place: Place, cache: Path) -> None:
+    """Do the same with a copy of the app that is there already."""
+    write(project, declared, place)
+    requirements = project / "requirements.txt"
+    if requirements.exists():
+        shutil.rmtree(project / "vendor", ignore_errors=True)
+        shutil.copytree(vendored(requirements, services(declared, place), cache), project / "vendor")
+        requirements.write_text("")
+    if (project / "chalicelib").exists():
+        compile_folder(project / "chalicelib")
+
+
 def write(project: Path, declared: Declared, place: Place) -> None:
     """Write the files into a project."""
     for path, text in files(declared, place).items():
@@ -85,9 +111,9 @@ def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def main(place: str, project: str = str(PROJECT)) -> None:
-    """Write the files of the deployment whose place is in the file ``place``."""
-    write(Path(project), DECLARED, Place(**json.loads(Path(place).read_text())))
+def main(place: str, project: str) -> None:
+    """Make the project of the deployment whose place is in the file ``place``."""
+    prepare(PROJECT, Path(project), DECLARED, Place(**json.loads(Path(place).read_text())), cache_folder())
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from botocore.exceptions import ClientError
 from infra import chalice
 from infra.aws.errors import DeployError
 from infra.declared import Declared, Place
+from infra.vendored import CannotVendor, cache_folder
 
 KEY = "deployment/chalice.json"
 """Where in the bucket the record is."""
-_PACKAGES = Path(".chalice/deployments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ class ChaliceFunctions:
         shutil.copytree(
             self._project, self._work, ignore=shutil.ignore_patterns("__pycache__", ".chalice"), dirs_exist_ok=True, symlinks=True
         )
-        chalice.write(self._work, self._declared, place)
-        made_before = self._project / _PACKAGES  # what the functions import, so that it need not be fetched again
-        if made_before.exists():
-            shutil.copytree(made_before, self._work / _PACKAGES, dirs_exist_ok=True)
+        try:
+            chalice.fill(self._work, self._declared, place, cache_folder())
+        except CannotVendor as error:
+            raise DeployError(str(error)) from None
 
     def _deployed(self, place: Place) -> dict[str, Any]:
         file = self._work / ".chalice" / "deployed" / f"{place.stage}.json"

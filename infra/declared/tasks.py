@@ -61,6 +61,8 @@ class TaskDefinition:
     """What its role allows."""
     image: str = "agent"
     """The stage of ``workers/Dockerfile`` that it runs in."""
+    health: tuple[str, ...] = ()
+    """What tells, run in the container, whether it is healthy; as ``HEALTHCHECK`` in workers/Dockerfile, of which ECS takes no notice."""
 
     @property
     def container(self) -> str:
@@ -72,6 +74,10 @@ class TaskDefinition:
         """The name of the role that its container has."""
         return f"task-{self.container}"
 
+
+DROPPED_CAPABILITIES = ("AUDIT_WRITE", "FSETID", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT")
+"""Those of a container's usual ones that no task needs; what root in the image does with the others, workers/Dockerfile says."""
+HEALTH = ("python3", "-I", "-S", "/usr/local/lib/sheen/workers/agent/health.py")
 
 TASK_EXECUTION_ROLE = "task-execution"
 """What ECS itself is when it starts a task: it fetches the image and writes what the container says."""
@@ -165,6 +171,7 @@ TASK_DEFINITIONS = (
             machine.memory_mb,
             kind="agent",
             statements=_agent,
+            health=HEALTH,
         )
         for size, machine in MACHINES.items()
     ),

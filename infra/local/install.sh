@@ -13,6 +13,7 @@ command -v npm >/dev/null || missing+=(npm)
 missing+=(r-cran-gbm r-cran-mlbench) # what examples/breast-cancer is trained with
 if [ "${1:-}" = --tests ]; then
     command -v chromium >/dev/null || missing+=(chromium)
+    command -v debootstrap >/dev/null || missing+=(debootstrap) # a clean root for the image
     missing+=(r-cran-dt) # an app with server-side tables
     missing+=(r-cran-rsconnect) # what authors publish with from R
 fi

@@ -2,6 +2,7 @@
 
 from infra.declared import Place
 from infra.local.gateway import WebSocketRoutes
+from infra.local.image import Image
 from infra.local.lambdas.package import STAGE
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
@@ -16,7 +17,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         websocket_url=f"/{api.stage}",
         connections_url=f"{settings.endpoint}/{api.stage}",
         efs=str(settings.efs),
-        client_dir=str(settings.tree / "client" / "dist"),
+        client_dir=str(settings.tree / "client" / "dist") if settings.image is None else Image.load(settings.image).client_dir,
         subnets=("subnet-local-a", "subnet-local-b"),
         task_security_group="sg-local-tasks",
         function_subnets=("subnet-10ca1000",),

@@ -42,10 +42,12 @@ class LocalSettings:
     """Where R packages come from."""
     spares: str = ""
     """How many spare instances there are to be, as in ``large=1``."""
+    image: Path | None = None
+    """The image that tasks run in (:mod:`infra.local.image`); None: they run on this machine as it is."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES`` and ``SHEEN_SPARES``.
+        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_SPARES``, ``SHEEN_IMAGE``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
@@ -59,7 +61,8 @@ class LocalSettings:
         except (SettingMissing, BadRepositories, pool.BadSpares) as error:
             raise CannotStart(str(error)) from None
         data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
-        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories, spares=spares)
+        image = Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
+        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories, spares=spares, image=image)
 
     @property
     def endpoint(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from infra.declared import Place, TaskDefinition
 from infra.local import children
+from infra.local.image import Image
 from infra.local.keys import AccessKey
 from infra.local.settings import REGION, LocalSettings
 
@@ -141,6 +142,7 @@ class TaskRunner:
     def __init__(self, settings: LocalSettings, changed: Callable[[Task], None], ended: Callable[[Task], None]) -> None:
         """``changed`` is called at each new status, ``ended`` once after the last."""
         self._settings = settings
+        self._image = Image.load(settings.image) if settings.image is not None else None
         self._changed = changed
         self._ended = ended
 
@@ -196,14 +198,20 @@ class TaskRunner:
     async def _start(self, task: Task, variables: Mapping[str, str]) -> None:
         override = _container_override(task)
         command = [*(override.get("command") or task.definition.command)]
-        if command[0] == "python":
-            command[0] = self._settings.python
         tree = self._settings.tree
+        if self._image is not None:
+            command = self._image.command(self._settings.efs, command)
+            of_image = dict(self._image.environment)
+        else:
+            if command[0] == "python":
+                command[0] = self._settings.python
+            of_image = {
+                "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG": "C.UTF-8",
+                "PYTHONPATH": ":".join(str(tree / folder) for folder in ("chalice_app", "workers", ".")),
+            }
         environment = {
-            # what the image sets
-            "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": ":".join(str(tree / folder) for folder in ("chalice_app", "workers", ".")),
+            **of_image,
             # what Fargate sets
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,

@@ -44,12 +44,13 @@ def test_every_role_that_a_function_takes_on_is_declared() -> None:
     assert {settings["iam_role_arn"] for settings in functions(PROD).values()} <= arns
 
 
-def test_the_command_writes_what_a_file_says(tmp_path: Path) -> None:
+def test_the_command_makes_the_project_of_the_deployment_that_a_file_says(tmp_path: Path) -> None:
     place, project = tmp_path / "place.json", tmp_path / "app"
-    project.mkdir()
     place.write_text(json.dumps(asdict(PROD)))
     chalice.main(str(place), str(project))
     assert json.loads((project / chalice.CONFIG).read_text()) == json.loads(json.dumps(chalice.configuration(DECLARED, PROD)))
+    assert (project / "app.py").exists() and (project / "vendor" / "pynamodb").exists()
+    assert (project / "requirements.txt").read_text() == ""  # or Chalice would package it all again
     merged = json.loads((project / chalice.EVENTS).read_text())["Resources"]
     source = merged["OnInstanceChange"]["Properties"]["Events"]["OnInstanceChangeDynamodbEventSource"]["Properties"]
     assert source["BisectBatchOnFunctionError"]

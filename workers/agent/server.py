@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from agent import headers
 from agent.activity import Activity
 from agent.client_files import ClientFiles
 from agent.log import logger
+from agent.worker import Worker, WorkerState
 from agent.workers import Workers
 from chalicelib.errors import SheenError
 
@@ -114,12 +116,15 @@ class Server:
         application.router.add_route("POST", "/restart", self._restart)
         application.router.add_route("POST", "/retire", self._retire)
         application.router.add_route("GET", "/status", self._status)
+        application.router.add_route("GET", "/health", self._health)
         application.router.add_route("*", "/app/{tail:.*}", self._visit)
         return application
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in only who knows this instance's key, and means this instance."""
+        if request.path == "/health":  # asked within the task, by who knows no key; it tells nothing else
+            return await handler(request)
         if request.headers.get(headers.INSTANCE) != self._instance_id:
             return _refused(410, "this is the agent of another instance")
         if not hmac.compare_digest(request.headers.get(headers.AGENT_KEY, "").encode(), self._key):
@@ -198,6 +203,13 @@ class Server:
         self._app.orders.retire()
         return web.Response(status=204)
 
+    async def _health(self, _request: web.Request) -> web.Response:
+        """Whether R is as it should be, by its processes and their sockets, never by how fast it answers (FACTS R6)."""
+        workers = self._bound.workers.all if self._bound is not None else ()
+        broken = [worker.spec.worker_id for worker in workers if not is_sound(worker)]
+        text = f"R is not as it should be: {', '.join(broken)}" if broken else "healthy"
+        return web.Response(status=503 if broken else 200, text=f"{text}\n")
+
     async def _status(self, _request: web.Request) -> web.Response:
         """What `sheen status` shows of the instance."""
         return web.json_response(
@@ -216,6 +228,16 @@ class Server:
                 ],
             }
         )
+
+
+def is_sound(worker: Worker) -> bool:
+    """Whether a worker that serves has its process and its socket; one that starts or ends has time for that."""
+    if worker.state is not WorkerState.READY:
+        return True
+    try:
+        return worker.pid is not None and Path(f"/proc/{worker.pid}").exists() and worker.socket.is_socket()
+    except OSError:
+        return False
 
 
 def runner(application: web.Application) -> web.AppRunner:

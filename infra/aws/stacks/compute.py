@@ -11,7 +11,7 @@ from infra.aws.stacks.data import Data
 from infra.aws.stacks.roles import Roles
 from infra.aws.stacks.storage import Storage
 from infra.declared import Declared, TaskDefinition
-from infra.declared.tasks import TASK_EXECUTION_ROLE, task_log_group
+from infra.declared.tasks import DROPPED_CAPABILITIES, TASK_EXECUTION_ROLE, task_log_group
 
 WRITABLE = ("/tmp", "/run")  # noqa: S108  # paths within the container
 """Where a task may write beside the file system: empty folders of the task's own, gone with it."""
@@ -70,6 +70,10 @@ class Compute(SheenStack):
                     "max-buffer-size": "4m",
                 },
             ),
+            health_check=_health_check(task),
+            linux_parameters=ecs.CfnTaskDefinition.LinuxParametersProperty(
+                capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(drop=list(DROPPED_CAPABILITIES))
+            ),
             ulimits=[ecs.CfnTaskDefinition.UlimitProperty(name="nofile", soft_limit=65536, hard_limit=65536)],
         )
         definition = ecs.CfnTaskDefinition(
@@ -99,6 +103,12 @@ class Compute(SheenStack):
             ],
         )
         accept(definition, "ECS2", "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager")
+
+
+def _health_check(task: TaskDefinition) -> ecs.CfnTaskDefinition.HealthCheckProperty | None:
+    if not task.health:
+        return None
+    return ecs.CfnTaskDefinition.HealthCheckProperty(command=["CMD", *task.health], interval=30, timeout=10, retries=3, start_period=60)
 
 
 def _volume(path: str) -> str:

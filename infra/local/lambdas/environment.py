@@ -68,7 +68,7 @@ class Environment:
         function = self.function
         address = self._api.admit(self._secret, self)
         configuration = {
-            "path": [str(function.code), *_layer_paths(function), str(self._runtime)],
+            "path": [str(function.code), *layer_paths(function), str(self._runtime)],
             "front": self._front,
             "in_vpc": function.in_vpc,
         }
@@ -212,7 +212,7 @@ class Environment:
         self._on_end(self)
 
 
-def _layer_paths(function: Function) -> list[str]:
+def layer_paths(function: Function) -> list[str]:
     """Where Lambda looks for Python code in a layer, which it has at /opt."""
     places = (f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages", "python")
     return [str(layer / place) for layer in function.layers for place in places]

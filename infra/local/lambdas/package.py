@@ -31,12 +31,12 @@ from infra.local.errors import CannotStart
 from infra.local.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
 from infra.local.lambdas.function import Function
 from infra.local.settings import TREE, LocalSettings
+from infra.vendored import CannotVendor, services
+from infra.vendored import cache_folder as vendored_folder
 
 STAGE = "local"
 PACKAGES_KEPT = 6
 REST_FUNCTION = "APIHandler"
-DEPLOYMENTS = Path(".chalice/deployments")
-"""In a Chalice project: the layers that were made before, by the hash of what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,7 @@ def _table_of(stream: Any) -> str:
 
 def _hash_of(project: Path, declared: Declared, place: Place) -> str:
     digest = hashlib.sha256(f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}".encode())
+    digest.update(f"{sorted(services(declared, place))} {(TREE / 'infra' / 'vendored.py').read_text()}".encode())
     for name, text in chalice.files(declared, place).items():
         digest.update(f"{name}\0{text}".encode())
     for path in sorted(project.rglob("*")):
@@ -246,10 +247,10 @@ def chalice_package(project: Path, python: str, declared: Declared, place: Place
     proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "app"
-        shutil.copytree(project, copy, ignore=shutil.ignore_patterns("__pycache__", ".chalice"))
-        chalice.write(copy, declared, place)
-        (project / DEPLOYMENTS).mkdir(parents=True, exist_ok=True)
-        (copy / DEPLOYMENTS).symlink_to(project.absolute() / DEPLOYMENTS)
+        try:
+            chalice.prepare(project, copy, declared, place, vendored_folder())
+        except CannotVendor as error:
+            raise CannotStart(str(error)) from None
         merged = ["--merge-template", str(chalice.EVENTS)]
         result = subprocess.run(
             [

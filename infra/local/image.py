@@ -1,0 +1,195 @@
+"""The workers' image as a folder, without a container engine: ``python -m infra.local.image FOLDER`` does what ``workers/Dockerfile`` says.
+
+A new Debian root (debootstrap) stands for the base image; each COPY and RUN of the target is carried out in it, and what ENV says is kept.
+With ``SHEEN_IMAGE=FOLDER`` the local stack runs its tasks in that root as Fargate does: read-only, with empty folders where the image
+has volumes, the shared file system, and the capabilities that a task's definition leaves. All of this needs root.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.declared.tasks import DROPPED_CAPABILITIES
+from infra.local.errors import CannotStart
+
+DOCKERFILE = Path("workers/Dockerfile")
+CONFIGURATION = "etc/sheen-image.json"
+"""In the folder: what a container engine keeps beside an image."""
+MIRROR = "http://deb.debian.org/debian"
+_CAPABILITIES = (
+    *("chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service"),
+    *("net_raw", "setgid", "setuid", "setfcap", "setpcap", "sys_chroot", "audit_write"),
+)
+"""What containers have unless a task definition drops some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An instruction of a Dockerfile."""
+
+    name: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that was made."""
+
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, root: Path) -> "Image":
+        """Read what :func:`make` has made; raise :class:`CannotStart` when there is nothing."""
+        try:
+            document = json.loads((root / CONFIGURATION).read_text())
+        except OSError as error:
+            raise CannotStart(
+                f"SHEEN_IMAGE is {root}: there is no image ({error.strerror}); make one with python -m infra.local.image"
+            ) from None
+        return cls(root, document["environment"], tuple(document["volumes"]))
+
+    @property
+    def client_dir(self) -> str:
+        """Where it has the browser client's files."""
+        return self.environment["SHEEN_CLIENT_DIR"]
+
+    def command(self, shared: Path, argv: Sequence[str]) -> list[str]:
+        """Return what runs ``argv`` in the image, in a mount namespace that ends with it, with ``shared`` at the place that it has here."""
+        place = self.root / str(shared).lstrip("/")
+        place.mkdir(parents=True, exist_ok=True)  # for where it is not within a volume
+        root = shlex.quote(str(self.root))
+        script = [
+            "set -e",
+            f"mount --bind {root} {root}",
+            *(f"mount -t tmpfs -o mode={'1777' if volume == '/tmp' else '755'} none {root}{volume}" for volume in self.volumes),  # noqa: S108
+            f"mount --rbind /proc {root}/proc",
+            f"mount --rbind /dev {root}/dev",
+            f"mkdir -p {shlex.quote(str(place))}",
+            f"mount --bind {shlex.quote(str(shared))} {shlex.quote(str(place))}",
+            f"mount -o remount,ro,bind {root} {root}",
+            'exec /usr/sbin/chroot "$0" /usr/bin/setpriv --bounding-set "$1" --inh-caps -all -- "${@:2}"',
+        ]
+        kept = [capability for capability in _CAPABILITIES if capability.upper() not in DROPPED_CAPABILITIES]
+        bounding = ",".join(("-all", *(f"+{capability}" for capability in kept)))
+        inside = ["/usr/bin/env", "-C", "/", *argv]
+        return [
+            "/usr/bin/unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "bash",
+            "-c",
+            "\n".join(script),
+            str(self.root),
+            bounding,
+            *inside,
+        ]
+
+
+def steps(dockerfile: str, target: str) -> Iterator[Step]:
+    """Yield the instructions of a target, with those of the targets that it is made on; the first is its base image's FROM."""
+    joined = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", dockerfile))
+    stages: dict[str, list[Step]] = {}
+    current: list[Step] = []
+    for line in filter(None, map(str.strip, joined.splitlines())):
+        name, _, rest = line.partition(" ")
+        if name == "FROM":
+            base, _, stage = rest.partition(" AS ")
+            current = stages[stage] = [*stages[base]] if base in stages else [Step(name, base)]
+        else:
+            current.append(Step(name, rest.strip()))
+    yield from stages[target]
+
+
+def make(tree: Path, root: Path, target: str = "agent") -> Image:
+    """Make the image in ``root``, which must not be there; raise :class:`CannotStart` with what failed."""
+    environment: dict[str, str] = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    arguments: dict[str, str] = {}
+    volumes: list[str] = []
+    for step in steps((tree / DOCKERFILE).read_text(), target):
+        match step.name:
+            case "FROM":
+                _debian(step.rest, root)
+            case "ARG":
+                name, _, value = step.rest.partition("=")
+                arguments[name] = value.strip('"')
+            case "ENV":
+                environment |= dict(part.split("=", 1) for part in shlex.split(step.rest))
+            case "COPY":
+                _copy(tree, root, *shlex.split(step.rest))
+            case "RUN":
+                _run(["/usr/sbin/chroot", str(root), "/bin/sh", "-c", step.rest], environment | arguments | _own(), step.rest)
+            case "VOLUME":
+                volumes += json.loads(step.rest)
+            case "CMD" | "HEALTHCHECK" | "STOPSIGNAL":
+                pass  # the task definition says it
+            case other:
+                raise CannotStart(f"{DOCKERFILE}: infra/local/image.py does not know {other}")
+    (root / CONFIGURATION).write_text(json.dumps({"environment": environment, "volumes": volumes}))
+    return Image.load(root)
+
+
+def _debian(image: str, root: Path) -> None:
+    """Make what a ``debian:<suite>-slim`` image is."""
+    found = re.fullmatch(r"debian:([a-z]+)-slim", image)
+    if found is None:
+        raise CannotStart(f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only")
+    if root.exists():
+        raise CannotStart(f"{root} is there already")
+    if shutil.which("debootstrap") is None:
+        raise CannotStart("debootstrap is not installed: apt-get install debootstrap")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    _run(["debootstrap", "--variant=minbase", found[1], str(root), MIRROR], dict(os.environ), f"debootstrap {found[1]}")
+    for name in ("resolv.conf", "hosts"):
+        shutil.copyfile(f"/etc/{name}", root / "etc" / name)
+    (root / "etc/apt/sources.list").write_text(
+        f"deb {MIRROR} {found[1]} main\ndeb {MIRROR} {found[1]}-updates main\ndeb {MIRROR}-security {found[1]}-security main\n"
+    )
+    excluded = "".join(
+        f"path-exclude {path}\n" for path in ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
+    )
+    (root / "etc/dpkg/dpkg.cfg.d/image").write_text(f"force-unsafe-io\n{excluded}path-include /usr/share/doc/*/copyright\n")
+    for folder in ("doc", "man", "info", "locale"):
+        shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
+    trusted = root / "usr/local/share/ca-certificates"  # what this machine trusts beside Debian's own, as behind a proxy
+    trusted.mkdir(parents=True, exist_ok=True)
+    for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
+        shutil.copy(certificate, trusted)
+
+
+def _own() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+
+
+def _copy(tree: Path, root: Path, *words: str) -> None:
+    *sources, target = words
+    for source in sources:
+        found, place = tree / source, root / target.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if found.is_dir():
+            shutil.copytree(found, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(found, place)
+
+
+def _run(argv: Sequence[str], environment: Mapping[str, str], what: str) -> None:
+    result = subprocess.run(argv, env=dict(environment), capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        last = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+        raise CannotStart(f"{what[:200]} failed:\n{last}")
+
+
+if __name__ == "__main__":
+    try:
+        make(Path(__file__).resolve().parents[2], Path(sys.argv[1]).absolute())
+    except CannotStart as error:
+        sys.exit(str(error))

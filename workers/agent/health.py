@@ -1,0 +1,33 @@
+"""ECS's and Docker's health check of an instance: ``python3 -I -S health.py``; 0 is healthy. Needs the standard library only.
+
+Asks the agent, which judges R by its process and its socket and never by how fast it answers (FACTS R6).
+"""
+
+import http.client
+import json
+import os
+import sys
+import urllib.request
+
+PORT = 8080
+PATIENCE = 4.0
+"""Seconds for each of two answers."""
+
+
+def main() -> int:
+    """Ask; return the exit status."""
+    try:
+        with urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=PATIENCE) as answer:  # noqa: S310
+            address = json.load(answer)["Containers"][0]["Networks"][0]["IPv4Addresses"][0]
+        connection = http.client.HTTPConnection(address, PORT, timeout=PATIENCE)
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        sys.stdout.write(response.read().decode())
+    except (OSError, KeyError, ValueError, http.client.HTTPException) as error:
+        sys.stdout.write(f"the agent does not answer: {error!r}\n")
+        return 1
+    return 0 if response.status == 200 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
