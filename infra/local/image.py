@@ -174,9 +174,11 @@ def _copy(tree: Path, root: Path, *words: str) -> None:
     *sources, target = words
     for source in sources:
         found, place = tree / source, root / target.lstrip("/")
+        if target.endswith("/"):
+            place /= found.name
         place.parent.mkdir(parents=True, exist_ok=True)
         if found.is_dir():
-            shutil.copytree(found, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(found, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".build"))
         else:
             shutil.copy(found, place)
 

@@ -47,7 +47,8 @@ class LocalSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_SPARES``, ``SHEEN_IMAGE``.
+        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_SPARES``,
+        ``SHEEN_IMAGE``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
