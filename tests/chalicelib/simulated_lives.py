@@ -6,7 +6,9 @@ as they are. An agent does what ``workers/agent`` does to the rows: it reports, 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from chalicelib.agents.client import Agent, AgentAnswer
@@ -72,6 +74,8 @@ class World(SimulatedAws):
         """By address."""
         self.stream: list[dict[str, Any]] = []
         self.died: list[SimulatedTask] = []
+        self.past: list[Callable[[], Any]] = []
+        """Steps that were invoked: each may come again, late."""
         self.skew = 0.0
         self.seen: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -147,16 +151,21 @@ class World(SimulatedAws):
                         if isinstance(error, InstanceChanged) or machine.attempts >= WATCH_ATTEMPTS:
                             machine.state, machine.error = "Fail", {"Error": type(error).__name__, "Cause": ""}
             case "Drain":
-                answers = [steps.drain(event, self.lambdas_clock) for _ in range(1 + doubled)]
+                answers = [self._invoke(steps.drain, event) for _ in range(1 + doubled)]
                 machine.state, machine.attempts = ("Stop" if answers[-1]["drained"] else "Watch"), 0
             case "Stop":
                 for _ in range(1 + doubled):
-                    steps.stop(event, self.settings.cluster, self.lambdas_clock)
+                    self._invoke(steps.stop, event, self.settings.cluster)
                 self.executions[name].running = False
             case "Fail":
                 for _ in range(1 + doubled):
-                    steps.fail({**event, "error": machine.error}, self.settings.cluster, "https://x.example", self.lambdas_clock)
+                    self._invoke(steps.fail, {**event, "error": machine.error}, self.settings.cluster, "https://x.example")
                 self.executions[name].running = False
+
+    def _invoke(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        invocation = partial(step, *arguments, self.lambdas_clock)
+        self.past.append(invocation)
+        return invocation()
 
     def can_step(self) -> list[Machine]:
         return [each for each in self.machines.values() if each.waits_for is None and self.executions[each.ref.instance_id].running]

@@ -87,6 +87,7 @@ class Instance(Table):
     """Why it stopped, if it did not mean to: {"error": …, "cause": …}."""
     claimed_at = NumberAttribute()
     ready_at = NumberAttribute(null=True)
+    draining_at = NumberAttribute(null=True)
     stopped_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     """TTL of a stopped row (FACTS D1)."""

@@ -120,7 +120,7 @@ def retire(spare: Instance, now: float) -> bool:
     """READY → DRAINING for a spare that is one too many; False when an app was faster."""
     try:
         Instance(spare.version_id, spare.slot).update(
-            actions=[Instance.state.set(InstanceState.DRAINING.value)],
+            actions=[Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)],
             condition=(Instance.instance_id == spare.instance_id)
             & (Instance.state == InstanceState.READY.value)
             & Instance.bound_to.does_not_exist(),

@@ -176,7 +176,7 @@ def drain(ref: InstanceRef, now: float) -> bool:
         if live(seats, now):
             return False
         unchanged = Instance.seats == seats if seats else _taken() == 0
-        actions: list[Action] = [Instance.state.set(InstanceState.DRAINING.value)]
+        actions: list[Action] = [Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)]
         # A spare may be bound to an app at this very moment.
         free = Instance.bound_to.does_not_exist()
         if _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged & free) is not None:

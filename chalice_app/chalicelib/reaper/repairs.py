@@ -14,7 +14,11 @@ GRACE = 120.0
 """Seconds after which what belongs together must be there together: the stream and EventBridge come late, and ECS's reads are eventually
 consistent (FACTS E1, E6b)."""
 
+DRAIN_LIMIT = 300.0
+"""Seconds after which a drained instance has certainly not been stopped: its state machine does that at once."""
+
 ARCHIVED = "Archived"
+DRAIN_LOST = "DrainLost"
 START_LOST = "StartLost"
 EXECUTION_LOST = "ExecutionLost"
 TASK_LOST = "TaskDied"
@@ -31,6 +35,7 @@ class SeenInstance(NamedTuple):
     ready_at: float | None
     task: str
     """ARN of its task; empty when it is not known yet."""
+    draining_at: float | None = None
 
 
 class SeenTask(NamedTuple):
@@ -109,6 +114,8 @@ def _of_instance(seen: SeenInstance, executions: Set[str], running: Set[str], ar
         if seen.state == InstanceState.STARTING:
             return StartAgain(seen.ref, seen.size)
         return end(EXECUTION_LOST, "Its state machine has ended without it.")
+    if seen.state == InstanceState.DRAINING and seen.draining_at is not None and now - seen.draining_at > DRAIN_LIMIT:
+        return end(DRAIN_LOST, "It was drained, and nobody stopped it.")
     if (
         seen.state == InstanceState.READY
         and seen.task

@@ -82,7 +82,8 @@ def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable
 def seen(row: Instance) -> SeenInstance:
     """The row as the decision sees it."""
     ready_at = float(row.ready_at) if row.ready_at is not None else None
-    return SeenInstance(row.ref, row.state, row.location, row.size, float(row.claimed_at), ready_at, row.task or "")
+    draining_at = float(row.draining_at) if row.draining_at is not None else None
+    return SeenInstance(row.ref, row.state, row.location, row.size, float(row.claimed_at), ready_at, row.task or "", draining_at)
 
 
 def _make(repair: Repair, rows: dict[str, Instance], settings: Settings, clock: Callable[[], float]) -> bool:

@@ -114,7 +114,8 @@ class Visits:
                 case Seated(instance):
                     with telemetry.about(instance=instance.instance_id, session=session_id):
                         try:
-                            return self._ask(request, app, rest, instance, session_id)
+                            answer = self._ask(request, app, rest, instance, session_id)
+                            return answer if place is None else waiting.without_place(request, app, answer)
                         except AgentGone as error:
                             gone = error
                             self._scheduler.known.forget(version_id)

@@ -41,9 +41,7 @@ def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing
     """The page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
     page = Answer.page(pages.users(census.app_name(app.location), queue=pages.InQueue(url, standing.before)))
-    # The app may be shown within another site's page: there a browser sends a cookie only if it says None, which asks for Secure.
-    site = "SameSite=None; Secure" if request.header("x-forwarded-proto") == "https" else "SameSite=Lax"
-    cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {site}"
+    cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {_site(request)}"
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
 
 
@@ -59,6 +57,17 @@ def place_of(request: VisitorRequest) -> str | None:
     cookies = "; ".join(value for name, value in request.headers if name == "cookie")
     pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
     return next((value for name, _, value in pairs if name == PLACE_COOKIE and value), None)
+
+
+def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+    """The answer to a visitor who has a seat now: the place in the queue is forgotten, so that the next page asks for no queue."""
+    cookie = f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; {_site(request)}"
+    return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
+
+
+def _site(request: VisitorRequest) -> str:
+    """The app may be shown within another site's page: there a browser sends a cookie only if it says None, which asks for Secure."""
+    return "SameSite=None; Secure" if request.header("x-forwarded-proto") == "https" else "SameSite=Lax"
 
 
 def _public_path(request: VisitorRequest, app: App) -> str:

@@ -14,7 +14,7 @@ from chalicelib.instances.state import START_LIMIT, InstanceState
 from chalicelib.queue import store as queue
 from chalicelib.queue.model import QueuePlace
 from chalicelib.reaper import ending, sweep
-from chalicelib.reaper.repairs import GRACE, End, SeenInstance, SeenTask, StartAgain, StopTask, is_leaked, repairs
+from chalicelib.reaper.repairs import DRAIN_LIMIT, GRACE, End, SeenInstance, SeenTask, StartAgain, StopTask, is_leaked, repairs
 from chalicelib.scheduler import starts
 from chalicelib.settings import Settings
 from tests.chalicelib.simulated_aws import SimulatedAws
@@ -113,6 +113,15 @@ def test_an_instance_whose_state_machine_ended_is_ended_and_its_visitors_told(
     assert [connection for connection, _ in world.posted] == ["c1"]
 
 
+def test_an_instance_that_was_drained_and_never_stopped_gives_its_slot_back(world: SimulatedAws, settings: Settings) -> None:
+    lost = Life(world, settings)
+    assert store.drain(lost.ref, world.now)
+    world.now += DRAIN_LIMIT + 1
+    assert sweep_twice(world, settings) == {"End": 1}
+    assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "DrainLost")
+    assert not lost.task.running
+
+
 def test_an_instance_whose_task_ended_without_an_event_is_ended(world: SimulatedAws, settings: Settings) -> None:
     lost = Life(world, settings)
     lost.task.running = False
@@ -193,6 +202,7 @@ def test_no_repair_hurts_what_is_well(rows: list[SeenInstance], executions: set[
                     row.location not in archived
                     and ref.instance_id in executions
                     and (row.state != InstanceState.STARTING or NOW - row.claimed_at <= START_LIMIT)
+                    and row.state != InstanceState.DRAINING
                     and (not row.task or row.task in arns or row.ready_at is None or NOW - row.ready_at <= GRACE)
                 )
                 assert not well

@@ -5,8 +5,10 @@ claim, and in the end everything sleeps.
 ``SHEEN_LIVES`` says how many histories are tried (25).
 """
 
+import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +29,7 @@ from chalicelib.sessions.lease import PENDING, live, new_session_id
 from chalicelib.settings import Settings
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
-from tests.chalicelib.simulated_lives import IDLE, SimulatedAgent, World
+from tests.chalicelib.simulated_lives import IDLE, START_ATTEMPTS, WATCH_ATTEMPTS, SimulatedAgent, World
 
 VERSIONS = ("0123456789ab.v1", "0123456789ab.v2")
 SKEWS = (-3.0, 0.0, 3.0)
@@ -158,6 +160,13 @@ class Lives(RuleBasedStateMachine):
     def a_machine_goes_on(self, data: st.DataObject, doubled: bool, skew: float) -> None:
         self.world.skew = skew
         self.world.step(data.draw(st.sampled_from(self.world.can_step())), doubled=doubled)
+        self.world.note_changes()
+
+    @precondition(lambda self: self.world.past)
+    @rule(data=st.data(), skew=st.sampled_from(SKEWS))
+    def an_invocation_of_before_comes_again(self, data: st.DataObject, skew: float) -> None:
+        self.world.skew = skew
+        data.draw(st.sampled_from(self.world.past))()
         self.world.note_changes()
 
     @precondition(lambda self: self.booting())
@@ -298,6 +307,22 @@ class Lives(RuleBasedStateMachine):
         agent.sessions.discard(session)
         agent.quiet_since = self.world.now
         store.give_back(agent.ref, session)
+
+
+def test_the_simulated_machine_is_that_of_the_file() -> None:
+    states = json.loads((Path(__file__).parents[3] / "statemachines" / "instance.asl.json").read_text())["States"]
+    assert {name: state.get("Next") or state.get("Default") for name, state in states.items()} == {
+        "StartTask": "Watch",
+        "Watch": "Drain",
+        "Drain": "Drained",
+        "Drained": "Watch",
+        "Stop": "Asleep",
+        "Asleep": None,
+        "Fail": "Failed",
+        "Failed": None,
+    }
+    assert max(retrier["MaxAttempts"] for retrier in states["StartTask"]["Retry"]) == START_ATTEMPTS - 1
+    assert max(retrier["MaxAttempts"] for retrier in states["Watch"]["Retry"]) == WATCH_ATTEMPTS - 1
 
 
 def test_whatever_happens_nobody_is_thrown_out_and_everything_falls_asleep() -> None:

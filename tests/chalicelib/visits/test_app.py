@@ -205,7 +205,9 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     store.give_back(row.ref, next(iter(store.seats_of(row))))
     assert json.loads(body_of(ask("GET", url)))["state"] == "enter"
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 503, "the queue comes first"
-    assert ask("GET", "/hello/?x=1", [*BROWSER, ("Cookie", f"a=b; {name}={place}")])["statusCode"] == 200
+    entered = ask("GET", "/hello/?x=1", [*BROWSER, ("Cookie", f"a=b; {name}={place}")])
+    assert entered["statusCode"] == 200
+    assert any(cookie.startswith(f"{name}=; Path=/hello/; Max-Age=0") for cookie in header_of(entered, "set-cookie"))
 
 
 def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent: StandinAgent) -> None:
