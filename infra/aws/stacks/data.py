@@ -15,6 +15,8 @@ from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.tables import add_tables
 from infra.declared import Declared, Place
 
+_ENCRYPTING = ("dynamodb", "s3", "elasticfilesystem")
+
 
 class Data(SheenStack):
     """Bucket, kept tables, file system, and the key that they are encrypted with."""
@@ -36,6 +38,21 @@ class Data(SheenStack):
             description=f"Sheen, stage {self.stage.name}: bucket, tables and file system",
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        # As AWS's own keys are: who may use a table, an object or a file is said by the right on that, not by one on the key beside it.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="ByTheServicesForThisAccount",
+                principals=[iam.AnyPrincipal()],
+                actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {
+                        "kms:CallerAccount": cdk.Aws.ACCOUNT_ID,
+                        "kms:ViaService": [f"{service}.{self.stage.region}.amazonaws.com" for service in _ENCRYPTING],
+                    }
+                },
+            )
         )
         self.tell("KeyArn", key.key_arn, "Encrypts bucket, tables and file system")
         return key

@@ -2,13 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
 
 from agent.instance import PORT
+from chalicelib.apps.locations import RESERVED_PREFIX
 from infra.aws.cloudformation import MOST_TEMPLATE_BYTES
-from infra.aws.settings import RETENTIONS, Stage
+from infra.aws.errors import NotSynthesised
+from infra.aws.place import API_STAGE
+from infra.aws.settings import RETENTIONS, Stage, load
 from infra.aws.stacks.network import AGENT_PORT
-from infra.aws.synth import Template
+from infra.aws.synth import Template, synthesise
 from tests.infra.aws.conftest import Templates
 
 
@@ -104,3 +111,53 @@ def test_tags_and_a_boundary_are_on_all_that_can_have_them(templates: Templates)
     assert roles
     for name, role in roles.items():
         assert "team-boundary" in json.dumps(role["Properties"]["PermissionsBoundary"]), name
+
+
+def test_a_key_of_its_own_encrypts_all_that_is_kept_and_is_used_by_services_only(templates: Templates) -> None:
+    [key] = [one for _, one in resources(templates["full"], "AWS::KMS::Key")]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    for statement in key["Properties"]["KeyPolicy"]["Statement"]:
+        if statement["Principal"] == {"AWS": "*"}:
+            assert {"kms:CallerAccount", "kms:ViaService"} <= statement["Condition"]["StringEquals"].keys()
+    assert all("KMSMasterKeyId" in json.dumps(table) for _, table in resources(templates["full"], "AWS::DynamoDB::Table"))
+    assert all("aws:kms" in json.dumps(bucket) for _, bucket in resources(templates["full"], "AWS::S3::Bucket"))
+    assert all("KmsKeyId" in one["Properties"] for _, one in resources(templates["full"], "AWS::EFS::FileSystem"))
+
+
+def test_no_role_is_wider_than_what_is_declared_for_it(stage: Stage, templates: Templates) -> None:
+    for name, role in resources(templates[stage.name], "AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in role["Properties"], name
+        for policy in role["Properties"].get("Policies", ()):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                assert not any("*" in action for action in actions), (name, statement)
+
+
+def test_tasks_have_a_read_only_root_and_files_by_tls_unless_operators_want_a_shell(stage: Stage, templates: Templates) -> None:
+    tasks = dict(resources(templates[stage.name], "AWS::ECS::TaskDefinition"))
+    assert tasks
+    for name, task in tasks.items():
+        [container] = task["Properties"]["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"] is not stage.compute.exec, name
+        [files] = [one["EFSVolumeConfiguration"] for one in task["Properties"]["Volumes"] if "EFSVolumeConfiguration" in one]
+        assert files["TransitEncryption"] == "ENABLED" and files["AuthorizationConfig"]["IAM"] == "ENABLED", name
+
+
+def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Templates) -> None:
+    [distribution] = [one["Properties"]["DistributionConfig"] for _, one in resources(templates["full"], "AWS::CloudFront::Distribution")]
+    assert distribution["Aliases"] == ["apps.shiny.example.org"]
+    [sockets] = distribution["CacheBehaviors"]
+    assert sockets["PathPattern"] == f"/{API_STAGE}"
+    by_id = {origin["Id"]: origin for origin in distribution["Origins"]}
+    pages = by_id[distribution["DefaultCacheBehavior"]["TargetOriginId"]]
+    assert pages["OriginPath"] == f"/{API_STAGE}"
+    assert "OriginPath" not in by_id[sockets["TargetOriginId"]]  # FACTS W5: the stage, and nothing after it
+    assert distribution["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    firewalls = [one["Properties"] for _, one in resources(templates["full"], "AWS::WAFv2::WebACL")]
+    assert {firewall["Scope"]: [*firewall["DefaultAction"]] for firewall in firewalls} == {"CLOUDFRONT": ["Allow"], "REGIONAL": ["Block"]}
+    assert API_STAGE.startswith(RESERVED_PREFIX), "no app's location begins so"
+
+
+def test_a_template_that_breaks_a_rule_is_refused_by_the_rules_name(tmp_path: Path) -> None:
+    with pytest.raises(NotSynthesised, match=r"AwsSolutions-VPC7: sheen-prod-network/Vpc"), mock.patch("infra.aws.stacks.network.accept"):
+        synthesise(load("prod"), tmp_path)
