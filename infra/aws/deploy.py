@@ -109,7 +109,7 @@ class Aws:
         return aws_place(
             self._stage,
             known["Account"],
-            subnets=_two(known.get("TaskSubnets", "")),
+            subnets=tuple(known.get("TaskSubnets", "").split(",")),
             task_security_group=known.get("TaskSecurityGroup", ""),
             function_subnets=tuple(known.get("FunctionSubnets", "").split(",")),
             function_security_group=known.get("FunctionSecurityGroup", ""),
@@ -152,8 +152,3 @@ def parameters_of(template: Template, known: Known) -> dict[str, str]:
 def _apis(record: Record) -> dict[str, str]:
     ids = {"RestApi": record.api("rest_api"), "WebsocketApi": record.api("websocket_api")}
     return {name: value for name, value in ids.items() if value}
-
-
-def _two(subnets: str) -> tuple[str, str]:
-    first, _, others = subnets.partition(",")
-    return first, others.partition(",")[0]

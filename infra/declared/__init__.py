@@ -60,14 +60,14 @@ class Declared:
     """What every function gets, by whether it is in the VPC, beside what is its own."""
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
-        """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``SubnetA``, ``SubnetB``,
-        ``TaskSecurityGroup``, ``<Name>TaskDefinition``, ``<Name>Function``, ``<Name>StateMachine`` (of another one), and
-        ``AgentFamily``, which a size makes a task definition of."""
+        """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``Subnets`` (with commas),
+        ``TaskSecurityGroup``, ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``, ``<Name>StateMachine`` (of another
+        one), and ``AgentFamily``, which a size makes a task definition of."""
         return {
             "Bucket": place.bucket,
             "Cluster": place.cluster,
-            "SubnetA": place.subnets[0],
-            "SubnetB": place.subnets[1],
+            "Subnets": ",".join(place.subnets),
+            "InstanceCapacity": place.instance_capacity,
             "TaskSecurityGroup": place.task_security_group,
             "AgentFamily": place.name(agent_of("")),
             **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},

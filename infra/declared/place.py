@@ -22,8 +22,8 @@ class Place:
     """Where tasks have the file system."""
     client_dir: str
     """Where tasks have the browser client's files."""
-    subnets: tuple[str, str]
-    """Public, for tasks, in two zones."""
+    subnets: tuple[str, ...]
+    """Public, for tasks, one in each zone."""
     task_security_group: str
     function_subnets: tuple[str, ...]
     """For the functions in the VPC."""
@@ -41,6 +41,8 @@ class Place:
     """Id of its access point."""
     data_buckets: tuple[str, ...] = ()
     """Other buckets that syncs may read."""
+    instance_capacity: str = "FARGATE"
+    """The capacity provider of instances: ``FARGATE``, or ``FARGATE_SPOT``."""
     spares: str = ""
     """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`."""
     api_stage: str = "live"

@@ -206,7 +206,15 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
-    for word in ("Cluster", "AgentFamily", "BuildTaskDefinition", "RemoveTaskDefinition", "SubnetA", "SubnetB", "TaskSecurityGroup"):
+    for word in (
+        "Cluster",
+        "AgentFamily",
+        "BuildTaskDefinition",
+        "RemoveTaskDefinition",
+        "Subnets",
+        "InstanceCapacity",
+        "TaskSecurityGroup",
+    ):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

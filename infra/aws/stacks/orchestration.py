@@ -16,7 +16,7 @@ from infra.aws.stacks.network import Network
 from infra.aws.stacks.roles import Roles
 from infra.declared import Declared, Place, Rule, StateMachine
 
-_SUBNETS = ("0subnet0", "0subnet1")
+_SUBNETS = "0subnets0"
 _GROUP = "0group0"
 
 
@@ -27,10 +27,10 @@ class Orchestration(SheenStack):
         super().__init__(scope, stage, "orchestration", "state machines and rules")
         self._declared, self._roles = declared, roles
         self._stands_for = {
-            **dict(zip(_SUBNETS, network.public.subnet_ids, strict=False)),
+            _SUBNETS: cdk.Fn.join(",", network.public.subnet_ids),
             _GROUP: network.tasks_group.security_group_id,
         }
-        self.place: Place = aws_place(stage, subnets=_SUBNETS, task_security_group=_GROUP)
+        self.place: Place = aws_place(stage, subnets=(_SUBNETS,), task_security_group=_GROUP)
         self.machines = {machine.name: self._add_machine(machine) for machine in declared.state_machines}
         self.undelivered = self._add_queue()
         for rule in declared.rules:
