@@ -12,6 +12,7 @@ from unittest import mock
 from moto.apigateway.models import APIGatewayBackend, RestAPI
 from moto.apigatewayv2 import urls as sockets
 from moto.awslambda.responses import LambdaResponse
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ecr.models import ECRBackend
 from moto.server import ThreadedMotoServer
 
@@ -40,6 +41,11 @@ def _delete_repository(self: ECRBackend, repository_name: str, registry_id: str 
     return _DELETE_REPOSITORY(self, repository_name, registry_id, force=True)
 
 
+def _delete_vpc(self: VPCBackend, vpc_id: str) -> Any:
+    """moto leaves its route tables in the way."""
+    return self.vpcs.pop(vpc_id)
+
+
 _DELETE_REPOSITORY = ECRBackend.delete_repository
 
 
@@ -54,6 +60,7 @@ class Account:
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
             mock.patch.object(APIGatewayBackend, "put_rest_api", _put_rest_api),
             mock.patch.object(LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True),
+            mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
             mock.patch.dict(sockets.url_paths, {"{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment}),
         ]
