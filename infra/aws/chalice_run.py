@@ -1,22 +1,18 @@
-"""Runs the ``chalice`` command on a project, with two of its ways mended: ``python -m infra.aws.chalice_run PROJECT ARGUMENT…``.
+"""Runs the ``chalice`` command on a project, with one of its ways mended: ``python -m infra.aws.chalice_run PROJECT ARGUMENT…``.
 
-* What was deployed is recorded as it goes, not at the end only: a deployment that fails half way is gone on with, where Chalice by
-  itself would make its APIs a second time.
-* Packages get bytecode (:mod:`infra.bytecode`).
+What was deployed is recorded as it goes, not at the end only: a deployment that fails half way is gone on with, where Chalice by itself
+would make its APIs a second time.
 """
 
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chalice import cli
-from chalice.deploy import deployer, packager
+from chalice.deploy import deployer
 from chalice.deploy.executor import Executor
-
-from infra.bytecode import compile_archive
 
 _STATE = Path(".chalice/deployed")
 
@@ -51,21 +47,10 @@ def _record(values: list[dict[str, Any]]) -> None:
     file.write_text(json.dumps({"resources": list(every.values()), "schema_version": "2.0", "backend": "api"}))
 
 
-def _with_bytecode(create: Callable[..., str]) -> Callable[..., str]:
-    def create_and_compile(self: Any, project_dir: str, python_version: str) -> str:
-        archive = create(self, project_dir, python_version)
-        compile_archive(Path(archive))
-        return archive
-
-    return create_and_compile
-
-
 def main() -> None:
     """Run the command in the project's folder."""
     os.chdir(sys.argv.pop(1))
     deployer.Executor = RecordingExecutor  # type: ignore[attr-defined]  # where Chalice looks for its executor
-    for kind in (packager.LambdaDeploymentPackager, packager.AppOnlyDeploymentPackager, packager.LayerDeploymentPackager):
-        kind.create_deployment_package = _with_bytecode(kind.create_deployment_package)  # type: ignore[method-assign]
     sys.exit(cli.main())
 
 

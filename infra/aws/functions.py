@@ -92,13 +92,10 @@ class ChaliceFunctions:
         self._s3.put_object(Bucket=bucket, Key=KEY, Body=body.encode())
 
     def _copy(self, place: Place) -> None:
-        for old in self._work.glob("*") if self._work.exists() else ():
-            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
-        shutil.copytree(
-            self._project, self._work, ignore=shutil.ignore_patterns("__pycache__", ".chalice"), dirs_exist_ok=True, symlinks=True
-        )
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.parent.mkdir(parents=True, exist_ok=True)
         try:
-            chalice.fill(self._work, self._declared, place, cache_folder())
+            chalice.prepare(self._project, self._work, self._declared, place, cache_folder())
         except CannotVendor as error:
             raise DeployError(str(error)) from None
 
@@ -134,7 +131,7 @@ class ChaliceFunctions:
 def _hash_of(project: Path, environment: dict[str, str]) -> str:
     digest = hashlib.sha256(f"{sys.version_info[:2]} {sorted(environment.items())}".encode())
     for path in sorted(project.rglob("*")):
-        if path.is_file() and "deployments" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(project)}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
