@@ -1,5 +1,6 @@
 """Versions by the command: list, go back, build anew, fetch; a bundle's settings go with it; nothing else is lost."""
 
+import asyncio
 import zipfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.support.apps import app
 from tests.support.stack import StackProcess
+from tests.support.visitor import Visitor
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
@@ -90,3 +92,29 @@ def test_a_bad_sheen_toml_is_refused_and_the_app_stays(stack: StackProcess, tmp_
     assert result.returncode == 1
     assert "sheen.toml: setting app_idle_timeout is -1; it is a number of seconds from 0 to" in result.stderr
     assert active(stack, "/toml") == before
+
+
+def living(stack: StackProcess, location: str) -> dict[str, str]:
+    """The versions of which an instance lives, and in which state."""
+    there = [row for row in stack.instances() if row["location"] == location and row["state"] != "STOPPED"]
+    return {str(row["version_id"]).partition(".")[2]: str(row["state"]) for row in there}
+
+
+async def test_sessions_stay_on_their_version_and_its_instance_goes_with_the_last_of_them(stack: StackProcess, tmp_path: Path) -> None:
+    folder = app(tmp_path / "drained")
+    # Without being told, it would stay for long after its last session.
+    stack.publish(folder, "/drained", instance_idle_timeout=3600, reconnect_grace=1)
+    stack.wake("/drained/")
+    old = active(stack, "/drained")
+    async with Visitor(f"{stack.url}/drained/") as visitor:
+        await visitor.say("before")
+        (folder / "new.txt").write_text("new")
+        await asyncio.to_thread(stack.publish, folder, "/drained")
+        new = active(stack, "/drained")
+        await asyncio.to_thread(stack.wake, "/drained/")
+        assert await visitor.say("after") == "heard: after"
+        assert living(stack, "/drained") == {old: "READY", new: "READY"}
+    await asyncio.to_thread(until, lambda: old not in living(stack, "/drained"), 90, "the old version's instance to go")
+    assert living(stack, "/drained") == {new: "READY"}
+    stack.sheen("rollback", "/drained")
+    await asyncio.to_thread(until, lambda: not living(stack, "/drained"), 90, "the instance of the version that was left to go")

@@ -95,7 +95,7 @@ class StackProcess:
         assert self.process is not None
         assert self.process.poll() is None, f"the stack ended; see {self.data.parent / (self.data.name + '.log')}"
         try:
-            return self.get("/__health-check__", timeout=30).status == 200
+            return self.get("/__health-check__", timeout=30).status == 200 and (self.data / "environment.json").exists()
         except OSError:
             return False
 
