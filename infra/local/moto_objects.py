@@ -1,5 +1,5 @@
 """Large objects in moto, without having them whole in memory: it keeps values in files (``MOTO_S3_DEFAULT_KEY_BUFFER_SIZE``), but copies
-them whole into memory to complete a multipart upload, and to give them or a range of them."""
+them whole into memory to complete a multipart upload, to copy them, and to give them or a range of them."""
 
 import hashlib
 import os
@@ -45,6 +45,29 @@ def adapt() -> None:
 
     models.FakeKey.value = property(key_value.fget, set_value)  # type: ignore[method-assign,assignment]
     models.FakeMultipart.complete = _complete  # type: ignore[method-assign,assignment]
+    copy = models.S3Backend.copy_object
+
+    def copy_object(backend: models.S3Backend, src_key: Any, *arguments: Any, **named: Any) -> None:
+        copy(backend, _Source(src_key), *arguments, **named)  # type: ignore[arg-type]
+
+    models.S3Backend.copy_object = copy_object  # type: ignore[method-assign,assignment]
+
+
+class _Source:
+    """An object that is copied: its value goes from file to file."""
+
+    def __init__(self, key: models.FakeKey) -> None:
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._key, name)
+
+    @property
+    def value(self) -> _Joined:
+        copied = tempfile.SpooledTemporaryFile[bytes](LARGE_BYTES)
+        self._key._value_buffer.seek(0)
+        shutil.copyfileobj(self._key._value_buffer, copied, BLOCK)
+        return _Joined(copied, self._key.contentsize)
 
 
 def _complete(upload: models.FakeMultipart, body: Iterator[tuple[int, str]]) -> tuple[_Joined, str, None]:

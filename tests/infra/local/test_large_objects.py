@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.infra.local.tiny_process import TinyStack
+from tests.support.memory import Growth, descendants, named
 
 MB = 1 << 20
 AT = {"Bucket": "tiny-local", "Key": "passing/object"}
@@ -37,6 +38,21 @@ def test_an_object_of_parts_is_given_whole_and_in_ranges(tiny: TinyStack) -> Non
     assert s3.get_object(**AT, Range="bytes=-5")["Body"].read() == last[-5:]
     with pytest.raises(ClientError, match="InvalidRange"):
         s3.get_object(**AT, Range=f"bytes={9 * MB}-")
+
+
+def test_a_copy_is_what_was_copied_and_takes_no_memory(tiny: TinyStack) -> None:
+    content = os.urandom(100 * MB)
+    s3 = tiny.client("s3")
+    s3.put_object(**AT, Body=content, ContentType="text/csv", Metadata={"who": "me"})
+    copied = {"Bucket": "tiny-local", "Key": "passing/copy"}
+    s3.copy_object(**copied, CopySource=AT)  # the first time moto gets its code together
+    assert tiny.process is not None
+    growth = Growth(named(descendants(tiny.process.pid), lambda command: "moto" if "moto_process" in command else None))
+    s3.copy_object(**copied, CopySource=AT)
+    assert growth.most()["moto"] < 40  # it reads 16 MB at a time to know the etag
+    found = s3.get_object(**copied)
+    assert found["Body"].read() == content
+    assert (found["ContentType"], found["Metadata"]) == ("text/csv", {"who": "me"})
 
 
 def test_s3s_rules_for_parts_hold(tiny: TinyStack) -> None:
