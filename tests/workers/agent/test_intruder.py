@@ -12,7 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent import private
+from agent import fresh, private
+from agent.preloaded import Preloaded
+from agent.r_process import Starter
 from agent.worker import Worker
 from tests.support import intruder
 
@@ -28,6 +30,12 @@ sys.stdin.read()
 """
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
+
+
+@pytest.fixture(params=["fresh", "forked"])
+def starter(request: pytest.FixtureRequest, preloaded: Preloaded) -> Starter:
+    """Every attempt is made from an R of its own, and from one that was forked."""
+    return fresh.start if request.param == "fresh" else preloaded.fork
 
 
 class Keeper:
@@ -103,6 +111,21 @@ async def test_the_agent_is_closed(app: App, keeper: Keeper) -> None:
     }, said
 
 
+def sockets_of(pid: int) -> set[str]:
+    links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    return {link for link in links if link.startswith("socket:")}
+
+
+@needs_root
+async def test_the_r_that_workers_are_forked_from_is_closed(app: App, preloaded: Preloaded) -> None:
+    said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, preloaded.pid, "1000")))
+    assert len(said) > 10 and not [line for line in said if "GOT IN" in line], said
+    assert await app.does(f"tools::pskill({preloaded.pid}L, tools::SIGKILL)") is False
+    held = intruder.lines(await app.does("Sys.readlink(list.files('/proc/self/fd', full.names = TRUE))"))
+    orders = sockets_of(preloaded.pid)
+    assert orders and not orders & set(held)  # nobody who was forked can order a fork
+
+
 @needs_root
 async def test_the_agent_takes_no_signal_from_an_app(app: App, keeper: Keeper) -> None:
     assert await app.does(f"tools::pskill({keeper.pid}L, tools::SIGKILL)") is False
@@ -137,8 +160,10 @@ async def test_an_apps_folders_are_all_that_it_writes_to(app: App, apps: Path) -
 
 
 @needs_root
-async def test_another_apps_private_folder_and_socket_are_closed(app: App, started: Start, spec: Callable[..., Any]) -> None:
-    other = Worker(spec("echo", number=9))
+async def test_another_apps_private_folder_and_socket_are_closed(
+    app: App, started: Start, spec: Callable[..., Any], starter: Starter
+) -> None:
+    other = Worker(spec("echo", number=9), starter=starter)
     object.__setattr__(other.spec, "unix_id", 314_159)
     try:
         await other.start()
