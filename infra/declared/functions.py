@@ -119,7 +119,7 @@ def _end_instances(place: Place, *operations: str) -> Iterable[Statement]:
 
 def _sweep(place: Place) -> Iterable[Statement]:
     return (
-        *_end_instances(place, "GetItem", "Query", "PutItem"),
+        *_end_instances(place, "GetItem", "Query", "PutItem", "DeleteItem"),
         Statement(
             "DescribeTasks",
             ("ecs:DescribeTasks",),

@@ -6,9 +6,10 @@ Bound to an app, it has the app's row too, with the same instance id, secret and
 seats, its state), and the spare's says whose it is.
 """
 
+import contextlib
 import secrets
 
-from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.instances import store
@@ -114,6 +115,12 @@ def both(instance: Instance) -> list[InstanceRef]:
     if instance.was_spare:
         return [instance.ref, InstanceRef.parse(instance.was_spare)]
     return [InstanceRef.parse(instance.bound_to), instance.ref] if instance.bound_to else [instance.ref]
+
+
+def forget(spare: Instance) -> None:
+    """Delete the row of a spare that has stopped: unlike an app's slots, a spare's is never used again, and the pool is read as a whole."""
+    with contextlib.suppress(DeleteError):  # it is not STOPPED, or gone
+        Instance(spare.version_id, spare.slot).delete(condition=Instance.state == InstanceState.STOPPED.value)
 
 
 def retire(spare: Instance, now: float) -> bool:

@@ -28,12 +28,15 @@ from chalicelib.settings import Settings
 
 _WHY = "The app's machine stopped. Reload the page to start the app again."
 _QUEUE_GRACE = 60.0
+_STOPPED_SPARE_KEPT = 600.0
+"""Seconds: late events of it find its row, and a refill sees that it failed."""
 _MOST_DESCRIBED = 100
 
 
 def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     """Look at everything once; return how many repairs of each kind were made."""
-    rows = counted(store.everywhere())
+    every = store.everywhere()
+    rows = counted(every)
     archived = {app.location for app in apps.everywhere() if app.archived_at is not None}
     executions, tasks = set(_executions(settings)), list(_tasks(settings))
     found = repairs([seen(row) for row in rows.values()], executions, tasks, archived, clock())
@@ -46,6 +49,10 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
         made["Spare"] = claimed
     if (retired := _retire_spares(rows.values(), settings, clock)) > 0:
         made["SpareTooMany"] = retired
+    for row in every:
+        stopped = row.state == InstanceState.STOPPED and spares.is_spare(row.version_id)
+        if stopped and clock() - float(row.stopped_at or 0.0) > _STOPPED_SPARE_KEPT:
+            spares.forget(row)
     for place in queue.expired(clock() - _QUEUE_GRACE):
         queue.leave(place.version_id, place.place)
         made["QueuePlace"] = made.get("QueuePlace", 0) + 1

@@ -174,6 +174,11 @@ def test_the_pool_is_filled_refilled_and_made_smaller(world: SimulatedAws, setti
     fewer = Settings(**{**{name: getattr(settings, name) for name in settings.__slots__}, "spares": ""})
     assert sweep.sweep(fewer, world.clock) == {"SpareTooMany": 2}
     assert sweep.sweep(fewer, world.clock) == {}
+    assert {row.state for row in spares.in_pool("large")} == {"READY", "STOPPED"}
+    world.now += 601
+    store.renew(outcome.instance.ref, {"visitor": world.now + 180})
+    assert sweep.sweep(fewer, world.clock) == {}
+    assert [row.state for row in spares.in_pool("large")] == ["READY"], "the bound one's; what has stopped is forgotten"
     living = [row for row in store.everywhere() if row.state == "READY"]
     assert {row.instance_id for row in living} == {outcome.instance.instance_id}
     assert world.running_tasks() == [outcome.instance.task]
