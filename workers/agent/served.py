@@ -35,6 +35,7 @@ from chalicelib import tickets
 from chalicelib.apps.settings import AppSettings
 from chalicelib.aws import client
 from chalicelib.clock import wall_clock
+from chalicelib.instances import store
 from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose
@@ -193,6 +194,7 @@ class Served:
         self._relay_settings = _relay_settings(settings)
         self._sessions.use(self._relay_settings)
         retired = self.workers.retire(settings.worker_limits, settings.max_retired_workers)
+        await asyncio.to_thread(store.mark_capacity, self._record.ref, settings.worker_limits.seats)
         logger.info("restarted: new sessions get new workers", extra={"retired": retired})
         return retired
 

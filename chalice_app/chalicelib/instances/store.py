@@ -143,6 +143,11 @@ def mark_worker(ref: InstanceRef, worker_id: str | None) -> bool:
     return _update(ref, [action], Instance.state != InstanceState.STOPPED.value) is not None
 
 
+def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
+    """Say how many seats there are from here on; seats that are taken beyond that stay. False when another instance is in the slot."""
+    return _update(ref, [Instance.capacity.set(capacity)], Instance.state != InstanceState.STOPPED.value) is not None
+
+
 def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "") -> Instance:
     """STARTING → READY; ``token`` is the state machine's task token of now. For a READY instance only the token is new.
 

@@ -299,8 +299,9 @@ async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_
     await agent.page("session-1")
     await agent.open("session-1", "c1", "count 1")
     row = App.get(LOCATION)
-    row.update(actions=[App.settings.set({"app_session_timeout": 7, "max_retired_workers": 1})])
+    row.update(actions=[App.settings.set({"app_session_timeout": 7, "max_retired_workers": 1, "simple_scheduler": 9})])
     assert await agent.ask("POST", "/restart") == (200, '{"retired": 1}')
+    assert agent.row().capacity == 9
     await agent.page("session-2")
     await agent.open("session-2", "c2", "count 1")
     await agent.say("session-1", "c1", 2, {"click": 1})
