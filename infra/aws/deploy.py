@@ -17,7 +17,20 @@ from infra.aws.functions import ChaliceFunctions, Record
 from infra.aws.image import Run, push_images, run_command
 from infra.aws.place import aws_place
 from infra.aws.settings import Stage
-from infra.aws.steps import BEFORE_FUNCTIONS, DeleteFunctions, DeleteStack, EndWork, Functions, Image, Known, Secret, Stack, Step, Triggers
+from infra.aws.steps import (
+    BEFORE_FUNCTIONS,
+    DeleteFunctions,
+    DeleteSecret,
+    DeleteStack,
+    EndWork,
+    Functions,
+    Image,
+    Known,
+    Secret,
+    Stack,
+    Step,
+    Triggers,
+)
 from infra.aws.synth import Template
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
@@ -97,6 +110,8 @@ class Aws:
             case DeleteFunctions():
                 stream = aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
                 self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
+            case DeleteSecret():
+                self._client("ssm").delete_parameters(Names=[self._edge_secret_name])
             case DeleteStack(stack, region):
                 group = self.stacks(region).outputs(stack).get("FunctionSecurityGroup")
                 if group:
@@ -124,9 +139,13 @@ class Aws:
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
         return f"https://{bucket}.s3.{self._stage.region}.amazonaws.com/{key}"
 
+    @property
+    def _edge_secret_name(self) -> str:
+        return f"/sheen/{self._stage.name}/edge-secret"
+
     def _edge_secret(self) -> str:
         """The secret is made once, and kept where it costs nothing. Whoever takes the parameter away gets another at the next run."""
-        ssm, name = self._client("ssm"), f"/{self._stage.base.replace('-', '/', 1)}/edge-secret"
+        ssm, name = self._client("ssm"), self._edge_secret_name
         try:
             return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
         except ClientError as error:

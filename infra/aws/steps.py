@@ -85,7 +85,14 @@ class DeleteFunctions:
     title: str = "delete functions and APIs"
 
 
-Step = Stack | Image | Functions | Triggers | Secret | EndWork | DeleteStack | DeleteFunctions
+@dataclass(frozen=True, slots=True)
+class DeleteSecret:
+    """Forget the secret of :class:`Secret`."""
+
+    title: str = "forget the secret between CloudFront and the REST API"
+
+
+Step = Stack | Image | Functions | Triggers | Secret | EndWork | DeleteStack | DeleteFunctions | DeleteSecret
 
 
 class Executor(Protocol):
@@ -115,7 +122,8 @@ def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     before = {f"{stage.base}-{name}" for name in BEFORE_FUNCTIONS}
     last = [step for step in gone if step.stack in before]
     first = [step for step in gone if step.stack not in before]
-    return [EndWork(), *reversed(first), DeleteFunctions(), *reversed(last)]
+    secret = [DeleteSecret()] if stage.edge else []
+    return [EndWork(), *reversed(first), DeleteFunctions(), *secret, *reversed(last)]
 
 
 def run(steps: Iterable[Step], executor: Executor, known: Known, say: Callable[[str], None]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from infra.aws import steps
 from infra.aws.deploy import parameters_of
 from infra.aws.errors import DeployError
 from infra.aws.settings import load
-from infra.aws.steps import DeleteFunctions, DeleteStack, EndWork, Functions, Image, Known, Secret, Stack, Step, Triggers
+from infra.aws.steps import DeleteFunctions, DeleteSecret, DeleteStack, EndWork, Functions, Image, Known, Secret, Stack, Step, Triggers
 from infra.aws.synth import Template
 
 ORDER = ("network", "data", "storage", "roles", "functions", "compute", "orchestration", "zone", "guard", "edge", "alarms")
@@ -63,6 +63,7 @@ def test_it_is_taken_down_the_other_way_round_and_what_was_published_is_kept() -
         EndWork().title,
         *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration", "compute")),
         DeleteFunctions().title,
+        DeleteSecret().title,
         *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
     ]
     assert not any(isinstance(step, DeleteStack) and step.stack.endswith("-data") for step in every)
