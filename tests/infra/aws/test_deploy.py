@@ -1,0 +1,154 @@
+"""A deployment from nothing, stopped half way, gone on with, done again, taken down: the steps for real, in moto's account."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.aws import steps
+from infra.aws.deploy import Aws
+from infra.aws.errors import DeployError
+from infra.aws.image import tag_of
+from infra.aws.settings import load
+from infra.aws.synth import synthesise
+from infra.declared import DECLARED, TREE
+from tests.infra.aws.account import Account
+
+STAGE = dataclasses.replace(load("prod"), protected=False)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    account = Account()
+    with account as endpoint:
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "operator",
+            "AWS_SECRET_ACCESS_KEY": "operator",
+            "AWS_DEFAULT_REGION": STAGE.region,
+            "PYTHONPATH": f"{TREE}:{TREE / 'chalice_app'}",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield account
+
+
+class Docker:
+    """Pushes images with nothing in them."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+
+    def __call__(self, command: Sequence[str], text: str) -> None:
+        self.commands.append(" ".join(command[:3]))
+        if command[1] == "login":
+            assert text
+            return
+        output = dict(part.split("=", 1) for part in command[command.index("--output") + 1].split(","))
+        assert output["compression"] == "zstd"
+        repository, _, tag = output["name"].rpartition("/")[2].partition(":")
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}
+        client("ecr").put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps(manifest))
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=STAGE.region)
+
+
+def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Path) -> None:
+    if not (TREE / "client" / "dist").exists():
+        pytest.fail("client/dist is not there: `make install` makes it, and it goes into the image")
+    templates = synthesise(STAGE, tmp_path)
+    docker, said = Docker(), list[str]()
+
+    def deploy() -> dict[str, str]:
+        said.clear()
+        aws = Aws(STAGE, said.append, run=docker, poll_seconds=0.05)
+        return steps.run(steps.deployment(STAGE, templates), aws, aws.begin(), said.append)
+
+    account.sockets_cannot_be_deployed = True
+    with pytest.raises(DeployError, match="step 7 of 13, functions and APIs: chalice deploy failed"):
+        deploy()
+    account.sockets_cannot_be_deployed = False
+    known = deploy()
+    assert docker.commands == ["docker login --username", "docker buildx build"] * 2
+    _everything_is_there(known)
+
+    before = {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
+    assert deploy() == known
+    assert "  nothing has changed" in said
+    assert before == {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
+
+    aws = Aws(STAGE, said.append, poll_seconds=0.05)
+    steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)
+    _only_what_was_published_is_left(known)
+    steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)  # nothing more to do, and no error
+
+
+def _everything_is_there(known: dict[str, str]) -> None:
+    [rest] = client("apigateway").get_rest_apis()["items"]
+    [socket] = client("apigatewayv2").get_apis()["Items"]
+    assert (rest["id"], socket["ApiId"]) == (known["RestApi"], known["WebsocketApi"]), "the run that failed had made them"
+
+    functions = {function["FunctionName"]: function for function in client("lambda").list_functions()["Functions"]}
+    place = Aws(STAGE, print).place(known)
+    assert functions.keys() == {place.function_name(function.name) for function in DECLARED.functions}
+    for function in DECLARED.functions:
+        deployed = functions[place.function_name(function.name)]
+        assert deployed["Role"] == place.role_arn(function.role)
+        assert deployed["Environment"]["Variables"] == DECLARED.environment_of(place, function)
+        assert (deployed["MemorySize"], deployed["Timeout"]) == (function.memory_mb, function.timeout_seconds)
+        subnets = deployed.get("VpcConfig", {}).get("SubnetIds", [])
+        assert sorted(subnets) == (sorted(known["FunctionSubnets"].split(",")) if function.in_vpc else [])
+    message = functions[place.function_name("on_task_stopped")]["Environment"]["Variables"]
+    assert message["SHEEN_CONNECTIONS_URL"] == f"https://{socket['ApiId']}.execute-api.eu-central-1.amazonaws.com/__live"
+
+    [roles] = client("cloudformation").describe_stacks(StackName="sheen-prod-roles")["Stacks"]
+    told = {one["ParameterKey"]: one["ParameterValue"] for one in roles["Parameters"]}
+    assert told == {"WebsocketApi": socket["ApiId"]}, "put again when the API was there"
+
+    for function in DECLARED.functions:
+        if function.stream is not None:
+            [mapping] = client("lambda").list_event_source_mappings(FunctionName=place.function_arn(function.name))["EventSourceMappings"]
+            patterns = [json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"]]
+            assert patterns == list(function.stream.filters)
+
+    task = client("ecs").describe_task_definition(taskDefinition="sheen-prod-agent_large")["taskDefinition"]
+    [container] = task["containerDefinitions"]
+    assert container["image"] == known["AgentImage"]
+    variables = {pair["name"]: pair["value"] for pair in container["environment"]}
+    assert variables["SHEEN_WEBSOCKET_URL"] == f"wss://{socket['ApiId']}.execute-api.eu-central-1.amazonaws.com/__live"
+
+    machine = client("stepfunctions").describe_state_machine(stateMachineArn=place.state_machine_arn("instance"))
+    assert machine["roleArn"] == place.role_arn("machine-instance")
+
+
+def _only_what_was_published_is_left(known: dict[str, str]) -> None:
+    assert not client("lambda").list_functions()["Functions"]
+    assert not client("apigateway").get_rest_apis()["items"]
+    assert not client("apigatewayv2").get_apis()["Items"]
+    stacks = client("cloudformation").describe_stacks()["Stacks"]
+    assert {stack["StackName"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"} == {"sheen-prod-data"}
+    assert known["Bucket"] in {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]}
+    tables = set(client("dynamodb").list_tables()["TableNames"])
+    assert tables == {f"sheen-prod-{table.name}" for table in DECLARED.tables if table.kept}
+
+
+def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
+    for folder in ("workers", "tasks", "chalice_app/chalicelib", "client/dist"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "requirements.lock").touch()
+    with_nothing = tag_of(tmp_path)
+    (tmp_path / "workers" / "__pycache__").mkdir()
+    (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()
+    assert tag_of(tmp_path) == with_nothing
+    (tmp_path / "workers" / "install.sh").write_text("true")
+    with_script = tag_of(tmp_path)
+    (tmp_path / "workers" / "install.sh").chmod(0o755)
+    assert len({with_nothing, with_script, tag_of(tmp_path)}) == 3
+    (tmp_path / "requirements.lock").unlink()
+    with pytest.raises(DeployError, match=r"requirements\.lock is not there; `make install` makes it"):
+        tag_of(tmp_path)
