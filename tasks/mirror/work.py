@@ -20,7 +20,7 @@ THREADS = 64
 """Of a small file nearly all time is spent waiting, for S3 and for EFS."""
 PART = 8 << 20
 """Bytes of a large object that one thread reads."""
-PARTS_AT_ONCE = 8
+PARTS_AT_ONCE = 5
 LARGE_AT_ONCE = 2
 FAILURES_TOLD = 100
 
@@ -259,9 +259,8 @@ class Mirror:
         name, descriptor = self._tree.new_file()
         try:
             os.posix_fallocate(descriptor, 0, max(1, now.listed.size))
-            digests: dict[int, str] = {}
 
-            def part(first: int) -> None:
+            def part(first: int) -> str:
                 last = min(first + PART, now.listed.size) - 1
 
                 def write(given: Given) -> str:
@@ -274,17 +273,20 @@ class Mirror:
                         self._outcome.bytes_read += len(block)
                     return digest.hexdigest() if digest is not None else ""
 
-                digests[first] = self._bucket.read(key, write, span=(first, last), etag=now.listed.etag)
+                return self._bucket.read(key, write, span=(first, last), etag=now.listed.etag)
 
+            whole = hashlib.md5(usedforsecurity=False)
             with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
-                for future in [pool.submit(part, first) for first in range(0, now.listed.size, PART)]:
-                    future.result()
+                firsts = range(0, now.listed.size, PART)
+                for first, future in zip(firsts, [pool.submit(part, first) for first in firsts], strict=True):
+                    received, length = future.result(), min(PART, now.listed.size - first)
+                    if received:
+                        self._verify(path, descriptor, first, length, received)
+                    elif self._job.verify != "none":
+                        _sum_up(whole, descriptor, first, length)  # while the next parts come
+            if now.plain_etag and self._job.verify != "none" and whole.hexdigest() != now.listed.etag:
+                raise ReadFailed(f'"{path}" is not on the file system what it is in S3: its checksum differs')
             os.ftruncate(descriptor, now.listed.size)
-            if now.plain_etag:
-                self._verify(path, descriptor, 0, now.listed.size, now.listed.etag)
-            else:
-                for first, digest in digests.items():
-                    self._verify(path, descriptor, first, min(PART, now.listed.size - first), digest)
             self._tree.settle(name, descriptor, path, time_of(now.listed.modified, now.listed.etag))
             return now.listed.size
         finally:
@@ -345,6 +347,11 @@ def _write(descriptor: int, block: memoryview) -> None:
 
 def _digest(descriptor: int, first: int, length: int) -> str:
     digest = hashlib.md5(usedforsecurity=False)
+    _sum_up(digest, descriptor, first, length)
+    return digest.hexdigest()
+
+
+def _sum_up(digest: Any, descriptor: int, first: int, length: int) -> None:
     end = first + length
     while first < end:
         block = os.pread(descriptor, min(BLOCK, end - first), first)
@@ -352,4 +359,3 @@ def _digest(descriptor: int, first: int, length: int) -> str:
             break
         digest.update(block)
         first += len(block)
-    return digest.hexdigest()

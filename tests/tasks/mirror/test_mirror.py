@@ -192,13 +192,21 @@ def test_verifying_finds_what_looks_current_and_is_not(store: Store, place: Plac
     assert file.read_bytes() == b"right"
 
 
-def test_what_comes_damaged_is_not_put_in_its_place(store: Store, place: Place) -> None:
+@pytest.mark.parametrize("size", [7, 2 * PART + 1])
+def test_what_comes_damaged_is_not_put_in_its_place(store: Store, place: Place, size: int) -> None:
     store.put("p/f", b"whole", NOON)
     place.mirror()
-    store.put("p/f", b"damaged", NOON + 1, "0" * 32)
+    store.put("p/f", b"d" * size, NOON + 1, "0" * 32)
     outcome = place.mirror()
     assert "checksum" in outcome.failures[0][1]
     assert place.content() == {"f": b"whole"}
+
+
+@pytest.mark.parametrize("etag", ["", "0123456789abcdef0123456789abcdef-2"])
+def test_a_large_object_is_put_together_of_its_parts_and_of_one_version(store: Store, place: Place, etag: str) -> None:
+    store.put("p/f", os.urandom(3 * PART + 5), NOON, etag)
+    assert place.mirror().failures == []
+    assert place.content() == expected(store)
 
 
 def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store, place: Place) -> None:
