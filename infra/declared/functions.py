@@ -16,6 +16,7 @@ from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
+from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
 from infra.declared.tasks import run_tasks
@@ -200,7 +201,8 @@ FUNCTIONS = (
         60,
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
-            tokens(place, "instance", "publish", "tidy", "sync", operations=("Failure",)),
+            # A task of any of them may die with a token.
+            tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
             *_tell_visitors(place),
         ),
     ),

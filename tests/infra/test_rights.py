@@ -67,6 +67,12 @@ def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> No
         assert len(PLACE.role_name(role)) <= 64, role
 
 
+def test_the_token_of_whatever_task_dies_can_be_answered() -> None:
+    tokens = next(statement for statement in ROLES["function-on_task_stopped"].statements if statement.sid == "Tokens")
+    assert set(tokens.resources) == {PLACE.state_machine_arn(machine.name) for machine in DECLARED.state_machines if machine.tasks}
+    assert len(tokens.resources) > 3
+
+
 def test_functions_in_the_vpc_are_given_nothing_that_they_cannot_reach() -> None:
     there = ("dynamodb:", "s3:", "logs:", "xray:", "ec2:")  # what writes logs and traces is not in the VPC (FACTS E6b)
     for function in FUNCTIONS:
