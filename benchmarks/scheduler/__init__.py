@@ -48,8 +48,8 @@ def cases(most: int) -> list[Case]:
     found = [
         *(Case("apps", Traffic(apps, apps * EACH, popular=0, in_bursts=0)) for apps in sizes),
         *(Case("sessions", Traffic(1, sessions)) for sessions in (100, 1000, 10_000, 30_000) if sessions <= most),
-        *(Case("full", Traffic(1, min(most, 10_000)), instances) for instances in (1, 2, 4)),
-        *(Case("mixed", Traffic(apps, most)) for apps in (100, 10_000) if apps <= most),
+        *(Case("full", Traffic(1, min(most, 3_000)), instances) for instances in (1, 2, 4)),
+        *(Case("mixed", Traffic(apps, sessions)) for apps, sessions in ((100, 30_000), (10_000, 100_000)) if sessions <= most),
     ]
     return sorted(found, key=lambda case: case.traffic.sessions)
 
