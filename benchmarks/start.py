@@ -25,6 +25,8 @@ from tests.support.stack import SHINY_EXAMPLES, TREE, StackProcess, free_port
 APP, OUTPUT = SHINY_EXAMPLES / "01_hello", "distPlot"
 RESULTS = TREE / ".build" / "benchmarks" / "start.json"
 PATIENCE = 120.0
+PREPARED_AT_ONCE = 4
+"""Apps of the crowd that are published and started at once."""
 SHINY = "shiny-server"
 WARM, COLD, SPARE = "Sheen, instance ready", "Sheen, from nothing", "Sheen, bound to a spare"
 CROWD_SHINY, CROWD = "shiny-server, all at once", "Sheen, instances ready, all at once"
@@ -152,9 +154,16 @@ async def _crowd(readings: Readings, running: StackProcess, peer: ShinyServer | 
     if not count:
         return
     paths = [f"/crowd-{number}" for number in range(count)]
-    urls = [await asyncio.to_thread(running.publish, APP, path, app_idle_timeout=1) for path in paths]
-    for url, path in zip(urls, paths, strict=True):
-        await of_sheen(url, OUTPUT)
+    few = asyncio.Semaphore(PREPARED_AT_ONCE)
+
+    async def prepare(path: str) -> str:
+        async with few:
+            url = await asyncio.to_thread(running.publish, APP, path, app_idle_timeout=1)
+            await of_sheen(url, OUTPUT)
+            return url
+
+    urls = await asyncio.gather(*map(prepare, paths))
+    for path in paths:
         await _asleep(running, path)
     if peer is not None:
         readings.add(CROWD_SHINY, await _all(of_shiny_server, [f"{peer.url}{name}/" for name in fresh[-count:]]))

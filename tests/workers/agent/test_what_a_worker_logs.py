@@ -68,7 +68,7 @@ async def test_a_start_that_fails_is_logged_with_its_reason(spec: MakeSpec) -> N
 async def test_a_start_that_takes_too_long_is_logged_with_its_reason(spec: MakeSpec) -> None:
     log = Log()
     with pytest.raises(AppInitTimeout):
-        await Worker(spec("slow", init_timeout=2.0), log=log).start()
+        await Worker(spec("slow", init_timeout=6.0), log=log).start()
     assert "thinking" in log.lines
     assert any("app_init_timeout" in line for line in log.lines)
     assert log.ended == [False]

@@ -109,7 +109,7 @@ async def test_a_folder_that_the_apps_user_cannot_read_is_told(spec: MakeSpec, a
 
 
 async def test_a_start_slower_than_app_init_timeout_is_ended(spec: MakeSpec) -> None:
-    worker = Worker(spec("slow", init_timeout=2.0))
+    worker = Worker(spec("slow", init_timeout=6.0))
     with pytest.raises(AppInitTimeout, match="app_init_timeout") as caught:
         await worker.start()
     assert "thinking" in caught.value.said
