@@ -83,6 +83,7 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
     assert before == {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
 
     aws = Aws(STAGE, said.append, poll_seconds=0.05)
+    assert not any(aws.stacks(template.region).changes(template) for template in templates), "make plan sees what is there"
     steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)
     _only_what_was_published_is_left(known)
     steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)  # nothing more to do, and no error
@@ -135,6 +136,16 @@ def _only_what_was_published_is_left(known: dict[str, str]) -> None:
     assert known["Bucket"] in {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]}
     tables = set(client("dynamodb").list_tables()["TableNames"])
     assert tables == {f"sheen-prod-{table.name}" for table in DECLARED.tables if table.kept}
+
+
+def test_cloudfronts_secret_stays_until_the_stage_goes(account: Account) -> None:
+    assert not account.sockets_cannot_be_deployed
+    aws = Aws(load("shared"), print)
+    first = aws.do(steps.Secret(), {})
+    assert aws.do(steps.Secret(), {}) == first
+    assert len(first["EdgeSecret"]) >= 32
+    aws.do(steps.DeleteSecret(), {})
+    assert aws.do(steps.Secret(), {}) != first
 
 
 def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""Stacks: what became of earlier runs, what fails and why, what must not be deleted."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.aws.cloudformation import MOST_TEMPLATE_BYTES, Stacks
+from infra.aws.errors import DeployError
+from infra.aws.synth import Template
+
+NAME = "sheen-prod-data"
+TEMPLATE = Template(NAME, "eu-central-1", {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}}})
+
+
+class CloudFormation:
+    """One stack, whose statuses follow one another at each look while something is at work."""
+
+    def __init__(self, *statuses: str, protected: bool = False, ends: tuple[str, ...] = ("CREATE_IN_PROGRESS", "CREATE_COMPLETE")) -> None:
+        self.statuses = list(statuses)
+        self.protected = protected
+        self.ends = ends
+        self.calls: list[str] = []
+        self.request: dict[str, Any] = {}
+        self.reason = ""
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        if not self.statuses:
+            message = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        stack = {"StackStatus": status, "StackId": StackName, "EnableTerminationProtection": self.protected}
+        return {
+            "Stacks": [
+                {**stack, "Outputs": [{"OutputKey": "Bucket", "OutputValue": "b"}, {"OutputKey": "ExportsOutputX", "OutputValue": "x"}]}
+            ]
+        }
+
+    def create_stack(self, **request: Any) -> None:
+        self.calls.append("create")
+        self.request, self.statuses, self.protected = request, list(self.ends), request["EnableTerminationProtection"]
+
+    def update_stack(self, **_request: Any) -> None:
+        self.calls.append("update")
+        message = "No updates are to be performed."
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "UpdateStack")
+
+    def delete_stack(self, **_request: Any) -> None:
+        self.calls.append("delete")
+        self.statuses = ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+    def update_termination_protection(self, **request: Any) -> None:
+        self.calls.append("protect" if request["EnableTerminationProtection"] else "release")
+
+    def describe_stack_events(self, **_request: Any) -> dict[str, Any]:
+        event = {"EventId": "1", "Timestamp": datetime.now(UTC), "ResourceStatus": "CREATE_FAILED", "LogicalResourceId": "Bundles"}
+        return {"StackEvents": [{**event, "ResourceStatusReason": self.reason}] if self.reason else []}
+
+
+def put(client: CloudFormation, template: Template = TEMPLATE, *, protected: bool = True) -> dict[str, str]:
+    stacks = Stacks(client, lambda _line: None, lambda _seconds: None)
+    return stacks.put(template, {"Key": "value"}, protected=protected, upload=lambda one, _text: f"https://bucket/{one.stack}")
+
+
+def test_a_new_stack_is_made_protected_and_tells_its_outputs_but_not_cdks() -> None:
+    client = CloudFormation()
+    assert put(client) == {"Bucket": "b"}
+    assert client.calls == ["create"]
+    assert client.request["Parameters"] == [{"ParameterKey": "Key", "ParameterValue": "value"}]
+
+
+def test_a_stack_that_is_as_it_should_be_stays() -> None:
+    client = CloudFormation("UPDATE_COMPLETE", protected=True)
+    assert put(client) == {"Bucket": "b"}
+    assert client.calls == ["update"]
+
+
+def test_protection_follows_the_settings() -> None:
+    client = CloudFormation("UPDATE_COMPLETE", protected=True)
+    put(client, protected=False)
+    assert client.calls == ["update", "release"]
+
+
+def test_what_another_run_does_to_it_is_waited_for() -> None:
+    client = CloudFormation("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", protected=True)
+    put(client)
+    assert client.calls == ["update"]
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"])
+def test_a_stack_whose_creation_failed_is_made_anew(status: str) -> None:
+    client = CloudFormation(status)
+    put(client)
+    assert client.calls == ["delete", "create"]
+
+
+def test_a_failure_tells_the_resources_reasons() -> None:
+    client = CloudFormation(ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"))
+    client.reason = "the name is taken"
+    with pytest.raises(DeployError, match="sheen-prod-data is ROLLBACK_COMPLETE: Bundles: the name is taken"):
+        put(client)
+
+
+def test_a_template_too_large_for_a_request_goes_by_the_bucket() -> None:
+    client = CloudFormation()
+    large = Template(NAME, "eu-central-1", {"Resources": {}, "Description": "x" * MOST_TEMPLATE_BYTES})
+    put(client, large)
+    assert client.request["TemplateURL"] == f"https://bucket/{NAME}" and "TemplateBody" not in client.request
+
+
+def test_a_protected_stack_is_not_deleted_and_one_that_is_gone_is_no_error() -> None:
+    client = CloudFormation("UPDATE_COMPLETE", protected=True)
+    with pytest.raises(DeployError, match="set `protected = false` in the stage's file and deploy"):
+        Stacks(client, print).delete(NAME)
+    assert not client.calls
+    Stacks(CloudFormation(), print).delete(NAME)
