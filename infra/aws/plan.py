@@ -43,3 +43,4 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
         hour = costs.machine_hour(stage, price, size)
         yield f"  {hour:8.4f} $  an instance of size {size}{', on Spot' if stage.compute.spot else ''}, however many visitors it has"
     yield f"  {costs.visitor_hour(price):8.4f} $  each visitor: messages, pages, functions"
+    yield f"  {price['transfer_out_gb']:8.4f} $  each gigabyte that is sent to them"
