@@ -14,7 +14,7 @@ from infra.aws import ending
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
 from infra.aws.functions import ChaliceFunctions, Record
-from infra.aws.image import Run, push_images, run_command
+from infra.aws.image import Kind, Run, push_images, run_command
 from infra.aws.place import aws_place
 from infra.aws.settings import Stage
 from infra.aws.steps import (
@@ -95,8 +95,8 @@ class Aws:
                 upload = functools.partial(self._upload, known.get("Bucket", ""))
                 return stacks.put(template, parameters_of(template, known), protected=self._stage.protected, upload=upload)
             case Image():
-                compression = self._stage.compute.image_compression
-                return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, compression, self._run)
+                kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
+                return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
             case Functions():
                 return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))
             case Triggers():

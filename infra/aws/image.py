@@ -5,7 +5,7 @@ import hashlib
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,15 @@ MADE_OF = ("workers", "tasks", "chalice_app/chalicelib", "client/dist", "require
 """What goes into the image, in the tree."""
 
 _NOT_COPIED = {"__pycache__", "node_modules", ".build"}
+
+
+class Kind(NamedTuple):
+    """How images are made."""
+
+    compression: str = "zstd"
+    packages: str = ""
+    """The repository that R packages come from; empty: Debian."""
+
 
 Run = Callable[[Sequence[str], str], None]
 """Runs a command, with a text as its input; raises :class:`DeployError`."""
@@ -37,27 +46,28 @@ def image_parameter(image: str) -> str:
     return f"{image.capitalize()}Image"
 
 
-def push_images(client: Any, repository: str, tree: Path, declared: Declared, compression: str, run: Run = run_command) -> dict[str, str]:
+def push_images(client: Any, repository: str, tree: Path, declared: Declared, kind: Kind, run: Run = run_command) -> dict[str, str]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
     Return their names with their digests, by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's
     URI. Raise :class:`DeployError`.
     """
-    made_from = tag_of(tree)
+    made_from = tag_of(tree, kind)
     return {
-        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}-{compression}", compression, run)
+        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", kind, run)
         for image in dict.fromkeys(task.image for task in declared.task_definitions)
     }
 
 
-def _push(client: Any, repository: str, tree: Path, image: str, tag: str, compression: str, run: Run) -> str:
+def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: Kind, run: Run) -> str:
     digest = _digest(client, repository, tag)
     if digest is None:
         _log_in(client, repository, run)
-        options = f"type=image,name={repository}:{tag},push=true,compression={compression},force-compression=true,oci-mediatypes=true"
+        options = f"type=image,name={repository}:{tag},push=true,compression={kind.compression},force-compression=true,oci-mediatypes=true"
         run(
             [
                 *("docker", "buildx", "build", "--platform", "linux/amd64", "--provenance", "false", "--target", image),
+                *(("--build-arg", f"R_REPOSITORY={kind.packages}") if kind.packages else ()),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
             "",
@@ -68,9 +78,9 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, compre
     return f"{repository}@{digest}"
 
 
-def tag_of(tree: Path) -> str:
+def tag_of(tree: Path, kind: Kind) -> str:
     """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{kind.compression}\0{kind.packages}\0".encode())
     for path in sorted(_files(tree)):
         mode = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{path.relative_to(tree)}\0{mode}\0".encode())

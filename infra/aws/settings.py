@@ -124,6 +124,8 @@ class Compute:
     image_compression: str = setting(Rule(("zstd", "gzip").__contains__, "zstd or gzip"), default="zstd")
     """How the image's layers come. zstd unpacks fastest; gzip is what a SOCI index needs, such as AWS's SOCI Index Builder adds to images
     of a repository, so that they are loaded as they are read."""
+    image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
+    """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
     images_kept: int = setting(_between(2, 100), default=5)
     bundle_gb: int = setting(_between(1, 5), default=1)
     """How much a bundle may have, packed and unpacked."""

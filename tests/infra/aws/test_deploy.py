@@ -12,7 +12,7 @@ import pytest
 from infra.aws import steps
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
-from infra.aws.image import tag_of
+from infra.aws.image import Kind, tag_of
 from infra.aws.settings import load
 from infra.aws.synth import synthesise
 from infra.declared import DECLARED, TREE
@@ -152,14 +152,15 @@ def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
     for folder in ("workers", "tasks", "chalice_app/chalicelib", "client/dist"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "requirements.lock").touch()
-    with_nothing = tag_of(tmp_path)
+    with_nothing = tag_of(tmp_path, Kind())
+    assert tag_of(tmp_path, Kind("gzip")) != with_nothing != tag_of(tmp_path, Kind(packages="https://cran.example.org"))
     (tmp_path / "workers" / "__pycache__").mkdir()
     (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()
-    assert tag_of(tmp_path) == with_nothing
+    assert tag_of(tmp_path, Kind()) == with_nothing
     (tmp_path / "workers" / "install.sh").write_text("true")
-    with_script = tag_of(tmp_path)
+    with_script = tag_of(tmp_path, Kind())
     (tmp_path / "workers" / "install.sh").chmod(0o755)
-    assert len({with_nothing, with_script, tag_of(tmp_path)}) == 3
+    assert len({with_nothing, with_script, tag_of(tmp_path, Kind())}) == 3
     (tmp_path / "requirements.lock").unlink()
     with pytest.raises(DeployError, match=r"requirements\.lock is not there; `make install` makes it"):
-        tag_of(tmp_path)
+        tag_of(tmp_path, Kind())
