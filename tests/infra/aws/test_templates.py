@@ -16,6 +16,7 @@ from infra.aws.place import API_STAGE
 from infra.aws.settings import RETENTIONS, Stage, load
 from infra.aws.stacks.network import AGENT_PORT
 from infra.aws.synth import Template, synthesise
+from infra.declared import TREE
 from tests.infra.aws.conftest import Templates
 
 
@@ -156,6 +157,13 @@ def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Template
     firewalls = [one["Properties"] for _, one in resources(templates["full"], "AWS::WAFv2::WebACL")]
     assert {firewall["Scope"]: [*firewall["DefaultAction"]] for firewall in firewalls} == {"CLOUDFRONT": ["Allow"], "REGIONAL": ["Block"]}
     assert API_STAGE.startswith(RESERVED_PREFIX), "no app's location begins so"
+
+
+def test_operators_are_told_what_to_do_at_each_alarm(stage: Stage, templates: Templates) -> None:
+    page = (TREE / "docs" / "operator.md").read_text()
+    for _, alarm in resources(templates[stage.name], "AWS::CloudWatch::Alarm"):
+        name = alarm["Properties"]["AlarmName"].removeprefix(f"{stage.base}-")
+        assert f"`{name}`" in page, name
 
 
 def test_a_template_that_breaks_a_rule_is_refused_by_the_rules_name(tmp_path: Path) -> None:
