@@ -93,7 +93,7 @@ def test_a_task_that_ignores_sigterm_is_killed_at_its_stop_timeout(tiny: TinySta
 def test_a_stopped_task_leaves_no_process_behind(tiny: TinyStack) -> None:
     task = run(tiny, "family")
     said(tiny, task["taskArn"], "doing family")
-    assert _sleepers()
+    until(_sleepers, what="the task's own child")
     tiny.client("ecs").stop_task(cluster=CLUSTER, task=task["taskArn"])
     ended(tiny, task["taskArn"])
     assert not _sleepers()
