@@ -38,7 +38,9 @@ from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
-from tasks.packages import image, locks, restore
+from tasks.packages import image, locks, python, requirements, restore
+from tasks.packages.indexes import Indexes
+from tasks.packages.lock import Lock
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
@@ -103,7 +105,7 @@ def build(job: Job, settings: Settings) -> Built:
         try:
             kind, own, held = _unpack(job, settings, archive, incoming)
             packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
-            has_library = _restore(job, settings, incoming, packages, held)
+            has_library = _restore(job, settings, kind, incoming, packages, held)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
@@ -130,7 +132,7 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
     inventory = opened.check()
     if manifest := rsconnect.manifest_in(inventory.paths):
         rsconnect.check(opened.content(manifest, locks.LARGEST), job.name)
-    shape = shape_of(inventory.paths, job.name)
+    shape = shape_of(inventory.paths, job.name, lambda path: opened.content(path, locks.LARGEST))
     file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
     own = settings_file.read(opened.content(file, settings_file.LARGEST), job.name) if file in inventory.paths else {}
     held = _held(job, own)
@@ -157,26 +159,35 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     return held
 
 
-def _restore(job: Job, settings: Settings, app: Path, place: Place, held: AppSettings) -> bool:
+def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings) -> bool:
     """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
-    try:
-        lock = locks.find(app)
-    except BadBundle as error:
-        raise BadBundle(f"bundle {job.name}: {error}") from error
-    if lock is None:
-        return False
+    lock: Lock | None = None
+    if kind is Kind.APP_PY:
+        if not (app / requirements.FILE).is_file():
+            return False
+    else:
+        try:
+            lock = locks.find(app)
+        except BadBundle as error:
+            raise BadBundle(f"bundle {job.name}: {error}") from error
+        if lock is None:
+            return False
     key = log_key(job.key)
 
     def write(text: bytes) -> None:
         aws.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
+
+    def tell(what: str) -> None:
+        _tell(job, settings, what)
 
     def failed(error: Exception) -> None:
         logger.warning("the build log was not written", extra={"error": str(error)})
 
     with BuildLog(write, failed) as log:
         try:
-            repositories = Repositories.parse(settings.repositories)
-            return restore.restore(lock, place, repositories, held, log, lambda what: _tell(job, settings, what))
+            if lock is None:
+                return python.restore(app, place, Indexes.parse(settings.python_repositories), log, tell)
+            return restore.restore(lock, place, Repositories.parse(settings.repositories), held, log, tell)
         except BadBundle as error:
             log.say(f"the build failed: {error}")
             raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{key}") from error

@@ -6,13 +6,12 @@ files are there that it takes is :mod:`chalicelib.bundles.kind`'s to say.
 
 from collections.abc import Collection
 
+from chalicelib.bundles import manifest, python_shiny
 from chalicelib.bundles.errors import BadBundle
-from tasks.packages import manifest
 
-SERVED = "shiny"
-"""A Shiny app in R."""
+SERVED = ("shiny", python_shiny.APPMODE)
+"""A Shiny app in R, or in Python."""
 _OTHERS = {
-    "python-shiny": "a Shiny app in Python",
     "python-api": "an API in Python",
     "python-fastapi": "an API in Python",
     "python-dash": "a Dash app",
@@ -39,9 +38,10 @@ def manifest_in(paths: Collection[str]) -> str | None:
 
 def check(text: bytes, bundle: str) -> None:
     """Raise :class:`BadBundle` when the manifest says that the bundle is something that Sheen does not serve."""
-    appmode = manifest.appmode(text.decode(errors="replace"))
-    if appmode is not None and appmode != SERVED:
+    appmode = manifest.appmode(text)
+    if appmode is not None and appmode not in SERVED:
         raise BadBundle(
             f'bundle {bundle}: {manifest.FILE} says that it is {_OTHERS.get(appmode, "something else")} ("appmode": "{appmode[:50]}"), '
-            "which Sheen does not serve yet; it serves Shiny apps in R, whose manifest rsconnect::writeManifest() writes"
+            "which Sheen does not serve yet; it serves Shiny apps, whose manifest rsconnect::writeManifest() writes, "
+            "or rsconnect write-manifest shiny"
         )

@@ -18,6 +18,7 @@ from typing import Any
 from chalicelib import aws
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
+from chalicelib.bundles import manifest
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.kind import shape_of
@@ -73,11 +74,18 @@ def apps_of(root: Path, below: str) -> Iterator[SiteApp]:
             continue
         own = [name for name in files if not (top / name).is_symlink()]
         try:
-            shape_of([*own, *(f"{name}/{inner}" for name in names for inner in ("index.html",) if (top / name / inner).exists())], top.name)
+            pages = [f"{name}/{inner}" for name in names for inner in ("index.html",) if (top / name / inner).exists()]
+            shape_of([*own, *pages], top.name, lambda path, top=top: _start(top / path))  # type: ignore[misc]
         except BadBundle:
             continue  # apps may be further down
         yield SiteApp(location, top, tuple(_files(top)))
         names.clear()
+
+
+def _start(path: Path) -> bytes:
+    """What is in a file, up to what a manifest may have."""
+    with path.open("rb") as file:
+        return file.read(manifest.LARGEST)
 
 
 def _location(below: str, path: Path) -> str | None:

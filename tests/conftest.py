@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.cran import Cran, cran
 from tests.support.stack import StackProcess, free_port
+from tests.support.wheels import Index, index
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +30,16 @@ def repository(open_folder: Path) -> Iterator[Cran]:
 
 
 @pytest.fixture(scope="session")
-def stack(open_folder: Path, repository: Cran) -> Iterator[StackProcess]:
-    """One local stack for all tests that use, but do not stop or break, it; its builds use :func:`repository`."""
-    running = StackProcess(open_folder / "stack", free_port(), repositories=repository.url)
+def wheels(open_folder: Path) -> Iterator[Index]:
+    """An index of Python packages on loopback; tests may add some."""
+    with index(open_folder / "wheels") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def stack(open_folder: Path, repository: Cran, wheels: Index) -> Iterator[StackProcess]:
+    """One local stack for all tests that use, but do not stop or break, it; its builds use :func:`repository` and :func:`wheels`."""
+    running = StackProcess(open_folder / "stack", free_port(), repositories=repository.url, python_repositories=wheels.url)
     running.start()
     yield running
     running.stop()

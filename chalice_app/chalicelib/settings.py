@@ -51,6 +51,8 @@ class Settings:
 
     repositories: str = ""
     """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
+    python_repositories: str = ""
+    """Where Python packages come from, see :class:`tasks.packages.python.Indexes`; only the task that builds."""
     sync_state_machine: str = ""
     """ARN of the state machine of a sync's run; only for what starts runs."""
     sync_role: str = ""
@@ -107,6 +109,7 @@ class Settings:
             file_system=optional("file_system"),
             topic=optional("topic"),
             repositories=optional("repositories"),
+            python_repositories=optional("python_repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),
             script_state_machine=optional("script_state_machine"),
             log_group=optional("log_group"),

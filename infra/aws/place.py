@@ -53,6 +53,7 @@ def aws_place(
         function_subnets=function_subnets,
         function_security_group=function_security_group,
         repositories=" ".join(stage.compute.repositories),
+        python_repositories=" ".join(stage.compute.python_repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
         instance_capacity="FARGATE_SPOT" if stage.compute.spot else "FARGATE",
         api_stage=API_STAGE,

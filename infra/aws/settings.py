@@ -13,7 +13,8 @@ from pathlib import Path
 from chalicelib.apps.settings import SIZES
 from infra.aws.errors import BadStage
 from infra.aws.reading import Rule, read, setting
-from infra.declared.place import REPOSITORIES
+from infra.declared.place import PYTHON_REPOSITORIES, REPOSITORIES
+from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
@@ -47,6 +48,14 @@ def _are_repositories(urls: tuple[str, ...]) -> bool:
     try:
         Repositories.parse(" ".join(urls))
     except BadRepositories:
+        return False
+    return True
+
+
+def _are_indexes(urls: tuple[str, ...]) -> bool:
+    try:
+        Indexes.parse(" ".join(urls))
+    except BadIndex:
         return False
     return True
 
@@ -134,6 +143,10 @@ class Compute:
         default=(REPOSITORIES,),
     )
     """Where builds get R packages, in this order; empty: only what the image has."""
+    python_repositories: tuple[str, ...] = setting(
+        Rule(_are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"), default=(PYTHON_REPOSITORIES,)
+    )
+    """Where builds get Python packages; empty: only what the image has."""
     spares: Mapping[str, int] = setting(
         Rule(
             lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()), f"of {', '.join(SIZES)}, 1 to 20 each"

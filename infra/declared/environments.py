@@ -69,7 +69,12 @@ def agent(place: Place) -> dict[str, str]:
 
 def build(place: Place) -> dict[str, str]:
     """Return what the task gets that builds versions."""
-    return {**task(place), "SHEEN_BUNDLE_GB": place.bundle_gb, "SHEEN_REPOSITORIES": place.repositories}
+    return {
+        **task(place),
+        "SHEEN_BUNDLE_GB": place.bundle_gb,
+        "SHEEN_REPOSITORIES": place.repositories,
+        "SHEEN_PYTHON_REPOSITORIES": place.python_repositories,
+    }
 
 
 def admin(place: Place) -> dict[str, str]:

@@ -6,6 +6,8 @@ REST_FUNCTION = "api_handler"
 """Chalice calls the REST API's function by the deployment's own name."""
 REPOSITORIES = "https://cloud.r-project.org"
 """Where R packages come from, unless the deployment says something else."""
+PYTHON_REPOSITORIES = "https://pypi.org/simple"
+"""Where Python packages come from, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Place:
     """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
     repositories: str = REPOSITORIES
     """Where R packages come from; see :attr:`chalicelib.settings.Settings.repositories`."""
+    python_repositories: str = PYTHON_REPOSITORIES
+    """Where Python packages come from; see :attr:`chalicelib.settings.Settings.python_repositories`."""
     file_system: str = ""
     """Id of the EFS file system."""
     access_point: str = ""

@@ -27,6 +27,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         bundle_gb=settings.bundle_gb,
         spares=settings.spares,
         repositories=settings.repositories,
+        python_repositories=settings.python_repositories,
         api_stage=api.stage,
         websocket_api=api.api_id,
     )

@@ -11,8 +11,9 @@ from pathlib import Path
 from chalicelib.errors import SettingMissing
 from chalicelib.scheduler import pool
 from chalicelib.settings import largest_bundle
-from infra.declared.place import REPOSITORIES
+from infra.declared.place import PYTHON_REPOSITORIES, REPOSITORIES
 from infra.local.errors import CannotStart
+from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
 
 TREE = Path(__file__).resolve().parents[2]
@@ -40,6 +41,8 @@ class LocalSettings:
     """How much a bundle may have."""
     repositories: str = REPOSITORIES
     """Where R packages come from."""
+    python_repositories: str = PYTHON_REPOSITORIES
+    """Where Python packages come from."""
     spares: str = ""
     """How many spare instances there are to be, as in ``large=1``."""
     image: Path | None = None
@@ -47,8 +50,8 @@ class LocalSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_SPARES``,
-        ``SHEEN_IMAGE``.
+        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``,
+        ``SHEEN_SPARES``, ``SHEEN_IMAGE``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
@@ -58,12 +61,21 @@ class LocalSettings:
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
             Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
+            Indexes.parse(indexes := environment.get("SHEEN_PYTHON_REPOSITORIES", PYTHON_REPOSITORIES))
             pool.parse(spares := environment.get("SHEEN_SPARES", ""))
-        except (SettingMissing, BadRepositories, pool.BadSpares) as error:
+        except (SettingMissing, BadRepositories, BadIndex, pool.BadSpares) as error:
             raise CannotStart(str(error)) from None
         data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
         image = Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
-        return cls(port=int(text), data=data, bundle_gb=gigabytes, repositories=repositories, spares=spares, image=image)
+        return cls(
+            port=int(text),
+            data=data,
+            bundle_gb=gigabytes,
+            repositories=repositories,
+            python_repositories=indexes,
+            spares=spares,
+            image=image,
+        )
 
     @property
     def endpoint(self) -> str:

@@ -1,29 +1,13 @@
 """Reads ``manifest.json``, as ``rsconnect::writeManifest``, rsconnect's bundler and rsconnect-python write it. Pure."""
 
-import json
 from typing import Any
 
+from chalicelib.bundles import manifest
 from tasks.packages import versions
 from tasks.packages.lock import Lock, Reader, Wanted
 
-FILE = "manifest.json"
+FILE = manifest.FILE
 _AGAIN = "write it again with rsconnect::writeManifest()"
-
-
-def appmode(text: str) -> str | None:
-    """Return what the manifest says that the bundle is (``shiny``, ``python-shiny``); None when it is not rsconnect's."""
-    found = _parsed(text)
-    return found["metadata"]["appmode"] if found else None
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    """Return the manifest; None when it is not rsconnect's: any app may have a file of this name."""
-    try:
-        manifest = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
-    return manifest if isinstance(metadata, dict) and isinstance(metadata.get("appmode"), str) else None
 
 
 def read(text: str, file: str = FILE) -> Lock | None:
@@ -32,11 +16,11 @@ def read(text: str, file: str = FILE) -> Lock | None:
     Raise :class:`BadLock`. A manifest without packages (of an app in Python, or of one that needs none) wants none.
     """
     reader = Reader(file, _AGAIN)
-    manifest = _parsed(text)
-    if manifest is None:
+    said = manifest.parse(text)
+    if said is None:
         return None
-    packages = reader.mapping(manifest.get("packages") or {}, '"packages"')
-    platform = reader.text(manifest.get("platform"), "", '"platform"')
+    packages = reader.mapping(said.get("packages") or {}, '"packages"')
+    platform = reader.text(said.get("platform"), "", '"platform"')
     return reader.lock(platform, [_wanted(reader, name, value) for name, value in packages.items()])
 
 

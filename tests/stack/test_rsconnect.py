@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -97,19 +96,3 @@ def test_a_folder_with_rsconnects_manifest_is_published_and_so_is_what_rsconnect
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/by-python/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/by-python/", {"accept": "text/html"}).text
-
-
-def test_an_app_of_rsconnect_python_is_refused_by_what_its_manifest_says(stack: StackProcess, tmp_path: Path) -> None:
-    folder = app(tmp_path / "snake", 'from shiny import App, ui\napp = App(ui.page_fluid("hi"), None)\n', "main.py")
-    (folder / "requirements.txt").write_text("shiny\n")
-    rsconnect = Path(sys.executable).with_name("rsconnect")
-    subprocess.run(
-        [rsconnect, "write-manifest", "shiny", "--entrypoint", "main:app", "."], cwd=folder, check=True, capture_output=True, timeout=120
-    )
-    assert json.loads((folder / "manifest.json").read_text())["metadata"]["appmode"] == "python-shiny"
-    failed = stack.sheen("publish", str(folder), "--at", "/snake", check=False)
-    assert failed.returncode == 1
-    assert (
-        'manifest.json says that it is a Shiny app in Python ("appmode": "python-shiny"), which Sheen does not serve yet' in failed.stderr
-    )
-    assert stack.get("/snake/", {"accept": "text/html"}).status == 404

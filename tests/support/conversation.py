@@ -51,6 +51,8 @@ class Conversation:
         self.expected = 0
         """The number of the next message from the server."""
         self._values: dict[str, Any] = {}
+        self.responses: dict[int, Any] = {}
+        """What the app has answered to calls, by their tags."""
         self.ended: tuple[int, str] | None = None
         """Code and reason, once the server has ended the session."""
 
@@ -71,6 +73,14 @@ class Conversation:
         await self.tell("0|m|" + update(said=text))
         answer: str = await self.until("heard", lambda value: value == f"heard: {text}")
         return answer
+
+    async def call(self, method: str, *arguments: object) -> Any:
+        """Call a method of the app's, and wait for its answer."""
+        tag = self._sent
+        await self.tell("0|m|" + json.dumps({"method": method, "args": arguments, "tag": tag}))
+        while tag not in self.responses:
+            await self.read()
+        return self.responses[tag]
 
     async def until(self, output: str, done: Any) -> Any:
         """Read until ``output`` has a value that satisfies ``done``, and return it."""
@@ -103,3 +113,5 @@ class Conversation:
         if payload.startswith("0|m|"):
             told = json.loads(payload.removeprefix("0|m|"))
             self._values.update(told.get("values") or {})
+            if response := told.get("response"):
+                self.responses[response["tag"]] = response.get("value")

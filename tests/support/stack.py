@@ -56,6 +56,8 @@ class StackProcess:
     process: subprocess.Popen[bytes] | None = None
     repositories: str = ""
     """Where its builds get R packages: nowhere, unless said otherwise."""
+    python_repositories: str = ""
+    """Where its builds get Python packages, likewise."""
     spares: str = ""
     """How many spare instances it keeps, as in ``large=1``."""
 
@@ -77,6 +79,7 @@ class StackProcess:
             "SHEEN_PORT": str(self.port),
             "SHEEN_DATA": str(self.data),
             "SHEEN_REPOSITORIES": self.repositories,
+            "SHEEN_PYTHON_REPOSITORIES": self.python_repositories,
             "SHEEN_SPARES": self.spares,
         }
 

@@ -152,7 +152,7 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
         "too deep",
         [("a/b/app.R", b"")],
         {},
-        "no app is in it; app.R, or server.R with ui.R or www/index.html, must be at the top or in the one folder at the top "
+        "no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be at the top or in the one folder at the top "
         '(it was found at "a/b/app.R": pack that folder)',
     ),
     *(
@@ -161,12 +161,12 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
             [(name, b""), ("data.csv", b"")],
             {},
             f"{name} makes it {what}, which Sheen does not serve yet; it serves Shiny apps: "
-            "an app.R, or a server.R with ui.R or www/index.html",
+            "an app.R, a server.R with ui.R or www/index.html, or an app.py that imports shiny",
         )
         for name, what in (
             ("report.Rmd", "an R Markdown document"),
             ("index.html", "a static site"),
-            ("app.py", "a Python app"),
+            ("app.py", "a Python app that is not Shiny's"),
             ("plumber.R", "a Plumber API"),
             ("paper.qmd", "a Quarto document"),
         )
@@ -215,7 +215,7 @@ def refusal(data: bytes, where: Path) -> str:
     with pytest.raises(BadBundle) as caught:
         opened = read(archive, "b.zip", LIMITS)
         inventory = opened.check()
-        shape_of(inventory.paths, "b.zip")
+        shape_of(inventory.paths, "b.zip", lambda path: opened.content(path, 1_000_000))
         raise AssertionError(f"nothing was found wrong with {inventory}")
     assert not list(target.iterdir())
     return str(caught.value)

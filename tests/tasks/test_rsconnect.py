@@ -23,14 +23,22 @@ def test_a_manifest_is_beside_the_app(paths: list[str], found: str | None) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ['{"metadata": {"appmode": "shiny"}}', "{}", "no json", '{"name": "web app"}', '{"metadata": {"appmode": 3}}']
+    "text",
+    [
+        '{"metadata": {"appmode": "shiny"}}',
+        '{"metadata": {"appmode": "python-shiny"}}',
+        "{}",
+        "no json",
+        '{"name": "web app"}',
+        '{"metadata": {"appmode": 3}}',
+    ],
 )
-def test_an_app_in_r_and_what_is_not_rsconnects_passes(text: str) -> None:
+def test_an_app_of_shiny_and_what_is_not_rsconnects_passes(text: str) -> None:
     rsconnect.check(text.encode(), "x.zip")
 
 
 @pytest.mark.parametrize(
-    ("appmode", "what"), [("python-shiny", "a Shiny app in Python"), ("quarto-static", "a Quarto document"), ("new", "something else")]
+    ("appmode", "what"), [("python-dash", "a Dash app"), ("quarto-static", "a Quarto document"), ("new", "something else")]
 )
 def test_what_is_not_served_is_refused_by_its_name(appmode: str, what: str) -> None:
     with pytest.raises(BadBundle, match=f'bundle x.zip: manifest.json says that it is {what} ."appmode": "{appmode}".'):

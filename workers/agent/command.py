@@ -21,7 +21,7 @@ SHINY_SERVER_VERSION = "1.5.20"
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """One R process that is to be."""
+    """One R process that is to be, or a Python process that serves an app in Python."""
 
     worker_id: str
     """``<version>.<slot>.<n>``: Shiny puts it into its per-session URLs (FACTS S3)."""
@@ -35,7 +35,7 @@ class WorkerSpec:
     init_timeout: float
     """``app_init_timeout`` in seconds."""
     library: Path | None = None
-    """The version's own R packages; None: those of the image."""
+    """The version's own packages; None: those of the image."""
     groups: tuple[int, ...] = ()
     """More groups of the process: those of the synced folders that the app may see."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -44,10 +44,22 @@ class WorkerSpec:
     """Whether it may be forked from an R that has Shiny loaded."""
     bookmarks: Path | None = None
     """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
+    entrypoint: str | None = None
+    """Where the app object of an app in Python is, as in ``app:app``; None: the app is in R."""
+
+    @property
+    def language(self) -> str:
+        """What runs it, for messages."""
+        return "R" if self.entrypoint is None else "Python"
 
 
 def command(script: Path, unix_id: int | None, groups: tuple[int, ...] = ()) -> list[str]:
-    """Return the command line.
+    """Return the command line of R."""
+    return [*dropping(unix_id, groups), "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}"]
+
+
+def dropping(unix_id: int | None, groups: tuple[int, ...] = ()) -> list[str]:
+    """Return what a worker's command line begins with.
 
     ``setpriv`` becomes R without a fork: no new privileges, no other groups than ``groups``, no capabilities, and SIGKILL from the kernel
     when the agent dies. Without ``unix_id`` (an agent that is not root) user and groups stay.
@@ -57,7 +69,7 @@ def command(script: Path, unix_id: int | None, groups: tuple[int, ...] = ()) -> 
         drop += ["--reuid", str(unix_id), "--regid", str(unix_id)]
         drop += ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
         drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-    return ["/usr/bin/setpriv", *drop, "--", "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}"]
+    return ["/usr/bin/setpriv", *drop, "--"]
 
 
 def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -66,29 +78,40 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
     ``private`` is the process's own folder, with ``tmp`` and ``home`` in it.
     """
     result = {
+        **hosted(spec, private, agent),
+        "R_CONFIG_ACTIVE": "shinyapps",
+        # An app's .Rprofile may come with renv's or packrat's, which would fetch packages now and write them beside the app.
+        "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
+    }
+    if spec.library is not None:
+        result["R_LIBS"] = str(spec.library)
+    return {**result, **spec.environment}
+
+
+def hosted(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what every worker's environment has, whatever its language."""
+    result = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(private / "home"),
         "TMPDIR": str(private / "tmp"),
         "USER": "shiny",
         "LOGNAME": "shiny",
         "LANG": "C.UTF-8",
-        "R_CONFIG_ACTIVE": "shinyapps",
         "WORKER_ID": spec.worker_id,
         "SHINY_PORT": str(private / SOCKET),
         "SHINY_SERVER_VERSION": SHINY_SERVER_VERSION,
-        # An app's .Rprofile may come with renv's or packrat's, which would fetch packages now and write them beside the app.
-        "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
     }
-    if spec.library is not None:
-        result["R_LIBS"] = str(spec.library)
     if "TZ" in agent:
         result["TZ"] = agent["TZ"]
-    return {**result, **spec.environment}
+    return result
 
 
 def parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
-    """Return what r/start.R reads from its standard input."""
-    return _lines(_values(spec, private, mark))
+    """Return what r/start.R or python/start.py reads from its standard input."""
+    values = _values(spec, private, mark)
+    if spec.entrypoint is not None:
+        values |= {"entrypoint": spec.entrypoint, "worker": spec.worker_id}
+    return _lines(values)
 
 
 def needs_fresh(spec: WorkerSpec) -> str | None:

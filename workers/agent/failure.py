@@ -77,11 +77,12 @@ def ending(returncode: int, out_of_memory: bool | None = None) -> str:
     return f"was stopped by {name}"
 
 
-def start_failed(returncode: int, said: str, out_of_memory: bool | None = None) -> AppStartFailed:
-    """R ended with ``returncode`` while the app was starting."""
+def start_failed(returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R") -> AppStartFailed:
+    """R, or what runs the app, ended with ``returncode`` while the app was starting."""
     if returncode == 0:
-        return AppStartFailed("The app ended while it was starting: its code calls quit() or stopApp().", said)
-    return AppStartFailed(f"The app stopped while it was starting: R {ending(returncode, out_of_memory)}.", said)
+        what = "quit() or stopApp()" if language == "R" else "sys.exit()"
+        return AppStartFailed(f"The app ended while it was starting: its code calls {what}.", said)
+    return AppStartFailed(f"The app stopped while it was starting: {language} {ending(returncode, out_of_memory)}.", said)
 
 
 def init_timeout(seconds: float, said: str) -> AppInitTimeout:
@@ -91,9 +92,9 @@ def init_timeout(seconds: float, said: str) -> AppInitTimeout:
     )
 
 
-def exited(returncode: int, said: str = "", out_of_memory: bool | None = None) -> AppExited:
-    """R ended with ``returncode`` while it served visitors."""
-    return AppExited(f"The app stopped unexpectedly: R {ending(returncode, out_of_memory)}. The next visit starts it again.", said)
+def exited(returncode: int, said: str = "", out_of_memory: bool | None = None, language: str = "R") -> AppExited:
+    """R, or what runs the app, ended with ``returncode`` while it served visitors."""
+    return AppExited(f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. The next visit starts it again.", said)
 
 
 def shown(said: str, directory: Path) -> str:

@@ -1,21 +1,26 @@
-"""A fresh R for a worker: a process of its own from the start."""
+"""A fresh R for a worker, or a Python for an app in Python: a process of its own from the start."""
 
 import asyncio
 import contextlib
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
-from agent import command, private
+from agent import command, private, python_app
 from agent.command import WorkerSpec
 from agent.r_process import READ_SIZE, RProcess
 
 
 async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
-    """Start R; a :data:`agent.r_process.Starter`."""
-    script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id)
+    """Start it; a :data:`agent.r_process.Starter`."""
+    if spec.entrypoint is None:
+        script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id)
+        line, environment = command.command(script, spec.unix_id, spec.groups), command.environment(spec, folder)
+    else:
+        script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id, python_app.SCRIPTS)
+        line, environment = python_app.command(script, spec.unix_id, spec.groups), python_app.environment(spec, folder)
     process = await asyncio.create_subprocess_exec(
-        *command.command(script, spec.unix_id, spec.groups),
-        env=command.environment(spec, folder),
+        *line,
+        env=environment,
         cwd=spec.directory,
         stdin=PIPE,
         stdout=PIPE,

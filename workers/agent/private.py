@@ -3,13 +3,14 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.command import SOCKET
 
 _LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (``sun_path`` less its end)."""
-_SCRIPTS = Path(__file__).parent.parent / "r"
+_OF_R = tuple(Path(__file__).parent.parent / "r" / name for name in ("serve.R", "start.R"))
 
 
 def make(unix_id: int | None) -> Path:
@@ -26,13 +27,13 @@ def make(unix_id: int | None) -> Path:
     return private
 
 
-def put_scripts(private: Path, unix_id: int | None) -> Path:
-    """Copy what a fresh R runs into the folder, where R can read it wherever the agent itself is installed; return the script."""
-    for name in ("serve.R", "start.R"):
-        (private / name).write_bytes((_SCRIPTS / name).read_bytes())
+def put_scripts(private: Path, unix_id: int | None, scripts: Sequence[Path] = _OF_R) -> Path:
+    """Copy what a fresh process runs into the folder, where it can read it wherever the agent itself is installed; return the last."""
+    for script in scripts:
+        (private / script.name).write_bytes(script.read_bytes())
         if unix_id is not None:
-            os.chown(private / name, unix_id, unix_id)
-    return private / "start.R"
+            os.chown(private / script.name, unix_id, unix_id)
+    return private / scripts[-1].name
 
 
 def remove(private: Path) -> None:

@@ -322,5 +322,5 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:
-        return failure.exited(worker.returncode, worker.said, worker.out_of_memory)
+        return failure.exited(worker.returncode, worker.said, worker.out_of_memory, worker.spec.language)
     return AppExited(f"The app did not answer: {error or type(error).__name__}. Reload the page to try again.")

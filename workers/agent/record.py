@@ -6,6 +6,8 @@ from pathlib import Path
 
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
+from chalicelib.bundles import python_shiny
+from chalicelib.bundles.errors import BadBundle
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
@@ -30,7 +32,9 @@ class Record:
     directory: Path
     """The version's files."""
     library: Path | None = None
-    """The R packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
+    """The packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
+    entrypoint: str | None = None
+    """Where the app object of an app in Python is; None: the app is in R."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -95,7 +99,16 @@ def _of(instance: Instance, efs: Path) -> Record:
         instance.secret,
         directory,
         library if library.is_dir() else None,
+        _entrypoint(directory),
     )
+
+
+def _entrypoint(directory: Path) -> str | None:
+    try:
+        found = python_shiny.find([path.name for path in directory.iterdir()], lambda name: (directory / name).read_bytes(), directory.name)
+    except (BadBundle, OSError) as error:
+        raise NothingToServe(f"the files of version {directory.name} cannot be read: {error}; publish the app again") from None
+    return str(found) if found is not None else None
 
 
 def _app(location: str, app_id: str) -> App:

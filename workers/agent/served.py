@@ -73,7 +73,7 @@ class Served:
         self._record = found
         self._settings = settings
         self._starter = starter
-        if not found.settings.preload:
+        if not found.settings.preload or found.entrypoint is not None:
             starter.close()  # it takes memory
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
@@ -164,6 +164,7 @@ class Served:
             library=self._record.library,
             preload=app.preload,
             bookmarks=self._bookmarks,
+            entrypoint=self._record.entrypoint,
         )
         return Worker(
             spec,

@@ -1,4 +1,4 @@
-"""How this instance's workers get their R: forked from one that is pre-loaded, or fresh when that cannot be."""
+"""How this instance's workers start: R forked from one that is pre-loaded, or fresh when that cannot be; Python always fresh."""
 
 import asyncio
 import time
@@ -30,12 +30,12 @@ class Starter:
         self._tried_at = clock()
 
     async def start(self, spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
-        """Start R; a :data:`agent.r_process.Starter`."""
-        process = await self._forked(spec, folder, mark)
+        """Start a worker; a :data:`agent.r_process.Starter`."""
+        process = await self._forked(spec, folder, mark) if spec.entrypoint is None else None
         how = "forked" if process is not None else "fresh"
         if process is None:
             process = await fresh.start(spec, folder, mark)
-        logger.info("R started", extra={"worker": spec.worker_id, "pid": process.pid, "how": how})
+        logger.info(f"{spec.language} started", extra={"worker": spec.worker_id, "pid": process.pid, "how": how})
         return process
 
     async def loaded(self) -> None:

@@ -143,12 +143,13 @@ class Worker:
                     self._process = await self._starter(spec, self._private, self._mark)
                     started(self._process.pid)
             except OSError as error:
-                self._log.line(f"[sheen] R could not be started: {error.filename}: {error.strerror}")
+                self._log.line(f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}")
                 self._log.end(well=False)
                 raise failure.AppStartFailed(
-                    f"R could not be started in {spec.directory.name}: {error.strerror}.", f"{error.filename}: {error.strerror}"
+                    f"{spec.language} could not be started in {spec.directory.name}: {error.strerror}.",
+                    f"{error.filename}: {error.strerror}",
                 ) from error
-            self._log.line(f"[sheen] R starts (process {self._process.pid})")
+            self._log.line(f"[sheen] {spec.language} starts (process {self._process.pid})")
             reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
             self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
 
@@ -164,7 +165,7 @@ class Worker:
         if self._stopping is not None:
             raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
         if self._gone.is_set() and self.returncode is not None:
-            raise failure.start_failed(self.returncode, self.said, self.out_of_memory)
+            raise failure.start_failed(self.returncode, self.said, self.out_of_memory, self.spec.language)
         late = failure.init_timeout(self.spec.init_timeout, self.said)
         self._log.line(f"[sheen] {late}")
         raise late
@@ -210,7 +211,7 @@ class Worker:
         reading.cancel()
         if returncode == -signal.SIGKILL and self._oom_kills is not None:
             self.out_of_memory = self._oom_kills.one()
-        ending = f"R {failure.ending(returncode, self.out_of_memory)}"
+        ending = f"{self.spec.language} {failure.ending(returncode, self.out_of_memory)}"
         say = logger.error if unasked else logger.info
         say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
         asked = self._stopping is not None and returncode != -signal.SIGKILL

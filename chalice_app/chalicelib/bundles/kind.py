@@ -1,18 +1,21 @@
-"""What a bundle is, by the names of its files. Pure."""
+"""What a bundle is, by the names of its files, and for an app in Python by what is in them. Pure."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from chalicelib.bundles import python_shiny
 from chalicelib.bundles.errors import BadBundle
 
 
 class Kind(StrEnum):
-    """How R starts the app."""
+    """How the app is started."""
 
     APP_R = "app.R"
     SERVER_R = "server.R"
+    APP_PY = "app.py"
+    """A Shiny app in Python, whatever its file is called."""
 
 
 class Shape(NamedTuple):
@@ -25,17 +28,18 @@ class Shape(NamedTuple):
 _NOT_YET = (
     (re.compile(r"[^/]+\.rmd"), "an R Markdown document"),
     (re.compile(r"[^/]+\.qmd"), "a Quarto document"),
-    (re.compile(r"app\.py"), "a Python app"),
+    (re.compile(r"app\.py"), "a Python app that is not Shiny's"),
     (re.compile(r"plumber\.r"), "a Plumber API"),
     (re.compile(r"index\.html?"), "a static site"),
 )
 """What people publish elsewhere and Sheen does not serve; an app may have such files too, so they count when there is no app."""
 
 
-def shape_of(paths: Iterable[str], bundle: str) -> Shape:
+def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes]) -> Shape:
     """Find the app among a bundle's files (relative paths with ``/``), at the top or in the one folder at the top.
 
-    Like Shiny itself this does not mind upper and lower case. Raise :class:`BadBundle` that says why when there is no app.
+    ``content`` gives what is in one of them. Like Shiny itself this does not mind upper and lower case. Raise :class:`BadBundle` that says
+    why when there is no app.
     """
     files = list(paths)
     if not files:
@@ -43,6 +47,10 @@ def shape_of(paths: Iterable[str], bundle: str) -> Shape:
     for top in _tops(files):
         inside = [path[len(top) + 1 :] if top else path for path in files]
         names = {path.lower() for path in inside}
+        entrypoint = python_shiny.find(inside, _below(content, top), bundle)
+        if entrypoint is not None:
+            python_shiny.check(entrypoint, inside, bundle)
+            return Shape(Kind.APP_PY, top)
         if "app.r" in names:
             return Shape(Kind.APP_R, top)
         if "server.r" in names:
@@ -54,10 +62,10 @@ def shape_of(paths: Iterable[str], bundle: str) -> Shape:
         if "ui.r" in names:
             raise BadBundle(f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one")
         _refuse_what_is_not_served(inside, bundle)
-    elsewhere = [path for path in files if path.lower().endswith(("/app.r", "/server.r"))]
+    elsewhere = [path for path in files if path.lower().endswith(("/app.r", "/server.r", "/app.py"))]
     hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
-        f"bundle {bundle}: no app is in it; app.R, or server.R with ui.R or www/index.html, must be at the top "
+        f"bundle {bundle}: no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be at the top "
         f"or in the one folder at the top{hint}"
     )
 
@@ -68,11 +76,15 @@ def _tops(files: list[str]) -> list[str]:
     return ["", first.pop()] if len(first) == 1 and all("/" in path for path in files) else [""]
 
 
+def _below(content: Callable[[str], bytes], top: str) -> Callable[[str], bytes]:
+    return lambda path: content(f"{top}/{path}" if top else path)
+
+
 def _refuse_what_is_not_served(inside: Collection[str], bundle: str) -> None:
     for pattern, what in _NOT_YET:
         found = min((path for path in inside if pattern.fullmatch(path.lower())), default=None)
         if found is not None:
             raise BadBundle(
                 f"bundle {bundle}: {found} makes it {what}, which Sheen does not serve yet; "
-                "it serves Shiny apps: an app.R, or a server.R with ui.R or www/index.html"
+                "it serves Shiny apps: an app.R, a server.R with ui.R or www/index.html, or an app.py that imports shiny"
             )

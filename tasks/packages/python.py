@@ -1,0 +1,144 @@
+"""Restores an app's Python packages: what ``requirements.txt`` wants and the image does not have, as the version's own library."""
+
+import importlib.metadata
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from tasks.packages import requirements
+from tasks.packages.cache import freeze, sync
+from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
+from tasks.packages.indexes import Indexes
+from tasks.packages.log import BuildLog
+from tasks.packages.requirements import FILE, Wanted
+from tasks.packages.restore import Place, Tell
+from tasks.packages.sandbox import Sandbox, sandbox
+
+LARGEST = 1024**2
+"""Bytes of a ``requirements.txt``."""
+PATIENCE = 1800.0
+"""Seconds for pip."""
+_COMPILING = 600.0
+_NEEDED = ("shiny", "uvicorn")
+"""What serves the app; what is fetched goes together with it."""
+
+
+def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell) -> bool:
+    """Make the library; False when the image has all that is wanted, and there is none to make.
+
+    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the author; then nothing is left at
+    ``place.making``. Wheels only: nothing of a package runs before the app does.
+    """
+    wanted = _wanted(app)
+    installed = requirements.packages_of(importlib.metadata.distributions())
+    missing = requirements.missing(wanted, installed)
+    log.say(f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, which has all but {len(missing)}")
+    if not missing:
+        return False
+    names = ", ".join(requirements.instead(each, installed) for each in missing)
+    if not indexes.urls:
+        raise NotAvailable(
+            f"{FILE} wants what the image does not have: {names}. This deployment fetches no Python packages (SHEEN_PYTHON_REPOSITORIES); "
+            "do without, or ask its operator"
+        )
+    tell(f"Installing {len(missing)} Python packages, and what they need.")
+    log.say(f"to be fetched: {names}")
+    with sandbox() as box:
+        pip = _Pip(box, indexes, log)
+        pins = pip.resolve(wanted)
+        library = pip.install(pins)
+        _compile(box, library, place.final, log)
+        try:
+            freeze(library, place.making, box.owner)
+            sync(place.making)
+        except BaseException:
+            shutil.rmtree(place.making, ignore_errors=True)
+            raise
+    return True
+
+
+def _wanted(app: Path) -> list[Wanted]:
+    path = app / FILE
+    if not path.is_file():
+        return []
+    if path.stat().st_size > LARGEST:
+        raise BadLock(f"{FILE}: it has {path.stat().st_size:,} bytes; it may have {LARGEST:,}")
+    try:
+        return requirements.read(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise BadLock(f"{FILE}: it is not UTF-8; save it as that") from None
+
+
+class _Pip:
+    def __init__(self, box: Sandbox, indexes: Indexes, log: BuildLog) -> None:
+        self._box = box
+        self._indexes = indexes
+        self._log = log
+        self._environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(box.make("home")),
+            "TMPDIR": str(box.make("tmp")),
+            "LANG": "C.UTF-8",
+            "PIP_CONFIG_FILE": "/dev/null",  # the machine's own would name other indexes
+        }
+
+    def resolve(self, wanted: list[Wanted]) -> list[str]:
+        """Return what is to be fetched, each with its version and hash, so that it goes with what the image has."""
+        asked = [str(each.requirement) for each in wanted]
+        asked += [name for name in _NEEDED if name not in {each.name for each in wanted}]
+        folder = self._box.make("resolved")
+        report = folder / "report.json"
+        self._run(["install", "--dry-run", "--report", str(report)], asked, "resolve")
+        try:
+            found = json.loads(report.read_text())["install"]
+            return [_pin(each, wanted) for each in found]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NotInstalled(f"{FILE}: pip does not say what it found: {error}") from None
+
+    def install(self, pins: list[str]) -> Path:
+        """Fetch just that; return the library."""
+        library = self._box.make("library")
+        self._run(["install", "--target", str(library), "--no-deps", "--no-compile", "--require-hashes"], pins, "install")
+        return library
+
+    def _run(self, what: list[str], lines: list[str], step: str) -> None:
+        listed = self._box.folder / f"{step}.txt"
+        listed.write_text("".join(f"{line}\n" for line in lines))
+        listed.chmod(0o644)
+        general = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-color", "--no-cache-dir"]
+        command = [sys.executable, "-I", "-m", "pip", *general, *what, "--only-binary", ":all:", "--progress-bar", "off"]
+        command += [*self._indexes.options, "--requirement", str(listed)]
+        try:
+            code = self._box.run(command, self._environment, lambda line: self._log.say(line, "pip"), PATIENCE)
+        except TimeoutError:
+            raise NotInstalled(f"{FILE}: pip took more than {PATIENCE / 60:g} minutes") from None
+        if code:
+            said = "".join(f"\n  {line[:300]}" for line in self._log.tail("pip"))
+            raise NotInstalled(f"{FILE}: its packages cannot be had as wheels that go together. The last that pip said:{said}")
+
+
+def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
+    """Return a line of requirements for what pip has found; raise :class:`NotInstalled` when it is not what the author had hashed."""
+    name, version = found["metadata"]["name"], found["metadata"]["version"]
+    said = f"sha256:{found['download_info']['archive_info']['hashes']['sha256']}"
+    allowed = frozenset().union(*(each.hashes for each in wanted if each.name == canonicalize_name(name)))
+    if allowed and said not in allowed:
+        raise NotInstalled(f"{FILE}: {name} {version} has the hash {said}, which is none of those in the file")
+    return f"{name}=={version} --hash={said}"
+
+
+def _compile(box: Sandbox, library: Path, final: Path, log: BuildLog) -> None:
+    """Put bytecode beside the sources, which workers cannot write, and which does not look at their times, which change."""
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(library), "-p", str(final), str(library)]
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    try:
+        code = box.run(command, environment, lambda line: log.say(line, "compileall"), _COMPILING)
+    except TimeoutError:
+        code = 1
+    if code:
+        log.say("not all of it could be compiled; that starts more slowly, and is as good")

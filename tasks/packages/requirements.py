@@ -1,0 +1,118 @@
+"""Reads ``requirements.txt``, and says what of it the image's Python has. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from tasks.packages.errors import BadLock
+
+FILE = "requirements.txt"
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_HASH = re.compile(r"\s--hash=(?P<hash>[a-z0-9]+:[0-9a-f]+)(?=\s|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One line."""
+
+    requirement: Requirement
+    hashes: frozenset[str] = frozenset()
+    """As in ``sha256:…``: what is fetched must be one of them; empty: anything."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as all write it."""
+        return canonicalize_name(self.requirement.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One package of the image."""
+
+    version: str
+    needs: tuple[Requirement, ...] = ()
+
+
+def read(text: str) -> list[Wanted]:
+    """Return what the file wants here. Raise :class:`BadLock` that names the line.
+
+    A line is a name with versions, extras and conditions. What would fetch from elsewhere (a URL, a folder, another file or index) is
+    refused: the file is an author's, and the build runs within the deployment's network.
+    """
+    found = []
+    for number, line in _lines(text):
+        plain = _HASH.sub("", line).strip()
+        hashes = frozenset(match["hash"] for match in _HASH.finditer(line))
+        try:
+            requirement = Requirement(plain)
+        except InvalidRequirement:
+            requirement = None
+        if requirement is None or requirement.url is not None:
+            raise BadLock(
+                f'{FILE}: line {number} is "{plain[:100]}"; a line is a package of the deployment\'s repositories, with versions '
+                "if need be, as in pandas>=2: no option, URL, path or other file"
+            )
+        if requirement.marker is None or requirement.marker.evaluate():
+            found.append(Wanted(requirement, hashes))
+    return found
+
+
+def missing(wanted: Iterable[Wanted], installed: Mapping[str, Installed]) -> list[Wanted]:
+    """Return what the image does not have, or not at a version that will do; ``installed`` is by canonical name."""
+    return [each for each in wanted if not _is_there(each.requirement, installed, frozenset())]
+
+
+def instead(wanted: Wanted, installed: Mapping[str, Installed]) -> str:
+    """Name what is wanted, and what the image has of it, if that is another version."""
+    there = installed.get(wanted.name)
+    return f"{wanted.requirement}{f' (the image has {there.version})' if there is not None else ''}"
+
+
+def packages_of(distributions: Iterable[Distribution]) -> dict[str, Installed]:
+    """Return packages by name; of two of one name the first is the one that Python takes."""
+    found: dict[str, Installed] = {}
+    for distribution in distributions:
+        name: str | None = distribution.metadata["Name"]
+        if name:
+            needs = tuple(map(Requirement, distribution.requires or ()))
+            found.setdefault(canonicalize_name(name), Installed(distribution.version, needs))
+    return found
+
+
+def _lines(text: str) -> Iterable[tuple[int, str]]:
+    """Give the lines that say something, with those that they are continued on."""
+    begun, first = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        first = first if begun else number
+        begun += _COMMENT.sub("", line)
+        if begun.endswith("\\"):
+            begun = begun[:-1] + " "
+            continue
+        if begun.strip():
+            yield first, begun
+        begun = ""
+    if begun.strip():
+        yield first, begun
+
+
+def _is_there(requirement: Requirement, installed: Mapping[str, Installed], asked: frozenset[str]) -> bool:
+    name = canonicalize_name(requirement.name)
+    there = installed.get(name)
+    try:
+        if there is None or not requirement.specifier.contains(Version(there.version), prereleases=True):
+            return False
+    except InvalidVersion:
+        return False
+    of_extras = [
+        need
+        for extra in requirement.extras - asked
+        for need in there.needs
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}) and need.marker.evaluate({"extra": extra})
+    ]
+    return all(_is_there(need, installed, asked | requirement.extras) for need in of_extras)
