@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.apps import app
+from tests.support.apps import PYTHON_ECHO, app
 from tests.support.stack import TREE, StackProcess
 from tests.support.waiting import until
 
@@ -35,6 +35,15 @@ def test_an_app_in_either_form_reacts_and_ticks(example: str, stack: StackProces
     expect(page.locator("#beats")).to_have_text("1")
     seconds = page.locator("#seconds").inner_text()
     expect(page.locator("#seconds")).not_to_have_text(seconds)
+
+
+def test_an_app_in_python_reacts_and_takes_a_file(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+    page.goto(stack.publish(app(tmp_path / "snake", PYTHON_ECHO, "app.py"), "/python"))
+    expect(page.locator("#who")).not_to_be_empty(timeout=START)
+    page.locator("#said").fill("a word")
+    expect(page.locator("#heard")).to_have_text("heard: a word")
+    page.locator("#file").set_input_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"words of a file"}])
+    expect(page.locator("#uploaded")).to_have_text("words of a file")
 
 
 def test_a_second_tab_has_a_session_of_its_own_in_the_same_process(stack: StackProcess, page: Page, tmp_path: Path) -> None:
