@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.cran import Cran, cran
 from tests.support.stack import StackProcess, free_port
 from tests.support.wheels import Index, index
+
+# How long an example takes says what else the machine does, and nothing of the code.
+settings.register_profile("sheen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sheen")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
-"""How the values of settings are read, as people write them on a command line, in TOML or in JSON. Pure."""
+"""How the values of settings are read that only apps have. Pure."""
 
-import re
-import shlex
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from chalicelib.rules import number
 
 PROTOCOLS = (
     "websocket",
@@ -17,96 +16,6 @@ PROTOCOLS = (
     "jsonp-polling",
 )
 """The transports that ``disable_protocols`` may name."""
-
-
-class Rule(NamedTuple):
-    """What one setting may be."""
-
-    read: Callable[[Any], Any]
-    """Returns the value as it is meant; raises TypeError or ValueError, :class:`BadEntry` where only a part of it is wrong."""
-    words: str
-    """What it may be, after "it is"."""
-    example: str
-    """As it stands after ``NAME=`` on a command line."""
-
-
-class BadEntry(ValueError):
-    """One entry of a map is wrong. Its message is the entry's name: values may be nobody's business."""
-
-
-def number(value: Any, low: float, high: float, kind: type[int] | type[float]) -> float:
-    """Read a number from ``low`` to ``high``."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError
-    found = kind(value) if isinstance(value, str) else value
-    if not low <= found <= high or kind(found) != found:
-        raise ValueError
-    return kind(found)
-
-
-def seconds(low: float, high: float, example: str) -> Rule:
-    return Rule(lambda value: number(value, low, high, float), f"a number of seconds from {low:g} to {high:,.0f}", example)
-
-
-def count(low: int, high: int, example: str) -> Rule:
-    return Rule(lambda value: number(value, low, high, int), f"a whole number from {low} to {high}", example)
-
-
-def share(example: str) -> Rule:
-    return Rule(lambda value: number(value, 0, 1, float), "a share from 0 to 1", example)
-
-
-_SWITCH = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}
-
-
-def switch(example: str) -> Rule:
-    def read(value: Any) -> bool:
-        if isinstance(value, str):
-            if value.strip().lower() not in _SWITCH:
-                raise ValueError
-            return _SWITCH[value.strip().lower()]
-        if not isinstance(value, bool):
-            raise TypeError
-        return value
-
-    return Rule(read, "true or false", example)
-
-
-def choice(names: tuple[str, ...]) -> Rule:
-    def read(value: Any) -> str:
-        if value not in names:
-            raise ValueError
-        return str(value)
-
-    return Rule(read, f"one of {', '.join(names)}", names[0])
-
-
-def text(pattern: str, words: str, example: str) -> Rule:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError
-        return value
-
-    return Rule(read, words, example)
-
-
-def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule:
-    """Names to values: a table in TOML, ``A=1 B=2`` on the command line; ``most`` characters altogether."""
-
-    def read(values: Any) -> dict[str, str]:
-        pairs = dict(part.split("=", 1) for part in shlex.split(values)) if isinstance(values, str) else values
-        if not isinstance(pairs, Mapping):
-            raise TypeError
-        for key, each in pairs.items():
-            if not isinstance(key, str) or not re.fullmatch(name, key):
-                raise BadEntry(str(key)[:200])
-            if not isinstance(each, str) or not re.fullmatch(value, each, re.DOTALL):
-                raise BadEntry(key)
-        if sum(len(key) + len(each) for key, each in pairs.items()) > most:
-            raise ValueError
-        return dict(pairs)
-
-    return Rule(read, f"{words}, at most {most:,} characters together", example)
 
 
 def read_protocols(value: Any) -> tuple[str, ...]:

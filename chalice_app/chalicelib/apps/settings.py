@@ -5,21 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
-from chalicelib.apps.rules import (
-    PROTOCOLS,
-    VARIABLE,
-    BadEntry,
-    Rule,
-    choice,
-    count,
-    names_to,
-    read_protocols,
-    read_utilization,
-    seconds,
-    share,
-    switch,
-    text,
-)
+from chalicelib.apps.rules import PROTOCOLS, VARIABLE, read_protocols, read_utilization
+from chalicelib.rules import BadEntry, Rule, choice, count, names_to, seconds, share, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""

@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
+from chalicelib.rules import Rule, choice, count, seconds, switch
 from chalicelib.syncs.errors import BadSchedule, BadSync
 from chalicelib.syncs.keys import matcher
 from chalicelib.syncs.schedule import NEVER, Schedule
@@ -111,12 +112,6 @@ class SyncDefinition:
         return self.urgent == EVERYTHING or (bool(self.urgent) and relative.startswith(self.urgent))
 
 
-class _Rule(NamedTuple):
-    read: Callable[[Any], Any]
-    words: str
-    example: str
-
-
 def _text(pattern: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.DOTALL):
@@ -150,17 +145,6 @@ def _patterns(only_at_end: bool) -> Callable[[Any], tuple[str, ...]]:
     return read
 
 
-def _switch(value: Any) -> bool:
-    if isinstance(value, str):
-        known = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}
-        if value.strip().lower() not in known:
-            raise ValueError
-        return known[value.strip().lower()]
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
 _UNITS = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
 
@@ -171,26 +155,8 @@ def _bytes(value: Any) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _number(low: float, high: float, kind: type[int] | type[float]) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        if isinstance(value, bool):
-            raise TypeError
-        number = kind(value)
-        if not low <= number <= high or number != float(value):
-            raise ValueError
-        return number
-
-    return read
-
-
 def _schedule(value: Any) -> str:
     return Schedule.parse(value).expression if isinstance(value, str) else Schedule.parse(repr(value)).expression
-
-
-def _verify(value: Any) -> str:
-    if value not in VERIFY:
-        raise ValueError
-    return str(value)
 
 
 def _locations(value: Any) -> tuple[str, ...]:
@@ -204,20 +170,20 @@ def _location(value: Any) -> str:
     return check_location(value) if value else ""
 
 
-_RULES: dict[str, _Rule] = {
-    "bucket": _Rule(_text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"),
-    "prefix": _Rule(_prefix, "the beginning of keys, without a slash in front", "data/sales/"),
-    "schedule": _Rule(_schedule, f"rate(…), cron(…) or {NEVER}", "'rate(1 hour)'"),
-    "include": _Rule(_patterns(True), "patterns that begin with a slash, * only at their end", "'/2026/* /model.rds'"),
-    "exclude": _Rule(_patterns(False), "patterns, * for any characters", "'*.tmp /drafts/*'"),
-    "delete": _Rule(_switch, "true or false", "true"),
-    "verify": _Rule(_verify, f"one of {', '.join(VERIFY)}", "all"),
-    "urgent": _Rule(_urgent, "the beginning of keys below the prefix, or / for all", "urgent/"),
-    "urgent_limit": _Rule(_bytes, "a number of bytes, or of KB, MB or GB, at most 10GB", "64MB"),
-    "stall_timeout": _Rule(_number(1, 86400, float), "a number of seconds from 1 to 86400", "1800"),
-    "retries": _Rule(_number(0, 10, int), "a whole number from 0 to 10", "3"),
-    "apps": _Rule(_locations, "locations of apps, * for any characters", "'/sales /team/*'"),
-    "publish": _Rule(_location, "the location below which the folders' apps are", "/"),
+_RULES: dict[str, Rule] = {
+    "bucket": Rule(_text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"),
+    "prefix": Rule(_prefix, "the beginning of keys, without a slash in front", "data/sales/"),
+    "schedule": Rule(_schedule, f"rate(…), cron(…) or {NEVER}", "'rate(1 hour)'"),
+    "include": Rule(_patterns(True), "patterns that begin with a slash, * only at their end", "'/2026/* /model.rds'"),
+    "exclude": Rule(_patterns(False), "patterns, * for any characters", "'*.tmp /drafts/*'"),
+    "delete": switch("true"),
+    "verify": choice(tuple(VERIFY)),
+    "urgent": Rule(_urgent, "the beginning of keys below the prefix, or / for all", "urgent/"),
+    "urgent_limit": Rule(_bytes, "a number of bytes, or of KB, MB or GB, at most 10GB", "64MB"),
+    "stall_timeout": seconds(1, 86400, "1800"),
+    "retries": count(0, 10, "3"),
+    "apps": Rule(_locations, "locations of apps, * for any characters", "'/sales /team/*'"),
+    "publish": Rule(_location, "the location below which the folders' apps are", "/"),
 }
 
 SETTINGS = tuple(field.name for field in fields(SyncDefinition) if field.name != "name")
