@@ -11,7 +11,7 @@ import os
 import platform
 import statistics
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ PREPARED_AT_ONCE = 4
 SHINY = "shiny-server"
 WARM, COLD, SPARE = "Sheen, instance ready", "Sheen, from nothing", "Sheen, bound to a spare"
 CROWD_SHINY, CROWD = "shiny-server, all at once", "Sheen, instances ready, all at once"
+CROWD_COLD = "Sheen, the same, Lambda environments cold"
 
 
 @dataclass
@@ -101,7 +102,7 @@ async def run(arguments: Sequence[str]) -> None:
 
 async def times(readings: Readings, options: argparse.Namespace) -> None:
     """Every start, in turn."""
-    names = [f"app-{number}" for number in range(3 * options.rounds + options.crowd)]
+    names = [f"app-{number}" for number in range(3 * options.rounds + options.rounds * options.crowd)]
     fresh = iter(names)
     async with AsyncExitStack() as stack:
         peer = await _peer(stack, names)
@@ -119,7 +120,7 @@ async def times(readings: Readings, options: argparse.Namespace) -> None:
                 readings.add(WARM, await of_sheen(warm, OUTPUT))
                 cold = await asyncio.to_thread(running.publish, APP, f"/cold-{number}", app_idle_timeout=1)
                 readings.add(COLD, await of_sheen(cold, OUTPUT))
-            await _crowd(readings, running, peer, list(fresh), options.crowd)
+            await _crowd(readings, running, peer, fresh, options)
         async with sheen(spares="large=1") as running:
             # The pool is filled when something starts.
             await of_sheen(await asyncio.to_thread(running.publish, APP, "/first"), OUTPUT)
@@ -149,11 +150,13 @@ async def sheen(spares: str = "") -> AsyncIterator[StackProcess]:
             await asyncio.to_thread(stack.stop)
 
 
-async def _crowd(readings: Readings, running: StackProcess, peer: ShinyServer | None, fresh: Sequence[str], count: int) -> None:
-    """Many apps whose first visitors come in the same moment."""
-    if not count:
+async def _crowd(
+    readings: Readings, running: StackProcess, peer: ShinyServer | None, fresh: Iterator[str], options: argparse.Namespace
+) -> None:
+    """Many apps whose first visitors come in the same moment; at first to Lambda environments that have to start as well."""
+    if not options.crowd:
         return
-    paths = [f"/crowd-{number}" for number in range(count)]
+    paths = [f"/crowd-{number}" for number in range(options.crowd)]
     few = asyncio.Semaphore(PREPARED_AT_ONCE)
 
     async def prepare(path: str) -> str:
@@ -163,11 +166,12 @@ async def _crowd(readings: Readings, running: StackProcess, peer: ShinyServer | 
             return url
 
     urls = await asyncio.gather(*map(prepare, paths))
-    for path in paths:
-        await _asleep(running, path)
-    if peer is not None:
-        readings.add(CROWD_SHINY, await _all(of_shiny_server, [f"{peer.url}{name}/" for name in fresh[-count:]]))
-    readings.add(CROWD, await _all(of_sheen, urls))
+    for name in (CROWD_COLD, *[CROWD] * options.rounds):
+        for path in paths:
+            await _asleep(running, path)
+        if peer is not None and name == CROWD:
+            readings.add(CROWD_SHINY, await _all(of_shiny_server, [f"{peer.url}{next(fresh)}/" for _ in paths]))
+        readings.add(name, await _all(of_sheen, urls))
 
 
 async def _all(visit: Callable[[str, str], Awaitable[float]], urls: Sequence[str]) -> float:

@@ -260,7 +260,7 @@ def test_rs_own_limit_is_told_as_shiny_tells_it(stack: StackProcess, page: Page,
         [f"session/{token}/upload/0123456789abcdef?w={worker}"],
     )
     assert answer == [413, "Maximum upload size exceeded"]
-    assert not bodies_left(stack)
+    until(lambda: not bodies_left(stack), 20, "the object to be deleted")
 
 
 BOOKMARK = """
