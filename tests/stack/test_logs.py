@@ -78,11 +78,22 @@ def test_both_streams_of_r_are_shown_by_version_and_in_the_guides_files(stack: S
         assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
+def _hear_interrupts() -> None:
+    """As in a terminal; a shell lets what it starts in the background ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_follow_shows_what_is_said_from_then_on(stack: StackProcess, tmp_path: Path) -> None:
     published(stack, tmp_path, "/followed", "later")
     command = [sys.executable, "-m", "sheen", "logs", "/followed", "--follow"]
     with subprocess.Popen(
-        command, cwd=TREE, env=stack.own_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=TREE,
+        env=stack.own_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,
     ) as follower:
         try:
             assert follower.stderr is not None
