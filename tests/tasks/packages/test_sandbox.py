@@ -22,13 +22,13 @@ def run(box: Sandbox, script: str, patience: float = 30.0) -> tuple[int, list[st
 
 
 def running(unix_id: int) -> list[str]:
-    """Command lines of this user's processes."""
+    """Command lines of this user's processes; one that has ended and that its parent has yet to see has none."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if entry.stat().st_uid == unix_id:
-                    found.append((entry / "cmdline").read_text())
+                if entry.stat().st_uid == unix_id and (command := (entry / "cmdline").read_text()):
+                    found.append(command)
             except OSError:
                 continue
     return found
