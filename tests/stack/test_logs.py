@@ -109,12 +109,12 @@ def test_follow_shows_what_is_said_from_then_on(stack: StackProcess, tmp_path: P
 
 
 def test_a_killed_r_is_told_in_words_and_its_log_stays(stack: StackProcess, tmp_path: Path) -> None:
-    published(stack, tmp_path, "/killed", preserve_logs="false", app_idle_timeout="0")
-    stack.wake("/killed/")
-    until(lambda: "R starts" in shown(stack, "/killed"), 20, "the log")
-    os.kill(r_of(stack, "/killed"), signal.SIGKILL)
-    until(lambda: "SIGKILL" in shown(stack, "/killed"), 20, "its end in the log")
-    assert len(files(stack, "killed")) == 1
+    published(stack, tmp_path, "/killed-in-logs", preserve_logs="false", app_idle_timeout="0")
+    stack.wake("/killed-in-logs/")
+    until(lambda: "R starts" in shown(stack, "/killed-in-logs"), 20, "the log")
+    os.kill(r_of(stack, "/killed-in-logs"), signal.SIGKILL)
+    until(lambda: "SIGKILL" in shown(stack, "/killed-in-logs"), 20, "its end in the log")
+    assert len(files(stack, "killed-in-logs")) == 1
 
 
 def test_without_preserve_logs_the_log_of_a_worker_that_ended_well_goes(stack: StackProcess, tmp_path: Path) -> None:

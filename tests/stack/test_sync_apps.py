@@ -33,9 +33,13 @@ def publish(stack: StackProcess, folder: Path, at: str, code: str = LOOKING, **s
 
 
 def page(stack: StackProcess, at: str) -> dict[str, str]:
-    stack.wake(f"{at}/")
-    body = stack.get(f"{at}/", {"accept": "text/html"}).text
-    return dict(re.findall(r"(read|list|add|change|remove|pid):([^\n<]*)", body))
+    """What the app's page says, once it is the app that answers."""
+
+    def said() -> dict[str, str]:
+        body = stack.get(f"{at}/", {"accept": "text/html"}).text
+        return dict(re.findall(r"(read|list|add|change|remove|pid):([^\n<]*)", body))
+
+    return until(said, 60, f"{at} to be served by R")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="apps have users of their own only where the stack is root's")
