@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,8 +45,6 @@ from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
 from tasks.packages.sweep import sweep
 
-BEAT_EVERY = 20.0
-"""Seconds between heartbeats."""
 PROGRESS_EVERY = 500
 """Files between two messages to the author."""
 PACKAGES = "packages"
@@ -215,24 +212,12 @@ def _tell(job: Job, settings: Settings, message: str) -> None:
     store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
 
 
-def _beat(token: str, over: threading.Event) -> None:
-    while not over.wait(BEAT_EVERY):
-        try:
-            aws.client("stepfunctions").send_task_heartbeat(taskToken=token)
-        except ClientError as error:
-            # Given up: the build goes on to its end, which is harmless, and nobody listens to it.
-            logger.warning("no heartbeat", extra={"error": str(error)})
-
-
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Build, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
     settings = Settings.from_environment(environment)
     bind(settings, App, Bundle)
     job = Job.from_environment(environment)
-    over = threading.Event()
-    if job.token:
-        threading.Thread(target=_beat, args=(job.token, over), daemon=True).start()
-    with logger.append_context_keys(bundle=job.key, version=job.version):
+    with token.beating(job.token), logger.append_context_keys(bundle=job.key, version=job.version):
         try:
             built = build(job, settings)
         except BadBundle as error:
@@ -248,8 +233,6 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             removed = sweep(Path(settings.efs) / PACKAGES, Path(settings.efs) / "apps")
             if removed:
                 logger.info("removed unused packages", extra={"packages": removed})
-        finally:
-            over.set()
     return 0
 
 

@@ -8,7 +8,6 @@ The answer to the task token is ``{"counts": …, "failures": …, "restart": �
 """
 
 import contextlib
-import json
 import os
 import sys
 import threading
@@ -17,9 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib import aws
 from chalicelib.apps.model import App, Version
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing
@@ -29,13 +25,11 @@ from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun, Way
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
+from tasks import token
 from tasks.mirror.s3 import Bucket
 from tasks.mirror.work import Job, Mirror, Outcome
 
-BEAT_EVERY = 20.0
-"""Seconds between heartbeats."""
 ROWS_AT_ONCE = 20_000
-_LONGEST_CAUSE = 30_000
 
 
 @dataclass(slots=True)
@@ -158,27 +152,17 @@ def perform(work: Work) -> dict[str, Any]:
 def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
     """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds."""
     last, since = -1, wall_clock()
-    while not over.wait(min(BEAT_EVERY, patience / 2)):
+    while not over.wait(min(token.BEAT_EVERY, patience / 2)):
         outcome = work.outcome
         progress = outcome.bytes_read + outcome.files_copied + outcome.files_skipped + outcome.files_deleted + outcome.files_failed
         if progress != last:
             last, since = progress, wall_clock()
         elif wall_clock() - since >= patience:
             cause = f"the task made no progress for {patience:.0f} s; it was stopped"
-            _answer(work.token, "send_task_failure", error="Stalled", cause=cause)
+            token.fail(work.token, "Stalled", cause)
             end()
             return
-        _answer(work.token, "send_task_heartbeat")
-
-
-def _answer(token: str, operation: str, **what: str) -> None:
-    if not token:
-        return
-    try:
-        getattr(aws.client("stepfunctions"), operation)(taskToken=token, **what)
-    except ClientError as error:
-        # Given up: nobody listens any more, and what was done is good all the same.
-        logger.warning("no answer", extra={"operation": operation, "error": str(error)})
+        token.beat(work.token)
 
 
 def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
@@ -194,11 +178,11 @@ def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = 
             answer = perform(work)
         except Exception as error:
             logger.exception("the work failed")
-            _answer(work.token, "send_task_failure", error=type(error).__name__, cause=str(error)[:_LONGEST_CAUSE])
+            token.fail(work.token, type(error).__name__, str(error))
             return 1
         else:
             logger.info("done", extra=answer["counts"])
-            _answer(work.token, "send_task_success", output=json.dumps(answer))
+            token.succeed(work.token, answer)
         finally:
             over.set()
     return 0

@@ -4,32 +4,27 @@ The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.pack
 of other apps' files. What it leaves in the folder ``SHEEN_OUTPUT`` goes to the bucket when it ends with exit status 0, and nothing else.
 """
 
-import json
 import os
 import shutil
 import stat
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
-
-from botocore.exceptions import ClientError
 
 from chalicelib import aws
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.scripts import check_script, check_target
 from chalicelib.settings import Settings
 from chalicelib.telemetry import logger
+from tasks import token
 from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox
 
 PATIENCE = 2 * 3600.0
 """Seconds for which a script may run."""
 MOST_FILES = 1000
-BEAT_EVERY = 20.0
-"""Seconds between heartbeats."""
 
 
 class ScriptFailed(SheenError):
@@ -45,7 +40,6 @@ class Job:
     script: str
     target: str
     log_key: str
-    token: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Job":
@@ -57,7 +51,6 @@ class Job:
                 script=check_script(environment["SHEEN_SCRIPT"]),
                 target=check_target(environment["SHEEN_TARGET"]),
                 log_key=environment["SHEEN_LOG_KEY"],
-                token=environment["SHEEN_TASK_TOKEN"],
             )
         except KeyError as error:
             raise SettingMissing(f"environment variable {error.args[0]} is not set; the script state machine sets it") from None
@@ -149,35 +142,22 @@ def _opened(written: Output) -> IO[bytes]:
     return os.fdopen(os.open(written.path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 
-def _beat(token: str, over: threading.Event) -> None:
-    while not over.wait(BEAT_EVERY):
-        try:
-            aws.client("stepfunctions").send_task_heartbeat(taskToken=token)
-        except ClientError as error:
-            logger.warning("no heartbeat", extra={"error": str(error)})
-
-
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Run, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
     settings = Settings.from_environment(environment)
-    token = environment.get("SHEEN_TASK_TOKEN", "")
-    over = threading.Event()
-    threading.Thread(target=_beat, args=(token, over), daemon=True).start()
-    states = aws.client("stepfunctions")
-    try:
-        job = Job.from_environment(environment)
-        keys = run(job, settings)
-    except SheenError as error:
-        logger.info("the script failed", extra={"why": str(error)})
-        states.send_task_failure(taskToken=token, error=type(error).__name__, cause=str(error)[:30_000])
-    except Exception as error:
-        logger.exception("the script's task failed")
-        states.send_task_failure(taskToken=token, error=type(error).__name__, cause=str(error)[:30_000])
-        return 1
-    else:
-        states.send_task_success(taskToken=token, output=json.dumps({"files": keys}))
-    finally:
-        over.set()
+    answer_to = environment.get("SHEEN_TASK_TOKEN", "")
+    with token.beating(answer_to):
+        try:
+            keys = run(Job.from_environment(environment), settings)
+        except SheenError as error:
+            logger.info("the script failed", extra={"why": str(error)})
+            token.fail(answer_to, type(error).__name__, str(error))
+        except Exception as error:
+            logger.exception("the script's task failed")
+            token.fail(answer_to, type(error).__name__, str(error))
+            return 1
+        else:
+            token.succeed(answer_to, {"files": keys})
     return 0
 
 

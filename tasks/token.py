@@ -1,7 +1,9 @@
 """Answers the task token of the state machine that started a task."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,6 +11,8 @@ from botocore.exceptions import ClientError
 from chalicelib import aws
 from chalicelib.telemetry import logger
 
+BEAT_EVERY = 20.0
+"""Seconds between heartbeats."""
 _LONGEST_ERROR = 256
 _LONGEST_CAUSE = 30_000
 _TOO_LATE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
@@ -23,6 +27,30 @@ def succeed(token: str, output: Mapping[str, Any]) -> None:
 def fail(token: str, error: str, cause: str) -> None:
     """Say that it is not, and why."""
     _answer("send_task_failure", token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
+
+
+def beat(token: str) -> None:
+    """Say that the work goes on; what goes wrong is logged, since the next beat may get through."""
+    try:
+        _answer("send_task_heartbeat", token)
+    except Exception as error:
+        logger.warning("no heartbeat", extra={"error": str(error)})
+
+
+@contextlib.contextmanager
+def beating(token: str) -> Iterator[None]:
+    """Beat as long as this is open."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(BEAT_EVERY):
+            beat(token)
+
+    threading.Thread(target=go_on, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _answer(operation: str, token: str, **what: str) -> None:

@@ -27,18 +27,69 @@ SETTLE_SECONDS = 0.05
 """Writes that come this close together make one file."""
 
 
-class KeptTables:
+class _Keeper:
+    """Writes what has changed, one write after the other; what is changed when this stops is written first."""
+
+    _settle = 0.0
+    """Seconds between a change and its writing."""
+
+    def __init__(self, folder: Path, moto: Moto, console: Console) -> None:
+        self._folder = folder
+        self._moto = moto
+        self._console = console
+        self._changed: dict[str, None] = {}
+        """Tables or keys, in the order in which they changed."""
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Keep what changes from now on."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Write what has not been written."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            await self._write_changed()
+
+    def _change(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._changed[name] = None
+            self._wake.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._settle)
+            self._wake.clear()
+            await self._write_changed()
+
+    async def _write_changed(self) -> None:
+        while self._changed:
+            name = next(iter(self._changed))
+            del self._changed[name]  # before it is read: what is written from now on must be read again
+            try:
+                await self._write(name)
+            except (MotoFailed, aiohttp.ClientError, OSError) as error:
+                self._console.say(f"could not keep {name}: {error}")
+            except asyncio.CancelledError:
+                self._changed[name] = None
+                raise
+
+    async def _write(self, name: str) -> None:
+        raise NotImplementedError
+
+
+class KeptTables(_Keeper):
     """The items of the tables that are kept."""
+
+    _settle = SETTLE_SECONDS
 
     def __init__(self, folder: Path, tables: Iterable[str], moto: Moto, console: Console) -> None:
         """``tables`` are full names."""
-        self._folder = folder
+        super().__init__(folder, moto, console)
         self._tables = frozenset(tables)
-        self._moto = moto
-        self._console = console
-        self._changed: set[str] = set()
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     async def restore(self) -> int:
         """Put back what was kept; return how many items."""
@@ -52,44 +103,14 @@ class KeptTables:
                     count += 1
         return count
 
-    def start(self) -> None:
-        """Keep what changes from now on."""
-        self._task = asyncio.create_task(self._keep())
-
     def written(self, table: str | None) -> None:
         """A table may have changed; None: any."""
-        changed = self._tables if table is None else self._tables & {table}
-        if changed:
-            self._changed |= changed
-            self._wake.set()
+        self._change(self._tables if table is None else self._tables & {table})
 
-    async def stop(self) -> None:
-        """Write what has not been written."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            await self._write_changed()
-
-    async def _keep(self) -> None:
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(SETTLE_SECONDS)
-            self._wake.clear()
-            await self._write_changed()
-
-    async def _write_changed(self) -> None:
-        while self._changed:
-            table = self._changed.pop()
-            try:
-                items = await self._scan(table)
-                lines = "".join(json.dumps(item, separators=(",", ":")) + "\n" for item in items)
-                with _new_file(self._folder / f"{table}.jsonl") as file:
-                    file.write_text(lines)
-            except (MotoFailed, aiohttp.ClientError, OSError) as error:
-                self._console.say(f"could not keep table {table}: {error}")
-            except asyncio.CancelledError:
-                self._changed.add(table)
-                raise
+    async def _write(self, name: str) -> None:
+        items = await self._scan(name)
+        with _new_file(self._folder / f"{name}.jsonl") as file:
+            file.write_text("".join(json.dumps(item, separators=(",", ":")) + "\n" for item in items))
 
     async def _scan(self, table: str) -> list[Any]:
         items: list[Any] = []
@@ -102,19 +123,14 @@ class KeptTables:
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-class KeptObjects:
+class KeptObjects(_Keeper):
     """The objects of one bucket."""
 
     def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console, expiring: Iterable[str] = ()) -> None:
         """Objects below the key prefixes ``expiring`` are not kept."""
-        self._folder = folder
+        super().__init__(folder, moto, console)
         self._expiring = tuple(expiring)
         self._bucket = bucket
-        self._moto = moto
-        self._console = console
-        self._changed: dict[str, None] = {}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     async def restore(self) -> int:
         """Put back what was kept; return how many objects."""
@@ -134,50 +150,15 @@ class KeptObjects:
                 path.unlink()  # a write that was not finished
         return count
 
-    def start(self) -> None:
-        """Keep what changes from now on."""
-        self._task = asyncio.create_task(self._keep())
-
     def changed(self, bucket: str, key: str | None) -> None:
         """An object was written or deleted; None: any of the bucket."""
-        if bucket != self._bucket or (key is not None and key.startswith(self._expiring)):
-            return
-        if key is None:
-            keys = [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]
-            self._changed.update(dict.fromkeys(keys))
-        else:
-            self._changed[key] = None
-        self._wake.set()
+        if bucket == self._bucket and not (key is not None and key.startswith(self._expiring)):
+            self._change([key] if key is not None else [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")])
 
-    async def stop(self) -> None:
-        """Write what has not been written."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            await self._write_changed()
-
-    async def _keep(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._write_changed()
-
-    async def _write_changed(self) -> None:
-        while self._changed:
-            key = next(iter(self._changed))
-            del self._changed[key]  # before it is read: what is written from now on must be read again
-            try:
-                await self._keep_object(key)
-            except (aiohttp.ClientError, OSError) as error:
-                self._console.say(f"could not keep object {key}: {error}")
-            except asyncio.CancelledError:
-                self._changed[key] = None
-                raise
-
-    async def _keep_object(self, key: str) -> None:
-        entry_path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    async def _write(self, name: str) -> None:
+        entry_path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
         before = json.loads(entry_path.read_text())["file"] if entry_path.exists() else None
-        async with self._moto.s3("GET", self._path(key)) as response:
+        async with self._moto.s3("GET", self._path(name)) as response:
             if response.status != 200:
                 entry_path.unlink(missing_ok=True)
             else:
@@ -186,11 +167,11 @@ class KeptObjects:
                     async for chunk in response.content.iter_chunked(1 << 18):
                         file.write(chunk)
                 headers = {
-                    name: value
-                    for name, value in response.headers.items()
-                    if name in KEPT_HEADERS or name.lower().startswith(METADATA_PREFIX)
+                    header: value
+                    for header, value in response.headers.items()
+                    if header in KEPT_HEADERS or header.lower().startswith(METADATA_PREFIX)
                 }
-                entry = {"key": key, "file": data_path.name, "headers": headers}
+                entry = {"key": name, "file": data_path.name, "headers": headers}
                 with _new_file(entry_path) as unfinished:
                     unfinished.write_text(json.dumps(entry))
         if before is not None:

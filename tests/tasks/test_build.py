@@ -13,13 +13,13 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import aws
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
+from tests.tasks.told import States
 
 KEY = "bundles/hello/app.zip"
 R = image.look().r_version
@@ -31,24 +31,11 @@ def services() -> Iterator[Counter[str]]:
         yield calls
 
 
-class States:
-    """Stands in for Step Functions, and remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda **arguments: self.told.append((name, arguments))
-
-
 @pytest.fixture
 def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
     empty_tables()
     apps.ensure("/hello", 1.0)
-    made = States()
-    real = aws.client
-    monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
-    return made
+    return States.instead(monkeypatch)
 
 
 def bundle(files: dict[str, bytes]) -> bytes:

@@ -5,14 +5,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
-from chalicelib import aws
 from tasks import script
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process
+from tests.tasks.told import States
 
 LOG = "scripts/hello/1.log"
 
@@ -23,22 +22,9 @@ def services() -> Iterator[Counter[str]]:
         yield calls
 
 
-class States:
-    """Stands in for Step Functions, and remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda **arguments: self.told.append((name, arguments))
-
-
 @pytest.fixture
 def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
-    made = States()
-    real = aws.client
-    monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
-    return made
+    return States.instead(monkeypatch)
 
 
 def run(efs: Path, source: str, name: str = "job.R", target: str = "data/hello/", **files: str) -> None:

@@ -1,13 +1,11 @@
 """The variables that an app's own settings bring into R's environment: its own, its secrets, and where its data is."""
 
 import asyncio
-import os
 from pathlib import Path
 
-from agent import secrets
+from agent import app_folders, secrets
 from agent.log import logger
 from agent.record import Record
-from chalicelib.instances.model import VersionId
 from chalicelib.syncs import folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 
@@ -19,7 +17,7 @@ _SYNC = "SHEEN_SYNC_"
 async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: str) -> dict[str, str]:
     """Return them. ``unix_id`` is the app's user, if it has one. Raise :class:`agent.failure.AppStartFailed` when a secret is missing."""
     variables = {**record.settings.environment, **await secrets.resolve(record.settings.secrets, secret_prefix)}
-    data = await asyncio.to_thread(_data_folder, efs / "data" / VersionId.parse(record.ref.version_id).app_id, unix_id)
+    data = await asyncio.to_thread(app_folders.make, efs, app_folders.DATA, record.ref, unix_id)
     if data is not None:
         variables[APP_DATA] = str(data)
     for name in record.settings.data:
@@ -61,16 +59,3 @@ def sync_variable(name: str) -> str:
     'SHEEN_SYNC_SALES_2026'
     """
     return _SYNC + name.upper().replace("-", "_")
-
-
-def _data_folder(path: Path, unix_id: int | None) -> Path | None:
-    """Make the app's folder when it is not there, which only its user can enter; None, logged, when that cannot be."""
-    try:
-        path.parent.mkdir(mode=0o711, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
-        if unix_id is not None:
-            os.chown(path, unix_id, unix_id)
-    except OSError as error:
-        logger.warning("the app has no folder for its data", extra={"error": str(error)})
-        return None
-    return path

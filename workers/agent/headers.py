@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from chalicelib.headers import passing
+
 AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
 SESSION = "sheen-session"
@@ -12,21 +14,6 @@ BASE = "sheen-base"
 LARGEST = "sheen-largest"
 """Bytes that the asker can take as an answer; without it any number."""
 
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-_OURS = ("sheen-", "shiny-shared-secret", "shiny-server-credentials")
-"""Only the agent may say these to R (FACTS S2), and R may not say them to a Lambda."""
 _CONDITIONAL = frozenset({"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"})
 _OF_ONE_BODY = frozenset(
     {"content-length", "content-encoding", "content-md5", "digest", "etag", "last-modified", "accept-ranges", "cache-control", "expires"}
@@ -38,13 +25,10 @@ def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: b
 
     A ``page`` is asked for whole: it gets a ticket of its own, so a copy that the browser has is of no use.
     """
-    named = _named_by_connection(headers)
     result = CIMultiDict[str]()
-    for name, value in headers.items():
+    for name, value in passing(headers.items()):
         low = name.lower()
-        if low in _HOP_BY_HOP or low in named or low.startswith(_OURS) or low in ("accept-encoding", "expect"):
-            continue
-        if page and low in _CONDITIONAL:
+        if low in ("accept-encoding", "expect") or (page and low in _CONDITIONAL):
             continue
         result.add(name, value)
     result["Accept-Encoding"] = "identity"
@@ -57,14 +41,9 @@ def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: b
 
 def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMultiDict[str]:
     """Return what the visitor gets of R's headers. ``host`` is the host that the visitor asked."""
-    named = _named_by_connection(headers)
-    result = CIMultiDict[str]()
-    for name, value in headers.items():
-        low = name.lower()
-        if low in _HOP_BY_HOP or low in named or low.startswith(_OURS):
-            continue
-        result.add(name, public_location(value, base, host) if low == "location" else value)
-    return result
+    return CIMultiDict[str](
+        (name, public_location(value, base, host) if name.lower() == "location" else value) for name, value in passing(headers.items())
+    )
 
 
 def largest(headers: Mapping[str, str]) -> int | None:
@@ -104,7 +83,3 @@ def public_location(location: str, base: str, host: str) -> str:
     if parts.path == base or parts.path.startswith(base + "/"):
         return location
     return parts._replace(path=base + (parts.path or "/")).geturl()
-
-
-def _named_by_connection(headers: CIMultiDictProxy[str]) -> set[str]:
-    return {name.strip().lower() for value in headers.getall("Connection", []) for name in value.split(",")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boto3
 
-from agent import bookmarks, log, metadata, process, record, reports, server
+from agent import app_folders, log, metadata, process, record, reports, server
 from agent.failure import AppStartFailed
 from agent.launch import Launch
 from agent.life import Life
@@ -92,7 +92,7 @@ class _Instance:
     async def serve(self, found: Record) -> None:
         """Serve this app from here on."""
         unix_id = found.unix_id if process.is_root() else None
-        states = await asyncio.to_thread(bookmarks.folder, Path(self._settings.efs), found.ref, unix_id)
+        states = await asyncio.to_thread(app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id)
         log.identify(found.ref, found.location)
         self._served = Served(found, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
         self._ref = found.ref

@@ -4,26 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
+from chalicelib.headers import passing
 from chalicelib.pages import Page
-
-_NOT_PASSED = frozenset(
-    {
-        "connection",
-        "content-length",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that belong to one hop (RFC 9110, 7.6.1), and the length, which is counted anew."""
-
-_OURS = ("sheen-", "shiny-server-credentials", "shiny-shared-secret")
-"""Headers by which R and the agent know us (FACTS S2); no visitor may send them, and none needs to see them."""
 
 
 class Answer(NamedTuple):
@@ -52,8 +34,5 @@ class Answer(NamedTuple):
 
 
 def passed_on(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The headers that go on to the other side, either way: no hop-by-hop ones, none that are ours."""
-    every = [(name, value) for name, value in headers if not name.lower().startswith(_OURS)]
-    named = {token.strip().lower() for name, value in every if name.lower() == "connection" for token in value.split(",")}
-    dropped = _NOT_PASSED | named
-    return tuple((name, value) for name, value in every if name.lower() not in dropped)
+    """The headers that go on to the other side, either way; the length is counted anew."""
+    return tuple((name, value) for name, value in passing(headers) if name.lower() != "content-length")

@@ -1,0 +1,25 @@
+"""What a task told the state machine that started it."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib import aws
+
+
+class States:
+    """Stands in for Step Functions, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **arguments: self.told.append((name, arguments))
+
+    @classmethod
+    def instead(cls, monkeypatch: pytest.MonkeyPatch) -> "States":
+        """Take its place; all other services stay what they are."""
+        made = cls()
+        real = aws.client
+        monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
+        return made
