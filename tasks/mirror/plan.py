@@ -73,7 +73,7 @@ def plan(
         if not path or not is_meant(path):
             continue
         if (why := unfit(path)) is not None:
-            result.refused.append((path, f"no file can be called so: {why}"))
+            result.refused.append((path, why))
             continue
         if path.endswith("/"):
             result.make.append(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chalicelib.syncs.folders import FILE_MODE, FOLDER_MODE
+from chalicelib.syncs.keys import unfit
 
 OPEN_FOLDERS = 64
 """Descriptors that each thread keeps."""
@@ -25,8 +26,17 @@ class Found(NamedTuple):
     mtime_ns: int
 
 
-class NotAFolder(OSError):
-    """Where a folder is needed there is a file or a link."""
+class NoPlace(OSError):
+    """Nothing can be at a path, however often it is tried; the message says why."""
+
+
+def divide(path: str) -> tuple[str, str]:
+    """Return the folder of a file or folder, ``""`` or with a slash at its end, and its name there; raise :class:`NoPlace`. Pure."""
+    at = path.removesuffix("/").rfind("/") + 1
+    folder, name = path[:at], path[at:].removesuffix("/")
+    if (why := unfit(name)) is not None:
+        raise NoPlace(why)
+    return folder, name
 
 
 class Tree:
@@ -66,7 +76,7 @@ class Tree:
             top = waiting.pop()
             try:
                 descriptor = self._open(top, make=False)
-            except (NotAFolder, FileNotFoundError):
+            except (NoPlace, FileNotFoundError):
                 continue  # it was moved meanwhile
             entries = []
             with os.scandir(descriptor) as scan:
@@ -89,8 +99,8 @@ class Tree:
         os.utime(descriptor, ns=(mtime_ns, mtime_ns))
         if self._durable:
             os.fsync(descriptor)
-        folder, _, base = path.rpartition("/")
-        where = self._open(f"{folder}/" if folder else "", make=True)
+        folder, base = divide(path)
+        where = self._open(folder, make=True)
         try:
             os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
         except IsADirectoryError:
@@ -110,14 +120,14 @@ class Tree:
 
     def read(self, path: str) -> int:
         """Return a descriptor of a file, to read from."""
-        folder, _, base = path.rpartition("/")
-        return os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._open(f"{folder}/" if folder else "", make=False))
+        folder, base = divide(path)
+        return os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._open(folder, make=False))
 
     def remove(self, path: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
         while path:
-            folder, _, base = path.rstrip("/").rpartition("/")
-            where = self._open(f"{folder}/" if folder else "", make=False)
+            folder, base = divide(path)
+            where = self._open(folder, make=False)
             if path.endswith("/"):
                 self._forget(path)
                 try:
@@ -126,7 +136,7 @@ class Tree:
                     return  # it is not empty
             else:
                 os.unlink(base, dir_fd=where)
-            path = f"{folder}/" if folder else ""
+            path = folder
 
     def _open(self, path: str, *, make: bool) -> int:
         """Return this thread's descriptor of a folder, ``""`` or with a slash at its end."""
@@ -144,8 +154,8 @@ class Tree:
         if not path:
             descriptor = os.open(self._root, _FOLDER)
         else:
-            above, _, name = path[:-1].rpartition("/")
-            descriptor = self._enter(self._open(f"{above}/" if above else "", make=make), name, path, make)
+            above, name = divide(path)
+            descriptor = self._enter(self._open(above, make=make), name, path, make)
         while len(folders) >= OPEN_FOLDERS:
             os.close(folders.popitem(last=False)[1])
         folders[path] = descriptor
@@ -155,7 +165,7 @@ class Tree:
         try:
             return os.open(name, _FOLDER, dir_fd=where)
         except NotADirectoryError as error:
-            raise NotAFolder(f'"{path[:-1]}" is a file or a link, and must be a folder') from error
+            raise NoPlace(f'"{path[:-1]}" is a file or a link, and must be a folder') from error
         except FileNotFoundError:
             if not make:
                 raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chalicelib.syncs.keys import matcher
+from chalicelib.syncs.keys import matcher, unfit
 from tasks.mirror.plan import Plan, is_current, plan, time_of
 from tasks.mirror.s3 import BLOCK, Bucket, Changed, Given, Gone, Listed, ReadFailed
 from tasks.mirror.tree import Found, Tree
@@ -202,8 +202,13 @@ class Mirror:
         self._copy(path, listed.size)
 
     def _bring(self, path: str) -> None:
-        self._outcome.add(files_seen=1)
-        self._copy(path, 0)
+        if (why := unfit(path)) is not None:
+            self._outcome.fail(path, why)
+        elif path.endswith("/"):
+            self._folder(path)
+        else:
+            self._outcome.add(files_seen=1)
+            self._copy(path, 0)
 
     def _copy(self, path: str, size: int) -> None:
         """Copy the object as it is now. ``size`` is what it was when it was listed, 0 when nobody knows."""

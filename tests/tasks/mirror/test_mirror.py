@@ -225,3 +225,18 @@ def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ReadFailed):
         place.mirror(delete=True)
     assert place.content() == {"keep": b"1"}
+
+
+def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(store: Store, place: Place) -> None:
+    keys = ["new/folder/", "../../other/data/f", "nul\0", "good"]
+    for key in keys:
+        store.put(f"p/{key}", b"1")
+    outcome = Outcome()
+    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(keys)
+    assert (place.folder / "new/folder").is_dir()
+    assert place.content() == {"good": b"1"}
+    assert sorted(outcome.failures) == [
+        ("../../other/data/f", '".." cannot be the name of a folder or file'),
+        ("nul\0", "a name has a NUL in it"),
+    ]
+    assert (outcome.files_seen, outcome.files_copied, outcome.files_failed) == (1, 1, 2)
