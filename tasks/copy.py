@@ -8,17 +8,18 @@ The answer to the task token is ``{"counts": …, "failures": …, "restart": �
 """
 
 import contextlib
+import hashlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chalicelib.apps.model import App, Version
 from chalicelib.clock import wall_clock
-from chalicelib.errors import SettingMissing
+from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.settings import Settings
 from chalicelib.syncs import folders, requests, runs, store
 from chalicelib.syncs.definition import SyncDefinition
@@ -32,6 +33,10 @@ from tasks.mirror.work import Job, Mirror, Outcome
 ROWS_AT_ONCE = 20_000
 
 
+class NotCopied(SheenError):
+    """Some files could not be copied and may be the next time; their requests are still there."""
+
+
 @dataclass(slots=True)
 class Work:
     """One task's work."""
@@ -42,6 +47,11 @@ class Work:
     token: str = field(repr=False)
     settings: Settings
     outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def own(self) -> str:
+        """What tells this task from others of the same run."""
+        return hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Work":
@@ -79,21 +89,39 @@ def prepare(efs: Path, row: Sync) -> None:
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
-    """Copy what is asked for until nothing is."""
+    """Copy what is asked for until nothing is. Raise :class:`NotCopied` when some of it may come later, as nobody else asks for it."""
     bucket = Bucket.from_environment(definition.bucket)
     while rows := requests.pending(work.name, Way.COPY, ROWS_AT_ONCE):
         runs.note(run, rows, f"Copying: {len(rows):,} requests.")
-        failed_before = work.outcome.files_failed
-        for each in rows:
-            if requests.is_prefix(each):
-                mirror(work, definition, bucket, each.target).run()
-        single = [each.target for each in rows if not requests.is_prefix(each)]
-        if single:
-            mirror(work, definition, bucket, "").keys(single)
-        _pass_on_large(work, definition)
-        requests.done(rows)
-        if work.outcome.files_failed == failed_before:
-            _as_of(row, definition, rows)
+        missed: dict[str, str] = {}
+        for part in parts(rows):
+            missed |= _copy_part(work, row, definition, bucket, part)
+        if missed:
+            path, why = next(iter(missed.items()))
+            raise NotCopied(f"{len(missed):,} files could not be copied; {path}: {why}")
+
+
+def parts(rows: list[SyncRequest]) -> Iterator[list[SyncRequest]]:
+    """Divide requests: those for single keys together, then each prefix, which may take long. Pure."""
+    if single := [row for row in rows if not requests.is_prefix(row)]:
+        yield single
+    yield from ([row] for row in rows if requests.is_prefix(row))
+
+
+def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]) -> dict[str, str]:
+    """Do one of :func:`parts`, and forget its requests but for what may come when it is tried again; return that: path, why."""
+    failed_before = work.outcome.files_failed
+    is_prefix = requests.is_prefix(part[0])
+    if is_prefix:
+        mirror(work, definition, bucket, part[0].target).run()
+    else:
+        mirror(work, definition, bucket, "").keys([each.target for each in part])
+    _pass_on_large(work, definition)
+    if work.outcome.files_failed == failed_before:
+        _as_of(row, definition, part)
+    missed = work.outcome.forgive()
+    requests.done(each for each in part if not (missed if is_prefix else each.target in missed))
+    return missed
 
 
 def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -> Mirror:
@@ -149,6 +177,17 @@ def perform(work: Work) -> dict[str, Any]:
     return {"counts": work.outcome.counts(), "failures": work.outcome.failures[: runs.FAILURES_TOLD], "restart": restart}
 
 
+def give_up(work: Work, error: str, cause: str) -> None:
+    """Say that it failed, and keep count of what was done all the same: it is not done again."""
+    try:
+        work.outcome.forgive()
+        if run := runs.find(work.name, work.run_id):
+            runs.add(run, work.own, work.outcome.counts(), work.outcome.failures)
+    except Exception:
+        logger.exception("what was done is not counted")
+    token.fail(work.token, error, cause)
+
+
 def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
     """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds."""
     last, since = -1, wall_clock()
@@ -159,7 +198,7 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
             last, since = progress, wall_clock()
         elif wall_clock() - since >= patience:
             cause = f"the task made no progress for {patience:.0f} s; it was stopped"
-            token.fail(work.token, "Stalled", cause)
+            give_up(work, "Stalled", cause)
             end()
             return
         token.beat(work.token)
@@ -178,7 +217,7 @@ def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = 
             answer = perform(work)
         except Exception as error:
             logger.exception("the work failed")
-            token.fail(work.token, type(error).__name__, str(error))
+            give_up(work, type(error).__name__, str(error))
             return 1
         else:
             logger.info("done", extra=answer["counts"])

@@ -3,8 +3,10 @@
 boto3 spends more time on a small object than S3 does; this signs with a cached key and reads with ``http.client``.
 """
 
+import contextlib
 import http.client
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +23,18 @@ from chalicelib.signing import Credentials, CredentialSource, Signer
 T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds that S3 may be silent."""
-PAUSES = (0.1, 0.5, 2.0)
-"""Seconds before what failed for a moment is tried again."""
+PAUSES = (0.1, 0.5, 2.0, 4.0, 8.0, 16.0)
+"""Seconds, at most, before what failed for a moment is tried again: S3 may say for a while that it is asked too much."""
 BLOCK = 1 << 20
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class ReadFailed(Exception):
     """S3 did not give what was asked for; the message says what it said."""
+
+
+class Refused(ReadFailed):
+    """S3 says no, and will say so the next time."""
 
 
 class Gone(ReadFailed):
@@ -119,18 +125,17 @@ class Bucket:
         for pause in (*PAUSES, None):
             try:
                 return act()
-            except (_TryAgain, OSError, http.client.HTTPException) as error:
+            except _TryAgain as error:
                 self._drop()
-                if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
-                    raise  # the file's, not the network's
                 if pause is None:
-                    raise ReadFailed(f"S3: {error or type(error).__name__}") from error
-                time.sleep(pause)
+                    raise ReadFailed(f"S3: {error}") from error
+                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # not all threads at the same moment
         raise AssertionError
 
     def _page(self, query: str) -> bytes:
         response = self._ask(f"/{quote(self._name)}", {}, query)
-        return response.read()
+        with _network():
+            return response.read()
 
     def _read(self, key: str, use: Callable[[Given], T], headers: Mapping[str, str]) -> T:
         response = self._ask(f"/{quote(self._name)}/{quote(key, safe='/-_.~')}", headers)
@@ -139,28 +144,30 @@ class Bucket:
         etag = response.headers["ETag"].strip('"')
         modified = int(parsedate_to_datetime(response.headers["Last-Modified"]).timestamp())
         plain = len(etag) == 32 and not (response.headers.get("x-amz-server-side-encryption") or "").startswith("aws:kms")
-        result = use(Given(Listed(key, size, modified, etag), plain, _blocks(response, length)))
-        if not response.isclosed():
-            self._drop()
-        return result
+        try:
+            return use(Given(Listed(key, size, modified, etag), plain, _blocks(response, length)))
+        finally:
+            if not response.isclosed():
+                self._drop()
 
     def _ask(self, path: str, headers: Mapping[str, str], query: str = "") -> http.client.HTTPResponse:
         frozen = self._credentials.get_frozen_credentials()
         credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
         signed = self._signer.headers("GET", path, b"", credentials, time.time(), query)
         connection = self._connection()
-        connection.request("GET", f"{path}?{query}" if query else path, headers={**signed, **headers})
-        response = connection.getresponse()
-        if response.status in (200, 206):
-            return response
-        said = response.read(BLOCK).decode(errors="replace")
+        with _network():
+            connection.request("GET", f"{path}?{query}" if query else path, headers={**signed, **headers})
+            response = connection.getresponse()
+            if response.status in (200, 206):
+                return response
+            said = response.read(BLOCK).decode(errors="replace")
         if response.status == 404 and query == "":
             raise Gone("there is no such object any more")
         if response.status in (412, 416):
             raise Changed("the object has changed meanwhile")
         if response.status in (429, 500, 502, 503, 504):
             raise _TryAgain(f"{response.status} {said[:300]}")
-        raise ReadFailed(f"S3 says {response.status}: {_reason(said)}")
+        raise Refused(f"S3 says {response.status}: {_reason(said)}")
 
     def _connection(self) -> http.client.HTTPConnection:
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
@@ -175,11 +182,21 @@ class Bucket:
             kept.close()
 
 
+@contextlib.contextmanager
+def _network() -> Iterator[None]:
+    """Whatever is wrong with a connection, its name or its certificate may pass; what is wrong with a file is not said here."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise _TryAgain(str(error) or type(error).__name__) from error
+
+
 def _blocks(response: http.client.HTTPResponse, length: int) -> Iterator[memoryview]:
     """Give a body block by block, each in the same memory."""
     memory = memoryview(bytearray(min(BLOCK, length)))
     while length > 0:
-        count = response.readinto(memory[: min(BLOCK, length)])
+        with _network():
+            count = response.readinto(memory[: min(BLOCK, length)])
         if not count:
             raise _TryAgain("the connection ended before the object did")
         length -= count

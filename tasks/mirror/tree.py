@@ -104,7 +104,10 @@ class Tree:
         try:
             os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
         except IsADirectoryError:
-            os.rmdir(base, dir_fd=where)  # only an empty one goes
+            try:
+                os.rmdir(base, dir_fd=where)
+            except OSError as error:
+                raise NoPlace(f'"{path}" is a folder that is not empty, and must be a file') from error
             os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
         if self._durable:
             os.fsync(where)

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from chalicelib.syncs.keys import matcher, unfit
 from tasks.mirror.plan import Plan, is_current, plan, time_of
-from tasks.mirror.s3 import BLOCK, Bucket, Changed, Given, Gone, Listed, ReadFailed
-from tasks.mirror.tree import Found, Tree
+from tasks.mirror.s3 import BLOCK, Bucket, Changed, Given, Gone, Listed, ReadFailed, Refused
+from tasks.mirror.tree import Found, NoPlace, Tree
 
 T = TypeVar("T")
 THREADS = 64
@@ -23,6 +23,8 @@ PART = 8 << 20
 PARTS_AT_ONCE = 5
 LARGE_AT_ONCE = 2
 FAILURES_TOLD = 100
+MISSES = 2 * THREADS
+"""So many files in a row that failed, and may not the next time: nothing gets through, and the others are not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Outcome:
     """Grows while a large file is copied, too."""
     failures: list[tuple[str, str]] = field(default_factory=list)
     """The first of them: path, why."""
+    passing: dict[str, str] = field(default_factory=dict)
+    """Those of them that may be copied when it is tried again."""
     large: list[str] = field(default_factory=list)
     phase: str = "preparing"
     """``preparing``, ``transferring``, ``verifying`` or ``done``."""
@@ -75,12 +79,22 @@ class Outcome:
             for name, count in counts.items():
                 setattr(self, name, getattr(self, name) + count)
 
-    def fail(self, path: str, why: str) -> None:
-        """Note a file that failed."""
+    def fail(self, path: str, why: str, *, passing: bool = False) -> None:
+        """Note a file that failed; ``passing``: trying it again may help."""
         with self.lock:
             self.files_failed += 1
+            if passing:
+                self.passing[path] = why
             if len(self.failures) < FAILURES_TOLD:
                 self.failures.append((path, why))
+
+    def forgive(self) -> dict[str, str]:
+        """Forget the failures that may pass, since they will be tried again; return them."""
+        with self.lock:
+            forgiven, self.passing = self.passing, {}
+            self.files_failed -= len(forgiven)
+            self.failures = [(path, why) for path, why in self.failures if path not in forgiven]
+        return forgiven
 
     def counts(self) -> dict[str, int]:
         """Return the counts as a run's row has them."""
@@ -101,6 +115,7 @@ class Mirror:
         self._bucket = bucket
         self._outcome = outcome
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+        self._misses = 0
         self._tree = Tree(job.folder, job.incoming, durable=job.durable)
 
     def run(self) -> None:
@@ -185,7 +200,7 @@ class Mirror:
         try:
             self._tree.make_folder(path)
         except OSError as error:
-            self._outcome.fail(path, str(error))
+            self._fail(path, error)
 
     def _delete(self, path: str) -> None:
         try:
@@ -212,6 +227,9 @@ class Mirror:
 
     def _copy(self, path: str, size: int) -> None:
         """Copy the object as it is now. ``size`` is what it was when it was listed, 0 when nobody knows."""
+        if self._misses >= MISSES:
+            self._outcome.fail(path, "it was not tried, since none of many others came", passing=True)
+            return
         try:
             while True:
                 try:
@@ -230,7 +248,14 @@ class Mirror:
         except Gone:
             self._outcome.add(files_skipped=1)  # deleted since it was listed: the next run sees that
         except (ReadFailed, OSError) as error:
-            self._outcome.fail(path, str(error))
+            self._fail(path, error)
+            return
+        self._misses = 0
+
+    def _fail(self, path: str, error: ReadFailed | OSError) -> None:
+        passing = not isinstance(error, Refused | NoPlace)
+        self._misses += passing
+        self._outcome.fail(path, str(error), passing=passing)
 
     def _copy_whole(self, path: str) -> int:
         name, descriptor = self._tree.new_file()
@@ -321,7 +346,7 @@ class Mirror:
         except (FileNotFoundError, OSError):
             same = False
         except ReadFailed as error:
-            self._outcome.fail(path, str(error))
+            self._fail(path, error)
             return
         if same:
             self._outcome.add(files_skipped=1)

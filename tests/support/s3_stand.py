@@ -38,6 +38,8 @@ class Store:
         self.objects: dict[str, Stored] = {}
         self.broken = 0
         """How many of the next answers with an object break off in the middle."""
+        self.busy: set[str] = set()
+        """Keys of objects that are asked for too often."""
 
     def put(self, key: str, body: bytes, modified: int | None = None, etag: str = "") -> None:
         """Write an object."""
@@ -92,6 +94,9 @@ class Connection(asyncio.Protocol):
             query = parse_qs(parts.query, keep_blank_values=True)
             body = self._store.page(query.get("prefix", [""])[0], unquote(query.get("continuation-token", [""])[0]))
             self._send(200, body, {"Content-Type": "application/xml"}, method)
+            return
+        if key in self._store.busy:
+            self._send(503, b"<Error><Code>SlowDown</Code></Error>", {}, method)
             return
         stored = self._store.objects.get(key)
         if stored is None:

@@ -1,9 +1,12 @@
 """A folder becomes what a prefix is: at scale, while objects change, and when it is killed in the middle."""
 
+import http.client
 import json
 import os
 import random
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,8 +18,9 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
+from tasks.mirror import s3
 from tasks.mirror.s3 import Bucket, ReadFailed
-from tasks.mirror.work import PART, Job, Mirror, Outcome
+from tasks.mirror.work import MISSES, PART, Job, Mirror, Outcome
 from tests.support.s3_stand import NOON, Stand, Store
 
 SMALL = int(os.environ.get("SHEEN_SYNC_FILES", "10000"))
@@ -177,6 +181,49 @@ def test_a_connection_that_breaks_is_made_anew(store: Store, place: Place) -> No
     assert place.content() == expected(store)
 
 
+@pytest.mark.parametrize("error", [socket.gaierror(-3, "no such name for now"), ssl.SSLError("bad handshake"), TimeoutError()])
+def test_what_the_network_fails_in_is_tried_again(store: Store, place: Place, error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, 3)
+    connect, failures = http.client.HTTPConnection.connect, iter([error] * 3)
+
+    def unsteady(connection: http.client.HTTPConnection) -> None:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        connect(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", unsteady)
+    monkeypatch.setattr(s3, "PAUSES", (0.0, 0.0, 0.0))
+    assert place.mirror().failures == []
+    assert place.content() == expected(store)
+
+
+def test_of_what_failed_is_said_what_may_come_the_next_time(store: Store, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "PAUSES", (0.0,))
+    for key in ("file/below", "busy", "folder", "..", "good"):
+        store.put(f"p/{key}", b"1")
+    store.busy = {"p/busy"}
+    (place.folder / "file").write_bytes(b"in the way")
+    (place.folder / "folder").mkdir()
+    (place.folder / "folder" / "there").write_bytes(b"in the way")
+    outcome = place.mirror()
+    assert {path for path, _ in outcome.failures} == {"file/below", "busy", "folder", ".."}
+    assert list(outcome.forgive()) == ["busy"]
+    assert {path for path, _ in outcome.failures} == {"file/below", "folder", ".."}
+    assert (outcome.files_failed, outcome.files_copied, outcome.passing) == (3, 1, {})
+
+
+def test_when_nothing_gets_through_not_all_is_tried(store: Store, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "PAUSES", ())
+    keys = [str(number) for number in range(MISSES + 100)]
+    tried = []
+    monkeypatch.setattr(place.bucket, "_ask", lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")))
+    outcome = Outcome()
+    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(keys)
+    assert len(tried) < MISSES + 4
+    assert sorted(outcome.passing) == sorted(keys)
+    assert outcome.files_failed == len(keys)
+
+
 @pytest.mark.parametrize("etag", ["", "0123456789abcdef0123456789abcdef-2"])
 def test_verifying_finds_what_looks_current_and_is_not(store: Store, place: Place, etag: str) -> None:
     store.put("p/f", b"right", NOON, etag)
@@ -219,7 +266,8 @@ def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store,
     assert (outcome.files_copied, outcome.files_skipped, outcome.files_failed) == (1, 1, 0)
 
 
-def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path) -> None:
+def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "PAUSES", (0.0,))
     place = Place(tmp_path, "http://127.0.0.1:9")
     (place.folder / "keep").write_bytes(b"1")
     with pytest.raises(ReadFailed):
