@@ -1,15 +1,19 @@
 """Works on a sync's folder: ``python -m tasks.copy``, for one run, as its state machine says.
 
 - ``prepare`` makes the folder, so that DataSync finds it.
-- ``copy`` copies what is urgent until nothing more is asked for: whoever asks meanwhile need not wait for another task.
+- ``copy`` copies what is urgent until nothing more is asked for: whoever asks meanwhile need not wait for another task. After some minutes
+  it ends all the same, so that what it did is counted; the state machine asks again.
 - ``apps`` publishes the apps whose folders have changed (:mod:`tasks.site`).
 
-The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``. A task that gets on beats; one that does not ends itself.
+The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``; the cause of a failure has ``counts`` and ``failures`` too.
+A task that gets on beats; one that does not ends itself, as does one that nobody waits for any more: another may do its work already.
 """
 
 import contextlib
 import hashlib
+import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib.apps.model import App, Version
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.settings import Settings
@@ -31,6 +34,12 @@ from tasks.mirror.s3 import Bucket
 from tasks.mirror.work import Job, Mirror, Outcome
 
 ROWS_AT_ONCE = 20_000
+FAILURES_TOLD = 5
+"""Files that a cause names, which is no longer than 32,768 characters."""
+LONGEST = 300.0
+"""Seconds after which a task takes no more requests."""
+DEAD = 86400.0
+"""Seconds for which the state machine waits for a task at most; what an older one has left is nobody's."""
 
 
 class NotCopied(SheenError):
@@ -89,9 +98,10 @@ def prepare(efs: Path, row: Sync) -> None:
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
-    """Copy what is asked for until nothing is. Raise :class:`NotCopied` when some of it may come later, as nobody else asks for it."""
+    """Copy what is asked for until nothing is, or for long enough. Raise :class:`NotCopied` when some of it may come the next time."""
     bucket = Bucket.from_environment(definition.bucket)
-    while rows := requests.pending(work.name, Way.COPY, ROWS_AT_ONCE):
+    until = wall_clock() + LONGEST
+    while wall_clock() < until and (rows := requests.pending(work.name, Way.COPY, ROWS_AT_ONCE)):
         runs.note(run, rows, f"Copying: {len(rows):,} requests.")
         missed: dict[str, str] = {}
         for part in parts(rows):
@@ -130,7 +140,7 @@ def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -
     job = Job(
         prefix=definition.prefix,
         folder=folders.data(efs, definition.name),
-        incoming=folders.gate(efs, definition.name) / folders.INCOMING / Way.COPY,
+        incoming=incoming(work),
         below=below,
         include=definition.include,
         exclude=definition.exclude,
@@ -140,6 +150,25 @@ def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -
         durable=True,
     )
     return Mirror(job, bucket, work.outcome)
+
+
+def incoming(work: Work) -> Path:
+    """Return where a task has files that are not complete yet: a folder of its own, as the one before it may not be over yet."""
+    return folders.gate(Path(work.settings.efs), work.name) / folders.INCOMING / Way.COPY / work.own
+
+
+@contextlib.contextmanager
+def _cleaned(folder: Path) -> Iterator[None]:
+    """Remove a task's unfinished files at its end, and what others have left that were killed long ago."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for other in folder.parent.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if wall_clock() - other.stat().st_mtime > DEAD:
+                shutil.rmtree(other, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pass_on_large(work: Work, definition: SyncDefinition) -> None:
@@ -159,37 +188,46 @@ def _as_of(row: Sync, definition: SyncDefinition, rows: list[SyncRequest]) -> No
         store.update(row, [Sync.copied_at.set(max(times))])
 
 
-def perform(work: Work) -> dict[str, Any]:
-    """Do it, and return the answer."""
+def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
+    """Do it, and return the answer; ``end`` ends the task at once."""
     row = store.find(work.name)
     definition = row.definition(work.settings.bucket)
     run = runs.find(work.name, work.run_id)
     if run is None:
         raise SettingMissing(f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else")
-    prepare(Path(work.settings.efs), row)
     restart: list[str] = []
-    if work.what == "copy":
-        copy(work, row, definition, run)
-    elif work.what == "apps":
-        from tasks.site import publish_changed
+    with _watched(work, definition.stall_timeout, end):
+        prepare(Path(work.settings.efs), row)
+        if work.what == "copy":
+            with _cleaned(incoming(work)):
+                copy(work, row, definition, run)
+        elif work.what == "apps":
+            from tasks.site import publish_changed
 
-        restart = publish_changed(definition, work.settings, lambda message: runs.tell(run, message))
+            restart = publish_changed(definition, work.settings, lambda message: runs.tell(run, message))
     return {"counts": work.outcome.counts(), "failures": work.outcome.failures[: runs.FAILURES_TOLD], "restart": restart}
 
 
 def give_up(work: Work, error: str, cause: str) -> None:
-    """Say that it failed, and keep count of what was done all the same: it is not done again."""
+    """Say that it failed, and what was done all the same: it is not done again. The cause is as Lambda's."""
+    work.outcome.forgive()
+    told = {"errorMessage": cause[:1000], "counts": work.outcome.counts(), "failures": work.outcome.failures[:FAILURES_TOLD]}
+    token.fail(work.token, error, json.dumps(told, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[None]:
+    """Beat as long as this is open; see :func:`_beat`."""
+    over = threading.Event()
+    threading.Thread(target=_beat, args=(work, over, patience, end), daemon=True).start()
     try:
-        work.outcome.forgive()
-        if run := runs.find(work.name, work.run_id):
-            runs.add(run, work.own, work.outcome.counts(), work.outcome.failures)
-    except Exception:
-        logger.exception("what was done is not counted")
-    token.fail(work.token, error, cause)
+        yield
+    finally:
+        over.set()
 
 
 def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
-    """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds."""
+    """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds, or when it is not waited for."""
     last, since = -1, wall_clock()
     while not over.wait(min(token.BEAT_EVERY, patience / 2)):
         outcome = work.outcome
@@ -201,29 +239,24 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
             give_up(work, "Stalled", cause)
             end()
             return
-        token.beat(work.token)
+        if not token.beat(work.token) and not over.is_set():
+            end()
+            return
 
 
 def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
     """Work, and report; return the exit code: 0 when all went well."""
-    settings = Settings.from_environment(environment)
-    bind(settings, App, Version, Sync, SyncRequest, SyncRun)
     work = Work.from_environment(environment)
-    over = threading.Event()
-    patience = store.find(work.name).definition(settings.bucket).stall_timeout
-    threading.Thread(target=_beat, args=(work, over, patience, end), daemon=True).start()
+    bind(work.settings, Sync, SyncRequest, SyncRun)
     with logger.append_context_keys(sync=work.name, run=work.run_id):
         try:
-            answer = perform(work)
+            answer = perform(work, end)
         except Exception as error:
             logger.exception("the work failed")
             give_up(work, type(error).__name__, str(error))
             return 1
-        else:
-            logger.info("done", extra=answer["counts"])
-            token.succeed(work.token, answer)
-        finally:
-            over.set()
+        logger.info("done", extra=answer["counts"])
+        token.succeed(work.token, answer)
     return 0
 
 

@@ -29,12 +29,13 @@ def fail(token: str, error: str, cause: str) -> None:
     _answer("send_task_failure", token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
 
 
-def beat(token: str) -> None:
-    """Say that the work goes on; what goes wrong is logged, since the next beat may get through."""
+def beat(token: str) -> bool:
+    """Say that the work goes on; return whether it is still waited for. What goes wrong is logged, since the next beat may get through."""
     try:
-        _answer("send_task_heartbeat", token)
+        return _answer("send_task_heartbeat", token)
     except Exception as error:
         logger.warning("no heartbeat", extra={"error": str(error)})
+        return True
 
 
 @contextlib.contextmanager
@@ -53,12 +54,15 @@ def beating(token: str) -> Iterator[None]:
         over.set()
 
 
-def _answer(operation: str, token: str, **what: str) -> None:
+def _answer(operation: str, token: str, **what: str) -> bool:
+    """Return whether anybody waited for it."""
     if not token:
-        return
+        return True
     try:
         getattr(aws.client("stepfunctions"), operation)(taskToken=token, **what)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _TOO_LATE:
             raise
         logger.info("nobody waits for the task any more", extra={"error": str(error)})
+        return False
+    return True

@@ -1,16 +1,20 @@
 """The task of a sync's run: what it copies, what it forgets of what was asked, and what it tells the state machine."""
 
 import json
+import os
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.syncs import requests, runs, store
-from chalicelib.syncs.model import SyncRun, Way
-from tasks import copy
+from chalicelib.syncs.model import SyncRequest, Way
+from tasks import copy, token
 from tasks.mirror import s3
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
 from tests.support.s3_stand import Stand, Store
@@ -30,6 +34,8 @@ class Place:
 
     def __init__(self, efs: Path, objects: Store, states: States) -> None:
         self.efs, self.objects, self.states = efs, objects, states
+        self.ended = threading.Event()
+        self.end = self.ended.set
         self.define()
         runs.begin("sales", Way.COPY, RUN, 1.0)
 
@@ -45,7 +51,7 @@ class Place:
     def task(self, what: str, number: int = 1) -> int:
         environment = {**ENVIRONMENT, "SHEEN_EFS": str(self.efs), "SHEEN_SYNC": "sales", "SHEEN_SYNC_RUN": RUN,
                        "SHEEN_SYNC_WORK": what, "SHEEN_TASK_TOKEN": f"token {number}", "SHEEN_SYNC_STATE_MACHINE": "machine"}  # fmt: skip
-        return copy.main(environment)
+        return copy.main(environment, self.end)
 
     def answer(self) -> dict[str, Any]:
         """What the last task said was done."""
@@ -54,13 +60,14 @@ class Place:
         found: dict[str, Any] = json.loads(told["output"])
         return found
 
+    def failure(self) -> dict[str, Any]:
+        """Why the last task failed, and what it did all the same."""
+        name, told = self.states.told[-1]
+        assert name == "send_task_failure"
+        return {**told, **json.loads(told["cause"])}
+
     def asked(self) -> set[str]:
         return {str(row.target) for row in requests.pending("sales", Way.COPY)}
-
-    def run(self) -> SyncRun:
-        found = runs.find("sales", RUN)
-        assert found is not None
-        return found
 
     def content(self) -> dict[str, bytes]:
         folder = self.efs / "syncs/sales"
@@ -122,12 +129,12 @@ def test_what_may_come_later_stays_asked_for_and_what_was_done_is_counted(place:
         place.put(key)
     place.objects.busy = {"p/busy"}
     assert place.task("copy", 1) == 1
-    name, told = place.states.told[-1]
-    assert (name, told["taskToken"], told["error"]) == ("send_task_failure", "token 1", "NotCopied")
-    assert told["cause"].startswith("1 files could not be copied; busy: S3: 503")
+    told = place.failure()
+    assert (told["taskToken"], told["error"]) == ("token 1", "NotCopied")
+    assert told["errorMessage"].startswith("1 files could not be copied; busy: S3: 503")
     assert place.asked() == {"busy"}
-    assert (place.run().files_copied, place.run().files_failed) == (1, 1)
-    assert [path for path, _ in place.run().failures] == [".."]
+    assert (told["counts"]["files_copied"], told["counts"]["files_failed"]) == (1, 1)
+    assert [path for path, _ in told["failures"]] == [".."]
     place.objects.busy = set()
     assert place.task("copy", 2) == 0
     assert place.content() == {"good": b"1", "busy": b"1"}
@@ -155,5 +162,65 @@ def test_a_prefix_that_cannot_be_listed_keeps_no_key_waiting(place: Place, monke
     assert place.task("copy") == 1
     assert place.content() == {"a": b"1"}
     assert place.asked() == {"b"}
-    assert place.run().files_copied == 1
-    assert place.states.told[-1][1]["error"] == "ReadFailed"
+    assert (place.failure()["error"], place.failure()["counts"]["files_copied"]) == ("ReadFailed", 1)
+
+
+def test_a_steady_feed_does_not_keep_a_task_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = requests.done
+
+    def feed(rows: Iterable[SyncRequest]) -> None:
+        done(rows)
+        place.put("more")
+
+    monkeypatch.setattr(requests, "done", feed)
+    monkeypatch.setattr(copy, "LONGEST", 0.2)
+    place.put("first")
+    assert place.task("copy") == 0
+    assert place.content().keys() >= {"first"}
+    assert place.asked() == {"more"}
+
+
+def test_a_task_that_is_not_waited_for_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token, "BEAT_EVERY", 0.01)
+
+    def timed_out(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": "too late"}}, "SendTaskHeartbeat")
+
+    place.states.__dict__["send_task_heartbeat"] = timed_out
+    monkeypatch.setattr(requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on"))
+    place.task("copy")
+    assert place.ended.is_set()
+
+
+def test_a_task_that_does_not_get_on_says_so_and_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.define(stall_timeout="1")
+    monkeypatch.setattr(token, "BEAT_EVERY", 0.05)
+    monkeypatch.setattr(requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on"))
+    place.task("copy")
+    names = [name for name, _ in place.states.told]
+    assert names.count("send_task_heartbeat") > 3
+    [told] = [told for name, told in place.states.told if name == "send_task_failure"]
+    assert told["error"] == "Stalled"
+    assert "no progress for 1 s" in told["cause"]
+
+
+def test_a_sync_that_is_not_there_is_told(place: Place) -> None:
+    store.remove("sales")
+    assert place.task("copy") == 1
+    assert place.failure()["error"] == "NoSuchSync"
+
+
+def test_two_tasks_have_their_unfinished_files_apart_and_what_dead_ones_left_goes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = place.efs / "synced/sales/.incoming/copy"
+    for name, age in (("old", 2 * copy.DEAD), ("young", 60.0)):
+        (left / name).mkdir(parents=True)
+        (left / name / "half").write_bytes(b"1")
+        os.utime(left / name, (time.time() - age,) * 2)
+    during = []
+    monkeypatch.setattr(requests, "pending", lambda *_: during.append({path.name for path in left.iterdir()}) or [])
+    assert place.task("copy", 1) == place.task("copy", 2) == 0
+    [first, second] = during
+    assert first & second == {"young"}
+    assert (len(first), len(second)) == (2, 2)
+    assert [path.name for path in left.iterdir()] == ["young"]
+    assert (left / "young" / "half").exists()
