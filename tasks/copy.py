@@ -12,6 +12,7 @@ A task that gets on beats; one that does not ends itself, as does one that nobod
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -196,7 +197,8 @@ def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
     if run is None:
         raise SettingMissing(f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else")
     restart: list[str] = []
-    with _watched(work, definition.stall_timeout, end):
+    patience = definition.stall_timeout if work.what == "copy" else math.inf  # nothing else counts how far it is
+    with _watched(work, patience, end):
         prepare(Path(work.settings.efs), row)
         if work.what == "copy":
             with _cleaned(incoming(work)):
@@ -228,12 +230,11 @@ def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[N
 
 def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
     """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds, or when it is not waited for."""
-    last, since = -1, wall_clock()
+    last, since = work.outcome.counts(), wall_clock()
     while not over.wait(min(token.BEAT_EVERY, patience / 2)):
-        outcome = work.outcome
-        progress = outcome.bytes_read + outcome.files_copied + outcome.files_skipped + outcome.files_deleted + outcome.files_failed
-        if progress != last:
-            last, since = progress, wall_clock()
+        counts = work.outcome.counts()
+        if counts != last:
+            last, since = counts, wall_clock()
         elif wall_clock() - since >= patience:
             cause = f"the task made no progress for {patience:.0f} s; it was stopped"
             give_up(work, "Stalled", cause)

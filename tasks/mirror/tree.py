@@ -61,32 +61,26 @@ class Tree:
                 os.close(descriptor)
         os.close(self._incoming)
 
-    def files(self) -> dict[str, Found]:
-        """Return all files, by path."""
-        found: dict[str, Found] = {}
-        for top, folder in self._walk():
-            for name, status in folder:
-                if stat.S_ISREG(status.st_mode):
-                    found[top + name] = Found(status.st_size, status.st_mtime_ns)
-        return found
-
-    def _walk(self) -> Iterator[tuple[str, list[tuple[str, os.stat_result]]]]:
-        waiting = [""]
+    def files(self, below: str = "") -> Iterator[tuple[str, Found]]:
+        """Give all files whose paths begin so, one by one; no folder is entered for nothing."""
+        waiting = [below[: below.rfind("/") + 1]]
         while waiting:
             top = waiting.pop()
             try:
                 descriptor = self._open(top, make=False)
             except (NoPlace, FileNotFoundError):
-                continue  # it was moved meanwhile
-            entries = []
+                continue  # it was moved meanwhile, or there is none
             with os.scandir(descriptor) as scan:
                 for entry in scan:
+                    path = top + entry.name
+                    if not path.startswith(below):
+                        continue
                     with contextlib.suppress(FileNotFoundError):
                         status = entry.stat(follow_symlinks=False)
-                        entries.append((entry.name, status))
                         if stat.S_ISDIR(status.st_mode):
-                            waiting.append(f"{top}{entry.name}/")
-            yield top, entries
+                            waiting.append(f"{path}/")
+                        elif stat.S_ISREG(status.st_mode):
+                            yield path, Found(status.st_size, status.st_mtime_ns)
 
     def new_file(self) -> tuple[str, int]:
         """Make a file without a place; return its name and a descriptor."""

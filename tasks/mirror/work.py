@@ -4,9 +4,9 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,8 @@ class Outcome:
     files_failed: int = 0
     bytes_read: int = 0
     """Grows while a large file is copied, too."""
+    looked_at: int = 0
+    """Entries of the listing and of the folder; grows while it plans."""
     failures: list[tuple[str, str]] = field(default_factory=list)
     """The first of them: path, why."""
     passing: dict[str, str] = field(default_factory=dict)
@@ -97,10 +99,9 @@ class Outcome:
         return forgiven
 
     def counts(self) -> dict[str, int]:
-        """Return the counts as a run's row has them."""
-        names = ("files_seen", "bytes_seen", "files_copied", "bytes_copied", "files_skipped", "files_deleted", "files_failed")
+        """Return all counts. They change as long as the work gets on; a run's row has some of them, by these names."""
         with self.lock:
-            return {name: getattr(self, name) for name in names}
+            return {each.name: getattr(self, each.name) for each in fields(self) if each.type is int}
 
 
 class _TooLarge(Exception):
@@ -150,19 +151,21 @@ class Mirror:
 
     def _plan(self) -> Plan:
         job = self._job
-        there = self._tree.files()
-        if job.below:
-            there = {path: found for path, found in there.items() if path.startswith(job.below)}
         return plan(
-            self._bucket.list(job.prefix + job.below),
+            self._looked(self._bucket.list(job.prefix + job.below)),
             job.prefix,
-            there,
+            dict(self._looked(self._tree.files(job.below))),
             include=matcher(job.include),
             exclude=matcher(job.exclude),
             delete=job.delete,
             check=job.verify == "all",
             largest=job.largest,
         )
+
+    def _looked(self, entries: Iterable[T]) -> Iterator[T]:
+        for entry in entries:
+            self._outcome.looked_at += 1
+            yield entry
 
     def _clear(self, found: Plan) -> None:
         """Remove, before anything is copied, what is in the way of it: a file where a folder has to be, and the other way round."""

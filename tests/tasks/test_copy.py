@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.syncs import requests, runs, store
 from chalicelib.syncs.model import SyncRequest, Way
-from tasks import copy, token
+from tasks import copy, site, token
 from tasks.mirror import s3
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
 from tests.support.s3_stand import Stand, Store
@@ -202,6 +202,39 @@ def test_a_task_that_does_not_get_on_says_so_and_ends(place: Place, monkeypatch:
     [told] = [told for name, told in place.states.told if name == "send_task_failure"]
     assert told["error"] == "Stalled"
     assert "no progress for 1 s" in told["cause"]
+
+
+def test_a_task_that_still_lists_gets_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.define(stall_timeout="1")
+    monkeypatch.setattr(token, "BEAT_EVERY", 0.05)
+    for number in range(8):
+        place.objects.put(f"p/{number}", b"1")
+    listing = s3.Bucket.list
+
+    def slow(bucket: s3.Bucket, prefix: str) -> Iterator[s3.Listed]:
+        for listed in listing(bucket, prefix):
+            time.sleep(0.25)
+            yield listed
+
+    monkeypatch.setattr(s3.Bucket, "list", slow)
+    requests.ask_for_prefix(place.definition, "", "asked", 7.0)
+    assert place.task("copy") == 0
+    assert not place.ended.is_set()
+    assert len(place.content()) == 8
+
+
+def test_publishing_apps_answers_which_restart_however_long_it_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.define(stall_timeout="1")
+    monkeypatch.setattr(token, "BEAT_EVERY", 0.05)
+
+    def publish(*_: object) -> list[str]:
+        time.sleep(1.5)
+        return ["/sales"]
+
+    monkeypatch.setattr(site, "publish_changed", publish)
+    assert place.task("apps") == 0
+    assert place.answer()["restart"] == ["/sales"]
+    assert not place.ended.is_set()
 
 
 def test_a_sync_that_is_not_there_is_told(place: Place) -> None:

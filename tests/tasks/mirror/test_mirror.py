@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
-from tasks.mirror import s3
+from tasks.mirror import s3, tree
 from tasks.mirror.s3 import Bucket, ReadFailed
 from tasks.mirror.work import MISSES, PART, Job, Mirror, Outcome
 from tests.support.s3_stand import NOON, Stand, Store
@@ -179,6 +179,29 @@ def test_a_connection_that_breaks_is_made_anew(store: Store, place: Place) -> No
     outcome = place.mirror(threads=3)
     assert outcome.failures == []
     assert place.content() == expected(store)
+
+
+@pytest.mark.parametrize(("below", "brought", "scans"), [("b/c/", {"b/c/2"}, 2), ("b/c", {"b/c/2", "b/cc/3"}, 4), ("b/none/", set(), 0)])
+def test_of_a_narrow_prefix_no_other_folder_is_looked_into(
+    store: Store, place: Place, below: str, brought: set[str], scans: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("a/1", "b/c/2", "b/cc/3", "b/d/4", "b/5"):
+        store.put(f"p/{path}", b"1")
+        (place.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (place.folder / path).write_bytes(b"stale")
+    for path in ("b/c/deep/gone", "b/d/gone"):
+        (place.folder / path).parent.mkdir(exist_ok=True)
+        (place.folder / path).write_bytes(b"stale")
+    scanned = []
+    scan = os.scandir
+    monkeypatch.setattr(tree.os, "scandir", lambda descriptor: scanned.append(1) or scan(descriptor))
+    outcome = place.mirror(below=below, delete=True)
+    monkeypatch.undo()
+    assert {path for path, body in place.content().items() if body == b"1"} == brought
+    assert (place.folder / "b/d/gone").exists()
+    assert (place.folder / "b/c/deep/gone").exists() == (not brought)
+    assert len(scanned) == scans
+    assert outcome.looked_at == len(brought) * 2 + outcome.files_deleted
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-3, "no such name for now"), ssl.SSLError("bad handshake"), TimeoutError()])
