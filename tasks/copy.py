@@ -126,7 +126,7 @@ def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket
     if is_prefix:
         mirror(work, definition, bucket, part[0].target).run()
     else:
-        mirror(work, definition, bucket, "").keys([each.target for each in part])
+        mirror(work, definition, bucket, "").keys({each.target: int(each.size or 0) for each in part})
     _pass_on_large(work, definition)
     if work.outcome.files_failed == failed_before:
         _as_of(row, definition, part)

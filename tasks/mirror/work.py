@@ -4,7 +4,7 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -140,11 +140,11 @@ class Mirror:
         finally:
             self._tree.close()
 
-    def keys(self, paths: Iterable[str]) -> None:
-        """Bring just these objects as they are now, whatever is there."""
+    def keys(self, sizes: Mapping[str, int]) -> None:
+        """Bring just these objects as they are now, whatever is there; ``sizes`` are what they were, by path."""
         try:
             self._outcome.phase = "transferring"
-            self._all(self._bring, paths)
+            self._all(self._bring, sizes.items())
             self._outcome.phase = "done"
         finally:
             self._tree.close()
@@ -219,17 +219,18 @@ class Mirror:
         path, listed = item
         self._copy(path, listed.size)
 
-    def _bring(self, path: str) -> None:
+    def _bring(self, item: tuple[str, int]) -> None:
+        path, size = item
         if (why := unfit(path)) is not None:
             self._outcome.fail(path, why)
         elif path.endswith("/"):
             self._folder(path)
         else:
             self._outcome.add(files_seen=1)
-            self._copy(path, 0)
+            self._copy(path, size)
 
     def _copy(self, path: str, size: int) -> None:
-        """Copy the object as it is now. ``size`` is what it was when it was listed, 0 when nobody knows."""
+        """Copy the object as it is now. ``size`` is what it was when it was listed or written."""
         if self._misses >= MISSES:
             self._outcome.fail(path, "it was not tried, since none of many others came", passing=True)
             return
@@ -243,7 +244,7 @@ class Mirror:
                             copied = self._copy_parts(path)
                     break
                 except Changed:
-                    size = self._bucket.read(self._job.prefix + path, lambda given: given.listed.size, span=(0, 0))
+                    size = self._bucket.read(self._job.prefix + path, lambda given: given.listed.size)
             self._outcome.add(files_copied=1, bytes_copied=copied)
         except _TooLarge:
             with self._outcome.lock:
@@ -265,8 +266,7 @@ class Mirror:
         try:
 
             def write(given: Given) -> Given:
-                if self._job.largest is not None and given.listed.size > self._job.largest:
-                    raise _TooLarge
+                self._check_size(given)
                 os.ftruncate(descriptor, 0)
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 digest = self._checksum_for(given)
@@ -288,7 +288,8 @@ class Mirror:
     def _copy_parts(self, path: str) -> int:
         """A large object by several threads; raise :class:`Changed` when it is another one before all is read."""
         key = self._job.prefix + path
-        now = self._bucket.read(key, lambda given: given, span=(0, 0))
+        now = self._bucket.read(key, lambda given: given, span=(0, 0))  # there is no such byte of one that is empty now
+        self._check_size(now)
         name, descriptor = self._tree.new_file()
         try:
             os.posix_fallocate(descriptor, 0, max(1, now.listed.size))
@@ -325,6 +326,10 @@ class Mirror:
         finally:
             os.close(descriptor)
             self._tree.discard(name)
+
+    def _check_size(self, given: Given) -> None:
+        if self._job.largest is not None and given.listed.size > self._job.largest:
+            raise _TooLarge
 
     def _checksum_for(self, given: Given) -> Any:
         """Return what sums up an object while it comes; None when its ETag is the sum, or nobody wants one."""

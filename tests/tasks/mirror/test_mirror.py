@@ -241,7 +241,7 @@ def test_when_nothing_gets_through_not_all_is_tried(store: Store, place: Place, 
     tried = []
     monkeypatch.setattr(place.bucket, "_ask", lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")))
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(keys)
+    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(dict.fromkeys(keys, 1))
     assert len(tried) < MISSES + 4
     assert sorted(outcome.passing) == sorted(keys)
     assert outcome.files_failed == len(keys)
@@ -279,11 +279,23 @@ def test_a_large_object_is_put_together_of_its_parts_and_of_one_version(store: S
     assert place.content() == expected(store)
 
 
-def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store, place: Place) -> None:
+@pytest.mark.parametrize("size", [0, 7, 2 * PART + 5])
+def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now(store: Store, place: Place, size: int) -> None:
+    store.put("p/f", b"n" * size)
+    outcome = Outcome()
+    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys({"f": 3 * PART})
+    assert outcome.failures == []
+    assert place.content() == expected(store)
+
+
+@pytest.mark.parametrize("size", [1, PART + 1])
+def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store, place: Place, size: int) -> None:
     store.put("p/small |+ä", b"1")
     store.put("p/large", b"x" * 100)
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome).keys(["small |+ä", "large", "gone"])
+    Mirror(Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome).keys(
+        {"small |+ä": 1, "large": size, "gone": 1}
+    )
     assert place.content() == {"small |+ä": b"1"}
     assert outcome.large == ["large"]
     assert (outcome.files_copied, outcome.files_skipped, outcome.files_failed) == (1, 1, 0)
@@ -303,7 +315,7 @@ def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(sto
     for key in keys:
         store.put(f"p/{key}", b"1")
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(keys)
+    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(dict.fromkeys(keys, 1))
     assert (place.folder / "new/folder").is_dir()
     assert place.content() == {"good": b"1"}
     assert sorted(outcome.failures) == [
