@@ -167,7 +167,8 @@ class Bucket:
             raise Changed("the object has changed meanwhile")
         if response.status in (429, 500, 502, 503, 504):
             raise _TryAgain(f"{response.status} {said[:300]}")
-        raise Refused(f"S3 says {response.status}: {_reason(said)}")
+        why = f"S3 says {response.status}: {_reason(said)}"
+        raise Refused(why) if response.status in (403, 404) else ReadFailed(why)  # 400 is said of credentials that have just expired, too
 
     def _connection(self) -> http.client.HTTPConnection:
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
