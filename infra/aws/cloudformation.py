@@ -48,6 +48,7 @@ class Stacks:
     ) -> dict[str, str]:
         """Create or update the stack until it is as the template says; return its outputs. Raise :class:`DeployError`.
 
+        What protects it, and its tables, against deletion is set when it has been created: a creation that fails must leave nothing.
         ``upload`` puts a template that is too large for a request somewhere, and returns its URL.
         """
         name = template.stack
@@ -56,18 +57,12 @@ class Stacks:
             self._say(f"  {name} is {status}: its creation failed before; it is made anew")
             self.delete(name)
             status = None
-        text = json.dumps(template.body, separators=(",", ":"))
-        request = {
-            "StackName": name,
-            **({"TemplateBody": text} if len(text) <= MOST_TEMPLATE_BYTES else {"TemplateURL": upload(template, text)}),
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        }
         began = datetime.now(UTC)
         if status is None:
-            self._client.create_stack(**request, EnableTerminationProtection=protected)
+            self._client.create_stack(**self._request(deletable(template), parameters, upload))
             self._wait(name, began)
-        elif self._update(request):
+            began = datetime.now(UTC)
+        if self._update(self._request(template, parameters, upload)):
             self._wait(name, began)
         if bool((self._describe(name) or {}).get("EnableTerminationProtection")) is not protected:
             self._client.update_termination_protection(StackName=name, EnableTerminationProtection=protected)
@@ -98,6 +93,17 @@ class Stacks:
             body = self._client.get_template(StackName=template.stack, TemplateStage="Original")["TemplateBody"]
             deployed = json.loads(body) if isinstance(body, str) else body
         return compare(deployed.get("Resources", {}), template.body["Resources"])
+
+    def _request(self, template: Template, parameters: Mapping[str, str], upload: Callable[[Template, str], str]) -> dict[str, Any]:
+        text = json.dumps(template.body, separators=(",", ":"))
+        return {
+            "StackName": template.stack,
+            **({"TemplateBody": text} if len(text) <= MOST_TEMPLATE_BYTES else {"TemplateURL": upload(template, text)}),
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            # what is retained has a fixed name: were it kept when its own creation is rolled back, the next run could not make it
+            "RetainExceptOnCreate": True,
+        }
 
     def _update(self, request: Mapping[str, Any]) -> bool:
         """Begin an update; return whether there is anything to do."""
@@ -154,6 +160,17 @@ class Stacks:
                 return None
             raise
         return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+
+
+def deletable(template: Template) -> Template:
+    """Return the template with tables that may be deleted, so that a creation that fails can be rolled back. Pure."""
+    resources = {
+        name: {**one, "Properties": {**one["Properties"], "DeletionProtectionEnabled": False}}
+        if one.get("Properties", {}).get("DeletionProtectionEnabled")
+        else one
+        for name, one in template.body["Resources"].items()
+    }
+    return Template(template.stack, template.region, {**template.body, "Resources": resources})
 
 
 def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:

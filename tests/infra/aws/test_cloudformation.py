@@ -1,5 +1,6 @@
 """Stacks: what became of earlier runs, what fails and why, what must not be deleted."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from infra.aws.errors import DeployError
 from infra.aws.synth import Template
 
 NAME = "sheen-prod-data"
-TEMPLATE = Template(NAME, "eu-central-1", {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}}})
+TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "apps", "DeletionProtectionEnabled": True}}
+TEMPLATE = Template(NAME, "eu-central-1", {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}, "AppsTable": TABLE}})
 
 
 class CloudFormation:
@@ -22,7 +24,7 @@ class CloudFormation:
         self.protected = protected
         self.ends = ends
         self.calls: list[str] = []
-        self.request: dict[str, Any] = {}
+        self.requests: list[dict[str, Any]] = []
         self.reason = ""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
@@ -39,10 +41,12 @@ class CloudFormation:
 
     def create_stack(self, **request: Any) -> None:
         self.calls.append("create")
-        self.request, self.statuses, self.protected = request, list(self.ends), request["EnableTerminationProtection"]
+        self.requests.append(request)
+        self.statuses = list(self.ends)
 
-    def update_stack(self, **_request: Any) -> None:
+    def update_stack(self, **request: Any) -> None:
         self.calls.append("update")
+        self.requests.append(request)
         message = "No updates are to be performed."
         raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "UpdateStack")
 
@@ -66,8 +70,9 @@ def put(client: CloudFormation, template: Template = TEMPLATE, *, protected: boo
 def test_a_new_stack_is_made_protected_and_tells_its_outputs_but_not_cdks() -> None:
     client = CloudFormation()
     assert put(client) == {"Bucket": "b"}
-    assert client.calls == ["create"]
-    assert client.request["Parameters"] == [{"ParameterKey": "Key", "ParameterValue": "value"}]
+    assert client.calls == ["create", "update", "protect"]
+    for request in client.requests:
+        assert request["Parameters"] == [{"ParameterKey": "Key", "ParameterValue": "value"}]
 
 
 def test_a_stack_that_is_as_it_should_be_stays() -> None:
@@ -92,7 +97,28 @@ def test_what_another_run_does_to_it_is_waited_for() -> None:
 def test_a_stack_whose_creation_failed_is_made_anew(status: str) -> None:
     client = CloudFormation(status)
     put(client)
-    assert client.calls == ["delete", "create"]
+    assert client.calls[:2] == ["delete", "create"]
+
+
+def test_a_creation_that_fails_leaves_nothing_that_keeps_the_next_one_from_making_it() -> None:
+    client = CloudFormation(ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"))
+    with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
+        put(client)
+    [request] = client.requests
+    assert request["RetainExceptOnCreate"] is True
+    assert not client.protected and "EnableTerminationProtection" not in request
+    assert json.loads(request["TemplateBody"])["Resources"]["AppsTable"]["Properties"]["DeletionProtectionEnabled"] is False
+    client.ends = ("CREATE_COMPLETE",)
+    put(client)
+    assert client.calls == ["create", "delete", "create", "update", "protect"]
+
+
+def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes_with_its_failure() -> None:
+    client = CloudFormation()
+    put(client)
+    last = client.requests[-1]
+    assert json.loads(last["TemplateBody"]) == TEMPLATE.body
+    assert last["RetainExceptOnCreate"] is True
 
 
 def test_a_failure_tells_the_resources_reasons() -> None:
@@ -106,7 +132,8 @@ def test_a_template_too_large_for_a_request_goes_by_the_bucket() -> None:
     client = CloudFormation()
     large = Template(NAME, "eu-central-1", {"Resources": {}, "Description": "x" * MOST_TEMPLATE_BYTES})
     put(client, large)
-    assert client.request["TemplateURL"] == f"https://bucket/{NAME}" and "TemplateBody" not in client.request
+    for request in client.requests:
+        assert request["TemplateURL"] == f"https://bucket/{NAME}" and "TemplateBody" not in request
 
 
 def test_a_protected_stack_is_not_deleted_and_one_that_is_gone_is_no_error() -> None:
