@@ -35,8 +35,6 @@ def deploy(stage: Stage) -> None:
     done = steps.run(steps.deployment(stage, templates_of(stage)), aws, known, say)
     say(f"{stage.base} is up: {aws.url(done)}/")
     say(f'The sheen command talks to it after: eval "$(make -s env STAGE={stage.name})"')
-    if "NameServers" in done and stage.edge:
-        say(f"Its zone {stage.edge.zone or stage.edge.domain} has the name servers {done['NameServers']}")
 
 
 def env(stage: Stage) -> None:

@@ -93,7 +93,10 @@ class Aws:
             case Stack(template):
                 stacks = self.stacks(template.region)
                 upload = functools.partial(self._upload, known.get("Bucket", ""))
-                return stacks.put(template, parameters_of(template, known), protected=self._stage.protected, upload=upload)
+                outputs = stacks.put(template, parameters_of(template, known), protected=self._stage.protected, upload=upload)
+                if servers := outputs.get("NameServers"):
+                    self._say(f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}")
+                return outputs
             case Image():
                 kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
                 return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)

@@ -10,11 +10,12 @@ import boto3
 import pytest
 
 from infra.aws import steps
+from infra.aws.cloudformation import Stacks
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
 from infra.aws.image import Kind, tag_of
 from infra.aws.settings import load
-from infra.aws.synth import synthesise
+from infra.aws.synth import Template, synthesise
 from infra.declared import DECLARED, TREE
 from tests.infra.aws.account import Account
 
@@ -146,6 +147,17 @@ def test_cloudfronts_secret_stays_until_the_stage_goes(account: Account) -> None
     assert len(first["EdgeSecret"]) >= 32
     aws.do(steps.DeleteSecret(), {})
     assert aws.do(steps.Secret(), {}) != first
+
+
+def test_a_zones_name_servers_are_told_before_the_step_that_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {"sheen-full-zone": {"NameServers": "ns-1.example.org ns-2.example.org"}, "sheen-full-edge": {}}
+    monkeypatch.setattr(Stacks, "put", lambda _stacks, template, _parameters, **_other: outputs[template.stack])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    every = [steps.Stack(Template(name, "us-east-1", {"Resources": {}})) for name in outputs]
+    said = list[str]()
+    steps.run(every, Aws(load("full"), said.append), {}, said.append)
+    [told] = [index for index, line in enumerate(said) if "ns-1.example.org ns-2.example.org" in line]
+    assert told < said.index("[2/2] stack sheen-full-edge")
 
 
 def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
