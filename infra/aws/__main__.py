@@ -43,7 +43,8 @@ def env(stage: Stage) -> None:
     known = aws.look(aws.begin())
     if "RestApi" not in known:
         raise DeployError(f"{stage.base} is not up; `make deploy STAGE={stage.name}` puts it up")
-    say(as_shell({"AWS_REGION": stage.region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
+    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}  # boto3 reads the second only
+    say(as_shell({**region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
 
 
 def plan(stage: Stage) -> None:
