@@ -13,7 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.aws.place import aws_place
+from infra.aws.place import aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
 from infra.aws.stacks.orchestration import Orchestration
@@ -34,6 +34,7 @@ class Alarms(SheenStack):
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, orchestration: Orchestration) -> None:
         super().__init__(scope, stage, "alarms", "alarms and budget")
+        self.add_stack_dependency(orchestration)
         place = aws_place(stage)
         self._place = place
         [self._topic] = [self._add_topic(topic) for topic in declared.topics]
@@ -42,7 +43,10 @@ class Alarms(SheenStack):
                 f"{machine.name}-executions",
                 f"Executions of the state machine {machine.name} fail",
                 self._metric(
-                    "AWS/States", "ExecutionsFailed", StateMachineArn=orchestration.machines[machine.name].ref, minutes=3 * _MINUTES
+                    "AWS/States",
+                    "ExecutionsFailed",
+                    StateMachineArn=in_template(place.state_machine_arn(machine.name)),
+                    minutes=3 * _MINUTES,
                 ),
                 _FAILED_EXECUTIONS.get(machine.name, 1),
             )

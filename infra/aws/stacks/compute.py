@@ -22,7 +22,8 @@ class Compute(SheenStack):
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, roles: Roles) -> None:
         super().__init__(scope, stage, "compute", "cluster and task definitions")
-        self._data, self._storage, self._roles = data, storage, roles
+        self._data, self._storage = data, storage
+        self.add_stack_dependency(roles)
         self._images = {
             image: self.told(image_parameter(image), f"The image {image}, with its digest")
             for image in dict.fromkeys(task.image for task in declared.task_definitions)
@@ -85,8 +86,8 @@ class Compute(SheenStack):
             network_mode="awsvpc",
             requires_compatibilities=["FARGATE"],
             runtime_platform=ecs.CfnTaskDefinition.RuntimePlatformProperty(cpu_architecture="X86_64", operating_system_family="LINUX"),
-            task_role_arn=self._roles.arns[task.role],
-            execution_role_arn=self._roles.arns[TASK_EXECUTION_ROLE],
+            task_role_arn=in_template(self.place.role_arn(task.role)),
+            execution_role_arn=in_template(self.place.role_arn(TASK_EXECUTION_ROLE)),
             container_definitions=[container],
             volumes=[
                 *(ecs.CfnTaskDefinition.VolumeProperty(name=_volume(path)) for path in WRITABLE),

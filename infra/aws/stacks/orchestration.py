@@ -25,7 +25,8 @@ class Orchestration(SheenStack):
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, network: Network, roles: Roles) -> None:
         super().__init__(scope, stage, "orchestration", "state machines and rules")
-        self._declared, self._roles = declared, roles
+        self._declared = declared
+        self.add_stack_dependency(roles)
         self._stands_for = {
             _SUBNETS: cdk.Fn.join(",", network.public.subnet_ids),
             _GROUP: network.tasks_group.security_group_id,
@@ -42,7 +43,7 @@ class Orchestration(SheenStack):
             f"{machine.name.capitalize()}Machine",
             state_machine_name=self.place.name(machine.name),
             state_machine_type="STANDARD",
-            role_arn=self._roles.arns[machine.role],
+            role_arn=in_template(self.place.role_arn(machine.role)),
             definition_string=json.dumps(json.loads(machine.file.read_text()), separators=(",", ":")),
             definition_substitutions=in_template(self._declared.substitutions(self.place, machine), self._stands_for),
         )
@@ -76,7 +77,7 @@ class Orchestration(SheenStack):
                 events.CfnRule.TargetProperty(
                     id=rule.state_machine,
                     arn=self.machines[rule.state_machine].ref,
-                    role_arn=self._roles.arns[rule.role],
+                    role_arn=in_template(self.place.role_arn(rule.role)),
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.undelivered.queue_arn),
                     retry_policy=events.CfnRule.RetryPolicyProperty(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),
                 )

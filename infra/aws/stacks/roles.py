@@ -21,7 +21,7 @@ _EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") 
 
 
 class Roles(SheenStack):
-    """All roles. :attr:`arns` has them by their declared names."""
+    """All roles. Other stacks know them by :meth:`infra.declared.Place.role_arn`: an export could not go before what reads it."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
         super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
@@ -29,9 +29,10 @@ class Roles(SheenStack):
         self._files = self._file_rights(data, storage)
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
-        self.arns = {name: self._add(role, is_task=name in tasks) for name, role in declared.roles(self.place).items()}
+        for name, role in declared.roles(self.place).items():
+            self._add(role, is_task=name in tasks)
 
-    def _add(self, role: Role, *, is_task: bool) -> str:
+    def _add(self, role: Role, *, is_task: bool) -> None:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
         if is_task or role.mounts:
             document["Statement"] += self._files
@@ -51,8 +52,6 @@ class Roles(SheenStack):
             accept(created, f"IAM5[Resource::{resource}]", reason)
         if is_task and self.stage.compute.exec:
             accept(created, "IAM5[Resource::*]", "ECS Exec's actions take no resource")
-        arn: str = created.attr_arn
-        return arn
 
     def _efs(self, resource: str) -> str:
         return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:{resource}"

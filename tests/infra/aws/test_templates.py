@@ -37,6 +37,12 @@ def test_templates_are_not_too_large_and_those_before_the_bucket_fit_into_a_requ
             assert size <= MOST_TEMPLATE_BYTES, template.stack
 
 
+def test_what_a_release_may_take_away_is_not_exported_as_no_export_can_go_before_what_reads_it(stage: Stage, templates: Templates) -> None:
+    for template in templates[stage.name]:
+        if template.stack.endswith(("-roles", "-functions", "-compute", "-orchestration")):
+            assert not [name for name, output in template.body.get("Outputs", {}).items() if "Export" in output], template.stack
+
+
 def test_nothing_waits_at_a_price(stage: Stage, templates: Templates) -> None:
     """FACTS E6b: no NAT gateway, no interface endpoint, no load balancer."""
     for kind in ("AWS::EC2::NatGateway", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::EC2::EIP", "AWS::ECS::Service"):
