@@ -5,13 +5,18 @@ Chalice changes nothing but batch sizes afterwards.
 """
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from infra.aws.errors import DeployError
 from infra.declared import Declared, Place, StreamReading
 
+ATTEMPTS, PAUSE_SECONDS = 30, 3.0
+"""For as long as Lambda is still at work on what Chalice has changed of a trigger."""
 
-def set_triggers(client: Any, declared: Declared, place: Place) -> int:
+
+def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[[float], None] = time.sleep) -> int:
     """Set the declared reading of every stream; ``client`` is boto3's for Lambda. Return how many there are; raise :class:`DeployError`."""
     reading = [function for function in declared.functions if function.stream is not None]
     for function in reading:
@@ -21,8 +26,19 @@ def set_triggers(client: Any, declared: Declared, place: Place) -> int:
         if not mappings:
             raise DeployError(f"the function {name} reads no stream; deploy the functions again")
         for mapping in mappings:
-            client.update_event_source_mapping(UUID=mapping["UUID"], **_parameters(function.stream))
+            _update(client, name, {"UUID": mapping["UUID"], **_parameters(function.stream)}, sleep)
     return len(reading)
+
+
+def _update(client: Any, name: str, parameters: dict[str, Any], sleep: Callable[[float], None]) -> None:
+    for _ in range(ATTEMPTS):
+        try:
+            client.update_event_source_mapping(**parameters)
+        except client.exceptions.ResourceInUseException:
+            sleep(PAUSE_SECONDS)
+        else:
+            return
+    raise DeployError(f"Lambda is still at work on the trigger of the function {name}, after {ATTEMPTS * PAUSE_SECONDS:.0f} seconds")
 
 
 def _parameters(stream: StreamReading) -> dict[str, Any]:
