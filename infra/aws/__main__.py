@@ -73,8 +73,8 @@ def destroy(stage: Stage) -> None:
     steps.run(steps.removal(stage, templates), aws, known, say)
     for template in templates:
         if template.stack.removeprefix(f"{stage.base}-") in steps.KEPT:
-            for name, value in aws.stacks(template.region).outputs(template.stack).items():
-                say(f"kept, in the stack {template.stack}: {name} {value}")
+            for kind, name in aws.stacks(template.region).retained(template):
+                say(f"kept, in the stack {template.stack}: {kind} {name}")
     say("`make deploy` takes it up again; docs/operator.md says how to delete it for good")
 
 

@@ -85,6 +85,18 @@ class Stacks:
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
         return {key: value for key, value in outputs.items() if not key.startswith("ExportsOutput")}  # CDK's, from stack to stack
 
+    def retained(self, template: Template) -> list[tuple[str, str]]:
+        """Return type and name of what there is of the template's resources that outlives their stack; nothing when it is not there."""
+        if self._describe(template.stack) is None:
+            return []
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=template.stack)
+        return [
+            (one["ResourceType"], one["PhysicalResourceId"])
+            for page in pages
+            for one in page["StackResourceSummaries"]
+            if template.body["Resources"].get(one["LogicalResourceId"], {}).get("DeletionPolicy") == "Retain"
+        ]
+
     def changes(self, template: Template) -> list[Change]:
         """Return what putting the template would change, by comparing it with the one that is deployed; parameters aside."""
         deployed: Mapping[str, Any] = {}
