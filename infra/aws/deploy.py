@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.syncs.model import Sync
 from infra.aws import ending
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
@@ -22,10 +23,12 @@ from infra.aws.steps import (
     DeleteFunctions,
     DeleteSecret,
     DeleteStack,
+    EndTransfers,
     EndWork,
     Functions,
     Image,
     Known,
+    LinkedRole,
     Secret,
     Stack,
     Step,
@@ -37,6 +40,8 @@ from infra.declared import DECLARED, TREE, Declared, Place
 
 STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
 """What ``chalice_app/app.py`` reads the stream's name from."""
+
+ECS = "ecs.amazonaws.com"
 
 
 class Aws:
@@ -90,6 +95,8 @@ class Aws:
 
     def _do(self, step: Step, known: Known) -> Mapping[str, str]:
         match step:
+            case LinkedRole():
+                _make_linked_role(self._client("iam"))
             case Stack(template):
                 stacks = self.stacks(template.region)
                 upload = functools.partial(self._upload, known.get("Bucket", ""))
@@ -110,15 +117,19 @@ class Aws:
                 ending.end_work(
                     self._client("stepfunctions"), self._client("ecs"), self._declared, self.place(known), self._say, time.sleep
                 )
+            case EndTransfers():
+                table = self.place(known).name(Sync.short_name)
+                ending.end_transfers(self._client("dynamodb"), self._client("datasync"), table, self._say, time.sleep)
             case DeleteFunctions():
                 stream = aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
                 self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
             case DeleteSecret():
                 self._client("ssm").delete_parameters(Names=[self._edge_secret_name])
             case DeleteStack(stack, region):
-                group = self.stacks(region).outputs(stack).get("FunctionSecurityGroup")
-                if group:
-                    ending.wait_for_interfaces(self._client("ec2"), group, self._say, time.sleep)
+                outputs = self.stacks(region).outputs(stack)
+                groups = [outputs[name] for name in ("FunctionSecurityGroup", "TaskSecurityGroup") if name in outputs]
+                if groups:
+                    ending.wait_for_interfaces(self._client("ec2"), groups, self._say, time.sleep)
                 self.stacks(region).delete(stack)
         return {}
 
@@ -160,6 +171,12 @@ class Aws:
 
     def _client(self, service: str, region: str = "") -> Any:
         return boto3.client(service, region_name=region or self._stage.region)
+
+
+def _make_linked_role(iam: Any) -> None:
+    """The first cluster of an account would make the role too, and fail because it may not take it on yet."""
+    if not iam.list_roles(PathPrefix=f"/aws-service-role/{ECS}/")["Roles"]:
+        iam.create_service_linked_role(AWSServiceName=ECS)
 
 
 def parameters_of(template: Template, known: Known) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.syncs.transfers import ENDED
 from infra.aws.errors import DeployError
 from infra.declared import Declared, Place
 
@@ -26,12 +27,29 @@ def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Calla
         waited = _wait(waited, 5, sleep, f"tasks of the cluster {place.cluster} do not stop")
 
 
-def wait_for_interfaces(ec2: Any, group: str, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Wait until Lambda has given back the network interfaces in a security group."""
+def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+    """Delete the DataSync tasks that the rows of the table ``syncs`` name, and their locations, once they have stopped copying."""
     waited = 0.0
-    while interfaces := ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": [group]}])["NetworkInterfaces"]:
-        say(f"  Lambda has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes")
-        waited = _wait(waited, 30, sleep, f"there are still network interfaces in the security group {group}")
+    for task in _transfer_tasks(dynamodb, syncs):
+        described = _described(datasync, task)
+        if described is None:
+            continue
+        while copying := [one for page in _pages(datasync, "list_task_executions", TaskArn=task) for one in _copying(page)]:
+            say(f"  {task} is still copying")
+            for execution in copying:
+                _cancel(datasync, execution)
+            waited = _wait(waited, 10, sleep, f"the DataSync task {task} does not stop copying")
+        datasync.delete_task(TaskArn=task)
+        for location in (described["SourceLocationArn"], described["DestinationLocationArn"]):
+            datasync.delete_location(LocationArn=location)
+
+
+def wait_for_interfaces(ec2: Any, groups: list[str], say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+    """Wait until Lambda, ECS and DataSync have given back the network interfaces in some security groups."""
+    waited = 0.0
+    while interfaces := ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": groups}])["NetworkInterfaces"]:
+        say(f"  AWS has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes")
+        waited = _wait(waited, 30, sleep, f"there are still network interfaces in the security groups {', '.join(groups)}")
 
 
 def _wait(waited: float, seconds: float, sleep: Callable[[float], None], otherwise: str) -> float:
@@ -43,7 +61,7 @@ def _wait(waited: float, seconds: float, sleep: Callable[[float], None], otherwi
 
 def _executions(states: Any, machine: str) -> list[str]:
     try:
-        pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        pages = _pages(states, "list_executions", stateMachineArn=machine, statusFilter="RUNNING")
         return [execution["executionArn"] for page in pages for execution in page["executions"]]
     except ClientError as error:
         if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
@@ -52,11 +70,50 @@ def _executions(states: Any, machine: str) -> list[str]:
 
 
 def _tasks(ecs: Any, cluster: str) -> list[str]:
+    """Those that have not stopped: one that was told to is listed as stopped at once, and in the cluster's way until it is."""
+    unstopped: list[str] = []
     try:
-        return [
-            arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING") for arn in page["taskArns"]
-        ]
+        for desired in ("RUNNING", "STOPPED"):
+            for page in _pages(ecs, "list_tasks", cluster=cluster, desiredStatus=desired):
+                if arns := page["taskArns"]:
+                    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+                    unstopped += [task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ClusterNotFoundException":
+        if error.response["Error"]["Code"] != "ClusterNotFoundException":
+            raise
+    return unstopped
+
+
+def _transfer_tasks(dynamodb: Any, syncs: str) -> list[str]:
+    try:
+        pages = _pages(dynamodb, "scan", TableName=syncs, ProjectionExpression="task_arn")
+        return [row["task_arn"]["S"] for page in pages for row in page["Items"] if "task_arn" in row]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return []
         raise
+
+
+def _described(datasync: Any, task: str) -> Any:
+    try:
+        return datasync.describe_task(TaskArn=task)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidRequestException":  # it is not there
+            return None
+        raise
+
+
+def _cancel(datasync: Any, execution: str) -> None:
+    try:
+        datasync.cancel_task_execution(TaskExecutionArn=execution)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidRequestException":  # it is ending by itself
+            raise
+
+
+def _copying(page: Any) -> list[str]:
+    return [one["TaskExecutionArn"] for one in page["TaskExecutions"] if one["Status"] not in ENDED]
+
+
+def _pages(client: Any, operation: str, **parameters: Any) -> Any:
+    return client.get_paginator(operation).paginate(**parameters)

@@ -20,6 +20,13 @@ KEPT = ("data", "zone")
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedRole:
+    """Make the role by which ECS works in this account, if there is none. First of all: it takes a while until ECS may take it on."""
+
+    title: str = "role of ECS in this account"
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Create or change a CloudFormation stack. Its parameters are known by their names, or have defaults."""
 
@@ -67,6 +74,13 @@ class EndWork:
 
 
 @dataclass(frozen=True, slots=True)
+class EndTransfers:
+    """Delete DataSync's tasks, which hold network interfaces, and their locations. When no state machine is left to make another."""
+
+    title: str = "delete the tasks of DataSync"
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteStack:
     """Delete a CloudFormation stack."""
 
@@ -92,7 +106,7 @@ class DeleteSecret:
     title: str = "forget the secret between CloudFront and the REST API"
 
 
-Step = Stack | Image | Functions | Triggers | Secret | EndWork | DeleteStack | DeleteFunctions | DeleteSecret
+Step = LinkedRole | Stack | Image | Functions | Triggers | Secret | EndWork | EndTransfers | DeleteStack | DeleteFunctions | DeleteSecret
 
 
 class Executor(Protocol):
@@ -112,18 +126,23 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     rest = [Stack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
-    return [*first, Image(), Functions(), roles, Functions(), Triggers(), *secret, *rest]
+    return [LinkedRole(), *first, Image(), Functions(), roles, Functions(), Triggers(), *secret, *rest]
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
-    """Return the steps of ``make destroy``: the other way round, but for what is kept."""
+    """Return the steps of ``make destroy``: the other way round, but for what is kept.
+
+    Visitors come until the APIs are gone, and what they start runs until the state machines are: so work is ended a second time then.
+    """
     stacks = {template.stack.removeprefix(f"{stage.base}-"): template for template in templates}
     gone = [DeleteStack(template.stack, template.region) for name, template in stacks.items() if name not in KEPT]
     before = {f"{stage.base}-{name}" for name in BEFORE_FUNCTIONS}
     last = [step for step in gone if step.stack in before]
-    first = [step for step in gone if step.stack not in before]
+    cluster = f"{stage.base}-compute"
+    first = [step for step in gone if step.stack not in before and step.stack != cluster]
+    compute = [step for step in gone if step.stack == cluster]
     secret = [DeleteSecret()] if stage.edge else []
-    return [EndWork(), *reversed(first), DeleteFunctions(), *secret, *reversed(last)]
+    return [EndWork(), *reversed(first), EndWork(), EndTransfers(), *compute, DeleteFunctions(), *secret, *reversed(last)]
 
 
 def run(steps: Iterable[Step], executor: Executor, known: Known, say: Callable[[str], None]) -> dict[str, str]:

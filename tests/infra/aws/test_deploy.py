@@ -71,7 +71,7 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
         return steps.run(steps.deployment(STAGE, templates), aws, aws.begin(), said.append)
 
     account.sockets_cannot_be_deployed = True
-    with pytest.raises(DeployError, match="step 7 of 13, functions and APIs: chalice deploy failed"):
+    with pytest.raises(DeployError, match="step 8 of 14, functions and APIs: chalice deploy failed"):
         deploy()
     account.sockets_cannot_be_deployed = False
     known = deploy()
@@ -87,6 +87,10 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
     assert not any(aws.stacks(template.region).changes(template) for template in templates), "make plan sees what is there"
     steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)
     _only_what_was_published_is_left(known)
+    [data] = [template for template in templates if template.stack == "sheen-prod-data"]
+    kept = aws.stacks(STAGE.region).retained(data)
+    assert {name for kind, name in kept if kind == "AWS::DynamoDB::Table"} == set(client("dynamodb").list_tables()["TableNames"])
+    assert {known["Bucket"], known["FileSystemId"]} < {name for _, name in kept}
     steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)  # nothing more to do, and no error
 
 
@@ -123,6 +127,8 @@ def _everything_is_there(known: dict[str, str]) -> None:
     assert container["image"] == known["AgentImage"]
     variables = {pair["name"]: pair["value"] for pair in container["environment"]}
     assert variables["SHEEN_WEBSOCKET_URL"] == f"wss://{socket['ApiId']}.execute-api.eu-central-1.amazonaws.com/__live"
+
+    assert len(client("iam").list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]) == 1
 
     machine = client("stepfunctions").describe_state_machine(stateMachineArn=place.state_machine_arn("instance"))
     assert machine["roleArn"] == place.role_arn("machine-instance")

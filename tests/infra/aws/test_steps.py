@@ -9,7 +9,21 @@ from infra.aws import steps
 from infra.aws.deploy import parameters_of
 from infra.aws.errors import DeployError
 from infra.aws.settings import load
-from infra.aws.steps import DeleteFunctions, DeleteSecret, DeleteStack, EndWork, Functions, Image, Known, Secret, Stack, Step, Triggers
+from infra.aws.steps import (
+    DeleteFunctions,
+    DeleteSecret,
+    DeleteStack,
+    EndTransfers,
+    EndWork,
+    Functions,
+    Image,
+    Known,
+    LinkedRole,
+    Secret,
+    Stack,
+    Step,
+    Triggers,
+)
 from infra.aws.synth import Template
 
 ORDER = ("network", "data", "storage", "roles", "functions", "compute", "orchestration", "zone", "guard", "edge", "alarms")
@@ -46,6 +60,7 @@ def titles(many: list[Step]) -> list[str]:
 def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> None:
     every = steps.deployment(FULL, TEMPLATES)
     assert titles(every) == [
+        LinkedRole().title,  # long before the cluster
         *("network", "data", "storage", "roles", "functions"),
         Image().title,
         Functions().title,
@@ -61,7 +76,10 @@ def test_it_is_taken_down_the_other_way_round_and_what_was_published_is_kept() -
     every = steps.removal(FULL, TEMPLATES)
     assert titles(every) == [
         EndWork().title,
-        *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration", "compute")),
+        *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration")),
+        EndWork().title,  # what visitors have started meanwhile: nothing more can be, and the cluster cannot go while a task runs
+        EndTransfers().title,
+        "delete compute",
         DeleteFunctions().title,
         DeleteSecret().title,
         *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
@@ -76,7 +94,7 @@ def test_every_step_knows_what_those_before_found_out() -> None:
     assert known == {**fake.known[2], Triggers().title: "done"}
 
 
-@pytest.mark.parametrize("failing", range(1, 18))
+@pytest.mark.parametrize("failing", range(1, 19))
 def test_a_failure_ends_it_there_says_where_and_another_run_goes_on(failing: int) -> None:
     every = steps.deployment(FULL, TEMPLATES)
     step = every[failing - 1]
@@ -84,10 +102,10 @@ def test_a_failure_ends_it_there_says_where_and_another_run_goes_on(failing: int
     fake, said = Fake(step.title), list[str]()
     with pytest.raises(DeployError) as error:
         steps.run(every, fake, {}, said.append)
-    assert str(error.value).startswith(f"step {first} of 17, {step.title}: the reason")
+    assert str(error.value).startswith(f"step {first} of 18, {step.title}: the reason")
     assert "run the same command again" in str(error.value)
     assert len(fake.done) == first - 1
-    assert said[-1] == f"[{first}/17] {step.title}"
+    assert said[-1] == f"[{first}/18] {step.title}"
     fake.failing.clear()
     steps.run(every, fake, {}, said.append)
     assert fake.done[first - 1 :] == [one.title for one in every]
