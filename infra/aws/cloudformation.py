@@ -22,6 +22,13 @@ _NOTHING_CHANGES = "No updates are to be performed"
 _NEVER_WAS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 """Statuses of a stack that cannot be updated."""
 _FAILED = ("FAILED", "ROLLBACK")
+REPLACING: Mapping[str, tuple[str, ...]] = {
+    "AWS::S3::Bucket": ("BucketName", "BucketNamePrefix", "BucketNamespace"),
+    "AWS::DynamoDB::Table": ("TableName", "KeySchema", "ImportSourceSpecification"),
+    "AWS::EFS::FileSystem": ("AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"),
+    "AWS::KMS::Key": (),
+}
+"""Of each type that holds data the properties whose change CloudFormation answers with a new resource, an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +197,13 @@ def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Chan
     added = [Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed]
     removed = [Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted]
     modified = [
-        Change("Replace" if one["Type"] != wanted[name]["Type"] else "Modify", name, wanted[name]["Type"])
+        Change("Replace" if _replaces(one, wanted[name]) else "Modify", name, wanted[name]["Type"])
         for name, one in deployed.items()
         if name in wanted and one != wanted[name]
     ]
     return [*removed, *modified, *added]
+
+
+def _replaces(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    before, after = deployed.get("Properties", {}), wanted.get("Properties", {})
+    return deployed["Type"] != wanted["Type"] or any(before.get(name) != after.get(name) for name in REPLACING.get(wanted["Type"], ()))

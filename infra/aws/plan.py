@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from infra.aws import costs
-from infra.aws.cloudformation import Change
+from infra.aws.cloudformation import REPLACING, Change
 from infra.aws.settings import Stage
 from infra.aws.synth import Template
 from infra.declared import MACHINES
 
 _SIGNS = {"Add": "+", "Modify": "~", "Replace": "!", "Remove": "-"}
-KEPT_KINDS = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::EFS::FileSystem", "AWS::KMS::Key")
 
 
 def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
@@ -24,9 +23,10 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
         else:
             yield f"{stack}:"
             for change in many:
-                warning = "  (holds data!)" if change.kind in KEPT_KINDS and change.action in ("Replace", "Remove") else ""
+                warning = "  (holds data!)" if change.kind in REPLACING and change.action in ("Replace", "Remove") else ""
                 yield f"  {_SIGNS[change.action]} {change.resource} ({change.kind}){warning}"
-    yield "The functions go out by chalice deploy when their code or configuration has changed."
+    yield "Not seen here: functions go out by chalice deploy when their code or configuration has changed; images are built when what they"
+    yield "are made of has, and the tasks that start from then on have them."
 
 
 def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterator[str]:

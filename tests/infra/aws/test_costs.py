@@ -1,11 +1,13 @@
 """What a stage costs."""
 
 import tomllib
+from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from infra.aws import costs
-from infra.aws.cloudformation import Change, compare
+from infra.aws.cloudformation import REPLACING, Change, compare
 from infra.aws.plan import cost_lines, plan_lines
 from infra.aws.settings import load
 from infra.declared import MACHINES, TREE
@@ -62,7 +64,7 @@ def test_the_plan_says_what_changes_and_warns_of_what_holds_data() -> None:
     changes = compare({"Bundles": bucket, "Log": group}, {"Log": wider, "More": group})
     assert [(change.action, change.resource) for change in changes] == [("Remove", "Bundles"), ("Modify", "Log"), ("Add", "More")]
     lines = list(plan_lines({"a": [], "b": changes, "c": [Change("Add", "X", "AWS::SQS::Queue")] * 2}))
-    assert lines[:-1] == [
+    assert lines[:-2] == [
         "a: no change",
         "b:",
         "  - Bundles (AWS::S3::Bucket)  (holds data!)",
@@ -70,6 +72,32 @@ def test_the_plan_says_what_changes_and_warns_of_what_holds_data() -> None:
         "  + More (AWS::Logs::LogGroup)",
         "c: new: 2 SQS::Queue",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "action"),
+    [
+        ("AWS::S3::Bucket", {"BucketName": "b"}, "Replace"),
+        ("AWS::S3::Bucket", {"VersioningConfiguration": {"Status": "Suspended"}}, "Modify"),
+        ("AWS::DynamoDB::Table", {"KeySchema": []}, "Replace"),
+        ("AWS::EFS::FileSystem", {"KmsKeyId": "of its own"}, "Replace"),
+        ("AWS::KMS::Key", {"EnableKeyRotation": False}, "Modify"),
+    ],
+)
+def test_what_a_change_replaces_by_something_empty_is_marked(kind: str, changed: dict[str, Any], action: str) -> None:
+    [change] = compare(
+        {"X": {"Type": kind, "Properties": {"BucketName": "a"}}}, {"X": {"Type": kind, "Properties": {"BucketName": "a", **changed}}}
+    )
+    assert change.action == action
+    [_, line, *_] = plan_lines({"data": [change]})
+    assert line.endswith("(holds data!)") is (action == "Replace")
+
+
+def test_what_replaces_is_as_cloudformations_own_schemas_say() -> None:
+    for kind, properties in REPLACING.items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+        named = [*schema.get("createOnlyProperties", ()), *schema.get("conditionalCreateOnlyProperties", ())]
+        assert set(properties) == {one.removeprefix("/properties/") for one in named}, kind
 
 
 def test_the_bill_adds_up(templates: Templates) -> None:
