@@ -22,6 +22,8 @@ SMALL_GB = 1.0
 """How much of everything a small deployment keeps: bundles, versions, logs of a month."""
 FUNCTION_SECONDS = 0.1
 """How long a function works at a time, about."""
+COLD_STARTS_A_DAY = 12
+"""Of a function that runs every few minutes: Lambda renews its environment every two hours or so."""
 MESSAGES_AN_HOUR = 1200
 """Frames of a visitor who works with an app, to and fro: one in three seconds each way and what comes with it."""
 REQUESTS_AN_HOUR = 60
@@ -58,7 +60,9 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
     """Return what a month costs in which nobody comes; ``schedules`` are the rates at which functions run by themselves."""
     resources = [resource for template in templates for resource in template.body["Resources"].values()]
     metrics = sum(1 for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm")
-    runs = sum(_runs_a_month(rate) for rate in schedules)
+    each_runs = [_runs_a_month(rate) for rate in schedules]
+    runs = sum(each_runs)
+    starts = sum(min(one, COLD_STARTS_A_DAY * HOURS_A_MONTH / 24) for one in each_runs)
     each = price["lambda_request"] + FUNCTION_SECONDS * 0.25 * price["lambda_gb_second"] + 2 * price["dynamodb_read"]
     items = [
         Item(f"{metrics} alarms", metrics * price["alarm_metric_month"]),
@@ -66,6 +70,9 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
         Item(f"{SMALL_GB:.0f} GB of versions and data on EFS", SMALL_GB * price["efs_gb_month"]),
         Item(f"{SMALL_GB:.0f} GB of bundles on S3", SMALL_GB * price["s3_gb_month"]),
         Item(f"{runs:.0f} runs of functions by schedule", runs * each),
+        Item("traces of these runs", runs * price["trace"]),
+        # a metric is paid for the hours in which it gets a value
+        Item("counts of their cold starts", starts * price["custom_metric_month"] / HOURS_A_MONTH),
     ]
     if stage.storage.backups:
         items.append(Item(f"{SMALL_GB:.0f} GB of backups", SMALL_GB * price["backup_gb_month"]))

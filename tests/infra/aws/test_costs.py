@@ -35,6 +35,13 @@ def test_what_is_waiting_is_on_the_bill(templates: Templates) -> None:
     assert not any("backups" in what for what in lines)
 
 
+def test_what_runs_by_itself_is_traced_and_counted_at_a_price() -> None:
+    items = costs.idle(load("prod"), [], costs.prices("us-east-1"), ["rate(5 minutes)", "rate(6 hours)"])
+    lines = {item.what: item.usd for item in items}
+    assert lines["traces of these runs"] == pytest.approx((730 * 12 + 730 / 6) * 5e-6)
+    assert lines["counts of their cold starts"] == pytest.approx(0.30 * (12 + 4) / 24)
+
+
 def test_an_hour_of_an_instance_is_what_fargate_asks_for_its_size() -> None:
     stage, price = load("prod"), costs.prices("us-east-1")
     assert costs.machine_hour(stage, price, "large") == pytest.approx(0.5 * 0.04048 + 1 * 0.004445 + 0.005)
