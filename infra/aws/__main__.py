@@ -32,6 +32,7 @@ def deploy(stage: Stage) -> None:
     """Put the stage up, or bring it up to date."""
     aws = Aws(stage, say)
     known = aws.begin()
+    aws.check_network()
     done = steps.run(steps.deployment(stage, templates_of(stage)), aws, known, say)
     say(f"{stage.base} is up: {aws.url(done)}/")
     say(f'The sheen command talks to it after: eval "$(make -s env STAGE={stage.name})"')
@@ -58,6 +59,7 @@ def plan(stage: Stage) -> None:
         say("so this is what a deployment makes from nothing:")
         changes = {template.stack: compare({}, template.body["Resources"]) for template in templates}
     else:
+        aws.check_network()
         changes = {template.stack: aws.stacks(template.region).changes(template) for template in templates}
     for line in plan_lines(changes):
         say(line)

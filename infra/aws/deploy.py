@@ -76,6 +76,20 @@ class Aws:
         outputs = [stacks.outputs(f"{self._stage.base}-{name}") for name in BEFORE_FUNCTIONS]
         return {name: value for each in (known, *outputs) for name, value in each.items()}
 
+    def check_network(self) -> None:
+        """Raise :class:`DeployError` when tasks in the existing VPC could not post to browsers (FACTS W10)."""
+        existing = self._stage.network.existing
+        if existing is None:
+            return
+        service = f"com.amazonaws.{self._stage.region}.execute-api"
+        filters = [{"Name": "vpc-id", "Values": [existing.vpc]}, {"Name": "service-name", "Values": [service]}]
+        for endpoint in self._client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]:
+            if endpoint.get("PrivateDnsEnabled"):
+                raise DeployError(
+                    f"network.existing.vpc: {existing.vpc} has the endpoint {endpoint['VpcEndpointId']} of {service} with private DNS, "
+                    "by which posts to browsers fail; turn its private DNS off, or take another VPC"
+                )
+
     def url(self, known: Known) -> str:
         """Return where visitors come."""
         if self._stage.edge:

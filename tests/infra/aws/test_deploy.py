@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from infra.aws.cloudformation import Stacks
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
 from infra.aws.image import Kind, tag_of
-from infra.aws.settings import load
+from infra.aws.settings import ExistingNetwork, Network, load
 from infra.aws.synth import Template, synthesise
 from infra.declared import DECLARED, TREE
 from tests.infra.aws.account import Account
@@ -153,6 +154,20 @@ def test_cloudfronts_secret_stays_until_the_stage_goes(account: Account) -> None
     assert len(first["EdgeSecret"]) >= 32
     aws.do(steps.DeleteSecret(), {})
     assert aws.do(steps.Secret(), {}) != first
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_an_existing_vpc_whose_endpoint_would_swallow_posts_to_browsers_is_refused(account: Account, *, private: bool) -> None:
+    assert not account.sockets_cannot_be_deployed
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    existing = ExistingNetwork(vpc=vpc, zones=("a", "b"), public_subnets=("x", "y"), isolated_subnets=("z", "w"))
+    aws = Aws(dataclasses.replace(STAGE, network=Network(existing=existing)), print)
+    aws.check_network()
+    service = f"com.amazonaws.{STAGE.region}.execute-api"
+    ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="Interface", ServiceName=service, PrivateDnsEnabled=private)
+    with pytest.raises(DeployError, match=r"execute-api with private DNS.*turn its private DNS off") if private else nullcontext():
+        aws.check_network()
 
 
 def test_a_zones_name_servers_are_told_before_the_step_that_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
