@@ -18,6 +18,7 @@ from typing import Any
 
 from infra.bytecode import compile_folder
 from infra.declared import DECLARED, TREE, Declared, FunctionDeclaration, Place
+from infra.declared.names import camel
 from infra.vendored import cache_folder, services, vendored
 
 PROJECT = TREE / "chalice_app"
@@ -49,14 +50,8 @@ def events(declared: Declared) -> dict[str, Any]:
     resources: dict[str, Any] = {}
     for function in declared.functions:
         if function.stream is not None:
-            resource = "".join(part.capitalize() for part in function.name.split("_"))
-            source = {
-                "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in function.stream.filters]},
-                "MaximumRetryAttempts": function.stream.retries,
-                "MaximumRecordAgeInSeconds": function.stream.record_age_seconds,
-                "BisectBatchOnFunctionError": True,
-            }
-            resources[resource] = {"Properties": {"Events": {f"{resource}DynamodbEventSource": {"Properties": source}}}}
+            resource, source = camel(function.name), {"Properties": function.stream.parameters()}
+            resources[resource] = {"Properties": {"Events": {f"{resource}DynamodbEventSource": source}}}
     return {"Resources": resources}
 
 

@@ -4,13 +4,12 @@
 Chalice changes nothing but batch sizes afterwards.
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 from infra.aws.errors import DeployError
-from infra.declared import Declared, Place, StreamReading
+from infra.declared import Declared, Place
 
 ATTEMPTS, PAUSE_SECONDS = 30, 3.0
 """For as long as Lambda is still at work on what Chalice has changed of a trigger."""
@@ -26,7 +25,7 @@ def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[
         if not mappings:
             raise DeployError(f"the function {name} reads no stream; deploy the functions again")
         for mapping in mappings:
-            _update(client, name, {"UUID": mapping["UUID"], **_parameters(function.stream)}, sleep)
+            _update(client, name, {"UUID": mapping["UUID"], **function.stream.parameters()}, sleep)
     return len(reading)
 
 
@@ -39,12 +38,3 @@ def _update(client: Any, name: str, parameters: dict[str, Any], sleep: Callable[
         else:
             return
     raise DeployError(f"Lambda is still at work on the trigger of the function {name}, after {ATTEMPTS * PAUSE_SECONDS:.0f} seconds")
-
-
-def _parameters(stream: StreamReading) -> dict[str, Any]:
-    return {
-        "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in stream.filters]},
-        "MaximumRetryAttempts": stream.retries,
-        "MaximumRecordAgeInSeconds": stream.record_age_seconds,
-        "BisectBatchOnFunctionError": True,
-    }

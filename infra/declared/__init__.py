@@ -12,6 +12,7 @@ from infra.declared.bucket import BUCKET, BucketRules
 from infra.declared.functions import FUNCTIONS, FunctionDeclaration, StreamReading, function_statements
 from infra.declared.logs import LOG_GROUPS, LogGroup
 from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
+from infra.declared.names import camel
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, start
 from infra.declared.rules import RULES, Rule
@@ -70,12 +71,10 @@ class Declared:
             "InstanceCapacity": place.instance_capacity,
             "TaskSecurityGroup": place.task_security_group,
             "AgentFamily": place.name(agent_of("")),
-            **{f"{_camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
-            **{f"{_camel(function)}Function": place.function_arn(function) for function in machine.functions},
+            **{f"{camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
+            **{f"{camel(function)}Function": place.function_arn(function) for function in machine.functions},
             **{
-                f"{_camel(other.name)}StateMachine": place.state_machine_arn(other.name)
-                for other in self.state_machines
-                if other != machine
+                f"{camel(other.name)}StateMachine": place.state_machine_arn(other.name) for other in self.state_machines if other != machine
             },
         }
 
@@ -96,10 +95,6 @@ class Declared:
         roles += (Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),)) for rule in self.rules)
         roles += self.other_roles(place)
         return {role.name: role for role in roles}
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def admin_environment(place: Place) -> dict[str, str]:

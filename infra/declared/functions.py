@@ -3,6 +3,7 @@
 Their routes and triggers are in ``app.py``; ``infra/chalice.py`` makes Chalice's configuration from what is here.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,8 @@ from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
-from infra.declared.rights import Statement, connections, index, items, objects, start, stream, tokens
+from infra.declared.rights import Statement, connections, index, items, nothing, objects, start, stream, tokens
 from infra.declared.tasks import run_tasks
-
-
-def _nothing(_place: Place) -> Iterable[Statement]:
-    return ()
 
 
 def _empty(_place: Place) -> Mapping[str, str]:
@@ -40,6 +37,15 @@ class StreamReading:
     record_age_seconds: int
     """Older records are dropped."""
 
+    def parameters(self) -> dict[str, Any]:
+        """Return it as Lambda's API and CloudFormation take it."""
+        return {
+            "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in self.filters]},
+            "MaximumRetryAttempts": self.retries,
+            "MaximumRecordAgeInSeconds": self.record_age_seconds,
+            "BisectBatchOnFunctionError": True,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionDeclaration:
@@ -48,7 +54,7 @@ class FunctionDeclaration:
     name: str
     """As in ``app.py``; the REST API's function is ``api_handler``."""
     timeout_seconds: int
-    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    statements: Callable[[Place], Iterable[Statement]] = nothing
     """What it may do beside writing its log and its traces, and having its network interface."""
     in_vpc: bool = False
     """Inside the VPC it reaches agents, DynamoDB and S3; outside, every AWS API and no agent (FACTS E6b)."""

@@ -6,14 +6,10 @@ from pathlib import Path
 
 from infra.declared import syncs
 from infra.declared.place import Place
-from infra.declared.rights import Statement, invoke, start
+from infra.declared.rights import Statement, invoke, nothing, start
 from infra.declared.tasks import run_tasks
 
 TREE = Path(__file__).resolve().parents[2]
-
-
-def _nothing(_place: Place) -> Iterable[Statement]:
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +22,7 @@ class StateMachine:
     """Functions that it invokes: ``instance_watch`` is ``${InstanceWatchFunction}``, an ARN."""
     tasks: tuple[str, ...] = ()
     """Containers (:attr:`infra.declared.TaskDefinition.container`) of the tasks that it runs."""
-    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    statements: Callable[[Place], Iterable[Statement]] = nothing
     """What it may do beside invoking :attr:`functions` and running :attr:`tasks`."""
 
     @property

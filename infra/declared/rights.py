@@ -5,11 +5,12 @@ prefix, tasks of a cluster, connections of an API); one that stands for more nee
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chalicelib.tables import Table
+from infra.declared.names import camel
 from infra.declared.place import Place
 
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
@@ -102,14 +103,15 @@ class Role:
         return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def nothing(_place: Place) -> Iterable[Statement]:
+    """Allow nothing."""
+    return ()
+
+
 def items(place: Place, model: type[Table], *operations: str) -> Statement:
     """Allow operations (``GetItem``…) on a model's table."""
     actions = tuple(f"dynamodb:{operation}" for operation in operations)
-    return Statement(_sid(model.short_name), actions, (place.table_arn(model.short_name),))
-
-
-def _sid(name: str) -> str:
-    return "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name))
+    return Statement(camel(model.short_name), actions, (place.table_arn(model.short_name),))
 
 
 def index(place: Place, model: type[Table], name: str) -> Statement:
@@ -127,7 +129,7 @@ def stream(place: Place, model: type[Table]) -> Statement:
 def objects(place: Place, prefix: str, *operations: str) -> Statement:
     """Allow operations (``GetObject``…) on the bucket's objects below a prefix."""
     actions = tuple(f"s3:{operation}" for operation in operations)
-    return Statement(f"{_sid(prefix)}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
+    return Statement(f"{camel(prefix)}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
 
 
 def tokens(place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")) -> Statement:

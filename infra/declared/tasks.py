@@ -14,7 +14,7 @@ from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
-from infra.declared.rights import Role, Statement, connections, items, objects, tokens
+from infra.declared.rights import Role, Statement, connections, items, nothing, objects, tokens
 
 
 class Machine(NamedTuple):
@@ -41,10 +41,6 @@ def agent_of(size: str) -> str:
     return f"agent_{size}"
 
 
-def _nothing(_place: Place) -> Iterable[Statement]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
     """What a Fargate task runs, on a machine of which size."""
@@ -57,7 +53,7 @@ class TaskDefinition:
     stop_timeout_seconds: int = 30
     kind: str = ""
     """The name of its one container and of its role; those that differ in size only share it. Its own name, if empty."""
-    statements: Callable[[Place], Iterable[Statement]] = _nothing
+    statements: Callable[[Place], Iterable[Statement]] = nothing
     """What its role allows."""
     image: str = "agent"
     """The stage of ``workers/Dockerfile`` that it runs in."""

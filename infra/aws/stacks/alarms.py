@@ -18,6 +18,7 @@ from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
 from infra.aws.stacks.orchestration import Orchestration
 from infra.declared import Declared
+from infra.declared.names import camel
 from infra.declared.place import REST_FUNCTION
 from infra.declared.syncs import Topic
 
@@ -107,7 +108,7 @@ class Alarms(SheenStack):
     def _watch(self, name: str, description: str, metric: cloudwatch.Metric, threshold: float) -> None:
         alarm = cloudwatch.Alarm(
             self,
-            "".join(part.capitalize() for part in name.replace("_", "-").split("-")),
+            camel(name),
             alarm_name=f"{self.stage.base}-{name}",
             alarm_description=f"{description}: see docs/operator.md, Alarms",
             metric=metric,

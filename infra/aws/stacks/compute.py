@@ -11,6 +11,7 @@ from infra.aws.stacks.data import Data
 from infra.aws.stacks.roles import Roles
 from infra.aws.stacks.storage import Storage
 from infra.declared import Declared, TaskDefinition
+from infra.declared.names import camel
 from infra.declared.tasks import DROPPED_CAPABILITIES, TASK_EXECUTION_ROLE, task_log_group
 
 WRITABLE = ("/tmp", "/run")  # noqa: S108  # paths within the container
@@ -79,7 +80,7 @@ class Compute(SheenStack):
         )
         definition = ecs.CfnTaskDefinition(
             self,
-            "".join(part.capitalize() for part in task.name.split("_")),
+            camel(task.name),
             family=self.place.name(task.name),
             cpu=str(task.cpu),
             memory=str(task.memory_mb),

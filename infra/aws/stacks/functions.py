@@ -6,6 +6,7 @@ from infra.aws.place import aws_place
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, log_group
 from infra.declared import Declared
+from infra.declared.names import camel
 
 
 class Functions(SheenStack):
@@ -15,7 +16,7 @@ class Functions(SheenStack):
         super().__init__(scope, stage, "functions", "log groups")
         place = aws_place(stage)
         for function in declared.functions:
-            name = "".join(part.capitalize() for part in function.name.split("_"))
+            name = camel(function.name)
             log_group(self, f"{name}Log", f"/aws/lambda/{place.function_name(function.name)}")
         for group in declared.log_groups:
             log_group(self, f"{group.name.capitalize()}LogGroup", place.log_group(group.name), group.retention_days)

@@ -15,6 +15,7 @@ from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.network import Network
 from infra.aws.stacks.roles import Roles
 from infra.declared import Declared, Place, Rule, StateMachine
+from infra.declared.names import camel
 
 _SUBNETS = "0subnets0"
 _GROUP = "0group0"
@@ -66,7 +67,7 @@ class Orchestration(SheenStack):
         return queue
 
     def _add_rule(self, rule: Rule) -> None:
-        identity = "".join(part.capitalize() for part in rule.name.split("-"))
+        identity = camel(rule.name)
         created = events.CfnRule(
             self,
             f"{identity}Rule",

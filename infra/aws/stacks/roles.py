@@ -14,6 +14,7 @@ from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.data import Data
 from infra.aws.stacks.storage import Storage
 from infra.declared import Declared, Role
+from infra.declared.names import camel
 
 ANY_API = "*"
 """What stands for the WebSocket API until Chalice has made it."""
@@ -43,7 +44,7 @@ class Roles(SheenStack):
             document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
         created = iam.CfnRole(
             self,
-            "".join(part.capitalize() for part in role.name.replace("_", "-").split("-")),
+            camel(role.name),
             role_name=self.place.role_name(role.name),
             assume_role_policy_document=role.trust(),
             policies=[iam.CfnRole.PolicyProperty(policy_name="declared", policy_document=document)] if document["Statement"] else None,

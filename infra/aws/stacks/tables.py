@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 
 from infra.aws.stacks.base import SheenStack, accept
 from infra.declared import Place, TableDeclaration
+from infra.declared.names import camel
 
 
 def add_tables(stack: SheenStack, tables: Iterable[TableDeclaration], place: Place, key: kms.IKey | None) -> dict[str, dynamodb.CfnTable]:
@@ -19,7 +20,7 @@ def _add_table(stack: SheenStack, table: TableDeclaration, place: Place, key: km
     definition = table.definition(place)
     created = dynamodb.CfnTable(
         stack,
-        "".join(part.capitalize() for part in table.name.split("_")) + "Table",
+        camel(table.name) + "Table",
         table_name=definition["TableName"],
         billing_mode=definition["BillingMode"],
         key_schema=_keys(definition["KeySchema"]),
