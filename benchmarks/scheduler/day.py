@@ -21,6 +21,7 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.queue import line
+from chalicelib.relay.settings import RelaySettings
 from chalicelib.scheduler import seating, spread
 from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting
 from chalicelib.sessions import lease
@@ -84,7 +85,6 @@ class Agent:
     def __init__(self, row: Row, settings: AppSettings) -> None:
         self.ref = row.ref
         self._limits = settings.worker_limits
-        self.sessions: set[str] = set()
         self.workers: dict[int, int] = {}
         self.by_session: dict[str, int] = {}
         self.opened = 0
@@ -100,8 +100,8 @@ class Agent:
                 self.workers[worker] = 0
             case spread.On(worker):
                 pass
-            case spread.Full():  # pending pages may outnumber the seats for a moment: their leases have ended
-                worker = min(self.workers, key=lambda each: self.workers[each])
+            case spread.Full():
+                raise AssertionError(f"a seat of {self.ref} was given that it does not have")
         self.workers[worker] += 1
         self.by_session[session_id] = worker
 
@@ -251,17 +251,16 @@ class Day:
     def _session(self, agent: Agent, session_id: str, stays: float) -> None:
         """The session, from its page to its end."""
         engine, bill = self.engine, self.outcome.bill
-        if not stays:  # its lease ends by itself
-            engine.sleep(lease.PENDING)
+        if not stays:  # its page waits for the socket in vain
+            engine.sleep(RelaySettings().reservation)
             agent.leave(session_id, engine.now)
+            self.instances.give_back(agent.ref, session_id)
             return
         engine.sleep(self._chance.uniform(*SOCKET))
         self._pause()
         bill.write("PutItem connections", CONNECTION_BYTES)
-        agent.sessions.add(session_id)
         engine.sleep(stays)
         self.outcome.session_seconds += stays
-        agent.sessions.discard(session_id)
         agent.leave(session_id, engine.now)
         self._pause()
         bill.write("DeleteItem connections", CONNECTION_BYTES)
@@ -314,7 +313,7 @@ class Day:
             engine.sleep(max(0.1, min(renewal, idle_at) - engine.now))
             if engine.now >= renewal:
                 renewal = engine.now + lease.RENEW_EVERY
-                store.renew(ref, lease.renewed(agent.sessions, engine.now))
+                store.renew(ref, lease.renewed(agent.by_session, engine.now))
             quiet = not agent.by_session and engine.now - agent.quiet_since >= self._settings.instance_idle_timeout
             if quiet:
                 if store.drain(ref, engine.now):

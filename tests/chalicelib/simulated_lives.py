@@ -19,6 +19,7 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.instances.watch import watch
 from chalicelib.reaper import deaths, steps, sweep
+from chalicelib.relay.settings import RelaySettings
 from chalicelib.scheduler import starts
 from chalicelib.sessions.lease import RENEW_EVERY, renewed
 from chalicelib.settings import Settings
@@ -28,6 +29,7 @@ IDLE = 60.0
 """``instance_idle_timeout`` of these apps."""
 START_ATTEMPTS, WATCH_ATTEMPTS = 4, 4
 SILENCE = 60.0
+RESERVATION = RelaySettings().reservation
 
 
 @dataclass
@@ -41,12 +43,19 @@ class SimulatedAgent:
     """The one that it beats with, and reports with."""
     quiet_since: float
     ready: bool = False
+    pages: dict[str, float] = field(default_factory=dict)
+    """Sessions whose socket is not there yet: when their page is made."""
     sessions: set[str] = field(default_factory=set)
     renewed_at: float = 0.0
 
     @property
     def alive(self) -> bool:
         return self.task.running
+
+    @property
+    def seated(self) -> list[str]:
+        """Everybody who has a place in a worker."""
+        return [*self.pages, *sorted(self.sessions)]
 
 
 @dataclass
@@ -180,7 +189,9 @@ class World(SimulatedAws):
             there.token = json.loads(body)["token"]
             there.quiet_since = self.now
         elif target == "/bind":
-            there.ref = InstanceRef.parse(json.loads(body)["instance"])
+            ref = InstanceRef.parse(json.loads(body)["instance"])
+            if there.ref != ref:
+                there.ref, there.renewed_at = ref, self.now
             there.quiet_since = self.now
         return AgentAnswer(204, [], b"")
 
@@ -192,18 +203,19 @@ class World(SimulatedAws):
                 raise refusal("TaskTimedOut")
             token, agent.token = agent.token, None
             self.send_task_success(token, {"address": agent.address, "task_arn": agent.task.arn})
-            agent.ready, agent.quiet_since = True, self.now
+            agent.ready, agent.quiet_since, agent.renewed_at = True, self.now, self.now
         except Exception:
             self.die(agent)
 
     def die(self, agent: SimulatedAgent) -> None:
         agent.task.running = False
+        agent.pages.clear()
         agent.sessions.clear()
         self.died.append(agent.task)
 
     def is_idle(self, agent: SimulatedAgent) -> bool:
         pooled = spares.is_spare(agent.ref.version_id)
-        return agent.alive and agent.ready and not agent.sessions and self.now - agent.quiet_since >= IDLE and not pooled
+        return agent.alive and agent.ready and not agent.seated and self.now - agent.quiet_since >= IDLE and not pooled
 
     def report_idle(self, agent: SimulatedAgent) -> None:
         token, agent.token = agent.token, None
@@ -224,7 +236,7 @@ class World(SimulatedAws):
         """Let time pass: agents beat and renew, who is silent is given up."""
         end = self.now + seconds
         while self.now < end:
-            self.now = min(end, self.now + 20.0)
+            self.now = min(end, self.now + 5.0)
             for agent in [agent for agent in self.agents.values() if agent.alive]:
                 self._live(agent)
             for machine in list(self.machines.values()):
@@ -241,10 +253,15 @@ class World(SimulatedAws):
             except Exception:
                 agent.token = None
                 self.look_whether_given_up(agent)
+        for session, made in list(agent.pages.items()) if agent.alive else ():
+            if self.now - made >= RESERVATION:
+                del agent.pages[session]
+                agent.quiet_since = self.now
+                store.give_back(agent.ref, session)
         if agent.alive and self.now - agent.renewed_at >= RENEW_EVERY:
             agent.renewed_at = self.now
             try:
-                store.renew(agent.ref, renewed(agent.sessions, self.now))
+                store.renew(agent.ref, renewed(agent.seated, self.now))
             except InstanceChanged:
                 self.look_whether_given_up(agent)
 

@@ -1,4 +1,4 @@
-"""The agent's side of the seats: it renews the leases of live sessions and gives back the seats of those that ended.
+"""The agent's side of the seats: it renews the leases of the sessions that it has and gives back the seats of those that ended.
 
 One task does both, one after the other, so that a renewal can never bring back a seat that was given back (DESIGN rule 2).
 """
@@ -19,7 +19,10 @@ LONGEST_RETRY = 15.0
 
 
 class Seats:
-    """``sessions`` names the live sessions; ``on_changed`` is called when the row is no longer this instance's to renew in."""
+    """``sessions`` names those that have a place in a worker.
+
+    ``on_changed`` is called when the row is no longer this instance's to renew in.
+    """
 
     def __init__(
         self,
@@ -87,5 +90,5 @@ class Seats:
         except InstanceChanged as error:
             logger.error(str(error))
             self._on_changed()
-        except Exception as error:  # two may be lost before a lease ends
+        except Exception as error:  # one may be lost before a lease ends
             logger.warning(f"leases were not renewed: {error}")

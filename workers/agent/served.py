@@ -104,7 +104,7 @@ class Served:
             ),
         )
         self.activity = Activity(self._busy)
-        self._seats = Seats(found.ref, self._sessions.ids, life.check)
+        self._seats = Seats(found.ref, self.workers.sessions, life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
         self._proxy = Proxy(self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)

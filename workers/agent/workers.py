@@ -113,6 +113,10 @@ class Workers:
         """How many use a worker, or wait for one; sessions as such are not counted."""
         return self._waiting + sum(held.users for held in self._held.values())
 
+    def sessions(self) -> list[str]:
+        """The sessions that have a worker, from before their page is made: each holds a seat."""
+        return list(self._of)
+
     @property
     def newest(self) -> Worker | None:
         """The worker that was made last, whatever has become of it."""

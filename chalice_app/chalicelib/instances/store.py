@@ -115,7 +115,8 @@ def mark_queued(ref: InstanceRef, until: float) -> Instance | None:
 def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
     """Write the leases of live sessions (session id → epoch seconds), all in one write; nothing for none.
 
-    A lease that ended before it was renewed, and whose seat went to another, comes back: nobody who is there is thrown out.
+    Only when renewals were lost for minutes may a lease have ended, and its seat have gone to another. Then it comes back, beyond the
+    capacity if need be: nobody who is there is thrown out.
     Raise :class:`InstanceChanged` when the instance is not READY: it is to take no more visitors.
     """
     if not leases:

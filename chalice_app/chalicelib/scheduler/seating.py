@@ -13,7 +13,7 @@ from chalicelib.queue import store as queue
 from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
 from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide
 from chalicelib.scheduler.memory import KnownInstances
-from chalicelib.sessions.lease import PENDING, Expired
+from chalicelib.sessions.lease import HELD, Expired
 
 ATTEMPTS = 8
 """Lost races before a visitor is told that the app is full; each means that somebody else got on."""
@@ -177,7 +177,7 @@ class Scheduler:
                 return full
 
     def _take(self, row: Instance, session_id: str, now: float, instead_of: Expired | None, *, unless_queued: bool) -> Seated | None:
-        taken = store.take_seat(row.ref, session_id, now + PENDING, instead_of, unless_queued_at=now if unless_queued else None)
+        taken = store.take_seat(row.ref, session_id, now + HELD, instead_of, unless_queued_at=now if unless_queued else None)
         if taken is None:
             return None
         self.known.update(taken.version_id, taken)
@@ -212,7 +212,7 @@ class Scheduler:
                 location=wanted.location,
                 capacity=wanted.settings.worker_limits.seats,
                 session_id=session_id,
-                lease=now + PENDING,
+                lease=now + HELD,
                 now=now,
                 seen=by_slot[claim.slot] if claim.seen is not None else None,
             )

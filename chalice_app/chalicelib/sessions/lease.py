@@ -4,12 +4,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-PENDING = 45.0
-"""Seconds that a seat waits for the page's socket (FACTS S10)."""
-LIVE = 180.0
-"""Seconds that a live session's lease is renewed for."""
+HELD = 180.0
+"""Seconds that a seat is held without a sign of its session, from when it was taken and from each renewal. The agent gives back the seat of
+a page whose socket does not come (FACTS S10); the lease is for when the agent never heard of the session, or is gone."""
 RENEW_EVERY = 60.0
-"""Seconds between two renewals; two may be lost before a lease ends."""
+"""Seconds between two renewals of the sessions that the agent has; one may be lost before a lease ends."""
 
 
 class Expired(NamedTuple):
@@ -36,5 +35,5 @@ def longest_expired(seats: Mapping[str, float], now: float) -> Expired | None:
 
 
 def renewed(sessions: Iterable[str], now: float) -> dict[str, float]:
-    """Return the leases that an agent writes for its live sessions."""
-    return dict.fromkeys(sessions, now + LIVE)
+    """Return the leases that an agent writes for its sessions."""
+    return dict.fromkeys(sessions, now + HELD)

@@ -18,14 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chalicelib import aws
 from chalicelib.agents.binding import Binding
+from chalicelib.agents.client import TIMEOUT
 from chalicelib.agents.errors import AgentGone
 from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import spares, store
-from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue.line import LEASE
 from chalicelib.scheduler.seating import Queued, Scheduler, Seated, Starting
-from chalicelib.sessions.lease import PENDING, live, new_session_id
+from chalicelib.sessions.lease import live, new_session_id
 from chalicelib.settings import Settings
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
@@ -44,8 +44,6 @@ class Lives(RuleBasedStateMachine):
         self.world = World(replace(Settings.from_environment(), spares="large=1"))
         self.patched = patch.object(aws, "client", self.world.client)
         self.patched.start()
-        self.pages: dict[str, tuple[SimulatedAgent, float]] = {}
-        """Sessions whose page was answered and whose socket is not there yet."""
         self.queued: dict[str, list[str]] = {version: [] for version in VERSIONS}
 
     @initialize(capacity=st.integers(1, 3), most=st.integers(1, 3), start_count=st.integers(1, 2), load=st.sampled_from([0.0, 0.5, 1.0]))
@@ -59,8 +57,14 @@ class Lives(RuleBasedStateMachine):
 
     # Visitors.
 
-    @rule(version=st.sampled_from(VERSIONS), environment=st.integers(0, 2), skew=st.sampled_from(SKEWS))
-    def visit(self, version: str, environment: int, skew: float, place: str | None = None) -> None:
+    @rule(
+        version=st.sampled_from(VERSIONS),
+        environment=st.integers(0, 2),
+        skew=st.sampled_from(SKEWS),
+        page_takes=st.sampled_from([0.0, 0.0, TIMEOUT, None]),
+    )
+    def visit(self, version: str, environment: int, skew: float, place: str | None = None, page_takes: float | None = 0.0) -> None:
+        """``page_takes``: seconds until the page is made; None when the Lambda breaks off, and the agent hears nothing."""
         self.world.skew = skew
         session = new_session_id()
         scheduler = self.environments[environment]
@@ -77,8 +81,9 @@ class Lives(RuleBasedStateMachine):
                     scheduler.known.forget(version)
                     store.give_back(instance.ref, session)
                 else:
-                    agent.quiet_since = self.world.now
-                    self.pages[session] = (agent, self.world.now)
+                    if page_takes is not None:
+                        agent.quiet_since = self.world.now
+                        agent.pages[session] = self.world.now + page_takes
             case Queued(taken, _):
                 if taken not in self.queued[version]:
                     self.queued[version].append(taken)
@@ -96,14 +101,10 @@ class Lives(RuleBasedStateMachine):
             self.queued[version].remove(place)
             self.visit(version=version, environment=0, skew=skew, place=place)
 
-    @precondition(lambda self: self.pages)
-    @rule(data=st.data(), comes=st.booleans())
-    def a_page_gets_its_socket_or_never(self, data: st.DataObject, comes: bool) -> None:
-        session = data.draw(st.sampled_from(sorted(self.pages)))
-        if comes:
-            self.connect(session)
-        else:
-            del self.pages[session]
+    @precondition(lambda self: self.pages())
+    @rule(data=st.data())
+    def a_page_gets_its_socket(self, data: st.DataObject) -> None:
+        self.connect(*data.draw(st.sampled_from(self.pages())))
 
     @precondition(lambda self: self.sessions())
     @rule(data=st.data())
@@ -115,8 +116,8 @@ class Lives(RuleBasedStateMachine):
     def a_crowd_comes(self, version: str, visitors: int, come: bool) -> None:
         for visitor in range(visitors):
             self.visit(version=version, environment=visitor % 3, skew=SKEWS[visitor % 3])
-        for session in sorted(self.pages) if come else ():
-            self.connect(session)
+        for agent, session in self.pages() if come else ():
+            self.connect(agent, session)
 
     @rule()
     def for_once_all_goes_well(self) -> None:
@@ -197,7 +198,7 @@ class Lives(RuleBasedStateMachine):
         for agent in filter(self.world.is_idle, list(self.world.agents.values())):
             self.world.report_idle(agent)
 
-    @rule(seconds=st.sampled_from([1.0, 20.0, IDLE, 130.0, 200.0]))
+    @rule(seconds=st.sampled_from([1.0, 20.0, 50.0, IDLE, 130.0, 200.0]))
     def time_passes(self, seconds: float) -> None:
         self.world.pass_time(seconds)
 
@@ -215,6 +216,14 @@ class Lives(RuleBasedStateMachine):
             assert len(store.seats_of(row)) <= row.capacity, row.ref
 
     @invariant()
+    def who_is_there_has_a_seat(self) -> None:
+        rows = {str(row.ref): row for row in store.everywhere() if row.state == InstanceState.READY}
+        for agent in self.alive():
+            row = rows.get(str(agent.ref))
+            seats = live(store.seats_of(row), self.world.now + max(SKEWS)) if row is not None else agent.seated
+            assert not [session for session in agent.seated if session not in seats], f"a seat of {agent.ref} counts as free, and is taken"
+
+    @invariant()
     def nobody_is_on_an_instance_that_is_going(self) -> None:
         now = self.world.now
         rows = {str(row.ref): row for row in store.everywhere()}
@@ -223,7 +232,7 @@ class Lives(RuleBasedStateMachine):
                 assert not live(store.seats_of(row), now + max(SKEWS)), f"{row.ref} drains with somebody in it"
         for agent in self.world.agents.values():
             row = rows.get(str(agent.ref))
-            for session in agent.sessions if agent.alive else ():
+            for session in agent.seated if agent.alive else ():
                 assert row is None or row.state != InstanceState.DRAINING, f"{session} is on {agent.ref}, which drains"
                 assert row is None or row.state != InstanceState.STOPPED or row.failure, f"{session} is on {agent.ref}, which went asleep"
 
@@ -251,7 +260,6 @@ class Lives(RuleBasedStateMachine):
         """Nobody comes any more, nothing more is lost: then everything falls asleep."""
         world, world.skew = self.world, 0.0
         world.settings = replace(world.settings, spares="")
-        self.pages.clear()
         for _ in range(60):
             for agent, session in self.sessions():
                 self.leave(agent, session)
@@ -282,17 +290,14 @@ class Lives(RuleBasedStateMachine):
         executions = [execution.name for execution in self.world.executions.values() if execution.running]
         return [*rows, *executions, *self.world.running_tasks()]
 
-    def connect(self, session: str) -> None:
-        """The socket of a page; the agent refuses one whose page is too old."""
-        agent, since = self.pages.pop(session)
-        if agent.alive and self.world.now - since < PENDING - 2 * max(SKEWS):
-            try:
-                store.renew(agent.ref, {session: self.world.now + 180})
-            except InstanceChanged:
-                row = store.get(agent.ref)
-                assert row is None or row.failure, f"{session} has a page of {agent.ref}, which goes asleep"
-            else:
-                agent.sessions.add(session)
+    def connect(self, agent: SimulatedAgent, session: str) -> None:
+        """The socket of a page that is made."""
+        if agent.pages[session] <= self.world.now:
+            del agent.pages[session]
+            agent.sessions.add(session)
+
+    def pages(self) -> list[tuple[SimulatedAgent, str]]:
+        return [(agent, session) for agent in self.alive() for session in agent.pages]
 
     def sessions(self) -> list[tuple[SimulatedAgent, str]]:
         return [(agent, session) for agent in self.world.agents.values() if agent.alive for session in sorted(agent.sessions)]

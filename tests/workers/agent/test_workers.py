@@ -190,6 +190,19 @@ async def test_sessions_are_spread_as_the_guide_says_and_keep_their_worker() -> 
             pass
 
 
+async def test_who_waits_for_a_page_holds_a_seat_until_it_is_over() -> None:
+    place = Place(WorkerLimits(2, 1.0, 1))
+    coming = asyncio.create_task(place.come("a"))
+    await asyncio.sleep(0)
+    assert fake(place.workers.newest).state is not WorkerState.READY
+    assert place.workers.sessions() == ["a"]
+    await coming
+    await place.come("b")
+    assert place.workers.sessions() == ["a", "b"]
+    place.workers.leave("a")
+    assert place.workers.sessions() == ["b"]
+
+
 async def test_many_who_come_at_once_are_spread_alike() -> None:
     place = Place(WorkerLimits(5, 0.5, 3))
     results = await asyncio.gather(*(place.come(f"s{number}") for number in range(16)), return_exceptions=True)
