@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from aiohttp import web
 
+from infra.local import dynamodb_limits
 from infra.local.aws_errors import AwsError, error_response
 from infra.local.bodies import LARGEST_DOCUMENT_BYTES, Body, read_document, read_object
 from infra.local.counters import Counters
@@ -139,6 +140,8 @@ class Front:
             self._counters.called(key.principal, signature.service, operation)
             call = _call(request, signature.service, operation, body)
             self._rights.check(key.principal, call)
+            if call.service == "dynamodb":
+                dynamodb_limits.check(call.parameters)
             answer = await self._by_own_service(request, signature.service, operation, body, key)
             if answer is None:
                 answer = await self._to_moto(request, body, signature, call, key)

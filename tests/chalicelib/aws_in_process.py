@@ -1,5 +1,6 @@
 """AWS's services in this process, by moto behind a lock (FACTS M1), with Sheen's tables in them."""
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from chalicelib import aws
 from chalicelib.schema import TABLES
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
+from infra.local import dynamodb_limits
 
 BUCKET = "sheen-test"
 PREFIX = "sheen-test-"
@@ -54,6 +56,7 @@ def aws_in_process() -> Iterator[Counter[str]]:
             operation = event_name.split(".")
             if operation[1] == "dynamodb":
                 calls[operation[2]] += 1
+                dynamodb_limits.check(json.loads(request.body))
             return unlocked(self, event_name, request, **kwargs)
 
     with patch.dict("os.environ", ENVIRONMENT), patch.object(BotocoreStubber, "__call__", locked), mock_aws():

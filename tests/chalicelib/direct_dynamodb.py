@@ -16,6 +16,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from pynamodb.connection.base import Connection
 
+from infra.local import dynamodb_limits
 from tests.chalicelib.aws_in_process import ACCOUNT, REGION
 
 _PREPARED = ("DescribeTable",)
@@ -31,6 +32,7 @@ def direct_dynamodb(before: Callable[[str], None] = lambda operation: None) -> I
         if operation in _PREPARED:
             return dict(usual(self, operation, arguments))
         before(operation)
+        dynamodb_limits.check(arguments)
         handler = DynamoHandler()
         handler.region, handler.current_account = REGION, ACCOUNT
         handler.body = handler.params = arguments

@@ -84,6 +84,15 @@ def test_an_expired_seat_goes_to_one_visitor_only() -> None:
     assert len(seats(ref)) == 1
 
 
+def test_an_instance_full_of_the_most_sessions_is_renewed(dynamodb_calls: Counter[str]) -> None:
+    ref = ready(1000)
+    leases = {f"{number:032x}": NOW + number for number in range(1000)}
+    dynamodb_calls.clear()
+    store.renew(ref, leases)
+    assert dynamodb_calls == {"UpdateItem": 10}
+    assert seats(ref) == leases
+
+
 def test_a_renewed_seat_is_not_taken_for_expired() -> None:
     ref = ready(capacity=1)
     store.take_seat(ref, "old", NOW - 1)
