@@ -1,5 +1,9 @@
 """What all of Sheen's DynamoDB tables share."""
 
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
@@ -7,12 +11,19 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.settings import Settings
 
+T = TypeVar("T")
+_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Seconds between the attempts to write an item that is in a transaction."""
+
 
 class Table(Model):
     """A PynamoDB model whose table is ``SHEEN_TABLE_PREFIX`` + ``short_name``.
 
     Where the table lives comes from ``AWS_REGION`` and ``AWS_ENDPOINT_URL`` (FACTS M6). ``kept`` says whether its items are what
     people published and configured, which must survive everything, or what is running now.
+
+    A write that meets a transaction which is just going through (FACTS D2) waits for its end: only then is it known whether its condition
+    holds.
     """
 
     short_name: str
@@ -20,6 +31,18 @@ class Table(Model):
 
     class Meta:
         table_name = ""
+
+    def save(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As PynamoDB's."""
+        return _after_transactions(lambda: super(Table, self).save(*args, **kwargs))
+
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Likewise."""
+        return _after_transactions(lambda: super(Table, self).update(*args, **kwargs))
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Likewise."""
+        return _after_transactions(lambda: super(Table, self).delete(*args, **kwargs))
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
@@ -41,3 +64,14 @@ def refused(error: PynamoDBException) -> bool:
     if isinstance(error, TransactWriteError):
         return error.cause_response_code == "TransactionCanceledException"
     return error.cause_response_code == "ConditionalCheckFailedException"
+
+
+def _after_transactions(write: Callable[[], T]) -> T:
+    for pause in _PAUSES:
+        try:
+            return write()
+        except PynamoDBException as error:
+            if error.cause_response_code != "TransactionConflictException":
+                raise
+        time.sleep(pause)
+    return write()

@@ -111,7 +111,7 @@ def _mark(app: App, version: str, now: float) -> bool:
 
 def _delete(row: Version | Bundle, condition: object) -> None:
     try:
-        row.delete(condition=condition)  # type: ignore[arg-type]
+        row.delete(condition=condition)
     except DeleteError as error:
         if not refused(error):
             raise

@@ -18,6 +18,7 @@ from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import new_secret
 from chalicelib.instances.state import InstanceState, Phase, came_before
 from chalicelib.sessions.lease import Expired, live
+from chalicelib.tables import refused
 
 STOPPED_ROW_LIFE = 7 * 24 * 3600.0
 """Seconds after which a stopped row that nobody claims again may be deleted (FACTS D1)."""
@@ -25,7 +26,6 @@ STOPPED_ROW_LIFE = 7 * 24 * 3600.0
 _DRAIN_ATTEMPTS = 3
 _RENEWED_AT_ONCE = 100
 """Leases in one write: each adds 15 bytes to its expression, of 4 KB at most."""
-_REFUSED = "ConditionalCheckFailedException"
 
 
 def in_slot(version_id: str, slot: int) -> Instance | None:
@@ -84,7 +84,7 @@ def claim(
     try:
         instance.save(condition=condition)
     except PutError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return None
         raise
     return instance
@@ -234,7 +234,7 @@ def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> In
     try:
         instance.update(actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition)
     except UpdateError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return None
         raise
     return instance

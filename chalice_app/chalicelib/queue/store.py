@@ -6,8 +6,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.queue.line import LEASE, MOST
 from chalicelib.queue.model import QueuePlace
-
-_REFUSED = "ConditionalCheckFailedException"
+from chalicelib.tables import refused
 
 
 def line(version_id: str) -> dict[str, float]:
@@ -30,7 +29,7 @@ def renew(version_id: str, place: str, now: float) -> bool:
             condition=QueuePlace.place.exists(),
         )
     except UpdateError as error:
-        if error.cause_response_code == _REFUSED:
+        if refused(error):
             return False
         raise
     return True
