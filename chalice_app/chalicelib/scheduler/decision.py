@@ -1,6 +1,6 @@
 """What the scheduler does for a visitor who needs a seat, and what it does ahead of need. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from chalicelib.apps.settings import AppSettings
@@ -67,17 +67,18 @@ class Full(NamedTuple):
 Decision = Seat | Claim | Wait | Full
 
 
-def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0) -> Decision:
+def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()) -> Decision:
     """Decide for one visitor, given all slots of the version that were ever used; ``before`` others come first.
 
-    In this order: a seat on the READY instance with the fewest live sessions that has room; the longest-waiting STARTING instance; a free
-    slot; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep their visitors and get no new ones.
+    In this order: a seat on the READY instance with the fewest live sessions that has room, those that proved ``gone`` last; the
+    longest-waiting STARTING instance; a free slot; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep
+    their visitors and get no new ones.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
     with_room = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
     free = sum(place.capacity - len(live(place.seats, now)) for place in with_room)
     if free > before:
-        best = min(with_room, key=lambda place: (len(live(place.seats, now)), place.slot))
+        best = min(with_room, key=lambda place: (place.instance_id in gone, len(live(place.seats, now)), place.slot))
         # Expired leases still take up room in the row: one of them is replaced.
         return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
     starting = _starting(usable, now)

@@ -70,14 +70,23 @@ class Scheduler:
         self._spares = spares
         self.known = KnownInstances()
 
-    def seat(self, version_id: str, location: str, settings: AppSettings, session_id: str, place: str | None = None) -> Outcome:
-        """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue.
+    def seat(
+        self,
+        version_id: str,
+        location: str,
+        settings: AppSettings,
+        session_id: str,
+        place: str | None = None,
+        gone: Collection[str] = (),
+    ) -> Outcome:
+        """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue, ``gone`` the instances whose agents
+        did not answer this visitor: the others are tried first.
 
         With a READY instance in memory this is one DynamoDB call, unless the visitor is the one who makes a further instance necessary, or
         there is a queue.
         """
         wanted = Wanted(version_id, location, settings)
-        seated = self._from_memory(wanted, session_id) if place is None else None
+        seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         if seated is not None:
             if self._ahead(wanted, self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1)):
                 self._claim_ahead(wanted, self._look(version_id))
@@ -85,7 +94,7 @@ class Scheduler:
         for _ in range(ATTEMPTS):
             rows = self._look(version_id)
             line = self._line(rows, version_id, place)
-            outcome = self._try(rows, wanted, session_id, line, place)
+            outcome = self._try(rows, wanted, session_id, line, place, gone)
             if isinstance(outcome, Full):
                 return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
             if outcome is not None:
@@ -156,13 +165,19 @@ class Scheduler:
         return None
 
     def _try(
-        self, rows: list[Instance], wanted: Wanted, session_id: str, line: dict[str, float] | None, place: str | None
+        self,
+        rows: list[Instance],
+        wanted: Wanted,
+        session_id: str,
+        line: dict[str, float] | None,
+        place: str | None,
+        gone: Collection[str],
     ) -> Seated | Starting | Full | None:
         """Do what is decided; None when somebody else was faster."""
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
         before = standing(line, place, now).before if line else 0
-        match decide([place_of(row) for row in rows], now, wanted.limits, before):
+        match decide([place_of(row) for row in rows], now, wanted.limits, before, gone):
             case Seat(slot, instead_of):
                 return self._take(by_slot[slot], session_id, now, instead_of, unless_queued=line is None)
             case Claim() as claim:

@@ -34,6 +34,8 @@ from chalicelib.visits.routing import (
 )
 
 _RETRY_AFTER = "5"
+_MOST_GONE = 2
+"""Instances that a page's request may find gone before it tries the last one: each may take three seconds to show it."""
 
 
 class Visits:
@@ -68,7 +70,8 @@ class Visits:
                 message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
                 return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
 
-    def _answer(self, request: VisitorRequest) -> Answer:
+    def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
+        """``gone``: the instances that this request found gone."""
         if request.path == HEALTH_CHECK:
             return census.health_check(self._clock())
         if climbs(request.path):
@@ -92,7 +95,7 @@ class Visits:
                 case QueueStatus(place):
                     return waiting.queue_status(self._scheduler.standing(_version_id(app), app.effective_settings(), place))
                 case Navigation():
-                    return self._navigate(request, app, found.rest)
+                    return self._navigate(request, app, found.rest, gone)
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -100,35 +103,36 @@ class Visits:
                 case _:
                     assert_never(where)
 
-    def _navigate(self, request: VisitorRequest, app: App, rest: str) -> Answer:
+    def _navigate(self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]) -> Answer:
         """A page: take a seat, and let the app answer; or say what the visitor waits for."""
         settings = app.effective_settings()
         version_id = _version_id(app)
         place = waiting.place_of(request)
-        gone: AgentGone | None = None
-        for _ in range(3):
-            session_id = new_session_id()
-            outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place)
-            telemetry.count(type(outcome).__name__)
-            match outcome:
-                case Seated(instance):
-                    with telemetry.about(instance=instance.instance_id, session=session_id):
-                        try:
-                            answer = self._ask(request, app, rest, instance, session_id)
-                            return answer if place is None else waiting.without_place(request, app, answer)
-                        except AgentGone as error:
-                            gone = error
-                            self._scheduler.known.forget(version_id)
-                            store.give_back(instance.ref, session_id)
-                case Starting(instance, claimed):
-                    telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
-                    return waiting.for_a_start(request, app, instance, self._clock())
-                case Queued(taken, standing):
-                    return waiting.for_a_seat(request, app, taken, standing)
-                case NoRoom():
-                    return Answer.page(pages.users(census.app_name(app.location)))
-        assert gone is not None
-        raise gone
+        session_id = new_session_id()
+        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone)
+        telemetry.count(type(outcome).__name__)
+        match outcome:
+            case Seated(instance):
+                with telemetry.about(instance=instance.instance_id, session=session_id):
+                    try:
+                        answer = self._ask(request, app, rest, instance, session_id)
+                        return answer if place is None else waiting.without_place(request, app, answer)
+                    except AgentGone:
+                        self._scheduler.known.forget(version_id)
+                        self._directory.forget()  # it may have retired because another version is active now
+                        store.give_back(instance.ref, session_id)
+                        if instance.instance_id in gone or len(gone) == _MOST_GONE:
+                            raise
+                return self._answer(request, gone | {instance.instance_id})
+            case Starting(instance, claimed):
+                telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
+                return waiting.for_a_start(request, app, instance, self._clock())
+            case Queued(taken, standing):
+                return waiting.for_a_seat(request, app, taken, standing)
+            case NoRoom():
+                return Answer.page(pages.users(census.app_name(app.location)))
+            case _:
+                assert_never(outcome)
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """A request for one R process goes to its instance and to no other, also when another version is active by now."""
@@ -156,7 +160,8 @@ class Visits:
                 self._scheduler.known.forget(version_id)
         rows = store.of_version(version_id)
         self._scheduler.known.remember(version_id, rows, self._clock())
-        instance = next((row for row in rows if is_ready(row)), None)
+        gone = remembered.instance_id if remembered is not None else None
+        instance = min(filter(is_ready, rows), key=lambda row: row.instance_id == gone, default=None)
         if instance is None:
             text = "the app is asleep; open its page in a browser to start it\n"
             return Answer.text(503, text, {"retry-after": _RETRY_AFTER})

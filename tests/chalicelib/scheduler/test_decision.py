@@ -130,6 +130,12 @@ def test_fewest_sessions_first() -> None:
     assert decide([place(0, InstanceState.READY, 1), place(1, InstanceState.READY)], NOW, Limits(2)) == Seat(1, None)
 
 
+def test_one_that_proved_gone_is_tried_again_only_when_there_is_no_other() -> None:
+    gone, other = place(0, InstanceState.READY), place(1, InstanceState.READY, 1)
+    assert decide([gone, other], NOW, Limits(2), gone={"id0"}) == Seat(1, None)
+    assert decide([gone], NOW, Limits(2), gone={"id0"}) == Seat(0, None)
+
+
 def test_a_full_app_starts_another_instance_while_it_may() -> None:
     full = [place(0, InstanceState.READY, 2)]
     assert decide(full, NOW, Limits(2)) == Claim(1, None)

@@ -320,6 +320,41 @@ def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
 
 
+def test_a_visitor_just_after_a_new_version_gets_that_version(agent: StandinAgent) -> None:
+    old = running(published(), agent)
+    ask("GET", "/hello/", BROWSER)
+    activate("/hello", "20261120T140000Z-0000", "2")
+    new = running(str(VersionId(apps.get("/hello").app_id, "20261120T140000Z-0000")), agent)
+
+    def old_one_retired(got: Got) -> Say:
+        return Say(410, [("sheen-refused", "retired")]) if got.header("sheen-instance") == old.instance_id else Say()
+
+    agent.answer = old_one_retired
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+    assert agent.got[-1].header("sheen-instance") == new.instance_id
+
+
+def test_an_app_that_was_archived_just_now_lets_nobody_in(agent: StandinAgent) -> None:
+    running(published(), agent)
+    ask("GET", "/hello/", BROWSER)
+    life.archive("/hello", 1.0)
+    agent.answer = lambda got: Say(410, [("sheen-refused", "retired")])
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 410
+
+
+def test_a_machine_that_died_keeps_nobody_from_the_others(agent: StandinAgent) -> None:
+    version_id = published(max_instances=2)
+    dead, alive = running(version_id, agent), running(version_id, agent, slot=1)
+    store.mark_ready(dead.ref, "127.0.0.1:1", "token", 1.0)
+    store.take_seat(alive.ref, "somebody", lambdas.here.clock() + 99)
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
+    assert ask("GET", "/hello/x.css")["statusCode"] == 200
+    assert {got.header("sheen-instance") for got in agent.got} == {alive.instance_id}
+    row = store.get(dead.ref)
+    assert row is not None
+    assert store.seats_of(row) == {}
+
+
 def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(agent: StandinAgent) -> None:
     instance = running(published(), agent)
     agent.answer = lambda got: Say(403, [("sheen-refused", "no")])
