@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from chalicelib.apps.model import App
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
-from chalicelib.queue.line import LEASE, MOST
+from chalicelib.queue.line import LEASE
 from chalicelib.sessions.lease import Expired, live
 
 ROW_BYTES = 900
@@ -208,7 +208,7 @@ class Queues:
 
     def line(self, version_id: str) -> dict[str, float]:
         self._pause()
-        line = dict(sorted(self.lines[version_id].items())[: 2 * MOST])
+        line = dict(sorted(self.lines[version_id].items()))
         self._bill.read("Query queue", PLACE_BYTES * len(line))
         return line
 

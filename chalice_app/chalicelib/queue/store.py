@@ -4,16 +4,14 @@ from collections.abc import Iterator
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.queue.line import LEASE, MOST
+from chalicelib.queue.line import LEASE
 from chalicelib.queue.model import QueuePlace
 from chalicelib.tables import refused
 
 
 def line(version_id: str) -> dict[str, float]:
-    """Read the line of a version, consistently: place → when its lease ends. Expired ones may be among them."""
-    # Those whose page went away without a word may still be there, twice as many at most before the sweeper comes.
-    rows = QueuePlace.query(version_id, consistent_read=True, limit=2 * MOST)
-    return {str(row.place): float(row.lease) for row in rows}
+    """Read the line of a version, consistently: place → when its lease ends. Expired ones are among them until the sweeper comes."""
+    return {str(row.place): float(row.lease) for row in QueuePlace.query(version_id, consistent_read=True)}
 
 
 def take(version_id: str, place: str, now: float) -> None:

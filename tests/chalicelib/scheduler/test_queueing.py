@@ -148,6 +148,18 @@ def test_it_costs_a_full_app_little_and_every_other_app_nothing(dynamodb_calls: 
     assert not list(QueuePlace.scan())
 
 
+def test_a_place_behind_many_that_were_left_is_still_a_place() -> None:
+    house = House()
+    with QueuePlace.batch_write() as batch:
+        for n in range(2 * MOST + 50):
+            batch.save(QueuePlace(VERSION, f"{n:014d}-x", lease=house.now - 1, expires_at=0))
+    place = house.queue()
+    assert not house.may_enter(place)
+    again = house.visit(place)
+    assert isinstance(again, Queued)
+    assert (again.place, again.standing.before) == (place, 0)
+
+
 def test_a_queue_is_not_endless() -> None:
     house = House()
     for n in range(MOST):
