@@ -92,23 +92,27 @@ def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0,
     return Full(sum(place.capacity for place in usable))
 
 
-def ahead(places: Sequence[Place], now: float, limits: Limits) -> tuple[Claim, ...]:
+def sleeps(places: Sequence[Place], now: float) -> bool:
+    """Whether no instance is there or on its way, so that the next visit wakes the app."""
+    return not any(place.state == InstanceState.READY for place in places) and not _starting(places, now)
+
+
+def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False) -> tuple[Claim, ...]:
     """Return what is to be claimed beside, once the visitor has been dealt with and ``places`` say so.
 
-    While none is READY, instances up to ``start_count``; from then on one more, when the seats of those that there are and are coming are
-    taken by more than ``load_factor``. Never beyond ``max_instances``, and nothing shortly after a failure.
+    While none is READY, or when this visit has ``woken`` the app, instances up to ``start_count``; from then on one more, when the seats of
+    those that there are and are coming are taken by more than ``load_factor``. Never beyond ``max_instances``, and nothing shortly after a
+    failure.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
     if any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in usable):
         return ()
     ready, starting = [place for place in usable if place.state == InstanceState.READY], _starting(usable, now)
-    if not ready:
-        wanted = limits.start_count if starting else 0
-    else:
-        taken = sum(len(live(place.seats, now)) for place in ready)
-        seats = sum(place.capacity for place in [*ready, *starting])
-        wanted = len(ready) + len(starting) + (taken > limits.load_factor * seats)
-    missing = max(0, wanted - len(ready) - len(starting))
+    there = len(ready) + len(starting)
+    taken = sum(len(live(place.seats, now)) for place in ready)
+    missing = int(taken > limits.load_factor * sum(place.capacity for place in [*ready, *starting]))
+    if there and (woken or not ready):
+        missing = max(missing, limits.start_count - there)
     return tuple(_claimable(usable, now, limits))[:missing]
 
 

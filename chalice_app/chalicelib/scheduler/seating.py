@@ -11,7 +11,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
 from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
-from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide
+from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, sleeps
 from chalicelib.scheduler.memory import KnownInstances
 from chalicelib.sessions.lease import HELD, Expired
 
@@ -98,7 +98,8 @@ class Scheduler:
             if isinstance(outcome, Full):
                 return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
             if outcome is not None:
-                self._claim_ahead(wanted, self._with(rows, outcome.instance))
+                woken = sleeps([place_of(row) for row in rows], self._clock())
+                self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
                 if place is not None and line and place in line:
                     self._served(version_id, place, outcome)
                 return outcome
@@ -237,13 +238,13 @@ class Scheduler:
                 return bound
         return None
 
-    def _ahead(self, wanted: Wanted, rows: list[Instance]) -> tuple[Claim, ...]:
-        return ahead([place_of(row) for row in rows], self._clock(), wanted.limits)
+    def _ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> tuple[Claim, ...]:
+        return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
-    def _claim_ahead(self, wanted: Wanted, rows: list[Instance]) -> None:
+    def _claim_ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> None:
         """Claim what is missing, as it was just read; who was faster has done it."""
         by_slot = {int(row.slot): row for row in rows}
-        for claim in self._ahead(wanted, rows):
+        for claim in self._ahead(wanted, rows, woken=woken):
             self._claim(wanted, claim, by_slot)
 
     @staticmethod

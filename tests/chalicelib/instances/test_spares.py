@@ -74,6 +74,21 @@ def test_the_first_visitor_has_a_seat_in_the_spare_at_once(world: SimulatedAws, 
     assert spares.rows_of(spare.ref) == [row.ref, spare.ref] == spares.both(row)
 
 
+def test_start_count_counts_the_spare_too_and_only_when_a_visit_wakes_the_app(world: SimulatedAws, settings: Settings) -> None:
+    ready(world, settings)
+    app = AppSettings(max_instances=4, start_count=3)
+
+    def visit(session: str) -> list[str]:
+        assert isinstance(Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", app, session), Seated)
+        return [row.state for row in store.of_version(VERSION)]
+
+    assert visit("first") == ["READY", "STARTING", "STARTING"]
+    assert visit("second") == ["READY", "STARTING", "STARTING"]
+    for row in store.of_version(VERSION)[1:]:
+        store.mark_stopped(row.ref, None, world.now)
+    assert visit("third") == ["READY", "STOPPED", "STOPPED"]
+
+
 def test_an_app_of_another_size_and_one_without_spares_start_as_ever(world: SimulatedAws, settings: Settings) -> None:
     ready(world, settings)
     outcome = Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", AppSettings(size="small"), "visitor")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.instances.state import START_LIMIT, InstanceState
-from chalicelib.scheduler.decision import AFTER_FAILURE, Claim, Full, Limits, Place, Seat, Wait, ahead, decide
+from chalicelib.scheduler.decision import AFTER_FAILURE, Claim, Full, Limits, Place, Seat, Wait, ahead, decide, sleeps
 from chalicelib.sessions.lease import Expired, live
 
 NOW = 10_000.0
@@ -161,6 +161,18 @@ def test_the_first_visit_starts_as_many_as_the_app_wants() -> None:
     assert ahead([place(0, InstanceState.STARTING)], NOW, limits) == (Claim(1, None), Claim(2, None))
     assert ahead([place(n, InstanceState.STARTING) for n in range(3)], NOW, limits) == ()
     assert ahead([place(0, InstanceState.READY), place(1, InstanceState.STARTING)], NOW, limits) == ()
+
+
+def test_the_visit_that_wakes_an_app_by_a_spare_starts_as_many_as_the_app_wants() -> None:
+    limits = Limits(max_instances=4, start_count=3)
+    spare = [place(0, InstanceState.READY, 1)]
+    assert ahead(spare, NOW, limits, woken=True) == (Claim(1, None), Claim(2, None))
+    assert ahead(spare, NOW, limits) == ()
+    assert ahead([], NOW, limits, woken=True) == ()
+    assert sleeps([place(0, InstanceState.STOPPED), place(1, InstanceState.DRAINING)], NOW)
+    assert not sleeps(spare, NOW)
+    assert not sleeps([place(0, InstanceState.STARTING)], NOW)
+    assert sleeps([place(0, InstanceState.STARTING, claimed_at=NOW - START_LIMIT - 1)], NOW)
 
 
 def test_a_further_instance_comes_before_the_seats_run_out() -> None:
