@@ -20,7 +20,8 @@ class Found(NamedTuple):
 class Directory:
     """The apps by location, as one Lambda environment remembers them.
 
-    Only rows that led somewhere are remembered: an app that was published a moment ago is found at once.
+    An app owns its path from its first version on: until then, the path is the app's above it. Only rows that led somewhere are
+    remembered: an app that was published a moment ago is found at once.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Directory:
                 app = apps[match.location]
                 assert app is not None
                 return Found(app, match.rest)
-        read = store.at(candidates)
+        read = {location: app for location, app in store.at(candidates).items() if app.active_version is not None}
         match = locations.resolve(path, read)
         if match is None:
             return None

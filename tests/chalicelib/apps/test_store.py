@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.apps import store
 from chalicelib.apps.directory import Directory
+from chalicelib.apps.model import App
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
@@ -18,8 +19,12 @@ def test_two_first_uploads_make_one_app() -> None:
     assert int(made[0].unix_id) in store.UNIX_IDS
 
 
+def with_a_version(location: str) -> None:
+    store.ensure(location, 1.0).update(actions=[App.active_version.set("v1")])
+
+
 def test_a_page_costs_one_call_and_the_next_one_none(dynamodb_calls: Counter[str]) -> None:
-    store.ensure("/a/b", 1.0)
+    with_a_version("/a/b")
     directory = Directory()
     dynamodb_calls.clear()
     found = directory.find("/a/b/c/d.png", 10.0)
@@ -34,5 +39,19 @@ def test_a_page_costs_one_call_and_the_next_one_none(dynamodb_calls: Counter[str
 def test_an_app_is_found_the_moment_it_is_published() -> None:
     directory = Directory()
     assert directory.find("/new/", 10.0) is None
-    store.ensure("/new", 10.1)
+    with_a_version("/new")
     assert directory.find("/new/", 10.2) is not None
+
+
+def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
+    with_a_version("/team")
+    store.ensure("/team/sales", 1.0)
+    directory = Directory()
+    for now in (10.0, 10.1):
+        found = directory.find("/team/sales/plot.png", now)
+        assert found is not None
+        assert (found.app.location, found.rest) == ("/team", "/sales/plot.png")
+    with_a_version("/team/sales")
+    found = directory.find("/team/sales/plot.png", 13.0)
+    assert found is not None
+    assert found.app.location == "/team/sales"
