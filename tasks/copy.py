@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib.bundles.model import Bundle
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.settings import Settings
@@ -248,7 +249,7 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
 def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
     """Work, and report; return the exit code: 0 when all went well."""
     work = Work.from_environment(environment)
-    bind(work.settings, Sync, SyncRequest, SyncRun)
+    bind(work.settings, Bundle, Sync, SyncRequest, SyncRun)
     with logger.append_context_keys(sync=work.name, run=work.run_id):
         try:
             answer = perform(work, end)

@@ -1,8 +1,9 @@
 """Publishes the apps of a site tree: each folder of the synced tree with an app in it is the app at that location.
 
 A version's files never change (DESIGN rule 1), so a folder that has changed becomes a bundle in S3, and that is published like everybody's:
-checked, built, switched to in one step, and rolled back if need be. What was published last is remembered beside the folder. A folder that
-goes away leaves its app as it is. ``restart.txt`` in an app's folder restarts the app when the file changes, and is no part of the bundle.
+checked, built, switched to in one step, and rolled back if need be. What was published last is remembered beside the folder, and published
+once more when it was rejected for what was not its fault. A folder that goes away leaves its app as it is. ``restart.txt`` in an app's
+folder restarts the app when the file changes, and is no part of the bundle.
 """
 
 import hashlib
@@ -18,11 +19,12 @@ from typing import Any
 from chalicelib import aws
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
-from chalicelib.bundles import manifest
+from chalicelib.bundles import manifest, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.kind import shape_of
 from chalicelib.bundles.packing import is_left_out, zip_files
+from chalicelib.bundles.status import BundleStatus
 from chalicelib.clock import wall_clock
 from chalicelib.settings import Settings
 from chalicelib.syncs import folders
@@ -51,17 +53,24 @@ def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callab
     for app in apps_of(folders.data(efs, definition.name), definition.publish):
         known = before.get(app.location, {})
         touched = restart_mark(app.folder)
-        fingerprint = fingerprint_of(app)
-        if fingerprint != known.get("fingerprint"):
+        fingerprint, key = fingerprint_of(app), known.get("key", "")
+        changed = fingerprint != known.get("fingerprint")
+        if changed or _may_do_better(key):
             key = upload(app, fingerprint, settings.bucket)
-            tell(f"{app.location} has changed: s3://{settings.bucket}/{key}")
+            tell(f"{app.location} {'has changed' if changed else 'is published once more'}: s3://{settings.bucket}/{key}")
         elif touched and touched != known.get("restart"):
             restart.append(app.location)
-        after[app.location] = {"fingerprint": fingerprint, "restart": touched}
+        after[app.location] = {"fingerprint": fingerprint, "restart": touched, "key": key}
     unfinished = remembered.with_name(f"{remembered.name}.new")
     unfinished.write_text(json.dumps(after, indent=1))
     unfinished.replace(remembered)
     return restart
+
+
+def _may_do_better(key: str) -> bool:
+    """Whether an upload was rejected for what was not its fault."""
+    upload = store.find(key) if key else None
+    return upload is not None and upload.status == BundleStatus.REJECTED and bool(upload.blameless)
 
 
 def apps_of(root: Path, below: str) -> Iterator[SiteApp]:

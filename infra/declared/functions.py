@@ -286,7 +286,7 @@ FUNCTIONS = (
         "publish_reject",
         30,
         lambda place: (
-            items(place, Bundle, "GetItem", "UpdateItem"),
+            items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
             items(place, App, "BatchGetItem"),
             objects(place, OUTCOMES, "PutObject"),
         ),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.apps.model import App
+from chalicelib.bundles.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from infra.declared.bucket import BUNDLES
@@ -159,6 +160,7 @@ def copying(place: Place) -> Iterable[Statement]:
         tokens(place, "sync"),
         start(place, "sync"),
         objects(place, BUNDLES, "PutObject"),
+        items(place, Bundle, "GetItem"),
     )
 
 

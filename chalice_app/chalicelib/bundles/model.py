@@ -1,6 +1,6 @@
 """The rows of bundles: what became of each upload can be read back here."""
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.tables import Table
 
@@ -24,5 +24,7 @@ class Bundle(Table):
     """One of :class:`chalicelib.bundles.status.BundleStatus`: received → building → active, or rejected."""
     message = UnicodeAttribute(default="")
     """What happens now, or why it was rejected; a sentence for the author."""
+    blameless = BooleanAttribute(null=True)
+    """Whether it was rejected for what was not its fault: the same files may do better another time."""
     version = UnicodeAttribute(null=True)
     updated_at = NumberAttribute()

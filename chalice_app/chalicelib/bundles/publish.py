@@ -50,10 +50,9 @@ def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[
     """
     wanted = event["detail"]["object"]
     key, sequencer, etag = wanted["key"], wanted.get("sequencer", ""), wanted.get("etag", "")
-    version = version_name(event["time"], key, sequencer)
     now = clock()
     # Recorded before it is checked, so that a rejection has a row to go to.
-    if not store.receive(key, sequencer, etag, _location_of(key), version, now):
+    if not _receive(event, now):
         telemetry.logger.info("nothing to do", extra={"bundle": key})
         return {"build": False}
     parsed = BundleKey.parse(key)
@@ -63,6 +62,7 @@ def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[
             "leave data out, or put it on EFS by a sync"
         )
     app = apps.ensure(parsed.location, now)
+    version = version_name(event["time"], key, sequencer)
     store.tell(bucket, key, sequencer, BundleStatus.BUILDING, "Getting a machine to unpack the bundle.", now)
     telemetry.logger.info("builds", extra={"app": parsed.location, "bundle": key, "version": version})
     return {
@@ -125,14 +125,22 @@ def reject(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) ->
     """Tell the author why nothing came of an upload. ``event``: ``time``, ``detail`` as S3 sent it, ``error`` (``Error``, ``Cause``)."""
     wanted = event["detail"]["object"]
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
-    message = reason(event.get("error") or {}, key)
-    status = BundleStatus.REJECTED
+    error = event.get("error") or {}
+    status, message = BundleStatus.REJECTED, reason(error, key)
     if _is_active(_location_of(key), upload_order(event["time"], sequencer)):
         # A step failed after the switch, or said so although it had not.
         status, message = BundleStatus.ACTIVE, _SAID[BundleStatus.ACTIVE]
-    store.tell(bucket, key, sequencer, status, message, clock())
+    now = clock()
+    _receive(event, now)  # it is here that it is recorded if the check did not come as far
+    blameless = status is BundleStatus.REJECTED and is_blameless(error)
+    store.tell(bucket, key, sequencer, status, message, now, blameless=blameless)
     telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
     return {"status": status.value}
+
+
+def is_blameless(error: Mapping[str, Any]) -> bool:
+    """Whether the same files may do better another time: what takes too long will take as long again. Pure."""
+    return error.get("Error") not in (BadBundle.__name__, "States.Timeout")
 
 
 def reason(error: Mapping[str, Any], key: str) -> str:
@@ -154,6 +162,14 @@ def _message_of(cause: str) -> str:
     except ValueError:
         return cause
     return str(value.get("errorMessage", cause)) if isinstance(value, dict) else cause
+
+
+def _receive(event: Mapping[str, Any], now: float) -> bool:
+    """Record an upload; say whether there is something to do."""
+    wanted = event["detail"]["object"]
+    key, sequencer = wanted["key"], wanted.get("sequencer", "")
+    version = version_name(event["time"], key, sequencer)
+    return store.receive(key, sequencer, wanted.get("etag", ""), _location_of(key), version, now)
 
 
 def _is_active(location: str, order: str) -> bool:

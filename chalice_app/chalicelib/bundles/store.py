@@ -38,12 +38,15 @@ def receive(key: str, sequencer: str, etag: str, location: str, version: str | N
     return True
 
 
-def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float) -> bool:
+def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float, *, blameless: bool = False) -> bool:
     """Say what happens to an upload now, in its row and beside it in S3; False when that is no longer so.
 
-    It is not when a later upload has taken its place under this key, or when it is over: what is over stays as it ended.
+    It is not when a later upload has taken its place under this key, or when it is over: what is over stays as it ended. ``blameless``: as
+    the row's.
     """
     actions: list[Action] = [Bundle.status.set(status.value), Bundle.message.set(message), Bundle.updated_at.set(now)]
+    if blameless:
+        actions.append(Bundle.blameless.set(True))
     over = sorted(each.value for each in OVER if each != status)
     try:
         Bundle(key).update(actions=actions, condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over))

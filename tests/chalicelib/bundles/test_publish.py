@@ -166,6 +166,22 @@ def test_what_is_not_the_bundles_fault_is_said_so() -> None:
     assert "did not come to an end in time" in publish.reason({"Error": "States.HeartbeatTimeout"}, KEY)
 
 
+@pytest.mark.parametrize(
+    ("error", "blameless"), [("BadBundle", False), ("States.Timeout", False), ("States.HeartbeatTimeout", True), ("OSError", True)]
+)
+def test_whether_the_same_files_may_do_better_another_time_is_recorded(error: str, blameless: bool) -> None:
+    event = created("01")
+    check(event)
+    publish.reject({**event, "error": {"Error": error, "Cause": "x"}}, BUCKET, clock)
+    assert bool(Bundle.get(KEY).blameless) == blameless
+
+
+def test_an_upload_that_was_never_recorded_is_rejected_with_a_row_all_the_same() -> None:
+    event = created("01")
+    publish.reject({**event, "error": {"Error": "Lambda.Unknown", "Cause": "x"}}, BUCKET, clock)
+    assert (Bundle.get(KEY).status, outcome()["location"]) == ("rejected", "/hello")
+
+
 def test_a_failure_after_the_switch_is_not_told_as_a_rejection() -> None:
     event = created("01")
     upload = check(event)
