@@ -209,7 +209,11 @@ def _download(job: Job, bucket: str, to: Path) -> None:
 
 
 def _tell(job: Job, settings: Settings, message: str) -> None:
-    store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
+    """Say how far it is; what goes wrong is logged, since a message is not worth a build."""
+    try:
+        store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
+    except Exception as error:
+        logger.warning("the author was not told", extra={"what": message, "error": str(error)})
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:

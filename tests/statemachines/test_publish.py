@@ -36,7 +36,7 @@ def aws() -> Iterator[Services]:
 
 @pytest.fixture
 def efs(aws: Services, tmp_path: Path) -> Path:
-    for faults in (aws.fail_functions, aws.lose_answers, aws.after):
+    for faults in (aws.fail_functions, aws.lose_answers, aws.after, aws.tasks):
         faults.clear()
     aws.run_task = lambda task: run_task(task, tmp_path) and None
     return tmp_path
@@ -177,6 +177,37 @@ def test_a_build_that_always_dies_is_told_as_not_the_bundles_fault(aws: Services
     assert row is not None
     assert row.status == "rejected"
     assert "OutOfMemory" in row.message
+
+
+@pytest.mark.parametrize("broken", ["task", "file system", "messages"])
+def test_what_is_not_the_bundles_fault_does_not_reject_it_at_once(
+    aws: Services, efs: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [1] * 4
+
+    def fails(*_: Any, **__: Any) -> None:
+        if faults:
+            raise OSError(5, f"Input/output error {faults.pop()}")
+
+    if broken == "task":
+        aws.fail_run_task = len(faults)
+    elif broken == "file system":
+        monkeypatch.setattr(version_folder, "sweep", fails)
+    else:
+        monkeypatch.setattr(build, "BundleStatus", None)  # each message fails
+    where = broken.replace(" ", "-")
+    assert run(uploaded(f"bundles/{where}/a.zip")) == "SUCCEEDED"
+    is_one_version(f"bundles/{where}/a.zip", f"/{where}", efs)
+    if broken == "messages":
+        assert len(aws.tasks) == 1, "a message is not worth a build"
+
+
+def test_an_upload_whose_check_never_works_is_told(aws: Services, efs: Path) -> None:
+    aws.fail_functions = {"publish_check": 100}
+    assert run(uploaded("bundles/unchecked/a.zip")) == "FAILED"
+    told = outcome("bundles/unchecked/a.zip")
+    assert (told["status"], told["location"]) == ("rejected", "/unchecked")
+    assert "which is not its fault" in told["message"]
 
 
 def test_uploads_at_once_end_with_the_latest_one_active(efs: Path) -> None:
