@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import os
 import re
 import tempfile
@@ -170,12 +171,14 @@ class Repository:
                 # The URL is one that the operator allows, of http or https; see Repositories.
                 with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "Sheen"}), timeout=_PATIENCE) as answer:  # noqa: S310
                     _pump(cast(IO[bytes], answer), file, most, url)
+                    if answer.length:  # what was to come yet: http.client minds no end that comes too early
+                        raise OSError(f"src/contrib/{path} broke off {answer.length:,} bytes before its end")
                 return True
             except urllib.error.HTTPError as error:
                 if error.code in (404, 410):
                     return False
                 why = f"{error.code} {error.reason}"
-            except OSError as error:  # URLError and timeouts too
+            except (OSError, http.client.HTTPException) as error:  # URLError and timeouts too
                 why = str(getattr(error, "reason", error))
             if attempt + 1 < _TRIES:
                 time.sleep(0.5 * 2**attempt)

@@ -117,6 +117,8 @@ class Cran:
         self.url = url
         self.requests = requests
         """Paths that were asked for, oldest first."""
+        self.cut: dict[str, str] = {}
+        """Paths whose next answer breaks off half way: sent with its length (``length``), or in chunks (``chunked``)."""
         self._current: dict[str, SourcePackage] = {}
 
     @property
@@ -155,6 +157,24 @@ def cran(folder: Path, *, filled: bool = True) -> Iterator[Cran]:
     class Handler(SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments, directory=str(folder))
+
+        def do_GET(self) -> None:
+            how = repository.cut.pop(self.path, None)
+            if how is None:
+                super().do_GET()
+                return
+            data = (folder / self.path.lstrip("/")).read_bytes()
+            half = data[: len(data) // 2]
+            self.protocol_version = "HTTP/1.1"
+            self.send_response(200)
+            if how == "chunked":
+                self.send_header("Transfer-Encoding", "chunked")
+                half = b"%x\r\n" % len(data) + half
+            else:
+                self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(half)
+            self.close_connection = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             requests.append(self.path)

@@ -1,11 +1,15 @@
 """Which repositories are asked for what."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.packages import repositories
 from tasks.packages.lock import Wanted
-from tasks.packages.repositories import BadRepositories, Repositories
+from tasks.packages.repositories import BadRepositories, Repositories, Repository, Unreachable
+from tests.support.cran import GREETING_1, cran
 
 OURS = "https://cran.example"
 
@@ -67,3 +71,22 @@ def test_whatever_a_lock_file_names_nothing_but_the_allowed_is_asked(named: str)
     setting = Repositories.parse(f"{OURS} https://p.example/cran/*")
     for url in setting.for_package(Wanted("x1", "1.0", repository=named)):
         assert url == OURS or url == "https://p.example/cran" or url.startswith("https://p.example/cran/")
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_the_source(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cran(tmp_path / "cran") as served:
+        repository, wanted, to = Repository(served.url), Wanted("greeting", "1.0"), tmp_path / "sources/greeting.tar.gz"
+        path = f"/src/contrib/Archive/greeting/{GREETING_1.archive}"
+        served.cut[path] = how
+        assert repository.fetch(wanted, to)
+        assert to.read_bytes() == GREETING_1.pack()
+        assert served.requests.count(path) == 2
+        to.unlink()
+        monkeypatch.setattr(repositories, "_TRIES", 1)
+        served.cut[path] = how
+        with pytest.raises(Unreachable):
+            repository.fetch(wanted, to)
+        assert list(to.parent.iterdir()) == []
