@@ -203,7 +203,7 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         code = error.response["Error"]["Code"]
         if code in ("PreconditionFailed", "412"):
             raise BadBundle(f"bundle {job.name}: another upload took its place before it was unpacked; that one is published") from error
-        if code in ("NoSuchKey", "404"):
+        if code in ("NoSuchKey", "404", "AccessDenied", "403"):  # who may not list the bucket is not told that there is nothing
             raise BadBundle(f"bundle {job.name}: it was deleted before it was unpacked; upload it again") from error
         raise
 

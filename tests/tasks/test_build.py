@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from chalicelib import aws
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
@@ -127,10 +130,15 @@ def test_an_upload_that_was_replaced_is_not_built_as_if_it_were_the_old_one(stat
     assert "another upload took its place" in states.told[0][1]["cause"]
 
 
-def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     etag = uploaded(bundle({"app.R": b"1"}))
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=KEY)
+    if code == "AccessDenied":  # as S3 has it for a task that may not list the bucket
+        refusal = ClientError({"Error": {"Code": code}}, "GetObject")
+        monkeypatch.setattr(aws.client("s3"), "get_object", Mock(side_effect=refusal))
     run(tmp_path, etag)
+    assert states.told[0][1]["error"] == "BadBundle"
     assert "was deleted before it was unpacked" in states.told[0][1]["cause"]
 
 
