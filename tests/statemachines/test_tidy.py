@@ -134,3 +134,11 @@ def test_everything_done_twice_is_done_once(aws: Services, efs: Path, machine: s
     aws.run_task = twice
     tidied("/twice")
     assert is_left("/twice", efs, set(names[1:]))
+
+
+def test_an_app_whose_settings_cannot_be_read_keeps_no_other_app_from_being_swept(efs: Path, machine: str) -> None:
+    names = published("/after", machine, 3, kept=10)
+    App("/after").update(actions=[App.settings.set({"versions_kept": 2})])
+    store.ensure("/aa-broken", 1.0).update(actions=[App.settings.set({"size": "huge"})])
+    assert "/after" in retention.sweep(state_machine("tidy"), time.time)
+    until_left("/after", efs, set(names[1:]))

@@ -14,7 +14,7 @@ from pynamodb.exceptions import DeleteError, TransactWriteError
 
 from chalicelib import aws, telemetry
 from chalicelib.apps import store, versions
-from chalicelib.apps.errors import NoSuchApp
+from chalicelib.apps.errors import BadAppSetting, NoSuchApp
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles.keys import log_key, outcome_key
 from chalicelib.bundles.model import Bundle
@@ -83,11 +83,18 @@ def finish(removal: Removal, bucket: str) -> None:
 
 def sweep(state_machine: str, clock: Callable[[], float]) -> list[str]:
     """Start the state machine for each app of which a version could go, or began to: what no publish has done. Return their locations."""
-    found = [app for app in store.everywhere() if due(app, clock())]
-    for app in found:
-        document = json.dumps({"location": app.location})
-        aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=document)
-    return [app.location for app in found]
+    found = []
+    for app in store.everywhere():
+        try:
+            is_due = bool(due(app, clock()))
+        except BadAppSetting as error:
+            telemetry.logger.warning("an app's settings cannot be read", extra={"app": app.location, "error": str(error)})
+            continue
+        if is_due:
+            document = json.dumps({"location": app.location})
+            aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=document)
+            found.append(app.location)
+    return found
 
 
 def _lives(app_id: str, version: str, now: float) -> bool:
