@@ -155,7 +155,7 @@ def publish_report(event: dict[str, Any], context: Any) -> dict[str, str]:
 @app.lambda_function()
 def publish_reject(event: dict[str, Any], context: Any) -> dict[str, str]:
     """The state machine of a publish: tell the author why not."""
-    return publish.reject(event, here.settings.bucket, here.clock)
+    return publish.reject(event, here.settings, here.clock)
 
 
 @app.lambda_function()

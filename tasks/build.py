@@ -19,16 +19,15 @@ from botocore.exceptions import ClientError
 
 from agent import process
 from chalicelib import aws
-from chalicelib.apps import store as apps
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
 from chalicelib.bundles import settings_file, store
 from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.keys import BundleKey, kept_key, log_key
+from chalicelib.bundles.keys import kept_key, log_key
 from chalicelib.bundles.kind import Kind, shape_of
 from chalicelib.bundles.model import Bundle
-from chalicelib.bundles.publish import Built
+from chalicelib.bundles.publish import Built, built_for
 from chalicelib.bundles.status import BundleStatus
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing
@@ -141,7 +140,7 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
 
 def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     """Return the settings that hold with a bundle's; refuse those that do not go together, or that ask for another R than there is."""
-    app = apps.get(BundleKey.parse(job.key).location)
+    app = built_for(job.key, job.app_id)
     try:
         held = AppSettings.effective(bundle, app.settings or {})
     except BadAppSetting as error:

@@ -247,7 +247,7 @@ FUNCTIONS = (
             objects(place, OUTCOMES, "PutObject"),
         ),
     ),
-    FunctionDeclaration("publish_register", 30, lambda place: (items(place, Version, "PutItem"),)),
+    FunctionDeclaration("publish_register", 30, lambda place: (items(place, App, "GetItem"), items(place, Version, "PutItem"))),
     FunctionDeclaration(
         "publish_activate",
         30,
@@ -287,8 +287,11 @@ FUNCTIONS = (
         30,
         lambda place: (
             items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
-            items(place, App, "BatchGetItem"),
+            items(place, App, "GetItem"),
+            items(place, Version, "PutItem", "DeleteItem"),
             objects(place, OUTCOMES, "PutObject"),
+            objects(place, KEPT, "DeleteObject"),
+            *run_tasks(place, [("remove", "task-remove")]),
         ),
     ),
     FunctionDeclaration("sync", 900, syncs.asking, environment=environments.syncs),

@@ -27,7 +27,7 @@ def environment_of(task: dict[str, Any], efs: Path) -> dict[str, str]:
 
 def run_task(task: dict[str, Any], efs: Path) -> int:
     """Run the task that was asked for, in this thread; return its exit code."""
-    main = remove.main if "Remove" in task["taskDefinition"] else build.main
+    main = remove.main if "remove" in task["taskDefinition"].lower() else build.main
     return main(environment_of(task, efs))
 
 
@@ -88,3 +88,9 @@ def outcome(key: str) -> dict[str, str]:
 def versions_on(efs: Path, app_id: str) -> set[str]:
     """The versions whose files are there."""
     return {name for name in os.listdir(efs / "apps" / app_id) if not name.endswith(".library")}  # noqa: PTH208
+
+
+def kept_copies(app_id: str) -> set[str]:
+    """The versions of which there is a copy of the bundle."""
+    found = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"versions/{app_id}/")
+    return {entry["Key"].split("/")[2] for entry in found.get("Contents", [])}

@@ -13,8 +13,9 @@ from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from tasks import build, token, version_folder
-from tests.statemachines.publishing import bundle, died, ended, outcome, run, run_task, start, uploaded, versions_on
+from tests.statemachines.publishing import bundle, died, ended, kept_copies, outcome, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
+from tests.support.waiting import until
 
 FUNCTIONS = ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report")
 BUILD_STEPS = (
@@ -208,6 +209,51 @@ def test_an_upload_whose_check_never_works_is_told(aws: Services, efs: Path) -> 
     told = outcome("bundles/unchecked/a.zip")
     assert (told["status"], told["location"]) == ("rejected", "/unchecked")
     assert "which is not its fault" in told["message"]
+
+
+@pytest.mark.parametrize("when", ["while it is built", "when it is registered"])
+def test_nothing_is_left_of_an_app_that_is_deleted_during_its_publish(
+    aws: Services, efs: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = f"/deleted-{when.split()[-1]}"
+    key = f"bundles{location}/a.zip"
+    app_ids: list[str] = []
+
+    def delete() -> None:
+        app = App.get(location)
+        app_ids.append(app.app_id)
+        app.delete()
+
+    if when == "while it is built":
+        real = version_folder.protect
+        monkeypatch.setattr(version_folder, "protect", lambda *arguments: (delete(), real(*arguments)))
+    else:
+        aws.after["publish_register"] = delete
+    assert run(uploaded(key)) == "FAILED"
+    assert outcome(key)["message"] == f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
+    (app_id,) = app_ids
+    assert versions.of(app_id) == []
+    assert kept_copies(app_id) == set()
+    until(lambda: not (efs / "apps" / app_id).exists(), 20)
+
+
+def test_nothing_is_left_of_a_build_that_never_came_to_its_end(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = version_folder.put_in_place
+
+    def put_in_place(*arguments: Path) -> None:
+        real(*arguments)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(version_folder, "put_in_place", put_in_place)
+    assert run(uploaded("bundles/unended/a.zip")) == "FAILED"
+    app_id = App.get("/unended").app_id
+    (row,) = versions.of(app_id)
+    assert row.removing_at is not None
+    assert versions_on(efs, app_id) == kept_copies(app_id) == {row.version}
+    assert ended(start({"location": "/unended"}, state_machine("tidy"))) == "SUCCEEDED"
+    assert (versions.of(app_id), versions_on(efs, app_id), kept_copies(app_id)) == ([], set(), set())
+    assert outcome("bundles/unended/a.zip")["status"] == "rejected"
+    assert store.find("bundles/unended/a.zip") is not None
 
 
 def test_uploads_at_once_end_with_the_latest_one_active(efs: Path) -> None:

@@ -15,7 +15,7 @@ from chalicelib.bundles import store as bundles
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
 from tests.chalicelib.aws_in_process import BUCKET
-from tests.statemachines.publishing import died, ended, run, run_task, start, uploaded, versions_on
+from tests.statemachines.publishing import died, ended, kept_copies, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
 
 
@@ -51,11 +51,6 @@ def published(location: str, machine: str, count: int, kept: int) -> list[str]:
 
 def tidied(location: str) -> None:
     assert ended(start({"location": location}, state_machine("tidy"))) == "SUCCEEDED"
-
-
-def kept_copies(app_id: str) -> set[str]:
-    found = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"versions/{app_id}/")
-    return {entry["Key"].split("/")[2] for entry in found.get("Contents", [])}
 
 
 def is_left(location: str, efs: Path, expected: set[str]) -> bool:

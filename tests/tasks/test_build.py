@@ -37,7 +37,7 @@ def services() -> Iterator[Counter[str]]:
 @pytest.fixture
 def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
     empty_tables()
-    apps.ensure("/hello", 1.0)
+    apps.ensure("/hello", 1.0).update(actions=[App.app_id.set("0123456789ab")])
     return States.instead(monkeypatch)
 
 
@@ -140,6 +140,17 @@ def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path, code
     run(tmp_path, etag)
     assert states.told[0][1]["error"] == "BadBundle"
     assert "was deleted before it was unpacked" in states.told[0][1]["cause"]
+
+
+def test_a_bundle_of_an_app_that_was_deleted_meanwhile_is_not_built(states: States, tmp_path: Path) -> None:
+    etag = uploaded(bundle({"app.R": b"1"}))
+    for _ in range(2):  # also when another one is there now
+        App("/hello").delete()
+        run(tmp_path, etag)
+        assert states.told[-1][1]["error"] == "BadBundle"
+        assert "the app at /hello was deleted while it was published" in states.told[-1][1]["cause"]
+        assert left_in(tmp_path) == set()
+        apps.ensure("/hello", 2.0)
 
 
 def test_what_is_not_the_bundles_fault_is_reported_as_that(states: States, tmp_path: Path) -> None:

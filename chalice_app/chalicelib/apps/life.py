@@ -38,12 +38,15 @@ def archived(location: str) -> App:
 
 
 def delete(app: App) -> None:
-    """Delete the row, the last of what there is of an archived app. Raise :class:`NotArchived` when it was restored meanwhile."""
+    """Delete the row, the last of what there is of an archived app. Raise :class:`NotArchived` when it is another one than was read."""
+    as_read = (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
     try:
-        App(app.location).delete(condition=App.location.does_not_exist() | ((App.app_id == app.app_id) & App.archived_at.exists()))
+        App(app.location).delete(condition=App.location.does_not_exist() | as_read)
     except DeleteError as error:
         if refused(error):
-            raise NotArchived(f"the app at {app.location} was restored, or another one was published there, while it was deleted") from None
+            raise NotArchived(
+                f"the app at {app.location} was restored or published while it was deleted; delete it again if it is to go"
+            ) from None
         raise
 
 

@@ -2,7 +2,6 @@
 
 from chalicelib import aws, telemetry
 from chalicelib.errors import SheenError
-from chalicelib.instances.model import VersionId
 from chalicelib.settings import Settings
 
 TASK = "remove"
@@ -32,8 +31,3 @@ def remove_files(what: str, settings: Settings) -> None:
     if answer.get("failures"):
         raise CannotRemove(f"no task was started that removes {what}: {answer['failures'][0].get('reason')}; try again later")
     telemetry.logger.info("removes files", extra={"what": what})
-
-
-def of_version(version: VersionId) -> str:
-    """Return what :func:`remove_files` is told of one version."""
-    return f"{version.app_id}/{version.version}"

@@ -18,6 +18,7 @@ from chalicelib.apps.errors import BadAppSetting, NoSuchApp
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles.keys import log_key, outcome_key
 from chalicelib.bundles.model import Bundle
+from chalicelib.bundles.status import BundleStatus
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.state import LIVING, is_overdue
@@ -65,7 +66,10 @@ def begin(location: str, clock: Callable[[], float]) -> list[Removal]:
 
 
 def finish(removal: Removal, bucket: str) -> None:
-    """Forget a marked version whose files are gone: its bundle, what was told of it, and its row; may come more than once."""
+    """Forget a marked version whose files are gone: its bundle, what was told of it, and its row; may come more than once.
+
+    Why an upload was rejected stays told.
+    """
     try:
         row = Version.get(removal["app_id"], removal["version"], consistent_read=True)
     except Version.DoesNotExist:
@@ -73,7 +77,8 @@ def finish(removal: Removal, bucket: str) -> None:
     if row.removing_at is None:
         return
     upload = next(iter(Bundle.batch_get([row.bundle], consistent_read=True)), None)
-    told = [outcome_key(row.bundle), log_key(row.bundle)] if upload is not None and upload.version == row.version else []
+    is_its_own = upload is not None and upload.version == row.version and upload.status != BundleStatus.REJECTED
+    told = [outcome_key(row.bundle), log_key(row.bundle)] if is_its_own else []
     for key in filter(None, (row.source, *told)):
         aws.client("s3").delete_object(Bucket=bucket, Key=key)
     if told and upload is not None:
@@ -104,11 +109,13 @@ def _lives(app_id: str, version: str, now: float) -> bool:
 
 def _mark(app: App, version: str, now: float) -> bool:
     """Mark it, in one write that also checks that nobody has made it active since."""
-    not_before = App.previous_version.does_not_exist() | (App.previous_version != version)
+    not_needed = App.app_id == app.app_id
+    for needed in (App.active_version, App.previous_version):
+        not_needed &= needed.does_not_exist() | (needed != version)
     try:
         with transaction() as write:
             write.update(Version(app.app_id, version), [Version.removing_at.set(Version.removing_at | now)], Version.version.exists())
-            write.condition_check(App, app.location, condition=(App.app_id == app.app_id) & (App.active_version != version) & not_before)
+            write.condition_check(App, app.location, condition=not_needed)
     except TransactWriteError as error:
         if refused(error):
             return False

@@ -26,7 +26,16 @@ def of(app_id: str) -> list[Version]:
 
 def add(app_id: str, version: str, *, bundle: str, kind: str, source: str, settings: Mapping[str, Any], now: float) -> None:
     """Record a built version; the second time it changes nothing (FACTS H4)."""
-    row = Version(app_id, version, bundle=bundle, kind=kind, source=source, settings=dict(settings), published_at=now)
+    _record(Version(app_id, version, bundle=bundle, kind=kind, source=source, settings=dict(settings), published_at=now))
+
+
+def add_removed(app_id: str, version: str, bundle: str, source: str, now: float) -> None:
+    """Record a version that came to nothing as one that is being removed, unless it is recorded: it never becomes active, and what a build
+    may have left of it goes as old versions do (:mod:`chalicelib.apps.retention`)."""
+    _record(Version(app_id, version, bundle=bundle, kind="", source=source, settings={}, published_at=now, removing_at=now))
+
+
+def _record(row: Version) -> None:
     try:
         row.save(condition=Version.app_id.does_not_exist())
     except PutError as error:

@@ -8,14 +8,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
-from chalicelib import telemetry
+from chalicelib import aws, telemetry
 from chalicelib.apps import store as apps
 from chalicelib.apps import versions
-from chalicelib.apps.errors import BadAppSetting, NoSuchVersion
+from chalicelib.apps.errors import BadAppSetting, NoSuchApp, NoSuchVersion
+from chalicelib.apps.model import App, Version
+from chalicelib.apps.removal import remove_files
 from chalicelib.bundles import store
 from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.keys import BundleKey, upload_order, version_name
+from chalicelib.bundles.keys import BundleKey, kept_key, upload_order, version_name
 from chalicelib.bundles.status import BundleStatus
+from chalicelib.settings import Settings
 
 
 class Upload(TypedDict):
@@ -78,9 +81,19 @@ def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[
     }
 
 
+def built_for(key: str, app_id: str) -> App:
+    """Read the app that an upload is built for; raise :class:`BadBundle` when that was deleted, whether or not another one is there now."""
+    location, name = BundleKey.parse(key)
+    app = _app_at(location)
+    if app is None or app.app_id != app_id:
+        raise BadBundle(f"bundle {name}: the app at {location} was deleted while it was published; upload it again")
+    return app
+
+
 def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
-    """Record the version that was built. ``event``: ``upload`` as checked, ``built`` (:class:`Built`)."""
+    """Record the version that was built. ``event``: ``upload`` as checked, ``built`` (:class:`Built`). Raise :class:`BadBundle`."""
     upload, built = event["upload"], event["built"]
+    built_for(upload["key"], upload["app_id"])
     versions.add(
         upload["app_id"],
         upload["version"],
@@ -96,6 +109,7 @@ def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, 
     """Make a registered version the active one, unless a later upload was faster. ``event``: ``upload``. Raise :class:`BadBundle`."""
     upload = event["upload"]
     location, version = upload["location"], upload["version"]
+    built_for(upload["key"], upload["app_id"])
     try:
         active = versions.activate(location, version, upload["order"], clock())
     except NoSuchVersion:
@@ -121,21 +135,39 @@ def report(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) ->
     return {"status": status.value}
 
 
-def reject(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) -> dict[str, str]:
-    """Tell the author why nothing came of an upload. ``event``: ``time``, ``detail`` as S3 sent it, ``error`` (``Error``, ``Cause``)."""
+def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> dict[str, str]:
+    """Tell the author why nothing came of an upload, and see that nothing is left of it.
+
+    ``event``: ``time``, ``detail`` as S3 sent it, ``error`` (``Error``, ``Cause``), and of one that was checked ``checked``: ``upload``.
+    """
     wanted = event["detail"]["object"]
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
     error = event.get("error") or {}
     status, message = BundleStatus.REJECTED, reason(error, key)
-    if _is_active(_location_of(key), upload_order(event["time"], sequencer)):
+    app = _app_at(_location_of(key))
+    if app is not None and app.active_upload == upload_order(event["time"], sequencer):
         # A step failed after the switch, or said so although it had not.
         status, message = BundleStatus.ACTIVE, _SAID[BundleStatus.ACTIVE]
     now = clock()
     _receive(event, now)  # it is here that it is recorded if the check did not come as far
     blameless = status is BundleStatus.REJECTED and is_blameless(error)
-    store.tell(bucket, key, sequencer, status, message, now, blameless=blameless)
+    store.tell(settings.bucket, key, sequencer, status, message, now, blameless=blameless)
     telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
+    upload: Upload | None = event.get("checked", {}).get("upload")
+    if upload is not None and status is BundleStatus.REJECTED:
+        if app is None or app.app_id != upload["app_id"]:
+            _remove_with_its_app(upload, settings)
+        elif error.get("Error") != BadBundle.__name__:  # a build that finds one clears up by itself
+            versions.add_removed(upload["app_id"], upload["version"], key, kept_key(upload["app_id"], upload["version"], key), now)
     return {"status": status.value}
+
+
+def _remove_with_its_app(upload: Upload, settings: Settings) -> None:
+    """Remove a version that was put where its app had just been deleted."""
+    app_id, version = upload["app_id"], upload["version"]
+    aws.client("s3").delete_object(Bucket=settings.bucket, Key=kept_key(app_id, version, upload["key"]))
+    Version(app_id, version).delete()
+    remove_files(app_id, settings)
 
 
 def is_blameless(error: Mapping[str, Any]) -> bool:
@@ -172,9 +204,11 @@ def _receive(event: Mapping[str, Any], now: float) -> bool:
     return store.receive(key, sequencer, wanted.get("etag", ""), _location_of(key), version, now)
 
 
-def _is_active(location: str, order: str) -> bool:
-    app = apps.at([location]).get(location) if location else None
-    return app is not None and app.active_upload == order
+def _app_at(location: str) -> App | None:
+    try:
+        return apps.get(location) if location else None
+    except NoSuchApp:
+        return None
 
 
 def _location_of(key: str) -> str:

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.apps import store
+from chalicelib.apps import life, store, versions
 from chalicelib.apps.directory import Directory
+from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
@@ -55,3 +56,14 @@ def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
     found = directory.find("/team/sales/plot.png", 13.0)
     assert found is not None
     assert found.app.location == "/team/sales"
+
+
+def test_an_app_that_is_published_while_it_is_deleted_stays() -> None:
+    store.ensure("/late", 1.0)
+    read = life.archive("/late", 2.0)
+    versions.add(read.app_id, "v1", bundle="b", kind="app.R", source="s", settings={}, now=3.0)
+    versions.activate("/late", "v1", "1", 3.0)
+    with pytest.raises(NotArchived, match="published while it was deleted"):
+        life.delete(read)
+    life.delete(life.archived("/late"))
+    assert store.everywhere() == []

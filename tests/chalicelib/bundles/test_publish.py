@@ -13,7 +13,7 @@ from chalicelib.bundles import publish, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.model import Bundle
 from chalicelib.bundles.status import BundleStatus
-from chalicelib.settings import GIGABYTE
+from chalicelib.settings import GIGABYTE, Settings
 from tests.chalicelib.aws_in_process import BUCKET
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
@@ -135,7 +135,7 @@ def test_a_bad_name_is_rejected_with_a_row_and_an_outcome() -> None:
     with pytest.raises(BadBundle) as caught:
         check(event)
     cause = json.dumps({"errorMessage": str(caught.value), "errorType": "BadBundle"})
-    publish.reject({**event, "error": {"Error": "BadBundle", "Cause": cause}}, BUCKET, clock)
+    publish.reject({**event, "error": {"Error": "BadBundle", "Cause": cause}}, Settings.from_environment(), clock)
     row = store.find("bundles/hello/app.rar")
     assert row is not None
     assert (row.status, row.message) == ("rejected", str(caught.value))
@@ -148,7 +148,9 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
     active = App.get("/hello").active_version
     event = created("02")
     check(event)
-    publish.reject({**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}}, BUCKET, clock)
+    publish.reject(
+        {**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}}, Settings.from_environment(), clock
+    )
     assert App.get("/hello").active_version == active
     assert outcome()["message"] == "bundle app.zip: no app is in it"
 
@@ -157,7 +159,7 @@ def test_a_late_rejection_does_not_hide_a_newer_upload() -> None:
     event = created("01")
     check(event)
     publish_it(created("02"))
-    publish.reject({**event, "error": {"Error": "TaskDied", "Cause": "x"}}, BUCKET, clock)
+    publish.reject({**event, "error": {"Error": "TaskDied", "Cause": "x"}}, Settings.from_environment(), clock)
     assert outcome()["status"] == "active"
 
 
@@ -172,13 +174,13 @@ def test_what_is_not_the_bundles_fault_is_said_so() -> None:
 def test_whether_the_same_files_may_do_better_another_time_is_recorded(error: str, blameless: bool) -> None:
     event = created("01")
     check(event)
-    publish.reject({**event, "error": {"Error": error, "Cause": "x"}}, BUCKET, clock)
+    publish.reject({**event, "error": {"Error": error, "Cause": "x"}}, Settings.from_environment(), clock)
     assert bool(Bundle.get(KEY).blameless) == blameless
 
 
 def test_an_upload_that_was_never_recorded_is_rejected_with_a_row_all_the_same() -> None:
     event = created("01")
-    publish.reject({**event, "error": {"Error": "Lambda.Unknown", "Cause": "x"}}, BUCKET, clock)
+    publish.reject({**event, "error": {"Error": "Lambda.Unknown", "Cause": "x"}}, Settings.from_environment(), clock)
     assert (Bundle.get(KEY).status, outcome()["location"]) == ("rejected", "/hello")
 
 
@@ -187,5 +189,5 @@ def test_a_failure_after_the_switch_is_not_told_as_a_rejection() -> None:
     upload = check(event)
     publish.register({"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": {}}}, clock)
     publish.activate({"upload": upload}, clock)
-    assert publish.reject({**event, "error": {"Error": "States.Timeout"}}, BUCKET, clock) == {"status": "active"}
+    assert publish.reject({**event, "error": {"Error": "States.Timeout"}}, Settings.from_environment(), clock) == {"status": "active"}
     assert outcome()["status"] == "active"
