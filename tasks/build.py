@@ -5,6 +5,7 @@ whole version is there or nothing of it. A copy of the bundle is kept in S3 as l
 machine by task token: :class:`chalicelib.bundles.publish.Built`, or ``BadBundle`` with a sentence for the author.
 """
 
+import functools
 import os
 import shutil
 import sys
@@ -22,7 +23,7 @@ from chalicelib import aws
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
-from chalicelib.bundles import settings_file, store
+from chalicelib.bundles import manifest, settings_file, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import kept_key, log_key
 from chalicelib.bundles.kind import Kind, shape_of
@@ -126,9 +127,11 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
     opened = read(archive, job.name, Limits(unpacked=settings.largest_bundle))
     _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
-    if manifest := rsconnect.manifest_in(inventory.paths):
-        rsconnect.check(opened.content(manifest, locks.LARGEST), job.name)
-    shape = shape_of(inventory.paths, job.name, lambda path: opened.content(path, locks.LARGEST))
+    content = functools.cache(lambda path: opened.content(path, manifest.LARGEST))
+    said = rsconnect.manifest_in(inventory.paths)
+    if said is not None:
+        rsconnect.check(content(said), job.name)
+    shape = shape_of(inventory.paths, job.name, content)
     file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
     own = settings_file.read(opened.content(file, settings_file.LARGEST), job.name) if file in inventory.paths else {}
     held = _held(job, own)

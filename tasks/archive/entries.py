@@ -10,7 +10,7 @@ from chalicelib.bundles.errors import BadBundle
 _LONGEST_PATH = 1000
 _LONGEST_NAME = 255
 _DEEPEST = 64
-_SHOWN = 200
+SHOWN = 200
 """Characters of a path in a message."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _JUNK = re.compile(r"(^|/)(__MACOSX(/|$)|\._[^/]*$|\.DS_Store$)")
@@ -39,16 +39,14 @@ def check_path(name: str, number: int, bundle: str) -> str:
     """Return an entry's path as it may be written, or raise :class:`BadBundle` that says why not. Pure."""
 
     def bad(why: str) -> BadBundle:
-        return BadBundle(f'bundle {bundle}: path "{name[:_SHOWN]}" {why} (entry {number})')
+        return BadBundle(f'bundle {bundle}: path "{name[:SHOWN]}" {why} (entry {number})')
 
     if "\0" in name or any(ord(character) < 32 for character in name):
-        raise BadBundle(f"bundle {bundle}: path {name[:_SHOWN]!r} has control characters in it (entry {number})")
+        raise BadBundle(f"bundle {bundle}: path {name[:SHOWN]!r} has control characters in it (entry {number})")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise BadBundle(
-            f"bundle {bundle}: path {name[:_SHOWN]!r} is not UTF-8; rename the file, or pack it anew (entry {number})"
-        ) from None
+        raise BadBundle(f"bundle {bundle}: path {name[:SHOWN]!r} is not UTF-8; rename the file, or pack it anew (entry {number})") from None
     if name.startswith("/") or _DRIVE.match(name):
         raise bad("is absolute")
     if "\\" in name:
@@ -70,7 +68,7 @@ def check_link(path: str, target: str, number: int, bundle: str, *, from_top: bo
     ``path`` is the link's own, checked; ``from_top`` says what a relative ``target`` is relative to: the archive's top (a tar's hard
     links), or the link's own folder. Whether there is something at the target is seen later, when all entries are known.
     """
-    out = BadBundle(f'bundle {bundle}: link "{path[:_SHOWN]}" leads out of the bundle, to "{target[:_SHOWN]}" (entry {number})')
+    out = BadBundle(f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to {target[:SHOWN]!r} (entry {number})')
     if target.startswith("/") or _DRIVE.match(target) or "\\" in target or "\0" in target:
         raise out
     joined = posixpath.normpath(target if from_top else posixpath.join(posixpath.dirname(path), target))

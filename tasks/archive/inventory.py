@@ -1,12 +1,13 @@
 """What is in an archive, checked as a whole: no path twice, no link to nowhere, nothing too large. Pure."""
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.bundles.errors import BadBundle
-from tasks.archive.entries import Entry
-from tasks.archive.limits import Limits
+from tasks.archive.entries import SHOWN, Entry
+from tasks.archive.limits import Limits, too_many
 
 
 class Inventory(NamedTuple):
@@ -27,6 +28,8 @@ def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> 
     for entry in entries:
         seen.add(entry)
         paths.append(entry.path)
+        if seen.count > limits.entries:
+            raise too_many(bundle, limits)
         if len(paths) > limits.files:
             raise BadBundle(f"bundle {bundle}: it has more than {limits.files:,} files; leave data out, or pack it")
         size += entry.size
@@ -54,7 +57,12 @@ class _Names:
         self._bundle = bundle
         self.files: set[str] = set()
         self.folders: set[str] = set()
-        self._folded: dict[str, str] = {}
+        self._folded: dict[bytes, str] = {}
+
+    @property
+    def count(self) -> int:
+        """How many files and folders there are."""
+        return len(self.files) + len(self.folders)
 
     def add(self, entry: Entry) -> None:
         path = entry.path
@@ -62,18 +70,20 @@ class _Names:
         if path in self.files or path in self.folders or above & self.files:
             raise BadBundle(f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a folder (entry {entry.number})')
         self.files.add(path)
-        for name in (*sorted(above - self.folders), path):
+        new = sorted(above - self.folders)
+        for name in (*new, path):
             other = self._folded.setdefault(_folded(name), name)
             if other != name:
                 raise BadBundle(
                     f'bundle {self._bundle}: paths "{other}" and "{name}" differ only in case, which many disks cannot tell apart; '
                     f"rename one (entry {entry.number})"
                 )
-        self.folders |= above
+        self.folders.update(new)
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def _folded(name: str) -> bytes:
+    """Return the same for names that such a file system takes for one; a digest, since there may be many and they may be long."""
+    return hashlib.blake2b(unicodedata.normalize("NFC", name).casefold().encode(), digest_size=16).digest()
 
 
 def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> None:
@@ -81,7 +91,7 @@ def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> N
     assert target is not None
 
     def bad(why: str) -> BadBundle:
-        return BadBundle(f'bundle {bundle}: link "{link.path}" leads to "{target}", {why} (entry {link.number})')
+        return BadBundle(f'bundle {bundle}: link "{link.path}" leads to {target[:SHOWN]!r}, {why} (entry {link.number})')
 
     if target == "." or link.path.startswith(f"{target}/"):
         raise bad("a folder that it is in itself")

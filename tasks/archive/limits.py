@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.bundles.errors import BadBundle
 from chalicelib.settings import GIGABYTE
 
 
@@ -19,5 +20,11 @@ class Limits:
 
     @property
     def entries(self) -> int:
-        """All that an archive may list, folders and what is left out included: each takes memory."""
+        """All that an archive may list, what is left out included, and all files and folders that it may make: each takes memory, and time
+        on the disk."""
         return 4 * self.files
+
+
+def too_many(bundle: str, limits: Limits) -> BadBundle:
+    """The error of an archive with too many entries."""
+    return BadBundle(f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it")

@@ -8,8 +8,7 @@ from typing import IO
 
 from chalicelib.bundles.errors import BadBundle
 from tasks.archive.entries import Entry, check_link, check_path, is_junk
-from tasks.archive.limits import Limits
-from tasks.archive.zips import too_many
+from tasks.archive.limits import Limits, too_many
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048
@@ -34,18 +33,19 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
         _Counted(archive, bundle, limits) as unzipped,
         tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_bounded_headers(bundle), bufsize=_BLOCK) as opened,
     ):
-        for number, member in enumerate(opened, 1):
+        for number, member in enumerate(iter(opened.next, None), 1):
+            opened.members.clear()  # type: ignore[attr-defined]  # tarfile keeps them all
             if number > limits.entries:
                 raise too_many(bundle, limits)
             name = member.name
             if is_junk(name):
                 continue
             is_link = member.islnk() or member.issym()
-            if not (member.isreg() or member.isdir() or is_link):
-                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})')
             if member.isdir() and not name.strip("./"):
                 continue
             path = check_path(name, number, bundle)
+            if not (member.isreg() or member.isdir() or is_link):
+                raise BadBundle(f'bundle {bundle}: path "{path[:200]}" is a device; only files and folders are allowed (entry {number})')
             if member.isdir():
                 continue
             link_to = check_link(path, member.linkname, number, bundle, from_top=member.islnk()) if is_link else None
@@ -59,12 +59,15 @@ def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
-    """Tar headers that refuse to be huge: tarfile reads long names and attributes into memory, whatever their size."""
+    """Tar headers that refuse to be huge: tarfile reads long names and attributes into memory, and keeps those that are for all entries."""
+    for_all = 0
 
     class Header(tarfile.TarInfo):
         def _proc_member(self, opened: tarfile.TarFile) -> tarfile.TarInfo:
-            if self.type in _HEADERS_WITH_DATA and self.size > _LARGEST_HEADER:
-                raise BadBundle(f"bundle {bundle}: it has a header of {self.size:,} bytes; pack it anew with plain tar")
+            nonlocal for_all
+            for_all += self.size if self.type == tarfile.XGLTYPE else 0
+            if self.type in _HEADERS_WITH_DATA and max(self.size, for_all) > _LARGEST_HEADER:
+                raise BadBundle(f"bundle {bundle}: it has a header of {max(self.size, for_all):,} bytes; pack it anew with plain tar")
             header: tarfile.TarInfo = super()._proc_member(opened)  # type: ignore[misc]
             return header
 

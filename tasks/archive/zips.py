@@ -7,35 +7,27 @@ from pathlib import Path
 
 from chalicelib.bundles.errors import BadBundle
 from tasks.archive.entries import Entry, check_link, check_path, is_junk
-from tasks.archive.limits import Limits
+from tasks.archive.limits import Limits, too_many
 
-_DIRECTORY_SIZE = 5
-"""Where the size of a zip's directory is in what zipfile knows of its end."""
-_DIRECTORY_ENTRY = 2048
-"""Bytes of one entry of it, long name included."""
+_SIZE, _LOCATION = 5, 9
+"""Where the size of a zip's directory and its end's place are in what zipfile knows of that end."""
+_END_64 = 76
+"""Bytes between directory and end in a zip64."""
+_DIRECTORY_ENTRY = 512
+"""Bytes of one entry of it on average, long name included."""
+_SIGNATURE = b"PK\x01\x02"
+"""What each of its entries begins with."""
 _UTF8 = 0x800
 """The flag that says that a name is UTF-8."""
 _ENCRYPTED = 0x1
 _LONGEST_TARGET = 4096
 
 
-def too_many(bundle: str, limits: Limits) -> BadBundle:
-    """The error of an archive with too many entries."""
-    return BadBundle(f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it")
-
-
 def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
     """Read a zip's directory; raise :class:`BadBundle` at the first entry that is not allowed."""
-    with archive.open("rb") as file:
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
-    if end is not None and end[_DIRECTORY_SIZE] > limits.entries * _DIRECTORY_ENTRY:
-        # zipfile reads the whole directory into memory, whatever its size.
-        raise too_many(bundle, limits)
+    _check_directory(archive, bundle, limits)
     with zipfile.ZipFile(archive) as opened:
-        infos = opened.infolist()
-        if len(infos) > limits.entries:
-            raise too_many(bundle, limits)
-        for number, info in enumerate(infos, 1):
+        for number, info in enumerate(opened.infolist(), 1):
             name = _name_of(info, number, bundle)
             if is_junk(name):
                 continue
@@ -58,6 +50,20 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                     target = file.read(_LONGEST_TARGET).decode(errors="replace")
                 link_to = check_link(path, target, number, bundle, from_top=False)
             yield Entry(path, number, 0 if link_to else info.file_size, lambda info=info: opened.open(info), link_to)  # type: ignore[misc]
+
+
+def _check_directory(archive: Path, bundle: str, limits: Limits) -> None:
+    """Raise :class:`BadBundle` when a zip lists too much: zipfile reads its whole directory into memory, whatever its size."""
+    with archive.open("rb") as file:
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+        if end is None:
+            return  # zipfile says what is wrong
+        size = end[_SIZE]
+        if size > limits.entries * _DIRECTORY_ENTRY:
+            raise too_many(bundle, limits)
+        file.seek(max(0, end[_LOCATION] - size - _END_64))
+        if file.read(size + _END_64).count(_SIGNATURE) > limits.entries:
+            raise too_many(bundle, limits)
 
 
 def _name_of(info: zipfile.ZipInfo, number: int, bundle: str) -> str:

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from chalicelib.bundles.manifest import LARGEST
 from tasks.packages import manifest, packrat, renv
 from tasks.packages.errors import BadLock
 from tasks.packages.lock import Lock
-
-LARGEST = 32 * 1024**2
-"""Bytes of a lock file; a manifest names each file of the bundle too."""
 
 READERS: tuple[tuple[str, Callable[[str, str], Lock | None]], ...] = (
     (manifest.FILE, manifest.read),

@@ -66,6 +66,27 @@ def overlapping_zip() -> bytes:
     return bytes(data[:start]) + entry * 2 + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entry) * 2, start, 0)
 
 
+def crowded_zip(entries: int) -> bytes:
+    """Lists many entries in the least space that they can have, and says that there is one."""
+    directory = (b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"x") * entries
+    return b"PK\x03\x04" + directory + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 4, 0)
+
+
+def tar_with_a_link(target: bytes) -> bytes:
+    """A link with this very target."""
+    info = tarfile.TarInfo("l")
+    info.type, info.linkname = tarfile.SYMTYPE, target.decode(errors="surrogateescape")
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT, errors="surrogateescape") + bytes(10_240))
+
+
+def tar_for_all(headers: int) -> bytes:
+    """Attributes for all entries, again and again, with one entry between."""
+    info, entry = tarfile.TarInfo("x"), tarfile.TarInfo("__MACOSX/x")
+    info.type, info.size = tarfile.XGLTYPE, 30 * 1024
+    record = b"%d a%d=" % (info.size, 0)
+    return gzip.compress((info.tobuf() + record.ljust(info.size - 1, b"x") + b"\n" + entry.tobuf()) * headers + bytes(10_240))
+
+
 def lying_zip() -> bytes:
     """Says that its zeros have ten bytes."""
     data = bytearray(make_zip([("zeros", bytes(1_000_000))]))
@@ -119,16 +140,16 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
         {},
         'paths "\u00fc.csv" and "u\u0308.csv" differ only in case, which many disks cannot tell apart; rename one (entry 3)',
     ),
-    ("link out", [APP, ("l", b"../../etc/passwd")], {"l": LINK}, 'link "l" leads out of the bundle, to "../../etc/passwd" (entry 2)'),
-    ("link to root", [APP, ("l", b"/etc/passwd")], {"l": LINK}, 'link "l" leads out of the bundle, to "/etc/passwd" (entry 2)'),
-    ("link to nothing", [APP, ("l", b"gone")], {"l": LINK}, 'link "l" leads to "gone", which is not in the bundle (entry 2)'),
+    ("link out", [APP, ("l", b"../../etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '../../etc/passwd' (entry 2)"),
+    ("link to root", [APP, ("l", b"/etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '/etc/passwd' (entry 2)"),
+    ("link to nothing", [APP, ("l", b"gone")], {"l": LINK}, "link \"l\" leads to 'gone', which is not in the bundle (entry 2)"),
     (
         "link to link",
         [APP, ("l", b"app.R"), ("m", b"l")],
         {"l": LINK, "m": LINK},
-        'link "m" leads to "l", which is a link itself; let it lead to the file (entry 3)',
+        "link \"m\" leads to 'l', which is a link itself; let it lead to the file (entry 3)",
     ),
-    ("link to its folder", [APP, ("a/l", b".")], {"a/l": LINK}, 'link "a/l" leads to "a", a folder that it is in itself (entry 2)'),
+    ("link to its folder", [APP, ("a/l", b".")], {"a/l": LINK}, "link \"a/l\" leads to 'a', a folder that it is in itself (entry 2)"),
     (
         "file below a link",
         [APP, ("d/x", b""), ("l", b"d"), ("l/y", b"")],
@@ -143,6 +164,12 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
         [APP, ("big", bytes(2_000_000))],
         {},
         "its files have more than 2,000,000 bytes together (at entry 2); leave data out, or put it on EFS by a sync",
+    ),
+    (
+        "folders",
+        [APP, *(("/".join(f"{n}{'d' * depth}" for depth in range(10)) + "/x", b"") for n in range(30))],
+        {},
+        "it has more than 200 entries; leave data out, or pack it",
     ),
     ("empty", [], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
     ("only folders", [("a/", b"")], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
@@ -200,8 +227,21 @@ RAW: list[tuple[str, bytes, str]] = [
     ("bomb", make_zip([APP, ("zeros", bytes(1_900_000))]), BOMB),
     ("bomb in tar", make_tar([APP, ("zeros", bytes(1_900_000))]), BOMB),
     ("overlap", overlapping_zip(), 'path "zeros" comes twice, or as a file and a folder (entry 2)'),
+    ("crowd", crowded_zip(201), "it has more than 200 entries; leave data out, or pack it"),
+    (
+        "large directory",
+        make_zip([(f"__MACOSX/{n:0600}", b"") for n in range(180)]),
+        "it has more than 200 entries; leave data out, or pack it",
+    ),
+    ("headers for all", tar_for_all(3), HEADER.replace("1,073,741,824", f"{90 * 1024:,}")),
+    (
+        "link out, not UTF-8",
+        tar_with_a_link(b"/caf\xe9"),
+        "link \"l\" leads out of the bundle, to '/caf\\udce9' (entry 1)",
+    ),
+    ("link, not UTF-8", tar_with_a_link(b"caf\xe9"), "link \"l\" leads to 'caf\\udce9', which is not in the bundle (entry 1)"),
     ("sparse", sparse_tar(5 << 30), TOO_LARGE.format(1)),
-    ("hard link out", make_tar([APP, ("l", b"../x")], {"l": tarfile.LNKTYPE}), 'link "l" leads out of the bundle, to "../x" (entry 2)'),
+    ("hard link out", make_tar([APP, ("l", b"../x")], {"l": tarfile.LNKTYPE}), "link \"l\" leads out of the bundle, to '../x' (entry 2)"),
     ("not UTF-8", latin_tar(), "path 'caf\\udce9.csv' is not UTF-8; rename the file, or pack it anew (entry 1)"),
 ]  # fmt: skip
 

@@ -15,6 +15,9 @@ from random import Random
 
 import pytest
 
+from chalicelib.bundles import manifest
+from tests.tasks.test_hostile_bundles import crowded_zip
+
 GIGABYTES = float(os.environ.get("SHEEN_BUNDLE_TEST_GB", "0.6"))
 MOST_MB = 200
 """Of the whole process, interpreter and libraries included."""
@@ -25,10 +28,18 @@ CHILD = """
 import re, sys
 from pathlib import Path
 import tasks.build
+from chalicelib.bundles import manifest
+from chalicelib.bundles.errors import BadBundle
 from tasks.archive import Limits, read
 archive, target = Path(sys.argv[1]), Path(sys.argv[2])
 opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))
-opened.unpack(opened.check(), target)
+try:
+    inventory = opened.check()
+    if manifest.FILE in inventory.paths:
+        manifest.parse(opened.content(manifest.FILE, manifest.LARGEST))
+    opened.unpack(inventory, target)
+except BadBundle as error:
+    print(error, file=sys.stderr)
 # Not ru_maxrss, which the test's own process hands down when it forks.
 print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """
@@ -102,3 +113,34 @@ def test_as_many_files_as_there_may_be_fit_too(make: str, tmp_path: Path) -> Non
             for name in names:
                 packed.writestr(name, b"")
     assert peak(path, tmp_path / "target") < MOST_MB
+
+
+def deep_tar(path: Path) -> None:
+    """Each file in folders of its own, as deep as they may be, of names that take four bytes for each letter."""
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for number in range(6000):
+            archive.addfile(tarfile.TarInfo("/".join([f"\U0001f600{number}", *["d" * 14] * 61, "x"])))
+
+
+def crowded(path: Path) -> None:
+    path.write_bytes(crowded_zip(1_000_000))
+
+
+def bloated_manifest(path: Path) -> None:
+    """All that a manifest may have, of what takes most memory when it is read."""
+    lists = b"[]," * (manifest.LARGEST // 3 - 50)
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(manifest.FILE, b'{"metadata": {"appmode": "shiny"}, "packages": [' + lists + b"[]]}")
+
+
+def long_junk_tar(path: Path) -> None:
+    """As many entries as there may be, that nobody wants, with the longest names that are read."""
+    with tarfile.open(path, "w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as archive:
+        for number in range(24_000):
+            archive.addfile(tarfile.TarInfo(f"__MACOSX/{number}{'n' * 40_000}"))
+
+
+@pytest.mark.parametrize("make", [deep_tar, crowded, bloated_manifest, long_junk_tar])
+def test_a_bundle_that_is_made_to_take_memory_takes_no_more(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "hostile")
+    assert peak(tmp_path / "hostile", tmp_path / "target") < MOST_MB

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 FILE = "manifest.json"
-LARGEST = 32 * 1024**2
-"""Bytes; it names each file of the bundle."""
+LARGEST = 5 * 1024**2
+"""Bytes, as of other lock files: it names each file and describes each package, and takes up to 25 times as much memory when it is read."""
 
 
 def parse(text: str | bytes) -> dict[str, Any] | None:
