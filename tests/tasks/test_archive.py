@@ -2,7 +2,6 @@
 
 import gzip
 import stat
-import struct
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -56,27 +55,6 @@ def test_what_a_mac_adds_is_ignored(make: Make, tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"app.R": b"1"}
 
 
-@MAKERS
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("../x", r'path "../x" leaves the bundle \(entry 2\)'),
-        ("a/../../x", "leaves the bundle"),
-        ("a/..", "leaves the bundle"),
-        ("/etc/cron.d/x", "is absolute"),
-        ("C:/x", "is absolute"),
-        ("..\\x", "backslash"),
-        ("a" * 300, "too long"),
-        ("d/" * 70 + "x", "too long or too deep"),
-        ("a\nb", "control characters"),
-    ],
-)
-def test_a_path_that_leads_elsewhere_is_refused(make: Make, name: str, why: str, tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match=why):
-        unpack(make([("app.R", b"1"), (name, b"2")]), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "target"}
-
-
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_in_a_tar_are_refused(kind: bytes, tmp_path: Path) -> None:
     with pytest.raises(BadBundle, match="only files and folders are allowed"):
@@ -100,72 +78,11 @@ def test_a_link_within_the_bundle_leads_where_it_did(make: Make, tmp_path: Path)
     assert {str((target / link).readlink()) for link in ("www/logo", "more")} == {"../data/logo.png", "data"}
 
 
-@MAKERS
-def test_a_file_may_not_come_twice_nor_be_a_folder_too(make: Make, tmp_path: Path) -> None:
-    for number, pair in enumerate((["a", "a"], ["a", "a/b"], ["a/b", "a"], ["a", "./a"])):
-        where = tmp_path / str(number)
-        where.mkdir()
-        with pytest.raises(BadBundle, match="comes twice"):
-            unpack(make([(name, b"") for name in pair]), where)
-
-
-@MAKERS
-def test_too_many_files_are_refused(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match="more than 20 files"):
-        unpack(make([(f"f{number}", b"") for number in range(21)]), tmp_path)
-
-
-@MAKERS
-def test_too_many_entries_are_refused_also_when_they_are_no_files(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match="more than 80 entries"):
-        unpack(make([(f"__MACOSX/f{number}", b"") for number in range(81)]), tmp_path)
-
-
-@MAKERS
-def test_a_bomb_is_stopped_at_the_limit(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match="more than 10,000 bytes together"):
-        unpack(make([("app.R", b"1"), ("zeros", bytes(50_000_000))]), tmp_path)
-    assert files_in(tmp_path) == {}, "everything is looked through before anything is written"
-
-
-def test_a_zip_that_lies_about_its_sizes_is_stopped_too(tmp_path: Path) -> None:
-    data = bytearray(make_zip([("zeros", bytes(1_000_000))]))
-    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
-        at = data.index(signature) + offset
-        data[at : at + 4] = struct.pack("<I", 10)
-    with pytest.raises(BadBundle):
-        unpack(bytes(data), tmp_path)
-
-
-def test_a_tar_with_a_huge_header_is_stopped_before_it_is_read(tmp_path: Path) -> None:
-    info = tarfile.TarInfo("x")
-    info.type = tarfile.GNUTYPE_LONGNAME
-    info.size = 1 << 30
-    with pytest.raises(BadBundle, match="header of 1,073,741,824 bytes"):
-        unpack(gzip.compress(info.tobuf() + bytes(10_240)), tmp_path)
-
-
 def test_a_tar_of_nothing_without_end_is_stopped(tmp_path: Path) -> None:
     junk = tarfile.TarInfo("__MACOSX/x")
     junk.size = 30_000_000
     with pytest.raises(BadBundle, match="more than 10,000 bytes together"):
         unpack(gzip.compress(junk.tobuf() + bytes(30_000_000)), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"", "neither a zip nor a tar.gz"),
-        (b"hello, this is text", "neither a zip nor a tar.gz"),
-        (b"PK\x03\x04 and then nothing", "damaged"),
-        (b"\x1f\x8b and then nothing", "damaged"),
-        (gzip.compress(b"no tar " * 200), "damaged"),
-        (make_tar([("app.R", b"x" * 5000)])[:-30], "damaged"),
-    ],
-)
-def test_what_is_no_archive_is_told(data: bytes, why: str, tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match=why):
-        unpack(data, tmp_path)
 
 
 def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
