@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from chalicelib.bundles import manifest, python_shiny
 from chalicelib.bundles.errors import BadBundle
+from chalicelib.bundles.kind import top_of
 
 SERVED = ("shiny", python_shiny.APPMODE)
 """A Shiny app in R, or in Python."""
@@ -30,10 +31,10 @@ _OTHERS = {
 
 
 def manifest_in(paths: Collection[str]) -> str | None:
-    """Return the path of the manifest among a bundle's files: at the top, or in the one folder there."""
-    tops = {path.split("/", 1)[0] for path in paths}
-    candidates = [manifest.FILE, *(f"{top}/{manifest.FILE}" for top in tops if len(tops) == 1)]
-    return next((path for path in candidates if path in paths), None)
+    """Return the path of the manifest among a bundle's files, beside the app."""
+    top = top_of(paths)
+    path = f"{top}/{manifest.FILE}" if top else manifest.FILE
+    return path if path in paths else None
 
 
 def check(text: bytes, bundle: str) -> None:

@@ -44,24 +44,24 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
     files = list(paths)
     if not files:
         raise BadBundle(f"bundle {bundle}: it is empty; put app.R, or server.R and ui.R, into it")
-    for top in _tops(files):
-        inside = [path[len(top) + 1 :] if top else path for path in files]
-        names = {path.lower() for path in inside}
-        entrypoint = python_shiny.find(inside, _below(content, top), bundle)
-        if entrypoint is not None:
-            python_shiny.check(entrypoint, inside, bundle)
-            return Shape(Kind.APP_PY, top)
-        if "app.r" in names:
-            return Shape(Kind.APP_R, top)
-        if "server.r" in names:
-            if names & {"ui.r", "www/index.html"}:
-                return Shape(Kind.SERVER_R, top)
-            raise BadBundle(
-                f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or www/index.html beside it; add one of them there"
-            )
-        if "ui.r" in names:
-            raise BadBundle(f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one")
-        _refuse_what_is_not_served(inside, bundle)
+    top = top_of(files)
+    inside = [path[len(top) + 1 :] if top else path for path in files]
+    names = {path.lower() for path in inside}
+    entrypoint = python_shiny.find(inside, _below(content, top), bundle)
+    if entrypoint is not None:
+        python_shiny.check(entrypoint, inside, bundle)
+        return Shape(Kind.APP_PY, top)
+    if "app.r" in names:
+        return Shape(Kind.APP_R, top)
+    if "server.r" in names:
+        if names & {"ui.r", "www/index.html"}:
+            return Shape(Kind.SERVER_R, top)
+        raise BadBundle(
+            f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or www/index.html beside it; add one of them there"
+        )
+    if "ui.r" in names:
+        raise BadBundle(f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one")
+    _refuse_what_is_not_served(inside, bundle)
     elsewhere = [path for path in files if path.lower().endswith(("/app.r", "/server.r", "/app.py"))]
     hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
@@ -70,10 +70,10 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
     )
 
 
-def _tops(files: list[str]) -> list[str]:
-    """Where an app may be: at the top, and in the one folder there, if everything is in it."""
-    first = {path.split("/", 1)[0] for path in files}
-    return ["", first.pop()] if len(first) == 1 and all("/" in path for path in files) else [""]
+def top_of(paths: Collection[str]) -> str:
+    """Return the one folder that everything is in, or ``""``: that is where an app's own files are."""
+    first = {path.split("/", 1)[0] for path in paths}
+    return first.pop() if len(first) == 1 and all("/" in path for path in paths) else ""
 
 
 def _below(content: Callable[[str], bytes], top: str) -> Callable[[str], bytes]:
