@@ -29,7 +29,7 @@ def outcome(stack: StackProcess, key: str) -> dict[str, str] | None:
 
 def upload(stack: StackProcess, key: str, body: bytes) -> dict[str, str]:
     stack.client("s3").put_object(Bucket=stack.environment()["SHEEN_BUCKET"], Key=key, Body=body)
-    found = until(lambda: outcome(stack, key), 60, f"an outcome of {key}")
+    found = until(lambda: outcome(stack, key), 120, f"an outcome of {key}")
     assert found
     return found
 

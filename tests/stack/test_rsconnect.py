@@ -10,11 +10,10 @@ import pytest
 from rsconnect.bundle import make_manifest_bundle
 
 from tasks.packages import manifest, packrat
-from tests.stack.test_publish import outcome
+from tests.stack.test_publish import upload
 from tests.support.apps import app
 from tests.support.cran import Cran
 from tests.support.stack import StackProcess
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -42,18 +41,6 @@ def r(code: str, environment: dict[str, str], folder: Path) -> str:
     return done.stdout
 
 
-def upload(stack: StackProcess, key: str, bundle: Path) -> dict[str, str]:
-    stack.client("s3").upload_file(str(bundle), stack.environment()["SHEEN_BUCKET"], key)
-
-    def over() -> dict[str, str] | None:
-        found = outcome(stack, key)
-        return found if found and found["status"] in ("active", "rejected") else None
-
-    found = until(over, 120, f"an outcome of {key}")
-    assert found
-    return found
-
-
 def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     stack: StackProcess, author: dict[str, str], repository: Cran, tmp_path: Path
 ) -> None:
@@ -72,7 +59,7 @@ def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     assert by_rsconnect is not None
     assert [str(each) for each in by_rsconnect.packages] == [str(each) for each in by_packrat.packages]
     assert {each.repository.rstrip("/") for each in by_packrat.packages} == {repository.url}
-    found = upload(stack, "bundles/bundled/bundle.tar.gz", tmp_path / "bundle.tar.gz")
+    found = upload(stack, "bundles/bundled/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/bundled/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/bundled/", {"accept": "text/html"}).text
@@ -92,7 +79,7 @@ def test_a_folder_with_rsconnects_manifest_is_published_and_so_is_what_rsconnect
     # What `rsconnect deploy manifest manifest.json` packs and uploads.
     with make_manifest_bundle(str(folder / "manifest.json")) as bundle:
         (tmp_path / "bundle.tar.gz").write_bytes(bundle.read())
-    found = upload(stack, "bundles/by-python/bundle.tar.gz", tmp_path / "bundle.tar.gz")
+    found = upload(stack, "bundles/by-python/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/by-python/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/by-python/", {"accept": "text/html"}).text

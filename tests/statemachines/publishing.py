@@ -1,11 +1,9 @@
 """Publishing by the very machines that AWS gets, with the real tasks in between."""
 
-import io
 import json
 import os
 import time
 import uuid
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import boto3
 from tasks import build, remove
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 from tests.statemachines.services import state_machine
+from tests.support.archives import bundle
 
 _sequence = iter(range(1, 1000))
 
@@ -39,15 +38,7 @@ def died(task: dict[str, Any]) -> None:
         client.send_task_failure(taskToken=token, error="TaskDied", cause="OutOfMemory (exit code 137)")
 
 
-def bundle(**files: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-APP = bundle(**{"app.R": b"1"})
+APP = bundle({"app.R": b"1"})
 
 
 def uploaded(key: str, data: bytes = APP) -> dict[str, Any]:

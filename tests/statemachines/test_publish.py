@@ -13,8 +13,9 @@ from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from tasks import build, token, version_folder
-from tests.statemachines.publishing import bundle, died, ended, kept_copies, outcome, run, run_task, start, uploaded, versions_on
+from tests.statemachines.publishing import died, ended, kept_copies, outcome, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
+from tests.support.archives import bundle
 from tests.support.waiting import until
 
 FUNCTIONS = ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report")
@@ -123,7 +124,7 @@ def test_a_step_that_never_works_is_told_and_nothing_has_changed(aws: Services, 
     run(uploaded("bundles/broken/a.zip"))
     active = App.get("/broken").active_version
     aws.fail_functions = {"publish_activate": 100}
-    assert run(uploaded("bundles/broken/b.zip", bundle(**{"app.R": b"2"}))) == "FAILED"
+    assert run(uploaded("bundles/broken/b.zip", bundle({"app.R": b"2"}))) == "FAILED"
     assert App.get("/broken").active_version == active
     assert "which is not its fault" in outcome("bundles/broken/b.zip")["message"]
 
@@ -157,9 +158,9 @@ def test_the_same_object_twice_makes_two_versions_of_which_the_later_one_is_acti
 
 
 def test_a_bad_bundle_changes_nothing_and_says_why(efs: Path) -> None:
-    run(uploaded("bundles/good/a.zip", bundle(**{"app.R": b"1"})))
+    run(uploaded("bundles/good/a.zip", bundle({"app.R": b"1"})))
     active = App.get("/good").active_version
-    assert run(uploaded("bundles/good/a.zip", bundle(**{"readme.md": b"1"}))) == "FAILED"
+    assert run(uploaded("bundles/good/a.zip", bundle({"readme.md": b"1"}))) == "FAILED"
     assert App.get("/good").active_version == active
     told = outcome("bundles/good/a.zip")
     assert told["status"] == "rejected"
@@ -257,7 +258,7 @@ def test_nothing_is_left_of_a_build_that_never_came_to_its_end(efs: Path, monkey
 
 
 def test_uploads_at_once_end_with_the_latest_one_active(efs: Path) -> None:
-    events = [uploaded(f"bundles/race/{number}.zip", bundle(**{"app.R": str(number).encode()})) for number in range(3)]
+    events = [uploaded(f"bundles/race/{number}.zip", bundle({"app.R": str(number).encode()})) for number in range(3)]
     machine = state_machine("publish")
     threads = [threading.Thread(target=run, args=(event, machine)) for event in reversed(events)]
     for thread in threads:

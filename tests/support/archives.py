@@ -33,3 +33,8 @@ def make_tar(files: list[tuple[str, bytes]], kinds: dict[str, bytes | int] | Non
             info.size = len(data) if info.type == tarfile.REGTYPE else 0
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def bundle(files: dict[str, bytes]) -> bytes:
+    """A zip of plain files."""
+    return make_zip(list(files.items()))

@@ -1,10 +1,8 @@
 """Building a version: all of it is there, or nothing; and the author is told."""
 
-import io
 import json
 import os
 import stat
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from chalicelib.bundles import store
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
+from tests.support.archives import bundle
 from tests.tasks.told import States
 
 KEY = "bundles/hello/app.zip"
@@ -39,14 +38,6 @@ def states(services: Counter[str], monkeypatch: pytest.MonkeyPatch) -> States:
     empty_tables()
     apps.ensure("/hello", 1.0).update(actions=[App.app_id.set("0123456789ab")])
     return States.instead(monkeypatch)
-
-
-def bundle(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 def uploaded(data: bytes) -> str:
