@@ -34,6 +34,8 @@ class Rhythm:
     """A retired instance that was not empty after all is looked at again after so long."""
     unwatched: float = 600.0
     """An instance for which no state machine waited for so long ends by itself once it is idle."""
+    catch_up: float = 60.0
+    """How often it looks for a restart or a new version that it was not told of; first as soon as it is ready."""
 
 
 class Led(Protocol):
@@ -46,6 +48,9 @@ class Led(Protocol):
     @property
     def activity(self) -> Activity:
         """Whether somebody is here."""
+
+    async def catch_up(self) -> None:
+        """Do what the app's row asks and nobody told this instance."""
 
 
 class Life:
@@ -84,6 +89,7 @@ class Life:
         self._watched_at = self._now()
         self._phases: asyncio.Queue[Phase] = asyncio.Queue()
         self._retired_patience = 0.0
+        self._catch_up_at = 0.0
         self.ready = False
 
     def lead(self, record: Record, led: Led) -> None:
@@ -171,6 +177,7 @@ class Life:
                 return
             if self._led is not None:
                 await self._look_after(self._led)
+                await self._catch_up(self._led)
             if self._check.is_set():
                 self._check.clear()
                 await self._end_if_given_up()
@@ -186,6 +193,15 @@ class Life:
             await self._report_idle()
         elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
             await self._report_idle()
+
+    async def _catch_up(self, led: Led) -> None:
+        if self.retired or self._now() < self._catch_up_at:
+            return
+        self._catch_up_at = self._now() + self._rhythm.catch_up
+        try:
+            await led.catch_up()
+        except Exception as error:  # what runs goes on, and the next look may find more
+            logger.warning(f"what was asked of the app could not be looked up: {error}")
 
     async def _report_idle(self) -> None:
         token = self._token

@@ -1,8 +1,9 @@
-"""What the tables say about this instance, read once at its start."""
+"""What the tables say about this instance, read at its start, and what has become of its app since."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
@@ -35,6 +36,8 @@ class Record:
     """The packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
     entrypoint: str | None = None
     """Where the app object of an app in Python is; None: the app is in R."""
+    restarted_at: float | None = None
+    """When its app was last restarted, as the app's row said when these settings were read."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -46,9 +49,25 @@ class Record:
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
-def settings_now(record: Record) -> AppSettings:
+def renewed(record: Record) -> Record:
     """Read the app's settings anew. Raise :class:`NothingToServe`, :class:`chalicelib.apps.errors.BadAppSetting`."""
-    return _app(record.location, VersionId.parse(record.ref.version_id).app_id).effective_settings()
+    app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
+    return replace(record, settings=app.effective_settings(), restarted_at=_restarted_at(app))
+
+
+def missed(record: Record) -> Literal["restart", "retire"] | None:
+    """Read what the app's row asks of this instance that it has not done: it was starting when others were told, or out of reach.
+
+    Both times of a restart are the row's, so that no two clocks are compared.
+    """
+    app_id, version = VersionId.parse(record.ref.version_id)
+    try:
+        app = _app(record.location, app_id)
+    except NothingToServe:
+        return "retire"
+    if app.active_version != version:
+        return "retire"
+    return "restart" if _restarted_at(app) != record.restarted_at else None
 
 
 def load(ref: InstanceRef, efs: Path) -> Record:
@@ -100,7 +119,12 @@ def _of(instance: Instance, efs: Path) -> Record:
         directory,
         library if library.is_dir() else None,
         _entrypoint(directory),
+        _restarted_at(app),
     )
+
+
+def _restarted_at(app: App) -> float | None:
+    return float(app.restarted_at) if app.restarted_at is not None else None
 
 
 def _entrypoint(directory: Path) -> str | None:

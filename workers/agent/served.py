@@ -189,8 +189,8 @@ class Served:
 
     async def restart(self) -> int:
         """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
-        settings = await asyncio.to_thread(record.settings_now, self._record)
-        self._record = dataclasses.replace(self._record, settings=settings)
+        self._record = await asyncio.to_thread(record.renewed, self._record)
+        settings = self._record.settings
         self._life.settings = settings
         self._relay_settings = _relay_settings(settings)
         self._sessions.use(self._relay_settings)
@@ -202,6 +202,16 @@ class Served:
     def retire(self) -> None:
         """Take no new sessions, and report idle when the last has left."""
         self._life.retire()
+
+    # agent.life.Led
+
+    async def catch_up(self) -> None:
+        """Restart, or retire, if the app's row says so and nobody told this instance."""
+        missed = await asyncio.to_thread(record.missed, self._record)
+        if missed == "restart":
+            await self.restart()
+        elif missed == "retire":
+            self.retire()
 
     # agent.workers.Listener
 

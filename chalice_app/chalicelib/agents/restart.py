@@ -29,7 +29,7 @@ class RestartEvent(TypedDict):
 
 
 class Told(TypedDict):
-    """How many instances were told, and how many could not be: their heartbeats say what is wrong with them."""
+    """How many instances were told, and how many could not be: they find it in the app's row, like those that are not READY yet."""
 
     told: int
     not_told: int

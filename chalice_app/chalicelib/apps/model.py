@@ -31,7 +31,7 @@ class App(Table):
     bundle_settings = JSONAttribute(default=dict)
     """Settings that the active version's bundle brought along (``sheen.toml``)."""
     restarted_at = NumberAttribute(null=True)
-    """Workers that began before this take no new sessions."""
+    """Workers that began before this take no new sessions. An instance that was not told compares it with what it read at its start."""
     archived_at = NumberAttribute(null=True)
     """Since when the app is archived: it has everything, and nobody gets a seat of it."""
     created_at = NumberAttribute()

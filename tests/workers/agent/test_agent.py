@@ -166,11 +166,11 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def start(app: str = "echo", given_up: bool = False, spare: bool = False, **settings: Any) -> Running:
+        async def start(app: str = "echo", given_up: bool = False, spare: bool = False, active: str = VERSION, **settings: Any) -> Running:
             version = task / "efs" / "apps" / APP_ID / VERSION
             if not version.exists():
                 shutil.copytree(apps / app, version)
-            App(LOCATION, app_id=APP_ID, unix_id=271_828, active_version=VERSION, settings=settings, created_at=0, updated_at=0).save()
+            App(LOCATION, app_id=APP_ID, unix_id=271_828, active_version=active, settings=settings, created_at=0, updated_at=0).save()
             version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen)
@@ -393,6 +393,13 @@ async def test_an_idle_instance_says_so_once_for_each_token(launch: Launch) -> N
     assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2"})))[0] == 204
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-2"), "the second idle report")
     assert len(agent.cloud.said("SendTaskSuccess", "watch-1")) == 1
+
+
+async def test_an_instance_of_an_old_version_that_nobody_told_goes_by_itself(launch: Launch) -> None:
+    agent = await launch(active="20261120T140000Z-0000", instance_idle_timeout=0)
+    await agent.ready()
+    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
+    assert (await agent.ask("GET", "/app/", sheen_session="session-1", sheen_base=LOCATION))[0] == 410
 
 
 async def test_no_idle_report_while_somebody_is_here(launch: Launch) -> None:

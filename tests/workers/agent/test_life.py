@@ -19,7 +19,7 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 
-RHYTHM = Rhythm(beat=0.05, tick=0.02, retry=0.02, unwatched=0.2)
+RHYTHM = Rhythm(beat=0.05, tick=0.02, retry=0.02, unwatched=0.2, catch_up=0.05)
 
 
 class StateMachine:
@@ -69,13 +69,21 @@ async def workers(spec: Callable[..., Any]) -> AsyncIterator[Workers]:
 class Serving:
     workers: Workers
     activity: Activity
+    looks: int = 0
+    failures: int = 0
+
+    async def catch_up(self) -> None:
+        self.looks += 1
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("no network")
 
 
-def life_of(instance: Instance, workers: Workers, idle: float = 0.0) -> Life:
+def life_of(instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None) -> Life:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
     life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, RHYTHM)
-    life.lead(record, Serving(workers, Activity(lambda: False)))
+    life.lead(record, serving or Serving(workers, Activity(lambda: False)))
     return life
 
 
@@ -117,6 +125,20 @@ async def test_a_beat_refused_ends_only_an_instance_that_was_given_up(machine: S
 async def test_an_idle_instance_that_nobody_watches_ends_itself(machine: StateMachine, instance: Instance, workers: Workers) -> None:
     assert await asyncio.wait_for(life_of(instance, workers, idle=0.1).run(), 10) == 0
     assert ("idle", "start") not in machine.said
+
+
+async def test_what_nobody_told_it_is_looked_for_when_it_is_ready_and_again_and_again(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
+    serving = Serving(workers, Activity(lambda: False), failures=2)
+    machine.failures = 2
+    life = life_of(instance, workers, serving=serving)
+    running = asyncio.create_task(life.run())
+    await until(lambda: machine.failures == 0)
+    assert serving.looks == 0, "a start reads what there is; what comes later is looked for once it is over"
+    await until(lambda: serving.looks > 3)
+    life.end()
+    assert await running == 0
 
 
 async def test_a_stop_while_r_starts_leaves_no_r(machine: StateMachine, instance: Instance, spec: Callable[..., Any]) -> None:
