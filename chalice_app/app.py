@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
+from chalicelib import tasks
 from chalicelib.agents import restart as restarting
 from chalicelib.apps import retention
 from chalicelib.bundles import publish
@@ -74,6 +75,12 @@ def on_instance_change(event: DynamoDBEvent) -> None:
 def on_task_stopped(event: CloudWatchEvent) -> None:
     """A task ended."""
     deaths.on_task_stopped(event.detail, here.settings.connections_url, here.clock)
+
+
+@app.lambda_function()
+def task_run(event: tasks.RunEvent, context: Any) -> None:
+    """A state machine that waits for a task: start it."""
+    tasks.run(event, here.settings)
 
 
 @app.lambda_function()

@@ -83,7 +83,7 @@ def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     roles = Roles(app, stage, declared, data, storage)
     functions = Functions(app, stage, declared)
     compute = Compute(app, stage, declared, data, storage, roles)
-    orchestration = Orchestration(app, stage, declared, network, roles)
+    orchestration = Orchestration(app, stage, declared, roles)
     stacks = [network, data, storage, roles, functions, compute, orchestration]
     if stage.edge:
         zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)

@@ -61,15 +61,10 @@ class Declared:
     """What every function gets, by whether it is in the VPC, beside what is its own."""
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
-        """Return what a state machine's ``${…}`` stand for: ``Cluster``, ``Bucket``, ``Subnets`` (with commas),
-        ``TaskSecurityGroup``, ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``, ``<Name>StateMachine`` (of another
-        one), and ``AgentFamily``, which a size makes a task definition of."""
+        """Return what a state machine's ``${…}`` stand for: ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
+        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of."""
         return {
-            "Bucket": place.bucket,
-            "Cluster": place.cluster,
-            "Subnets": ",".join(place.subnets),
             "InstanceCapacity": place.instance_capacity,
-            "TaskSecurityGroup": place.task_security_group,
             "AgentFamily": place.name(agent_of("")),
             **{f"{camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
             **{f"{camel(function)}Function": place.function_arn(function) for function in machine.functions},
@@ -90,8 +85,7 @@ class Declared:
         if tasks:
             roles.append(execution_role(place))
         for machine in self.state_machines:
-            definitions = [(task.name, task.role) for task in self.task_definitions if task.container in machine.tasks]
-            roles.append(Role(machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine, definitions))))
+            roles.append(Role(machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine))))
         roles += (Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),)) for rule in self.rules)
         roles += self.other_roles(place)
         return {role.name: role for role in roles}

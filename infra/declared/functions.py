@@ -20,7 +20,7 @@ from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items, nothing, objects, start, stream, tokens
-from infra.declared.tasks import run_tasks
+from infra.declared.tasks import TASK_DEFINITIONS, run_tasks
 
 
 def _empty(_place: Place) -> Mapping[str, str]:
@@ -210,6 +210,14 @@ FUNCTIONS = (
             # A task of any of them may die with a token.
             tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
             *_tell_visitors(place),
+        ),
+    ),
+    FunctionDeclaration(
+        "task_run",
+        30,
+        lambda place: (
+            *run_tasks(place, [(task.name, task.role) for task in TASK_DEFINITIONS]),
+            tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
         ),
     ),
     FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True),

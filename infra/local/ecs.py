@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -24,6 +24,7 @@ STARTED_BY_CHARACTERS = 128
 OVERRIDES_CHARACTERS = 8192
 MOST_TASKS_AT_ONCE = 10
 STOPPED_SHOWN_SECONDS = 3600
+NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 
 
 class Ecs:
@@ -38,7 +39,9 @@ class Ecs:
         counters: Counters,
         metadata: TaskMetadata,
         bus: EventBus,
+        no_capacity: Callable[[int], bool],
     ) -> None:
+        """``no_capacity`` is asked at each of RunTask's calls, with its number from 1, whether there is no room for a task."""
         self._place = place
         self._cluster = place.cluster
         self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
@@ -46,6 +49,8 @@ class Ecs:
         self._counters = counters
         self._metadata = metadata
         self._bus = bus
+        self._no_capacity = no_capacity
+        self._calls = 0
         self._runner = TaskRunner(settings, self._changed, self._ended)
         self._tasks: dict[str, Task] = {}
         self._by_client_token: dict[str, list[Task]] = {}
@@ -107,6 +112,9 @@ class Ecs:
                 )
         if token and (first := self._by_client_token.get(token)):
             return {"tasks": [task.document() for task in first], "failures": []}
+        self._calls += 1
+        if self._no_capacity(self._calls):
+            return {"tasks": [], "failures": [{"reason": NO_CAPACITY}] * count}
         tasks = [self._new_task(definition, parameters) for _ in range(count)]
         if token:
             self._by_client_token[token] = tasks

@@ -32,6 +32,7 @@ class FaultRates:
     post_410: float = 0.0  # posts that find the connection gone: it is cut with that answer (W7)
     post_429: float = 0.0  # posts refused by throttling (W7)
     post_504: float = 0.0  # posts that time out, every second one after it was delivered
+    no_capacity: float = 0.0  # RunTask's calls that start no task: ECS has no room, and says so in an answer that is none of its errors
     transfer_fail: float = 0.0  # DataSync's executions that end with an error when part of the files is copied
     transfer_stall: float = 0.0  # that begin and never get on
     transfer_lose: float = 0.0  # of which no event arrives (E7)
@@ -174,6 +175,10 @@ class Faults:
         if self._happens(self.rates.delay, "rest-delay", 0, ordinal):
             delay = self.rates.spread * self._part("rest-delay-by", 0, ordinal)
         return RequestFate(delay, self._happens(self.rates.rest_504, "rest-504", 0, ordinal))
+
+    def no_capacity(self, number: int) -> bool:
+        """Whether RunTask's number-th call finds no room."""
+        return self.on and self._happens(self.rates.no_capacity, "no-capacity", 0, number)
 
     def transfer(self, number: int) -> TransferFate:
         """The fate of DataSync's number-th execution."""

@@ -164,7 +164,7 @@ class Stack:
         metadata = TaskMetadata()
         await metadata.start()
         self._started.push_async_callback(metadata.stop)
-        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus)
+        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus, self.faults.no_capacity)
         self._started.push_async_callback(ecs.stop)
         datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer)
         self._started.push_async_callback(datasync.stop)

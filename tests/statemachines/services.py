@@ -57,7 +57,9 @@ class Services(ThreadingHTTPServer):
         self.told: list[tuple[str, bytes]] = []
         """What was posted to which connection."""
         self.fail_run_task = 0
-        """How often RunTask fails before it runs one."""
+        """How often RunTask is refused before it runs one."""
+        self.no_capacity = 0
+        """How often RunTask finds no room before it runs one: an answer like any other, but without a task."""
         self.fail_functions: dict[str, int] = {}
         """Function → how often it fails with a service error before it runs."""
         self.lose_answers: dict[str, int] = {}
@@ -91,6 +93,9 @@ class Services(ThreadingHTTPServer):
             if self.fail_run_task > 0:
                 self.fail_run_task -= 1
                 return {"__type": "ClientException", "message": "no room"}
+            if self.no_capacity > 0:
+                self.no_capacity -= 1
+                return {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]}
             self.tasks.append(parameters)
             threading.Thread(target=self.run_task, args=(parameters,), daemon=True).start()
             return {"tasks": [{"taskArn": f"task/{len(self.tasks)}"}], "failures": []}
@@ -206,15 +211,7 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
-    for word in (
-        "Cluster",
-        "AgentFamily",
-        "BuildTaskDefinition",
-        "RemoveTaskDefinition",
-        "Subnets",
-        "InstanceCapacity",
-        "TaskSecurityGroup",
-    ):
+    for word in ("AgentFamily", "BuildTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

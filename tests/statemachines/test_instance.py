@@ -15,7 +15,7 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.seating import Scheduler, Seated
 from chalicelib.scheduler.starts import Start
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
-from tests.statemachines.services import Services, services, state_machine
+from tests.statemachines.services import ROOT, Services, services, state_machine
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def agent(aws: Services) -> Iterator[StandinAgent]:
     aws.tasks.clear()
     aws.stopped.clear()
     aws.fail_functions.clear()
-    aws.fail_run_task = 0
+    aws.fail_run_task = aws.no_capacity = 0
     aws.told.clear()
     aws.run_task = lambda parameters: None
     with standin_agent() as server:
@@ -107,7 +107,8 @@ def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -
     (task,) = aws.tasks
     assert environment_of(task)["SHEEN_INSTANCE"] == str(ref)
     assert task["taskDefinition"] == "the-AgentFamilysmall"
-    assert (task["clientToken"], task["startedBy"]) == (f"{ref.instance_id}-0", ref.instance_id)
+    assert task["capacityProviderStrategy"] == [{"capacityProvider": "the-InstanceCapacity", "weight": 1}]
+    assert (task["startedBy"], len(task["clientToken"])) == (ref.instance_id, 64)
     boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
     until(lambda: status(run) == "SUCCEEDED")
     assert state(ref) == "STOPPED"
@@ -182,9 +183,41 @@ def test_a_start_that_fails_is_tried_again_with_another_task(aws: Services, agen
     ref = claim()
     run = start(ref)
     until(lambda: state(ref) == "READY")
-    assert [task["clientToken"] for task in aws.tasks] == [f"{ref.instance_id}-{n}" for n in (1, 2, 3)]
+    assert len({task["clientToken"] for task in aws.tasks}) == len(aws.tasks) == 3
     boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
     until(lambda: status(run) == "SUCCEEDED")
+
+
+def test_a_start_that_finds_no_room_is_tried_again_after_a_while_that_grows(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task, aws.no_capacity = answer_ready(agent), 3
+    ref = claim()
+    run = start(ref)
+    until(lambda: state(ref) == "READY")
+    assert (len(aws.tasks), status(run)) == (1, "RUNNING")
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+    retriers = json.loads((ROOT / "statemachines" / "instance.asl.json").read_text())["States"]["StartTask"]["Retry"]
+    (tried_again,) = [one for one in retriers if one["ErrorEquals"] == ["States.TaskFailed"]]
+    assert (tried_again["IntervalSeconds"], tried_again["BackoffRate"], tried_again["MaxAttempts"]) == (2, 3, 3)
+
+
+def test_a_start_that_never_finds_room_is_given_up_at_once_and_says_so(aws: Services, agent: StandinAgent) -> None:
+    aws.no_capacity = 100
+    ref = claim()
+    run = start(ref)
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert row.failure == {"error": "NoMachine", "cause": "No machine was to be had: Capacity is unavailable at this time."}
+    assert (100 - aws.no_capacity, aws.tasks) == (4, [])
+
+
+def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(aws: Services, agent: StandinAgent) -> None:
+    wanted = {"definition": "d", "container": "agent", "capacity": "FARGATE", "started_by": "me", "environment": {}}
+    for token in ("one", "one", "two"):
+        assert aws.invoke("task_run", json.dumps({**wanted, "token": token}).encode())[2] == b"null"
+    first, again, second = (task["clientToken"] for task in aws.tasks)
+    assert first == again != second
 
 
 def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_reason(aws: Services, agent: StandinAgent) -> None:

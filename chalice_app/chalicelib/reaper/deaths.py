@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from chalicelib import aws, telemetry
+from chalicelib import task_tokens, telemetry
 from chalicelib.connections import farewell
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
@@ -14,7 +12,6 @@ from chalicelib.instances.state import InstanceState
 TASK_DIED = "TaskDied"
 """The error that the state machine gets."""
 
-_TOO_LATE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 _LONGEST_CAUSE = 1000
 
 
@@ -82,8 +79,4 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
 
 def _fail_tokens(tokens: Iterable[str | None], cause: str) -> None:
     for token in filter(None, dict.fromkeys(tokens)):
-        try:
-            aws.client("stepfunctions").send_task_failure(taskToken=token, error=TASK_DIED, cause=cause)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _TOO_LATE:
-                raise
+        task_tokens.fail(token, TASK_DIED, cause)

@@ -8,6 +8,7 @@ from chalicelib.pages import StartFailure
 _TITLES = {
     "AppStartFailed": "The app stopped while it was starting",
     "AppInitTimeout": "The app took too long to start",
+    "NoMachine": "No machine was to be had",
     "TaskDied": "The app's machine stopped",
     "Archived": "The app was archived",
     "States.HeartbeatTimeout": "No machine answered in time",

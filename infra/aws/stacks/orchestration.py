@@ -12,27 +12,19 @@ from constructs import Construct
 from infra.aws.place import aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
-from infra.aws.stacks.network import Network
 from infra.aws.stacks.roles import Roles
 from infra.declared import Declared, Place, Rule, StateMachine
 from infra.declared.names import camel
-
-_SUBNETS = "0subnets0"
-_GROUP = "0group0"
 
 
 class Orchestration(SheenStack):
     """State machines and rules. It needs the functions, which Chalice deploys."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, network: Network, roles: Roles) -> None:
+    def __init__(self, scope: Construct, stage: Stage, declared: Declared, roles: Roles) -> None:
         super().__init__(scope, stage, "orchestration", "state machines and rules")
         self._declared = declared
         self.add_stack_dependency(roles)
-        self._stands_for = {
-            _SUBNETS: cdk.Fn.join(",", network.public.subnet_ids),
-            _GROUP: network.tasks_group.security_group_id,
-        }
-        self.place: Place = aws_place(stage, subnets=(_SUBNETS,), task_security_group=_GROUP)
+        self.place: Place = aws_place(stage)
         self.machines = {machine.name: self._add_machine(machine) for machine in declared.state_machines}
         self.undelivered = self._add_queue()
         for rule in declared.rules:
@@ -46,7 +38,7 @@ class Orchestration(SheenStack):
             state_machine_type="STANDARD",
             role_arn=in_template(self.place.role_arn(machine.role)),
             definition_string=json.dumps(json.loads(machine.file.read_text()), separators=(",", ":")),
-            definition_substitutions=in_template(self._declared.substitutions(self.place, machine), self._stands_for),
+            definition_substitutions=in_template(self._declared.substitutions(self.place, machine)),
         )
         accept(created, "SF1", "A standard workflow keeps every execution's history for 90 days by itself")
         accept(created, "SF2", "The functions are traced; a trace of a year of waiting says nothing more")

@@ -80,18 +80,19 @@ def test_each_service_refuses_in_its_own_words(guard: Guard, service: str, code:
     assert code in str(answer.text)
 
 
-def test_a_state_machine_gives_tasks_their_own_roles_and_no_others(guard: Guard) -> None:
-    def run(machine: str, definition: str, **more: object) -> None:
+def test_one_function_runs_tasks_and_gives_them_tasks_roles_and_no_others(guard: Guard) -> None:
+    def run(principal: str, definition: str, **more: object) -> None:
         body = {"cluster": "sheen-local", "taskDefinition": f"sheen-local-{definition}", **more}
-        guard.check(f"machine:{machine}", Call("ecs", "RunTask", body=json.dumps(body).encode()))
+        guard.check(principal, Call("ecs", "RunTask", body=json.dumps(body).encode()))
 
-    run("instance", "agent_small")
-    with pytest.raises(AwsError, match="ecs:RunTask"):
-        run("instance", "build")
+    run("function:sheen-local-task_run", "agent_small")
+    run("function:sheen-local-task_run", "build")
     with pytest.raises(AwsError, match="iam:PassRole"):
-        run("instance", "agent_small", overrides={"taskRoleArn": "arn:aws:iam::123456789012:role/sheen-local-task-build"})
+        run("function:sheen-local-task_run", "agent_small", overrides={"taskRoleArn": "arn:aws:iam::123456789012:role/sheen-local-function-sync"})
     with pytest.raises(AwsError, match="ecs:RunTask"):
-        run("instance", "agent_small", cluster="another")
+        run("function:sheen-local-task_run", "agent_small", cluster="another")
+    with pytest.raises(AwsError, match="ecs:RunTask"):
+        run("machine:instance", "agent_small")
 
 
 def test_what_was_used_and_what_never_is_reported(guard: Guard) -> None:
