@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from pynamodb.exceptions import GetError, UpdateError
 
 from chalicelib.apps.settings import AppSettings
 from chalicelib.connections import store as connections
@@ -230,6 +231,40 @@ def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_re
     assert (row.state, row.failure) == ("STOPPED", {"error": "TaskDied", "cause": "CannotPullContainerError"})
     assert len(aws.tasks) == 4
     assert len(aws.stopped) == 4
+
+
+def test_what_is_not_the_instances_fault_does_not_take_it_down_with_its_visitors(aws: Services, agent: StandinAgent) -> None:
+    """A table that was not there for a moment, a function that ran out of time: errors without end, none of which is in any list."""
+    aws.run_task = answer_ready(agent)
+    failures = iter([UpdateError("ProvisionedThroughputExceeded"), MemoryError(), GetError("InternalServerError")])
+
+    def fail() -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+
+    aws.after = {"instance_watch": fail}
+    ref = claim()
+    run = start(ref)
+    until(lambda: len(tokens(agent)) == 4)
+    until(lambda: getattr(store.get(ref), "token", None) == tokens(agent)[-1])
+    assert (state(ref), status(run)) == ("READY", "RUNNING")
+    aws.after = {}
+    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    until(lambda: status(run) == "SUCCEEDED")
+    orders = [json.loads(got.body)["order"] for got in agent.got if got.path == "/watch"]
+    assert orders == sorted(set(orders)), "each attempt's token is known to be later than the one before"
+
+
+def test_a_task_that_died_is_not_watched_again(aws: Services, agent: StandinAgent) -> None:
+    aws.run_task = answer_ready(agent)
+    ref = claim()
+    run = start(ref)
+    until(lambda: state(ref) == "READY")
+    boto3.client("stepfunctions").send_task_failure(taskToken=tokens(agent)[-1], error="TaskDied", cause="OutOfMemory")
+    until(lambda: status(run) == "FAILED")
+    row = store.get(ref)
+    assert row is not None
+    assert (row.failure["error"], len(tokens(agent))) == ("TaskDied", 1)
 
 
 def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services, agent: StandinAgent) -> None:

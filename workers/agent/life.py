@@ -73,6 +73,7 @@ class Life:
         self._ref = ref
         self._first_token = token
         self._token: str | None = token
+        self._token_order = 0
         self._address = address
         self._task_arn = task_arn
         self._start_app = start
@@ -117,16 +118,24 @@ class Life:
         """The task is being stopped."""
         self._ended.set()
 
-    def watch(self, token: str) -> None:
-        """The state machine waits for this token now. One after an idle report says that somebody had come: idleness counts anew."""
+    def watch(self, token: str, order: int) -> bool:
+        """The state machine waits for this token now. One after an idle report says that somebody had come: idleness counts anew.
+
+        False when a later token is there, by its ``order``: the state machine has given up the attempt that this one is of.
+        """
+        if order < self._token_order:
+            logger.warning("a token came late, and is not taken")
+            return False
+        self._token_order = order
         if token == self._token:
-            return
+            return True
         logger.info("the state machine watches")
         self._token = token
         self._watched_at = self._now()
         if self._led is not None:
             self._led.activity.touch()
             self._led.workers.touch()
+        return True
 
     def retire(self) -> None:
         """Take no new sessions, and be idle as soon as the last has left."""

@@ -86,7 +86,7 @@ class Server:
         self,
         instance_id: str,
         key: str,
-        watch: Callable[[str], None],
+        watch: Callable[[str, int], bool],
         bind: Callable[[str], Awaitable[None]],
         app: App | None = None,
     ) -> None:
@@ -172,13 +172,13 @@ class Server:
 
     async def _take_watch(self, request: web.Request) -> web.Response:
         try:
-            token = json.loads(await request.read())["token"]
+            body = json.loads(await request.read())
+            token, order = body["token"], body.get("order", 0)  # none: of a function that is older than this agent
         except (ValueError, KeyError, TypeError):
-            token = None
-        if not isinstance(token, str) or not token:
-            return web.Response(status=400, text='the body must be {"token": "<task token>"}\n')
-        self._watch(token)
-        return web.Response(status=204)
+            token, order = None, 0
+        if not isinstance(token, str) or not token or not isinstance(order, int):
+            return web.Response(status=400, text='the body must be {"token": "<task token>", "order": <whole number>}\n')
+        return web.Response(status=204) if self._watch(token, order) else _refused(409, "there is a later token")
 
     async def _take_bind(self, request: web.Request) -> web.Response:
         try:

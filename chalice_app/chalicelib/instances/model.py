@@ -83,6 +83,8 @@ class Instance(Table):
     """ARN of the task that it runs in, once READY: the end of another one, of an attempt to start that failed, is nothing to it."""
     token = UnicodeAttribute(null=True)
     """The state machine's task token of now, so that a task's unexpected end can be told to it at once."""
+    token_order = NumberAttribute(null=True)
+    """Greater for later tokens: an attempt of the state machine that it has given up may still be under way."""
     failure: JSONAttribute = JSONAttribute(null=True)
     """Why it stopped, if it did not mean to: {"error": …, "cause": …}."""
     claimed_at = NumberAttribute()

@@ -78,6 +78,7 @@ def bind(
         size=spare.size,
         address=spare.address,
         token=spare.token,
+        token_order=spare.token_order,
         task=spare.task,
         was_spare=str(spare.ref),
         claimed_at=now,

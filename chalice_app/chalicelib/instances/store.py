@@ -151,21 +151,26 @@ def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
     return _update(ref, [Instance.capacity.set(capacity)], Instance.state != InstanceState.STOPPED.value) is not None
 
 
-def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "") -> Instance:
+def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "", order: int = 0) -> Instance:
     """STARTING → READY; ``token`` is the state machine's task token of now. For a READY instance only the token is new.
 
-    Raise :class:`InstanceChanged` when it is neither: it was given up meanwhile.
+    ``order``: greater for later tokens. Raise :class:`InstanceChanged` when it is neither: it was given up meanwhile; or when it has a
+    later token.
     """
     actions: list[Action] = [
         Instance.state.set(InstanceState.READY.value),
         Instance.address.set(address),
         Instance.token.set(token),
+        Instance.token_order.set(order),
         Instance.task.set(task),
         Instance.ready_at.set(Instance.ready_at | now),
     ]
-    instance = _update(ref, actions, Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value))
+    not_later = Instance.token_order.does_not_exist() | (Instance.token_order <= order)
+    instance = _update(ref, actions, Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value) & not_later)
     if instance is None:
-        raise InstanceChanged(f"instance {ref} is neither STARTING nor READY; it was given up, its task is to be stopped")
+        raise InstanceChanged(
+            f"instance {ref} is neither STARTING nor READY: it was given up, its task is to be stopped; or has a later token"
+        )
     return instance
 
 

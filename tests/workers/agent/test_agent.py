@@ -111,7 +111,7 @@ class Running:
     async def ready(self) -> None:
         await until(lambda: self.cloud.said("SendTaskSuccess", "ready-token"), f"ready; the log: {self.log}")
         store.mark_ready(self.ref, f"{self.cloud.address}:8080", "watch-1", time.time())
-        assert (await self.ask("POST", "/watch", json.dumps({"token": "watch-1"})))[0] == 204
+        assert (await self.ask("POST", "/watch", json.dumps({"token": "watch-1", "order": 1})))[0] == 204
 
     async def page(self, session: str) -> dict[str, Any]:
         """Take a seat, load the page, and return what the client in it is told."""
@@ -390,7 +390,7 @@ async def test_an_idle_instance_says_so_once_for_each_token(launch: Launch) -> N
     await agent.ready()
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the first idle report")
     assert json.loads(agent.cloud.said("SendTaskSuccess", "watch-1")[0]["output"]) == {"idle": True}
-    assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2"})))[0] == 204
+    assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2", "order": 2})))[0] == 204
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-2"), "the second idle report")
     assert len(agent.cloud.said("SendTaskSuccess", "watch-1")) == 1
 

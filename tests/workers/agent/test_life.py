@@ -113,13 +113,30 @@ async def test_a_beat_refused_ends_only_an_instance_that_was_given_up(machine: S
     await until(lambda: life.ready)
     store.mark_ready(instance.ref, "127.0.0.1:1", "watch-1", 0)
     machine.over.add("watch-1")
-    life.watch("watch-1")
-    life.watch("watch-2")
+    assert life.watch("watch-1", 1)
+    assert life.watch("watch-2", 2)
     await until(lambda: ("beat", "watch-2") in machine.said)
     assert not running.done()
     store.mark_stopped(instance.ref, None, 0)
     machine.over.add("watch-2")
     assert await asyncio.wait_for(running, 10) == 0
+
+
+async def test_a_token_that_comes_late_does_not_replace_the_one_that_is_waited_for(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
+    life = life_of(instance, workers, idle=0.1)
+    running = asyncio.create_task(life.run())
+    await until(lambda: life.ready)
+    assert life.watch("retried", 2)
+    assert not life.watch("given-up", 1)
+    assert life.watch("retried", 2), "the same once more"
+    await until(lambda: ("idle", "retried") in machine.said)
+    assert life.watch("next", 3)
+    await until(lambda: ("idle", "next") in machine.said)
+    assert not [said for said in machine.said if said[1] == "given-up"]
+    life.end()
+    assert await running == 0
 
 
 async def test_an_idle_instance_that_nobody_watches_ends_itself(machine: StateMachine, instance: Instance, workers: Workers) -> None:

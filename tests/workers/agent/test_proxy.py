@@ -62,7 +62,7 @@ class Agent:
         self.app = "routes"
         self.options: dict[str, object] = {}
         self.relay = NoRelay()
-        self.watched: list[str] = []
+        self.watched: list[tuple[str, int]] = []
         self.not_pages: list[str] = []
         self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)), WorkerLimits(1, 1.0, 2))
         self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0")
@@ -75,8 +75,12 @@ class Agent:
             client=ClientFiles(client),
             orders=self.relay,
         )
-        self.application = server.Server(AUTH[headers.INSTANCE], KEY, self.watched.append, self.bind, app).application()
+        self.application = server.Server(AUTH[headers.INSTANCE], KEY, self.watch, self.bind, app).application()
         self.http: TestClient[web.Request, web.Application]
+
+    def watch(self, token: str, order: int) -> bool:
+        self.watched.append((token, order))
+        return order == max(known for _, known in self.watched)
 
     async def bind(self, instance: str) -> None:
         self.bound.append(instance)
@@ -235,9 +239,11 @@ async def test_a_message_that_no_gateway_would_pass_is_refused(agent: Agent) -> 
 
 
 async def test_the_watch_token_is_taken(agent: Agent) -> None:
-    assert (await agent.http.post("/watch", json={"token": "t"}, headers=AUTH)).status == 204
-    assert (await agent.http.post("/watch", data=b"[]", headers=AUTH)).status == 400
-    assert agent.watched == ["t"]
+    for token, order, status in [("t", 2, 204), ("late", 1, 409)]:
+        assert (await agent.http.post("/watch", json={"token": token, "order": order}, headers=AUTH)).status == status
+    for wrong in (b"[]", b'{"token": "", "order": 3}', b'{"token": "t", "order": "3"}'):
+        assert (await agent.http.post("/watch", data=wrong, headers=AUTH)).status == 400
+    assert agent.watched == [("t", 2), ("late", 1)]
 
 
 async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_elsewhere(agent: Agent) -> None:
