@@ -74,7 +74,7 @@ def on_instance_change(event: DynamoDBEvent) -> None:
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}})
 def on_task_stopped(event: CloudWatchEvent) -> None:
     """A task ended."""
-    deaths.on_task_stopped(event.detail, here.settings.connections_url, here.clock)
+    deaths.on_task_stopped(event.detail, here.settings.cluster, here.settings.connections_url, here.clock)
 
 
 @app.lambda_function()

@@ -31,6 +31,7 @@ class SimulatedTask:
         environment = [{"name": "SHEEN_INSTANCE", "value": self.instance}, {"name": "SHEEN_TASK_TOKEN", "value": self.token}]
         return {
             "taskArn": self.arn,
+            "clusterArn": "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-test",
             "createdAt": datetime.fromtimestamp(self.created_at, UTC),
             "overrides": {"containerOverrides": [{"name": "agent", "environment": environment}]},
             "containers": [{"name": "agent", "exitCode": 137}],

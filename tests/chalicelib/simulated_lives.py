@@ -284,7 +284,7 @@ class World(SimulatedAws):
         starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
 
     def deliver_death(self, task: SimulatedTask) -> None:
-        deaths.on_task_stopped(task.detail(), "https://x.example", self.lambdas_clock)
+        deaths.on_task_stopped(task.detail(), self.settings.cluster, "https://x.example", self.lambdas_clock)
 
     def sweep(self) -> dict[str, int]:
         return sweep.sweep(self.settings, self.lambdas_clock)

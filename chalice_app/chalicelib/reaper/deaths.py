@@ -11,6 +11,8 @@ from chalicelib.instances.state import InstanceState
 
 TASK_DIED = "TaskDied"
 """The error that the state machine gets."""
+MACHINE_STOPPED = "The app's machine stopped. Reload the page to start the app again."
+"""What visitors are told."""
 
 _LONGEST_CAUSE = 1000
 
@@ -43,13 +45,16 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
     return DeadTask(ref, environment.get("SHEEN_TASK_TOKEN") or None, cause[:_LONGEST_CAUSE], str(detail.get("taskArn", "")))
 
 
-def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Callable[[], float]) -> None:
+def on_task_stopped(detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> None:
     """Free the slot of an instance whose task ended by itself, wake whoever waits for the task, and tell the visitors.
 
     A READY row is stopped first: from then on nobody connects to it. A STARTING one is left to its state machine, which may have been told
     a better reason by the agent. An instance that is being stopped is DRAINING and is left alone. A task that is not an instance's only
-    has its token answered, which nobody minds when it was answered before.
+    has its token answered, which nobody minds when it was answered before. One of another cluster is another deployment's: the rule hears
+    of every task of the account.
     """
+    if str(detail.get("clusterArn", "")).rpartition("/")[2] != cluster:
+        return
     dead = read(detail)
     tokens = [dead.token]
     rows: list[InstanceRef] = []
@@ -71,8 +76,7 @@ def on_task_stopped(detail: Mapping[str, Any], connections_url: str, clock: Call
         log("a task ended", extra={"instance": dead.instance.instance_id, "cause": dead.cause})
     _fail_tokens(tokens, dead.cause)
     if rows:
-        why = "The app's machine stopped. Reload the page to start the app again."
-        told = farewell.tell_all(rows[0], connections_url, why)
+        told = farewell.tell_all(rows[0], connections_url, MACHINE_STOPPED)
         if told:
             telemetry.logger.info("visitors were told", extra={"instance": rows[0].instance_id, "visitors": told})
 

@@ -12,6 +12,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
 from chalicelib.reaper import deaths, ending
+from chalicelib.reaper.deaths import MACHINE_STOPPED
 from chalicelib.reaper.repairs import (
     EXECUTION_LOST,
     End,
@@ -26,7 +27,6 @@ from chalicelib.reaper.repairs import (
 from chalicelib.scheduler import pool, starts
 from chalicelib.settings import Settings
 
-_WHY = "The app's machine stopped. Reload the page to start the app again."
 _QUEUE_GRACE = 60.0
 _STOPPED_SPARE_KEPT = 600.0
 """Seconds: late events of it find its row, and a refill sees that it failed."""
@@ -81,7 +81,7 @@ def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable
         surplus = max(0, -pool.missing(pooled, wanted.get(size, 0), now))
         for row in sorted(filter(spares.is_free, pooled), key=lambda row: float(row.claimed_at))[:surplus]:
             failure = {"error": "SpareTooMany", "cause": "There are to be fewer spare instances."}
-            if spares.retire(row, now) and ending.end(row, failure, _WHY, settings, clock, (InstanceState.DRAINING,)):
+            if spares.retire(row, now) and ending.end(row, failure, MACHINE_STOPPED, settings, clock, (InstanceState.DRAINING,)):
                 retired += 1
     return retired
 
@@ -97,12 +97,14 @@ def _make(repair: Repair, rows: dict[str, Instance], settings: Settings, clock: 
     """Make a repair, if it is still needed; say whether it was."""
     match repair:
         case End(ref, state, error, cause):
-            return ending.end(rows[ref.instance_id], {"error": error, "cause": cause}, _WHY, settings, clock, (InstanceState(state),))
+            return ending.end(
+                rows[ref.instance_id], {"error": error, "cause": cause}, MACHINE_STOPPED, settings, clock, (InstanceState(state),)
+            )
         case StartAgain(ref, size):
             if starts.start(starts.Start(ref, size), settings.instance_state_machine, clock()):
                 return True
             failure = {"error": EXECUTION_LOST, "cause": "Its state machine ended while it was starting."}
-            return ending.end(rows[ref.instance_id], failure, _WHY, settings, clock, (InstanceState.STARTING,))
+            return ending.end(rows[ref.instance_id], failure, MACHINE_STOPPED, settings, clock, (InstanceState.STARTING,))
         case StopTask(arn, ref):
             row = store.get(spares.rows_of(ref)[0])
             return is_leaked(arn, seen(row) if row is not None else None) and _stop(arn, settings.cluster)

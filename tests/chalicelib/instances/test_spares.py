@@ -140,7 +140,7 @@ def test_when_its_machine_fails_or_its_task_dies_the_apps_visitors_are_told(worl
             error = {"Error": "States.HeartbeatTimeout", "Cause": ""}
             steps.fail({"instance": instance.was_spare, "error": error}, settings.cluster, "https://x.example", world.clock)
         else:
-            deaths.on_task_stopped(world.tasks[str(instance.task)].detail(), "https://x.example", world.clock)
+            deaths.on_task_stopped(world.tasks[str(instance.task)].detail(), settings.cluster, "https://x.example", world.clock)
         assert states(instance) == ("STOPPED", "STOPPED")
         assert [connection for connection, _ in world.posted] == ["c1"]
 

@@ -13,6 +13,8 @@ from chalicelib.reaper import deaths
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 URL = "https://sockets.example/socket"
+CLUSTER = "sheen-test"
+HERE = {"clusterArn": f"arn:aws:ecs:us-east-1:123456789012:cluster/{CLUSTER}"}
 
 
 class Calls:
@@ -46,6 +48,7 @@ def clock() -> float:
 def detail(ref: InstanceRef, token: str = "ready-token") -> dict[str, Any]:  # noqa: S107
     environment = [{"name": "SHEEN_INSTANCE", "value": str(ref)}, {"name": "SHEEN_TASK_TOKEN", "value": token}]
     return {
+        **HERE,
         "taskArn": "task/1",
         "lastStatus": "STOPPED",
         "stoppedReason": "Essential container in task exited",
@@ -66,7 +69,7 @@ def test_visitors_of_a_dead_instance_are_told_and_its_slot_is_free(calls: Calls)
     ref = started(ready=True)
     connections.add("c1", ref, "s1", 1.0)
     connections.add("c2", ref, "s2", 1.0)
-    deaths.on_task_stopped(detail(ref), URL, clock)
+    deaths.on_task_stopped(detail(ref), CLUSTER, URL, clock)
     row = store.get(ref)
     assert row is not None
     assert (row.state, row.failure["error"]) == ("STOPPED", "TaskDied")
@@ -84,12 +87,12 @@ def test_the_same_event_again_and_answered_tokens_are_no_error(calls: Calls) -> 
     ref = started(ready=True)
     connections.add("c1", ref, "s1", 1.0)
     for _ in range(2):
-        deaths.on_task_stopped(detail(ref), URL, clock)
+        deaths.on_task_stopped(detail(ref), CLUSTER, URL, clock)
 
 
 def test_a_start_that_failed_keeps_the_agents_own_reason(calls: Calls) -> None:
     ref = started(ready=False)
-    deaths.on_task_stopped(detail(ref), URL, clock)
+    deaths.on_task_stopped(detail(ref), CLUSTER, URL, clock)
     row = store.get(ref)
     assert row is not None
     assert row.state == "STARTING", "its state machine says why it failed"
@@ -99,7 +102,7 @@ def test_a_start_that_failed_keeps_the_agents_own_reason(calls: Calls) -> None:
 def test_a_planned_stop_is_no_death(calls: Calls) -> None:
     ref = started(ready=True)
     assert store.drain(ref, clock())
-    deaths.on_task_stopped(detail(ref), URL, clock)
+    deaths.on_task_stopped(detail(ref), CLUSTER, URL, clock)
     row = store.get(ref)
     assert row is not None
     assert row.state == "DRAINING"
@@ -110,7 +113,7 @@ def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: C
     old = started(ready=True)
     store.mark_stopped(old, None, 1.0)
     new = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot("0123456789ab.v", 0))
-    deaths.on_task_stopped(detail(old), URL, clock)
+    deaths.on_task_stopped(detail(old), CLUSTER, URL, clock)
     assert new is not None
     row = store.get(new.ref)
     assert row is not None
@@ -121,7 +124,7 @@ def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: C
 def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came_of_the_next(calls: Calls) -> None:
     ref = started(ready=True)
     connections.add("c1", ref, "s1", 1.0)
-    deaths.on_task_stopped({**detail(ref, "first-token"), "taskArn": "task/0"}, URL, clock)
+    deaths.on_task_stopped({**detail(ref, "first-token"), "taskArn": "task/0"}, CLUSTER, URL, clock)
     row = store.get(ref)
     assert row is not None
     assert row.state == "READY"
@@ -135,12 +138,23 @@ def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came
 
 def test_a_builds_task_has_its_token_answered(calls: Calls) -> None:
     environment = [{"name": "SHEEN_BUNDLE_KEY", "value": "bundles/a.zip"}, {"name": "SHEEN_TASK_TOKEN", "value": "build-token"}]
-    event = {"stoppedReason": "OutOfMemory", "overrides": {"containerOverrides": [{"environment": environment}]}}
-    deaths.on_task_stopped(event, URL, clock)
+    event = {**HERE, "stoppedReason": "OutOfMemory", "overrides": {"containerOverrides": [{"environment": environment}]}}
+    deaths.on_task_stopped(event, CLUSTER, URL, clock)
     assert calls.calls == [("send_task_failure", {"taskToken": "build-token", "error": "TaskDied", "cause": "OutOfMemory"})]
 
 
 def test_a_strange_task_is_left_alone(calls: Calls) -> None:
     for event in ({}, {"overrides": {}}, {"overrides": {"containerOverrides": [{"name": "x"}]}}):
-        deaths.on_task_stopped(event, URL, clock)
+        deaths.on_task_stopped({**HERE, **event}, CLUSTER, URL, clock)
     assert calls.calls == []
+
+
+@pytest.mark.parametrize(
+    "cluster", ["arn:aws:ecs:us-east-1:123456789012:cluster/sheen-test-2", "arn:aws:ecs:us-east-1:123456789012:cluster/x"]
+)
+def test_another_deployments_task_is_left_to_it(calls: Calls, cluster: str) -> None:
+    ref = started(ready=True)
+    deaths.on_task_stopped({**detail(ref), "clusterArn": cluster}, CLUSTER, URL, clock)
+    row = store.get(ref)
+    assert row is not None
+    assert (row.state, calls.calls) == ("READY", [])
