@@ -168,6 +168,8 @@ class Ecs:
         self._check_cluster(parameters)
         wanted = parameters.get("desiredStatus", "RUNNING")
         family = parameters.get("family")
+        if "startedBy" in parameters and parameters.keys() & {"family", "desiredStatus", "serviceName", "launchType", "containerInstance"}:
+            raise AwsError("InvalidParameterException", "startedBy cannot be combined with any other filter.")
         arns = [
             task.arn
             for task in self._tasks.values()

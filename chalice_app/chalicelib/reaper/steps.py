@@ -10,8 +10,6 @@ from chalicelib.connections import farewell
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 
-_STARTED_BY_AT_MOST = 36
-
 
 def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:
     """READY → DRAINING, if nobody holds a seat; say whether it is so now. ``event``: ``instance``."""
@@ -52,7 +50,7 @@ def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Ca
 def stop_tasks(ref: InstanceRef, cluster: str, reason: str) -> int:
     """Stop every task that was started for the instance, and return how many there were."""
     ecs = aws.client("ecs")
-    arns = ecs.list_tasks(cluster=cluster, startedBy=ref.instance_id[:_STARTED_BY_AT_MOST], desiredStatus="RUNNING")["taskArns"]
+    arns = ecs.list_tasks(cluster=cluster, startedBy=ref.instance_id)["taskArns"]
     for arn in arns:
         try:
             ecs.stop_task(cluster=cluster, task=arn, reason=reason[:255])
