@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.infra.local.tiny_process import TinyStack
 from tests.support.waiting import until
@@ -16,9 +17,9 @@ from tests.support.waiting import until
 CLUSTER = "tiny-local"
 
 
-def run(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
+def run_task(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
     command = ["python", str(tiny.project / "task.py"), what]
-    result = tiny.client("ecs").run_task(
+    answer: dict[str, Any] = tiny.client("ecs").run_task(
         cluster=CLUSTER,
         taskDefinition="tiny-local-worker",
         launchType="FARGATE",
@@ -26,7 +27,11 @@ def run(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
         overrides={"containerOverrides": [{"name": "worker", "command": command, "environment": [{"name": "A", "value": "b"}]}]},
         **more,
     )
-    task: dict[str, Any] = result["tasks"][0]
+    return answer
+
+
+def run(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
+    task: dict[str, Any] = run_task(tiny, what, **more)["tasks"][0]
     return task
 
 
@@ -73,6 +78,21 @@ def test_the_same_client_token_starts_one_task(tiny: TinyStack) -> None:
     arns = {run(tiny, "exit", clientToken=token)["taskArn"] for _ in range(5)}
     assert len(arns) == 1
     assert tiny.counters()["run_tasks"] == before + 1
+
+
+def test_when_there_is_no_room_no_task_starts_and_the_answer_is_no_error(tiny: TinyStack) -> None:
+    before = tiny.counters()["run_tasks"]
+    tiny.control("/faults", {"no_capacity": 1.0})
+    answer = run_task(tiny, "exit")
+    tiny.control("/faults", {})
+    assert (answer["tasks"], [failure["reason"][:23] for failure in answer["failures"]]) == ([], ["Capacity is unavailable"])
+    assert tiny.counters()["run_tasks"] == before
+    assert run(tiny, "exit")["taskArn"]
+
+
+def test_who_started_a_task_is_asked_for_alone(tiny: TinyStack) -> None:
+    with pytest.raises(ClientError, match="startedBy"):
+        tiny.client("ecs").list_tasks(cluster=CLUSTER, startedBy="test-1", desiredStatus="RUNNING")
 
 
 def test_a_task_that_ends_by_itself_tells_its_exit_code(tiny: TinyStack) -> None:

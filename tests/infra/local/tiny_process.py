@@ -107,10 +107,10 @@ class TinyStack:
     def counters(self) -> dict[str, Any]:
         return self.control("/counters")
 
-    def control(self, path: str) -> dict[str, Any]:
-        """What the control socket says."""
+    def control(self, path: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the control socket says, asked or told."""
         connection = ControlConnection(self.data / "run" / "control.sock")
-        connection.request("GET", path)
+        connection.request("GET" if settings is None else "POST", path, None if settings is None else json.dumps(settings))
         document: dict[str, Any] = json.loads(connection.getresponse().read())
         connection.close()
         return document

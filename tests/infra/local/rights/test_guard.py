@@ -88,7 +88,11 @@ def test_one_function_runs_tasks_and_gives_them_tasks_roles_and_no_others(guard:
     run("function:sheen-local-task_run", "agent_small")
     run("function:sheen-local-task_run", "build")
     with pytest.raises(AwsError, match="iam:PassRole"):
-        run("function:sheen-local-task_run", "agent_small", overrides={"taskRoleArn": "arn:aws:iam::123456789012:role/sheen-local-function-sync"})
+        run(
+            "function:sheen-local-task_run",
+            "agent_small",
+            overrides={"taskRoleArn": "arn:aws:iam::123456789012:role/sheen-local-function-sync"},
+        )
     with pytest.raises(AwsError, match="ecs:RunTask"):
         run("function:sheen-local-task_run", "agent_small", cluster="another")
     with pytest.raises(AwsError, match="ecs:RunTask"):
