@@ -213,15 +213,15 @@ def on_transfer_change(event: CloudWatchEvent) -> None:
 
 @app.schedule("rate(6 hours)")
 def tidy_sweep(event: CloudWatchEvent) -> None:
-    """From time to time: versions that could go since nobody uses them any more."""
+    """From time to time: versions that could go since nobody uses them any more, and what is left of deleted apps."""
     retention.sweep(here.settings.state_machine("tidy"), here.clock)
 
 
 @app.lambda_function()
-def tidy_begin(event: dict[str, str], context: Any) -> list[retention.Removal]:
+def tidy_begin(event: retention.TidyEvent, context: Any) -> list[retention.Removal]:
     """The state machine that tidies: mark the versions of an app that are to go."""
     assert here.settings
-    return retention.begin(event["location"], here.clock)
+    return retention.begin(event, here.clock)
 
 
 @app.lambda_function()

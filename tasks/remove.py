@@ -1,4 +1,5 @@
-"""Removes files from EFS: ``python -m tasks.remove``, with ``SHEEN_REMOVE=<app_id>`` (an app, with its data) or ``<app_id>/<version>``.
+"""Removes files from EFS: ``python -m tasks.remove``, with ``SHEEN_REMOVE=<app_id>`` (an app, with its data and bookmarked states) or
+``<app_id>/<version>``.
 
 A folder is first renamed into the trash, so that it is gone at once and in one piece, however long the rest takes. What is not there
 is no error: the task may come twice. ``SHEEN_EFS`` says where the file system is. With ``SHEEN_TASK_TOKEN`` it tells a state machine when
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent import app_folders
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.telemetry import logger
 from tasks import token
@@ -33,7 +35,7 @@ def folders(what: str, efs: Path) -> list[Path]:
         raise BadRemoval(f'"{what}" names neither an app (twelve hex digits) nor a version of one (<app>/<version>); nothing was removed')
     app = efs / "apps" / match["app"]
     if match["version"] is None:
-        return [app, efs / "data" / match["app"]]
+        return [app, *(efs / kind / match["app"] for kind in (app_folders.DATA, app_folders.BOOKMARKS))]
     return [app / match["version"], app / f"{match['version']}.library"]
 
 

@@ -237,12 +237,11 @@ FUNCTIONS = (
         lambda place: (
             *_end_instances(place),
             items(place, App, "GetItem", "DeleteItem"),
-            items(place, Version, "Query", "DeleteItem"),
+            items(place, Version, "Query"),
             items(place, Bundle, "Scan", "DeleteItem"),
             objects(place, BUNDLES, "DeleteObject"),
             objects(place, OUTCOMES, "DeleteObject"),
-            objects(place, KEPT, "DeleteObject"),
-            *run_tasks(place, [("remove", "task-remove")]),
+            start(place, "tidy"),
         ),
     ),
     FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place, "GetItem", "UpdateItem"), *_tell_visitors(place))),
@@ -269,13 +268,18 @@ FUNCTIONS = (
     FunctionDeclaration(
         "tidy_sweep",
         120,
-        lambda place: (items(place, App, "Scan"), items(place, Version, "Query"), items(place, Instance, "Query"), start(place, "tidy")),
+        lambda place: (
+            items(place, App, "Scan"),
+            items(place, Version, "Scan", "Query"),
+            items(place, Instance, "Query"),
+            start(place, "tidy"),
+        ),
     ),
     FunctionDeclaration(
         "tidy_begin",
         30,
         lambda place: (
-            items(place, App, "GetItem", "ConditionCheckItem"),
+            items(place, App, "GetItem", "Scan", "ConditionCheckItem"),
             items(place, Version, "Query", "UpdateItem"),
             items(place, Instance, "Query"),
         ),
@@ -284,7 +288,7 @@ FUNCTIONS = (
         "tidy_finish",
         30,
         lambda place: (
-            items(place, Version, "GetItem", "DeleteItem"),
+            items(place, Version, "GetItem", "Query", "DeleteItem"),
             items(place, Bundle, "BatchGetItem", "DeleteItem"),
             objects(place, KEPT, "DeleteObject"),
             objects(place, OUTCOMES, "DeleteObject"),
@@ -296,10 +300,9 @@ FUNCTIONS = (
         lambda place: (
             items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
             items(place, App, "GetItem"),
-            items(place, Version, "PutItem", "DeleteItem"),
+            items(place, Version, "PutItem"),
             objects(place, OUTCOMES, "PutObject"),
-            objects(place, KEPT, "DeleteObject"),
-            *run_tasks(place, [("remove", "task-remove")]),
+            start(place, "tidy"),
         ),
     ),
     FunctionDeclaration("sync", 900, syncs.asking, environment=environments.syncs),

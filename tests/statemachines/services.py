@@ -194,9 +194,9 @@ def services() -> Iterator[Services]:
             server.server_close()
 
 
-def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
+def state_machine(name: str, quicker: dict[str, int] | None = None, called: str | None = None) -> str:
     """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats by state, and pauses before a repeat
-    are a second. Return its ARN."""
+    are a second. It is ``called`` so where functions are to find it. Return its ARN."""
     definition = json.loads((ROOT / "statemachines" / f"{name}.asl.json").read_text())
     for state, seconds in (quicker or {}).items():
         definition["States"][state]["HeartbeatSeconds"] = seconds
@@ -215,6 +215,6 @@ def state_machine(name: str, quicker: dict[str, int] | None = None) -> str:
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(
-        name=f"sheen-test-{name}-{os.urandom(4).hex()}", definition=text, roleArn=ROLE
+        name=called or f"sheen-test-{name}-{os.urandom(4).hex()}", definition=text, roleArn=ROLE
     )
     return str(made["stateMachineArn"])

@@ -33,6 +33,7 @@ DEATHS = [*((*step, True) for step in BUILD_STEPS), (version_folder, "put_in_pla
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Services]:
     with services() as running:
+        state_machine("tidy", called="sheen-test-tidy")
         yield running
 
 
@@ -233,9 +234,8 @@ def test_nothing_is_left_of_an_app_that_is_deleted_during_its_publish(
     assert run(uploaded(key)) == "FAILED"
     assert outcome(key)["message"] == f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
     (app_id,) = app_ids
-    assert versions.of(app_id) == []
-    assert kept_copies(app_id) == set()
-    until(lambda: not (efs / "apps" / app_id).exists(), 20)
+    until(lambda: not versions.of(app_id), 20)
+    assert (kept_copies(app_id), (efs / "apps" / app_id).exists()) == (set(), False)
 
 
 def test_nothing_is_left_of_a_build_that_never_came_to_its_end(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.apps import retention, store, versions
+from chalicelib.apps import life, retention, store, versions
 from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import App
 from chalicelib.bundles import store as bundles
@@ -17,6 +17,7 @@ from chalicelib.instances.model import VersionId
 from tests.chalicelib.aws_in_process import BUCKET
 from tests.statemachines.publishing import died, ended, kept_copies, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +138,24 @@ def test_an_app_whose_settings_cannot_be_read_keeps_no_other_app_from_being_swep
     store.ensure("/aa-broken", 1.0).update(actions=[App.settings.set({"size": "huge"})])
     assert "/after" in retention.sweep(state_machine("tidy"), time.time)
     until_left("/after", efs, set(names[1:]))
+
+
+@pytest.mark.parametrize("broken", ["task", "tidy_finish"])
+def test_what_is_left_of_a_deleted_app_is_found_until_it_is_gone(aws: Services, efs: Path, machine: str, broken: str) -> None:
+    location, tidy = f"/deleted-{broken.replace('_', '-')}", state_machine("tidy")
+    published(location, machine, 2, kept=10)
+    app = life.archive(location, 1.0)
+    (efs / "data" / app.app_id).mkdir(parents=True)
+    life.delete(app)
+    if broken == "task":
+        aws.run_task = died
+    else:
+        aws.fail_functions = {broken: 100}
+    assert ended(start({"deleted": app.app_id}, tidy)) == "SUCCEEDED"
+    assert len(versions.of(app.app_id)) == 2
+    aws.fail_functions.clear()
+    aws.run_task = lambda task: run_task(task, efs) and None
+    assert app.app_id in retention.sweep(tidy, time.time)
+    until(lambda: not versions.of(app.app_id), what="its rows to go")
+    assert (kept_copies(app.app_id), (efs / "apps" / app.app_id).exists(), (efs / "data" / app.app_id).exists()) == (set(), False, False)
+    assert app.app_id not in retention.sweep(tidy, time.time)

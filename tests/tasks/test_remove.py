@@ -17,8 +17,10 @@ def efs(tmp_path: Path) -> Path:
         f"apps/{APP}/{VERSION}.library/shiny",
         f"apps/{APP}/20261120T140000Z-00000000",
         f"data/{APP}",
+        f"bookmarks/{APP}",
         f"apps/{OTHER}/{VERSION}",
         f"data/{OTHER}",
+        f"bookmarks/{OTHER}",
         "packages/shiny",
     ):
         (tmp_path / folder).mkdir(parents=True)
@@ -31,7 +33,7 @@ def left(efs: Path) -> set[str]:
     return {str(path.parent.relative_to(efs)) for path in efs.rglob("file")}
 
 
-OTHERS = {f"apps/{OTHER}/{VERSION}", f"data/{OTHER}", "packages/shiny"}
+OTHERS = {f"apps/{OTHER}/{VERSION}", f"data/{OTHER}", f"bookmarks/{OTHER}", "packages/shiny"}
 
 
 def run(efs: Path, what: str) -> int:
@@ -41,10 +43,10 @@ def run(efs: Path, what: str) -> int:
 def test_a_version_goes_with_its_library_and_nothing_that_it_links_to(efs: Path) -> None:
     for _ in range(2):
         assert run(efs, f"{APP}/{VERSION}") == 0
-        assert left(efs) == OTHERS | {f"apps/{APP}/20261120T140000Z-00000000", f"data/{APP}"}
+        assert left(efs) == OTHERS | {f"apps/{APP}/20261120T140000Z-00000000", f"data/{APP}", f"bookmarks/{APP}"}
 
 
-def test_an_app_goes_with_all_versions_and_its_data(efs: Path) -> None:
+def test_an_app_goes_with_all_versions_its_data_and_its_bookmarks(efs: Path) -> None:
     assert run(efs, APP) == 0
     assert left(efs) == OTHERS
     assert not list((efs / remove.TRASH).iterdir())

@@ -38,7 +38,7 @@ def archived(location: str) -> App:
 
 
 def delete(app: App) -> None:
-    """Delete the row, the last of what there is of an archived app. Raise :class:`NotArchived` when it is another one than was read."""
+    """Delete the row of an archived app: from then on there is none. Raise :class:`NotArchived` when it is another one than was read."""
     as_read = (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
     try:
         App(app.location).delete(condition=App.location.does_not_exist() | as_read)

@@ -1,14 +1,15 @@
-"""Which versions go: those that are neither kept, nor active, nor the one before, nor used by anybody; and how they go.
+"""Which versions go: those that are neither kept, nor active, nor the one before, nor used by anybody, and all of an app that was deleted;
+and how they go.
 
 A version is first marked, on the condition that it is not active and not the one before: from then on it cannot become active. Then a
 task removes its files, then its bundle and what was told of it go, and last its row. What broke off on the way is found by its mark, and
-done again.
+done again. Of an app that was deleted everything goes, with its data; its versions' rows, which no app has any more, go last.
 """
 
 import json
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from pynamodb.exceptions import DeleteError, TransactWriteError
 
@@ -25,11 +26,21 @@ from chalicelib.instances.state import LIVING, is_overdue
 from chalicelib.tables import refused, transaction
 
 
+class TidyEvent(TypedDict):
+    """Where the state machine is to tidy: one of them."""
+
+    location: NotRequired[str]
+    """The versions of this app that are too many."""
+    deleted: NotRequired[str]
+    """``app_id`` of an app that was deleted: all of it."""
+
+
 class Removal(TypedDict):
-    """One version that is to go; what the state machine passes on."""
+    """One version that is to go, or all of an app; what the state machine passes on."""
 
     app_id: str
     version: str
+    """Empty: all of an app that was deleted."""
     remove: str
     """As ``tasks.remove`` wants it."""
 
@@ -52,8 +63,11 @@ def due(app: App, now: float) -> list[str]:
     return leaving + [version for version in too_many if not _lives(app.app_id, version, now)]
 
 
-def begin(location: str, clock: Callable[[], float]) -> list[Removal]:
+def begin(event: TidyEvent, clock: Callable[[], float]) -> list[Removal]:
     """Mark the versions of an app that are to go, and return them; may come more than once (FACTS H4)."""
+    if "deleted" in event:
+        return _all_of(event["deleted"])
+    location = event["location"]
     try:
         app = store.get(location)
     except NoSuchApp:
@@ -65,11 +79,24 @@ def begin(location: str, clock: Callable[[], float]) -> list[Removal]:
     return [{"app_id": app.app_id, "version": version, "remove": f"{app.app_id}/{version}"} for version in marked]
 
 
+def _all_of(app_id: str) -> list[Removal]:
+    """An id is given once: what no app has, none will ever have again."""
+    if any(app.app_id == app_id for app in App.scan(consistent_read=True)):
+        return []
+    return [{"app_id": app_id, "version": "", "remove": app_id}]
+
+
 def finish(removal: Removal, bucket: str) -> None:
     """Forget a marked version whose files are gone: its bundle, what was told of it, and its row; may come more than once.
 
-    Why an upload was rejected stays told.
+    Why an upload was rejected stays told. Of an app that was deleted likewise the kept copies of its versions' bundles, and their rows.
     """
+    if not removal["version"]:
+        for version in versions.of(removal["app_id"]):
+            if version.source is not None:
+                aws.client("s3").delete_object(Bucket=bucket, Key=version.source)
+            version.delete()
+        return
     try:
         row = Version.get(removal["app_id"], removal["version"], consistent_read=True)
     except Version.DoesNotExist:
@@ -87,19 +114,30 @@ def finish(removal: Removal, bucket: str) -> None:
 
 
 def sweep(state_machine: str, clock: Callable[[], float]) -> list[str]:
-    """Start the state machine for each app of which a version could go, or began to: what no publish has done. Return their locations."""
-    found = []
-    for app in store.everywhere():
-        try:
-            is_due = bool(due(app, clock()))
-        except BadAppSetting as error:
-            telemetry.logger.warning("an app's settings cannot be read", extra={"app": app.location, "error": str(error)})
-            continue
-        if is_due:
-            document = json.dumps({"location": app.location})
-            aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=document)
-            found.append(app.location)
-    return found
+    """Start the state machine for each app of which a version could go, or began to: what no publish has done; and for what is left of
+    apps that were deleted. Return the locations and ids."""
+    with_versions = {version.app_id for version in Version.scan()}
+    apps = store.everywhere()
+    locations = [app.location for app in apps if _is_due(app, clock())]
+    deleted = sorted(with_versions - {app.app_id for app in apps})
+    for location in locations:
+        start({"location": location}, state_machine)
+    for app_id in deleted:
+        start({"deleted": app_id}, state_machine)
+    return locations + deleted
+
+
+def _is_due(app: App, now: float) -> bool:
+    try:
+        return bool(due(app, now))
+    except BadAppSetting as error:
+        telemetry.logger.warning("an app's settings cannot be read", extra={"app": app.location, "error": str(error)})
+        return False
+
+
+def start(event: TidyEvent, state_machine: str) -> None:
+    """Start the state machine."""
+    aws.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=json.dumps(event))
 
 
 def _lives(app_id: str, version: str, now: float) -> bool:

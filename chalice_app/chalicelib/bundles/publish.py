@@ -8,12 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
-from chalicelib import aws, telemetry
+from chalicelib import telemetry
+from chalicelib.apps import retention, versions
 from chalicelib.apps import store as apps
-from chalicelib.apps import versions
 from chalicelib.apps.errors import BadAppSetting, NoSuchApp, NoSuchVersion
-from chalicelib.apps.model import App, Version
-from chalicelib.apps.removal import remove_files
+from chalicelib.apps.model import App
 from chalicelib.bundles import store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey, kept_key, upload_order, version_name
@@ -155,19 +154,12 @@ def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], flo
     telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
     upload: Upload | None = event.get("checked", {}).get("upload")
     if upload is not None and status is BundleStatus.REJECTED:
-        if app is None or app.app_id != upload["app_id"]:
-            _remove_with_its_app(upload, settings)
-        elif error.get("Error") != BadBundle.__name__:  # a build that finds one clears up by itself
+        is_gone = app is None or app.app_id != upload["app_id"]
+        if is_gone or error.get("Error") != BadBundle.__name__:  # a build that finds one clears up by itself
             versions.add_removed(upload["app_id"], upload["version"], key, kept_key(upload["app_id"], upload["version"], key), now)
+        if is_gone:  # what was deleted with it may have been put back
+            retention.start({"deleted": upload["app_id"]}, settings.state_machine("tidy"))
     return {"status": status.value}
-
-
-def _remove_with_its_app(upload: Upload, settings: Settings) -> None:
-    """Remove a version that was put where its app had just been deleted."""
-    app_id, version = upload["app_id"], upload["version"]
-    aws.client("s3").delete_object(Bucket=settings.bucket, Key=kept_key(app_id, version, upload["key"]))
-    Version(app_id, version).delete()
-    remove_files(app_id, settings)
 
 
 def is_blameless(error: Mapping[str, Any]) -> bool:

@@ -5,8 +5,7 @@ from typing import TypedDict
 
 from chalicelib import aws, telemetry
 from chalicelib.apps import life as apps
-from chalicelib.apps.model import Version
-from chalicelib.apps.removal import remove_files
+from chalicelib.apps import retention, versions
 from chalicelib.bundles.keys import log_key, outcome_key
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances import store
@@ -35,23 +34,24 @@ def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]
 
 
 def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
-    """Delete an archived app for good: its versions, their files and bundles, its data, and last its row, so that what broke off can be
-    done again. Raise :class:`NoSuchApp` or :class:`NotArchived`."""
+    """Delete an archived app for good: its uploads, and then its row, so that what broke off before can be done again. From then on its
+    location is free, and what is left of it (files, data, versions) goes by the state machine that tidies; what breaks off there, the
+    rows of its versions tell. Raise :class:`NoSuchApp` or :class:`NotArchived`."""
     app = apps.archived(event["location"])
     _end_all(app.app_id, settings, clock)
-    remove_files(app.app_id, settings)
-    versions = list(Version.query(app.app_id))
+    there = versions.of(app.app_id)
     uploads = list(Bundle.scan(Bundle.location == app.location))
-    keys = {key for version in versions for key in (version.bundle, version.source) if key}
+    keys = {version.bundle for version in there}
     keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key), log_key(upload.key))}
     s3 = aws.client("s3")
     for key in sorted(keys):
         s3.delete_object(Bucket=settings.bucket, Key=key)
-    for row in [*uploads, *versions]:
+    for row in uploads:
         row.delete()
     apps.delete(app)
-    telemetry.logger.warning("deleted", extra={"app": app.location, "app_id": app.app_id, "versions": len(versions), "objects": len(keys)})
-    return {"versions": len(versions), "bundles": len(uploads)}
+    retention.start({"deleted": app.app_id}, settings.state_machine("tidy"))
+    telemetry.logger.warning("deleted", extra={"app": app.location, "app_id": app.app_id, "versions": len(there), "objects": len(keys)})
+    return {"versions": len(there), "bundles": len(uploads)}
 
 
 def _end_all(app_id: str, settings: Settings, clock: Callable[[], float]) -> int:

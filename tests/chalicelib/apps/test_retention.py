@@ -41,7 +41,7 @@ def test_of_going_back_and_removing_at_once_one_wins(attempt: int) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         went = pool.submit(go_back)
-        removing = pool.submit(retention.begin, location, lambda: 2.0)
+        removing = pool.submit(retention.begin, {"location": location}, lambda: 2.0)
         gone = {removal["version"] for removal in removing.result()}
         assert went.result() != ("v0" in gone)
     now = App.get(location)

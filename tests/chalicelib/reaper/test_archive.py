@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from chalicelib import aws
-from chalicelib.apps import life
+from chalicelib.apps import life, retention
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import NoSuchApp, NotArchived
 from chalicelib.apps.model import App, Version
@@ -22,23 +22,9 @@ from tests.chalicelib.simulated_aws import SimulatedAws
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
 
-class World(SimulatedAws):
-    def __init__(self) -> None:
-        super().__init__()
-        self.removed: list[str] = []
-        self.fail_run_task = False
-
-    def run_task(self, *, overrides: Any, **_: Any) -> dict[str, Any]:
-        if self.fail_run_task:
-            return {"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}
-        (container,) = overrides["containerOverrides"]
-        self.removed += [variable["value"] for variable in container["environment"]]
-        return {"tasks": [{}], "failures": []}
-
-
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made, s3 = World(), boto3.client("s3")
+def world(monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
+    made, s3 = SimulatedAws(), boto3.client("s3")
     monkeypatch.setattr(aws, "client", lambda service, endpoint=None: s3 if service == "s3" else made)
     for key in keys():
         s3.delete_object(Bucket=BUCKET, Key=key)
@@ -64,7 +50,7 @@ def everything() -> tuple[Any, ...]:
     return (sorted(app.location for app in App.scan()), len(list(Version.scan())), sorted(row.key for row in Bundle.scan()), keys())
 
 
-def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: World) -> None:
+def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedAws) -> None:
     settings = Settings.from_environment()
     app, other = published("/hello"), published("/other")
     before = everything()
@@ -89,19 +75,27 @@ def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: World) -> 
     assert life.restore("/hello", world.now).archived_at is None
 
 
-def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: World) -> None:
+def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: SimulatedAws) -> None:
     settings = Settings.from_environment()
     app, other = published("/hello"), published("/other")
     with pytest.raises(NotArchived, match="sheen archive /hello"):
         delete({"location": "/hello"}, settings, world.clock)
-    assert world.removed == []
+    assert retention.begin({"deleted": app.app_id}, world.clock) == []
     archive({"location": "/hello"}, settings, world.clock)
-    world.fail_run_task = True
-    with pytest.raises(Exception, match="RESOURCE:MEMORY"):
-        delete({"location": "/hello"}, settings, world.clock)
-    world.fail_run_task = False
+    assert retention.begin({"deleted": app.app_id}, world.clock) == [], "an app that is there loses nothing, whoever asks"
     assert delete({"location": "/hello"}, settings, world.clock) == {"versions": 1, "bundles": 1}
-    assert world.removed == [app.app_id]
+    assert [execution.input for execution in world.executions.values()] == [{"deleted": app.app_id}]
+    again = published("/hello")
+    assert retention.sweep("tidy", world.clock) == [app.app_id], "nobody has removed its files yet"
+    (removal,) = retention.begin({"deleted": app.app_id}, world.clock)
+    assert removal == {"app_id": app.app_id, "version": "", "remove": app.app_id}
+    for _ in range(2):
+        retention.finish(removal, BUCKET)
+    assert retention.sweep("tidy", world.clock) == []
+    assert [row.app_id for row in Version.scan(Version.app_id.is_in(app.app_id, again.app_id))] == [again.app_id]
+    life.archive("/hello", 1.0)
+    assert delete({"location": "/hello"}, settings, world.clock) == {"versions": 1, "bundles": 1}
+    retention.finish({"app_id": again.app_id, "version": "", "remove": again.app_id}, BUCKET)
     assert everything() == (
         ["/other"],
         1,
@@ -112,7 +106,7 @@ def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: World) -> No
         delete({"location": "/hello"}, settings, world.clock)
 
 
-def test_an_app_that_is_restored_while_it_is_deleted_keeps_its_row(world: World) -> None:
+def test_an_app_that_is_restored_while_it_is_deleted_keeps_its_row(world: SimulatedAws) -> None:
     app = published("/hello")
     life.archive("/hello", 1.0)
     life.restore("/hello", 2.0)
