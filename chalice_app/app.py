@@ -11,7 +11,7 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
 from chalicelib import tasks
 from chalicelib.agents import restart as restarting
-from chalicelib.apps import retention
+from chalicelib.apps import configure, retention
 from chalicelib.bundles import publish
 from chalicelib.environment import Environment
 from chalicelib.instances import watch
@@ -119,6 +119,13 @@ def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
 def sweeper(event: CloudWatchEvent) -> None:
     """From time to time: repair what every other path missed."""
     sweep.sweep(here.settings, here.clock)
+
+
+@app.lambda_function()
+def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
+    """The command, or whoever may: show or change an app's settings, ``{"location": "/PATH", "settings": {NAME: VALUE}}``."""
+    assert here.settings
+    return configure.on_demand(event, here.clock)
 
 
 @app.lambda_function()

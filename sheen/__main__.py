@@ -110,8 +110,7 @@ def act(arguments: argparse.Namespace) -> int:
         case "configure":
             from sheen.configure import configure
 
-            deployment.use()
-            configure(arguments.location, arguments.changes)
+            configure(deployment.use(), arguments.location, arguments.changes)
         case "archive":
             from sheen.archive import archive
 

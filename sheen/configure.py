@@ -1,33 +1,38 @@
 """``sheen configure /PATH [NAME=VALUE …]``: show or change an app's settings."""
 
-import time
+import json
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
-from chalicelib.apps import configure as apps
 from chalicelib.apps import locations
-from chalicelib.apps.model import App
+from chalicelib.apps.configure import Configured
+from chalicelib.apps.errors import BadChange
+from chalicelib.settings import Settings
 from sheen.console import table
+from sheen.functions import call
 
 
-def configure(location: str, changes: Sequence[str]) -> None:
-    """Apply ``changes``, see :func:`chalicelib.apps.configure.configure`, then show every setting.
+def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
+    """Apply the changes, see :func:`chalicelib.apps.configure.configure`, then show every setting.
 
-    Raises :class:`NoSuchApp`, :class:`BadChange` or :class:`chalicelib.apps.errors.BadAppSetting`; then nothing has changed.
+    ``NAME=`` goes back to what the bundle says, or the default. Raise :class:`BadChange` or :class:`sheen.functions.FunctionFailed`; then
+    nothing has changed.
     """
-    show(apps.configure(locations.check(location), changes, time.time()))
+    event = {"location": locations.check(location), "settings": changes(words)}
+    configured: Configured = json.loads(call(settings, "app_configure", event))
+    sources = configured["sources"]
+    table(("SETTING", "VALUE", ""), [(name, plain(value), sources[name]) for name, value in configured["settings"].items()])
 
 
-def show(app: App) -> None:
-    """List every setting with its value, and whether the app itself or its bundle has it."""
-    own, bundle = app.settings or {}, app.bundle_settings or {}
-    table(
-        ("SETTING", "VALUE", ""),
-        [
-            (name, plain(value), "set" if name in own else "sheen.toml" if name in bundle else "default")
-            for name, value in asdict(app.effective_settings()).items()
-        ],
-    )
+def changes(words: Sequence[str]) -> dict[str, str]:
+    """Return what ``NAME=VALUE`` … ask for; raise :class:`BadChange`. Pure."""
+    result: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise BadChange(f'"{word}" is not NAME=VALUE, as in app_idle_timeout=60')
+        result[name] = value
+    return result
 
 
 def plain(value: object) -> str:
@@ -40,8 +45,8 @@ def plain(value: object) -> str:
         case float():
             return f"{value:g}"
         case tuple() | list():
-            return " ".join(plain(part) for part in value)
+            return shlex.join(plain(part) for part in value)
         case Mapping():
-            return " ".join(f"{name}={entry}" for name, entry in value.items())
+            return shlex.join(f"{name}={entry}" for name, entry in value.items())
         case _:
             return str(value)

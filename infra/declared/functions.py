@@ -230,6 +230,7 @@ FUNCTIONS = (
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem")),
     FunctionDeclaration("sweeper", 120, _sweep),
+    FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
     FunctionDeclaration(
         "app_delete",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,25 @@ def test_a_bad_setting_is_refused_with_its_rule(stack: StackProcess, tmp_path: P
     result = stack.sheen("configure", "/set", "no_such_setting=1", check=False)
     assert "no_such_setting" in result.stderr
     assert "60" in next(line for line in stack.sheen("configure", "/set").stdout.splitlines() if "app_init_timeout" in line)
+
+
+def test_settings_are_changed_and_shown_by_whoever_may_invoke_the_function(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "echo"), "/by-api")
+    changes = {"app_idle_timeout": 60, "preload": False, "environment.LEVEL": "2", "size": None}
+    answer = invoke(stack, {"location": "/by-api", "settings": changes})
+    settings = json.loads(answer["Payload"].read())["settings"]
+    assert (settings["app_idle_timeout"], settings["preload"], settings["environment"]) == (60, False, {"LEVEL": "2"})
+    shown = stack.sheen("configure", "/by-api").stdout
+    assert ["app_idle_timeout", "60", "set"] in [line.split() for line in shown.splitlines()]
+    answer = invoke(stack, {"location": "/by-api", "settings": {"app_idle_timeout": 7, "simple_scheduler": 5000}})
+    assert answer["FunctionError"]
+    error = json.loads(answer["Payload"].read())
+    assert error["errorType"] == "BadAppSetting"
+    assert error["errorMessage"] == "setting simple_scheduler is 5000; it is a whole number from 1 to 1000, as in simple_scheduler=100"
+    assert json.loads(invoke(stack, {"location": "/by-api"})["Payload"].read())["settings"] == settings
+
+
+def invoke(stack: StackProcess, event: object) -> dict[str, Any]:
+    function = stack.environment()["SHEEN_TABLE_PREFIX"] + "app_configure"
+    answer: dict[str, Any] = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    return answer

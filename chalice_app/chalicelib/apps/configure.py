@@ -1,26 +1,60 @@
-"""Changing an app's settings: what the command and the API both do."""
+"""Showing and changing an app's settings: what the function ``app_configure`` does, for the command and for whoever else may invoke it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any, Literal, TypedDict
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.apps import store
+from chalicelib import telemetry
+from chalicelib.apps import locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import MAPS, AppSettings
 from chalicelib.tables import refused
 
 _ATTEMPTS = 5
+_NAMES = frozenset(field.name for field in fields(AppSettings))
+
+Source = Literal["set", "sheen.toml", "default"]
+"""Who says what a setting is: the app itself, its active version's bundle, or nobody."""
 
 
-def configure(location: str, changes: Sequence[str], now: float) -> App:
+class Configured(TypedDict):
+    """An app's settings as they are now."""
+
+    location: str
+    settings: dict[str, Any]
+    """All of them, with the values that hold."""
+    sources: dict[str, Source]
+
+
+def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configured:
+    """``event``: ``{"location": "/hello", "settings": {"size": "small", "environment.TZ": "UTC", "app_idle_timeout": null}}``.
+
+    Values as in ``sheen.toml``, or as text as on the command line; see :func:`configure`. Without ``settings`` it only shows them. Raise
+    :class:`BadLocation`, and what :func:`configure` raises.
+    """
+    location, changes = event.get("location"), event.get("settings")
+    if event.keys() - {"location", "settings"} or not isinstance(location, str) or not isinstance(changes, dict | None):
+        raise BadChange('the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} if some are to change')
+    app = configure(locations.check(location), changes or {}, clock())
+    if changes:
+        telemetry.logger.info("configured", extra={"app": app.location, "settings": sorted(changes)})
+    own, bundle, settings = app.settings or {}, app.bundle_settings or {}, asdict(app.effective_settings())
+    return {
+        "location": app.location,
+        "settings": settings,
+        "sources": {name: "set" if name in own else "sheen.toml" if name in bundle else "default" for name in settings},
+    }
+
+
+def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
     """Apply ``changes`` in one conditional write and return the app as it is then; none: only return it.
 
-    ``NAME=VALUE``; ``NAME=`` goes back to what the bundle says, or the default. ``NAME.KEY=VALUE`` changes one entry of a setting that is
-    a map, ``NAME.KEY=`` takes it back. An instance reads its settings when it starts: a change holds from the next start on. Raise
-    :class:`NoSuchApp`, :class:`BadChange`, :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
+    Name → value; None or ``""`` goes back to what the bundle says, or the default. ``NAME.KEY`` is one entry of a setting that is a map.
+    An instance reads its settings when it starts: a change holds from the next start on. Raise :class:`NoSuchApp`,
+    :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
     """
     for _ in range(_ATTEMPTS):
         app = store.get(location)
@@ -42,27 +76,25 @@ def configure(location: str, changes: Sequence[str], now: float) -> App:
     raise TooBusy(f"others change the app at {location} all the time; try again")
 
 
-def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``settings`` with ``changes`` applied. Pure."""
     result = dict(settings)
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals or not name:
-            raise BadChange(f'"{change}" is not NAME=VALUE, as in app_idle_timeout=60')
-        name, dot, key = name.partition(".")
+    for whole, value in changes.items():
+        taken_back = value is None or value == ""
+        name, dot, key = whole.partition(".")
         if dot and name in MAPS:
             entries = dict(getattr(AppSettings.parse({name: result[name]}), name)) if name in result else {}
-            if value:
-                entries[key] = value
-            else:
+            if taken_back:
                 entries.pop(key, None)
+            else:
+                entries[key] = value
             result[name] = entries
             if not entries:
                 del result[name]
-        elif value:
-            result[name + dot + key] = value
-        elif name in {field.name for field in fields(AppSettings)} and not dot:
-            result.pop(name, None)
+        elif not taken_back:
+            result[whole] = value
+        elif whole in _NAMES:
+            result.pop(whole, None)
         else:
-            AppSettings.parse({name + dot + key: value})
+            AppSettings.parse({whole: value})
     return result

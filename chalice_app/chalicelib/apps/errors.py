@@ -24,7 +24,7 @@ class NoSuchVersion(SheenError):
 
 
 class BadChange(SheenError):
-    """What was asked of an app's settings is not ``NAME=VALUE``."""
+    """What asks for a change of an app's settings is not of the form that it has."""
 
 
 class TooBusy(SheenError):

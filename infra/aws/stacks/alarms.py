@@ -26,7 +26,7 @@ _MINUTES = 5
 _FAILED_EXECUTIONS = {"instance": 5, "publish": 5}
 """In a quarter of an hour. An app that cannot start and a bundle that cannot be built fail one execution each; a broken deployment many."""
 _FEWEST_ERRORS = 5
-_ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_delete", "sync", "websocket_disconnect"})
+_ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_configure", "app_delete", "sync", "websocket_disconnect"})
 """``$disconnect`` is best effort anyhow (FACTS W3)."""
 
 

@@ -98,7 +98,7 @@ def test_the_settings_of_a_bundle_come_with_it_and_go_with_it() -> None:
 
 def test_settings_that_do_not_go_with_the_apps_own_are_refused_and_nothing_changes() -> None:
     publish_it(created("01"))
-    configure("/hello", ["max_instances=2"], 1.0)
+    configure("/hello", {"max_instances": 2}, 1.0)
     active = App.get("/hello").active_version
     with pytest.raises(BadBundle, match="do not go together: start_count is 3 and max_instances 2"):
         finish(check(created("02")), {"start_count": 3})
