@@ -35,7 +35,9 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
         for variable in container.get("environment") or []
     }
     codes = [str(container["exitCode"]) for container in detail.get("containers") or [] if container.get("exitCode") is not None]
-    reason = detail.get("stoppedReason") or "the task stopped"
+    # Only the container says that memory had run out; of the task it is said that an essential container has ended.
+    own = [str(container["reason"]) for container in detail.get("containers") or [] if container.get("reason")]
+    reason = ": ".join([detail.get("stoppedReason") or "the task stopped", *own])
     cause = f"{reason} (exit code {', '.join(codes)})" if codes else reason
     instance = environment.get("SHEEN_INSTANCE")
     try:

@@ -136,6 +136,36 @@ def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came
     ]
 
 
+def test_that_memory_had_run_out_is_said_by_the_container_alone() -> None:
+    """The event's detail as AWS sends it for a task on Fargate, without what is not read."""
+    event = {
+        "clusterArn": "arn:aws:ecs:eu-central-1:123456789012:cluster/sheen-prod",
+        "containers": [
+            {
+                "containerArn": "arn:aws:ecs:eu-central-1:123456789012:container/sheen-prod/1dc5/29d6",
+                "exitCode": 137,
+                "lastStatus": "STOPPED",
+                "name": "agent",
+                "reason": "OutOfMemoryError: Container killed due to memory usage",
+                "runtimeId": "1dc5-3935",
+                "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/sheen-prod/1dc5",
+                "cpu": "0",
+            }
+        ],
+        "desiredStatus": "STOPPED",
+        "lastStatus": "STOPPED",
+        "launchType": "FARGATE",
+        "overrides": {"containerOverrides": [{"name": "agent", "environment": []}]},
+        "stopCode": "EssentialContainerExited",
+        "stoppedReason": "Essential container in task exited",
+        "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/sheen-prod/1dc5",
+        "version": 6,
+    }
+    assert deaths.read(event).cause == (
+        "Essential container in task exited: OutOfMemoryError: Container killed due to memory usage (exit code 137)"
+    )
+
+
 def test_a_builds_task_has_its_token_answered(calls: Calls) -> None:
     environment = [{"name": "SHEEN_BUNDLE_KEY", "value": "bundles/a.zip"}, {"name": "SHEEN_TASK_TOKEN", "value": "build-token"}]
     event = {**HERE, "stoppedReason": "OutOfMemory", "overrides": {"containerOverrides": [{"environment": environment}]}}
