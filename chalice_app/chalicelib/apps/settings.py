@@ -125,7 +125,8 @@ class AppSettings:
             except BadEntry as error:
                 raise BadAppSetting(f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}') from None
             except (TypeError, ValueError):
-                raise BadAppSetting(f"setting {name} is {value!r}; it is {rule.words}, as in {name}={rule.example}") from None
+                wrong = "cannot be read" if name in MAPS else f"is {value!r}"  # a map's values may be nobody's business
+                raise BadAppSetting(f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}") from None
         settings = cls(**parsed)
         if settings.start_count > settings.max_instances:
             raise BadAppSetting(f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances")

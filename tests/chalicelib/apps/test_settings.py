@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.apps.errors import BadAppSetting
-from chalicelib.apps.settings import AppSettings
+from chalicelib.apps.settings import MAPS, AppSettings
 
 values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.text(max_size=4), max_size=2))
 names = st.sampled_from([*AppSettings.__dataclass_fields__, "no_such_setting"])
@@ -94,9 +94,20 @@ def test_variables_that_are_sheens_or_the_loaders_cannot_be_set(name: str) -> No
             AppSettings.parse({setting: {name: "x"}})
 
 
-def test_a_bad_entry_is_told_without_the_values() -> None:
-    with pytest.raises(BadAppSetting) as caught:
-        AppSettings.parse({"environment": {"PASSWORD": "hush", "PATH": "/x"}})
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"PASSWORD": "hush", "PATH": "/x"},
+        {"PASSWORD": "hush" * 1000, **{f"OTHER_{number}": "x" * 4000 for number in range(4)}},
+        "PASSWORD=hush 'LEVEL=2",
+        "PASSWORD=hush LEVEL",
+        ["PASSWORD=hush"],
+    ],
+)
+@pytest.mark.parametrize("name", MAPS)
+def test_what_is_wrong_with_a_map_is_told_without_its_values(name: str, value: object) -> None:
+    with pytest.raises(BadAppSetting, match=f"setting {name}.* it is names .*, as in {name}=") as caught:
+        AppSettings.parse({name: value})
     assert "hush" not in str(caught.value)
 
 
