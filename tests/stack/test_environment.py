@@ -58,7 +58,9 @@ def test_a_missing_secret_fails_the_start_with_its_name_for_the_author(stack: St
     stack.get("/no-secret/", HTML)
     stopped = until(lambda: (row := stack.instance_of("/no-secret")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
     assert stopped["failure"]
-    assert "secret sheen-local/not/there (for DB_PASSWORD): there is none of that name" in str(stopped["failure"])
+    told = "secret sheen-local/not/there (for DB_PASSWORD): there is none of that name"
+    assert told in str(stopped["failure"])
+    until(lambda: told in stack.sheen("logs", "/no-secret").stdout, 20, "the reason in the app's log")
 
 
 def test_r_config_active_can_be_changed(stack: StackProcess, tmp_path: Path) -> None:

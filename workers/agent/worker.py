@@ -134,14 +134,18 @@ class Worker:
             if self.state is not WorkerState.NEW:
                 raise failure.AppStartFailed("The app was stopped before it started.")
             self.state = WorkerState.STARTING
-            if self._furnish is not None:
-                self.spec = await self._furnish(self.spec)
             spec = self.spec
             try:
+                if self._furnish is not None:
+                    self.spec = spec = await self._furnish(spec)
                 self._private = await asyncio.to_thread(private.make, spec.unix_id)
                 with orphans.starting(spec.unix_id) as started:
                     self._process = await self._starter(spec, self._private, self._mark)
                     started(self._process.pid)
+            except failure.AppStartFailed as error:
+                self._log.line(f"[sheen] {spec.language} was not started: {error} {error.said}".rstrip())
+                self._log.end(well=False)
+                raise
             except OSError as error:
                 self._log.line(f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}")
                 self._log.end(well=False)

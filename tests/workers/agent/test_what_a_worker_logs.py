@@ -82,6 +82,19 @@ async def test_an_r_that_cannot_be_started_at_all_is_logged(spec: MakeSpec) -> N
     assert log.ended[0] is False
 
 
+async def test_a_start_that_lacks_a_secret_is_logged_with_its_name(spec: MakeSpec) -> None:
+    async def furnish(_spec: WorkerSpec) -> WorkerSpec:
+        raise AppStartFailed("A secret that the app needs cannot be read.", "secret x/db (for DB_PASSWORD): there is none of that name")
+
+    log = Log()
+    with pytest.raises(AppStartFailed):
+        await Worker(spec("two"), log=log, furnish=furnish).start()
+    assert log.lines == [
+        "[sheen] R was not started: A secret that the app needs cannot be read. secret x/db (for DB_PASSWORD): there is none of that name"
+    ]
+    assert log.ended[0] is False
+
+
 @pytest.mark.parametrize(("kills", "words"), [(1, "because the instance ran out of memory"), (0, "was stopped by SIGKILL")])
 async def test_a_kill_is_told_by_the_kernels_count(spec: MakeSpec, tmp_path: Path, kills: int, words: str) -> None:
     log = Log()
