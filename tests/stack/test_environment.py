@@ -63,6 +63,18 @@ def test_a_missing_secret_fails_the_start_with_its_name_for_the_author(stack: St
     until(lambda: told in stack.sheen("logs", "/no-secret").stdout, 20, "the reason in the app's log")
 
 
+def test_r_is_run_behind_the_apps_own_command_and_a_program_that_is_not_there_is_told(stack: StackProcess, tmp_path: Path) -> None:
+    shows = 'tags$p(paste0("nice=", strsplit(readLines("/proc/self/stat"), " ")[[1]][19], ";"))'
+    folder = app(tmp_path / "nice", f"library(shiny)\nshinyApp(fluidPage({shows}), function(input, output) NULL)")
+    (folder / "sheen.toml").write_text('exec_supervisor = ["nice", "-n", "5"]\n')
+    stack.publish(folder, "/nice")
+    assert "nice=5;" in page(stack, "/nice")
+    stack.publish(app(tmp_path / "no-r"), "/no-r", r_path="/opt/R/9.9/bin/R")
+    stack.get("/no-r/", HTML)
+    told = 'setting r_path: the image has no program "/opt/R/9.9/bin/R"; name one that it has'
+    until(lambda: told in stack.sheen("logs", "/no-r").stdout, 60, "the reason in the app's log")
+
+
 def test_r_config_active_can_be_changed(stack: StackProcess, tmp_path: Path) -> None:
     stack.publish(app(tmp_path / "config", SHOWS), "/config", **{"environment.R_CONFIG_ACTIVE": "staging"})
     assert "R_CONFIG_ACTIVE=staging;" in page(stack, "/config")

@@ -3,11 +3,15 @@
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SOCKET = "r.sock"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where a worker's programs are looked for."""
+_SETPRIV = "/usr/bin/setpriv"
 
 _AT_START = re.compile(r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)")
 """Variables that R, its libraries or the loader read when the process starts: an R that runs already would not obey them."""
@@ -47,29 +51,49 @@ class WorkerSpec:
     entrypoint: str | None = None
     """Where the app object of an app in Python is, as in ``app:app``; None: the app is in R."""
 
+    program: str = ""
+    """Path of the R or the Python that runs it; empty: the image's."""
+    supervisor: tuple[str, ...] = ()
+    """A command that is put before it (``exec_supervisor``)."""
+
     @property
     def language(self) -> str:
         """What runs it, for messages."""
         return "R" if self.entrypoint is None else "Python"
 
 
-def command(script: Path, unix_id: int | None, groups: tuple[int, ...] = ()) -> list[str]:
+def command(spec: WorkerSpec, script: Path) -> list[str]:
     """Return the command line of R."""
-    return [*dropping(unix_id, groups), "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}"]
+    return [*before(spec), spec.program or "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}"]
 
 
-def dropping(unix_id: int | None, groups: tuple[int, ...] = ()) -> list[str]:
+def before(spec: WorkerSpec) -> list[str]:
     """Return what a worker's command line begins with.
 
-    ``setpriv`` becomes R without a fork: no new privileges, no other groups than ``groups``, no capabilities, and SIGKILL from the kernel
+    ``setpriv`` becomes R without a fork: no new privileges, no other groups than the spec's, no capabilities, and SIGKILL from the kernel
     when the agent dies. Without ``unix_id`` (an agent that is not root) user and groups stay.
     """
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
-    if unix_id is not None:
-        drop += ["--reuid", str(unix_id), "--regid", str(unix_id)]
-        drop += ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
+    if spec.unix_id is not None:
+        drop += ["--reuid", str(spec.unix_id), "--regid", str(spec.unix_id)]
+        drop += ["--groups", ",".join(map(str, spec.groups))] if spec.groups else ["--clear-groups"]
         drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-    return ["/usr/bin/setpriv", *drop, "--"]
+    line = [_SETPRIV, *drop, "--"]
+    if spec.supervisor or spec.program:
+        # It opens what it becomes with the agent's capabilities yet: what an author names is opened by a second one, which has none.
+        line += [_SETPRIV, "--no-new-privs", "--", *spec.supervisor]
+    return line
+
+
+def missing(spec: WorkerSpec) -> str | None:
+    """Say which program that the app's settings name is not there; None when all are."""
+    own = "r_path" if spec.entrypoint is None else "python"
+    for setting, program in (("exec_supervisor", next(iter(spec.supervisor), "")), (own, spec.program)):
+        found = shutil.which(str(spec.directory / program) if "/" in program else program, path=PATH)
+        if program and found is None:
+            way_out = f"name one that it has, in sheen.toml or by sheen configure /PATH {setting}=…"
+            return f'setting {setting}: the image has no program "{program}"; {way_out}'
+    return None
 
 
 def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -91,7 +115,7 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
 def hosted(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return what every worker's environment has, whatever its language."""
     result = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": PATH,
         "HOME": str(private / "home"),
         "TMPDIR": str(private / "tmp"),
         "USER": "shiny",
@@ -118,6 +142,8 @@ def needs_fresh(spec: WorkerSpec) -> str | None:
     """Say why a worker cannot be forked; None when it can."""
     if not spec.preload:
         return "preload is false"
+    if spec.program or spec.supervisor:
+        return "r_path is set" if spec.program else "exec_supervisor is set"
     for name in spec.environment:
         if _AT_START.match(name):
             return f"{name} is read when R starts"
@@ -138,12 +164,12 @@ def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if root:
         drop += ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all,+setuid,+setgid,+setpcap"]
-    return ["/usr/bin/setpriv", *drop, "--", "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}", "--args", str(control)]
+    return [_SETPRIV, *drop, "--", "R", "--no-echo", "--no-save", "--no-restore", f"--file={script}", "--args", str(control)]
 
 
 def preloaded_environment(folder: Path) -> dict[str, str]:
     """Return its environment; workers replace it by their own."""
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", **_OF_PRELOADED}
+    return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", **_OF_PRELOADED}
 
 
 def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:

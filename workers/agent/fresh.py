@@ -7,17 +7,20 @@ from pathlib import Path
 
 from agent import command, private, python_app
 from agent.command import WorkerSpec
+from agent.failure import AppStartFailed
 from agent.r_process import READ_SIZE, RProcess
 
 
 async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
     """Start it; a :data:`agent.r_process.Starter`."""
+    if (why := await asyncio.to_thread(command.missing, spec)) is not None:
+        raise AppStartFailed("A program that the app's settings name is not there.", why)
     if spec.entrypoint is None:
         script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id)
-        line, environment = command.command(script, spec.unix_id, spec.groups), command.environment(spec, folder)
+        line, environment = command.command(spec, script), command.environment(spec, folder)
     else:
         script = await asyncio.to_thread(private.put_scripts, folder, spec.unix_id, python_app.SCRIPTS)
-        line, environment = python_app.command(script, spec.unix_id, spec.groups), python_app.environment(spec, folder)
+        line, environment = python_app.command(spec, script), python_app.environment(spec, folder)
     process = await asyncio.create_subprocess_exec(
         *line,
         env=environment,

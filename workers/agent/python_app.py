@@ -5,14 +5,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.command import WorkerSpec, dropping, hosted
+from agent.command import WorkerSpec, before, hosted
 
 SCRIPTS = tuple(Path(__file__).parent.parent / "python" / name for name in ("sheen_relay.py", "start.py"))
 
 
-def command(script: Path, unix_id: int | None, groups: tuple[int, ...] = (), python: str = sys.executable) -> list[str]:
-    """Return the command line; ``python`` is the agent's own, which has Shiny."""
-    return [*dropping(unix_id, groups), python, "-B", "-u", str(script)]
+def command(spec: WorkerSpec, script: Path) -> list[str]:
+    """Return the command line; the image's Python is the agent's own, which has Shiny."""
+    return [*before(spec), spec.program or sys.executable, "-B", "-u", str(script)]
 
 
 def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:

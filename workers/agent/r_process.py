@@ -34,7 +34,7 @@ class RProcess(Protocol):
 Starter = Callable[[WorkerSpec, Path, str], Awaitable[RProcess]]
 """Starts R for a spec, with its private folder (:mod:`agent.private`) and the mark of its phases (:mod:`agent.output`).
 
-Raises :class:`OSError`.
+Raises :class:`OSError` or :class:`agent.failure.AppStartFailed`.
 """
 
 

@@ -73,8 +73,8 @@ class Served:
         self._record = found
         self._settings = settings
         self._starter = starter
-        if not found.settings.preload or found.entrypoint is not None:
-            starter.close()  # it takes memory
+        if not found.settings.preload or found.settings.r_path or found.settings.exec_supervisor or found.entrypoint is not None:
+            starter.close()  # what nobody is forked from takes memory
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
@@ -165,6 +165,8 @@ class Served:
             preload=app.preload,
             bookmarks=self._bookmarks,
             entrypoint=self._record.entrypoint,
+            program=app.r_path if self._record.entrypoint is None else app.python,
+            supervisor=app.exec_supervisor,
         )
         return Worker(
             spec,

@@ -1,8 +1,9 @@
 """How the values of settings are read that only apps have. Pure."""
 
+import shlex
 from typing import Any
 
-from chalicelib.rules import number
+from chalicelib.rules import Rule, number, text
 
 PROTOCOLS = (
     "websocket",
@@ -34,6 +35,25 @@ def read_utilization(value: Any) -> tuple[int, float, int]:
         float(number(load, 0, 1, float)),
         int(number(processes, 1, 100, int)),
     )
+
+
+LONGEST_COMMAND = 1000
+"""Characters of ``exec_supervisor``."""
+
+
+def read_command(value: Any) -> tuple[str, ...]:
+    """Read ``exec_supervisor``: a program and its arguments, or nothing."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or any(not isinstance(word, str) or not word.isprintable() for word in words):
+        raise ValueError
+    if (words and not words[0]) or sum(map(len, words)) > LONGEST_COMMAND:
+        raise ValueError
+    return tuple(words)
+
+
+def program(example: str) -> Rule:
+    """A program of the image, by its path."""
+    return text(r"(/[!-~]{1,1000})?", "an absolute path without blanks", example)
 
 
 _LOADER = (

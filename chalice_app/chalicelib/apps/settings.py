@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
-from chalicelib.apps.rules import PROTOCOLS, VARIABLE, read_protocols, read_utilization
+from chalicelib.apps.rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
 from chalicelib.rules import BadEntry, Rule, choice, count, names_to, seconds, share, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
@@ -78,6 +78,12 @@ class AppSettings:
     disable_protocols: tuple[str, ...] = ()
     visibility: str = "public"
     """Who may see the app: ``public``, everybody; ``unlisted``, whoever knows its URL; ``private``, nobody without signing in."""
+    exec_supervisor: tuple[str, ...] = ()
+    """A command that is put before R's, or Python's, as in ``nice -n 10``."""
+    r_path: str = ""
+    """The R that runs an app in R; empty: the image's."""
+    python: str = ""
+    """The Python that runs an app in Python; empty: the image's."""
     r_version: str = ""
     """The R that the app needs, as in ``4.2``; empty: the image's."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -198,6 +204,11 @@ RULES: dict[str, Rule] = {
     "max_worker_processes": count(1, 100, "3"),
     "max_retired_workers": count(0, 100, "3"),
     "preload": switch("true"),
+    "exec_supervisor": Rule(
+        read_command, f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters", "'nice -n 10'"
+    ),
+    "r_path": program("/opt/R/4.3.1/bin/R"),
+    "python": program("/opt/python/3.12/bin/python"),
     "visibility": choice(("public", "unlisted", "private")),
     "r_version": text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
     "environment": names_to(

@@ -33,6 +33,10 @@ def test_any_map_is_read_or_refused_by_name(settings: dict[str, object]) -> None
         ("simple_scheduler", 100.0, 100),
         ("sanitize_errors", "off", False),
         ("disable_protocols", "websocket xhr-polling", ("websocket", "xhr-polling")),
+        ("exec_supervisor", "nice -n 10", ("nice", "-n", "10")),
+        ("exec_supervisor", "sh -c 'exec \"$@\"' sh", ("sh", "-c", 'exec "$@"', "sh")),
+        ("exec_supervisor", ["nice", "-n", "10"], ("nice", "-n", "10")),
+        ("r_path", "/opt/R/4.3.1/bin/R", "/opt/R/4.3.1/bin/R"),
     ],
 )
 def test_values_as_people_write_them(name: str, value: object, read: object) -> None:
@@ -48,6 +52,14 @@ def test_values_as_people_write_them(name: str, value: object, read: object) -> 
         ("app_idle_timeout", float("nan"), "a number of seconds"),
         ("reconnect", "perhaps", "true or false"),
         ("disable_protocols", ["pigeons"], "a list of some of"),
+        ("exec_supervisor", "nice 'n", "setting exec_supervisor is .* a command with its arguments, quoted as for a shell"),
+        ("exec_supervisor", "'' nice", "a command"),
+        ("exec_supervisor", "nice\0", "a command"),
+        ("exec_supervisor", ["nice", 10], "a command"),
+        ("exec_supervisor", "n" * 1001, "at most 1,000 characters"),
+        ("r_path", "bin/R", "setting r_path is 'bin/R'; it is an absolute path without blanks, as in r_path=/opt/R/4.3.1/bin/R"),
+        ("r_path", "/opt/my R", "an absolute path without blanks"),
+        ("python", "python3", "an absolute path"),
         ("app_ide_timeout", 5, "there is no setting"),
     ],
 )
