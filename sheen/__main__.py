@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chalicelib.errors import SheenError
 from sheen import deployment
+from sheen.aws_errors import AWS_ERRORS, sentence
 from sheen.console import progress, say
 
 
@@ -158,11 +159,14 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors that Sheen knows end in one line and status 1."""
+    """Run one command; errors that Sheen knows, and AWS's, end in one line and status 1."""
     try:
         return act(parser().parse_args(arguments))
     except SheenError as error:
         progress(f"sheen: {error}")
+        return 1
+    except AWS_ERRORS as error:
+        progress(f"sheen: {sentence(error)}")
         return 1
     except KeyboardInterrupt:
         return 130
