@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.apps import locations
 from chalicelib.apps import store as apps
 from chalicelib.aws import client
+from chalicelib.clock import Clock, wall_clock
 from chalicelib.errors import SheenError
 from chalicelib.instances.log_streams import LogStream, beginning
 from chalicelib.settings import Settings
@@ -18,6 +19,8 @@ POLL = 1.0
 """Seconds between two looks of ``--follow``."""
 LATE_MS = 60_000
 """Lines of an earlier time that may still come in: they are gathered and sent by each worker on its own."""
+SKEW_MS = 300_000
+"""How far off the clock here may be; AWS takes no call that was signed by one which is further."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -40,7 +43,7 @@ def show_logs(settings: Settings, location: str, *, follow: bool, version: str, 
     location = locations.check(location)
     app = apps.get(location)
     streams = beginning(app.app_id, version)
-    follower = _Follower(settings.log_group, streams, start_ms)
+    follower = Follower(settings.log_group, streams, start_ms)
     if not follower.look():
         progress(
             f"{location}{f' version {version}' if version else ''} has said nothing in the last {since}; --since 7d looks further back"
@@ -73,25 +76,27 @@ def line(event: dict[str, Any]) -> str:
     return f"{at}Z {stream.version} {stream.instance_id[:8]}/{worker} {event['message']}"
 
 
-class _Follower:
-    """Prints each event once, however often it looks."""
+class Follower:
+    """Prints each event once, however often it looks; ``clock`` is in seconds since 1970."""
 
-    def __init__(self, group: str, streams: str, start_ms: int) -> None:
+    def __init__(self, group: str, streams: str, start_ms: int, clock: Clock = wall_clock) -> None:
         self._group = group
         self._streams = streams
+        self._clock = clock
         self._start_ms = start_ms
-        self._newest_ms = start_ms
         self._seen: dict[str, int] = {}
 
     def look(self) -> int:
-        """Print what is new; return how many lines that was."""
+        """Print what is new; return how many lines that was. The next look begins where there may still be something new."""
         count = 0
-        for event in events(self._group, self._streams, max(self._start_ms, self._newest_ms - LATE_MS)):
+        newest_ms = int(self._clock() * 1000) - SKEW_MS
+        for event in events(self._group, self._streams, self._start_ms):
             event_id, at_ms = event["eventId"], event["timestamp"]
             if event_id not in self._seen:
                 say(line(event))
                 count += 1
                 self._seen[event_id] = at_ms
-                self._newest_ms = max(self._newest_ms, at_ms)
-        self._seen = {event_id: at_ms for event_id, at_ms in self._seen.items() if at_ms >= self._newest_ms - LATE_MS}
+            newest_ms = max(newest_ms, at_ms)
+        self._start_ms = max(self._start_ms, newest_ms - LATE_MS)
+        self._seen = {event_id: at_ms for event_id, at_ms in self._seen.items() if at_ms >= self._start_ms}
         return count
