@@ -1,6 +1,7 @@
 """Makes a bundle of a folder."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from chalicelib.bundles.keys import ENDINGS
@@ -15,15 +16,26 @@ class NotAnApp(SheenError):
 def zip_folder(folder: Path, bundle: Path) -> str:
     """Zip ``folder`` into the file ``bundle`` and return its fingerprint: equal content gives equal fingerprints.
 
-    Raises :class:`NotAnApp` when there is no folder, or nothing in it. What kind of app it is, is the publish's to say.
+    A link to a file becomes that file; one to a folder stays a link. Raises :class:`NotAnApp` when there is no folder, or nothing in it, or
+    a link to a folder leads out of it. What kind of app it is, is the publish's to say.
     """
     if not folder.is_dir():
         raise NotAnApp(f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_left_out(path.relative_to(folder)))
+    paths = sorted(path for path in folder.rglob("*") if not is_left_out(path.relative_to(folder)))
+    files = [path for path in paths if path.is_file()]
     if not files:
         raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
-    zip_files(folder, (path.relative_to(folder).as_posix() for path in files), bundle)
+    links = {path.relative_to(folder).as_posix(): _leads_to(path, folder) for path in paths if path.is_symlink() and path.is_dir()}
+    zip_files(folder, (path.relative_to(folder).as_posix() for path in files), bundle, links)
     return fingerprint_of(bundle)
+
+
+def _leads_to(link: Path, folder: Path) -> str:
+    """Return where a link to a folder leads, as a bundle has it."""
+    target = link.resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise NotAnApp(f"{link}: a link to a folder out of the app, {target}; put a copy of it there, or take the link away")
+    return Path(os.path.relpath(target, link.parent.resolve())).as_posix()
 
 
 def ending_of(bundle: Path) -> str:

@@ -1,7 +1,8 @@
 """Packs files into a zip so that equal files make equal bytes."""
 
+import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import IO
 
@@ -24,8 +25,8 @@ def is_left_out(path: PurePath) -> bool:
     return bool(LEFT_OUT.intersection(path.parts)) or path.parts[:2] in _LIBRARIES
 
 
-def zip_files(folder: Path, names: Iterable[str], bundle: IO[bytes] | Path) -> None:
-    """Zip files of ``folder``, named by paths with ``/``, into ``bundle``."""
+def zip_files(folder: Path, names: Iterable[str], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None) -> None:
+    """Zip files of ``folder``, named by paths with ``/``, into ``bundle``, and ``links``: path → where it leads, from the link's folder."""
     with zipfile.ZipFile(bundle, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, EPOCH)
@@ -34,3 +35,8 @@ def zip_files(folder: Path, names: Iterable[str], bundle: IO[bytes] | Path) -> N
             with (folder / name).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while block := source.read(1 << 20):
                     target.write(block)
+        for name, leads_to in (links or {}).items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3  # Unix: it has links
+            entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(entry, leads_to)
