@@ -9,12 +9,14 @@ from chalicelib.bundles.keys import log_key
 
 EVERY = 2.0
 """Seconds between two looks; the build writes it about as often."""
-_NOTHING_MORE = ("NoSuchKey", "404", "InvalidRange", "416", "AccessDenied", "403")
+OVERLAP = 1024
+"""Bytes that are read again at each look; when they have become others, the log is another."""
+_NOTHING_THERE = ("NoSuchKey", "404", "InvalidRange", "416", "AccessDenied", "403")
 """S3's answers for what is not there, to those who may list the bucket and to those who may not."""
 
 
 class BuildLog:
-    """What has come since one looked last."""
+    """What has come since one looked last. A build that is tried again begins its log anew, which is then told from its beginning."""
 
     def __init__(self, bucket: str, key: str, every: float = EVERY) -> None:
         """``key``: of the upload."""
@@ -22,6 +24,8 @@ class BuildLog:
         self._key = log_key(key)
         self._every = every
         self._read = 0
+        self._newest = b""
+        """The last :data:`OVERLAP` bytes that were read."""
         self._looked = 0.0
         self._begun = b""
 
@@ -30,19 +34,30 @@ class BuildLog:
         if not over and time.monotonic() - self._looked < self._every:
             return []
         self._looked = time.monotonic()
-        text = self._begun + self._more()
+        more = self._more()
+        text = self._begun + more
         whole, newline, self._begun = text.rpartition(b"\n")
         if over:
             whole, newline, self._begun = text.removesuffix(b"\n"), text[:1], b""
         return whole.decode(errors="replace").split("\n") if newline else []
 
     def _more(self) -> bytes:
+        data = self._from(self._read - len(self._newest))
+        if data.startswith(self._newest):
+            data = data.removeprefix(self._newest)
+        else:
+            self._read, self._newest, self._begun = 0, b"", b""
+            data = self._from(0)
+        self._read += len(data)
+        self._newest = (self._newest + data)[-OVERLAP:]
+        return data
+
+    def _from(self, start: int) -> bytes:
         try:
-            body = aws.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={self._read}-")["Body"]
+            body = aws.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-")["Body"]
             data: bytes = body.read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NOTHING_MORE:
+            if error.response["Error"]["Code"] in _NOTHING_THERE:
                 return b""
             raise
-        self._read += len(data)
         return data

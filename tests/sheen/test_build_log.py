@@ -35,6 +35,18 @@ def test_each_line_comes_once_and_whole() -> None:
     assert log.lines(over=True) == []
 
 
+@pytest.mark.parametrize("anew", ["other\n", "another first line\nand more of it than there was\n" * 100])
+def test_a_log_that_is_written_anew_is_told_from_its_beginning(anew: str) -> None:
+    log = BuildLog(BUCKET, KEY, every=0)
+    first = "".join(f"line {number}\n" for number in range(300))
+    write(first + "half a li")
+    assert log.lines() == first.splitlines()
+    write(anew)
+    assert log.lines() == anew.splitlines()
+    write(anew + "the end\n")
+    assert log.lines() == ["the end"]
+
+
 def test_it_is_not_asked_for_all_the_time_but_at_the_end_it_is() -> None:
     log = BuildLog(BUCKET, KEY, every=1000)
     write("one\n")
