@@ -50,7 +50,6 @@ class WorkerSpec:
     """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
     entrypoint: str | None = None
     """Where the app object of an app in Python is, as in ``app:app``; None: the app is in R."""
-
     program: str = ""
     """Path of the R or the Python that runs it; empty: the image's."""
     supervisor: tuple[str, ...] = ()
