@@ -9,14 +9,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import aws
+from chalicelib.task_tokens import TOO_LATE
 from chalicelib.telemetry import logger
 
 BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
 _LONGEST_ERROR = 256
 _LONGEST_CAUSE = 30_000
-_TOO_LATE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
-"""What Step Functions says when the task was given up, or another one was faster."""
 
 
 def succeed(token: str, output: Mapping[str, Any]) -> None:
@@ -61,7 +60,7 @@ def _answer(operation: str, token: str, **what: str) -> bool:
     try:
         getattr(aws.client("stepfunctions"), operation)(taskToken=token, **what)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _TOO_LATE:
+        if error.response["Error"]["Code"] not in TOO_LATE:
             raise
         logger.info("nobody waits for the task any more", extra={"error": str(error)})
         return False

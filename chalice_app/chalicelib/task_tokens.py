@@ -4,7 +4,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws
 
-_TOO_LATE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+TOO_LATE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+"""What Step Functions says when the task was given up, or another answer was faster."""
 _LONGEST_CAUSE = 1000
 
 
@@ -13,5 +14,5 @@ def fail(token: str, error: str, cause: str) -> None:
     try:
         aws.client("stepfunctions").send_task_failure(taskToken=token, error=error, cause=cause[:_LONGEST_CAUSE])
     except ClientError as refused:
-        if refused.response["Error"]["Code"] not in _TOO_LATE:
+        if refused.response["Error"]["Code"] not in TOO_LATE:
             raise

@@ -6,10 +6,10 @@ from typing import Any
 
 from chalicelib.aws import client
 from chalicelib.errors import SheenError
+from chalicelib.task_tokens import TOO_LATE
 
 LONGEST_CAUSE = 30_000
 """Characters; Step Functions takes 32,768."""
-_NOT_AWAITED = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
 class NotAwaited(SheenError):
@@ -46,6 +46,6 @@ async def _call(operation: str, **arguments: Any) -> None:
     try:
         await asyncio.to_thread(call)
     except ClientError as error:
-        if error.response["Error"]["Code"].rpartition("#")[2] in _NOT_AWAITED:
+        if error.response["Error"]["Code"].rpartition("#")[2] in TOO_LATE:
             raise NotAwaited(f"{operation}: the state machine does not wait for this token: {error}") from error
         raise
