@@ -13,6 +13,7 @@ from chalicelib.apps import store as apps
 from chalicelib.aws import client
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
+from chalicelib.syncs.definition import OWN_DATA
 from sheen.console import say
 
 PAUSE = 1.0
@@ -38,7 +39,7 @@ def run_script(settings: Settings, location: str, script: str, target: str | Non
         "app_id": app.app_id,
         "version": app.active_version,
         "script": scripts.check_script(script),
-        "target": scripts.check_target(target or f"{scripts.DATA}{location.rpartition('/')[2] or 'root'}/"),
+        "target": scripts.check_target(target or f"{OWN_DATA}{location.rpartition('/')[2] or 'root'}/"),
         "log_key": log_key,
     }
     states = client("stepfunctions")

@@ -3,9 +3,8 @@
 import re
 
 from chalicelib.errors import SheenError
+from chalicelib.syncs.definition import OWN_DATA
 
-DATA = "data/"
-"""Key prefix below which scripts write: where syncs read."""
 LOGS = "scripts/"
 """Key prefix of what scripts said."""
 
@@ -27,6 +26,6 @@ def check_target(prefix: str) -> str:
     """Return a key prefix, with a slash at its end; raise :class:`BadScript`."""
     whole = prefix if prefix.endswith("/") else f"{prefix}/"
     parts = whole.removesuffix("/").split("/")
-    if len(whole) > 500 or whole == DATA or not whole.startswith(DATA) or not all(_SEGMENT.fullmatch(part) for part in parts):
-        raise BadScript(f'target "{prefix}": files go below {DATA}, as in {DATA}sales/')
+    if len(whole) > 500 or whole == OWN_DATA or not whole.startswith(OWN_DATA) or not all(_SEGMENT.fullmatch(part) for part in parts):
+        raise BadScript(f'target "{prefix}": files go below {OWN_DATA}, as in {OWN_DATA}sales/')
     return whole

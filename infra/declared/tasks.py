@@ -9,6 +9,7 @@ from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.bundles.model import Bundle
 from chalicelib.instances.model import Instance
+from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
@@ -151,7 +152,7 @@ def _build(place: Place) -> Iterable[Statement]:
 
 def _script(place: Place) -> Iterable[Statement]:
     return (
-        objects(place, scripts.DATA, "PutObject", "AbortMultipartUpload"),
+        objects(place, OWN_DATA, "PutObject", "AbortMultipartUpload"),
         objects(place, scripts.LOGS, "PutObject"),
         tokens(place, "script"),
     )
