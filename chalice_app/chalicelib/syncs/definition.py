@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -11,7 +12,7 @@ from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
 from chalicelib.rules import Rule, choice, count, seconds, switch
 from chalicelib.syncs.errors import BadSchedule, BadSync
-from chalicelib.syncs.keys import matcher
+from chalicelib.syncs.keys import matcher, unfit
 from chalicelib.syncs.schedule import NEVER, Schedule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -122,10 +123,14 @@ def _text(pattern: str) -> Callable[[Any], str]:
 
 
 def _prefix(value: Any) -> str:
-    text = _text(r"[^\0]{0,1000}")(value)
-    if text.startswith("/") or "//" in text:
+    text = _text(r".{0,1000}")(value)
+    if (text and unfit(text) is not None) or any(not _LOCATABLE.match(each) and unicodedata.category(each) != "Zs" for each in text):
         raise ValueError
     return text if not text or text.endswith("/") else f"{text}/"
+
+
+_LOCATABLE = re.compile(r"[A-Za-z0-9_+./()-]")
+"""With blanks, what the folder of a DataSync location may be called with (its ``S3Subdirectory``); filters take anything."""
 
 
 def _urgent(value: Any) -> str:
@@ -172,7 +177,12 @@ def _location(value: Any) -> str:
 
 _RULES: dict[str, Rule] = {
     "bucket": Rule(_text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"),
-    "prefix": Rule(_prefix, "the beginning of keys, without a slash in front", "data/sales/"),
+    "prefix": Rule(
+        _prefix,
+        "the beginning of keys, without a slash in front, of letters A to Z, digits, blanks and _-+./() only, as DataSync takes it; "
+        "what is below it may be called anything, and chosen by include='/year=2026/*'",
+        "data/sales/",
+    ),
     "schedule": Rule(_schedule, f"rate(…), cron(…) or {NEVER}", "'rate(1 hour)'"),
     "include": Rule(_patterns(True), "patterns that begin with a slash, * only at their end", "'/2026/* /model.rds'"),
     "exclude": Rule(_patterns(False), "patterns, * for any characters", "'*.tmp /drafts/*'"),
