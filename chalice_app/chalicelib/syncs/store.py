@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.apps.store import UNIX_IDS
@@ -13,14 +14,16 @@ from chalicelib.syncs.model import Sync
 from chalicelib.syncs.schedule import Schedule
 
 REFUSED = "ConditionalCheckFailedException"
+_WHAT = ("bucket", "prefix", "include", "exclude", "urgent")
+"""Settings that say what is brought: when one changes, nobody knows whether that is there."""
 
 
 def find(name: str) -> Sync:
     """Read one; raise :class:`NoSuchSync`."""
-    try:
-        return Sync.get(name, consistent_read=True)
-    except Sync.DoesNotExist:
-        raise NoSuchSync(f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one') from None
+    row = _get(name)
+    if row is None:
+        raise NoSuchSync(f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one')
+    return row
 
 
 def everything() -> list[Sync]:
@@ -31,31 +34,34 @@ def everything() -> list[Sync]:
 def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float) -> SyncDefinition:
     """Make a sync, or change the settings of one; a value of None goes back to the default.
 
-    Raise :class:`BadSync`; then nothing has changed. A new one, or one with a new schedule, is due at once.
+    Raise :class:`BadSync`; then nothing has changed. A new one, or one that brings something else or at other times, is due at once.
     """
+    while True:
+        row = _get(name)
+        before = dict(row.settings) if row is not None else {}
+        wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
+        definition = SyncDefinition.parse(name, wanted, own_bucket)
+        kept = {key: definition.settings()[key] for key in wanted}
+        changed = {key for key in (*before, *kept) if before.get(key) != kept.get(key)}
+        actions: list[Any] = [Sync.settings.set(kept), Sync.updated_at.set(now)]
+        if row is None:
+            actions += [Sync.read_gid.set(_new_group()), Sync.write_gid.set(_new_group()), Sync.created_at.set(now)]
+        if changed.intersection(_WHAT):
+            actions += [Sync.transferred_at.remove(), Sync.copied_at.remove()]
+        if Schedule.parse(definition.schedule).next_after(now) is None:
+            actions.append(Sync.due_at.remove())
+        elif row is None or row.due_at is None or changed.intersection((*_WHAT, "schedule")):
+            actions.append(Sync.due_at.set(now))
+        as_read = Sync.updated_at == row.updated_at if row is not None else Sync.name.does_not_exist()
+        if _write(row or Sync(name), actions, as_read):
+            return definition
+
+
+def _get(name: str) -> Sync | None:
     try:
-        row = Sync.get(name, consistent_read=True)
+        return Sync.get(name, consistent_read=True)
     except Sync.DoesNotExist:
-        row = Sync(
-            name,
-            settings={},
-            read_gid=_new_group(),
-            write_gid=_new_group(),
-            created_at=now,
-            updated_at=now,
-        )
-    before = dict(row.settings)
-    wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
-    definition = SyncDefinition.parse(name, wanted, own_bucket)
-    schedule = Schedule.parse(definition.schedule)
-    if schedule.next_after(now) is None:
-        row.due_at = None
-    elif row.due_at is None or before.get("schedule") != wanted.get("schedule"):
-        row.due_at = now
-    row.settings = {key: definition.settings()[key] for key in wanted}
-    row.updated_at = now
-    row.save()
-    return definition
+        return None
 
 
 def _new_group() -> int:
@@ -87,8 +93,18 @@ def data_as_of(row: Sync, definition: SyncDefinition) -> float | None:
 def update(row: Sync, actions: list[Any], condition: Any = None) -> bool:
     """Change a row that is still there; return whether the condition held."""
     there = Sync.name.exists()
+    return _write(row, actions, there & condition if condition is not None else there)
+
+
+def is_as_of(row: Sync, way_at: NumberAttribute, time: float | None) -> None:
+    """Note as of when all that comes by one way is there; what was asked before the definition changed says nothing of what it is now."""
+    if time is not None:
+        update(row, [way_at.set(time)], Sync.updated_at <= time)
+
+
+def _write(row: Sync, actions: list[Any], condition: Any) -> bool:
     try:
-        row.update(actions=actions, condition=there & condition if condition is not None else there)
+        row.update(actions=actions, condition=condition)
     except UpdateError as error:
         if error.cause_response_code == REFUSED:
             return False

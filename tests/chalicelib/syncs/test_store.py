@@ -2,10 +2,13 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from chalicelib.syncs import store
+from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 from chalicelib.syncs.model import Sync
 from tests.chalicelib.aws_in_process import BUCKET
@@ -54,3 +57,35 @@ def test_a_bad_change_changes_nothing(dynamodb_calls: Counter[str]) -> None:
 def test_what_is_not_there_is_said(dynamodb_calls: Counter[str]) -> None:
     with pytest.raises(NoSuchSync, match='no sync "nothing"'):
         store.find("nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "forgotten"),
+    [({"prefix": "data/other/"}, True), ({"bucket": "other-data"}, True), ({"exclude": "*.tmp"}, True), ({"retries": "1"}, False)],
+)
+def test_what_brings_something_else_is_due_and_not_yet_there(dynamodb_calls: Counter[str], change: dict[str, str], forgotten: bool) -> None:
+    definition = store.define("sales", {}, BUCKET, 0.0)
+    assert store.due(store.find("sales"), definition, 1.0)
+    store.is_as_of(store.find("sales"), Sync.transferred_at, 1.0)
+    store.define("sales", change, BUCKET, 5.0)
+    row = store.find("sales")
+    assert (row.transferred_at is None, row.due_at == 5.0) == (forgotten, forgotten)
+    if forgotten:  # what was asked before has brought the other
+        store.is_as_of(row, Sync.transferred_at, 4.0)
+        assert store.find("sales").transferred_at is None
+
+
+def test_a_change_of_settings_undoes_nothing_that_was_written_meanwhile(dynamodb_calls: Counter[str]) -> None:
+    store.define("sales", {}, BUCKET, 0.0)
+    parse, first = SyncDefinition.parse, iter([True])
+
+    def meanwhile(*given: Any) -> SyncDefinition:
+        if next(first, False):
+            store.update(Sync("sales"), [Sync.task_arn.set("task"), Sync.folder_ready.set(True)])
+            store.define("sales", {"delete": "true"}, BUCKET, 2.0)
+        return parse(*given)
+
+    with patch.object(SyncDefinition, "parse", meanwhile):
+        store.define("sales", {"retries": "1"}, BUCKET, 3.0)
+    row = store.find("sales")
+    assert (row.task_arn, row.folder_ready, row.settings) == ("task", True, {"delete": True, "retries": 1})
