@@ -82,6 +82,7 @@ def ticking(place: Place) -> Iterable[Statement]:
         _requests(place),
         items(place, SyncRun, "GetItem", "UpdateItem"),
         start(place, "sync"),
+        Statement("TellFailures", ("sns:Publish",), (place.topic_arn("alarms"),)),
         Statement("LookAtRuns", ("states:DescribeExecution",), (place.arn("states", f"execution:{place.name('sync')}:*"),)),
         _executions(place, "DescribeTaskExecution"),
         tokens(place, "sync", operations=("Success", "Failure")),
@@ -98,6 +99,7 @@ def stepping(place: Place) -> Iterable[Statement]:
         start(place, "sync"),
         invoke(place, "agents_restart"),
         Statement("TellFailures", ("sns:Publish",), (place.topic_arn("alarms"),)),
+        Statement("KeepLocations", ("datasync:DeleteLocation",), (place.arn("datasync", "location/*"),)),
         Statement(
             "MakeTasks",
             ("datasync:CreateLocationS3", "datasync:CreateLocationEfs", "datasync:CreateTask"),

@@ -8,13 +8,13 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws
 from chalicelib.settings import Settings
-from chalicelib.syncs import keys, requests, runs, store, transfers
+from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
 from chalicelib.telemetry import logger
 
 LOST_AFTER = 120.0
-"""Seconds after which a run without an execution is taken for lost."""
+"""Seconds after which somebody looks whether a run's execution was started, and goes on."""
 POLL = 0.5
 
 
@@ -47,7 +47,7 @@ def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], 
 
 def answering(sync: str, stamp: str) -> SyncRun | None:
     """Return the run that answers a request; None when none has taken it yet."""
-    return next((run for run in runs.of(sync, 50) if stamp in (run.stamps or ())), None)
+    return next((run for run in runs.since(sync, stamp.partition("/")[0]) if stamp in (run.stamps or ())), None)
 
 
 def as_document(run: SyncRun) -> dict[str, Any]:
@@ -65,18 +65,20 @@ def as_document(run: SyncRun) -> dict[str, Any]:
 
 
 def on_object(event: Mapping[str, Any], settings: Settings, now: float) -> int:
-    """Objects were written (EventBridge's event, or S3's own): ask for those that are urgent; return how many are."""
-    definitions = [row.definition(settings.bucket) for row in store.everything()]
-    ways: set[tuple[str, Way]] = set()
+    """An object was written: ask for it where it is urgent; return for how many syncs. One that makes no sense does not stop the others."""
+    written = keys.written(event)
     count = 0
-    for written in keys.written_in(event):
-        for definition in definitions:
-            relative = definition.relative(written.bucket, written.key)
-            if relative is not None and definition.is_urgent(relative) and definition.wants(relative):
-                ways.add((definition.name, requests.ask_for_object(definition, relative, written.size, now)))
-                count += 1
-    for name, way in ways:
-        requests.start(name, way, settings.sync_state_machine, now)
+    for row in store.everything():
+        try:
+            definition = row.definition(settings.bucket)
+        except BadSync:
+            logger.exception("object written", extra={"sync": row.name})
+            continue
+        relative = definition.relative(written.bucket, written.key)
+        if relative is not None and definition.is_urgent(relative) and definition.wants(relative):
+            way = requests.ask_for_object(definition, relative, written.size, now)
+            requests.start(definition.name, way, settings.sync_state_machine, now)
+            count += 1
     return count
 
 
@@ -104,11 +106,14 @@ def _tick(row: Sync, settings: Settings, now: float) -> None:
 def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Settings, now: float) -> None:
     """A run's execution may never have started, or be gone; DataSync's event may be lost; or DataSync may hang."""
     definition = row.definition(settings.bucket)
-    if now - since > LOST_AFTER and not _is_running(row.name, run_id, settings):
-        run = runs.begin(row.name, way, run_id, now)
-        runs.end(run, RunStatus.FAILED, "Its state machine ended without saying why; see its execution.", now)
-        requests.give_back(row.name, way, run_id)
-        return
+    if now - since > LOST_AFTER:
+        execution = _execution(row.name, run_id, settings)
+        if execution is None:
+            requests.begin(row.name, way, run_id, settings.sync_state_machine)
+            return
+        if execution["status"] != "RUNNING":
+            _give_up(runs.begin(row.name, way, run_id, since), way, _why_ended(execution), settings, now)
+            return
     found = runs.find(row.name, run_id)
     if found is None or not found.execution or not found.token:
         return
@@ -120,15 +125,32 @@ def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Setting
         runs.change(found, [SyncRun.progress.set(progress), SyncRun.progress_at.set(now)])
     elif now - float(found.progress_at or now) >= definition.stall_timeout:
         message = f"DataSync made no progress for {definition.stall_timeout:.0f} s ({described['Status']}); it was stopped"
-        aws.client("stepfunctions").send_task_failure(taskToken=found.token, error="Stalled", cause=message)
+        cause = transfers.failure(message, described)
+        aws.client("stepfunctions").send_task_failure(taskToken=found.token, error="Stalled", cause=cause)
 
 
-def _is_running(sync: str, run_id: str, settings: Settings) -> bool:
+def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:
+    """End a run that does not end itself. It may be the telling that fails, so here it ends first."""
+    if run.status == RunStatus.RUNNING:
+        ends.forget(run, way, now)
+        runs.end(run, RunStatus.FAILED, why, now)
+        consequences.tell_failure(run, RunStatus.FAILED, why, settings.topic)
+    requests.give_back(run.sync, way, run.run_id)
+
+
+def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | None:
+    """Return the execution of a run; None when it was never started."""
     arn = settings.sync_state_machine.replace(":stateMachine:", ":execution:")
     try:
-        found = aws.client("stepfunctions").describe_execution(executionArn=f"{arn}:{requests.execution_name(sync, run_id)}")
+        name = requests.execution_name(sync, run_id)
+        found: dict[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=f"{arn}:{name}")
     except ClientError as error:
         if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
-            return False
+            return None
         raise
-    return str(found["status"]) == "RUNNING"
+    return found
+
+
+def _why_ended(execution: Mapping[str, Any]) -> str:
+    why = steps.reason({"Error": execution.get("error", "it does not say why"), "Cause": execution.get("cause", "")})
+    return f"Its state machine ended ({execution['status'].lower()}): {why}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from chalicelib import aws
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import BadAppSetting
-from chalicelib.syncs.model import SyncRun
+from chalicelib.syncs.model import RunStatus, SyncRun
 from chalicelib.telemetry import logger
 
 RESTARTER = "agents_restart"
@@ -36,14 +36,14 @@ def restart(locations: Iterable[str], function: str) -> None:
         logger.info("restarts", extra={"app": location})
 
 
-def tell_failure(run: SyncRun, topic: str) -> None:
-    """Say that a run failed, or some of its files."""
+def tell_failure(run: SyncRun, status: RunStatus, message: str, topic: str) -> None:
+    """Say that a run is about to end as failed, or some of its files."""
     lines = [
-        f"Sync {run.sync}, run {run.run_id} ({run.trigger or 'unknown trigger'}): {run.status}.",
-        run.message,
+        f"Sync {run.sync}, run {run.run_id} ({run.trigger or 'unknown trigger'}): {status}.",
+        message,
         *(f"{path}: {why}" for path, why in run.failures),
         f"`sheen syncs {run.sync}` shows its runs; `sheen sync {run.sync}` runs it again.",
     ]
-    logger.warning("sync failed", extra={"sync": run.sync, "run": run.run_id, "why": run.message})
+    logger.warning("sync failed", extra={"sync": run.sync, "run": run.run_id, "why": message})
     if topic:
-        aws.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {run.status}"[:100], Message="\n".join(lines))
+        aws.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {status}"[:100], Message="\n".join(lines))

@@ -1,15 +1,16 @@
 """S3 keys as events spell them, as files can be called, and as DataSync's filters say them. Pure.
 
-EventBridge gives keys as they are; S3's own notifications give them URL-encoded, with ``+`` for a space (FACTS E5, E7).
+EventBridge gives keys as they are, one event for each object (FACTS E7).
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
 
 FILTER_CHARACTERS = 102_400
 """Of one filter, all its patterns and the ``|`` between them."""
+FILTER_BYTES = 60_000
+"""Of one filter of ours: Step Functions passes 256 KiB from state to state, in which a character of two bytes can take six."""
 LONGEST_NAME = 255
 """Bytes of one folder's or file's name."""
 
@@ -24,15 +25,10 @@ class Written(NamedTuple):
     size: int
 
 
-def written_in(event: Mapping[str, Any]) -> Iterator[Written]:
-    """Give every object that an event is about, be it EventBridge's or one of S3's notifications with any number of records."""
-    if "detail" in event:
-        detail = event["detail"]
-        yield Written(detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0)))
-    for record in event.get("Records", ()):
-        if str(record.get("eventName", "")).removeprefix("s3:").startswith("ObjectCreated:"):
-            wanted = record["s3"]["object"]
-            yield Written(record["s3"]["bucket"]["name"], unquote_plus(wanted["key"]), int(wanted.get("size", 0)))
+def written(event: Mapping[str, Any]) -> Written:
+    """Return the object that an event of EventBridge's is about."""
+    detail = event["detail"]
+    return Written(detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0)))
 
 
 def unfit(relative: str) -> str | None:
@@ -57,17 +53,17 @@ def prefix_pattern(prefix: str) -> str:
     return pattern_of(prefix[:-1]) if prefix.endswith("/") else f"{pattern_of(prefix)}*"
 
 
-def chunks(relatives: Iterable[str], limit: int = FILTER_CHARACTERS) -> Iterator[list[str]]:
-    """Divide keys into as many as one filter takes at a time."""
+def chunks(relatives: Iterable[str], limit: int = FILTER_BYTES) -> Iterator[list[str]]:
+    """Divide keys or prefixes into as many as one filter takes at a time."""
     chunk: list[str] = []
-    characters = 0
+    size = 0
     for relative in relatives:
-        more = len(pattern_of(relative)) + 1
-        if chunk and characters + more > limit:
+        more = len(prefix_pattern(relative).encode(errors="surrogatepass")) + 1
+        if chunk and size + more > limit:
             yield chunk
-            chunk, characters = [], 0
+            chunk, size = [], 0
         chunk.append(relative)
-        characters += more
+        size += more
     if chunk:
         yield chunk
 

@@ -108,10 +108,12 @@ class SyncRun(Table):
     ended_at = NumberAttribute(null=True)
     message = UnicodeAttribute(default="")
     """What happens now, or what was wrong; a sentence for people."""
-    prefixes = JSONAttribute(default=list)
     keys = NumberAttribute(default=0)
     """How many single files were asked for."""
     attempt = NumberAttribute(default=0)
+    """How often what it does now has failed before."""
+    gave_up = UnicodeAttribute(null=True)
+    """Why it fails, once that is certain: what it has changed all the same is published before it ends."""
     files_seen = NumberAttribute(default=0)
     bytes_seen = NumberAttribute(default=0)
     files_copied = NumberAttribute(default=0)

@@ -26,6 +26,8 @@ T = TypeVar("T")
 _LEASE = "lease/"
 MOST_TAKEN = 1000
 """Requests that one step of a run takes."""
+CLOCKS_DIFFER = 60.0
+"""Seconds between the clocks of two functions, at most."""
 
 
 def ways_of(definition: SyncDefinition, prefix: str) -> dict[Way, str]:
@@ -53,12 +55,21 @@ def check_prefix(prefix: str) -> str:
 
 
 def ask_for_prefix(definition: SyncDefinition, prefix: str, trigger: str, now: float) -> dict[Way, str]:
-    """Ask for everything below a prefix; return a stamp for each way that it comes by, which its run will name."""
+    """Ask for everything below a prefix; return a stamp for each way that it comes by, which its run will name.
+
+    A stamp begins with the first run's id that may be its run's, and a slash.
+    """
     stamps: dict[Way, str] = {}
     for way, part in ways_of(definition, check_prefix(prefix)).items():
-        stamps[way] = secrets.token_hex(8)
+        stamps[way] = _new_stamp(definition.name, way, now)
         _write(definition.name, way, "prefix", part, trigger, now, stamp=stamps[way])
     return stamps
+
+
+def _new_stamp(sync: str, way: Way, now: float) -> str:
+    running = lease(sync, way)
+    since = running.run_id if running is not None else _time(now - CLOCKS_DIFFER)
+    return f"{since}/{secrets.token_hex(8)}"
 
 
 def ask_for_object(definition: SyncDefinition, relative: str, size: int, now: float) -> Way:
@@ -104,6 +115,18 @@ def is_prefix(row: SyncRequest) -> bool:
     return "/prefix/" in row.request
 
 
+def of_one_kind(rows: list[SyncRequest]) -> list[SyncRequest]:
+    """Return those of the rows that one transfer can bring: prefixes before keys, or else the first keys. Pure."""
+    prefixes = [each for each in rows if is_prefix(each)]
+    return prefixes or rows[:MOST_TAKEN]
+
+
+def as_of(definition: SyncDefinition, way: Way, rows: Iterable[SyncRequest]) -> float | None:
+    """Return the time as of which all that comes by a way is there when these rows are done; None when they are about a part. Pure."""
+    whole = ways_of(definition, "").get(way)
+    return max((float(each.asked_at) for each in rows if is_prefix(each) and each.target == whole), default=None)
+
+
 def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
     """Mark rows as taken by a run; return those that are unchanged since they were read."""
 
@@ -132,6 +155,12 @@ def done(rows: Iterable[SyncRequest]) -> None:
     _each(forget, rows)
 
 
+def forget(sync: str) -> None:
+    """Forget all that is asked of a sync; a run that has the lease gives it back itself."""
+    for way in Way:
+        done(pending(sync, way, None))
+
+
 def _each(act: Callable[[SyncRequest], T], rows: Iterable[SyncRequest]) -> list[T]:
     """Conditional writes go one by one, so several at a time."""
     with ThreadPoolExecutor(8) as pool:
@@ -140,7 +169,11 @@ def _each(act: Callable[[SyncRequest], T], rows: Iterable[SyncRequest]) -> list[
 
 def new_run_id(way: Way, now: float) -> str:
     """Return a run's id, which sorts by time."""
-    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-{way}"
+    return f"{_time(now)}-{secrets.token_hex(3)}-{way}"
+
+
+def _time(now: float) -> str:
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
 
 
 def start(sync: str, way: Way, machine: str, now: float) -> str | None:

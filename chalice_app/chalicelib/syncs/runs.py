@@ -39,6 +39,11 @@ def of(sync: str, limit: int = 20) -> list[SyncRun]:
     return list(SyncRun.query(sync, scan_index_forward=False, limit=limit, consistent_read=True))
 
 
+def since(sync: str, run_id: str) -> Iterable[SyncRun]:
+    """Read the runs from one on, or from a time that a run's id could begin with."""
+    return SyncRun.query(sync, SyncRun.run_id >= run_id, consistent_read=True)
+
+
 def find(sync: str, run_id: str) -> SyncRun | None:
     """Read one."""
     try:
@@ -65,27 +70,33 @@ def tell(row: SyncRun, message: str) -> None:
 
 def note(run: SyncRun, rows: list[SyncRequest], message: str) -> None:
     """Write into the run's row what it is about."""
-    prefixes = [row.target for row in rows if requests.is_prefix(row)]
     triggers = {part for part in run.trigger.split(",") if part} | {row.trigger for row in rows if row.trigger}
     actions: list[Any] = [
         SyncRun.message.set(message),
         SyncRun.trigger.set(",".join(sorted(triggers))),
-        SyncRun.prefixes.set(sorted({*run.prefixes, *prefixes})),
-        SyncRun.keys.add(len(rows) - len(prefixes)),
+        SyncRun.keys.add(sum(not requests.is_prefix(row) for row in rows)),
     ]
     if stamps := {stamp for row in rows for stamp in row.stamps or ()}:
         actions.append(SyncRun.stamps.add(stamps))
     change(run, actions)
 
 
-def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[tuple[str, str]] = ()) -> bool:
-    """Add what a step of the run has done, once; return whether it was not added before."""
+def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[tuple[str, str]] = (), attempt: int = 0) -> bool:
+    """Add what a step of the run has done, once; return whether it was not added before.
+
+    ``attempt``: how often what comes next has been tried; a step that went well makes a new start.
+    """
     row.refresh(consistent_read=True)
     if step in row.steps:
         return False
     told = [*row.failures, *([path, why] for path, why in failures)][:FAILURES_TOLD]
     actions = [getattr(SyncRun, name).add(int(counts[name])) for name in COUNTS if counts.get(name)]
-    return change(row, [*actions, SyncRun.failures.set(told), SyncRun.steps.set([*row.steps, step])])
+    return change(row, [*actions, SyncRun.failures.set(told), SyncRun.steps.set([*row.steps, step]), SyncRun.attempt.set(attempt)])
+
+
+def has_changed(run: SyncRun) -> bool:
+    """Whether a run has changed what apps see."""
+    return bool(run.files_copied + run.files_deleted)
 
 
 def end(row: SyncRun, status: RunStatus, message: str, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -12,8 +13,11 @@ from chalicelib.settings import Settings
 from chalicelib.syncs import folders, keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
+from chalicelib.task_tokens import TOO_LATE
 
 ENDED = frozenset({"SUCCESS", "ERROR"})
+_COMPLETED = re.compile(r"Transfer (and verification )?completed\b")
+_CHANGES = ("files_copied", "bytes_copied", "files_deleted")
 
 
 class Transfer(TypedDict):
@@ -30,11 +34,13 @@ class TransferFailed(Exception):
 
 
 def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
-    """Return the transfer of everything below some prefixes but for what is urgent. Pure."""
+    """Return the transfer of everything below some prefixes but for what is urgent. Pure. Without any it would be everything."""
+    if not prefixes:
+        raise ValueError("no prefixes")
     includes: list[str] = [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
     excludes = list(definition.exclude)
     if definition.urgent and definition.urgent != EVERYTHING:
-        excludes.append(keys.prefix_pattern(definition.urgent))
+        excludes.append(f"{keys.pattern_of(definition.urgent)}*")  # not an object that is called as the folder is
     return {
         "task": task,
         "includes": _filter(_within(includes, definition.include)),
@@ -44,7 +50,9 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
 
 
 def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> Transfer:
-    """Return the transfer of just these. Pure."""
+    """Return the transfer of just these. Pure. Without any it would be everything."""
+    if not relatives:
+        raise ValueError("no keys")
     return {
         "task": task,
         "includes": _filter([keys.pattern_of(relative) for relative in relatives]),
@@ -89,50 +97,67 @@ def _options(definition: SyncDefinition) -> dict[str, str]:
 def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
     """Return the ARN of the sync's DataSync task, made when there is none for its source."""
     made_for = json.dumps([definition.bucket, definition.prefix, settings.file_system, settings.sync_role], sort_keys=True)
-    if row.task_arn and row.task_for == made_for and _is_there(row.task_arn):
+    if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
     client = aws.client("datasync")
-    source = client.create_location_s3(
-        S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
-        Subdirectory=f"/{definition.prefix}",
-        S3Config={"BucketAccessRoleArn": settings.sync_role},
-    )["LocationArn"]
     subnet, security_group = settings.sync_network.split(",")
     file_system, access_point = settings.file_system.split(",")
-    target = client.create_location_efs(
-        EfsFilesystemArn=file_system,
-        AccessPointArn=access_point,
-        FileSystemAccessRoleArn=settings.sync_role,
-        InTransitEncryption="TLS1_2",
-        Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
-        Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
-    )["LocationArn"]
-    task = client.create_task(
-        SourceLocationArn=source,
-        DestinationLocationArn=target,
-        Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
-        Options=_options(definition),
-    )["TaskArn"]
+    locations: list[str] = []
+    try:
+        locations.append(  # DataSync tries here whether it may list the bucket
+            client.create_location_s3(
+                S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
+                Subdirectory=f"/{definition.prefix}",
+                S3Config={"BucketAccessRoleArn": settings.sync_role},
+            )["LocationArn"]
+        )
+        locations.append(
+            client.create_location_efs(
+                EfsFilesystemArn=file_system,
+                AccessPointArn=access_point,
+                FileSystemAccessRoleArn=settings.sync_role,
+                InTransitEncryption="TLS1_2",
+                Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
+                Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
+            )["LocationArn"]
+        )
+        task: str = client.create_task(
+            SourceLocationArn=locations[0],
+            DestinationLocationArn=locations[1],
+            Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
+            Options=_options(definition),
+            TaskMode="BASIC",  # the other one does not know EFS
+        )["TaskArn"]
+    except ClientError:
+        _forget_locations(locations)
+        raise
     if row.task_arn:
         forget_task(str(row.task_arn))
     row.update(actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists())
-    return str(task)
+    return task
 
 
 def forget_task(task: str) -> None:
-    """Delete a task of DataSync's, if it is still there."""
-    if _is_there(task):
+    """Delete a task of DataSync's and its locations, if it is still there."""
+    described = _described(task)
+    if described is not None:
         aws.client("datasync").delete_task(TaskArn=task)
+        _forget_locations([described["SourceLocationArn"], described["DestinationLocationArn"]])
 
 
-def _is_there(task: str) -> bool:
+def _forget_locations(locations: Sequence[str]) -> None:
+    for location in locations:
+        aws.client("datasync").delete_location(LocationArn=location)
+
+
+def _described(task: str) -> dict[str, Any] | None:
     try:
-        aws.client("datasync").describe_task(TaskArn=task)
+        described: dict[str, Any] = aws.client("datasync").describe_task(TaskArn=task)
     except ClientError as error:
         if error.response["Error"]["Code"] == "InvalidRequestException":
-            return False
+            return None
         raise
-    return True
+    return described
 
 
 def look(execution: str) -> dict[str, Any]:
@@ -141,30 +166,52 @@ def look(execution: str) -> dict[str, Any]:
     return described
 
 
+def cancel(execution: str) -> None:
+    """Stop an execution, if it has not ended."""
+    try:
+        aws.client("datasync").cancel_task_execution(TaskExecutionArn=execution)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidRequestException":
+            raise
+
+
 def counts(described: Mapping[str, Any]) -> dict[str, int]:
-    """Return an execution's counts by a run's names for them. Pure."""
+    """Return an execution's counts by a run's names for them. Pure.
+
+    In Basic mode DataSync does not count what failed: it is what it meant to transfer or to delete and did not, and at least one file.
+    """
 
     def number(name: str) -> int:
         return int(described.get(name) or 0)
 
-    failed = described.get("FilesFailed") or {}
-    listed = int((described.get("FilesListed") or {}).get("AtSource") or 0)
+    missing = number("EstimatedFilesToTransfer") - number("FilesTransferred") - number("FilesDeleted")
+    failed = max(1, missing) if _ended_without_some(described) else 0
     return {
-        "files_seen": listed or number("FilesTransferred") + number("FilesSkipped"),
+        "files_seen": number("FilesTransferred") + number("FilesSkipped") + failed,
         "bytes_seen": number("EstimatedBytesToTransfer"),
         "files_copied": number("FilesTransferred"),
         "bytes_copied": number("BytesWritten") or number("BytesTransferred"),
         "files_skipped": number("FilesSkipped"),
         "files_deleted": number("FilesDeleted"),
-        "files_failed": sum(int(failed.get(part) or 0) for part in ("Prepare", "Transfer", "Verify", "Delete")),
+        "files_failed": failed,
     }
 
 
+def _ended_without_some(described: Mapping[str, Any]) -> bool:
+    """Whether an execution came to its end and some files failed: in Basic mode only its error's text tells that from other ends. Pure."""
+    return described.get("Status") == "ERROR" and bool(_COMPLETED.match((described.get("Result") or {}).get("ErrorDetail") or ""))
+
+
 def outcome(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the state machine is told of an execution that ended well, be it without some files. Pure."""
+    """Return what the state machine is told of an execution that came to its end, be it without some files. Pure."""
     counted = counts(described)
-    detail = (described.get("Result") or {}).get("ErrorDetail") or "DataSync's log names them"
-    return {"counts": counted, "failures": [("DataSync", detail[:1000])] if counted["files_failed"] else []}
+    return {"counts": counted, "failures": [("DataSync", described["Result"]["ErrorDetail"][:1000])] if counted["files_failed"] else []}
+
+
+def failure(message: str, described: Mapping[str, Any]) -> str:
+    """Return the cause that the state machine is told of an execution that did not, with what it has changed all the same. Pure."""
+    counted = counts(described)
+    return json.dumps({"errorMessage": message[:1000], "counts": {name: counted[name] for name in _CHANGES if counted[name]}})
 
 
 def progress(described: Mapping[str, Any]) -> int:
@@ -182,13 +229,13 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
         return False
     client = aws.client("stepfunctions")
     try:
-        if described["Status"] == "SUCCESS":
+        if described["Status"] == "SUCCESS" or _ended_without_some(described):
             client.send_task_success(taskToken=run.token, output=json.dumps(outcome(described)))
         else:
             result = described.get("Result") or {}
-            why = f"{result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
-            client.send_task_failure(taskToken=run.token, error=TransferFailed.__name__, cause=f"DataSync: {why}"[:30_000])
+            why = f"DataSync: {result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
+            client.send_task_failure(taskToken=run.token, error=TransferFailed.__name__, cause=failure(why, described))
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+        if error.response["Error"]["Code"] not in TOO_LATE:
             raise
     return True

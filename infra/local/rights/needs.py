@@ -127,6 +127,8 @@ class Needs:
         match call.operation:
             case "StartTaskExecution" | "DescribeTask" | "UpdateTask" | "DeleteTask":
                 yield Need(action, parameters["TaskArn"])
+            case "DeleteLocation":
+                yield Need(action, parameters["LocationArn"])
             case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
                 yield Need(action, "*")
                 config = parameters.get("S3Config", {})

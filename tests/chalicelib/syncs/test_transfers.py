@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.syncs import transfers
+from chalicelib.syncs import keys, transfers
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.steps import reason
 
@@ -26,7 +26,7 @@ def test_everything_is_one_transfer_without_filters() -> None:
 def test_prefixes_are_patterns_and_what_is_urgent_is_left_to_the_copy_task() -> None:
     found = transfers.of_prefixes(definition(urgent="now/", exclude="*.tmp", delete=True), "task", ["2026/", "model|"])
     assert values(found["includes"]) == ["/2026|/model\\|*"]
-    assert values(found["excludes"]) == ["*.tmp|/now"]
+    assert values(found["excludes"]) == ["*.tmp|/now/*"]
     assert found["options"]["PreserveDeletedFiles"] == "REMOVE"
 
 
@@ -50,12 +50,35 @@ def test_single_keys_delete_nothing_and_urgent_ones_are_not_left_out() -> None:
     assert found["options"]["PreserveDeletedFiles"] == "PRESERVE"
 
 
-def test_files_that_failed_are_counted_and_told_as_far_as_datasync_tells() -> None:
-    described = {"Status": "SUCCESS", "FilesTransferred": 3, "FilesSkipped": 2, "BytesTransferred": 10, "FilesFailed": {"Transfer": 2}}
+def test_nothing_to_transfer_is_no_transfer_of_everything() -> None:
+    for made in (transfers.of_prefixes, transfers.of_keys):
+        with pytest.raises(ValueError, match="no "):
+            made(definition(delete=True), "task", [])
+
+
+def test_an_object_that_is_called_as_the_urgent_folder_is_not_left_out() -> None:
+    [rule] = transfers.of_prefixes(definition(urgent="now/"), "task", [""])["excludes"]
+    left_out = keys.matcher([rule["Value"]])
+    assert left_out is not None
+    assert [bool(left_out.match(path)) for path in ("/now/a", "/now/a/b", "/now", "/nowhere")] == [True, True, False, False]
+
+
+SOME = "Transfer and verification completed. Selected files transferred except for files skipped due to errors."
+
+
+@pytest.mark.parametrize(
+    ("counted", "failed"),
+    [
+        ({"EstimatedFilesToTransfer": 6, "FilesTransferred": 3, "FilesDeleted": 1}, 2),
+        ({"EstimatedFilesToTransfer": 3, "FilesTransferred": 3}, 1),  # one that did not verify
+    ],
+)
+def test_files_that_failed_are_counted_and_told_as_far_as_datasync_tells(counted: dict[str, int], failed: int) -> None:
+    described = {"Status": "ERROR", "FilesSkipped": 2, "Result": {"ErrorCode": "X", "ErrorDetail": SOME}, **counted}
     found = transfers.outcome(described)
-    assert (found["counts"]["files_seen"], found["counts"]["files_copied"], found["counts"]["files_failed"]) == (5, 3, 2)
-    assert found["failures"] == [("DataSync", "DataSync's log names them")]
-    assert transfers.outcome({"Status": "SUCCESS", "FilesTransferred": 1})["failures"] == []
+    assert (found["counts"]["files_seen"], found["counts"]["files_copied"], found["counts"]["files_failed"]) == (5 + failed, 3, failed)
+    assert found["failures"] == [("DataSync", SOME)]
+    assert transfers.outcome({"Status": "SUCCESS", "FilesTransferred": 1, "EstimatedFilesToTransfer": 5})["counts"]["files_failed"] == 0
 
 
 def test_each_phase_and_each_file_is_progress() -> None:
