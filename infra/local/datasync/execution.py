@@ -11,6 +11,11 @@ from infra.local import children
 from infra.local.datasync.faults import TransferFate
 from infra.local.settings import LocalSettings
 
+WITHOUT_SOME = (
+    "Transfer and verification completed. Selected files transferred except for files skipped due to errors. "
+    "If no skipped files are listed in Cloud Watch Logs, please contact AWS Support for further assistance."
+)
+"""What Basic mode, which counts no files that failed, says of an execution with such; only its log names them."""
 VERIFY = {"NONE": "none", "ONLY_FILES_TRANSFERRED": "transferred", "POINT_IN_TIME_CONSISTENT": "all"}
 ENDED = ("SUCCESS", "ERROR")
 
@@ -42,7 +47,7 @@ class Execution:
             "Options": dict(self.options),
             **self.filters,
             "StartTime": self.started,
-            "EstimatedFilesToTransfer": counts.get("files_to_copy", 0),
+            "EstimatedFilesToTransfer": _to_transfer(counts),
             "EstimatedBytesToTransfer": counts.get("bytes_to_copy", 0),
             "FilesTransferred": counts.get("files_copied", 0),
             "BytesWritten": counts.get("bytes_copied", 0),
@@ -50,8 +55,6 @@ class Execution:
             "FilesDeleted": counts.get("files_deleted", 0),
             "FilesSkipped": counts.get("files_skipped", 0),
             "FilesVerified": counts.get("files_copied", 0),
-            "FilesFailed": {"Prepare": 0, "Transfer": counts.get("files_failed", 0), "Verify": 0, "Delete": 0},
-            "FilesListed": {"AtSource": counts.get("files_seen", 0), "AtDestinationForDelete": 0},
             "TaskMode": "BASIC",
         }
         if self.ended is not None:
@@ -59,11 +62,14 @@ class Execution:
             result: dict[str, Any] = {"TotalDuration": int((self.ended - self.started) * 1000)}
             if self.error is not None:
                 result["ErrorCode"], result["ErrorDetail"] = self.error
-            elif counts.get("failures"):
-                result["ErrorCode"] = "FilesFailed"
-                result["ErrorDetail"] = "; ".join(f"{path[:100]}: {why}" for path, why in counts["failures"])
             document["Result"] = result
         return document
+
+
+def _to_transfer(counts: Mapping[str, Any]) -> int:
+    """Return what DataSync would have expected: files that nobody can write, and in Basic mode deletions, are among it."""
+    copied, failed, deleted = (int(counts.get(f"files_{what}", 0)) for what in ("copied", "failed", "deleted"))
+    return max(int(counts.get("files_to_copy", 0)), copied + failed) + deleted
 
 
 class Runner:
@@ -97,6 +103,8 @@ class Runner:
                 await self._copy(execution, fate)
         if execution.cancelled.is_set():
             execution.error = ("CancelledByUser", "Task execution was cancelled")
+        elif execution.error is None and execution.counts.get("files_failed"):
+            execution.error = ("NotTransferred", WITHOUT_SOME)
         execution.ended = time.time()
         self._become(execution, "ERROR" if execution.error else "SUCCESS")
 

@@ -23,7 +23,6 @@ def report(outcome: Outcome, error: str = "") -> None:
         "bytes_to_copy": outcome.bytes_to_copy,
         "bytes_read": outcome.bytes_read,
         "phase": outcome.phase,
-        "failures": outcome.failures[:5],
     }
     if error:
         line["error"] = error
@@ -59,6 +58,8 @@ def main() -> int:
         error = str(failure)
     over.set()
     teller.join()
+    for path, why in outcome.failures:
+        sys.stderr.write(f"[ERROR] {given['bucket']}/{given['prefix']}{path}: {why}\n")
     report(outcome, error)
     return 0
 

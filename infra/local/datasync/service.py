@@ -1,14 +1,19 @@
 """DataSync's API, as far as Sheen calls it, with its rules and errors."""
 
+import asyncio
 import itertools
 import json
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 from aiohttp import web
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
 from infra.local.aws_errors import AwsError
@@ -23,6 +28,7 @@ QUEUED_AT_MOST = 50
 EXECUTIONS_KEPT = 500
 _ARN = f"arn:aws:datasync:{REGION}:{ACCOUNT}:"
 _EFS = re.compile(r"arn:aws:elasticfilesystem:[a-z0-9-]+:\d{12}:file-system/[\w-]*")
+_LOCATABLE = re.compile(r"[a-zA-Z0-9_+./()-]")
 _OPTIONS = {
     "VerifyMode": ("POINT_IN_TIME_CONSISTENT", "ONLY_FILES_TRANSFERRED", "NONE"),
     "OverwriteMode": ("ALWAYS", "NEVER"),
@@ -52,16 +58,27 @@ class DataSync:
         self._executions: dict[str, Execution] = {}
         self._numbers = itertools.count()
         self._runner = Runner(settings, key.environment(), self._changed)
+        self._s3 = boto3.client(
+            "s3",
+            region_name=REGION,
+            endpoint_url=settings.endpoint,
+            aws_access_key_id=key.key_id,
+            aws_secret_access_key=key.secret,
+            config=Config(s3={"addressing_style": "path"}),
+        )
 
     async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
         """Answer an operation."""
         parameters: dict[str, Any] = json.loads(body or b"{}")
+        if operation == "CreateLocationS3":
+            await asyncio.to_thread(self._test_access, parameters)
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateLocationS3": self._create_location_s3,
             "CreateLocationEfs": self._create_location_efs,
             "CreateTask": self._create_task,
             "DescribeTask": self._describe_task,
             "DeleteTask": self._delete_task,
+            "DeleteLocation": self._delete_location,
             "StartTaskExecution": self._start,
             "DescribeTaskExecution": lambda given: self._execution(given).document(),
             "CancelTaskExecution": self._cancel,
@@ -75,10 +92,16 @@ class DataSync:
         await self._runner.stop()
 
     def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        match = re.fullmatch(r"arn:aws:s3:::([a-z0-9.-]{3,63})", given.get("S3BucketArn", ""))
-        if match is None or not given.get("S3Config", {}).get("BucketAccessRoleArn"):
-            raise AwsError("InvalidRequestException", "S3BucketArn or S3Config is not valid.")
-        return self._make("location", "LocationArn", {"bucket": match[1], "prefix": given.get("Subdirectory", "/").lstrip("/")})
+        bucket, prefix = _source(given)
+        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix})
+
+    def _test_access(self, given: Mapping[str, Any]) -> None:
+        """As AWS does when the location is made."""
+        bucket, prefix = _source(given)
+        try:
+            self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        except ClientError as error:
+            raise AwsError("InvalidRequestException", f"DataSync location access test failed: {error}") from None
 
     def _create_location_efs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         network = given.get("Ec2Config", {})
@@ -94,24 +117,42 @@ class DataSync:
             raise AwsError("InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only.")
         options = given.get("Options", {})
         _check_options(options)
-        return self._make("task", "TaskArn", {"source": source, "target": target, "options": options, "name": given.get("Name", "")})
+        if given.get("TaskMode", "BASIC") != "BASIC":
+            raise AwsError("InvalidRequestException", "Enhanced mode does not support EFS locations.")
+        locations = {name: given[name] for name in ("SourceLocationArn", "DestinationLocationArn")}
+        task = {"source": source, "target": target, "options": options, "name": given.get("Name", ""), "locations": locations}
+        return self._make("task", "TaskArn", task)
 
     def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         task = self._found(given.get("TaskArn", ""))
-        return {"TaskArn": given["TaskArn"], "Status": "AVAILABLE", "Name": task["name"], "Options": task["options"]}
+        return {"TaskArn": given["TaskArn"], "Status": "AVAILABLE", "Name": task["name"], "Options": task["options"], **task["locations"]}
 
     def _delete_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._found(given.get("TaskArn", ""))
-        del self._made[given["TaskArn"]]
+        if self._unfinished(given.get("TaskArn", "")):
+            raise AwsError("InvalidRequestException", "The task has executions that have not ended.")
+        return self._delete(given.get("TaskArn", ""))
+
+    def _delete_location(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        arn = given.get("LocationArn", "")
+        if any(arn in made.get("locations", {}).values() for made in self._made.values()):
+            raise AwsError("InvalidRequestException", "The location is in use by a task.")
+        return self._delete(arn)
+
+    def _delete(self, arn: str) -> dict[str, Any]:
+        self._found(arn)
+        del self._made[arn]
         self._keep()
         return {}
+
+    def _unfinished(self, task: str) -> int:
+        return sum(each.arn.startswith(f"{task}/") and each.status not in ENDED for each in self._executions.values())
 
     def _start(self, given: Mapping[str, Any]) -> dict[str, Any]:
         arn = given.get("TaskArn", "")
         task = self._found(arn)
         options = {**task["options"], **given.get("OverrideOptions", {})}
         _check_options(options)
-        waiting = sum(each.arn.startswith(arn) and each.status not in ENDED for each in self._executions.values())
+        waiting = self._unfinished(arn)
         if (waiting and options.get("TaskQueueing") == "DISABLED") or waiting >= QUEUED_AT_MOST:
             raise AwsError("InvalidRequestException", "Too many executions of the task are queued.")
         source, number = task["source"], next(self._numbers)
@@ -178,6 +219,16 @@ class DataSync:
         ended = [arn for arn, each in self._executions.items() if each.status in ENDED]
         for arn in ended[: max(0, len(self._executions) - EXECUTIONS_KEPT)]:
             del self._executions[arn], self._fates[arn]
+
+
+def _source(given: Mapping[str, Any]) -> tuple[str, str]:
+    match = re.fullmatch(r"arn:aws:s3:::([a-z0-9.-]{3,63})", given.get("S3BucketArn", ""))
+    if match is None or not given.get("S3Config", {}).get("BucketAccessRoleArn"):
+        raise AwsError("InvalidRequestException", "S3BucketArn or S3Config is not valid.")
+    prefix: str = given.get("Subdirectory", "/").lstrip("/")
+    if not all(_LOCATABLE.match(each) or unicodedata.category(each) == "Zs" for each in prefix):
+        raise AwsError("InvalidRequestException", "Subdirectory does not match ^[a-zA-Z0-9_\\-\\+\\./\\(\\)\\p{Zs}]*$.")
+    return match[1], prefix
 
 
 def _beside(folder: Path) -> Path:
