@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from chalicelib.settings import Settings
-from chalicelib.syncs import asking, store, transfers
-from chalicelib.syncs.model import RunStatus, SyncRun
+from chalicelib.syncs import asking, requests, runs, store, transfers
+from chalicelib.syncs.model import RunStatus, SyncRun, Way
 from sheen.console import say
 from sheen.functions import call
 from sheen.syncs import BadWords, define, outcome
@@ -14,6 +14,8 @@ from sheen.syncs import BadWords, define, outcome
 POLL = 0.5
 PATIENCE = 900.0
 """Seconds without news after which following ends; the sync itself goes on."""
+STOPPING = 120.0
+"""Seconds in which DataSync stops."""
 
 
 def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
@@ -40,11 +42,31 @@ def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, te
 
 
 def remove(name: str) -> None:
-    """Forget a sync, and DataSync's task of it. Raise :class:`chalicelib.syncs.errors.NoSuchSync`."""
+    """Forget a sync, what is asked of it, and DataSync's task of it, which is stopped if it runs. Raise
+    :class:`chalicelib.syncs.errors.NoSuchSync`, or :class:`BadWords` when DataSync does not stop."""
     task = store.find(name).task_arn
     store.remove(name)
+    requests.forget(name)
+    lease = requests.lease(name, Way.TRANSFER)
+    found = runs.find(name, str(lease.run_id)) if lease is not None else None
+    if found is not None and found.execution:
+        _stop(found)
     if task:
         transfers.forget_task(str(task))
+
+
+def _stop(found: SyncRun) -> None:
+    """Stop a run's transfer, and tell its state machine: nobody else would, since its sync is not there any more."""
+    transfers.cancel(str(found.execution))
+    deadline = time.monotonic() + STOPPING
+    while (described := transfers.look(str(found.execution)))["Status"] not in transfers.ENDED:
+        if time.monotonic() > deadline:
+            task = str(found.execution).partition("/execution/")[0]
+            raise BadWords(
+                f"{found.sync} is removed, but DataSync is still stopping; then delete its task {task} and the locations of that"
+            )
+        time.sleep(POLL)
+    transfers.answer(found, described)
 
 
 def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]) -> int:

@@ -8,6 +8,7 @@ from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
 from chalicelib.syncs import runs, store
 from chalicelib.syncs.definition import SyncDefinition
+from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import Sync, SyncRun
 from sheen.console import say, table
 
@@ -63,11 +64,15 @@ def show_syncs(settings: Settings) -> None:
     now = time.time()
     table(
         ("SYNC", "FROM", "SCHEDULE", "NEXT", "LAST RUN", "OUTCOME", "DATA AS OF"),
-        [_line(row, row.definition(settings.bucket), next(iter(runs.of(row.name, 1)), None), now) for row in rows],
+        [_line(row, settings, next(iter(runs.of(row.name, 1)), None), now) for row in rows],
     )
 
 
-def _line(row: Sync, definition: SyncDefinition, last: SyncRun | None, now: float) -> tuple[str, ...]:
+def _line(row: Sync, settings: Settings, last: SyncRun | None, now: float) -> tuple[str, ...]:
+    try:
+        definition = row.definition(settings.bucket)
+    except BadSync as error:
+        return row.name, str(error), "-", "-", "-", "-", "-"
     return (
         row.name,
         f"s3://{definition.bucket}/{definition.prefix}",
