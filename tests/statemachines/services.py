@@ -54,6 +54,8 @@ class Services(ThreadingHTTPServer):
         self.run_task: Callable[[dict[str, Any]], None] = lambda parameters: None
         self.tasks: list[dict[str, Any]] = []
         self.stopped: list[str] = []
+        self.datasync: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda operation, parameters: {}
+        """Answers DataSync's operations."""
         self.told: list[tuple[str, bytes]] = []
         """What was posted to which connection."""
         self.fail_run_task = 0
@@ -121,9 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif service == "lambda":
             function = unquote(self.path).split("/functions/")[1].split("/")[0].rpartition(":")[2].removeprefix(FUNCTION_PREFIX)
             status, headers, answer = self.server.invoke(function, body)
-        elif service == "ecs":
+        elif service in ("ecs", "datasync"):
             operation = self.headers["x-amz-target"].rpartition(".")[2]
-            said = self.server.ecs(operation, json.loads(body))
+            answer_to = self.server.ecs if service == "ecs" else self.server.datasync
+            said = answer_to(operation, json.loads(body))
             status, headers, answer = 400 if "__type" in said else 200, {}, json.dumps(said).encode()
         else:
             status, headers, answer = self._pass_on(body)
@@ -211,7 +214,7 @@ def state_machine(name: str, quicker: dict[str, int] | None = None, called: str 
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
-    for word in ("AgentFamily", "BuildTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity"):
+    for word in ("AgentFamily", "BuildTaskDefinition", "CopyTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(
