@@ -67,7 +67,7 @@ def asking(place: Place) -> Iterable[Statement]:
 def following(place: Place) -> Iterable[Statement]:
     """What the functions may do that watch DataSync."""
     return (
-        items(place, Sync, "Scan"),
+        items(place, Sync, "GetItem", "Scan"),
         items(place, SyncRequest, "GetItem"),
         items(place, SyncRun, "GetItem", "UpdateItem"),
         _executions(place, "DescribeTaskExecution"),

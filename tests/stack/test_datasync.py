@@ -1,5 +1,7 @@
 """The local DataSync has AWS's rules: what it is told wrongly is refused as AWS refuses it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,9 +77,43 @@ def test_locations_have_to_be_whole(sync: StackSync) -> None:
         client.create_task(SourceLocationArn="arn:x", DestinationLocationArn="arn:y")
 
 
+@pytest.mark.parametrize(
+    ("bucket", "folder", "told"),
+    [
+        ("no-such-bucket", "/", "location access test failed"),
+        ("sheen-local", "/bundles/", "location access test failed"),
+        ("sheen-local", "/data/year=2026/", "does not match"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_at_once(sync: StackSync, bucket: str, folder: str, told: str) -> None:
+    with pytest.raises(ClientError, match=told):
+        sync.stack.client("datasync").create_location_s3(
+            S3BucketArn=f"arn:aws:s3:::{bucket}", Subdirectory=folder, S3Config={"BucketAccessRoleArn": "arn:aws:iam::1:role/x"}
+        )
+
+
+def test_a_bucket_that_is_not_there_is_the_runs_reason(sync: StackSync) -> None:
+    other = StackSync(sync.stack, "elsewhere", bucket="no-such-bucket", retries=0)
+    found = other.run()
+    assert found["status"] == "failed"
+    assert "location access test failed" in found["runs"][0]["message"]
+
+
+def test_a_removed_sync_leaves_no_task_and_no_location(sync: StackSync) -> None:
+    other = StackSync(sync.stack, "short")
+    made = Path(sync.stack.data) / "datasync.json"
+    before = set(json.loads(made.read_text()))
+    other.run()
+    assert len(set(json.loads(made.read_text())) - before) == 3
+    assert sync.stack.sheen("sync", "remove", "short").returncode == 0
+    assert set(json.loads(made.read_text())) == before
+
+
 def test_a_destination_that_is_not_there_is_said(sync: StackSync) -> None:
     client = sync.stack.client("datasync")
-    source = client.create_location_s3(S3BucketArn=f"arn:aws:s3:::{sync.bucket}", S3Config={"BucketAccessRoleArn": "arn:aws:iam::1:role/x"})
+    source = client.create_location_s3(
+        S3BucketArn=f"arn:aws:s3:::{sync.bucket}", Subdirectory="/data/rules/", S3Config={"BucketAccessRoleArn": "arn:aws:iam::1:role/x"}
+    )
     target = client.create_location_efs(
         EfsFilesystemArn=FILES, Subdirectory="/nowhere", Ec2Config={"SubnetArn": SUBNET, "SecurityGroupArns": [GROUP]}
     )

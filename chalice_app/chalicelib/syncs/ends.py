@@ -5,7 +5,7 @@ Each of these may be repeated, and what follows from a run is done before its ro
 
 from chalicelib.settings import Settings
 from chalicelib.syncs import consequences, requests, runs
-from chalicelib.syncs.model import RunStatus, SyncRun, Way
+from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
 
 def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
@@ -30,7 +30,7 @@ def give_up(run: SyncRun, way: Way, message: str, settings: Settings, now: float
 
 def drop(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> None:
     """End a run of a sync that is not there any more, or makes no sense: no further run could do what is asked, so none follows."""
-    requests.done(requests.pending(run.sync, way, None))
+    _forget(run, requests.pending(run.sync, way, None))
     consequences.tell_failure(run, RunStatus.FAILED, message, settings.topic)
     runs.end(run, RunStatus.FAILED, message, now)
     requests.give_back(run.sync, way, run.run_id)
@@ -40,7 +40,13 @@ def forget(run: SyncRun, way: Way, now: float) -> None:
     """Forget what a run was asked, whether or not it came to take it; what was asked since is the next run's."""
     left = requests.pending(run.sync, way, None)
     since = now if way is Way.COPY else run.started_at
-    requests.done(each for each in left if each.run_id == run.run_id or each.asked_at <= since)
+    _forget(run, [each for each in left if each.run_id == run.run_id or each.asked_at <= since])
+
+
+def _forget(run: SyncRun, rows: list[SyncRequest]) -> None:
+    if others := [each for each in rows if each.run_id != run.run_id]:
+        runs.note(run, others, run.message)  # who waits for them finds that this is the run
+    requests.done(rows)
 
 
 def hand_over(run: SyncRun, way: Way, settings: Settings, now: float) -> None:

@@ -30,9 +30,9 @@ class Machine:
         self.event: dict[str, Any] = {}
         self.order: steps.Order = {"do": ""}
 
-    def ask(self, prefix: str = "") -> None:
+    def ask(self, prefix: str = "") -> str:
         self.now += 1
-        requests.ask_for_prefix(self.definition, prefix, "asked", self.now)
+        return requests.ask_for_prefix(self.definition, prefix, "asked", self.now)[self.way]
 
     def begin(self) -> steps.Order:
         self.now += 1
@@ -191,13 +191,14 @@ def test_a_run_that_makes_no_sense_any_more_is_told_once_and_no_other_follows(se
 
 def test_a_folder_that_cannot_be_made_ends_the_run_and_what_it_was_asked(services: Services) -> None:
     machine = Machine(ready=False, retries=1)
-    machine.ask()
+    stamp = machine.ask()
     machine.begin()
     machine.failed("TaskDied")
     assert machine.step()["work"] == "prepare"
     machine.ask("later/")
     assert machine.failed("TaskDied")["do"] == "fail"
     assert machine.pending() == ["later/"]  # a run of its own brings it
+    assert machine.run.stamps == {stamp}
     assert len(services.of("start_execution")) == 2
 
 
