@@ -62,9 +62,7 @@ def _stop(found: SyncRun) -> None:
     while (described := transfers.look(str(found.execution)))["Status"] not in transfers.ENDED:
         if time.monotonic() > deadline:
             task = str(found.execution).partition("/execution/")[0]
-            raise BadWords(
-                f"{found.sync} is removed, but DataSync is still stopping; then delete its task {task} and the locations of that"
-            )
+            raise BadWords(f"{found.sync} is removed, but DataSync is still stopping: delete its task {task} and its locations later")
         time.sleep(POLL)
     transfers.answer(found, described)
 
