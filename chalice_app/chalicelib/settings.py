@@ -36,6 +36,8 @@ class Settings:
     """Where tasks run, with commas between; only for what runs tasks."""
     task_security_group: str = ""
     """Likewise."""
+    execute_command: bool = False
+    """Whether operators may open a shell in a task (ECS Exec); likewise."""
     spares: str = ""
     """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`; only functions."""
     efs: str = ""
@@ -100,6 +102,7 @@ class Settings:
             connections_url=optional("connections_url"),
             subnets=optional("subnets"),
             task_security_group=optional("task_security_group"),
+            execute_command=optional("execute_command") == "true",
             spares=optional("spares"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),

@@ -55,6 +55,7 @@ def aws_place(
         repositories=" ".join(stage.compute.repositories),
         python_repositories=" ".join(stage.compute.python_repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
+        execute_command=stage.compute.exec,
         instance_capacity="FARGATE_SPOT" if stage.compute.spot else "FARGATE",
         api_stage=API_STAGE,
         websocket_api=websocket_api,

@@ -21,6 +21,7 @@ def outside(place: Place) -> dict[str, str]:
         "SHEEN_CLUSTER": place.cluster,
         "SHEEN_SUBNETS": ",".join(place.subnets),
         "SHEEN_TASK_SECURITY_GROUP": place.task_security_group,
+        "SHEEN_EXECUTE_COMMAND": "true" if place.execute_command else "false",
         "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
         "SHEEN_BUNDLE_GB": place.bundle_gb,
     }

@@ -47,6 +47,8 @@ class Place:
     """Other buckets that syncs may read."""
     instance_capacity: str = "FARGATE"
     """The capacity provider of instances: ``FARGATE``, or ``FARGATE_SPOT``."""
+    execute_command: bool = False
+    """Whether operators may open a shell in a task (ECS Exec)."""
     spares: str = ""
     """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`."""
     api_stage: str = "live"

@@ -135,6 +135,7 @@ class Ecs:
             task_id=task_id,
             secret=secrets.token_urlsafe(24),
             tags=parameters.get("tags", []),
+            execute_command=parameters.get("enableExecuteCommand", False),
         )
         self._tasks[task_id] = task
         self._counters.run_tasks += 1

@@ -51,6 +51,8 @@ class Task:
     secret: str
     """Prefix of its own addresses at the metadata service."""
     tags: list[Any] = field(default_factory=list)
+    execute_command: bool = False
+    """Shown only: whoever has the machine has a shell."""
     last_status: str = "PROVISIONING"
     desired_status: str = "RUNNING"
     stopped_reason: str = ""
@@ -112,6 +114,7 @@ class Task:
                     "details": [{"name": "privateIPv4Address", "value": self.address}],
                 }
             ],
+            "enableExecuteCommand": self.execute_command,
             "version": self.version,
             "tags": self.tags,
         }

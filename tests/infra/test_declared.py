@@ -67,6 +67,7 @@ def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> No
         "SHEEN_CLUSTER",
         "SHEEN_SUBNETS",
         "SHEEN_TASK_SECURITY_GROUP",
+        "SHEEN_EXECUTE_COMMAND",
         "SHEEN_INSTANCE_STATE_MACHINE",
         "SHEEN_BUNDLE_GB",
     }

@@ -9,12 +9,14 @@ import boto3
 import pytest
 from pynamodb.exceptions import GetError, UpdateError
 
+from chalicelib import tasks
 from chalicelib.apps.settings import AppSettings
 from chalicelib.connections import store as connections
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.seating import Scheduler, Seated
 from chalicelib.scheduler.starts import Start
+from chalicelib.settings import Settings
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 from tests.statemachines.services import ROOT, Services, services, state_machine
 
@@ -219,6 +221,14 @@ def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(aws: Servic
         assert aws.invoke("task_run", json.dumps({**wanted, "token": token}).encode())[2] == b"null"
     first, again, second = (task["clientToken"] for task in aws.tasks)
     assert first == again != second
+
+
+def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(monkeypatch: pytest.MonkeyPatch, aws: Services, agent: StandinAgent) -> None:
+    wanted = {"definition": "d", "container": "agent", "capacity": "FARGATE", "started_by": "me", "environment": {}}
+    for allowed in ("false", "true"):
+        monkeypatch.setenv("SHEEN_EXECUTE_COMMAND", allowed)
+        tasks.run({**wanted, "token": allowed}, Settings.from_environment())
+    assert [task["enableExecuteCommand"] for task in aws.tasks] == [False, True]
 
 
 def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_reason(aws: Services, agent: StandinAgent) -> None:

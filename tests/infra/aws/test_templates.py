@@ -12,11 +12,11 @@ from agent.instance import PORT
 from chalicelib.apps.locations import RESERVED_PREFIX
 from infra.aws.cloudformation import MOST_TEMPLATE_BYTES
 from infra.aws.errors import NotSynthesised
-from infra.aws.place import API_STAGE
+from infra.aws.place import API_STAGE, aws_place
 from infra.aws.settings import RETENTIONS, Stage, load
 from infra.aws.stacks.network import AGENT_PORT
 from infra.aws.synth import Template, synthesise
-from infra.declared import TREE
+from infra.declared import TREE, environments
 from tests.infra.aws.conftest import Templates
 
 
@@ -148,6 +148,11 @@ def test_tasks_have_a_read_only_root_and_files_by_tls_unless_operators_want_a_sh
         assert container["ReadonlyRootFilesystem"] is not stage.compute.exec, name
         [files] = [one["EFSVolumeConfiguration"] for one in task["Properties"]["Volumes"] if "EFSVolumeConfiguration" in one]
         assert files["TransitEncryption"] == "ENABLED" and files["AuthorizationConfig"]["IAM"] == "ENABLED", name
+
+
+def test_tasks_are_run_with_a_shell_where_the_stage_says_so(stage: Stage) -> None:
+    wanted = "true" if stage.compute.exec else "false"
+    assert environments.outside(aws_place(stage))["SHEEN_EXECUTE_COMMAND"] == wanted
 
 
 def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Templates) -> None:

@@ -40,6 +40,7 @@ def test_a_task_answers_its_token_then_a_function_hands_on_the_next(tiny: TinySt
     assert output["stopped"]["Task"]["DesiredStatus"] == "STOPPED"
     tasks = tiny.client("ecs").describe_tasks(cluster="tiny-local", tasks=[output["task"]["task_arn"]])["tasks"]
     assert tasks[0]["stoppedReason"] == "idle"
+    assert tasks[0]["enableExecuteCommand"] is False
 
 
 def test_a_failure_given_for_a_token_is_caught_with_its_error(tiny: TinyStack) -> None:

@@ -53,7 +53,8 @@ def said(tiny: TinyStack, arn: str, text: str) -> None:
 
 
 def test_a_task_runs_with_an_address_of_its_own_until_stopped(tiny: TinyStack) -> None:
-    task = run(tiny, "wait", startedBy="test-1")
+    task = run(tiny, "wait", startedBy="test-1", enableExecuteCommand=True)
+    assert task["enableExecuteCommand"] is True
     assert task["lastStatus"] in ("PROVISIONING", "PENDING", "RUNNING")
     said(tiny, task["taskArn"], "doing wait")
     running = describe(tiny, task["taskArn"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from infra.declared import BucketRules, Declared, FunctionDeclaration, LogGroup, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
 from infra.declared.rights import Statement, start, tokens
+from infra.declared.tasks import run_tasks
 from infra.local.__main__ import serve
 
 
@@ -44,8 +45,10 @@ def declared(project: Path, notes: Path) -> Declared:
                 "life",
                 project / "life.asl.json",
                 ("watch",),
-                ("worker",),
-                lambda place: [Statement("Stop", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),))],
+                statements=lambda place: [
+                    *run_tasks(place, [("worker", "task-worker")]),
+                    Statement("Stop", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)),
+                ],
             ),
             StateMachine("uploads", project / "uploads.asl.json"),
         ),
