@@ -23,6 +23,29 @@ class Topic:
 TOPICS = (Topic("alarms"),)
 
 
+_LOOKING = (
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "elasticfilesystem:DescribeAccessPoints",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+)
+_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:ModifyNetworkInterfaceAttribute",
+)
+IN_THE_CALLERS_NAME = {
+    "CreateLocationEfs": _LOOKING,
+    "CreateTask": _INTERFACES,
+    "DeleteTask": _INTERFACES,
+    "StartTaskExecution": _INTERFACES,
+}
+"""Operation → what DataSync does for it with the rights of who calls it, as AWS's policy AWSDataSyncFullAccess has them."""
+
+
 def read_data(place: Place) -> Iterable[Statement]:
     """Allow listing and reading the data of the deployment's own bucket and of those that it names beside."""
     yield Statement(
@@ -109,16 +132,11 @@ def stepping(place: Place) -> Iterable[Statement]:
         Statement("KeepTasks", ("datasync:DescribeTask", "datasync:DeleteTask"), (place.arn("datasync", "task/*"),)),
         Statement(
             "LookAtTheNetwork",
-            (
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "elasticfilesystem:DescribeFileSystems",
-                "elasticfilesystem:DescribeMountTargets",
-            ),
+            _LOOKING,
             ("*",),
-            why="DataSync checks these with the caller's rights when it makes a location, and they take no resource",
+            why="DataSync checks these with the caller's rights when it makes a location; the network's take no resource",
         ),
+        _interfaces(),
         Statement(
             "GiveDataSyncItsRole",
             ("iam:PassRole",),
@@ -137,18 +155,7 @@ def running(place: Place) -> Iterable[Statement]:
             (place.arn("datasync", "task/*"),),
         ),
         _executions(place, "CancelTaskExecution"),
-        Statement(
-            "TransfersNetwork",
-            (
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:ModifyNetworkInterfaceAttribute",
-            ),
-            ("*",),
-            why="DataSync makes its interfaces to the file system with the rights of who starts it, and they have no names before",
-        ),
+        _interfaces(),
     )
 
 
@@ -163,6 +170,15 @@ def copying(place: Place) -> Iterable[Statement]:
         start(place, "sync"),
         objects(place, BUNDLES, "PutObject"),
         items(place, Bundle, "GetItem"),
+    )
+
+
+def _interfaces() -> Statement:
+    return Statement(
+        "TransfersNetwork",
+        _INTERFACES,
+        ("*",),
+        why="DataSync makes its interfaces to the file system with the rights of who makes or starts a task; they have no names before",
     )
 
 

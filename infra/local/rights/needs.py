@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote
 
 from infra.declared import Declared, Place, TaskDefinition
+from infra.declared.syncs import IN_THE_CALLERS_NAME
 from infra.declared.tasks import TASK_EXECUTION_ROLE
 from infra.local.rights import dynamodb, s3
 from infra.local.rights.call import Call
@@ -143,6 +144,7 @@ class Needs:
                 yield Need(action, "*")
             case _:
                 raise call.not_mapped()
+        yield from (Need(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
 
     def _secrets(self, call: Call) -> Iterator[Need]:
         parameters, operation = call.parameters, call.operation

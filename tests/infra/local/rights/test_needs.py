@@ -10,6 +10,7 @@ from infra.declared import DECLARED
 from infra.local.place import local_place
 from infra.local.rights.call import Call, NotMapped
 from infra.local.rights.needs import Needs
+from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.settings import LocalSettings
 from infra.local.tokens import token_of
 
@@ -95,6 +96,27 @@ def test_a_task_cannot_be_run_with_another_role_by_the_back_door() -> None:
     assert ("iam:PassRole", "arn:aws:iam::123456789012:role/admin") in found
 
 
+def test_datasync_makes_its_interfaces_with_the_rights_of_who_makes_or_starts_a_task() -> None:
+    task = "arn:aws:datasync:x"
+    made, started = of("datasync", "CreateTask"), of("datasync", "StartTaskExecution", TaskArn=task)
+    assert (made[0], started[0]) == (("datasync:CreateTask", "*"), ("datasync:StartTaskExecution", task))
+    assert made[1:] == started[1:] == of("datasync", "DeleteTask", TaskArn=task)[1:]
+    assert {("ec2:CreateNetworkInterface", "*"), ("ec2:CreateNetworkInterfacePermission", "*")} <= set(made)
+    role = "arn:aws:iam::123456789012:role/sheen-local-datasync"
+    located = of("datasync", "CreateLocationEfs", FileSystemAccessRoleArn=role)
+    assert {("elasticfilesystem:DescribeAccessPoints", "*"), ("ec2:DescribeSubnets", "*"), ("iam:PassRole", role)} <= set(located)
+
+
+@pytest.mark.parametrize("role", ["function-sync_step", "machine-sync"])
+def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role: str) -> None:
+    policy = Policy(DECLARED.roles(PLACE)[role].policy())
+    calls = {"function-sync_step": ("CreateTask", "CreateLocationEfs", "DeleteTask"), "machine-sync": ("StartTaskExecution",)}
+    task = PLACE.arn("datasync", "task/task-1")
+    for operation in calls[role]:
+        for action, resource in of("datasync", operation, TaskArn=task):
+            assert policy.decide(Need(action, resource)).verdict is Verdict.ALLOWED, (operation, action)
+
+
 def test_the_rest() -> None:
     arn = "arn:aws:states:us-east-1:123456789012:"
     token = token_of("sheen-local-instance", "abc")
@@ -117,7 +139,7 @@ def test_the_rest() -> None:
     ]
     group = "arn:aws:logs:us-east-1:123456789012:log-group:/g:log-stream:"
     assert of("logs", "PutLogEvents", logGroupName="/g", logStreamName="s") == [("logs:PutLogEvents", group + "s")]
-    assert of("datasync", "StartTaskExecution", TaskArn="arn:aws:datasync:x") == [("datasync:StartTaskExecution", "arn:aws:datasync:x")]
+    assert of("datasync", "DescribeTask", TaskArn="arn:aws:datasync:x") == [("datasync:DescribeTask", "arn:aws:datasync:x")]
     assert needs(Call("sts", "POST", body=b"Action=GetCallerIdentity")) == []
 
 
