@@ -33,7 +33,7 @@ def define(settings: Settings, name: str, changes: Sequence[str]) -> None:
         if not equals or not key:
             raise BadWords(f'"{change}" is not KEY=VALUE, as in "schedule=rate(1 hour)"')
         wanted[key] = value or None
-    definition = store.define(name, wanted, settings.bucket, time.time())
+    definition = store.define(name, wanted, settings.bucket, time.time(), settings.other_buckets)
     show_definition(definition)
 
 

@@ -63,6 +63,9 @@ class Settings:
     """ARNs, with a comma between them, of the subnet and the security group by which DataSync reaches the file system."""
     file_system: str = ""
     """ARNs, with a comma between them, of the file system and of its access point."""
+    other_buckets: tuple[str, ...] = ()
+    """Other buckets that syncs may read, each with its prefix: ``<bucket>/<prefix>``; in the variable with blanks between. Only what
+    defines syncs."""
     topic: str = ""
     """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
 
@@ -110,6 +113,7 @@ class Settings:
             sync_role=optional("sync_role"),
             sync_network=optional("sync_network"),
             file_system=optional("file_system"),
+            other_buckets=tuple(optional("other_buckets").split()),
             topic=optional("topic"),
             repositories=optional("repositories"),
             python_repositories=optional("python_repositories"),

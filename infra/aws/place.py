@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from infra.aws.settings import Stage
 from infra.declared import Place
+from infra.declared.place import OtherBucket
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ def aws_place(
         websocket_api=websocket_api,
         file_system=file_system,
         access_point=access_point,
-        data_buckets=tuple(bucket.name for bucket in stage.data),
+        other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
         bundle_gb=str(stage.compute.bundle_gb),
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",

@@ -114,8 +114,10 @@ class DataBucket:
     """A bucket of another account that syncs read."""
 
     name: str = setting(_BUCKET)
-    prefix: str = ""
-    """Only what is below it."""
+    prefix: str = setting(
+        _matches(r"([^/*?$\s][^*?$\s]*/)?", "the beginning of keys that ends with a slash, such as stations/"), default=""
+    )
+    """Only what is below it; empty: everything."""
     key: str = setting(_matches(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "a KMS key's ARN"), default="")
     """The KMS key that the bucket's objects are encrypted with, if any."""
 

@@ -83,6 +83,7 @@ def admin(place: Place) -> dict[str, str]:
     return {
         **outside(place),
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
+        "SHEEN_OTHER_BUCKETS": " ".join(f"{bucket.name}/{bucket.prefix}" for bucket in place.other_buckets),
         "SHEEN_SCRIPT_STATE_MACHINE": place.state_machine_arn("script"),
     }
 

@@ -1,6 +1,7 @@
 """Where a deployment is: all that is not the same everywhere."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 REST_FUNCTION = "api_handler"
 """Chalice calls the REST API's function by the deployment's own name."""
@@ -8,6 +9,18 @@ REPOSITORIES = "https://cloud.r-project.org"
 """Where R packages come from, unless the deployment says something else."""
 PYTHON_REPOSITORIES = "https://pypi.org/simple"
 """Where Python packages come from, likewise."""
+
+
+class OtherBucket(NamedTuple):
+    """A bucket of another account that syncs may read."""
+
+    name: str
+    prefix: str = ""
+    """Only what is below it; empty, or ends with a slash."""
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,7 @@ class Place:
     """Id of the EFS file system."""
     access_point: str = ""
     """Id of its access point."""
-    data_buckets: tuple[str, ...] = ()
-    """Other buckets that syncs may read."""
+    other_buckets: tuple[OtherBucket, ...] = ()
     instance_capacity: str = "FARGATE"
     """The capacity provider of instances: ``FARGATE``, or ``FARGATE_SPOT``."""
     execute_command: bool = False

@@ -8,7 +8,7 @@ from chalicelib.bundles.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from infra.declared.bucket import BUNDLES
-from infra.declared.place import Place
+from infra.declared.place import OtherBucket, Place
 from infra.declared.rights import Role, Statement, invoke, items, objects, start, tokens
 
 
@@ -48,34 +48,47 @@ IN_THE_CALLERS_NAME = {
 
 def read_data(place: Place) -> Iterable[Statement]:
     """Allow listing and reading the data of the deployment's own bucket and of those that it names beside."""
-    yield Statement(
-        "ListData", ("s3:ListBucket",), (place.bucket_arn(),), conditions={"StringLike": {"s3:prefix": (OWN_DATA, f"{OWN_DATA}*")}}
-    )
+    yield _listing("ListData", OtherBucket(place.bucket, OWN_DATA))
+    yield from (_listing(f"ListOtherData{number}", bucket) for number, bucket in enumerate(place.other_buckets))
+    yield from _reading(place)
+
+
+def _listing(sid: str, bucket: OtherBucket) -> Statement:
+    below = {"StringLike": {"s3:prefix": f"{bucket.prefix}*"}} if bucket.prefix else {}
+    return Statement(sid, ("s3:ListBucket",), (bucket.arn,), conditions=below)
+
+
+def _reading(place: Place) -> Iterable[Statement]:
     yield objects(place, OWN_DATA, "GetObject")
-    if place.data_buckets:
-        yield Statement("ListOtherData", ("s3:ListBucket",), tuple(f"arn:aws:s3:::{bucket}" for bucket in place.data_buckets))
-        yield Statement("OtherData", ("s3:GetObject",), tuple(f"arn:aws:s3:::{bucket}/*" for bucket in place.data_buckets))
+    if place.other_buckets:
+        yield Statement("OtherData", ("s3:GetObject",), _other_objects(place))
+
+
+def _other_arns(place: Place) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(bucket.arn for bucket in place.other_buckets))
+
+
+def _other_objects(place: Place) -> tuple[str, ...]:
+    return tuple(f"{bucket.arn}/{bucket.prefix}*" for bucket in place.other_buckets)
 
 
 def datasync_role(place: Place) -> Role:
-    """Declare the role by which DataSync reads buckets."""
-    buckets = (place.bucket_arn(), *(f"arn:aws:s3:::{bucket}" for bucket in place.data_buckets))
+    """Declare the role by which DataSync reads buckets.
+
+    It lists whole buckets: when a location is made, DataSync tries HeadBucket, which has no prefix that a condition could be about.
+    """
+    buckets = (place.bucket_arn(), *_other_arns(place))
+    tagged = (f"{place.bucket_arn()}/{OWN_DATA}*", *_other_objects(place))
     return Role(
         "datasync",
         "datasync.amazonaws.com",
         (
-            *read_data(place),
-            Statement("Buckets", ("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), buckets),
-            objects_tags(place),
+            Statement("Buckets", ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), buckets),
+            *_reading(place),
+            Statement("Tags", ("s3:GetObjectTagging",), tagged),
         ),
         mounts=True,
     )
-
-
-def objects_tags(place: Place) -> Statement:
-    """Allow reading objects' tags, which DataSync does."""
-    own = f"{place.bucket_arn()}/{OWN_DATA}*"
-    return Statement("Tags", ("s3:GetObjectTagging",), (own, *(f"arn:aws:s3:::{bucket}/*" for bucket in place.data_buckets)))
 
 
 def _requests(place: Place) -> Statement:
@@ -137,6 +150,7 @@ def stepping(place: Place) -> Iterable[Statement]:
             why="DataSync checks these with the caller's rights when it makes a location; the network's take no resource",
         ),
         _interfaces(),
+        *_trying(place),
         Statement(
             "GiveDataSyncItsRole",
             ("iam:PassRole",),
@@ -180,6 +194,12 @@ def _interfaces() -> Statement:
         ("*",),
         why="DataSync makes its interfaces to the file system with the rights of who makes or starts a task; they have no names before",
     )
+
+
+def _trying(place: Place) -> Iterable[Statement]:
+    """Of a bucket of another account, DataSync asks whether who makes the location may see it."""
+    if place.other_buckets:
+        yield Statement("TryOtherBuckets", ("s3:ListBucket",), _other_arns(place))
 
 
 def _executions(place: Place, operation: str) -> Statement:

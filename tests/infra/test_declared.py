@@ -1,12 +1,15 @@
 """What is declared fits the models, the state machines and itself."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from infra.declared import DECLARED, StateMachine
+from infra.declared.place import OtherBucket
 from infra.local.declare import substitute
 from infra.local.place import local_place
+from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.settings import LocalSettings
 
 PLACE = local_place(LocalSettings())
@@ -71,3 +74,23 @@ def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> No
         "SHEEN_INSTANCE_STATE_MACHINE",
         "SHEEN_BUNDLE_GB",
     }
+
+
+def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
+    roles = DECLARED.roles(replace(PLACE, other_buckets=(OtherBucket("observations", "stations/"), OtherBucket("open"))))
+    other = "arn:aws:s3:::observations"
+
+    def may(role: str, action: str, resource: str, **context: str) -> bool:
+        need = Need(f"s3:{action}", resource, {f"s3:{key}": value for key, value in context.items()})
+        return Policy(roles[role].policy()).decide(need).verdict is Verdict.ALLOWED
+
+    for role in ("task-copy", "datasync"):
+        assert may(role, "GetObject", f"{other}/stations/a.csv") and not may(role, "GetObject", f"{other}/secret.csv")
+        assert may(role, "GetObject", "arn:aws:s3:::open/a.csv")
+    assert may("datasync", "GetObjectTagging", f"{other}/stations/a.csv") and not may("datasync", "GetObjectTagging", f"{other}/a.csv")
+    assert may("task-copy", "ListBucket", other, prefix="stations/2026/") and may("task-copy", "ListBucket", "arn:aws:s3:::open")
+    assert not may("task-copy", "ListBucket", other, prefix="sta") and not may("task-copy", "ListBucket", other)
+    for bucket in (other, "arn:aws:s3:::open", PLACE.bucket_arn()):
+        assert may("datasync", "ListBucket", bucket), "HeadBucket, by which DataSync tries a bucket, has no prefix"
+    for bucket in (other, "arn:aws:s3:::open"):
+        assert may("function-sync_step", "ListBucket", bucket)

@@ -3,7 +3,7 @@
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -86,6 +86,15 @@ class SyncDefinition:
         if found.prefix.startswith(NOT_TOLD):
             raise BadSync(f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, as in prefix={OWN_DATA}{name}/")
         return found
+
+    def check_readable(self, own_bucket: str, others: Sequence[str]) -> None:
+        """Raise :class:`BadSync` for a source that the deployment may not read; ``others`` as in :class:`chalicelib.settings.Settings`."""
+        source = f"{self.bucket}/{self.prefix}"
+        if self.bucket != own_bucket and not source.startswith(tuple(others)):
+            raise BadSync(
+                f"sync {self.name}: this deployment may not read s3://{source}; beside its own bucket it may read "
+                f"{', '.join(f's3://{other}' for other in others) or 'none'}, which its operator says in [[data]] of the stage's settings"
+            )
 
     def settings(self) -> dict[str, Any]:
         """Return all values as they are stored, by name."""

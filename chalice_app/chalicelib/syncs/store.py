@@ -1,7 +1,7 @@
 """The table of definitions."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
@@ -31,8 +31,9 @@ def everything() -> list[Sync]:
     return sorted(Sync.scan(consistent_read=True), key=lambda row: row.name)
 
 
-def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float) -> SyncDefinition:
-    """Make a sync, or change the settings of one; a value of None goes back to the default.
+def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, others: Sequence[str] = ()) -> SyncDefinition:
+    """Make a sync, or change the settings of one; a value of None goes back to the default. ``others``: the other buckets that may be
+    read, as in :class:`chalicelib.settings.Settings`.
 
     Raise :class:`BadSync`; then nothing has changed. A new one, or one that brings something else or at other times, is due at once.
     """
@@ -41,6 +42,7 @@ def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float) -
         before = dict(row.settings) if row is not None else {}
         wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
         definition = SyncDefinition.parse(name, wanted, own_bucket)
+        definition.check_readable(own_bucket, others)
         kept = {key: definition.settings()[key] for key in wanted}
         changed = {key for key in (*before, *kept) if before.get(key) != kept.get(key)}
         actions: list[Any] = [Sync.settings.set(kept), Sync.updated_at.set(now)]

@@ -132,6 +132,9 @@ class Needs:
                 yield Need(action, parameters["LocationArn"])
             case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
                 yield Need(action, "*")
+                bucket = parameters.get("S3BucketArn", self._place.bucket_arn())
+                if bucket != self._place.bucket_arn():
+                    yield Need("s3:ListBucket", bucket)
                 config = parameters.get("S3Config", {})
                 for role in (config.get("BucketAccessRoleArn"), parameters.get("FileSystemAccessRoleArn")):
                     if role:

@@ -60,6 +60,17 @@ def test_errors_name_the_key_its_value_and_the_rule(values: dict[str, Any], told
     assert told in str(caught.value)
 
 
+def test_what_the_deployment_may_not_read_is_refused_with_what_it_may() -> None:
+    others = ("observations/stations/", "open/")
+    for bucket, prefix in (("sheen-test", "data/x"), ("observations", "stations/2026"), ("observations", "stations"), ("open", "")):
+        parse(bucket=bucket, prefix=prefix).check_readable("sheen-test", others)
+    for bucket, prefix in (("observations", "stations-old"), ("observations", ""), ("open-too", "")):
+        with pytest.raises(BadSync, match=r"may not read s3://.* it may read s3://observations/stations/, s3://open/, which its operator"):
+            parse(bucket=bucket, prefix=prefix).check_readable("sheen-test", others)
+    with pytest.raises(BadSync, match="may read none"):
+        parse(bucket="open", prefix="").check_readable("sheen-test", ())
+
+
 @pytest.mark.parametrize("name", ["", "A", "-a", "a_b", "a" * 64, "a/b", ".."])
 def test_a_name_is_a_folders_and_a_variables_name(name: str) -> None:
     with pytest.raises(BadSync, match="name"):

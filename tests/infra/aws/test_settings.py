@@ -50,6 +50,7 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         (REGION + '[compute]\nrepositories = ["cran"]', "compute.repositories is ['cran']; it must be a list of URLs"),
         (REGION + "log_retention_days = 31", "log_retention_days is 31; it must be one of 1, 3, 5"),
         (REGION + '[[data]]\nname = "Upper"', "data[0].name is 'Upper'; it must be a bucket's name"),
+        (REGION + '[[data]]\nname = "abc"\nprefix = "x"', "data[0].prefix is 'x'; it must be the beginning of keys that ends with a slash"),
         (REGION + '[edge]\ndomain = "a.example.org"\nzone = "example.com"', "edge.domain is 'a.example.org'; it must be example.com"),
         (
             REGION + '[edge]\ndomain = "a.example.org"\n[edge.waf]\nallowed_ips = ["all"]',

@@ -107,6 +107,12 @@ def test_datasync_makes_its_interfaces_with_the_rights_of_who_makes_or_starts_a_
     assert {("elasticfilesystem:DescribeAccessPoints", "*"), ("ec2:DescribeSubnets", "*"), ("iam:PassRole", role)} <= set(located)
 
 
+def test_a_location_of_another_accounts_bucket_needs_the_callers_right_to_see_it() -> None:
+    assert of("datasync", "CreateLocationS3", S3BucketArn=BUCKET) == [("datasync:CreateLocationS3", "*")]
+    other = "arn:aws:s3:::other"
+    assert of("datasync", "CreateLocationS3", S3BucketArn=other) == [("datasync:CreateLocationS3", "*"), ("s3:ListBucket", other)]
+
+
 @pytest.mark.parametrize("role", ["function-sync_step", "machine-sync"])
 def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role: str) -> None:
     policy = Policy(DECLARED.roles(PLACE)[role].policy())
