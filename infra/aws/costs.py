@@ -63,10 +63,11 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
     each_runs = [_runs_a_month(rate) for rate in schedules]
     runs = sum(each_runs)
     starts = sum(min(one, COLD_STARTS_A_DAY * HOURS_A_MONTH / 24) for one in each_runs)
+    releases = stage.compute.images_kept
     each = price["lambda_request"] + FUNCTION_SECONDS * 0.25 * price["lambda_gb_second"] + 2 * price["dynamodb_read"]
     items = [
         Item(f"{metrics} alarms", metrics * price["alarm_metric_month"]),
-        Item(f"images of {IMAGES_GB} GB, in {min(2, stage.compute.images_kept)} releases", 2 * IMAGES_GB * price["ecr_gb_month"]),
+        Item(f"images of {IMAGES_GB} GB, in {releases} releases that share nothing", releases * IMAGES_GB * price["ecr_gb_month"]),
         Item(f"{SMALL_GB:.0f} GB of versions and data on EFS", SMALL_GB * price["efs_gb_month"]),
         Item(f"{SMALL_GB:.0f} GB of bundles on S3", SMALL_GB * price["s3_gb_month"]),
         Item(f"{runs:.0f} runs of functions by schedule", runs * each),

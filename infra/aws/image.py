@@ -55,7 +55,7 @@ def push_images(client: Any, repository: str, tree: Path, declared: Declared, ki
     made_from = tag_of(tree, kind)
     return {
         image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", kind, run)
-        for image in dict.fromkeys(task.image for task in declared.task_definitions)
+        for image in declared.images
     }
 
 

@@ -137,7 +137,8 @@ class Compute:
     of a repository, so that they are loaded as they are read."""
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
     """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
-    images_kept: int = setting(_between(2, 100), default=5)
+    images_kept: int = setting(_between(2, 100), default=3)
+    """Releases of the images that the repository keeps, the newest."""
     bundle_gb: int = setting(_between(1, 5), default=1)
     """How much a bundle may have, packed and unpacked."""
     repositories: tuple[str, ...] = setting(

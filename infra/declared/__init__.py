@@ -60,6 +60,11 @@ class Declared:
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what is its own."""
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that tasks run in, each once; a deployment pushes all of them."""
+        return tuple(dict.fromkeys(task.image for task in self.task_definitions))
+
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
         """Return what a state machine's ``${…}`` stand for: ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
         ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of."""

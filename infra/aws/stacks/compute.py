@@ -25,10 +25,7 @@ class Compute(SheenStack):
         super().__init__(scope, stage, "compute", "cluster and task definitions")
         self._data, self._storage = data, storage
         self.add_stack_dependency(roles)
-        self._images = {
-            image: self.told(image_parameter(image), f"The image {image}, with its digest")
-            for image in dict.fromkeys(task.image for task in declared.task_definitions)
-        }
+        self._images = {image: self.told(image_parameter(image), f"The image {image}, with its digest") for image in declared.images}
         self._stands_for = {WEBSOCKET_API: self.told("WebsocketApi", "The WebSocket API's id")}
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         self.cluster = ecs.CfnCluster(

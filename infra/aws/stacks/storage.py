@@ -1,5 +1,7 @@
 """What may be made anew at any time: tables of what runs now, the file system's mount targets and access point, the image's repository."""
 
+from collections.abc import Iterable
+
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_efs as efs
@@ -38,7 +40,7 @@ class Storage(SheenStack):
             ),
             access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{stage.base}-tasks")],
         )
-        self.repository = self._add_repository()
+        self.repository = self._add_repository(declared.images)
         self.tell("AccessPoint", self.access_point.ref, "Where tasks enter the file system")
         self.tell("Repository", self.repository.repository_uri, "Where the tasks' image is pushed")
         for table in declared.tables:
@@ -46,7 +48,7 @@ class Storage(SheenStack):
                 stream = {**data.tables, **self.tables}[table.name].attr_stream_arn
                 self.tell(f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}")
 
-    def _add_repository(self) -> ecr.Repository:
+    def _add_repository(self, images: Iterable[str]) -> ecr.Repository:
         return ecr.Repository(
             self,
             "Image",
@@ -55,5 +57,13 @@ class Storage(SheenStack):
             image_scan_on_push=True,
             empty_on_delete=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
-            lifecycle_rules=[ecr.LifecycleRule(description="the last images", max_image_count=self.stage.compute.images_kept)],
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    description=f"the last releases of {image}",
+                    rule_priority=priority,
+                    tag_prefix_list=[f"{image}-"],
+                    max_image_count=self.stage.compute.images_kept,
+                )
+                for priority, image in enumerate(images, 1)
+            ],
         )

@@ -155,6 +155,13 @@ def test_tasks_are_run_with_a_shell_where_the_stage_says_so(stage: Stage) -> Non
     assert environments.outside(aws_place(stage))["SHEEN_EXECUTE_COMMAND"] == wanted
 
 
+def test_the_last_releases_of_each_image_are_kept(stage: Stage, templates: Templates) -> None:
+    [repository] = [one["Properties"] for _, one in resources(templates[stage.name], "AWS::ECR::Repository")]
+    rules = [rule["selection"] for rule in json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]]
+    assert [rule["tagPrefixList"] for rule in rules] == [["agent-"], ["builds-"]]
+    assert {rule["countNumber"] for rule in rules} == {stage.compute.images_kept}
+
+
 def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Templates) -> None:
     [distribution] = [one["Properties"]["DistributionConfig"] for _, one in resources(templates["full"], "AWS::CloudFront::Distribution")]
     assert distribution["Aliases"] == ["apps.shiny.example.org"]
