@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ DOCKERFILE = "workers/Dockerfile"
 MADE_OF = ("workers", "tasks", "chalice_app/chalicelib", "client/dist", "requirements.lock")
 """What goes into the image, in the tree."""
 
+_BUILDER = "sheen"
+"""Buildx's builder that makes them, a container of its own: docker's own pushes gzip whatever it is asked for, unless it keeps its images
+in containerd."""
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _NOT_COPIED = {"__pycache__", "node_modules", ".build"}
 
 
@@ -53,10 +58,7 @@ def push_images(client: Any, repository: str, tree: Path, declared: Declared, ki
     URI. Raise :class:`DeployError`.
     """
     made_from = tag_of(tree, kind)
-    return {
-        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", kind, run)
-        for image in declared.images
-    }
+    return {image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", kind, run) for image in declared.images}
 
 
 def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: Kind, run: Run) -> str:
@@ -64,9 +66,12 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: 
     if digest is None:
         _log_in(client, repository, run)
         options = f"type=image,name={repository}:{tag},push=true,compression={kind.compression},force-compression=true,oci-mediatypes=true"
+        # naming its node too makes this do nothing when it is there
+        run(["docker", "buildx", "create", "--name", _BUILDER, "--node", f"{_BUILDER}0", "--driver", "docker-container"], "")
         run(
             [
-                *("docker", "buildx", "build", "--platform", "linux/amd64", "--provenance", "false", "--target", image),
+                *("docker", "buildx", "build", "--builder", _BUILDER, "--target", image),
+                *("--platform", "linux/amd64", "--provenance", "false"),
                 *(("--build-arg", f"R_REPOSITORY={kind.packages}") if kind.packages else ()),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
@@ -75,6 +80,7 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: 
         digest = _digest(client, repository, tag)
     if digest is None:
         raise DeployError(f"docker says that it pushed {repository}:{tag}, but the repository does not have it")
+    _check_layers(client, repository, tag, kind)
     return f"{repository}@{digest}"
 
 
@@ -107,6 +113,17 @@ def _digest(client: Any, repository: str, tag: str) -> str | None:
             return None
         raise
     return str(images[0]["imageDigest"])
+
+
+def _check_layers(client: Any, repository: str, tag: str, kind: Kind) -> None:
+    name = repository.partition("/")[2]
+    [image] = client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}], acceptedMediaTypes=[_MANIFEST])["images"]
+    types = {layer["mediaType"] for layer in json.loads(image["imageManifest"]).get("layers", ())}
+    if wrong := sorted(one for one in types if not one.endswith(f"+{kind.compression}")):
+        raise DeployError(
+            f"{repository}:{tag} has layers of type {', '.join(wrong)}, though compute.image_compression is {kind.compression}; remove it "
+            f"by `aws ecr batch-delete-image --repository-name {name} --image-ids imageTag={tag}`, bring buildx up to date and deploy again"
+        )
 
 
 def _log_in(client: Any, repository: str, run: Run) -> None:

@@ -14,7 +14,7 @@ from infra.aws import steps
 from infra.aws.cloudformation import Stacks
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
-from infra.aws.image import Kind, tag_of
+from infra.aws.image import MADE_OF, Kind, push_images, tag_of
 from infra.aws.settings import ExistingNetwork, Network, load
 from infra.aws.synth import Template, synthesise
 from infra.declared import DECLARED, TREE
@@ -39,20 +39,29 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 class Docker:
-    """Pushes images with nothing in them."""
+    """Pushes images with nothing in them: as it is told to when that is by the builder that it was told to make, else with gzip."""
 
     def __init__(self) -> None:
         self.commands: list[str] = []
+        self.builders: set[str] = set()
 
     def __call__(self, command: Sequence[str], text: str) -> None:
         self.commands.append(" ".join(command[:3]))
         if command[1] == "login":
             assert text
             return
+        named = dict(zip(command[3::2], command[4::2], strict=False))
+        if command[2] == "create":
+            assert named["--name"] not in self.builders or "--node" in named, "a builder is made once, or a node of it changed"
+            self.builders |= {named["--name"]} if named["--driver"] == "docker-container" else set()
+            return
         output = dict(part.split("=", 1) for part in command[command.index("--output") + 1].split(","))
         assert output["compression"] == "zstd"
         repository, _, tag = output["name"].rpartition("/")[2].partition(":")
-        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}
+        compression = output["compression"] if named.get("--builder") in self.builders else "gzip"
+        digest = f"sha256:{tag.encode().hex():0>64.64}"
+        layers = [{"mediaType": f"application/vnd.oci.image.layer.v1.tar+{compression}", "size": 1, "digest": digest}]
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": layers}
         client("ecr").put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps(manifest))
 
 
@@ -76,7 +85,7 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
         deploy()
     account.sockets_cannot_be_deployed = False
     known = deploy()
-    assert docker.commands == ["docker login --username", "docker buildx build"] * 2
+    assert docker.commands == ["docker login --username", "docker buildx create", "docker buildx build"] * 2
     _everything_is_there(known)
 
     before = {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
@@ -179,6 +188,30 @@ def test_a_zones_name_servers_are_told_before_the_step_that_waits_for_them(monke
     steps.run(every, Aws(load("full"), said.append), {}, said.append)
     [told] = [index for index, line in enumerate(said) if "ns-1.example.org ns-2.example.org" in line]
     assert told < said.index("[2/2] stack sheen-full-edge")
+
+
+def test_an_image_that_is_not_compressed_as_the_stage_says_is_not_deployed(account: Account, tmp_path: Path) -> None:
+    assert not account.sockets_cannot_be_deployed
+    for name in MADE_OF:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    ecr = client("ecr")
+    repository = ecr.create_repository(repositoryName="images")["repository"]["repositoryUri"]
+
+    class NoBuilders(Docker):
+        def __call__(self, command: Sequence[str], text: str) -> None:
+            if command[2] != "create":
+                super().__call__(command, text)
+
+    for _ in range(2):  # nor is one that an earlier run has left
+        with pytest.raises(
+            DeployError, match=r"agent-\w+ has layers of type .*gzip, though .* is zstd; remove it by `aws ecr batch-delete"
+        ):
+            push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd"), NoBuilders())
+    [image] = ecr.describe_images(repositoryName="images")["imageDetails"]
+    ecr.batch_delete_image(repositoryName="images", imageIds=[{"imageTag": image["imageTags"][0]}])
+    pushed = push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd"), Docker())
+    assert pushed.keys() == {"AgentImage", "BuildsImage"}
 
 
 def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
