@@ -1,6 +1,6 @@
 """The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
 
-from infra.declared.logs import APPS
+from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
 
@@ -34,6 +34,7 @@ def syncs(place: Place) -> dict[str, str]:
     return {
         "SHEEN_SYNC_STATE_MACHINE": place.state_machine_arn("sync"),
         "SHEEN_SYNC_ROLE": place.role_arn("datasync"),
+        "SHEEN_SYNC_LOG": place.arn("logs", f"log-group:{place.log_group(TRANSFERS.name)}"),
         "SHEEN_SYNC_NETWORK": f"{subnet},{security_group}",
         "SHEEN_FILE_SYSTEM": ",".join(
             place.arn("elasticfilesystem", thing) for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")

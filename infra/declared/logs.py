@@ -14,12 +14,17 @@ class LogGroup:
     """See :meth:`infra.declared.place.Place.log_group`."""
     retention_days: int
     """One of those that PutRetentionPolicy takes."""
+    service: str = ""
+    """The service of AWS that writes to it in its own name, if one does: ``datasync.amazonaws.com``…"""
 
 
 APPS = LogGroup("apps", retention_days=90)
 """What the apps' R processes say."""
 
-LOG_GROUPS = (APPS,)
+TRANSFERS = LogGroup("transfers", retention_days=30, service="datasync.amazonaws.com")
+"""What DataSync says of objects that it could not copy."""
+
+LOG_GROUPS = (APPS, TRANSFERS)
 
 
 def writing(place: Place, group: LogGroup) -> Statement:

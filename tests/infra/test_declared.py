@@ -76,6 +76,12 @@ def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> No
     }
 
 
+def test_datasync_is_given_a_log_group_that_it_may_write_to() -> None:
+    [step] = [function for function in DECLARED.functions if function.name == "sync_step"]
+    [group] = [group for group in DECLARED.log_groups if group.service == "datasync.amazonaws.com"]
+    assert DECLARED.environment_of(PLACE, step)["SHEEN_SYNC_LOG"] == PLACE.arn("logs", f"log-group:{PLACE.log_group(group.name)}")
+
+
 def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
     roles = DECLARED.roles(replace(PLACE, other_buckets=(OtherBucket("observations", "stations/"), OtherBucket("open"))))
     other = "arn:aws:s3:::observations"

@@ -96,7 +96,7 @@ def _options(definition: SyncDefinition) -> dict[str, str]:
 
 def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
     """Return the ARN of the sync's DataSync task, made when there is none for its source."""
-    made_for = json.dumps([definition.bucket, definition.prefix, settings.file_system, settings.sync_role], sort_keys=True)
+    made_for = json.dumps([definition.bucket, definition.prefix, settings.file_system, settings.sync_role, settings.sync_log])
     if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
     client = aws.client("datasync")
@@ -125,6 +125,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
             SourceLocationArn=locations[0],
             DestinationLocationArn=locations[1],
             Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
+            CloudWatchLogGroupArn=settings.sync_log,
             Options=_options(definition),
             TaskMode="BASIC",  # the other one does not know EFS
         )["TaskArn"]

@@ -1,11 +1,13 @@
 """What logs are written to, by functions and by tasks. Chalice deploys the functions themselves, after this."""
 
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.aws.place import aws_place
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, log_group
-from infra.declared import Declared
+from infra.declared import Declared, LogGroup
 from infra.declared.names import camel
 
 
@@ -19,4 +21,25 @@ class Functions(SheenStack):
             name = camel(function.name)
             log_group(self, f"{name}Log", f"/aws/lambda/{place.function_name(function.name)}")
         for group in declared.log_groups:
-            log_group(self, f"{group.name.capitalize()}LogGroup", place.log_group(group.name), group.retention_days)
+            created = log_group(self, f"{group.name.capitalize()}LogGroup", place.log_group(group.name), group.retention_days)
+            if group.service:
+                self._let_in(group, created)
+
+    def _let_in(self, group: LogGroup, created: logs.LogGroup) -> None:
+        """Let the group's service write to it, for this account only."""
+        document = iam.PolicyDocument(
+            statements=[
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal(group.service)],
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[created.log_group_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                )
+            ]
+        )
+        logs.CfnResourcePolicy(
+            self,
+            f"{group.name.capitalize()}LogPolicy",
+            policy_name=f"{self.stage.base}-{group.name}",
+            policy_document=self.to_json_string(document),
+        )

@@ -1,6 +1,7 @@
 """What must hold of every stage's templates, whatever else changes."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,17 @@ def test_the_file_system_is_encrypted_kept_and_entered_by_tls_and_access_points_
 def test_logs_do_not_grow_for_ever(stage: Stage, templates: Templates) -> None:
     for name, group in resources(templates[stage.name], "AWS::Logs::LogGroup"):
         assert group["Properties"]["RetentionInDays"] in RETENTIONS, name
+
+
+def test_datasync_may_write_what_it_could_not_copy_to_its_log_group_and_to_no_other(stage: Stage, templates: Templates) -> None:
+    [policy] = [one["Properties"] for _, one in resources(templates[stage.name], "AWS::Logs::ResourcePolicy")]
+    document = json.dumps(policy["PolicyDocument"])
+    assert "datasync.amazonaws.com" in document and "aws:SourceAccount" in document
+    assert re.findall(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', document) == [
+        name.rpartition("/")[2]
+        for name, group in resources(templates[stage.name], "AWS::Logs::LogGroup")
+        if group["Properties"]["LogGroupName"] == f"/sheen/{stage.name}/transfers"
+    ]
 
 
 def test_tasks_let_in_nobody_but_the_functions_on_the_agents_port(stage: Stage, templates: Templates) -> None:
