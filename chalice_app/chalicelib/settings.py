@@ -48,6 +48,8 @@ class Settings:
     """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
     script_state_machine: str = ""
     """ARN of the state machine that runs an app's scripts; only for who asks for that."""
+    app_roles: str = ""
+    """Begins the ARNs of the roles that apps may have; only the agent."""
     log_group: str = ""
     """CloudWatch log group of the workers' logs; only the agent and who reads them."""
 
@@ -123,6 +125,7 @@ class Settings:
             largest_bundle=largest_bundle(optional("bundle_gb")),
             script_state_machine=optional("script_state_machine"),
             log_group=optional("log_group"),
+            app_roles=optional("app_roles"),
         )
 
 

@@ -2,7 +2,8 @@
 
 ``admin`` (what ``sheen env`` prints), each ``machine:<name>`` (the Step Functions engine, running that state machine) and each
 ``function:<name>`` have lasting keys, made at the first run and kept readable by their owner only. A ``task:<id>`` has temporary
-credentials for as long as it runs. What each may do is in :mod:`infra.local.rights`.
+credentials for as long as it runs, an ``app:<role>`` (:mod:`infra.local.app_roles`) for an hour. What each may do is in
+:mod:`infra.local.rights`.
 """
 
 import json

@@ -11,6 +11,7 @@ from typing import Self
 from infra.declared import DECLARED, Declared, admin_environment
 from infra.local import checks
 from infra.local.app_logs import AppLogs
+from infra.local.app_roles import AppRoles
 from infra.local.changes import DataChanges
 from infra.local.clock import Clock
 from infra.local.console import Console
@@ -157,7 +158,8 @@ class Stack:
             console.say(f"found {files} objects and {items} items of before")
 
         invoker = await self._start_lambdas(package)
-        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say)
+        app_roles = AppRoles(settings.data / "roles", place, self._keys)
+        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say, app_roles.policy)
         check_streams(guard, package.streams, declared, place)
         bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
@@ -191,6 +193,7 @@ class Stack:
                 "datasync": datasync.handle,
                 "events": bus.handle,
                 "logs": self._logs().handle,
+                "sts": app_roles.handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
             DataChanges(tables, objects, streams, S3Events(self._moto, bus), secrets, bucket),

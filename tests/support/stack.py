@@ -152,15 +152,15 @@ class StackProcess:
         """What ``sheen env`` exports."""
         return {k: str(v) for k, v in json.loads((self.data / "environment.json").read_text()).items()}
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this stack with its owner's keys."""
+    def client(self, service: str, **keys: str) -> Any:
+        """A boto3 client of this stack with its owner's keys, or with others."""
         variables = self.environment()
+        owners = {
+            "aws_access_key_id": variables["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
+        }
         return boto3.client(
-            service,
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            region_name=variables["AWS_DEFAULT_REGION"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            service, endpoint_url=variables["AWS_ENDPOINT_URL"], region_name=variables["AWS_DEFAULT_REGION"], **(owners | keys)
         )
 
     def control(self, method: str, path: str, body: object = None) -> Any:

@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from agent import app_environment, process, r_socket, record, server
 from agent.activity import Activity
+from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
 from agent.command import WorkerSpec
@@ -37,7 +38,7 @@ from chalicelib.aws import client
 from chalicelib.clock import wall_clock
 from chalicelib.instances import store
 from chalicelib.instances.log_streams import LogStream
-from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
 from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
@@ -82,6 +83,7 @@ class Served:
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
         self._oom_kills = OomKills()
+        self._roles = AppRoles(settings.app_roles, VersionId.parse(found.ref.version_id).app_id)
         self._worker_row = WorkerRow(found.ref)
         self.workers = Workers(self._make_worker, found.settings.worker_limits, self)
         self._http = aiohttp.ClientSession(
@@ -138,6 +140,7 @@ class Served:
         await self._uploads.close()
         await self._answers.close()
         await self.workers.close()
+        await self._roles.close()
         await self._logs.close(LAST_LINES)
         await self._worker_row.settled()
         await self._proxy.close()
@@ -179,6 +182,7 @@ class Served:
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
+        variables |= await self._roles.variables(self._record.settings.role)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket) if self._unix_id is not None else ()
         return dataclasses.replace(spec, environment=variables, groups=groups)
 

@@ -13,12 +13,23 @@ from infra.local.rights.needs import Needs
 from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.rights.refusal import denied, refusal
 
+_APP = "app-"
+"""Begins the names of apps' roles."""
+
 
 class Guard:
     """Holds every call against its caller's policy. The stack's owner (``admin``) may do everything."""
 
-    def __init__(self, declared: Declared, place: Place, role_of_task: Callable[[str], str | None], tell: Callable[[str], None]) -> None:
-        """``role_of_task`` gives a task's role by the task's id; ``tell`` gets a line about each refusal."""
+    def __init__(
+        self,
+        declared: Declared,
+        place: Place,
+        role_of_task: Callable[[str], str | None],
+        tell: Callable[[str], None],
+        policy_of_app: Callable[[str], Policy | None] = lambda _role: None,
+    ) -> None:
+        """``role_of_task`` gives a task's role by the task's id, ``policy_of_app`` an app role's policy by its name; ``tell`` gets a line
+        about each refusal."""
         self._place = place
         self._needs = Needs(declared, place)
         self._roles = declared.roles(place)
@@ -26,6 +37,7 @@ class Guard:
         self._of_function = {place.function_name(function.name): function.role for function in declared.functions}
         self._of_machine = {machine.name: machine.role for machine in declared.state_machines}
         self._role_of_task = role_of_task
+        self._policy_of_app = policy_of_app
         self._tell = tell
         self._used: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         self._refused: Counter[str] = Counter()
@@ -51,8 +63,8 @@ class Guard:
         if principal == ADMIN:
             return True
         bucket, _ = s3.bucket_and_key(call.path)
-        role = self.role_of(principal)
-        return role is not None and self._policies[role].decide(s3.listing(bucket)).verdict is Verdict.ALLOWED
+        policy = self._policy_of(self.role_of(principal))
+        return policy is not None and policy.decide(s3.listing(bucket)).verdict is Verdict.ALLOWED
 
     def role_of(self, principal: str) -> str | None:
         """Return the name of a principal's role."""
@@ -66,6 +78,8 @@ class Guard:
                 return self._of_machine.get(name)
             case "service":
                 return name if name in self._roles else None
+            case "app":
+                return _APP + name
         return None
 
     def report(self) -> dict[str, Any]:
@@ -86,7 +100,7 @@ class Guard:
 
     def _require(self, role: str | None, principal: str, service: str, needs: Iterable[Need]) -> None:
         caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"
-        policy = self._policies.get(role or "")
+        policy = self._policy_of(role)
         if policy is None:
             raise denied(service, f"User: {caller} is not authorized: {principal} has no role")
         for need in needs:
@@ -96,6 +110,11 @@ class Guard:
                 self._note(principal, error.message)
                 raise error
             self._used[role or ""][decision.sid or "", need.action] += 1
+
+    def _policy_of(self, role: str | None) -> Policy | None:
+        if role is not None and role.startswith(_APP):
+            return self._policy_of_app(role.removeprefix(_APP))
+        return self._policies.get(role or "")
 
     def _note(self, principal: str, message: str) -> None:
         if message not in self._refused:

@@ -181,6 +181,10 @@ class Needs:
         yield Need(f"logs:{operation}", self._place.arn("logs", f"log-group:{group}:log-stream:{stream}"))
 
     def _sts(self, call: Call) -> Iterator[Need]:
-        if call.form.get("Action") != "GetCallerIdentity":  # which everybody may
-            raise call.not_mapped()
-        yield from ()
+        match call.form.get("Action"):
+            case "AssumeRole":
+                yield Need("sts:AssumeRole", call.form.get("RoleArn", ""))
+            case "GetCallerIdentity":  # which everybody may
+                return
+            case _:
+                raise call.not_mapped()

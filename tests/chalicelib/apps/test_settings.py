@@ -106,6 +106,13 @@ def test_variables_that_are_sheens_or_the_loaders_cannot_be_set(name: str) -> No
             AppSettings.parse({setting: {name: "x"}})
 
 
+@pytest.mark.parametrize("name", ["Sales", "sales/x", "a" * 33, "a_b", "*"])
+def test_a_roles_name_leads_to_no_other_role(name: str) -> None:
+    assert AppSettings.parse({"role": "sales-2"}).role == "sales-2"
+    with pytest.raises(BadAppSetting, match="setting role is"):
+        AppSettings.parse({"role": name})
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -147,6 +147,7 @@ def test_the_rest() -> None:
     assert of("logs", "PutLogEvents", logGroupName="/g", logStreamName="s") == [("logs:PutLogEvents", group + "s")]
     assert of("datasync", "DescribeTask", TaskArn="arn:aws:datasync:x") == [("datasync:DescribeTask", "arn:aws:datasync:x")]
     assert needs(Call("sts", "POST", body=b"Action=GetCallerIdentity")) == []
+    assert needs(Call("sts", "POST", body=b"Action=AssumeRole&RoleArn=r")) == [("sts:AssumeRole", "r")]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_the_rest() -> None:
         Call("s3", "", "POST", "/sheen-local/key", {"restore": ""}),
         Call("states", "DeleteStateMachine"),
         Call("iam", "POST"),
-        Call("sts", "POST", body=b"Action=AssumeRole"),
+        Call("sts", "POST", body=b"Action=GetSessionToken"),
         Call("kinesis", "PutRecord"),
     ],
     ids=lambda call: f"{call.service}.{call.operation or call.method}",

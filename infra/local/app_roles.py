@@ -1,0 +1,68 @@
+"""The roles that apps may be given: ``$SHEEN_DATA/roles/<name>.json``, each the role's policy document. They are read anew at each call."""
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from infra.declared import Place
+from infra.local.aws_errors import AwsError
+from infra.local.errors import LocalStackError
+from infra.local.keys import AccessKey, Keys
+from infra.local.rights.call import Call
+from infra.local.rights.policy import Policy
+
+VALID = timedelta(hours=1)
+"""What a role that was taken on from another one is valid for at most."""
+
+
+class AppRoles:
+    """STS's AssumeRole, for these roles only; its credentials are the principal ``app:<name>``."""
+
+    def __init__(self, folder: Path, place: Place, keys: Keys) -> None:
+        self._folder = folder
+        self._prefix = place.role_arn("app-")
+        self._keys = keys
+
+    def policy(self, name: str) -> Policy | None:
+        """Return what a role may do; None when there is no such role. Raise :class:`LocalStackError` for what cannot be read."""
+        path = self._folder / f"{name}.json"
+        if not re.fullmatch(r"[a-z0-9-]+", name) or not path.exists():
+            return None
+        try:
+            return Policy(json.loads(path.read_text()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LocalStackError(f"{path} is no policy document: {error}") from error
+
+    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+        """Answer AssumeRole, which the caller may by its own policy; moto answers the rest."""
+        form = Call("sts", operation, body=body).form
+        if form.get("Action") != "AssumeRole":
+            return None
+        arn = form.get("RoleArn", "")
+        name = arn.removeprefix(self._prefix)
+        try:
+            there = name != arn and self.policy(name) is not None
+        except LocalStackError as error:
+            raise AwsError("MalformedPolicyDocument", str(error)) from error
+        if not there:
+            raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
+        key = self._keys.temporary(f"app:{name}")
+        asyncio.get_running_loop().call_later(VALID.total_seconds(), self._keys.revoke, key)
+        return web.Response(text=_document(arn, form.get("RoleSessionName", ""), key), content_type="text/xml")
+
+
+def _document(arn: str, session: str, key: AccessKey) -> str:
+    assumed = f"{arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/{session}"
+    values = {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret, "SessionToken": key.token}
+    values["Expiration"] = (datetime.now(UTC) + VALID).strftime("%Y-%m-%dT%H:%M:%SZ")
+    credentials = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in values.items())
+    return (
+        '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+        f"<AssumedRoleUser><AssumedRoleId>{key.key_id}:{escape(session)}</AssumedRoleId><Arn>{escape(assumed)}</Arn></AssumedRoleUser>"
+        f"<Credentials>{credentials}</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
