@@ -8,15 +8,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 import pytest
 
+from infra import chalice
+from infra.aws.image import image_parameter
 from infra.aws.place import aws_place
 from infra.aws.settings import Stage, Storage
 from infra.aws.synth import Template, synthesise
+from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED
-from infra.local.declare import create_state_machines, create_storage
+from infra.declared.tasks import DROPPED_CAPABILITIES, task_log_group
+from infra.local.declare import create_state_machines, create_storage, create_topics
 from infra.local.ecs import Ecs
 from infra.local.events import StateMachineTarget
 from infra.local.lambdas.package import Package
@@ -60,6 +65,12 @@ class Recorder:
             self.bucket[path.partition("?")[2]] = request["data"].decode()
         yield SimpleNamespace(status=200)
 
+    @asynccontextmanager
+    async def form(self, service: str, form: str) -> AsyncIterator[Any]:
+        parameters = dict(parse_qsl(form))
+        self.calls.append((service, parameters["Action"], parameters))
+        yield SimpleNamespace(status=200)
+
     def of(self, operation: str) -> list[Mapping[str, Any]]:
         return [parameters for _, called, parameters in self.calls if called == operation]
 
@@ -74,6 +85,7 @@ async def created() -> Recorder:
     recorder = Recorder()
     moto = cast(Moto, recorder)
     await create_storage(moto, DECLARED, LOCAL)
+    await create_topics(moto, DECLARED, LOCAL)
     await create_state_machines(moto, DECLARED, LOCAL)
     return recorder
 
@@ -126,6 +138,41 @@ def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(created: Recorde
     ]
 
 
+def test_log_groups_keep_what_they_get_as_long(created: Recorder, templates: list[Template]) -> None:
+    here = {one["logGroupName"]: one["retentionInDays"] for one in created.of("PutRetentionPolicy")}
+    assert here.keys() == {one["logGroupName"] for one in created.of("CreateLogGroup")}
+    groups = [group["Properties"] for _, group in resources(templates, "AWS::Logs::LogGroup")]
+    there = {group["LogGroupName"]: group["RetentionInDays"] for group in groups}
+    # what functions and tasks say goes to files here
+    assert {name: days for name, days in there.items() if not name.startswith("/aws/") and name != task_log_group(LOCAL)} == here
+
+
+def test_topics_are_the_same(created: Recorder, templates: list[Template]) -> None:
+    here = [topic["Name"] for topic in created.of("CreateTopic")]
+    assert here == [topic["Properties"]["TopicName"] for _, topic in resources(templates, "AWS::SNS::Topic")]
+
+
+class Mappings:
+    """What AWS is told of streams, instead of Lambda."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, dict[str, Any]] = {}
+
+    def list_event_source_mappings(self, **given: str) -> dict[str, Any]:
+        return {"EventSourceMappings": [{"UUID": given["FunctionName"]}]}
+
+    def update_event_source_mapping(self, **given: Any) -> None:
+        self.told[given.pop("UUID")] = given
+
+
+def test_streams_are_read_the_same() -> None:
+    """Here they are in what Chalice packages, on AWS they are set once Chalice has deployed the functions."""
+    mappings, merged = Mappings(), chalice.events(DECLARED)["Resources"].values()
+    assert set_triggers(mappings, DECLARED, LOCAL)
+    here = [event["Properties"] for resource in merged for event in resource["Properties"]["Events"].values()]
+    assert here == list(mappings.told.values())
+
+
 def test_state_machines_are_the_same(created: Recorder, templates: list[Template]) -> None:
     here = {machine["name"]: json.loads(machine["definition"]) for machine in created.of("CreateStateMachine")}
     there = {}
@@ -152,7 +199,7 @@ def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> 
     assert here == there
 
 
-def test_task_definitions_have_the_same_commands_sizes_and_variables(templates: list[Template]) -> None:
+def test_task_definitions_have_the_same_images_commands_sizes_and_variables(templates: list[Template]) -> None:
     nothing = cast(Any, None)
     here = Ecs(LocalSettings(), DECLARED, LOCAL, nothing, nothing, nothing, nothing, nothing)._definitions
     there = {task["Properties"]["Family"]: task["Properties"] for _, task in resources(templates, "AWS::ECS::TaskDefinition")}
@@ -162,6 +209,10 @@ def test_task_definitions_have_the_same_commands_sizes_and_variables(templates: 
         assert container["Name"] == task.container
         assert container["Command"] == list(task.command)
         assert container["StopTimeout"] == task.stop_timeout_seconds
+        assert container["Image"] == {"Ref": image_parameter(task.image)}
+        assert container.get("HealthCheck", {"Command": ["CMD"]})["Command"] == ["CMD", *task.health]
+        assert container["LinuxParameters"]["Capabilities"] == {"Drop": list(DROPPED_CAPABILITIES)}
+        assert "User" not in container, "the agent is root, in the image and here"
         assert (there[family]["Cpu"], there[family]["Memory"]) == (str(task.cpu), str(task.memory_mb))
         variables = {pair["Name"]: resolved(pair["Value"]) for pair in container["Environment"]}
         local = dict(task.environment(LOCAL))
@@ -193,6 +244,8 @@ def test_roles_allow_the_same(templates: list[Template]) -> None:
         extra = statements.keys() - {one.sid for one in role.statements} - {"Traces"}
         assert extra == ({"Files"} if role.mounts or name in {task.role for task in DECLARED.task_definitions} else set()), name
         for statement in role.statements:
-            assert statements[statement.sid]["Action"] == list(statement.actions), (name, statement.sid)
+            there_is, document = statements[statement.sid], statement.document()
+            assert (there_is["Action"], there_is["Effect"]) == (document["Action"], document["Effect"]), (name, statement.sid)
+            assert resolved(there_is.get("Condition")) == document.get("Condition"), (name, statement.sid)
             if statement.sid != "Browsers":  # names the API of the place
                 assert resolved(statements[statement.sid]["Resource"]) == list(statement.resources), (name, statement.sid)
