@@ -128,9 +128,9 @@ def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket
         mirror(work, definition, bucket, part[0].target).run()
     else:
         mirror(work, definition, bucket, "").keys({each.target: int(each.size or 0) for each in part})
-    _pass_on_large(work, definition)
-    if work.outcome.files_failed == failed_before:
-        _as_of(row, definition, part)
+    passed_on = _pass_on_large(work, definition)
+    if work.outcome.files_failed == failed_before and not passed_on:
+        store.is_as_of(row, Sync.copied_at, requests.as_of(definition, Way.COPY, part))
     missed = work.outcome.forgive()
     requests.done(each for each in part if not (missed if is_prefix else each.target in missed))
     return missed
@@ -173,21 +173,15 @@ def _cleaned(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _pass_on_large(work: Work, definition: SyncDefinition) -> None:
-    """What is too large for a task of ours goes by DataSync."""
+def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
+    """What is too large for a task of ours goes by DataSync; return whether there is such."""
     outcome = work.outcome
     large, outcome.large = outcome.large, []
     for relative in large:
         requests.ask_for_object(definition, relative, definition.urgent_limit + 1, wall_clock())
     if large:
         requests.start(definition.name, Way.TRANSFER, work.settings.sync_state_machine, wall_clock())
-
-
-def _as_of(row: Sync, definition: SyncDefinition, rows: list[SyncRequest]) -> None:
-    whole = requests.ways_of(definition, "").get(Way.COPY)
-    times = [each.asked_at for each in rows if requests.is_prefix(each) and each.target == whole]
-    if times:
-        store.update(row, [Sync.copied_at.set(max(times))])
+    return bool(large)
 
 
 def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:

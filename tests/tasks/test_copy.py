@@ -41,7 +41,7 @@ class Place:
 
     def define(self, **changes: Any) -> None:
         values = {"bucket": "data", "prefix": "p/", "urgent": "/", "schedule": "never", **changes}
-        self.definition = store.define("sales", values, BUCKET, 1.0)
+        self.definition = store.define("sales", values, BUCKET, 1.0, ("data/",))
 
     def put(self, key: str, body: bytes = b"1") -> None:
         """Write an object, of which S3 tells."""

@@ -68,13 +68,13 @@ def tell(row: SyncRun, message: str) -> None:
     change(row, [SyncRun.message.set(message)])
 
 
-def note(run: SyncRun, rows: list[SyncRequest], message: str) -> None:
-    """Write into the run's row what it is about."""
+def note(run: SyncRun, rows: list[SyncRequest], message: str, *, counted: bool = True) -> None:
+    """Write into the run's row what it is about; ``counted``: and how many single files that is."""
     triggers = {part for part in run.trigger.split(",") if part} | {row.trigger for row in rows if row.trigger}
     actions: list[Any] = [
         SyncRun.message.set(message),
         SyncRun.trigger.set(",".join(sorted(triggers))),
-        SyncRun.keys.add(sum(not requests.is_prefix(row) for row in rows)),
+        SyncRun.keys.add(sum(counted and not requests.is_prefix(row) for row in rows)),
     ]
     if stamps := {stamp for row in rows for stamp in row.stamps or ()}:
         actions.append(SyncRun.stamps.add(stamps))

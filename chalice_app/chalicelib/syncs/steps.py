@@ -20,7 +20,7 @@ from chalicelib.telemetry import logger
 FIRST_PAUSE = 20
 """Seconds until the first repeat of what failed; each further is three times as long."""
 LONGEST_PAUSE = 1800
-APPS = "apps"
+APPS, COPY = "apps", "copy"
 
 
 class Order(TypedDict):
@@ -66,10 +66,10 @@ def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, setting
         runs.tell(run, "Making the folder.")
         return {"do": "work", "work": "prepare", "id": f"prepare-{number}"}
     rows = requests.pending(definition.name, way, 1)
-    if rows and way is Way.COPY:
-        runs.note(run, rows, "Getting a machine to copy urgent files.")
-        return {"do": "work", "work": "copy", "id": f"copy-{number}"}
-    if rows:
+    if rows and way is Way.COPY and not _has_copied(run):
+        runs.note(run, rows, "Getting a machine to copy urgent files.", counted=False)
+        return {"do": "work", "work": COPY, "id": f"{COPY}-{number}"}
+    if rows and way is Way.TRANSFER:
         try:
             task = transfers.ensure_task(row, definition, settings)
         except ClientError as error:  # of a bucket that may not be read, for one
@@ -100,6 +100,11 @@ def _take(run: SyncRun) -> list[SyncRequest]:
 def _transfer(definition: SyncDefinition, task: str, taken: list[SyncRequest]) -> transfers.Transfer:
     made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
     return made(definition, task, [each.target for each in taken])
+
+
+def _has_copied(run: SyncRun) -> bool:
+    """Whether the run's task has done its work: what was asked since is the next run's, or one that is never left alone would never end."""
+    return not run.attempt and any(step.startswith(COPY) for step in run.steps)
 
 
 def _has_apps(definition: SyncDefinition, run: SyncRun) -> bool:
@@ -135,8 +140,9 @@ def _again(
     now: float,
 ) -> Order:
     """After a failure: once more after a pause, or not; then what has changed all the same is published."""
-    if counts := _cause(error).get("counts"):
-        runs.add(run, order["id"], counts, attempt=int(run.attempt))  # a part has come all the same
+    cause = _cause(error)
+    if cause.get("counts"):  # a part has come all the same
+        runs.add(run, order["id"], cause["counts"], cause.get("failures") or (), attempt=int(run.attempt))
     message = reason(error)
     if run.gave_up:
         return _fail(run, way, run.gave_up, settings, now)
@@ -156,7 +162,8 @@ def _fail(run: SyncRun, way: Way, message: str, settings: Settings, now: float) 
 
 
 def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a cause as Lambda and :func:`chalicelib.syncs.transfers.failure` give it: ``errorMessage``, perhaps ``counts``. Pure."""
+    """Return a cause as Lambda and :func:`chalicelib.syncs.transfers.failure` give it: ``errorMessage``, perhaps ``counts`` and
+    ``failures``. Pure."""
     cause = str(error.get("Cause", ""))
     try:
         found = json.loads(cause)

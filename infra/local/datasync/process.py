@@ -17,15 +17,7 @@ TELL_EVERY = 0.1
 
 def report(outcome: Outcome, error: str = "") -> None:
     """Write how far it is."""
-    line: dict[str, Any] = {
-        **outcome.counts(),
-        "files_to_copy": outcome.files_to_copy,
-        "bytes_to_copy": outcome.bytes_to_copy,
-        "bytes_read": outcome.bytes_read,
-        "phase": outcome.phase,
-    }
-    if error:
-        line["error"] = error
+    line: dict[str, Any] = {**outcome.counts(), "phase": outcome.phase, **({"error": error} if error else {})}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

@@ -218,7 +218,7 @@ def test_a_bucket_that_may_not_be_read_is_said_and_leaves_no_locations(services:
 def test_a_task_for_another_source_takes_the_place_of_the_one_before_with_its_locations(services: Services) -> None:
     machine = Machine()
     for bucket in (BUCKET, "other-data"):
-        store.define("sales", {"bucket": bucket}, BUCKET, machine.now)
+        store.define("sales", {"bucket": bucket}, BUCKET, machine.now, ("other-data/",))
         machine.ask()
         machine.begin()
         assert machine.did()["do"] == "end"
@@ -308,6 +308,19 @@ def test_urgent_files_are_the_copy_tasks_and_asked_again_when_it_dies(services: 
     assert machine.failed("States.HeartbeatTimeout")["do"] == "fail"
     assert machine.pending() == []
     assert "no sign of life" in machine.run.message
+
+
+def test_a_feed_that_never_ends_does_not_keep_one_run_for_ever(services: Services) -> None:
+    machine = Machine(Way.COPY, urgent="/")
+    requests.ask_for_object(machine.definition, "first", 1, machine.now)
+    assert machine.begin()["work"] == "copy"
+    assert machine.failed("NotCopied", counts={"files_failed": 1}, failures=[["a//b", "no file can be called so"]])["do"] == "wait"
+    assert machine.step()["work"] == "copy"
+    assert machine.did(files_copied=1)["do"] == "end"
+    assert (machine.run.status, machine.run.failures) == (RunStatus.PARTIAL, [["a//b", "no file can be called so"]])
+    following = requests.lease("sales", Way.COPY)
+    assert following is not None
+    assert (machine.pending(), following.run_id > machine.run_id) == (["first"], True)
 
 
 def test_an_execution_of_a_sync_that_has_gone_is_not_followed(services: Services) -> None:

@@ -67,7 +67,7 @@ def test_what_brings_something_else_is_due_and_not_yet_there(dynamodb_calls: Cou
     definition = store.define("sales", {}, BUCKET, 0.0)
     assert store.due(store.find("sales"), definition, 1.0)
     store.is_as_of(store.find("sales"), Sync.transferred_at, 1.0)
-    store.define("sales", change, BUCKET, 5.0)
+    store.define("sales", change, BUCKET, 5.0, ("other-data/",))
     row = store.find("sales")
     assert (row.transferred_at is None, row.due_at == 5.0) == (forgotten, forgotten)
     if forgotten:  # what was asked before has brought the other
