@@ -7,6 +7,9 @@ from typing import Any
 _MAKING = Lock()
 """boto3's default session makes clients for one thread at a time only; clients themselves are for all."""
 
+_FUNCTION_SECONDS = 130
+"""Longer than any function that is waited for may take: given up, it would be invoked once more."""
+
 
 @cache
 def client(service: str, endpoint_url: str | None = None) -> Any:
@@ -20,7 +23,7 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
 
     config = Config(
         connect_timeout=5,
-        read_timeout=25,
+        read_timeout=_FUNCTION_SECONDS if service == "lambda" else 25,
         retries={"mode": "standard", "max_attempts": 4},
         s3={"addressing_style": "path"},
         signature_version="s3v4" if service == "s3" else None,

@@ -8,12 +8,11 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws
+from chalicelib import aws, task_tokens
 from chalicelib.settings import Settings
 from chalicelib.syncs import folders, keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
-from chalicelib.task_tokens import TOO_LATE
 
 ENDED = frozenset({"SUCCESS", "ERROR"})
 _COMPLETED = re.compile(r"Transfer (and verification )?completed\b")
@@ -228,15 +227,10 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
     """Tell the state machine that waits for an execution that it has ended; return False when it has not."""
     if described["Status"] not in ENDED or not run.token:
         return False
-    client = aws.client("stepfunctions")
-    try:
-        if described["Status"] == "SUCCESS" or _ended_without_some(described):
-            client.send_task_success(taskToken=run.token, output=json.dumps(outcome(described)))
-        else:
-            result = described.get("Result") or {}
-            why = f"DataSync: {result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
-            client.send_task_failure(taskToken=run.token, error=TransferFailed.__name__, cause=failure(why, described))
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in TOO_LATE:
-            raise
+    if described["Status"] == "SUCCESS" or _ended_without_some(described):
+        task_tokens.succeed(run.token, outcome(described))
+    else:
+        result = described.get("Result") or {}
+        why = f"DataSync: {result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
+        task_tokens.fail(run.token, TransferFailed.__name__, failure(why, described))
     return True
