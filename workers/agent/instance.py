@@ -72,7 +72,7 @@ class _Instance:
         self._ref: InstanceRef | None = None
         self._binding = asyncio.Lock()
         self._first: asyncio.Task[object] | None = None
-        self.life = Life(launch.ref, launch.token, f"{task.address}:{PORT}", task.arn, self._start)
+        self.life = Life(launch.ref, launch.token, f"{task.address}:{PORT}", task.arn, self._start, self._find_app)
         self._server = server.Server(launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind)
 
     async def run(self) -> int:
@@ -116,6 +116,12 @@ class _Instance:
             # The visitor's page follows at once, and waits for it; a failure is that page's to tell.
             self._first = asyncio.create_task(self._served.workers.ready(), name="first start")
             self._first.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _find_app(self) -> None:
+        """Be bound to the app that this spare's row names: who bound it may have died before it came to say so."""
+        ref = (await asyncio.to_thread(spares.rows_of, self._launch.ref))[0]
+        if ref != self._launch.ref:
+            await self.bind(str(ref))
 
     async def _start(self) -> None:
         if self._served is not None:

@@ -35,7 +35,7 @@ class Rhythm:
     unwatched: float = 600.0
     """An instance for which no state machine waited for so long ends by itself once it is idle."""
     catch_up: float = 60.0
-    """How often it looks for a restart or a new version that it was not told of; first as soon as it is ready."""
+    """How often it looks for a restart, a new version or an app that it was not told of; first as soon as it is ready."""
 
 
 class Led(Protocol):
@@ -57,7 +57,8 @@ class Life:
     """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
 
     ``start`` is awaited before that: it raises :class:`agent.failure.WorkerFailed` when there is nothing to be put into service. Who
-    serves an app calls :meth:`lead`; a spare does when it is bound, and is never idle before.
+    serves an app calls :meth:`lead`; a spare does when it is bound, and is never idle before: ``find_app`` looks for that, should nobody
+    have told it.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Life:
         address: str,
         task_arn: str,
         start: Callable[[], Awaitable[object]],
+        find_app: Callable[[], Awaitable[None]],
         rhythm: Rhythm = Rhythm(),
         steady: Callable[[], float] | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Life:
         self._address = address
         self._task_arn = task_arn
         self._start_app = start
+        self._find_app = find_app
         self._directory = Path("/")
         self._led: Led | None = None
         self.settings = AppSettings()
@@ -186,7 +189,7 @@ class Life:
                 return
             if self._led is not None:
                 await self._look_after(self._led)
-                await self._catch_up(self._led)
+            await self._catch_up(self._find_app if self._led is None else self._led.catch_up)
             if self._check.is_set():
                 self._check.clear()
                 await self._end_if_given_up()
@@ -203,14 +206,14 @@ class Life:
         elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
             await self._report_idle()
 
-    async def _catch_up(self, led: Led) -> None:
+    async def _catch_up(self, look: Callable[[], Awaitable[None]]) -> None:
         if self.retired or self._now() < self._catch_up_at:
             return
         self._catch_up_at = self._now() + self._rhythm.catch_up
         try:
-            await led.catch_up()
+            await look()
         except Exception as error:  # what runs goes on, and the next look may find more
-            logger.warning(f"what was asked of the app could not be looked up: {error}")
+            logger.warning(f"what was asked of this instance could not be looked up: {error}")
 
     async def _report_idle(self) -> None:
         token = self._token

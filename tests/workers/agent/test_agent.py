@@ -329,6 +329,24 @@ async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_th
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
+def bound_to(spare: Instance, ref: InstanceRef) -> None:
+    """Write an app's row of a spare."""
+    bound = Instance(ref.version_id, 0, instance_id=spare.instance_id, location=LOCATION, state="READY", phase="app", secret=spare.secret)
+    bound.seats, bound.capacity, bound.claimed_at, bound.size = {}, 5, 0, "large"
+    bound.save()
+
+
+async def test_a_spare_that_nobody_tells_that_it_is_bound_finds_it_and_is_idle_in_time(launch: Launch) -> None:
+    agent = await launch(spare=True, instance_idle_timeout=2, reconnect_grace=0)
+    spare = agent.row()
+    ref = InstanceRef(f"{APP_ID}.{VERSION}", 0, spare.instance_id)
+    bound_to(spare, ref)
+    spare.update(actions=[Instance.bound_to.set(str(ref))])
+    await agent.ready()
+    await until(lambda: [line for line in agent.log if line["message"] == "bound"], f"bound; the log: {agent.log}")
+    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+
+
 async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch: Launch) -> None:
     agent = await launch(spare=True, instance_idle_timeout=2, reconnect_grace=0)
     await agent.ready()
@@ -339,9 +357,7 @@ async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch
     spare = agent.row()
     ref = InstanceRef(f"{APP_ID}.{VERSION}", 0, spare.instance_id)
     assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 409  # no such row
-    bound = Instance(ref.version_id, 0, instance_id=spare.instance_id, location=LOCATION, state="READY", phase="app", secret=spare.secret)
-    bound.seats, bound.capacity, bound.claimed_at, bound.size = {}, 5, 0, "large"
-    bound.save()
+    bound_to(spare, ref)
     for _ in range(2):
         assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 200
     other = InstanceRef(f"{APP_ID}.{VERSION}", 1, spare.instance_id)

@@ -79,10 +79,14 @@ class Serving:
             raise ConnectionError("no network")
 
 
+async def nothing() -> None:
+    """What an instance does that was never a spare."""
+
+
 def life_of(instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None) -> Life:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
-    life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, RHYTHM)
+    life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
     life.lead(record, serving or Serving(workers, Activity(lambda: False)))
     return life
 
