@@ -35,7 +35,7 @@ DB_PASSWORD = "sales/db"
         (b"idle = 5", 'bundle b.zip: sheen.toml: there is no setting "idle"'),
         (b"[environment]\nLD_PRELOAD = 'x'", 'bundle b.zip: sheen.toml: setting environment: "LD_PRELOAD" cannot be in it'),
         (b"[environment]\nLEVEL = 2", 'sheen.toml: setting environment: "LEVEL" cannot be in it; it is names and values'),
-        (b"[[environment]]\nx = 'y'", "sheen.toml: setting environment is"),
+        (b"[[environment]]\nx = 'y'", "sheen.toml: setting environment cannot be read; it is names and values"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_told(text: bytes, why: str) -> None:
