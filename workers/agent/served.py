@@ -209,6 +209,11 @@ class Served:
         """Take no new sessions, and report idle when the last has left."""
         self._life.retire()
 
+    def supersede(self) -> None:
+        """Take no new sessions, and end those that are here: too many versions of before live on."""
+        self.retire()
+        self._sessions.end(self._sessions.ids(), AppRestarted().ending)
+
     # agent.life.Led
 
     async def catch_up(self) -> None:

@@ -61,6 +61,9 @@ class Orders(Protocol):
     def retire(self) -> None:
         """Take no new sessions, and report idle when the last has left."""
 
+    def supersede(self) -> None:
+        """Take no new sessions, and end those that are here."""
+
 
 @dataclass(frozen=True)
 class App:
@@ -115,6 +118,7 @@ class Server:
         application.router.add_route("POST", "/bind", self._take_bind)
         application.router.add_route("POST", "/restart", self._restart)
         application.router.add_route("POST", "/retire", self._retire)
+        application.router.add_route("POST", "/supersede", self._supersede)
         application.router.add_route("GET", "/status", self._status)
         application.router.add_route("GET", "/health", self._health)
         application.router.add_route("*", "/app/{tail:.*}", self._visit)
@@ -201,6 +205,10 @@ class Server:
 
     async def _retire(self, _request: web.Request) -> web.Response:
         self._app.orders.retire()
+        return web.Response(status=204)
+
+    async def _supersede(self, _request: web.Request) -> web.Response:
+        self._app.orders.supersede()
         return web.Response(status=204)
 
     async def _health(self, _request: web.Request) -> web.Response:

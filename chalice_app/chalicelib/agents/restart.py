@@ -1,6 +1,6 @@
 """Tells the agents of an app that it is to start afresh. Runs inside the VPC."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, TypedDict
 
 from chalicelib import telemetry
@@ -21,7 +21,8 @@ class RestartEvent(TypedDict):
     """Which app, and how.
 
     ``restart``: on the instances of its active version, new sessions get new R processes, and old sessions end in peace on the old ones.
-    ``retire``: its instances of every other version take no new sessions, and go as soon as they are empty.
+    ``retire``: its instances of every other version take no new sessions, and go as soon as they are empty; of more than
+    ``max_retired_versions`` the oldest end their sessions.
     """
 
     location: str
@@ -46,14 +47,26 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
         for row in store.of_app(app.app_id)
         if row.state == InstanceState.READY and (row.version_id == active) == (event["mode"] == "restart")
     ]
-    told = sum(_tell(row, event["mode"], agents) for row in wanted)
+    too_old = set()
+    if event["mode"] == "retire":
+        too_old = oldest((row.version_id for row in wanted), app.effective_settings().max_retired_versions)
+    told = sum(_tell(row, "supersede" if row.version_id in too_old else event["mode"], agents) for row in wanted)
     telemetry.logger.info(event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)})
     return {"told": told, "not_told": len(wanted) - told}
 
 
-def _tell(instance: Instance, mode: Mode, agents: AgentClient) -> bool:
+def oldest(version_ids: Iterable[str], at_most: int) -> set[str]:
+    """Return the versions beyond the newest ``at_most``; their names sort by time. Pure.
+
+    >>> oldest(["a.v1", "a.v3", "a.v2", "a.v3"], 2)
+    {'a.v1'}
+    """
+    return set(sorted(set(version_ids), reverse=True)[at_most:])
+
+
+def _tell(instance: Instance, order: str, agents: AgentClient) -> bool:
     try:
-        answer = agents.request(Agent.of(instance), "POST", f"/{mode}", repeatable=True, timeout=_TIMEOUT)
+        answer = agents.request(Agent.of(instance), "POST", f"/{order}", repeatable=True, timeout=_TIMEOUT)
     except AgentError as error:
         telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "error": str(error)})
         return False

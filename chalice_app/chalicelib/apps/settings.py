@@ -62,6 +62,8 @@ class AppSettings:
     """The third."""
     max_retired_workers: int = 3
     """After a restart, workers of before that may live on beside the new ones until their sessions end."""
+    max_retired_versions: int = 3
+    """After a publish, versions of before whose instances may live on beside the new one until their sessions end."""
     max_instances: int = 1
     """Instances of one version at most."""
     preload: bool = True
@@ -205,6 +207,7 @@ RULES: dict[str, Rule] = {
     "worker_load_factor": share("0.05"),
     "max_worker_processes": count(1, 100, "3"),
     "max_retired_workers": count(0, 100, "3"),
+    "max_retired_versions": count(0, 100, "3"),
     "preload": switch("true"),
     "exec_supervisor": Rule(
         read_command, f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters", "'nice -n 10'"

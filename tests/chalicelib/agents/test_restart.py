@@ -53,6 +53,16 @@ def test_the_active_versions_instances_restart_and_the_others_retire(app: App, a
     assert app.restarted_at == (50.0 if mode == "restart" else None)
 
 
+def test_of_too_many_versions_of_before_the_oldest_end_their_sessions(app: App, agent: StandinAgent) -> None:
+    agent.answer = lambda got: Say(204, body=b"")
+    app.update(actions=[App.settings.set({"max_retired_versions": 2})])
+    before = [f"2026112{day}T120000Z-0000" for day in range(4)]
+    ids = {instance(app, version, 0, agent.address).instance_id: version for version in (NEW, *reversed(before))}
+    assert run("retire") == {"told": 4, "not_told": 0}
+    told = {ids[str(got.header("sheen-instance"))]: got.path for got in agent.got}
+    assert told == dict(zip(before, ["/supersede", "/supersede", "/retire", "/retire"], strict=True))
+
+
 def test_agents_that_do_not_answer_keep_nobody_else_from_being_told(app: App, agent: StandinAgent) -> None:
     instance(app, NEW, 0, "127.0.0.1:1")
     instance(app, NEW, 1, agent.address)

@@ -329,6 +329,17 @@ async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_th
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
+async def test_a_superseded_instance_ends_its_sessions_with_a_word_and_is_idle(launch: Launch) -> None:
+    agent = await launch(reconnect_grace=0, instance_idle_timeout=3600)
+    await agent.ready()
+    await agent.page("session-1")
+    await agent.open("session-1", "c1")
+    assert (await agent.ask("POST", "/supersede"))[0] == 204
+    await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the visitor is told")
+    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[0] == 410
+    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+
+
 def bound_to(spare: Instance, ref: InstanceRef) -> None:
     """Write an app's row of a spare."""
     bound = Instance(ref.version_id, 0, instance_id=spare.instance_id, location=LOCATION, state="READY", phase="app", secret=spare.secret)
