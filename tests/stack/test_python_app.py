@@ -64,7 +64,7 @@ async def test_what_rsconnect_python_packs_is_served_with_its_packages(stack: St
     write_manifest(folder, "app.py")
     with make_manifest_bundle(str(folder / "manifest.json")) as bundle:
         (tmp_path / "bundle.tar.gz").write_bytes(bundle.read())
-    found = upload(stack, "bundles/courtesy/bundle.tar.gz", tmp_path / "bundle.tar.gz")
+    found = upload(stack, "bundles/courtesy/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/courtesy/")
     assert "<h2>a low bow</h2>" in stack.get("/courtesy/", {"accept": "text/html"}).text
