@@ -13,10 +13,10 @@ pytestmark = pytest.mark.stack
 HTML = {"accept": "text/html"}
 
 
-def agents(stack: StackProcess) -> int:
-    """Tasks that run."""
-    cluster = stack.environment()["SHEEN_CLUSTER"]
-    return len(stack.client("ecs").list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"])
+def tasks(stack: StackProcess, instance_id: str) -> list[str]:
+    """Tasks of an instance that run."""
+    found: list[str] = stack.client("ecs").list_tasks(cluster=stack.environment()["SHEEN_CLUSTER"], startedBy=instance_id)["taskArns"]
+    return found
 
 
 def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: Path) -> None:
@@ -25,13 +25,13 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
     instance = stack.instance_of("/life")
     assert instance
     app_id = instance["version_id"].partition(".")[0]
-    before = agents(stack)
+    assert len(tasks(stack, instance["instance_id"])) == 1
     refused = stack.sheen("delete", "/life", "--yes", check=False)
     assert refused.returncode == 1
     assert "only what is archived" in refused.stderr
     assert "1 instances were stopped" in stack.sheen("archive", "/life").stdout
     assert (stack.instance_of("/life") or {})["state"] == "STOPPED"
-    until(lambda: agents(stack) == before - 1, 40, "its task to stop")
+    until(lambda: not tasks(stack, instance["instance_id"]), 40, "its task to stop")
     until(lambda: stack.get("/life/", HTML).status == 410, 10, "its visitors to be turned away")
     assert "archived" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/life" in line)
     stack.sheen("restore", "/life")
