@@ -20,7 +20,7 @@ from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.keys import unfit
 from chalicelib.syncs.model import SyncRequest, Way
-from chalicelib.syncs.store import REFUSED
+from chalicelib.tables import refused
 
 T = TypeVar("T")
 _LEASE = "lease/"
@@ -134,7 +134,7 @@ def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
         try:
             row.update(actions=[SyncRequest.run_id.set(run_id)], condition=SyncRequest.asked_at == row.asked_at)
         except UpdateError as error:
-            if error.cause_response_code == REFUSED:
+            if refused(error):
                 return None
             raise
         return row
@@ -149,7 +149,7 @@ def done(rows: Iterable[SyncRequest]) -> None:
         try:
             row.delete(condition=SyncRequest.asked_at == row.asked_at)
         except DeleteError as error:
-            if error.cause_response_code != REFUSED:
+            if not refused(error):
                 raise
 
     _each(forget, rows)
@@ -183,7 +183,7 @@ def start(sync: str, way: Way, machine: str, now: float) -> str | None:
     try:
         lease.save(condition=SyncRequest.sync.does_not_exist())
     except PutError as error:
-        if error.cause_response_code == REFUSED:
+        if refused(error):
             return None
         raise
     begin(sync, way, run_id, machine)
@@ -215,5 +215,5 @@ def give_back(sync: str, way: Way, run_id: str) -> None:
     try:
         SyncRequest(sync, _LEASE + way).delete(condition=SyncRequest.run_id == run_id)
     except DeleteError as error:
-        if error.cause_response_code != REFUSED:
+        if not refused(error):
             raise

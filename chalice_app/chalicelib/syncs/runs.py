@@ -7,7 +7,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.syncs import requests
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
-from chalicelib.syncs.store import REFUSED
+from chalicelib.tables import refused
 
 FAILURES_TOLD = 20
 """Files that a run's row names of those that failed."""
@@ -28,7 +28,7 @@ def begin(sync: str, way: Way, run_id: str, now: float) -> SyncRun:
             condition=SyncRun.sync.does_not_exist(),
         )
     except UpdateError as error:
-        if error.cause_response_code != REFUSED:
+        if not refused(error):
             raise
         row.refresh(consistent_read=True)
     return row
@@ -57,7 +57,7 @@ def change(row: SyncRun, actions: list[Any]) -> bool:
     try:
         row.update(actions=actions, condition=SyncRun.status == RunStatus.RUNNING)
     except UpdateError as error:
-        if error.cause_response_code == REFUSED:
+        if refused(error):
             return False
         raise
     return True

@@ -12,8 +12,8 @@ from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import Sync
 from chalicelib.syncs.schedule import Schedule
+from chalicelib.tables import refused
 
-REFUSED = "ConditionalCheckFailedException"
 _WHAT = ("bucket", "prefix", "include", "exclude", "urgent")
 """Settings that say what is brought: when one changes, nobody knows whether that is there."""
 
@@ -108,7 +108,7 @@ def _write(row: Sync, actions: list[Any], condition: Any) -> bool:
     try:
         row.update(actions=actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code == REFUSED:
+        if refused(error):
             return False
         raise
     return True
