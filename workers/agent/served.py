@@ -85,7 +85,9 @@ class Served:
         self._oom_kills = OomKills()
         self._roles = AppRoles(settings.app_roles, VersionId.parse(found.ref.version_id).app_id)
         self._worker_row = WorkerRow(found.ref)
-        self.workers = Workers(self._make_worker, found.settings.worker_limits, self)
+        self.workers = Workers(
+            self._make_worker, found.settings.worker_limits, self, afresh=lambda number: self._make_worker(number, preload=False)
+        )
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
             timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
@@ -155,7 +157,7 @@ class Served:
     def _busy(self) -> bool:
         return bool(self.workers.users or self._sessions.active() or self._sessions.reserved())
 
-    def _make_worker(self, number: int) -> Worker:
+    def _make_worker(self, number: int, *, preload: bool = True) -> Worker:
         app = self._record.settings
         spec = WorkerSpec(
             worker_id=f"{self._record.worker_prefix}.{number}",
@@ -165,7 +167,7 @@ class Served:
             sanitize_errors=app.sanitize_errors,
             init_timeout=app.app_init_timeout,
             library=self._record.library,
-            preload=app.preload,
+            preload=preload and app.preload,
             bookmarks=self._bookmarks,
             entrypoint=self._record.entrypoint,
             program=app.r_path if self._record.entrypoint is None else app.python,

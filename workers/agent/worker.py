@@ -14,6 +14,7 @@ from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase
+from agent.preloaded import Forked
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
 
@@ -87,6 +88,11 @@ class Worker:
     def returncode(self) -> int | None:
         """How the process ended (negative: by that signal), once it has."""
         return self._process.returncode if self._process else None
+
+    @property
+    def forked(self) -> bool:
+        """Whether it came of a pre-loaded R."""
+        return isinstance(self._process, Forked)
 
     @property
     def socket(self) -> Path:

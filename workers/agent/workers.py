@@ -80,6 +80,7 @@ class Workers:
 
     ``make`` makes the n-th worker (counted from 1). A session keeps its worker from :meth:`seated` to :meth:`leave`. However many wait for
     a worker's start, there is one; after a failed start the next who needs a worker tries again. ``clock`` is any steady clock, in seconds.
+    ``afresh`` makes one that is not forked, for an app that fails only when it is.
     """
 
     def __init__(
@@ -88,8 +89,10 @@ class Workers:
         limits: WorkerLimits = ONE,
         listener: Listener | None = None,
         clock: Callable[[], float] = time.monotonic,
+        afresh: Callable[[int], Worker] | None = None,
     ) -> None:
         self._make = make
+        self._afresh = afresh
         self._limits = limits
         self._listener = listener or Nobody()
         self._clock = clock
@@ -283,7 +286,7 @@ class Workers:
             ending = [other.worker for other in self._held.values() if not other.serving and not other.retired]
             if sum(not other.retired for other in self._held.values()) > self._limits.max_processes:
                 await asyncio.gather(*(worker.gone() for worker in ending))
-            await held.worker.start()
+            await self._begin(held)
         except BaseException:
             self._held.pop(held.number, None)
             raise
@@ -291,6 +294,19 @@ class Workers:
         self._end_retired()
         self._keep(asyncio.create_task(self._watch(held), name=f"end of {held.worker.spec.worker_id}"))
         self._listener.changed()
+
+    async def _begin(self, held: _Held) -> None:
+        """Start a worker. One that was forked and fails is tried once more afresh; if that serves the app, so are all that come."""
+        try:
+            await held.worker.start()
+        except failure.AppStartFailed:
+            if self._afresh is None or not held.worker.forked or held.retired or self._closed:
+                raise
+            self._made += 1
+            held.worker = self._newest = self._afresh(self._made)
+            await held.worker.start()
+            self._make = self._afresh
+            logger.warning("the app starts in a fresh R only, and gets no other from here on", extra={"worker": held.worker.spec.worker_id})
 
     async def _watch(self, held: _Held) -> None:
         await held.worker.gone()

@@ -9,8 +9,10 @@ from typing import cast
 
 import pytest
 
+from agent import fresh
 from agent.command import WorkerSpec
 from agent.failure import AppExited, AppStartFailed, NoPlace, WorkerGone
+from agent.preloaded import Preloaded
 from agent.worker import Worker, WorkerState
 from agent.workers import Workers
 from chalicelib.apps.settings import WorkerLimits
@@ -62,6 +64,41 @@ async def test_after_a_failed_start_the_next_visitor_starts_anew(workers: Worker
         await workers.ready()
     made.app = "echo"
     assert (await workers.ready()).state is WorkerState.READY
+
+
+async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself(spec: MakeSpec, preloaded: Preloaded) -> None:
+    made: list[Worker] = []
+
+    def make(number: int, preload: bool = True) -> Worker:
+        made.append(Worker(spec("forkless", number=number), starter=preloaded.fork if preload else fresh.start))
+        return made[-1]
+
+    workers = Workers(make, afresh=lambda number: make(number, preload=False))
+    try:
+        first = await workers.ready()
+        assert ([worker.forked for worker in made], first.state) == ([True, False], WorkerState.READY)
+        assert workers.end_idle(0) == [first]
+        await first.gone()
+        assert await workers.ready() is made[2]
+        assert not made[2].forked
+        assert len({worker.spec.worker_id for worker in made}) == 3
+    finally:
+        await workers.close()
+
+
+async def test_an_app_that_fails_forked_and_fresh_is_forked_again_the_next_time(spec: MakeSpec, preloaded: Preloaded) -> None:
+    made: list[Worker] = []
+
+    def make(number: int, preload: bool = True) -> Worker:
+        made.append(Worker(spec("crash", number=number), starter=preloaded.fork if preload else fresh.start))
+        return made[-1]
+
+    workers = Workers(make, afresh=lambda number: make(number, preload=False))
+    for _ in range(2):
+        with pytest.raises(AppStartFailed):
+            await workers.ready()
+    await workers.close()
+    assert [worker.forked for worker in made] == [True, False, True, False]
 
 
 async def test_a_dead_worker_is_replaced_under_a_new_id(workers: Workers) -> None:
