@@ -1,6 +1,7 @@
 """The ``sheen`` command. ``sheen --help`` lists what it can do."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -167,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except AWS_ERRORS as error:
         progress(f"sheen: {sentence(error)}")
+        return 1
+    except BrokenPipeError:  # who reads it, as head does, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
