@@ -66,39 +66,46 @@ async def test_after_a_failed_start_the_next_visitor_starts_anew(workers: Worker
     assert (await workers.ready()).state is WorkerState.READY
 
 
+class Forking:
+    """Makes workers of an app that are forked, or afresh."""
+
+    def __init__(self, spec: MakeSpec, preloaded: Preloaded, app: str) -> None:
+        self.all: list[Worker] = []
+        self._make = lambda number, starter: Worker(spec(app, number=number), starter=starter)
+        self._preloaded = preloaded
+
+    def forked(self, number: int) -> Worker:
+        self.all.append(self._make(number, self._preloaded.fork))
+        return self.all[-1]
+
+    def afresh(self, number: int) -> Worker:
+        self.all.append(self._make(number, fresh.start))
+        return self.all[-1]
+
+
 async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself(spec: MakeSpec, preloaded: Preloaded) -> None:
-    made: list[Worker] = []
-
-    def make(number: int, preload: bool = True) -> Worker:
-        made.append(Worker(spec("forkless", number=number), starter=preloaded.fork if preload else fresh.start))
-        return made[-1]
-
-    workers = Workers(make, afresh=lambda number: make(number, preload=False))
+    made = Forking(spec, preloaded, "forkless")
+    workers = Workers(made.forked, afresh=made.afresh)
     try:
         first = await workers.ready()
-        assert ([worker.forked for worker in made], first.state) == ([True, False], WorkerState.READY)
+        assert ([worker.forked for worker in made.all], first.state) == ([True, False], WorkerState.READY)
         assert workers.end_idle(0) == [first]
         await first.gone()
-        assert await workers.ready() is made[2]
-        assert not made[2].forked
-        assert len({worker.spec.worker_id for worker in made}) == 3
+        assert await workers.ready() is made.all[2]
+        assert not made.all[2].forked
+        assert len({worker.spec.worker_id for worker in made.all}) == 3
     finally:
         await workers.close()
 
 
 async def test_an_app_that_fails_forked_and_fresh_is_forked_again_the_next_time(spec: MakeSpec, preloaded: Preloaded) -> None:
-    made: list[Worker] = []
-
-    def make(number: int, preload: bool = True) -> Worker:
-        made.append(Worker(spec("crash", number=number), starter=preloaded.fork if preload else fresh.start))
-        return made[-1]
-
-    workers = Workers(make, afresh=lambda number: make(number, preload=False))
+    made = Forking(spec, preloaded, "crash")
+    workers = Workers(made.forked, afresh=made.afresh)
     for _ in range(2):
         with pytest.raises(AppStartFailed):
             await workers.ready()
     await workers.close()
-    assert [worker.forked for worker in made] == [True, False, True, False]
+    assert [worker.forked for worker in made.all] == [True, False, True, False]
 
 
 async def test_a_dead_worker_is_replaced_under_a_new_id(workers: Workers) -> None:
