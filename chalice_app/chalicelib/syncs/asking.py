@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws
+from chalicelib import aws, task_tokens
 from chalicelib.settings import Settings
 from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import BadSync
@@ -125,8 +125,7 @@ def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Setting
         runs.change(found, [SyncRun.progress.set(progress), SyncRun.progress_at.set(now)])
     elif now - float(found.progress_at or now) >= definition.stall_timeout:
         message = f"DataSync made no progress for {definition.stall_timeout:.0f} s ({described['Status']}); it was stopped"
-        cause = transfers.failure(message, described)
-        aws.client("stepfunctions").send_task_failure(taskToken=found.token, error="Stalled", cause=cause)
+        task_tokens.fail(str(found.token), "Stalled", transfers.failure(message, described))
 
 
 def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:
