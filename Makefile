@@ -4,15 +4,31 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint install system package benchmark clean plan deploy env destroy stage
+.PHONY: run check test test-all lint install system package benchmark clean plan deploy env destroy stage
 
 run: install
 	@exec $(BIN)/sheen local
 
-test: SYSTEM := --tests
+# Tests run in as many processes as there are cores: a file's in one of them, those of the shared stack too.
+PYTEST = $(BIN)/python -m pytest -n auto --durations=25
+
+test test-all: SYSTEM := --tests
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not image"
 	cd client && npm test
+
+# The same at full length and with new seeds, and what takes long.
+test-all: install
+	SHEEN_TESTS=all $(PYTEST)
+	cd client && npm test
+
+# For while you work: style, types and the tests that need neither R nor a stack.
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py
+	cd client && npm run --silent types && npm test
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The build log of an upload, as ``sheen publish`` shows it."""
 
+import math
 import time
 
 from botocore.exceptions import ClientError
@@ -26,7 +27,8 @@ class BuildLog:
         self._read = 0
         self._newest = b""
         """The last :data:`OVERLAP` bytes that were read."""
-        self._looked = 0.0
+        self._looked = -math.inf
+        """When it was asked last, by a clock that may have begun just now."""
         self._begun = b""
 
     def lines(self, *, over: bool = False) -> list[str]:

@@ -9,12 +9,22 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.cran import Cran, cran
+from tests.support.effort import FULL
 from tests.support.stack import StackProcess, free_port
 from tests.support.wheels import Index, index
 
 # How long an example takes says what else the machine does, and nothing of the code.
-settings.register_profile("sheen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("sheen", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sheen")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pytest-xdist run the tests of a file in one process, and all tests of the shared stack in one."""
+    for item in items:
+        uses_stack = isinstance(item, pytest.Function) and "stack" in item.fixturenames
+        if uses_stack:
+            item.add_marker(pytest.mark.stack)
+        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else str(item.path)))
 
 
 @pytest.fixture(scope="session")

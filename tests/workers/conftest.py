@@ -23,7 +23,8 @@ from chalicelib.tables import bind
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 SECRET = "5ec2e7" * 8
-UNIX_ID = 271_828
+UNIX_ID = 271_828 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The app's user; each process of pytest-xdist has one of its own, whose processes it may end."""
 
 MakeSpec = Callable[..., WorkerSpec]
 

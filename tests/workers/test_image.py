@@ -23,6 +23,8 @@ from tests.support.stack import TREE, StackProcess, free_port
 from tests.support.waiting import until
 
 pytestmark = [
+    pytest.mark.image,
+    pytest.mark.timeout(1200),
     pytest.mark.stack,
     pytest.mark.browser,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a Debian root, and run in it"),

@@ -1,4 +1,4 @@
-"""The reaper and a new visitor come at the same moment, ten thousand times: one of them gets the instance, and the other knows it.
+"""The reaper and a new visitor come at the same moment: one of them gets the instance, and the other knows it.
 
 Each time their calls to the table come in another order. ``SHEEN_RACES`` says how often.
 """
@@ -16,10 +16,11 @@ from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.scheduler.seating import Scheduler, Seated, Starting
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 from tests.chalicelib.interleaving import Interleaving
+from tests.support.effort import amount
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
 NOW = 1_800_000_000.0
-TIMES = int(os.environ.get("SHEEN_RACES") or 10_000)
+TIMES = int(os.environ.get("SHEEN_RACES") or amount(10_000))
 SEATS = ({}, {"gone": NOW - 1}, {"gone": NOW - 1, "left": NOW}, {"there": NOW + 9})
 """Nobody was here; one or, up to the last seat, two who left without a word; somebody is here."""
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")

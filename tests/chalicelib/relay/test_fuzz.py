@@ -1,17 +1,16 @@
-"""Frames at random, and true ones that were spoiled, for ``SHEEN_FUZZ_SECONDS`` (60).
+"""Random frames and spoiled ones.
 
 A parser raises only ProtocolError, a session nothing.
 
-``SHEEN_FUZZ_SEED`` replays a seed; each round has one of its own, which a failure names.
+``SHEEN_FUZZ_SEED`` replays a round: each has a seed of its own, which a failure names.
+``SHEEN_FUZZ_ROUNDS`` says how many rounds each test tries.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -23,8 +22,9 @@ from chalicelib.relay.events import Event, MessageReceived, TicketDue
 from chalicelib.relay.hello import Opening
 from chalicelib.relay.session import Session
 from chalicelib.relay.settings import RelaySettings
+from tests.support.effort import amount, seed
 
-SECONDS = float(os.environ.get("SHEEN_FUZZ_SECONDS") or 60) / 2
+ROUNDS = int(os.environ.get("SHEEN_FUZZ_ROUNDS") or amount(2_000))
 SEED = os.environ.get("SHEEN_FUZZ_SEED")
 
 PARSERS = (
@@ -69,15 +69,14 @@ BOUND = SMALL.buffer_limit * 2 + SMALL.max_message + 2 * SMALL.reorder_bytes + 4
 
 
 def rounds(name: str) -> Iterator[tuple[str, Random]]:
-    """Random sources until the time is over, each with what replays it."""
+    """Give random sources, each with the seed that replays it."""
     if SEED:
         yield SEED, Random(SEED)
         return
-    base, end, number = secrets.token_hex(4), time.monotonic() + SECONDS, 0
-    while time.monotonic() < end:
-        number += 1
+    base = seed("SHEEN_FUZZ_SEED")
+    for number in range(ROUNDS):
         yield f"{name}-{base}-{number}", Random(f"{name}-{base}-{number}")
-    sys.stderr.write(f"\nfuzz: {number} rounds of {name}\n")
+    sys.stderr.write(f"\nfuzz: {ROUNDS} rounds of {name}\n")
 
 
 def spoil(random: Random, text: str) -> str:

@@ -2,7 +2,7 @@
 differ, against the true rows and conditions. Whatever happens: no seat too many, nobody on an instance that is going, one life for each
 claim, and in the end everything sleeps.
 
-``SHEEN_LIVES`` says how many histories are tried (25).
+``SHEEN_LIVES`` says how many histories are tried.
 """
 
 import json
@@ -30,11 +30,12 @@ from chalicelib.settings import Settings
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 from tests.chalicelib.simulated_lives import IDLE, START_ATTEMPTS, WATCH_ATTEMPTS, SimulatedAgent, World
+from tests.support.effort import FULL, amount
 
 VERSIONS = ("0123456789ab.v1", "0123456789ab.v2")
 SKEWS = (-3.0, 0.0, 3.0)
 """Seconds by which a Lambda's clock differs; much less than any lease."""
-HISTORIES = int(os.environ.get("SHEEN_LIVES") or 25)
+HISTORIES = int(os.environ.get("SHEEN_LIVES") or amount(100))
 
 
 class Lives(RuleBasedStateMachine):
@@ -338,6 +339,7 @@ def test_whatever_happens_nobody_is_thrown_out_and_everything_falls_asleep() -> 
                 max_examples=HISTORIES,
                 stateful_step_count=40,
                 deadline=None,
+                derandomize=not FULL,
                 suppress_health_check=list(HealthCheck),
                 print_blob=True,
                 phases=(Phase.generate,),  # a history is read in a minute; making it shorter takes many

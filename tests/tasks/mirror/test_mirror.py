@@ -21,9 +21,10 @@ from botocore.credentials import Credentials
 from tasks.mirror import s3, tree
 from tasks.mirror.s3 import Bucket, ReadFailed
 from tasks.mirror.work import MISSES, PART, Job, Mirror, Outcome
+from tests.support.effort import amount
 from tests.support.s3_stand import NOON, Stand, Store
 
-SMALL = int(os.environ.get("SHEEN_SYNC_FILES", "10000"))
+SMALL = int(os.environ.get("SHEEN_SYNC_FILES") or amount(10_000))
 
 
 @pytest.fixture
