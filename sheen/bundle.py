@@ -26,7 +26,7 @@ def zip_folder(folder: Path, bundle: Path) -> str:
     if not files:
         raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
     links = {path.relative_to(folder).as_posix(): _leads_to(path, folder) for path in paths if path.is_symlink() and path.is_dir()}
-    zip_files(folder, (path.relative_to(folder).as_posix() for path in files), bundle, links)
+    zip_files((path.relative_to(folder).as_posix() for path in files), lambda name: (folder / name).open("rb"), bundle, links)
     return fingerprint_of(bundle)
 
 

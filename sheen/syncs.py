@@ -4,9 +4,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.apps import store as apps
+from chalicelib.apps.model import App
 from chalicelib.errors import SheenError
 from chalicelib.settings import Settings
-from chalicelib.syncs import runs, store
+from chalicelib.syncs import access, runs, store
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import Sync, SyncRun
@@ -66,6 +68,23 @@ def show_syncs(settings: Settings) -> None:
         ("SYNC", "FROM", "SCHEDULE", "NEXT", "LAST RUN", "OUTCOME", "DATA AS OF"),
         [_line(row, settings, next(iter(runs.of(row.name, 1)), None), now) for row in rows],
     )
+    found = apps.everywhere()
+    for row in rows:
+        for hint in refused(row, settings.bucket, found):
+            say(hint)
+
+
+def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
+    """Say which apps ask for a sync and do not get it, and what lets them in."""
+    try:
+        definition = row.definition(own_bucket)
+    except BadSync:
+        return []
+    shut_out = [str(app.location) for app, _mode in access.asking(row.name, found) if not definition.lets_in(str(app.location))]
+    if not shut_out:
+        return []
+    locations = " ".join((*definition.apps, *shut_out))
+    return [f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them read it"]
 
 
 def _line(row: Sync, settings: Settings, last: SyncRun | None, now: float) -> tuple[str, ...]:

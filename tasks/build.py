@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from agent import process
 from chalicelib import aws
+from chalicelib.apps import grants
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import AppSettings
@@ -148,6 +149,10 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
         held = AppSettings.effective(bundle, app.settings or {})
     except BadAppSetting as error:
         raise BadBundle(f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}") from None
+    try:
+        grants.check_names(str(app.location), held)
+    except BadAppSetting as error:
+        raise BadBundle(f"bundle {job.name}: {error}") from None
     if held.r_version:
         there = image.look().r_version
         wanted = held.r_version.split(".")

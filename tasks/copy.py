@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +30,7 @@ from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun, Way
 from chalicelib.tables import bind
 from chalicelib.telemetry import logger
+from machine.untrusted import Folder
 from tasks import token
 from tasks.mirror.s3 import Bucket
 from tasks.mirror.work import Job, Mirror, Outcome
@@ -82,21 +82,23 @@ class Work:
 def prepare(efs: Path, row: Sync) -> None:
     """Make a sync's folders, or set right who may enter them; see :mod:`chalicelib.syncs.folders`."""
     name = str(row.name)
-    gate, data = folders.gate(efs, name), folders.data(efs, name)
-    link = folders.link(efs, name)
-    for shared in (gate.parent, link.parent):
-        shared.mkdir(parents=True, exist_ok=True)
-        shared.chmod(0o755)  # everyone may pass through
-    gate.mkdir(exist_ok=True, mode=0o700)
-    data.mkdir(exist_ok=True, mode=0o700)
-    if os.geteuid() == 0:
-        os.chown(gate, 0, int(row.read_gid))
-        os.chown(data, 0, int(row.write_gid))
-    data.chmod(folders.DATA_MODE)
-    gate.chmod(folders.GATE_MODE)
-    if not link.is_symlink():
+    with (
+        Folder.at(efs) as top,
+        top.make(folders.SYNCED, 0o755, exist_ok=True) as synced,
+        top.make(folders.SYNCS, 0o755, exist_ok=True) as syncs,
+        synced.make(name, 0o700, exist_ok=True) as gate,
+        gate.make(folders.DATA, 0o700, exist_ok=True) as data,
+    ):
+        for shared in (synced, syncs):
+            shared.set_mode(0o755)  # everyone may pass through
+        if os.geteuid() == 0:
+            gate.give(0, int(row.read_gid))
+            data.give(0, int(row.write_gid))
+        data.set_mode(folders.DATA_MODE)
+        gate.set_mode(folders.GATE_MODE)
+        link = folders.link(efs, name)
         with contextlib.suppress(FileExistsError):
-            link.symlink_to(os.path.relpath(data, link.parent))
+            os.symlink(os.path.relpath(folders.data(efs, name), link.parent), name, dir_fd=syncs.descriptor)
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
@@ -163,14 +165,23 @@ def incoming(work: Work) -> Path:
 def _cleaned(folder: Path) -> Iterator[None]:
     """Remove a task's unfinished files at its end, and what others have left that were killed long ago."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for other in folder.parent.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if wall_clock() - other.stat().st_mtime > DEAD:
-                shutil.rmtree(other, ignore_errors=True)
+    with Folder.at(folder.parent) as above:
+        for other in above.scan():
+            if wall_clock() - other.status.st_mtime > DEAD:
+                _discard(above, other.name)
+        try:
+            yield
+        finally:
+            _discard(above, folder.name)
+
+
+def _discard(above: Folder, name: str) -> None:
     try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        above.remove(name)
+    except FileNotFoundError:
+        pass  # another task was faster
+    except OSError as error:
+        logger.warning("not removed", extra={"folder": str(above.path / name), "error": str(error)})
 
 
 def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:

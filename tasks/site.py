@@ -4,8 +4,12 @@ A version's files never change (DESIGN rule 1), so a folder that has changed bec
 checked, built, switched to in one step, and rolled back if need be. What was published last is remembered beside the folder, and published
 once more when it was rejected for what was not its fault. A folder that goes away leaves its app as it is. ``restart.txt`` in an app's
 folder restarts the app when the file changes, and is no part of the bundle.
+
+Apps with the right to write may be at the same tree. Only what the sync brought is published: files and folders of this process's own
+user. They are read by descriptors (:mod:`machine.untrusted`), so that no link, and nothing that is put in a file's place, leads elsewhere.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,8 +17,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
 
 from chalicelib import aws
 from chalicelib.apps.errors import BadLocation
@@ -29,8 +33,64 @@ from chalicelib.clock import wall_clock
 from chalicelib.settings import Settings
 from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
+from machine.untrusted import Folder
 
 RESTART = "restart.txt"
+LARGEST_STATE = 64 << 20
+"""Bytes of what is remembered of a tree's apps; an app takes some 200."""
+
+
+class Inside(NamedTuple):
+    """The names of what a folder of the tree has."""
+
+    folders: list[str]
+    files: list[str]
+
+
+class SyncedTree:
+    """A synced folder as its sync made it: links, and what belongs to another user, are not in it. Paths are relative, with ``/``."""
+
+    def __init__(self, top: Folder) -> None:
+        """``top`` stays the caller's to close."""
+        self._top = top
+        self._owner = os.geteuid()
+
+    def inside(self, path: str) -> Inside:
+        """List a folder, ``""`` for the tree's own; one that is gone has nothing in it."""
+        folders_, files = [], []
+        with contextlib.suppress(FileNotFoundError), self._folder(path) as folder:
+            for entry in folder.scan():
+                if entry.status.st_uid != self._owner:
+                    continue
+                if entry.is_folder:
+                    folders_.append(entry.name)
+                elif entry.is_file and entry.status.st_nlink == 1:
+                    files.append(entry.name)
+        return Inside(sorted(folders_), sorted(files))
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file of it; raise :class:`machine.untrusted.Unsafe` when something else is there now."""
+        above, _, name = path.rpartition("/")
+        with self._folder(above) as folder:
+            return folder.open(name, self._owner)
+
+    def mark(self, path: str) -> str:
+        """Return what changes whenever a file is written; empty when there is none."""
+        above, _, name = path.rpartition("/")
+        try:
+            with self._folder(above) as folder:
+                status = folder.stat(name)
+        except FileNotFoundError:
+            return ""
+        return f"{status.st_mtime_ns}/{status.st_size}"
+
+    @contextlib.contextmanager
+    def _folder(self, path: str) -> Iterator[Folder]:
+        if not path:
+            yield self._top
+            return
+        with self._top.enter(path) as folder:
+            yield folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +98,52 @@ class SiteApp:
     """A folder with an app in it."""
 
     location: str
-    folder: Path
+    folder: str
+    """Its path in the tree; empty: the tree itself."""
     files: tuple[str, ...]
     """Paths below the folder, in order."""
+
+    def path(self, name: str) -> str:
+        """Return the path in the tree of one of its files."""
+        return _join(self.folder, name)
 
 
 def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callable[[str], None]) -> list[str]:
     """Publish the apps that have changed since the last time; return the locations of those whose ``restart.txt`` has."""
-    efs = Path(settings.efs)
-    remembered = folders.gate(efs, definition.name) / folders.STATE
-    before: dict[str, dict[str, str]] = json.loads(remembered.read_text()) if remembered.exists() else {}
-    after: dict[str, dict[str, str]] = {}
-    restart: list[str] = []
-    for app in apps_of(folders.data(efs, definition.name), definition.publish):
-        known = before.get(app.location, {})
-        touched = restart_mark(app.folder)
-        fingerprint, key = fingerprint_of(app), known.get("key", "")
-        changed = fingerprint != known.get("fingerprint")
-        if changed or _may_do_better(key):
-            key = upload(app, fingerprint, settings.bucket)
-            tell(f"{app.location} {'has changed' if changed else 'is published once more'}: s3://{settings.bucket}/{key}")
-        elif touched and touched != known.get("restart"):
-            restart.append(app.location)
-        after[app.location] = {"fingerprint": fingerprint, "restart": touched, "key": key}
-    unfinished = remembered.with_name(f"{remembered.name}.new")
-    unfinished.write_text(json.dumps(after, indent=1))
-    unfinished.replace(remembered)
+    with Folder.at(folders.gate(Path(settings.efs), definition.name)) as gate, gate.enter(folders.DATA) as data:
+        tree = SyncedTree(data)
+        before = _remembered(gate)
+        after: dict[str, dict[str, str]] = {}
+        restart: list[str] = []
+        for app in apps_of(tree, definition.publish):
+            known = before.get(app.location, {})
+            touched = tree.mark(app.path(RESTART))
+            fingerprint, key = fingerprint_of(app, tree), known.get("key", "")
+            changed = fingerprint != known.get("fingerprint")
+            if changed or _may_do_better(key):
+                key = upload(app, tree, fingerprint, settings.bucket)
+                tell(f"{app.location} {'has changed' if changed else 'is published once more'}: s3://{settings.bucket}/{key}")
+            elif touched and touched != known.get("restart"):
+                restart.append(app.location)
+            after[app.location] = {"fingerprint": fingerprint, "restart": touched, "key": key}
+        _remember(gate, after)
     return restart
+
+
+def _remembered(gate: Folder) -> dict[str, dict[str, str]]:
+    try:
+        found: dict[str, dict[str, str]] = json.loads(gate.read(folders.STATE, LARGEST_STATE, os.geteuid()))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _remember(gate: Folder, apps: dict[str, dict[str, str]]) -> None:
+    unfinished = f"{folders.STATE}.new"
+    with contextlib.suppress(FileNotFoundError):
+        gate.unlink(unfinished)  # of a task that was killed
+    gate.write(unfinished, json.dumps(apps, indent=1).encode(), 0o600)
+    gate.rename(unfinished, gate, folders.STATE)
 
 
 def _may_do_better(key: str) -> bool:
@@ -73,74 +152,74 @@ def _may_do_better(key: str) -> bool:
     return upload is not None and upload.status == BundleStatus.REJECTED and bool(upload.blameless)
 
 
-def apps_of(root: Path, below: str) -> Iterator[SiteApp]:
-    """Give the apps of a tree. What is in an app's folder is the app's; links are not followed, and none is published."""
-    for at, names, files in os.walk(root, followlinks=False):
-        top = Path(at)
-        names.sort()
-        location = _location(below, top.relative_to(root))
-        if location is None:
-            continue
-        own = [name for name in files if not (top / name).is_symlink()]
-        try:
-            pages = [f"{name}/{inner}" for name in names for inner in ("index.html",) if (top / name / inner).exists()]
-            shape_of([*own, *pages], top.name, lambda path, top=top: _start(top / path))  # type: ignore[misc]
-        except BadBundle:
-            continue  # apps may be further down
-        yield SiteApp(location, top, tuple(_files(top)))
-        names.clear()
+def apps_of(tree: SyncedTree, below: str) -> Iterator[SiteApp]:
+    """Give the apps of a tree, a folder before what is in it. What is in an app's folder is the app's."""
+    waiting = [""]
+    while waiting:
+        at = waiting.pop()
+        inside = tree.inside(at)
+        location = _location(below, at)
+        if location is not None and _is_app(tree, at, inside):
+            yield SiteApp(location, at, tuple(_files(tree, at)))
+        else:  # apps may be further down
+            waiting += [_join(at, name) for name in reversed(inside.folders)]
 
 
-def _start(path: Path) -> bytes:
+def _is_app(tree: SyncedTree, at: str, inside: Inside) -> bool:
+    pages = [f"{name}/index.html" for name in inside.folders if "index.html" in tree.inside(_join(at, name)).files]
+    try:
+        shape_of([*inside.files, *pages], PurePosixPath(at).name, lambda path: _start(tree, _join(at, path)))
+    except BadBundle:
+        return False
+    return True
+
+
+def _start(tree: SyncedTree, path: str) -> bytes:
     """What is in a file, up to what a manifest may have."""
-    with path.open("rb") as file:
+    with tree.open(path) as file:
         return file.read(manifest.LARGEST)
 
 
-def _location(below: str, path: Path) -> str | None:
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _location(below: str, path: str) -> str | None:
     try:
-        return check("/".join([below.rstrip("/"), *path.parts]) or "/")
+        return check("/".join([below.rstrip("/"), *filter(None, path.split("/"))]) or "/")
     except BadLocation:
         return None  # nobody could visit it
 
 
-def _files(top: Path) -> list[str]:
+def _files(tree: SyncedTree, top: str) -> list[str]:
     found = []
-    for at, names, files in os.walk(top, followlinks=False):
-        folder = Path(at).relative_to(top)
-        names[:] = sorted(name for name in names if not is_left_out(folder / name))
-        for name in files:
-            relative = folder / name
-            if not is_left_out(relative) and not (top / relative).is_symlink() and relative != Path(RESTART):
-                found.append(relative.as_posix())
+    waiting = [""]
+    while waiting:
+        at = waiting.pop()
+        inside = tree.inside(_join(top, at) if at else top)
+        waiting += [path for name in inside.folders if not is_left_out(PurePosixPath(path := _join(at, name)))]
+        for path in (_join(at, name) for name in inside.files):
+            if not is_left_out(PurePosixPath(path)) and path != RESTART:
+                found.append(path)
     return sorted(found)
 
 
-def restart_mark(folder: Path) -> str:
-    """Return what changes whenever ``restart.txt`` is written; empty when there is none."""
-    try:
-        status = (folder / RESTART).stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return ""
-    return f"{status.st_mtime_ns}/{status.st_size}"
-
-
-def fingerprint_of(app: SiteApp) -> str:
+def fingerprint_of(app: SiteApp, tree: SyncedTree) -> str:
     """Return the same for the same names and contents."""
     digest = hashlib.sha256()
     for name in app.files:
-        with (app.folder / name).open("rb") as file:
+        with tree.open(app.path(name)) as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 
-def upload(app: SiteApp, fingerprint: str, bucket: str) -> str:
+def upload(app: SiteApp, tree: SyncedTree, fingerprint: str, bucket: str) -> str:
     """Upload an app's folder as a bundle, which publishes it; return its key."""
     stamp = datetime.fromtimestamp(wall_clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
     key = BundleKey.of(app.location, f"site-{stamp}-{fingerprint}.zip").key
     with tempfile.TemporaryFile() as packed:
-        zip_files(app.folder, app.files, packed)
+        zip_files(app.files, lambda name: tree.open(app.path(name)), packed)
         packed.seek(0)
         client: Any = aws.client("s3")
         client.upload_fileobj(packed, bucket, key)

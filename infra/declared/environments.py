@@ -66,7 +66,7 @@ def task(place: Place) -> dict[str, str]:
 
 def agent(place: Place) -> dict[str, str]:
     """Return what an instance's task gets."""
-    return {**task(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.role_arn("app-")}
+    return {**task(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.app_role_arn("")}
 
 
 def build(place: Place) -> dict[str, str]:

@@ -15,6 +15,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
+from chalicelib.syncs.model import Sync
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
@@ -230,7 +231,7 @@ FUNCTIONS = (
     FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
     FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem")),
     FunctionDeclaration("sweeper", 120, _sweep),
-    FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"),)),
+    FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem"))),
     FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
     FunctionDeclaration(
         "app_delete",
@@ -259,7 +260,11 @@ FUNCTIONS = (
     FunctionDeclaration(
         "publish_activate",
         30,
-        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Version, "Query", "ConditionCheckItem")),
+        lambda place: (
+            items(place, App, "GetItem", "UpdateItem"),
+            items(place, Version, "Query", "ConditionCheckItem"),
+            items(place, Sync, "GetItem"),
+        ),
     ),
     FunctionDeclaration(
         "publish_report",

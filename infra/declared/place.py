@@ -137,6 +137,10 @@ class Place:
     def role_arn(self, role: str) -> str:
         return f"arn:aws:iam::{self.account}:role/{self.role_name(role)}"
 
+    def app_role_arn(self, role: str) -> str:
+        """Return the ARN of a role that apps may be given, by its path and name below the deployment's path."""
+        return f"arn:aws:iam::{self.account}:role/{self.base}/{role}"
+
     def connections_arn(self, method: str) -> str:
         """Return the ARN of an HTTP method on all connections of the WebSocket API."""
         return self.arn("execute-api", f"{self.websocket_api}/{self.api_stage}/{method}/@connections/*")

@@ -136,12 +136,8 @@ def _agent(place: Place) -> Iterable[Statement]:
         objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
         writing(place, APPS),
         Statement("Secrets", ("secretsmanager:GetSecretValue",), (place.arn("secretsmanager", f"secret:{place.base}/*"),)),
-        Statement(
-            "AppRoles",
-            ("sts:AssumeRole",),
-            (place.role_arn("app-*"),),
-            why="the operator makes them, by names that begin so, and says in each one's trust policy that this role may take it on",
-        ),
+        # The operator makes them below this path, and says in each one's trust policy that this role may take it on.
+        Statement("AppRoles", ("sts:AssumeRole",), (place.app_role_arn("*"),)),
     )
 
 

@@ -1,4 +1,7 @@
-"""The roles that apps may be given: ``$SHEEN_DATA/roles/<name>.json``, each the role's policy document. They are read anew at each call."""
+"""The roles that apps may be given: ``$SHEEN_DATA/roles/<location>/<name>.json``, each the role's policy document.
+
+They are read anew at each call.
+"""
 
 import asyncio
 import json
@@ -16,6 +19,7 @@ from infra.local.keys import AccessKey, Keys
 from infra.local.rights.call import Call
 from infra.local.rights.policy import Policy
 
+_NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._~-]*/)*[A-Za-z0-9_-]+")
 VALID = timedelta(hours=1)
 """What a role that was taken on from another one is valid for at most."""
 
@@ -25,13 +29,13 @@ class AppRoles:
 
     def __init__(self, folder: Path, place: Place, keys: Keys) -> None:
         self._folder = folder
-        self._prefix = place.role_arn("app-")
+        self._prefix = place.app_role_arn("")
         self._keys = keys
 
     def policy(self, name: str) -> Policy | None:
         """Return what a role may do; None when there is no such role. Raise :class:`LocalStackError` for what cannot be read."""
         path = self._folder / f"{name}.json"
-        if not re.fullmatch(r"[a-z0-9-]+", name) or not path.exists():
+        if not _NAME.fullmatch(name) or not path.exists():
             return None
         try:
             return Policy(json.loads(path.read_text()))
@@ -57,7 +61,8 @@ class AppRoles:
 
 
 def _document(arn: str, session: str, key: AccessKey) -> str:
-    assumed = f"{arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/{session}"
+    account, name = arn.split(":")[4], arn.rpartition("/")[2]  # a session's ARN has no path
+    assumed = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
     values = {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret, "SessionToken": key.token}
     values["Expiration"] = (datetime.now(UTC) + VALID).strftime("%Y-%m-%dT%H:%M:%SZ")
     credentials = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in values.items())

@@ -16,6 +16,7 @@ from chalicelib.syncs.keys import unfit
 OPEN_FOLDERS = 64
 """Descriptors that each thread keeps."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -116,9 +117,13 @@ class Tree:
         self._open(path, make=True)
 
     def read(self, path: str) -> int:
-        """Return a descriptor of a file, to read from."""
+        """Return a descriptor of a regular file, to read from; raise :class:`NoPlace` for anything else, without waiting for it."""
         folder, base = divide(path)
-        return os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._open(folder, make=False))
+        descriptor = os.open(base, _READ, dir_fd=self._open(folder, make=False))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise NoPlace(f'"{path}" is no regular file')
+        return descriptor
 
     def remove(self, path: str) -> None:
         """Remove a file, and the folders that it leaves empty."""

@@ -29,12 +29,12 @@ def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_po
     admin = stack.client("s3")
     admin.put_object(Bucket=bucket, Key="data/role/a.txt", Body=b"for the role")
     statement = {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/data/role/*"}
-    (stack.data / "roles").mkdir()
-    (stack.data / "roles" / "reader.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    stack.publish(EVALUATES, "/with-role", role="reader")
+    (stack.data / "roles" / "with-role").mkdir(parents=True)
+    (stack.data / "roles" / "with-role" / "reader.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    stack.publish(EVALUATES, "/with-role", role="with-role/reader")
     stack.wake_json("/with-role/?r=1")
     given = json.loads(ask(stack, "/with-role", FETCHES))
-    assert given["RoleArn"].endswith(":role/sheen-local-app-reader")
+    assert given["RoleArn"].endswith(":role/sheen-local/with-role/reader")
     assert ask(stack, "/with-role", 'Sys.getenv("AWS_REGION")') == "us-east-1"
     keys = {
         "aws_access_key_id": given["AccessKeyId"],
@@ -57,7 +57,7 @@ def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_po
 
 
 def test_a_role_that_is_not_there_fails_the_start_with_its_name_for_the_author(stack: StackProcess) -> None:
-    stack.publish(EVALUATES, "/no-role", role="not-there")
+    stack.publish(EVALUATES, "/no-role", role="no-role/not-there")
     stack.get("/no-role/", {"accept": "text/html"})
     stopped = until(lambda: (row := stack.instance_of("/no-role")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
-    assert "role/sheen-local-app-not-there: there is none of that name" in str(stopped["failure"])
+    assert "role/sheen-local/no-role/not-there: there is none of that name" in str(stopped["failure"])

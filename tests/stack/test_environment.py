@@ -54,11 +54,11 @@ def test_variables_and_secrets_reach_r_and_nothing_else(stack: StackProcess, tmp
 
 
 def test_a_missing_secret_fails_the_start_with_its_name_for_the_author(stack: StackProcess, tmp_path: Path) -> None:
-    stack.publish(app(tmp_path / "no-secret"), "/no-secret", **{"secrets.DB_PASSWORD": "not/there"})
+    stack.publish(app(tmp_path / "no-secret"), "/no-secret", **{"secrets.DB_PASSWORD": "shared/there"})
     stack.get("/no-secret/", HTML)
     stopped = until(lambda: (row := stack.instance_of("/no-secret")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
     assert stopped["failure"]
-    told = "secret sheen-local/not/there (for DB_PASSWORD): there is none of that name"
+    told = "secret sheen-local/shared/there (for DB_PASSWORD): there is none of that name"
     assert told in str(stopped["failure"])
     until(lambda: told in stack.sheen("logs", "/no-secret").stdout, 20, "the reason in the app's log")
 

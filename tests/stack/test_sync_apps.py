@@ -64,7 +64,7 @@ def test_an_app_sees_the_syncs_that_it_was_given_and_no_others_and_adds_only_whe
 
 
 def test_apps_whose_data_changed_are_restarted_when_they_want_that(stack: StackProcess, tmp_path: Path) -> None:
-    sync = StackSync(stack, "model")
+    sync = StackSync(stack, "model", apps="/fresh /same")
     sync.put("a.csv", b"1")
     sync.run()
     code = LOOKING.replace("PRICES", "MODEL")

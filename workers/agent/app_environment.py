@@ -6,7 +6,7 @@ from pathlib import Path
 from agent import app_folders, secrets
 from agent.log import logger
 from agent.record import Record
-from chalicelib.syncs import folders, store
+from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 
 APP_DATA = "SHEEN_APP_DATA"
@@ -16,7 +16,8 @@ _SYNC = "SHEEN_SYNC_"
 
 async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: str) -> dict[str, str]:
     """Return them. ``unix_id`` is the app's user, if it has one. Raise :class:`agent.failure.AppStartFailed` when a secret is missing."""
-    variables = {**record.settings.environment, **await secrets.resolve(record.settings.secrets, secret_prefix)}
+    values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
+    variables = {**record.settings.environment, **values}
     data = await asyncio.to_thread(app_folders.make, efs, app_folders.DATA, record.ref, unix_id)
     if data is not None:
         variables[APP_DATA] = str(data)
@@ -47,8 +48,11 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
             continue
         if not definition.lets_in(record.location):
             logger.warning(f"the app's setting data names {name}, whose setting apps does not name {record.location}")
-        else:
-            found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
+            continue
+        if mode == access.WRITE and definition.publish:
+            logger.warning(f"{access.conflict(name, definition.publish, record.location)}; the app may only read it")
+            mode = "read"
+        found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
     return tuple(dict.fromkeys(found))
 
 

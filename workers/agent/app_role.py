@@ -17,11 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent.failure import AppStartFailed
 from agent.log import logger
+from chalicelib.apps import grants
+from chalicelib.apps.errors import BadAppSetting
 from chalicelib.aws import client
 
 RENEWED_BEFORE = timedelta(minutes=20)
 """How long credentials that are given out are valid at least; SDKs renew theirs 15 minutes before the end."""
 _PATH = "/credentials/{role}"
+_ROUTE = "/credentials/{role:.+}"
 _SENTENCE = "The role that the app needs cannot be taken on."
 _PASSED_ON = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
 _WHY = {"AccessDenied": "there is none of that name, or its trust policy does not let this deployment's role task-agent take it on"}
@@ -36,9 +39,10 @@ class _Credentials(NamedTuple):
 class AppRoles:
     """Hands out credentials of the roles that the app's processes were started with: one, and after a restart perhaps another."""
 
-    def __init__(self, prefix: str, app_id: str) -> None:
+    def __init__(self, prefix: str, location: str, app_id: str) -> None:
         """``prefix`` begins the ARNs of all roles that apps may have; sessions are called by the app's id."""
         self._prefix = prefix
+        self._location = location
         self._app_id = app_id
         self._tokens: dict[str, str] = {}
         self._known: dict[str, _Credentials] = {}
@@ -48,10 +52,15 @@ class AppRoles:
     async def variables(self, role: str, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the variables by which a process's SDKs find the role's credentials; none without a role.
 
-        Raise :class:`AppStartFailed` that names the role when it cannot be taken on.
+        Raise :class:`AppStartFailed` that names the role when it is not for this app, or cannot be taken on.
         """
         if not role:
             return {}
+        try:
+            grants.check_role(self._location, role)
+        except BadAppSetting as error:
+            logger.error("no role", extra={"role": self._prefix + role, "why": "it is for another app"})
+            raise AppStartFailed(_SENTENCE, str(error)) from None
         try:
             await self._of(role)
         except _CannotAssume as error:
@@ -73,7 +82,7 @@ class AppRoles:
         async with self._asking:
             if self._runner is None:
                 application = web.Application()
-                application.router.add_get(_PATH, self._answer)
+                application.router.add_get(_ROUTE, self._answer)
                 runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
                 await runner.setup()
                 await web.TCPSite(runner, "127.0.0.1", 0).start()

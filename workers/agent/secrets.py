@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent.failure import AppStartFailed
 from agent.log import logger
+from chalicelib.apps import grants
+from chalicelib.apps.errors import BadAppSetting
 from chalicelib.aws import client
 
 _SENTENCE = "A secret that the app needs cannot be read."
@@ -21,11 +23,16 @@ _WHY = {
 }
 
 
-async def resolve(wanted: Mapping[str, str], prefix: str) -> dict[str, str]:
+async def resolve(wanted: Mapping[str, str], prefix: str, location: str) -> dict[str, str]:
     """Return variable → value for variable → name; ``prefix`` begins the names of all secrets of the deployment.
 
-    Raise :class:`AppStartFailed` that names the variable and the secret which cannot be read, and why.
+    ``location`` is the app's. Raise :class:`AppStartFailed` that names the variable and the secret which cannot be read, and why.
     """
+    for variable, name in wanted.items():
+        try:
+            grants.check_secret(location, variable, name)
+        except BadAppSetting as error:
+            raise _not_for_it(variable, prefix + name, error) from None
     values = await asyncio.gather(*(asyncio.to_thread(_read, variable, prefix + name) for variable, name in wanted.items()))
     return dict(zip(wanted, values, strict=True))
 
@@ -44,6 +51,11 @@ def _read(variable: str, name: str) -> str:
     if "\0" in value:
         raise _failed(variable, name, "it has a NUL in it, which no variable can have")
     return value
+
+
+def _not_for_it(variable: str, name: str, error: BadAppSetting) -> AppStartFailed:
+    logger.error("no secret", extra={"variable": variable, "secret": name, "why": "it is for another app"})
+    return AppStartFailed(_SENTENCE, str(error))
 
 
 def _failed(variable: str, name: str, why: str) -> AppStartFailed:

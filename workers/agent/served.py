@@ -83,7 +83,7 @@ class Served:
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
         self._oom_kills = OomKills()
-        self._roles = AppRoles(settings.app_roles, VersionId.parse(found.ref.version_id).app_id)
+        self._roles = AppRoles(settings.app_roles, found.location, VersionId.parse(found.ref.version_id).app_id)
         self._worker_row = WorkerRow(found.ref)
         self.workers = Workers(
             self._make_worker, found.settings.worker_limits, self, afresh=lambda number: self._make_worker(number, preload=False)

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 from pynamodb.exceptions import UpdateError
 
 from chalicelib import telemetry
-from chalicelib.apps import locations, store
+from chalicelib.apps import grants, locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
 from chalicelib.apps.settings import MAPS, AppSettings
@@ -60,9 +60,10 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         app = store.get(location)
         before = dict(app.settings or {})
         wanted = changed(before, changes)
-        AppSettings.effective(app.bundle_settings or {}, wanted)
+        held = AppSettings.effective(app.bundle_settings or {}, wanted)
         if not changes:
             return app
+        grants.check(location, held)
         unchanged = (App.settings == before) & (App.app_id == app.app_id)
         if app.active_version is not None:
             unchanged &= App.active_version == app.active_version  # and with it what the bundle says

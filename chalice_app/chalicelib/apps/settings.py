@@ -93,7 +93,7 @@ class AppSettings:
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Variables of R's environment whose values are secrets of Secrets Manager: variable → the secret's name."""
     role: str = ""
-    """The AWS role that the app's processes have, without the deployment's part of its name; empty: none."""
+    """The AWS role that the app's processes have, as path and name below the deployment's path; empty: none."""
     package_cache: bool = True
     """Whether a build uses packages that another build has made."""
     package_mismatch: str = "stop"
@@ -222,7 +222,11 @@ RULES: dict[str, Rule] = {
     "secrets": names_to(
         VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'", 16_384
     ),
-    "role": text(r"([a-z0-9-]{1,32})?", "the name of a role that the operator made, of at most 32 a-z, 0-9 and -", "sales"),
+    "role": text(
+        r"(([A-Za-z0-9_][A-Za-z0-9._~-]*/){0,9}[A-Za-z0-9_-]{1,64})?",
+        "a location and the name of a role that the operator made",
+        "sales/reader",
+    ),
     "package_cache": switch("true"),
     "package_mismatch": choice(("stop", "with-installed")),
     "versions_kept": count(2, 1000, "5"),

@@ -10,7 +10,7 @@ from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.apps import store
+from chalicelib.apps import grants, store
 from chalicelib.apps.errors import NoSuchVersion, TooBusy
 from chalicelib.apps.model import App, Version
 from chalicelib.apps.settings import AppSettings
@@ -49,7 +49,7 @@ def activate(location: str, version: str, order: str, now: float) -> bool:
     ``order`` orders uploads: :func:`chalicelib.bundles.keys.upload_order`. Return False when a later one was first. True also when this
     one was activated before, and stays so when somebody has gone back from it since (a repeat, FACTS H4). Raise :class:`NoSuchApp`,
     :class:`NoSuchVersion` when the version is being removed, :class:`BadAppSetting` when the app's own settings and the bundle's do not go
-    together.
+    together, or ask for what the app may not have (:mod:`chalicelib.apps.grants`).
     """
     for _ in range(_ATTEMPTS):
         app = store.get(location)
@@ -85,7 +85,7 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
         what = "is being removed" if row else "is none of its versions"
         raise NoSuchVersion(f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}")
     settings = dict(row.settings or {})
-    AppSettings.effective(settings, app.settings or {})
+    grants.check(app.location, AppSettings.effective(settings, app.settings or {}))
     actions: list[Action] = [
         App.active_version.set(version),
         App.bundle_settings.set(settings),

@@ -2,9 +2,9 @@
 
 import stat
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
-from typing import IO
+from typing import IO, BinaryIO
 
 LEFT_OUT = frozenset(
     {".git", ".svn", ".Rproj.user", ".Rhistory", ".RData", ".DS_Store", "__MACOSX", "node_modules", ".venv", "rsconnect", ".sheen"}
@@ -25,14 +25,17 @@ def is_left_out(path: PurePath) -> bool:
     return bool(LEFT_OUT.intersection(path.parts)) or path.parts[:2] in _LIBRARIES
 
 
-def zip_files(folder: Path, names: Iterable[str], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None) -> None:
-    """Zip files of ``folder``, named by paths with ``/``, into ``bundle``, and ``links``: path → where it leads, from the link's folder."""
+def zip_files(
+    names: Iterable[str], read: Callable[[str], BinaryIO], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None
+) -> None:
+    """Zip files, named by paths with ``/`` and opened by ``read``, into ``bundle``, and ``links``: path → where it leads, from the
+    link's folder."""
     with zipfile.ZipFile(bundle, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            with (folder / name).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+            with read(name) as source, archive.open(entry, "w", force_zip64=True) as target:
                 while block := source.read(1 << 20):
                     target.write(block)
         for name, leads_to in (links or {}).items():

@@ -115,7 +115,7 @@ def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, 
         active = False  # so many later ones were faster that it is being removed
     except BadAppSetting as error:
         name = BundleKey.parse(upload["key"]).name
-        raise BadBundle(f"bundle {name}: its sheen.toml and the app's own settings do not go together: {error}") from None
+        raise BadBundle(f"bundle {name}: its settings, with the app's own, cannot hold: {error}") from None
     status = BundleStatus.ACTIVE if active else BundleStatus.SUPERSEDED
     telemetry.logger.info("activated", extra={"app": location, "version": version, "status": status.value})
     return {"status": status.value}

@@ -54,8 +54,8 @@ class SyncDefinition:
     """Seconds without progress after which a run is stopped."""
     retries: int = 3
     """How often a run that failed is tried again."""
-    apps: tuple[str, ...] = ("*",)
-    """Locations of the apps that may be given the folder; ``*`` stands for any characters."""
+    apps: tuple[str, ...] = ()
+    """Locations of the apps that may be given the folder; ``*`` stands for any characters; none: no app."""
     publish: str = ""
     """Location below which each folder with an app in it is published; empty: this is data and not apps."""
 

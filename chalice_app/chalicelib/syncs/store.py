@@ -8,6 +8,7 @@ from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.apps.store import UNIX_IDS
+from chalicelib.syncs import access
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import Sync
@@ -43,6 +44,7 @@ def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, o
         wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
         definition = SyncDefinition.parse(name, wanted, own_bucket)
         definition.check_readable(own_bucket, others)
+        access.check_sync(definition)
         kept = {key: definition.settings()[key] for key in wanted}
         changed = {key for key in (*before, *kept) if before.get(key) != kept.get(key)}
         actions: list[Any] = [Sync.settings.set(kept), Sync.updated_at.set(now)]

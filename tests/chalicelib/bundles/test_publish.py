@@ -100,7 +100,7 @@ def test_settings_that_do_not_go_with_the_apps_own_are_refused_and_nothing_chang
     publish_it(created("01"))
     configure("/hello", {"max_instances": 2}, 1.0)
     active = App.get("/hello").active_version
-    with pytest.raises(BadBundle, match="do not go together: start_count is 3 and max_instances 2"):
+    with pytest.raises(BadBundle, match="cannot hold: start_count is 3 and max_instances 2"):
         finish(check(created("02")), {"start_count": 3})
     assert App.get("/hello").active_version == active
 

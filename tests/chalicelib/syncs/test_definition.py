@@ -78,7 +78,8 @@ def test_a_name_is_a_folders_and_a_variables_name(name: str) -> None:
 
 
 def test_apps_are_let_in_by_their_locations() -> None:
-    assert parse().lets_in("/anything")
+    assert not parse().lets_in("/anything"), "an operator says which apps may have a sync"
+    assert parse(apps="*").lets_in("/anything")
     found = parse(apps="/sales /team/*")
     assert [found.lets_in(at) for at in ("/sales", "/team/a/b", "/sales/x", "/", "/teams")] == [True, True, False, False, False]
     assert not parse(apps="").lets_in("/sales")

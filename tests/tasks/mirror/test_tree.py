@@ -98,3 +98,12 @@ def test_the_folder_itself_refuses_paths_that_lead_out_of_it(path: str) -> None:
         assert place.outside() == before
         os.close(descriptor)
         tree.close()
+
+
+def test_a_fifo_in_a_files_place_is_not_waited_for() -> None:
+    with world() as here:
+        os.mkfifo(here.folder / "f")
+        tree = Tree(here.folder, here.incoming, durable=False)
+        with pytest.raises(NoPlace, match="no regular file"):
+            tree.read("f")
+        tree.close()
