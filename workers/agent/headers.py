@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from chalicelib.headers import passing
+from chalicelib import headers as rules
 
 AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
@@ -21,28 +21,28 @@ _OF_ONE_BODY = frozenset(
 
 
 def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool) -> CIMultiDict[str]:
-    """Return what R gets of a visitor's headers.
+    """Return what a worker gets of a visitor's headers (:data:`chalicelib.headers.TO_WORKER`), and what the agent adds.
 
     A ``page`` is asked for whole: it gets a ticket of its own, so a copy that the browser has is of no use.
     """
     result = CIMultiDict[str]()
-    for name, value in passing(headers.items()):
-        low = name.lower()
-        if low in ("accept-encoding", "expect") or (page and low in _CONDITIONAL):
-            continue
-        result.add(name, value)
+    for name, value in rules.to_worker(headers.items()):
+        if not page or name.lower() not in _CONDITIONAL:
+            result.add(name, value)
     result["Accept-Encoding"] = "identity"
     result["Shiny-Shared-Secret"] = secret
     result["X-Forwarded-Prefix"] = base or "/"
     if "Host" in result:
-        result.setdefault("X-Forwarded-Host", result["Host"])
+        result["X-Forwarded-Host"] = result["Host"]
     return result
 
 
 def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMultiDict[str]:
-    """Return what the visitor gets of R's headers. ``host`` is the host that the visitor asked."""
+    """Return what the visitor gets of a worker's headers (:data:`chalicelib.headers.FROM_WORKER`). ``host`` is the host that
+    the visitor asked."""
     return CIMultiDict[str](
-        (name, public_location(value, base, host) if name.lower() == "location" else value) for name, value in passing(headers.items())
+        (name, public_location(value, base, host) if name.lower() == "location" else value)
+        for name, value in rules.from_worker(headers.items(), base)
     )
 
 

@@ -143,7 +143,7 @@ class Proxy:
 
     @staticmethod
     def _passed(visit: "_Visit", answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
-        return headers.from_worker(answer.headers, visit.base, visit.request.headers.get("X-Forwarded-Host", visit.request.host))
+        return headers.from_worker(answer.headers, visit.base, visit.request.host)
 
     @contextlib.asynccontextmanager
     async def _asked(self, visit: "_Visit") -> AsyncIterator[tuple[Worker, aiohttp.ClientResponse]]:

@@ -24,6 +24,34 @@ function(parameters) {
   if (!suppressPackageStartupMessages(require("shiny", quietly = TRUE))) { # runApp would attach it, and say so
     stop("the R package shiny is not installed", call. = FALSE)
   }
+  # Shiny draws the ids that are passes (session tokens, upload jobs, bookmarked states) from R's generator, which R seeds with 32 bits of clock and
+  # process id: a visitor who knows one id can work out all the others (FACTS R10). They come from the system's random source instead, which
+  # needs no seed and leaves the app's random stream alone.
+  system_id <- function(bytes, prefix = "", suffix = "") {
+    source <- file("/dev/urandom", "rb", raw = TRUE)
+    on.exit(close(source))
+    drawn <- readBin(source, "raw", bytes)
+    if (length(drawn) != bytes) stop("/dev/urandom gave no random bytes, so no session can have an id", call. = FALSE)
+    paste0(prefix, paste(format(drawn), collapse = ""), suffix)
+  }
+  tryCatch(
+    {
+      shiny <- asNamespace("shiny")
+      for (method in list(shiny$ShinySession$public_methods$initialize, shiny$FileUploadContext$public_methods$createUploadOperation)) {
+        if (!"createUniqueId" %in% all.names(body(method))) stop("its sessions or uploads take their ids from elsewhere")
+      }
+      if (!identical(names(formals(shiny$createUniqueId)), names(formals(system_id)))) stop("its createUniqueId has other arguments")
+      environment(system_id) <- baseenv()
+      utils::assignInNamespace("createUniqueId", system_id, "shiny")
+    },
+    error = function(problem) {
+      message(
+        "WARNING: session ids can be guessed. Sheen does not know how Shiny ", utils::packageVersion("shiny"), " makes them: ",
+        conditionMessage(problem), ". They come from R's own random numbers, so one visitor can work out another's downloads and bookmarks. ",
+        "Publish the app with another version of Shiny."
+      )
+    }
+  )
   if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder is read-only, and a version's own
     state <- function(id) file.path(parameters$bookmarks, id)
     shiny::shinyOptions(

@@ -108,7 +108,7 @@ class AgentClient:
         try:
             connection.putrequest(method, target, skip_host=_has(headers, "host"), skip_accept_encoding=True)
             for name, value in headers:
-                connection.putheader(name, value)
+                connection.putheader(name, value.encode("utf-8", "surrogateescape"))
             if body or method in ("POST", "PUT", "PATCH"):
                 connection.putheader("content-length", str(len(body)))
             connection.endheaders(body or None)

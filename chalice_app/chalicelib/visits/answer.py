@@ -1,10 +1,9 @@
 """What a visitor gets back. Pure."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from chalicelib.headers import passing
 from chalicelib.pages import Page
 
 
@@ -31,8 +30,3 @@ class Answer(NamedTuple):
     def json(cls, status: int, value: Mapping[str, Any]) -> Self:
         """JSON, never stored."""
         return cls(status, (("content-type", "application/json"), ("cache-control", "no-store")), json.dumps(value).encode())
-
-
-def passed_on(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The headers that go on to the other side, either way; the length is counted anew."""
-    return tuple((name, value) for name, value in passing(headers) if name.lower() != "content-length")

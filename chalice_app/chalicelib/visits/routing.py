@@ -79,6 +79,14 @@ def is_navigation(request: VisitorRequest, rest: str) -> bool:
     return wants_page(request) and not rest.startswith(_NO_PAGES)
 
 
+def takes_over(request: VisitorRequest) -> bool:
+    """Whether it asks for a service worker's script that would answer for every app: one in the topmost folder.
+
+    A browser lets a service worker answer for all that is in its script's folder and below. Only a browser itself sets the header.
+    """
+    return bool(request.header("service-worker")) and "/" not in request.path.lstrip("/")
+
+
 def wants_page(request: VisitorRequest) -> bool:
     """Whether it is a GET that wants HTML, and that the browser says is for a window or a frame, if it says so."""
     fetched_for = request.header("sec-fetch-dest")

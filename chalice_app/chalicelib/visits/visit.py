@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import assert_never
 
-from chalicelib import pages, telemetry
+from chalicelib import headers, pages, telemetry
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
@@ -18,7 +18,7 @@ from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
-from chalicelib.visits.answer import Answer, passed_on
+from chalicelib.visits.answer import Answer
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
@@ -30,6 +30,7 @@ from chalicelib.visits.routing import (
     StartStatus,
     ToWorker,
     destination,
+    takes_over,
     wants_page,
 )
 
@@ -76,6 +77,8 @@ class Visits:
             return census.health_check(self._clock())
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
+        if takes_over(request):
+            return Answer.text(403, "a service worker here would answer for every app; put its script into a folder of the app\n")
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if found is None or found.app.active_version is None:
             if request.path == ROOT:
@@ -169,18 +172,18 @@ class Visits:
 
     def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
         """Pass a request on to an agent, and its answer back."""
-        headers = [
-            *passed_on(request.headers),
+        sent = [
+            *_from_visitor(request),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
         ]
         if rest.startswith(SOCKJS):
-            headers.append(("sheen-buffered", "1"))  # FACTS H2
+            sent.append(("sheen-buffered", "1"))  # FACTS H2
         if session_id:
-            headers.append(("sheen-session", session_id))
+            sent.append(("sheen-session", session_id))
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
-        got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
+        got = self._agents.request(Agent.of(instance), request.method, target, sent, request.body)
         return _passed_back(got)
 
 
@@ -194,8 +197,19 @@ def _public(request: VisitorRequest) -> str:
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
+def _from_visitor(request: VisitorRequest) -> list[tuple[str, str]]:
+    """The visitor's headers for the agent: address and host are what the gateway saw; the length is counted anew."""
+    passed = [
+        (name, value)
+        for name, value in headers.to_agent(request.headers)
+        if name not in ("content-length", "host", "x-forwarded-for", "x-forwarded-host")
+    ]
+    return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", headers.text(request.address))]
+
+
 def _passed_back(got: AgentAnswer) -> Answer:
     if len(got.body) > LARGEST_ANSWER:
         message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
         return Answer.page(pages.error("The answer is too large", message, status=502))
-    return Answer(got.status if got.status >= 200 else 502, passed_on(got.headers), got.body)
+    told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
+    return Answer(got.status if got.status >= 200 else 502, tuple(pair for pair in told if pair[0].lower() != "content-length"), got.body)

@@ -1,6 +1,6 @@
 """What a visitor gets who has to wait: for a start, or for a seat. And what the waiting page asks."""
 
-from chalicelib import pages
+from chalicelib import cookies, pages
 from chalicelib.apps.model import App
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
@@ -54,9 +54,8 @@ def queue_status(standing: Standing | None) -> Answer:
 
 def place_of(request: VisitorRequest) -> str | None:
     """Return the visitor's place in the queue, from the cookie."""
-    cookies = "; ".join(value for name, value in request.headers if name == "cookie")
-    pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
-    return next((value for name, _, value in pairs if name == PLACE_COOKIE and value), None)
+    header = "; ".join(value for name, value in request.headers if name == "cookie")
+    return next(iter(cookies.values(header, PLACE_COOKIE)), None)
 
 
 def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:

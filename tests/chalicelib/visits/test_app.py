@@ -69,8 +69,8 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
         ("sheen-base", "/evil"),
         ("sheen-largest", "9"),
         ("Shiny-Shared-Secret", "guess"),
-        ("X-Dup", "1"),
-        ("X-Dup", "2"),
+        ("X-App-Dup", "1"),
+        ("X-App-Dup", "2"),
     ]
     answer = ask("PUT", "/hello/a%20b/c?x=1&y=&x=2&z=%C3%BC", headers, sent)
     assert answer["statusCode"] == 201
@@ -84,7 +84,32 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
     assert got.header("sheen-agent-key") == key_for(instance.secret, Purpose.AGENT)
     assert got.header("shiny-shared-secret") is None
     assert got.header("sheen-session") is None
-    assert [value for name, value in got.headers if name == "x-dup"] == ["1", "2"]
+    assert [value for name, value in got.headers if name == "x-app-dup"] == ["1", "2"]
+
+
+def test_a_visitor_cannot_forge_what_the_gateway_says_and_other_spellings_do_not_pass(agent: StandinAgent) -> None:
+    running(published(), agent)
+    forged = [
+        ("X-Forwarded-For", "6.6.6.6, 192.0.2.7"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X_Forwarded_Prefix", "/evil"),
+        ("Shiny_Server_Credentials", "{}"),
+        ("Remote-User", "admin"),
+        ("Proxy", "http://evil.example"),
+        ("X-App-Own", "€ caf\udce9"),
+    ]
+    ask("GET", "/hello/x", [("Host", "apps.example"), *forged])
+    got = dict(agent.got[0].headers)
+    assert (got["x-forwarded-for"], got["host"]) == ("192.0.2.7", "apps.example")
+    assert not {name for name in got if "_" in name or name in ("x-forwarded-host", "remote-user", "proxy")}
+
+
+def test_a_service_worker_cannot_answer_for_every_app(agent: StandinAgent) -> None:
+    running(published(), agent)
+    asks = [("Service-Worker", "script")]
+    for path in ("/sw.js", "//sw.js", "/hello"):
+        assert ask("GET", path, asks)["statusCode"] == 403
+    assert ask("GET", "/hello/sw.js", asks)["statusCode"] == 200
 
 
 @pytest.mark.parametrize("headers", [[], [("Accept", "image/avif")], [("Accept", "*/*")]])

@@ -28,7 +28,7 @@ def test_r_is_asked_for_a_plain_body_and_for_a_whole_page() -> None:
 
 
 def test_r_learns_who_asked_for_what() -> None:
-    result = passed({"Host": "example.com", "X-Forwarded-For": "192.0.2.1"})
+    result = passed({"Host": "example.com", "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "inner"})
     assert result["X-Forwarded-Host"] == result["Host"] == "example.com"
     assert result["X-Forwarded-For"] == "192.0.2.1"
     assert result["X-Forwarded-Prefix"] == "/hello"
@@ -42,6 +42,12 @@ def test_r_cannot_speak_for_the_agent_either() -> None:
 def test_two_cookies_stay_two() -> None:
     answer = CIMultiDictProxy(CIMultiDict([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]))
     assert headers.from_worker(answer, "", "example.com").getall("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_values_of_any_bytes_can_be_sent_on() -> None:
+    odd = "€ caf\udce9 \ud800\x07"
+    assert passed({"Cookie": f"a={odd}; sheen-visitor=1"})["Cookie"] == "a=€ café \ufffd"
+    assert headers.from_worker(CIMultiDictProxy(CIMultiDict({"X-Own": odd})), "", "h")["X-Own"] == "€ café \ufffd"
 
 
 def test_a_page_for_one_visitor_is_kept_by_no_cache() -> None:

@@ -74,7 +74,7 @@ class Handover:
                     body += chunk
                     if len(body) > LARGEST_REPLY:
                         break
-                passed = headers.from_worker(answer.headers, base, visitor.get("X-Forwarded-Host", visitor.get("Host", "")))
+                passed = headers.from_worker(answer.headers, base, visitor.get("Host", ""))
                 return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body[:LARGEST_REPLY]).decode(errors="replace"))
 
     async def _body(

@@ -65,8 +65,7 @@ class RelayApplication:
         if opening.resume:
             return None
         headers = visit.headers
-        hosts = (visit.host, headers.get("X-Forwarded-Host", visit.host))
-        if not passes.from_own_site(headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), hosts):
+        if not passes.from_own_site(headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), visit.host):
             return None
         tickets = (ticket for header in headers.getall("Cookie", []) for ticket in passes.tickets(header))
         return next((session for session in map(self._session_of_ticket, tickets) if session is not None), None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from chalicelib import cookies
+
 COOKIE = "sheen-ticket"
 
 
@@ -18,17 +20,16 @@ def set_cookie(ticket: str, base: str, *, secure: bool) -> str:
 
 def tickets(cookie_header: str) -> list[str]:
     """The tickets in a ``Cookie`` header, the most exact first."""
-    pairs = (pair.strip().partition("=") for pair in cookie_header.split(";"))
-    return [value for name, _, value in pairs if name == COOKIE and value][:8]
+    return cookies.values(cookie_header, COOKIE)[:8]
 
 
-def from_own_site(fetch_site: str, origin: str, hosts: tuple[str, ...]) -> bool:
+def from_own_site(fetch_site: str, origin: str, host: str) -> bool:
     """Whether a request comes from the app's own page: another site's may not use the visitor's cookie.
 
     :param fetch_site: ``Sec-Fetch-Site``, which all present browsers send.
     :param origin: ``Origin``, which the others send at least from other sites.
-    :param hosts: what the app's own host may be.
+    :param host: the one that the visitor asked.
     """
     if fetch_site:
         return fetch_site in ("same-origin", "none")
-    return not origin or urlsplit(origin).netloc in hosts
+    return not origin or urlsplit(origin).netloc == host

@@ -6,7 +6,7 @@ from chalicelib.relay.transports.headers import cors, jsessionid
 from chalicelib.relay.transports.pages import iframe, matches
 from chalicelib.relay.transports.passes import from_own_site, set_cookie, tickets
 
-HOSTS = ("app.example", "inner:8080")
+HOST = "app.example"
 
 
 def test_the_ticket_cookie_goes_to_the_apps_socket_only() -> None:
@@ -29,13 +29,12 @@ def test_tickets_are_read_in_their_order() -> None:
         ("same-site", "https://app.example", False),
         ("", "", True),
         ("", "https://app.example", True),
-        ("", "http://inner:8080", True),
         ("", "https://evil.example", False),
         ("", "null", False),
     ],
 )
 def test_another_sites_page_cannot_use_the_visitors_cookie(fetch_site: str, origin: str, own: bool) -> None:
-    assert from_own_site(fetch_site, origin, HOSTS) is own
+    assert from_own_site(fetch_site, origin, HOST) is own
 
 
 def test_a_cookie_that_could_end_the_header_is_not_echoed() -> None:

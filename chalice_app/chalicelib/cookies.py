@@ -1,0 +1,78 @@
+"""Whose a cookie is: Sheen's or the app's, and where the app's holds. Pure.
+
+A browser keeps the cookies of all apps of a deployment together, for they share a host. So an app sets cookies for its own
+path only, never in a name of Sheen's, and never for other hosts.
+"""
+
+OURS = "sheen-"
+"""What the names of Sheen's cookies begin with."""
+_PREFIXES = ("__hosthttp-", "__host-", "__http-", "__secure-")
+"""A browser takes a name with one of these only under conditions."""
+_OF_WHOLE_HOST = ("__hosthttp-", "__host-")
+"""These only for the path ``/``."""
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a cookie's name is one of Sheen's, in whatever spelling.
+
+    >>> is_ours("sheen-ticket"), is_ours("__Host-Sheen-Ticket"), is_ours("session")
+    (True, True, False)
+    """
+    low = name.strip().lower()
+    prefix = next((prefix for prefix in _PREFIXES if low.startswith(prefix)), "")
+    return low.removeprefix(prefix).startswith(OURS)
+
+
+def of_app(header: str) -> str:
+    """Return a ``Cookie`` header without Sheen's cookies.
+
+    >>> of_app("a=1; sheen-ticket=x.y; b=2")
+    'a=1; b=2'
+    """
+    pairs = (pair.strip() for pair in header.split(";"))
+    return "; ".join(pair for pair in pairs if pair and not is_ours(pair.partition("=")[0]))
+
+
+def values(header: str, name: str) -> list[str]:
+    """Return the values that a ``Cookie`` header has for a name, the most exact path's first.
+
+    >>> values("a=1; b=2; a=3", "a")
+    ['1', '3']
+    """
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return [value for found, _, value in pairs if found == name and value]
+
+
+def held_to(set_cookie: str, base: str) -> str | None:
+    """Return an app's ``Set-Cookie`` header so that it holds for this host and below ``base`` only, the app's public path
+    without a slash at its end. Return None if the cookie is refused: it has a name of Sheen's, no name, or one that only
+    goes with the path ``/``.
+
+    A cookie without a name is refused, for a browser sends its value as it is, and that may look like another cookie.
+
+    >>> held_to("a=1; Path=/; Domain=example.com; HttpOnly", "/sales")
+    'a=1; HttpOnly; Path=/sales/'
+    >>> held_to("sheen-ticket=evil", "/sales") is None
+    True
+    """
+    pair, *attributes = (part.strip() for part in set_cookie.split(";"))
+    name = pair.partition("=")[0].strip()
+    if "=" not in pair or not name or is_ours(name):
+        return None
+    if base and name.lower().startswith(_OF_WHOLE_HOST):
+        return None
+    path: str | None = None
+    kept = [pair]
+    for attribute in attributes:
+        key, _, value = attribute.partition("=")
+        match key.strip().lower():
+            case "path":  # the last one counts
+                path = value.strip()
+            case "domain" | "":
+                pass
+            case _:
+                kept.append(attribute)
+    if path is not None:
+        below = path == base or path.startswith(f"{base}/")
+        kept.append(f"Path={path if below else f'{base}/'}")
+    return "; ".join(kept)
