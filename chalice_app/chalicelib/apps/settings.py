@@ -44,6 +44,8 @@ class AppSettings:
     """How long an R process without sessions is kept; 0: for good."""
     instance_idle_timeout: float = 900.0
     """How long an instance without sessions is kept; 0: for good."""
+    instance_unvisited_timeout: float = 90.0
+    """The same for an instance to which no page has connected yet; 0: as long as any other."""
     app_session_timeout: float = 0.0
     """How long a session may be idle; 0: for good."""
     connection_timeout: float = 900.0
@@ -203,6 +205,7 @@ RULES: dict[str, Rule] = {
     "app_init_timeout": seconds(1, 240, "60"),
     "app_idle_timeout": seconds(0, 30 * _DAY, "5"),
     "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
+    "instance_unvisited_timeout": seconds(0, 30 * _DAY, "90"),
     "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
     "size": choice(SIZES),
     "start_count": count(1, 100, "1"),
