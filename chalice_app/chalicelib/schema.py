@@ -2,11 +2,12 @@
 
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
+from chalicelib.ceilings.model import Ceiling
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
 
-TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Sync, SyncRequest, SyncRun)
+TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Sync, SyncRequest, SyncRun)
 """In no order that matters."""

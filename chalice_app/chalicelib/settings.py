@@ -40,6 +40,10 @@ class Settings:
     """Whether operators may open a shell in a task (ECS Exec); likewise."""
     spares: str = ""
     """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`; only functions."""
+    most_instances: int = 0
+    """Instances that there may be in the deployment, spares counted; 0: any number. Only functions."""
+    most_held: int = 0
+    """Requests that may wait in a Lambda at once for apps to start; 0: none waits. Only functions."""
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
@@ -111,6 +115,8 @@ class Settings:
             task_security_group=optional("task_security_group"),
             execute_command=optional("execute_command") == "true",
             spares=optional("spares"),
+            most_instances=int(optional("most_instances") or 0),
+            most_held=int(optional("most_held") or 0),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
             sync_state_machine=optional("sync_state_machine"),

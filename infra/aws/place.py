@@ -56,6 +56,8 @@ def aws_place(
         repositories=" ".join(stage.compute.repositories),
         python_repositories=" ".join(stage.compute.python_repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
+        most_instances=stage.compute.most_instances,
+        most_held=stage.compute.most_held_requests,
         execute_command=stage.compute.exec,
         instance_capacity="FARGATE_SPOT" if stage.compute.spot else "FARGATE",
         api_stage=API_STAGE,

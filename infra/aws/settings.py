@@ -141,6 +141,11 @@ class Compute:
     """Releases of the images that the repository keeps, the newest."""
     bundle_gb: int = setting(_between(1, 5), default=1)
     """How much a bundle may have, packed and unpacked."""
+    most_instances: int = setting(_between(0, 5000), default=100)
+    """Instances that there may be at once, of all apps together and spares counted; 0: as many as Fargate's quota gives."""
+    most_held_requests: int = setting(_between(0, 500), default=5)
+    """Requests of programs that may wait at once for apps to start, each of which takes one of Lambda's concurrent executions for up to
+    25 seconds; 0: none waits."""
     repositories: tuple[str, ...] = setting(
         Rule(_are_repositories, "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*"),
         default=(REPOSITORIES,),

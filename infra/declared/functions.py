@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.apps.model import App, Version
 from chalicelib.bundles.model import Bundle
+from chalicelib.ceilings.model import Ceiling
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.instances.spares import PREFIX as SPARE
@@ -98,9 +99,11 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     yield from function.statements(place)
 
 
-def _list_and_stop_tasks(place: Place, *operations: str) -> Iterable[Statement]:
+def _list_and_stop_tasks(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
+    """``operations`` on instances' rows; ``ceiling``, on those of ceilings: who stops an instance gives its place back."""
     return (
         items(place, Instance, *operations),
+        items(place, Ceiling, *ceiling),
         Statement(
             "ListTasks",
             ("ecs:ListTasks",),
@@ -116,10 +119,10 @@ def _tell_visitors(place: Place) -> Iterable[Statement]:
     return index(place, Connection, "instance"), items(place, Connection, "DeleteItem"), connections(place)
 
 
-def _end_instances(place: Place, *operations: str) -> Iterable[Statement]:
+def _end_instances(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
     """What ending an instance from outside takes, beside reading which there are."""
     return (
-        *_list_and_stop_tasks(place, *dict.fromkeys(("Scan", "UpdateItem", *operations))),
+        *_list_and_stop_tasks(place, *dict.fromkeys(("Scan", "UpdateItem", *operations)), ceiling=ceiling),
         *_tell_visitors(place),
         Statement("StopExecutions", ("states:StopExecution",), (place.arn("states", f"execution:{place.name('instance')}:*"),)),
     )
@@ -127,7 +130,7 @@ def _end_instances(place: Place, *operations: str) -> Iterable[Statement]:
 
 def _sweep(place: Place) -> Iterable[Statement]:
     return (
-        *_end_instances(place, "GetItem", "Query", "PutItem", "DeleteItem"),
+        *_end_instances(place, "GetItem", "Query", "PutItem", "DeleteItem", ceiling=("GetItem", "PutItem", "UpdateItem")),
         Statement(
             "DescribeTasks",
             ("ecs:DescribeTasks",),
@@ -168,6 +171,7 @@ FUNCTIONS = (
             items(place, App, "BatchGetItem", "Scan"),
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
+            items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
         ),
         in_vpc=True,
         memory_mb=512,
@@ -200,6 +204,7 @@ FUNCTIONS = (
             stream(place, Instance),
             start(place, "instance"),
             items(place, Instance, "Query", "PutItem", "UpdateItem"),
+            items(place, Ceiling, "PutItem", "UpdateItem"),
         ),
         stream=_STARTS,
     ),
@@ -208,6 +213,7 @@ FUNCTIONS = (
         60,
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
+            items(place, Ceiling, "UpdateItem"),
             # A task of any of them may die with a token.
             tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
             *_tell_visitors(place),

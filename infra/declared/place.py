@@ -63,6 +63,10 @@ class Place:
     """Whether operators may open a shell in a task (ECS Exec)."""
     spares: str = ""
     """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`."""
+    most_instances: int = 100
+    """Instances that there may be at once, spares counted; 0: any number."""
+    most_held: int = 5
+    """Requests that may wait in a Lambda at once for apps to start; 0: none waits."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"

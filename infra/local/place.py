@@ -26,6 +26,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         bodies_url="/",
         bundle_gb=settings.bundle_gb,
         spares=settings.spares,
+        most_instances=settings.most_instances,
         repositories=settings.repositories,
         python_repositories=settings.python_repositories,
         api_stage=api.stage,

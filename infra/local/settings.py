@@ -45,19 +45,24 @@ class LocalSettings:
     """Where Python packages come from."""
     spares: str = ""
     """How many spare instances there are to be, as in ``large=1``."""
+    most_instances: int = 100
+    """Instances that there may be at once, spares counted; 0: any number."""
     image: Path | None = None
     """The image that tasks run in (:mod:`infra.local.image`); None: they run on this machine as it is."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
         """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``,
-        ``SHEEN_SPARES``, ``SHEEN_IMAGE``.
+        ``SHEEN_SPARES``, ``SHEEN_MOST_INSTANCES``, ``SHEEN_IMAGE``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
         text = environment.get("SHEEN_PORT", "8000")
         if not text.isdigit() or not 0 < int(text) < 65536:
             raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
+        most_instances = environment.get("SHEEN_MOST_INSTANCES", "100")
+        if not most_instances.isdigit() or int(most_instances) > 5000:
+            raise CannotStart(f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 (any number of instances) to 5000")
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
             Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
@@ -74,6 +79,7 @@ class LocalSettings:
             repositories=repositories,
             python_repositories=indexes,
             spares=spares,
+            most_instances=int(most_instances),
             image=image,
         )
 

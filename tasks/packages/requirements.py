@@ -87,18 +87,20 @@ def packages_of(distributions: Iterable[Distribution]) -> dict[str, Installed]:
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
     """Give the lines that say something, with those that they are continued on."""
-    begun, first = "", 0
+    begun: list[str] = []
+    first = 0
     for number, line in enumerate(text.splitlines(), 1):
         first = first if begun else number
-        begun += _COMMENT.sub("", line)
-        if begun.endswith("\\"):
-            begun = begun[:-1] + " "
+        plain = _COMMENT.sub("", line)
+        if plain.endswith("\\"):
+            begun.append(plain[:-1] + " ")
             continue
-        if begun.strip():
-            yield first, begun
-        begun = ""
-    if begun.strip():
-        yield first, begun
+        begun.append(plain)
+        if whole := "".join(begun).strip():
+            yield first, whole
+        begun = []
+    if whole := "".join(begun).strip():
+        yield first, whole
 
 
 def _is_there(requirement: Requirement, installed: Mapping[str, Installed], asked: frozenset[str]) -> bool:

@@ -16,6 +16,7 @@ from agent.preloaded import Preloaded
 from agent.r_process import Starter
 from agent.worker import Worker
 from chalicelib.apps.model import App
+from chalicelib.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.settings import Settings
 from chalicelib.tables import bind
@@ -120,8 +121,8 @@ def tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.items():
             patch.setenv(name, value)
-        bind(Settings.from_environment(), App, Instance)
-        for table in (App, Instance):
+        bind(Settings.from_environment(), App, Instance, Ceiling)
+        for table in (App, Instance, Ceiling):
             table._connection = None
             table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield

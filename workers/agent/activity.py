@@ -7,9 +7,15 @@ from collections.abc import Callable
 class Activity:
     """Nobody is here while ``busy`` says no and nobody calls :meth:`touch`. ``clock`` is any steady clock, in seconds."""
 
-    def __init__(self, busy: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, busy: Callable[[], bool], clock: Callable[[], float] = time.monotonic, connected: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``connected``: whether a visitor's page has its connection now."""
         self._busy = busy
         self._clock = clock
+        self._connected = connected
+        self.visited = False
+        """Whether a page ever had its connection, as seen at the calls of :meth:`quiet_for`."""
         self._last = clock()
 
     @property
@@ -24,6 +30,7 @@ class Activity:
     def quiet_for(self) -> float:
         """Return the seconds since somebody was here, as seen at the calls of this method and of :meth:`touch`."""
         now = self._clock()
+        self.visited = self.visited or self._connected()
         if self._busy():
             self._last = now
         return now - self._last

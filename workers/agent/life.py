@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,15 @@ class Led(Protocol):
 
     async def catch_up(self) -> None:
         """Do what the app's row asks and nobody told this instance."""
+
+
+def idle_limit(settings: AppSettings, *, visited: bool) -> float:
+    """Return after how many quiet seconds an instance is idle; infinity for one that is kept for good. Pure.
+
+    One that no page ever connected to was started by a program that opened an address and went away.
+    """
+    limits = [settings.instance_idle_timeout] if visited else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
+    return min(filter(None, limits), default=math.inf)
 
 
 class Life:
@@ -203,7 +213,7 @@ class Life:
         if self.retired and self._token is not None and not led.activity.busy and quiet >= self._retired_patience:
             self._retired_patience = self._rhythm.retired
             await self._report_idle()
-        elif settings.instance_idle_timeout and quiet >= settings.instance_idle_timeout:
+        elif quiet >= idle_limit(settings, visited=led.activity.visited):
             await self._report_idle()
 
     async def _catch_up(self, look: Callable[[], Awaitable[None]]) -> None:

@@ -1,6 +1,7 @@
 """What R says: its lines for the log, how far its start is, and the end of it for a failure page. No I/O."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,11 @@ LONGEST_LINE = 16 * 1024
 """A longer line is logged in parts of this many bytes."""
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNSEEN = re.compile("[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What turns the direction of a line round, ends it for some readers, or has no width: a reader would see another text than there is."""
+OWN_MARK = "[sheen]"
+"""Begins the lines of a worker's log that are Sheen's own."""
 
 
 class Line(NamedTuple):
@@ -42,8 +47,23 @@ class Pace:
 
 
 def clean(text: str) -> str:
-    """Return ``text`` without terminal colours and control characters."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+    """Return ``text`` without terminal colours and control characters, and with what nobody would see as an escape.
+
+    >>> clean("\\x1b[31mred\\x1b[0m \\u202egnol")
+    'red \\\\u202egnol'
+    """
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", text))
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)
+
+
+def of_the_app(text: str) -> str:
+    """Return a line of the app, cleaned, as it goes into its log: with a mark, should it look like one of Sheen's own.
+
+    >>> of_the_app("Listening"), of_the_app("[sheen] R ended")
+    ('Listening', '| [sheen] R ended')
+    """
+    seen = "".join(filter(str.isprintable, unicodedata.normalize("NFKC", text[: 4 * len(OWN_MARK)]))).replace("\u034f", "")
+    return f"| {text}" if seen.lstrip().casefold().startswith(OWN_MARK) else text
 
 
 class Output:

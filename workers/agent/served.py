@@ -107,7 +107,7 @@ class Served:
                 disconnect_delay=found.settings.sockjs_disconnect_delay,
             ),
         )
-        self.activity = Activity(self._busy)
+        self.activity = Activity(self._busy, connected=lambda: self._sessions.active() > 0)
         self._seats = Seats(found.ref, self.workers.sessions, life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))

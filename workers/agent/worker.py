@@ -13,7 +13,7 @@ from agent import command, failure, fresh, orphans, private
 from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
-from agent.output import Line, Output, Pace, Phase
+from agent.output import Line, Output, Pace, Phase, of_the_app
 from agent.preloaded import Forked
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
@@ -149,7 +149,7 @@ class Worker:
                     self._process = await self._starter(spec, self._private, self._mark)
                     started(self._process.pid)
             except failure.AppStartFailed as error:
-                self._log.line(f"[sheen] {spec.language} was not started: {error} {error.said}".rstrip())
+                self._log.line(f"[sheen] {spec.language} was not started: {error} {_in_one_line(error.said)}".rstrip())
                 self._log.end(well=False)
                 raise
             except OSError as error:
@@ -199,7 +199,7 @@ class Worker:
     def _heard(self, event: Line | Phase) -> None:
         match event:
             case Line(text):
-                self._log.line(text)
+                self._log.line(of_the_app(text))
             case Phase("ready"):
                 if self.state is WorkerState.STARTING:
                     self.state = WorkerState.READY
@@ -226,6 +226,8 @@ class Worker:
         say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
         asked = self._stopping is not None and returncode != -signal.SIGKILL
         self._log.line(f"[sheen] {'It was asked to stop: ' if asked else ''}{ending}")
+        if not self._ready.is_set() and self.spec.sanitize_errors:
+            self._log.line("[sheen] visitors are not shown what the app said; with sanitize_errors=false they are")
         self._log.end(well=(asked and self._ready.is_set()) or returncode == 0)
         self._gone.set()
         self._on_exit(self, unasked)
@@ -265,3 +267,8 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+def _in_one_line(said: str) -> str:
+    """What the app said, in a line that is Sheen's own: it must not begin others."""
+    return " ".join(said.split())

@@ -10,7 +10,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _SECRET = b"shiny-shared-secret"
-_NAMELESS = re.compile(r"(session/[0-9a-f]{64}/(?:upload|download)/[^\s\"'<>\\?]*\?w=)(?=[\"'\\])")
+_NAMELESS = re.compile(r"(session/[0-9a-f]{64}/(?:upload|download)/[^\s\"'<>\\?/]*\?w=)(?=[\"'\\])")
 """A session's URL that says which process it is for, as Shiny for Python writes it: with nothing after the ``w=``."""
 
 

@@ -1,6 +1,6 @@
 """An app's settings, by the names of Shiny Server's directives where there is one. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -44,6 +44,8 @@ class AppSettings:
     """How long an R process without sessions is kept; 0: for good."""
     instance_idle_timeout: float = 900.0
     """How long an instance without sessions is kept; 0: for good."""
+    instance_unvisited_timeout: float = 90.0
+    """The same for an instance to which no page has connected yet; 0: as long as any other."""
     app_session_timeout: float = 0.0
     """How long a session may be idle; 0: for good."""
     connection_timeout: float = 900.0
@@ -121,6 +123,16 @@ class AppSettings:
             self.max_worker_processes if self.max_worker_processes is not None else 3,
         )
 
+    def _too_many_seats(self, given: Container[str]) -> str:
+        """Say what makes the sum: what was given, and the defaults."""
+        limits = self.worker_limits
+        if self.utilization_scheduler is not None:
+            made = f"utilization_scheduler asks for {limits.max_connections} sessions on each of {limits.max_processes} R processes"
+        else:
+            values = {"max_connections": limits.max_connections, "max_worker_processes": limits.max_processes}
+            made = " times ".join(f"{name}={value}{'' if name in given else ' (the default)'}" for name, value in values.items())
+        return f"{made} makes {limits.seats:,} sessions on one instance; at most {_MOST_SEATS:,} are allowed: lower one of them"
+
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
         """Read the settings of an app's row; raise :class:`BadAppSetting` that names the setting, its rule and an example."""
@@ -145,7 +157,7 @@ class AppSettings:
             given = ", ".join(name for way in ways for name in way if name in parsed)
             raise BadAppSetting(f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}=")
         if settings.worker_limits.seats > _MOST_SEATS:
-            raise BadAppSetting(f"an instance would take {settings.worker_limits.seats} sessions; at most {_MOST_SEATS} are allowed")
+            raise BadAppSetting(settings._too_many_seats(parsed))
         twice = settings.environment.keys() & settings.secrets.keys()
         if twice:
             raise BadAppSetting(f'variable "{min(twice)}" is in environment and in secrets; keep one')
@@ -193,6 +205,7 @@ RULES: dict[str, Rule] = {
     "app_init_timeout": seconds(1, 240, "60"),
     "app_idle_timeout": seconds(0, 30 * _DAY, "5"),
     "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
+    "instance_unvisited_timeout": seconds(0, 30 * _DAY, "90"),
     "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
     "size": choice(SIZES),
     "start_count": count(1, 100, "1"),

@@ -20,7 +20,7 @@ _EXPRESS = "shiny.express.app"
 """The module whose attributes are apps of Shiny Express: the attribute is the file's name, escaped."""
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ENTRYPOINT = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*)(?::(?P<attribute>{_NAME}))?\Z")
-_SHINY = re.compile(r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]+(?:[\w. \t]+,)*[ \t]*shiny\b)")
+_SHINY = re.compile(r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. \t]*+,[ \t]*+)*shiny\b)")
 
 Content = Callable[[str], bytes]
 """Gives a file's content by its path."""

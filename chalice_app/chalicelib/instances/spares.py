@@ -36,11 +36,11 @@ def in_pool(size: str) -> list[Instance]:
     return store.of_version(pool_of(size))
 
 
-def claim(size: str, now: float) -> Instance:
-    """Claim a new spare; the table's stream has it started like any instance."""
+def claim(size: str, now: float, most: int = 0) -> Instance:
+    """Claim a new spare; the table's stream has it started like any instance. ``most``: as :func:`store.claim` takes it."""
     claimed = None
     while claimed is None:  # nobody else has this slot, but for one chance in 2**48
-        claimed = store.claim(pool_of(size), secrets.randbelow(_SLOTS), location="", capacity=0, size=size, now=now)
+        claimed = store.claim(pool_of(size), secrets.randbelow(_SLOTS), location="", capacity=0, size=size, now=now, most=most)
     return claimed
 
 

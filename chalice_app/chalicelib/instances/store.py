@@ -13,6 +13,9 @@ from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
+from chalicelib.ceilings import store as ceilings
+from chalicelib.ceilings.errors import TooManyInstances
+from chalicelib.ceilings.model import INSTANCES
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import new_secret
@@ -58,11 +61,21 @@ def everywhere() -> list[Instance]:
 
 
 def claim(
-    version_id: str, slot: int, *, location: str, capacity: int, now: float, size: str = "large", seen: Instance | None = None
+    version_id: str,
+    slot: int,
+    *,
+    location: str,
+    capacity: int,
+    now: float,
+    size: str = "large",
+    seen: Instance | None = None,
+    most: int = 0,
 ) -> Instance | None:
     """Put a new STARTING instance into a slot. ``seen`` is what was read there: nothing, or one that may be replaced.
 
-    Return None when somebody else was faster.
+    Return None when somebody else was faster. Raise :class:`TooManyInstances` when ``most`` run in the deployment already; 0: any number
+    may. The place below that ceiling comes before the row, so that there are never more; what breaks off in between leaves a place that
+    the sweeper gives back.
     """
     instance = Instance(
         version_id,
@@ -81,10 +94,14 @@ def claim(
         condition: Condition = Instance.version_id.does_not_exist()
     else:
         condition = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
+    if most and not ceilings.enter(INSTANCES, instance.instance_id, most, now):
+        raise TooManyInstances(most)
     try:
         instance.save(condition=condition)
     except PutError as error:
         if refused(error):
+            if most:
+                ceilings.leave(INSTANCES, instance.instance_id)
             return None
         raise
     return instance
@@ -216,7 +233,10 @@ def mark_stopped(
     ]
     if failure is not None:
         actions.append(Instance.failure.set(dict(failure)))
-    return _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
+    stopped = _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
+    if stopped:
+        ceilings.leave(INSTANCES, ref.instance_id)  # if this does not come about, the sweeper finds it
+    return stopped
 
 
 def seats_of(instance: Instance) -> dict[str, float]:

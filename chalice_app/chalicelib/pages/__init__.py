@@ -168,6 +168,21 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
     return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
 
 
+def busy(app_name: str, retry_after: int = 30) -> Page:
+    """503: nothing of the app runs, and as many instances run as the deployment may have. The page tries again by itself."""
+    values: Values = {
+        "app_name": app_name,
+        "title": "All machines are taken",
+        "message": f"{app_name} is asleep, and every machine that may run here is in use. It opens here as soon as one is free.",
+        "retry_after": retry_after,
+        "queue": False,
+        "queue_url": "",
+        "before": 0,
+        "standing": "",
+    }
+    return _page(503, ("error-503-users.html",), values, {"retry-after": str(retry_after)})
+
+
 def _standing(before: int) -> str:
     """Where a visitor stands, in words; the page's script has the same."""
     if before == 0:
@@ -237,5 +252,6 @@ def _page(status: int, names: tuple[str, ...], values: Values, headers: Mapping[
         "content-security-policy": policy,
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
+        "x-robots-tag": "noindex, nofollow",
     }
     return Page(status, {**common, **(headers or {})}, template.fill(values))

@@ -4,7 +4,7 @@ Everything is found by comparing what there is: rows of instances, executions th
 of them follows the other after a while.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from chalicelib.instances.model import InstanceRef
@@ -99,6 +99,16 @@ def repairs(
 def is_leaked(arn: str, seen: SeenInstance | None) -> bool:
     """Whether a task is no living instance's: its row has stopped or is gone, or the instance lives in another task."""
     return seen is None or seen.state == InstanceState.STOPPED or (seen.task not in ("", arn) and seen.state != InstanceState.STARTING)
+
+
+def drift(places: Mapping[str, float], instances: Iterable[SeenInstance], now: float) -> tuple[list[str], list[str]]:
+    """Return who holds a place below the ceiling of instances and does not live, and who lives and holds none, by instance id.
+
+    ``places`` (instance id → when it was claimed) are to be read before the rows: a row that comes after its place is then seen.
+    """
+    living = {seen.ref.instance_id: seen.claimed_at for seen in instances if seen.state != InstanceState.STOPPED}
+    gone = [instance for instance, since in places.items() if instance not in living and now - since > GRACE]
+    return gone, [instance for instance, since in living.items() if instance not in places and now - since > GRACE]
 
 
 def _of_instance(seen: SeenInstance, executions: Set[str], running: Set[str], archived: Set[str], now: float) -> Repair | None:

@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws, telemetry
 from chalicelib.apps import store as apps
+from chalicelib.ceilings import store as ceilings
+from chalicelib.ceilings.model import HELD, INSTANCES
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
@@ -21,6 +23,7 @@ from chalicelib.reaper.repairs import (
     SeenTask,
     StartAgain,
     StopTask,
+    drift,
     is_leaked,
     repairs,
 )
@@ -35,6 +38,7 @@ _MOST_DESCRIBED = 100
 
 def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     """Look at everything once; return how many repairs of each kind were made."""
+    places = ceilings.holders(INSTANCES)  # before the rows: who has a place by now and no row is gone
     every = store.everywhere()
     rows = counted(every)
     archived = {app.location for app in apps.everywhere() if app.archived_at is not None}
@@ -45,7 +49,7 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
         if _make(repair, rows, settings, clock):
             made[type(repair).__name__] = made.get(type(repair).__name__, 0) + 1
             telemetry.logger.warning("repaired", extra={"repair": type(repair).__name__, **_plain(repair)})
-    if (claimed := pool.refill(pool.parse(settings.spares), clock())) > 0:
+    if (claimed := pool.refill(pool.parse(settings.spares), clock(), settings.most_instances)) > 0:
         made["Spare"] = claimed
     if (retired := _retire_spares(rows.values(), settings, clock)) > 0:
         made["SpareTooMany"] = retired
@@ -56,6 +60,11 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     for place in queue.expired(clock() - _QUEUE_GRACE):
         queue.leave(place.version_id, place.place)
         made["QueuePlace"] = made.get("QueuePlace", 0) + 1
+    if settings.most_instances:
+        gone, missing = drift(places, [seen(row) for row in every], clock())
+        if (wrong := ceilings.correct(INSTANCES, gone, missing, clock())) > 0:
+            made["Place"] = wrong
+    ceilings.expire(HELD, clock())
     telemetry.logger.info("swept", extra={"instances": len(rows), "tasks": len(tasks), "executions": len(executions), "repairs": made})
     return made
 

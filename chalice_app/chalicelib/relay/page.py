@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 from chalicelib.relay.settings import FRAME_FROM_BROWSER, RelaySettings
 
-# The first end of head that is markup: one in a comment, script or title is text.
-_HEAD_END = re.compile(
-    rb"<!--.*?-->|<(script|style|title|textarea|noscript|template)\b.*?</\1\s*>|(?P<head></head\s*>)|(?P<body><body\b)",
-    re.IGNORECASE | re.DOTALL,
+_MARK = re.compile(
+    rb"<(?:(?P<comment>!--)|(?P<text>script|style|title|textarea|noscript|template)\b|/(?P<head>head)\s*>|(?P<body>body)\b)",
+    re.IGNORECASE,
 )
+"""What matters on the way to the end of head: it itself, body, and what begins a part of the page whose content is text."""
+_ENDS = {
+    name: re.compile(rb"</%b\s*>" % name, re.IGNORECASE) for name in (b"script", b"style", b"title", b"textarea", b"noscript", b"template")
+}
+_COMMENT_END = re.compile(rb"-->")
 _START = re.compile(rb"\s*(?:<!doctype[^>]*>)?\s*(?:<html\b[^>]*>)?", re.IGNORECASE)
 
 
@@ -87,14 +91,20 @@ def _attribute(text: str) -> str:
 
 
 def _position(html: bytes) -> int:
-    body: int | None = None
-    for match in _HEAD_END.finditer(html):
-        if match["head"] is not None:
-            return match.start()
-        if match["body"] is not None:
-            body = match.start()
-            break
-    if body is not None:
-        return body
+    """Return where the client goes in. Each byte is looked at a bounded number of times, whatever the page is."""
+    at = 0
+    endless: set[bytes] = set()
+    while (mark := _MARK.search(html, at)) is not None:
+        if mark["head"] is not None or mark["body"] is not None:
+            return mark.start()
+        at = mark.end()
+        name = mark["text"].lower() if mark["text"] is not None else b"!--"
+        if name in endless:
+            continue
+        end = _ENDS.get(name, _COMMENT_END).search(html, at)
+        if end is None:
+            endless.add(name)  # nothing after it ends such a part either
+        else:
+            at = end.end()
     start = _START.match(html)
     return start.end() if start else 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.apps.settings import SIZES
+from chalicelib.ceilings.errors import TooManyInstances
 from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances.model import Instance
@@ -47,12 +48,19 @@ def missing(pool: Iterable[Instance], wanted: int, now: float) -> int:
     return short
 
 
-def refill(wanted: Mapping[str, int], now: float) -> int:
-    """Claim what is missing of each size; return how many. Two who do so at once may claim one too many, which the sweeper retires."""
+def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
+    """Claim what is missing of each size; return how many. Two who do so at once may claim one too many, which the sweeper retires.
+
+    None beyond ``most`` instances of the deployment (0: any number).
+    """
     claimed = 0
     for size, number in wanted.items():
         for _ in range(missing(spares.in_pool(size), number, now)):
-            instance = spares.claim(size, now)
+            try:
+                instance = spares.claim(size, now, most)
+            except TooManyInstances as error:
+                telemetry.logger.warning("no spare is claimed", extra={"size": size, "why": str(error)})
+                return claimed
             telemetry.logger.info("a spare is claimed", extra={"instance": instance.instance_id, "size": size})
             claimed += 1
     return claimed

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.apps.settings import AppSettings
+from chalicelib.ceilings import store as ceilings
+from chalicelib.ceilings.errors import TooManyInstances
+from chalicelib.ceilings.model import INSTANCES
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
@@ -40,13 +43,19 @@ class Queued(NamedTuple):
     standing: Standing
 
 
+class Busy(NamedTuple):
+    """Nothing of the app runs, and no further instance may start in this deployment."""
+
+    most: int
+
+
 class NoRoom(NamedTuple):
     """All instances that there may be are full, and so is the queue."""
 
     seats: int
 
 
-Outcome = Seated | Starting | Queued | NoRoom
+Outcome = Seated | Starting | Queued | Busy | NoRoom
 
 
 class Wanted(NamedTuple):
@@ -64,9 +73,10 @@ class Wanted(NamedTuple):
 class Scheduler:
     """The scheduler as one Lambda environment holds it; it remembers which instances there were when it last looked."""
 
-    def __init__(self, clock: Callable[[], float], spares: Collection[str] = ()) -> None:
-        """``spares``: the sizes of which there are spare instances to be bound."""
+    def __init__(self, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
+        """``spares``: the sizes of which there are spare instances to be bound; ``most_instances``: in the deployment, 0: any number."""
         self._clock = clock
+        self._most_instances = most_instances
         self._spares = spares
         self.known = KnownInstances()
 
@@ -94,7 +104,13 @@ class Scheduler:
         for _ in range(ATTEMPTS):
             rows = self._look(version_id)
             line = self._line(rows, version_id, place)
-            outcome = self._try(rows, wanted, session_id, line, place, gone)
+            try:
+                outcome = self._try(rows, wanted, session_id, line, place, gone)
+            except TooManyInstances as error:
+                telemetry.logger.warning("no instance is started", extra={"why": str(error)})
+                if sleeps([place_of(row) for row in rows], self._clock()):
+                    return Busy(self._most_instances)
+                outcome = Full(wanted.settings.worker_limits.seats)  # of those that the app has
             if isinstance(outcome, Full):
                 return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
             if outcome is not None:
@@ -113,8 +129,13 @@ class Scheduler:
         if needs_renewal(line[place], now):
             queue.renew(version_id, place, now)
         stands = standing(line, place, now)
-        if not isinstance(decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before), Full):
-            return None
+        match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
+            case Full():
+                pass
+            case Claim() if self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances:
+                pass
+            case _:
+                return None
         self._mark_queued(rows, now)
         return stands
 
@@ -208,6 +229,7 @@ class Scheduler:
             size=wanted.settings.size,
             now=self._clock(),
             seen=by_slot[claim.slot] if claim.seen is not None else None,
+            most=self._most_instances,
         )
         if claimed is not None:
             self.known.update(wanted.version_id, claimed)
@@ -245,7 +267,11 @@ class Scheduler:
         """Claim what is missing, as it was just read; who was faster has done it."""
         by_slot = {int(row.slot): row for row in rows}
         for claim in self._ahead(wanted, rows, woken=woken):
-            self._claim(wanted, claim, by_slot)
+            try:
+                self._claim(wanted, claim, by_slot)
+            except TooManyInstances as error:
+                telemetry.logger.warning("no instance is started ahead of need", extra={"why": str(error)})
+                return
 
     @staticmethod
     def _with(rows: list[Instance], changed: Instance) -> list[Instance]:

@@ -43,7 +43,7 @@ def on_change(records: Sequence[Mapping[str, Any]], settings: Settings, now: flo
     """Start what was claimed, and refill the pool of spares when it may have changed."""
     started = start_claimed(records, settings.instance_state_machine, now)
     if settings.spares and (started or any(map(pool.left, records))):
-        pool.refill(pool.parse(settings.spares), now)
+        pool.refill(pool.parse(settings.spares), now, settings.most_instances)
 
 
 def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:

@@ -78,16 +78,24 @@ def matcher(patterns: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _as_expression(pattern: str) -> str:
-    expression = ""
+    parts = [""]
     at = 0
     while at < len(pattern):
         character = pattern[at]
         if character == "\\":  # before anything else than a special character it is ignored
             at += 1
-            expression += re.escape(pattern[at]) if at < len(pattern) else ""
+            parts[-1] += re.escape(pattern[at]) if at < len(pattern) else ""
+        elif character == "*":
+            parts.append("")
         else:
-            expression += ".*" if character == "*" else re.escape(character)
+            parts[-1] += re.escape(character)
         at += 1
+    first, *others = parts
+    expression = first
+    if others:
+        *between, last = others
+        # What is between two stars is taken where it comes first and never looked for again: no match is lost, and the time is linear.
+        expression += "".join(f"(?>.*?{part})" for part in between if part) + f".*{last}"
     return f"(?:{expression.removesuffix('/')})(?:/.*)?\\Z"
 
 

@@ -19,7 +19,7 @@ _TITLES = {
 _BEGIN_WITH_A_SENTENCE = frozenset({"AppStartFailed", "AppInitTimeout"})
 """Errors that agents report: the first paragraph of their cause is Sheen's own, what R said comes after it."""
 
-_WHERE_THE_REST_IS = "The app's log has what R said; its author can show it here with the setting sanitize_errors=false."
+_WHAT_TO_DO = "Try again in a moment. If it stays so, tell the app's author: the app's log says why."
 
 
 def told(failure: Mapping[str, Any], sanitize: bool) -> StartFailure:
@@ -29,4 +29,4 @@ def told(failure: Mapping[str, Any], sanitize: bool) -> StartFailure:
     if not sanitize:
         return {"title": title, "detail": cause}
     sentence = cause.split("\n\n", 1)[0] if error in _BEGIN_WITH_A_SENTENCE else ""
-    return {"title": title, "detail": f"{sentence}\n{_WHERE_THE_REST_IS}".strip()}
+    return {"title": title, "detail": f"{sentence}\n{_WHAT_TO_DO}".strip()}

@@ -15,7 +15,7 @@ from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
-from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting, is_ready
+from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
 from chalicelib.visits.answer import Answer
@@ -42,13 +42,13 @@ _MOST_GONE = 2
 class Visits:
     """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = ()) -> None:
-        """``spares``: as :class:`Scheduler` takes them."""
+    def __init__(self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
+        """``spares``, ``most_instances``: as :class:`Scheduler` takes them."""
         self._agents = agents
         self._clock = clock
         self._directory = Directory()
         self._binding = Binding(agents, clock)
-        self._scheduler = Scheduler(clock, spares)
+        self._scheduler = Scheduler(clock, spares, most_instances)
 
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; what goes wrong is told by a page with its cause and way out."""
@@ -132,6 +132,8 @@ class Visits:
                 return waiting.for_a_start(request, app, instance, self._clock())
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, app, taken, standing)
+            case Busy():
+                return Answer.page(pages.busy(census.app_name(app.location)))
             case NoRoom():
                 return Answer.page(pages.users(census.app_name(app.location)))
             case _:

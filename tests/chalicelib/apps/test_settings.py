@@ -130,6 +130,23 @@ def test_what_is_wrong_with_a_map_is_told_without_its_values(name: str, value: o
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"max_connections": 334},
+            r"max_connections=334 times max_worker_processes=3 \(the default\) makes 1,002 sessions .* at most 1,000",
+        ),
+        ({"max_worker_processes": 21}, r"max_connections=50 \(the default\) times max_worker_processes=21 makes 1,050"),
+        ({"worker_load_factor": 0.5, "max_connections": 500}, r"max_connections=500 times max_worker_processes=3 \(the default\)"),
+        ({"utilization_scheduler": "400 0.5 3"}, "utilization_scheduler asks for 400 sessions on each of 3 R processes makes 1,200"),
+    ],
+)
+def test_too_many_seats_are_told_with_the_settings_that_make_them(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(BadAppSetting, match=words):
+        AppSettings.parse(settings)
+
+
 def test_paths_are_no_reserved_names_by_their_beginning() -> None:
     assert AppSettings.parse({"environment": {"PATHS": "1", "HOME_TOWN": "x", "R_CONFIG_ACTIVE": "prod"}}).environment["PATHS"] == "1"
 

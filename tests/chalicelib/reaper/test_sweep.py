@@ -1,5 +1,7 @@
 """The sweeper: each kind of loss is injected, found, repaired once, and what is well is left alone."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from chalicelib import aws
 from chalicelib.apps import life
 from chalicelib.apps import store as apps
+from chalicelib.ceilings import store as ceilings
+from chalicelib.ceilings.model import INSTANCES
 from chalicelib.connections import store as connections
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
@@ -69,6 +73,15 @@ def test_what_is_well_is_left_alone(world: SimulatedAws, settings: Settings) -> 
     assert store.drain(draining.ref, world.now)
     world.now += GRACE + 1
     assert sweep_twice(world, settings) == {}
+
+
+def test_places_below_the_ceiling_follow_the_instances(world: SimulatedAws, settings: Settings) -> None:
+    limited = dataclasses.replace(settings, most_instances=9)
+    there = Life(world, settings)
+    ceilings.enter(INSTANCES, "lost", 9, world.now)
+    world.now += GRACE + 1
+    assert sweep_twice(world, limited) == {"Place": 2}
+    assert list(ceilings.holders(INSTANCES)) == [there.ref.instance_id]
 
 
 def test_a_claim_that_the_stream_lost_is_started(world: SimulatedAws, settings: Settings) -> None:

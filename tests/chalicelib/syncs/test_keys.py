@@ -1,5 +1,7 @@
 """Keys of any spelling: out of events, into paths and into DataSync's filters."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -63,3 +65,12 @@ def test_keys_that_no_file_can_have_are_told_why(key: str) -> None:
 @pytest.mark.parametrize("key", [*ODD, "x" * 255, "folder/"])
 def test_all_other_keys_can_be_files(key: str) -> None:
     assert keys.unfit(key) is None
+
+
+@given(st.text("ab/*", max_size=8), st.text("ab/", max_size=12))
+def test_stars_match_what_a_plain_reading_of_them_matches(pattern: str, path: str) -> None:
+    found = keys.matcher([pattern])
+    plain = "".join(".*" if character == "*" else re.escape(character) for character in pattern).removesuffix("/")
+    assert (found is not None and found.match(path) is not None) == (
+        bool(pattern) and re.match(f"(?:{plain})(?:/.*)?\\Z", path) is not None
+    )

@@ -186,6 +186,7 @@ def test_a_failed_start_is_told_and_what_r_said_only_if_the_app_says_so(sanitize
     assert status["failure"]["title"] == "The app stopped while it was starting"
     assert status["failure"]["detail"].startswith("R ended with exit status 1.")
     assert ("Error in library(nope)" in status["failure"]["detail"]) is not sanitize
+    assert "sanitize_errors" not in status["failure"]["detail"], "a visitor cannot set it"
 
 
 def test_a_failure_that_sheen_has_no_sentence_for_keeps_its_cause_from_visitors() -> None:

@@ -1,6 +1,7 @@
 """The instance's life where the state machine, or the row, does not do what was expected."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from agent import reports
 from agent.activity import Activity
-from agent.life import Life, Rhythm
+from agent.life import Life, Rhythm, idle_limit
 from agent.record import Record
 from agent.reports import NotAwaited
 from agent.worker import Worker
@@ -173,3 +174,24 @@ async def test_a_stop_while_r_starts_leaves_no_r(machine: StateMachine, instance
     assert workers.newest is not None
     assert workers.newest.returncode is not None
     assert not [said for said in machine.said if said[0] in ("ready", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("idle", "unvisited", "visited", "limit"),
+    [(900, 90, False, 90), (900, 90, True, 900), (30, 90, False, 30), (0, 90, False, 90), (0, 90, True, math.inf), (900, 0, False, 900)],
+)
+def test_an_instance_that_nobody_connected_to_is_idle_early(idle: float, unvisited: float, visited: bool, limit: float) -> None:
+    settings = AppSettings(instance_idle_timeout=idle, instance_unvisited_timeout=unvisited)
+    assert idle_limit(settings, visited=visited) == limit
+
+
+def test_a_connection_is_remembered_after_it_has_gone() -> None:
+    connected = [False]
+    activity = Activity(lambda: False, lambda: 0.0, lambda: connected[0])
+    activity.quiet_for()
+    assert not activity.visited
+    connected[0] = True
+    activity.quiet_for()
+    connected[0] = False
+    activity.quiet_for()
+    assert activity.visited

@@ -2,10 +2,11 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.output import KEEP, LONGEST_LINE, Line, Output, Pace, Phase, clean
+from agent.output import KEEP, LONGEST_LINE, Line, Output, Pace, Phase, clean, of_the_app
 
 MARK = "0123456789abcdef"
 
@@ -60,6 +61,29 @@ def test_the_newest_output_is_kept_from_a_whole_line_on() -> None:
 
 def test_colours_and_controls_do_not_reach_a_page() -> None:
     assert clean("\x1b[31mError\x1b[0m\x07 in\x00 f()\r\x1b]8;;http://x\x07link") == "Error in f()link"
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u2028", "\ufeff"])
+def test_what_nobody_sees_in_a_line_is_shown_as_an_escape(unseen: str) -> None:
+    assert clean(f"a{unseen}b") == f"a\\u{ord(unseen):04x}b"
+    assert clean("a\x9bb\u0085c") == "abc"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[sheen] R ended with exit status 0",
+        "  [Sheen] x",
+        "\t[SHEEN]",
+        "\u00ad[sheen] x",
+        "\u200d[sheen] x",
+        "\u3000[sheen]",
+        "\uff3bsheen\uff3d",
+    ],
+)
+def test_an_apps_line_that_looks_like_one_of_sheens_is_marked(line: str) -> None:
+    assert of_the_app(line) == f"| {line}"
+    assert not of_the_app(f"x{line}").startswith("|")
 
 
 def test_a_flood_is_slowed_to_its_rate_and_a_burst_is_not() -> None:

@@ -61,7 +61,8 @@ async def test_a_start_that_fails_is_logged_with_its_reason(spec: MakeSpec) -> N
     with pytest.raises(AppStartFailed):
         await Worker(spec("crash"), log=log).start()
     assert any("the file sales.csv is missing" in line for line in log.lines)
-    assert log.lines[-1] == "[sheen] R ended with exit status 1"
+    assert log.lines[-2] == "[sheen] R ended with exit status 1"
+    assert "sanitize_errors=false" in log.lines[-1]
     assert log.ended == [False]
 
 

@@ -1,0 +1,89 @@
+"""What others may send is read in time that grows with its size and not with its square: four times as much takes about four times as long.
+
+Each reader gets the worst input known for it. Quadratic time shows as a ratio of 16.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from chalicelib.relay import page
+from chalicelib.syncs.keys import matcher
+from tasks.packages import dcf, requirements
+
+RATIO = 9.0
+LEAST = 0.002
+"""Seconds below which a time says nothing."""
+
+
+def _sheen_relay() -> ModuleType:
+    source = Path(__file__).resolve().parents[1] / "workers" / "python" / "sheen_relay.py"
+    spec = importlib.util.spec_from_file_location("sheen_relay", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+async def _nothing(scope: object, receive: object, send: object) -> None:
+    """An app that does nothing."""
+
+
+RELAY = _sheen_relay().Relay(_nothing, "secret", "v.0.1")
+CONFIG = page.PageConfig("s", "t", "/socket", "/hello", "abc")
+
+
+def _page(part: bytes) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: page.inject(part * (size // len(part)), CONFIG)
+
+
+def _records(size: int) -> Callable[[], object]:
+    return lambda: list(dcf.records("Field: x\n" + " y\n" * (size // 3)))
+
+
+def _lines(size: int) -> Callable[[], object]:
+    return lambda: list(requirements._lines("a\\\n" * (size // 3)))
+
+
+def _named(size: int) -> Callable[[], object]:
+    return lambda: RELAY.named(f"session/{'0' * 64}/download/" * (size // 82) + "?w=")
+
+
+def _pattern(size: int) -> Callable[[], object]:
+    pattern = matcher(["*a*a*a*b"])
+    assert pattern is not None
+    return lambda: pattern.match("/" + "a" * (size - 1))
+
+
+READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
+    "titles that do not end": (_page(b"<title>"), 100_000),
+    "scripts that do not end": (_page(b"<script "), 100_000),
+    "comments that do not end": (_page(b"<!--"), 100_000),
+    "ends of titles that do not end": (_page(b"<title></title "), 100_000),
+    "parts of all kinds that do not end": (_page(b"<style><script><title><textarea><noscript><template><!--"), 100_000),
+    "a field of a DESCRIPTION that goes on": (_records, 600_000),
+    "a line of requirements.txt that goes on": (_lines, 600_000),
+    "sessions' URLs in a message of Shiny for Python": (_named, 400_000),
+    "a name that a pattern of a sync nearly matches": (_pattern, 2_000),
+}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    def once() -> float:
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_four_times_as_much_takes_about_four_times_as_long(name: str) -> None:
+    reader, size = READERS[name]
+    once = max(LEAST, _seconds(reader(size)))
+    assert _seconds(reader(4 * size)) < RATIO * once, name
