@@ -41,9 +41,12 @@ class KnownInstances:
         starting = any(row.state == InstanceState.STARTING for row in rows.values())
         return list(rows.values()) if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN) else []
 
-    def any_of(self, version_id: str) -> Instance | None:
-        """Return some READY instance of the version, if one is remembered."""
-        return next((row for row in self._known(version_id).values() if row.state == InstanceState.READY), None)
+    def any_of(self, version_id: str, now: float) -> Instance | None:
+        """Return some READY instance of the version, if a look found one that is no older than :data:`LOOK_AGAIN`."""
+        looked_at, rows = self._rows.get(version_id, (0.0, {}))
+        if now - looked_at >= LOOK_AGAIN:
+            return None
+        return next((row for row in rows.values() if row.state == InstanceState.READY), None)
 
     def in_slot(self, version_id: str, slot: int) -> Instance | None:
         """Return the READY instance in a slot, if it is remembered."""

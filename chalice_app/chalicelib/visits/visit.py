@@ -152,7 +152,7 @@ class Visits:
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A request without a seat goes to any ready instance of the active version."""
         version_id = _version_id(app)
-        remembered = self._scheduler.known.any_of(version_id)
+        remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
                 return self._ask(request, app, rest, remembered)
