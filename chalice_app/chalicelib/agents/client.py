@@ -212,6 +212,7 @@ def _connect(connection: http.client.HTTPConnection, address: str) -> None:
         connection.connect()
     except OSError as error:
         raise AgentGone(f"nobody answers at agent {address}: {error}") from error
+    assert connection.sock is not None
     # Unacknowledged data ends the connection after so long; while nothing is under way, a probe each second does.
     for level, option, value in (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
