@@ -236,6 +236,7 @@ class Stack:
             self.counters,
             self.console,
             lambda function: variables[function.name],
+            self.clock,
         )
         invoker.start()
         self._started.push_async_callback(invoker.stop)
