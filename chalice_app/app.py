@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
+from chalicelib import keep_active as keeping
 from chalicelib import tasks
 from chalicelib.agents import restart as restarting
 from chalicelib.apps import configure, retention
@@ -119,6 +120,12 @@ def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
 def sweeper(event: CloudWatchEvent) -> None:
     """From time to time: repair what every other path missed."""
     sweep.sweep(here.settings, here.clock)
+
+
+@app.schedule("rate(1 day)")
+def keep_active(event: CloudWatchEvent) -> None:
+    """Every day: the functions in the VPC that nobody needed."""
+    keeping.keep_active(here.settings.vpc_functions)
 
 
 @app.lambda_function()

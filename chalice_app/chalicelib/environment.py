@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from chalicelib import telemetry
+from chalicelib import keep_active, telemetry
 from chalicelib.agents.client import AgentClient
 from chalicelib.clock import wall_clock
 from chalicelib.connections.passing import Connections
@@ -43,6 +43,9 @@ class Environment:
         return Connections(self.agents, self.clock)
 
     def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Around every invocation: the tables have their names before anything reads one."""
+        """Around every invocation: the tables have their names before anything reads one, and an event that only keeps the function
+        active goes no further."""
+        if keep_active.is_no_op(event.to_dict()):
+            return None
         assert self.settings
         return telemetry.around(event, get_response)

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice, Response, RestAPIEventHandler
 
+from chalicelib.keep_active import is_no_op
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.request import VisitorRequest
 
@@ -50,7 +51,9 @@ class ProxyChalice(Chalice):
     """A Chalice app whose views get a whole request and answer with an :class:`Answer`."""
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one proxy event."""
+        """Answer one proxy event; nothing is answered to an event that keeps the function active."""
+        if is_no_op(event):
+            return {}
         self.lambda_context = context
         handler = _Handler(self.routes, self.api, self.log, self.debug, middleware_handlers=self._get_middleware_handlers("http"))
         self.current_request = handler.create_request_object(event, context)

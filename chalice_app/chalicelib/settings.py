@@ -74,6 +74,8 @@ class Settings:
     other_buckets: tuple[str, ...] = ()
     """Other buckets that syncs may read, each with its prefix: ``<bucket>/<prefix>``; in the variable with blanks between. Only what
     defines syncs."""
+    vpc_functions: tuple[str, ...] = ()
+    """Full names of the functions in the VPC; in the variable with blanks between. Only what keeps them active."""
     topic: str = ""
     """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
 
@@ -125,6 +127,7 @@ class Settings:
             sync_network=optional("sync_network"),
             file_system=optional("file_system"),
             other_buckets=tuple(optional("other_buckets").split()),
+            vpc_functions=tuple(optional("vpc_functions").split()),
             topic=optional("topic"),
             repositories=optional("repositories"),
             python_repositories=optional("python_repositories"),

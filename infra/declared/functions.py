@@ -21,7 +21,7 @@ from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
-from infra.declared.rights import Statement, connections, index, items, nothing, objects, start, stream, tokens
+from infra.declared.rights import Statement, connections, index, invoke, items, nothing, objects, start, stream, tokens
 from infra.declared.tasks import TASK_DEFINITIONS, run_tasks
 
 
@@ -143,6 +143,14 @@ def _sweep(place: Place) -> Iterable[Statement]:
     )
 
 
+def _in_vpc() -> tuple[str, ...]:
+    return tuple(function.name for function in FUNCTIONS if function.in_vpc)
+
+
+def _vpc_functions(place: Place) -> Mapping[str, str]:
+    return {"SHEEN_VPC_FUNCTIONS": " ".join(map(place.function_name, _in_vpc()))}
+
+
 _STARTS = StreamReading(
     filters=(
         {
@@ -238,6 +246,7 @@ FUNCTIONS = (
     FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem")),
     FunctionDeclaration("sweeper", 120, _sweep),
     FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem"))),
+    FunctionDeclaration("keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions),
     FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
     FunctionDeclaration(
         "app_delete",

@@ -1,11 +1,12 @@
 """The control socket: what tests see and set, ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
 
 ``GET /counters``; ``GET /rights``: what was refused, and of each role's statements which were used and which never; ``POST /faults``
-(settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``.
+(settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``; ``POST /vanish`` ``{"task": ARN}``:
+the task's machine is gone, and no packet to it is answered.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,17 @@ from infra.local.faults import Faults
 class Control:
     """Serves the control socket."""
 
-    def __init__(self, path: Path, counters: Counters, faults: Faults, clock: Clock, rights: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        counters: Counters,
+        faults: Faults,
+        clock: Clock,
+        rights: Callable[[], Any],
+        vanish: Callable[[str], Awaitable[dict[str, object]]],
+    ) -> None:
         self._path = path
+        self._vanish = vanish
         self._rights = rights
         self._counters = counters
         self._faults = faults
@@ -32,8 +42,9 @@ class Control:
         application = web.Application()
         application.router.add_get("/counters", self._read_counters)
         application.router.add_get("/rights", self._read_rights)
-        application.router.add_post("/faults", self._set(self._faults.configure))
+        application.router.add_post("/faults", self._set(self._set_faults))
         application.router.add_post("/clock", self._set(self._set_clock))
+        application.router.add_post("/vanish", self._set(self._let_vanish))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
         self._path.unlink(missing_ok=True)
@@ -50,14 +61,20 @@ class Control:
     async def _read_rights(self, _request: web.Request) -> web.Response:
         return web.json_response(self._rights())
 
-    def _set_clock(self, settings: dict[str, Any]) -> dict[str, object]:
+    async def _let_vanish(self, settings: dict[str, Any]) -> dict[str, object]:
+        return await self._vanish(str(settings.get("task", "")))
+
+    async def _set_clock(self, settings: dict[str, Any]) -> dict[str, object]:
         self._clock.set_speed(settings.get("speed", 1))
         return {"speed": self._clock.speed}
 
-    def _set(self, apply: Callable[[dict[str, Any]], dict[str, object]]) -> Any:
+    async def _set_faults(self, settings: dict[str, Any]) -> dict[str, object]:
+        return self._faults.configure(settings)
+
+    def _set(self, apply: Callable[[dict[str, Any]], Awaitable[dict[str, object]]]) -> Any:
         async def handle(request: web.Request) -> web.Response:
             try:
-                return web.json_response(apply(json.loads(await request.read() or b"{}")))
+                return web.json_response(await apply(json.loads(await request.read() or b"{}")))
             except ValueError as error:
                 return web.json_response({"error": str(error)}, status=400)
 

@@ -79,6 +79,15 @@ class Ecs:
         task = self._tasks.get(task_id)
         return task.definition.role if task is not None else None
 
+    async def vanish(self, name: str) -> dict[str, object]:
+        """Let a task's machine vanish without a word: ``name`` is the task's id or ARN. ValueError when it does not run."""
+        task = self._find(name)
+        if task is None or task.last_status != "RUNNING" or task.vanished is not None:
+            raise ValueError(f"vanish: task {name!r} does not run")
+        await self._runner.vanish(task)
+        assert task.vanished is not None
+        return {"task": task.arn, "sockets": len(task.vanished)}
+
     async def stop(self) -> None:
         """Kill all tasks."""
         self._stopping = True

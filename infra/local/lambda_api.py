@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from infra.local.aws_errors import AwsError
-from infra.local.gateway.invoker import Throttled, TimedOut
+from infra.local.gateway.invoker import NotActive, Throttled, TimedOut
 from infra.local.keys import AccessKey
 from infra.local.lambdas.invoker import LambdaInvoker
 
@@ -45,6 +45,8 @@ class LambdaApi:
             invocation = await self._invoker.invoke(function, event)
         except (Throttled, TimedOut) as error:
             raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429) from error
+        except NotActive as error:
+            raise AwsError("ResourceConflictException", str(error), 409) from error
         headers = {"X-Amz-Executed-Version": "$LATEST"}
         if invocation.function_error is not None:
             headers["X-Amz-Function-Error"] = invocation.function_error

@@ -21,6 +21,7 @@ TREE = Path(__file__).resolve().parents[2]
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+MOST_CONCURRENCY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class LocalSettings:
     """The interpreter of Lambda environments and tasks."""
     function_environments: int = 20
     """How many environments one function may have at once (FACTS H3)."""
+    concurrency: int = 1000
+    """How many invocations may run at once, of all functions together, as in an AWS account (FACTS H3)."""
     function_idle_seconds: float = 300
     """After which an idle environment is ended."""
     bundle_gb: str = "1"
@@ -53,7 +56,8 @@ class LocalSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
         """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``,
-        ``SHEEN_SPARES``, ``SHEEN_MOST_INSTANCES``, ``SHEEN_IMAGE``.
+        ``SHEEN_SPARES``, ``SHEEN_MOST_INSTANCES``,
+        ``SHEEN_CONCURRENCY``, ``SHEEN_IMAGE``.
 
         Raise :class:`CannotStart` that names what is wrong.
         """
@@ -63,6 +67,9 @@ class LocalSettings:
         most_instances = environment.get("SHEEN_MOST_INSTANCES", "100")
         if not most_instances.isdigit() or int(most_instances) > 5000:
             raise CannotStart(f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 (any number of instances) to 5000")
+        concurrency = environment.get("SHEEN_CONCURRENCY", "1000")
+        if not concurrency.isdigit() or not 0 < int(concurrency) <= MOST_CONCURRENCY:
+            raise CannotStart(f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of invocations, 1 to {MOST_CONCURRENCY}")
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
             Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
@@ -80,6 +87,7 @@ class LocalSettings:
             python_repositories=indexes,
             spares=spares,
             most_instances=int(most_instances),
+            concurrency=int(concurrency),
             image=image,
         )
 

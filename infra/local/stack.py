@@ -208,7 +208,7 @@ class Stack:
         schedules = Schedules(package.schedules, invoker, self.clock, console)
         schedules.start()
         self._started.push_async_callback(schedules.stop)
-        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock, guard.report)
+        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock, guard.report, ecs.vanish)
         await control.start()
         self._started.push_async_callback(control.stop)
         self._write_environment(settings.data / ENVIRONMENT_FILE)
@@ -236,6 +236,7 @@ class Stack:
             self.counters,
             self.console,
             lambda function: variables[function.name],
+            self.clock,
         )
         invoker.start()
         self._started.push_async_callback(invoker.stop)

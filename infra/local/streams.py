@@ -9,7 +9,7 @@ from infra.declared import Declared, Place
 from infra.local.aws_errors import AwsError
 from infra.local.console import Console
 from infra.local.errors import CannotStart
-from infra.local.gateway.invoker import Invoker, Throttled
+from infra.local.gateway.invoker import Invoker, Refused
 from infra.local.lambdas.package import StreamTrigger
 from infra.local.moto import Moto
 from infra.local.patterns import matches
@@ -75,7 +75,7 @@ class StreamPump:
                 if invocation.function_error is None:
                     return
                 problem = invocation.payload[:500].decode(errors="replace")
-            except Throttled as error:
+            except Refused as error:
                 problem = str(error)
             self._console.say(f"stream of {self._trigger.table} waits: {self._trigger.function} failed: {problem}")
             await asyncio.sleep(delay)

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import secrets
+import signal
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,8 @@ from infra.local import children
 from infra.local.image import Image
 from infra.local.keys import AccessKey
 from infra.local.settings import REGION, LocalSettings
+from infra.local.task_init import descendants
+from infra.local.vanish import take_silenced
 
 INIT = Path(__file__).with_name("task_init.py")
 NETWORK = IPv4Network("127.77.0.0/16")
@@ -64,6 +68,10 @@ class Task:
     stopping_at: float | None = None
     stopped_at: float | None = None
     process: asyncio.subprocess.Process | None = None
+    vanished: list[socket.socket] | None = None
+    """The sockets that it left behind, if its machine vanished."""
+    noticed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when ECS knows that it vanished."""
 
     @property
     def arn(self) -> str:
@@ -161,6 +169,8 @@ class TaskRunner:
                 task.stopped_reason = f"CannotStartContainerError: {error}"
         if task.process is not None:
             task.exit_code = await task.process.wait()
+            if task.vanished is not None:
+                await task.noticed.wait()
             if task.exit_code < 0:
                 task.exit_code = 128 - task.exit_code
             if not task.stop_code:
@@ -180,6 +190,7 @@ class TaskRunner:
         if task.process is None:
             return
         self._become(task, "STOPPING")
+        task.noticed.set()
         await self._end(task, task.definition.stop_timeout_seconds)
 
     async def kill(self, task: Task) -> None:
@@ -187,6 +198,14 @@ class TaskRunner:
         if task.process is not None:
             children.signal_group(task.process, children.HANGUP)
             await task.process.wait()
+
+    async def vanish(self, task: Task) -> None:
+        """End everything in the task, as if its machine had lost power: no packet leaves its address any more, and ECS shows it as running
+        until it is stopped."""
+        assert task.process is not None
+        pids = [pid for pid in descendants(task.process.pid) if _stopped(pid)]
+        task.vanished = take_silenced(pids)
+        await self.kill(task)
 
     async def _end(self, task: Task, patience: float) -> None:
         process = task.process
@@ -243,6 +262,15 @@ class TaskRunner:
         task.last_status = status
         task.version += 1
         self._changed(task)
+
+
+def _stopped(pid: int) -> bool:
+    """Stop a process, so that it opens no further connection; whether it was there."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _container_override(task: Task) -> Mapping[str, Any]:

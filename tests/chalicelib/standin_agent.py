@@ -1,10 +1,13 @@
 """A stand-in for an agent: an HTTP/1.1 server that keeps connections alive and answers as it is told."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+from infra.local.vanish import silence
 
 
 class Got(NamedTuple):
@@ -33,6 +36,7 @@ class StandinAgent(ThreadingHTTPServer):
     def __init__(self, address: str) -> None:
         self.got: list[Got] = []
         self.answer: Callable[[Got], Say] = lambda got: Say()
+        self.connections: list[socket.socket] = []
         super().__init__((address, 0), _Handler)
 
     @property
@@ -40,10 +44,19 @@ class StandinAgent(ThreadingHTTPServer):
         host, port = self.server_address[:2]
         return f"{host!s}:{port}"
 
+    def vanish(self) -> None:
+        """From now on the machine is not there: no packet is answered."""
+        for connection in [self.socket, *self.connections]:
+            silence(connection)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: StandinAgent
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.append(self.connection)
 
     def _do(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -21,8 +21,9 @@ LARGEST_FRAME = 128 * 1024
 """Bytes of one message of a connection (FACTS W1)."""
 REFUSED = "sheen-refused"
 """Tells the agent's own no from the same status of an app's answer."""
-LAMBDA_SLEEPS = 900.0
-"""Seconds that an unused connection is kept: an environment of a Lambda sleeps between two visitors."""
+LAMBDA_SLEEPS = 300.0
+"""Seconds that an unused connection is kept, while an environment of a Lambda sleeps between two visitors. After 350 the
+network forgets a connection."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AppHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]

@@ -1,11 +1,26 @@
-"""The kept-alive HTTP client. One request at a time, as in Lambda (FACTS H3), so one connection per agent is enough."""
+"""The kept-alive HTTP client. One request at a time, as in Lambda (FACTS H3), so one connection per agent is enough.
 
+A task that vanishes with its network interface says nothing: no FIN, no RST, no answer to any packet.
+So the kernel watches each connection (:data:`VANISHED_AFTER`), and a connection that was not used
+for a while is replaced, because the environment was frozen meanwhile: it may have missed the FIN,
+and the network may have forgotten the connection.
+
+What a caller may rely on: a request that is not repeatable reaches the agent at most once. A repeatable
+one may reach it twice, and then both times with the same bytes.
+"""
+
+import errno
 import http.client
+import re
 import select
-from collections.abc import Sequence
+import socket
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.clock import wall_clock
 from chalicelib.instances.model import Instance
 from chalicelib.instances.secret import Purpose, key_for
 
@@ -13,10 +28,24 @@ TIMEOUT = 28.0
 """Seconds for an answer: one less than the gateway waits (FACTS H1, W6), so that the visitor gets a page of ours."""
 CONNECT_TIMEOUT = 3.0
 """Seconds for a connection within the VPC; an address that nobody has does not answer at all."""
+VANISHED_AFTER = 3.0
+"""Seconds without any sign of life from the agent's kernel, after which its machine has vanished. R may be busy for
+longer: its machine acknowledges packets all the same, and the agent reads a request whole at once."""
+UNUSED = 60.0
+"""Seconds by the wall clock after which an unused connection is replaced. A monotonic clock may stand still while
+the environment is frozen."""
+UNUSED_BEFORE_ONCE = 5.0
+"""Likewise, before a request that must not be sent twice: if its connection turned out to be dead, nobody would know
+whether the agent got it."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
 _REFUSAL = "sheen-refused"
 """The header by which an agent's own no is told from the same status of an app."""
+_CLOSED = (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected)
+_VANISHED = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 Headers = Sequence[tuple[str, str]]
 
@@ -47,12 +76,39 @@ class AgentAnswer(NamedTuple):
     body: bytes
 
 
+class _Request(NamedTuple):
+    agent: Agent
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target[:80]}"
+
+
+class _Kept(NamedTuple):
+    connection: http.client.HTTPConnection
+    used_at: float
+    """By the wall clock."""
+
+
+class _Lost(Exception):
+    """The connection ended before the answer; the agent may have got the request."""
+
+    def __init__(self, *, vanished: bool) -> None:
+        super().__init__()
+        self.vanished = vanished
+        """Nothing came from the agent's machine any more; otherwise it closed the connection."""
+
+
 class AgentClient:
     """Speaks to agents, on one kept-alive connection each."""
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
+    def __init__(self, timeout: float = TIMEOUT, clock: Callable[[], float] = wall_clock) -> None:
         self._timeout = timeout
-        self._connections: dict[str, http.client.HTTPConnection] = {}
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
 
     def request(
         self,
@@ -67,84 +123,124 @@ class AgentClient:
     ) -> AgentAnswer:
         """Send one request and read the whole answer.
 
-        A connection that the agent closed while this environment slept is noticed before it is used. If it breaks only then, the request is
-        sent once more on a new one when that is safe: by its method, or when ``repeatable`` says so. Raise
-        :class:`AgentGone` when nobody is there or the agent is another instance's, :class:`AgentSilent` when there is no answer in time.
+        A connection that the agent closed while this environment slept is noticed before it is used. If it breaks only
+        then, or the machine at its other end vanishes, the request is sent once more on a new one when that is safe:
+        by its method, or when ``repeatable`` says so. Raise :class:`AgentGone` when nobody is there or the agent is
+        another instance's, :class:`AgentSilent` when there is no answer in time, or nobody knows whether the agent got
+        a request that must not be sent twice.
         """
-        known, reused = self._connection(agent.address)
+        once = not (method in _SAFE if repeatable is None else repeatable)
         sent = [*headers, ("sheen-agent-key", agent.key), ("sheen-instance", agent.instance_id)]
-        limit = timeout or self._timeout
+        request = _Request(agent, method, target, sent, body)
+        limit, began = timeout or self._timeout, time.monotonic()
+        connection, reused = self._connection(agent.address, UNUSED_BEFORE_ONCE if once else UNUSED)
         try:
-            answer = self._exchange(known, agent, method, target, sent, body, limit)
-        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected) as error:
-            self._drop(agent.address)
-            if not reused or not (method in _SAFE if repeatable is None else repeatable):
-                raise AgentSilent(f"agent {agent.address} broke off before it answered {method} {target[:80]}") from error
-            known, _ = self._connection(agent.address)
-            answer = self._again(known, agent, method, target, sent, body, limit)
+            answer = self._exchange(connection, request, limit)
+        except _Lost as lost:
+            if once or not (reused or lost.vanished):
+                raise AgentSilent(f"agent {agent.address} broke off before it answered {request}") from lost
+            left = max(limit - (time.monotonic() - began), CONNECT_TIMEOUT)
+            answer = self._again(request, left)
         _check_refusal(agent, answer)
         return answer
 
-    def _again(
-        self, connection: http.client.HTTPConnection, agent: Agent, method: str, target: str, headers: Headers, body: bytes, limit: float
-    ) -> AgentAnswer:
+    def _again(self, request: _Request, limit: float) -> AgentAnswer:
+        connection, _ = self._connection(request.agent.address, 0)
         try:
-            return self._exchange(connection, agent, method, target, headers, body, limit)
-        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected) as error:
-            self._drop(agent.address)
-            raise AgentGone(f"agent {agent.address} breaks every connection off") from error
+            return self._exchange(connection, request, limit)
+        except _Lost as lost:
+            raise AgentGone(f"agent {request.agent.address} breaks every connection off") from lost
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, agent: Agent, method: str, target: str, headers: Headers, body: bytes, limit: float
-    ) -> AgentAnswer:
-        if connection.sock is None:
-            connection.timeout = CONNECT_TIMEOUT
-            try:
-                connection.connect()
-            except OSError as error:
-                self._drop(agent.address)
-                raise AgentGone(f"nobody answers at agent {agent.address}: {error}") from error
-        connection.sock.settimeout(limit)
+    def _exchange(self, connection: http.client.HTTPConnection, request: _Request, limit: float) -> AgentAnswer:
+        """Send the request and read the answer; keep the connection only after a whole answer, which allows it.
+
+        Whatever is raised, no later request meets a connection that still owes an answer.
+        """
+        address = request.agent.address
         try:
-            connection.putrequest(method, target, skip_host=_has(headers, "host"), skip_accept_encoding=True)
-            for name, value in headers:
-                connection.putheader(name, value.encode("utf-8", "surrogateescape"))
-            if body or method in ("POST", "PUT", "PATCH"):
-                connection.putheader("content-length", str(len(body)))
-            connection.endheaders(body or None)
+            _connect(connection, address)
+            connection.sock.settimeout(limit)
+            _send(connection, request)
             response = connection.getresponse()
             answer = AgentAnswer(response.status, response.getheaders(), response.read())
-        except TimeoutError as error:
-            self._drop(agent.address)
-            raise AgentSilent(f"agent {agent.address} did not answer {method} {target[:80]} within {limit:g} s") from error
-        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
-            raise
+        except _CLOSED as error:
+            self._drop(address)
+            raise _Lost(vanished=False) from error
         except (OSError, http.client.HTTPException) as error:
-            self._drop(agent.address)
-            raise AgentSilent(f"agent {agent.address} answered {method} {target[:80]} with nonsense: {error!r}") from error
+            self._drop(address)
+            if isinstance(error, OSError) and error.errno in _VANISHED:
+                raise _Lost(vanished=True) from error
+            if isinstance(error, TimeoutError):
+                raise AgentSilent(f"agent {address} did not answer {request} within {limit:g} s") from error
+            raise AgentSilent(f"agent {address} answered {request} with nonsense: {error!r}") from error
+        except BaseException:
+            self._drop(address)
+            raise
         if response.will_close:
-            self._drop(agent.address)
+            self._drop(address)
+        else:
+            self._kept[address] = _Kept(connection, self._clock())
         return answer
 
-    def _connection(self, address: str) -> tuple[http.client.HTTPConnection, bool]:
-        """The connection to an agent, and whether it was used before and looks alive."""
-        known = self._connections.get(address)
-        if known is not None and known.sock is not None:
-            # Nothing is owed to us: something to read means that the agent said goodbye.
-            if not select.select([known.sock], [], [], 0)[0]:
-                return known, True
+    def _connection(self, address: str, unused: float) -> tuple[http.client.HTTPConnection, bool]:
+        """The connection to an agent, and whether it was used before: then at most ``unused`` seconds ago, and it looks alive."""
+        known = self._kept.get(address)
+        if known is not None:
+            # Nothing is owed to us: something to read means that the agent said goodbye. A clock that was set back tells no age.
+            recently = 0 <= self._clock() - known.used_at < unused
+            if recently and known.connection.sock is not None and not select.select([known.connection.sock], [], [], 0)[0]:
+                return known.connection, True
             self._drop(address)
-        if len(self._connections) >= _MOST:
-            self._drop(next(iter(self._connections)))
+        if len(self._kept) >= _MOST:
+            self._drop(next(iter(self._kept)))
         host, _, port = address.rpartition(":")
         fresh = http.client.HTTPConnection(host, int(port), timeout=CONNECT_TIMEOUT)
-        self._connections[address] = fresh
+        self._kept[address] = _Kept(fresh, self._clock())
         return fresh, False
 
     def _drop(self, address: str) -> None:
-        known = self._connections.pop(address, None)
+        known = self._kept.pop(address, None)
         if known is not None:
-            known.close()
+            known.connection.close()
+
+
+def _connect(connection: http.client.HTTPConnection, address: str) -> None:
+    """Connect, unless it is; raise :class:`AgentGone`."""
+    if connection.sock is not None:
+        return
+    try:
+        connection.connect()
+    except OSError as error:
+        raise AgentGone(f"nobody answers at agent {address}: {error}") from error
+    assert connection.sock is not None
+    # Unacknowledged data ends the connection after so long; while nothing is under way, a probe each second does.
+    for level, option, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, int(VANISHED_AFTER)),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(VANISHED_AFTER * 1000)),
+    ):
+        connection.sock.setsockopt(level, option, value)
+
+
+def _send(connection: http.client.HTTPConnection, request: _Request) -> None:
+    target = quote(_encoded(request.target), safe=_PRINTABLE)
+    connection.putrequest(request.method, target, skip_host=_has(request.headers, "host"), skip_accept_encoding=True)
+    for name, value in request.headers:
+        if _NAME.fullmatch(name):  # any other is no header of HTTP (RFC 9110, 5.1)
+            connection.putheader(name, _CONTROLS.sub(b" ", _encoded(value)))
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        connection.putheader("content-length", str(len(request.body)))
+    connection.endheaders(request.body or None)
+
+
+def _encoded(text: str) -> bytes:
+    """Return the bytes that a browser sent, of which the event's text was made; also of text that is none."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def _has(headers: Headers, name: str) -> bool:

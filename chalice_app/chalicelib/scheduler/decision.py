@@ -70,26 +70,37 @@ Decision = Seat | Claim | Wait | Full
 def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()) -> Decision:
     """Decide for one visitor, given all slots of the version that were ever used; ``before`` others come first.
 
-    In this order: a seat on the READY instance with the fewest live sessions that has room, those that proved ``gone`` last; the
-    longest-waiting STARTING instance; a free slot; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep
+    In this order: a seat on the READY instance with the fewest live sessions that has room; the longest-waiting STARTING instance; a free
+    slot; a seat on an instance that proved ``gone``; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep
     their visitors and get no new ones.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
-    with_room = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
-    free = sum(place.capacity - len(live(place.seats, now)) for place in with_room)
+    ready = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
+    with_room = [place for place in ready if place.instance_id not in gone]
+    free = _free(with_room, now)
     if free > before:
-        best = min(with_room, key=lambda place: (place.instance_id in gone, len(live(place.seats, now)), place.slot))
-        # Expired leases still take up room in the row: one of them is replaced.
-        return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
+        return _seat(with_room, now)
     starting = _starting(usable, now)
     if sum(place.capacity for place in starting) > before - free:
         return Wait(min(starting, key=lambda place: (place.claimed_at, place.slot)).slot)
     for claim in _claimable(usable, now, limits):
         return claim
+    if _free(ready, now) > before:
+        return _seat(ready, now)
     draining = [place for place in usable if place.state == InstanceState.DRAINING]
     if draining:
         return Wait(min(place.slot for place in draining))
     return Full(sum(place.capacity for place in usable))
+
+
+def _free(places: Iterable[Place], now: float) -> int:
+    return sum(place.capacity - len(live(place.seats, now)) for place in places)
+
+
+def _seat(places: Iterable[Place], now: float) -> Seat:
+    best = min(places, key=lambda place: (len(live(place.seats, now)), place.slot))
+    # Expired leases still take up room in the row: one of them is replaced.
+    return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
 
 
 def sleeps(places: Sequence[Place], now: float) -> bool:

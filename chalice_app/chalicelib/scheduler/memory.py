@@ -18,6 +18,7 @@ class KnownInstances:
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[float, dict[int, Instance]]] = {}
+        self._gone: dict[str, float] = {}
 
     def remember(self, version_id: str, rows: Iterable[Instance], now: float) -> None:
         """Remember what a look found."""
@@ -41,9 +42,14 @@ class KnownInstances:
         starting = any(row.state == InstanceState.STARTING for row in rows.values())
         return list(rows.values()) if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN) else []
 
-    def any_of(self, version_id: str) -> Instance | None:
-        """Return some READY instance of the version, if one is remembered."""
-        return next((row for row in self._known(version_id).values() if row.state == InstanceState.READY), None)
+    def any_of(self, version_id: str, now: float) -> Instance | None:
+        """Return some READY instance of the version, if a look found one that is no older than :data:`LOOK_AGAIN`."""
+        looked_at, rows = self._rows.get(version_id, (0.0, {}))
+        if now - looked_at >= LOOK_AGAIN:
+            return None
+        gone = self.gone(now)
+        ready = [row for row in rows.values() if row.state == InstanceState.READY]
+        return min(ready, key=lambda row: row.instance_id in gone, default=None)
 
     def in_slot(self, version_id: str, slot: int) -> Instance | None:
         """Return the READY instance in a slot, if it is remembered."""
@@ -53,6 +59,17 @@ class KnownInstances:
     def forget(self, version_id: str) -> None:
         """Forget a version: something that was remembered proved wrong."""
         self._rows.pop(version_id, None)
+
+    def lose(self, version_id: str, instance_id: str, now: float) -> None:
+        """Forget a version, and remember for a while that nobody answered at this instance's address."""
+        self.forget(version_id)
+        if len(self._gone) >= _MOST:
+            self._gone.clear()
+        self._gone[instance_id] = now
+
+    def gone(self, now: float) -> frozenset[str]:
+        """Return the instances that were lost less than :data:`LOOK_AGAIN` ago. Their rows may say READY until the heartbeat is missed."""
+        return frozenset(instance_id for instance_id, lost_at in self._gone.items() if now - lost_at < LOOK_AGAIN)
 
     def _known(self, version_id: str) -> Mapping[int, Instance]:
         return self._rows.get(version_id, (0.0, {}))[1]

@@ -97,6 +97,7 @@ class Scheduler:
         """
         wanted = Wanted(version_id, location, settings)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
+        gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
             if self._ahead(wanted, self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1)):
                 self._claim_ahead(wanted, self._look(version_id))
@@ -180,7 +181,7 @@ class Scheduler:
         """Take a seat where one was when this environment last looked. What is remembered may be old, so nothing else is decided by it."""
         now = self._clock()
         remembered = self.known.rows(wanted.version_id, now, alone=wanted.settings.max_instances == 1)
-        match decide([place_of(row) for row in remembered], now, wanted.limits):
+        match decide([place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
                 return self._take(row, session_id, now, instead_of, unless_queued=True)

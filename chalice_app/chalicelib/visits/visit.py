@@ -121,7 +121,7 @@ class Visits:
                         answer = self._ask(request, app, rest, instance, session_id)
                         return answer if place is None else waiting.without_place(request, app, answer)
                     except AgentGone:
-                        self._scheduler.known.forget(version_id)
+                        self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
                         self._directory.forget()  # it may have retired because another version is active now
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
@@ -147,7 +147,7 @@ class Visits:
             try:
                 return self._ask(request, app, rest, remembered)
             except AgentGone:
-                self._scheduler.known.forget(version_id)
+                self._scheduler.known.lose(version_id, remembered.instance_id, self._clock())
         instance = store.in_slot(version_id, worker.slot)
         if instance is None or not is_ready(instance):
             return Answer.text(410, "this session's R process has ended; load the page again\n")
@@ -157,16 +157,16 @@ class Visits:
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A request without a seat goes to any ready instance of the active version."""
         version_id = _version_id(app)
-        remembered = self._scheduler.known.any_of(version_id)
+        remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
                 return self._ask(request, app, rest, remembered)
             except AgentGone:
-                self._scheduler.known.forget(version_id)
+                self._scheduler.known.lose(version_id, remembered.instance_id, self._clock())
         rows = store.of_version(version_id)
         self._scheduler.known.remember(version_id, rows, self._clock())
-        gone = remembered.instance_id if remembered is not None else None
-        instance = min(filter(is_ready, rows), key=lambda row: row.instance_id == gone, default=None)
+        gone = self._scheduler.known.gone(self._clock())
+        instance = min(filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None)
         if instance is None:
             text = "the app is asleep; open its page in a browser to start it\n"
             return Answer.text(503, text, {"retry-after": _RETRY_AFTER})

@@ -30,6 +30,10 @@ _ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_configur
 """``$disconnect`` is best effort anyhow (FACTS W3)."""
 
 
+_MADE_UP_FOR = frozenset({"keep_active"})
+"""One of the next thirteen days is enough; an alarm costs more in a month than all else that the function does."""
+
+
 class Alarms(SheenStack):
     """Alarms, the topic that they go to, and the budget."""
 
@@ -53,7 +57,7 @@ class Alarms(SheenStack):
             )
         by_machines = {function for machine in declared.state_machines for function in machine.functions}
         for function in declared.functions:
-            if function.name not in by_machines | _ANSWER_THEIR_CALLER:
+            if function.name not in by_machines | _ANSWER_THEIR_CALLER | _MADE_UP_FOR:
                 self._watch(
                     f"{function.name}-errors",
                     f"The function {function.name} fails",

@@ -1,6 +1,6 @@
 """Amazon API Gateway on one machine: REST and WebSocket APIs with AWS's events, limits and answers (FACTS W, H)."""
 
-from infra.local.gateway.invoker import Invocation, Invoker, Throttled, TimedOut
+from infra.local.gateway.invoker import Invocation, Invoker, NotActive, Refused, Throttled, TimedOut
 from infra.local.gateway.limits import AWS, Limits
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
@@ -12,6 +12,8 @@ __all__ = [
     "Invocation",
     "Invoker",
     "Limits",
+    "NotActive",
+    "Refused",
     "RestApi",
     "RestRoute",
     "RestRoutes",

@@ -16,7 +16,7 @@ def _finished(task: asyncio.Task[Invocation]) -> None:
 
 
 async def invoke_within(invoker: Invoker, function: str, event: bytes, seconds: float) -> Invocation:
-    """The function's answer. Raises TimedOut after that many seconds, and Throttled; the function goes on running."""
+    """The function's answer. Raises TimedOut after that many seconds, and Refused; the function goes on running."""
     task = asyncio.ensure_future(invoker.invoke(function, event))
     _RUNNING.add(task)
     task.add_done_callback(_finished)

@@ -12,8 +12,16 @@ class Invocation(NamedTuple):
     function_error: str | None = None
 
 
-class Throttled(Exception):
-    """No environment is free and no more may be started: the function did not run."""
+class Refused(Exception):
+    """Lambda did not run the function."""
+
+
+class Throttled(Refused):
+    """As many invocations as may run at once are running, or no environment became free in time."""
+
+
+class NotActive(Refused):
+    """The function is in the VPC and was idle for weeks: it has no network interface, and is about to get one."""
 
 
 class TimedOut(Exception):
@@ -26,7 +34,7 @@ class Invoker(Protocol):
     async def invoke(self, function: str, event: bytes) -> Invocation:
         """Run the function and wait for it (`RequestResponse`).
 
-        Raises Throttled, or TimedOut when waiting is pointless. A function that fails is not an exception but an
+        Raises Throttled or NotActive, or TimedOut when waiting is pointless. A function that fails is not an exception but an
         answer. As long as the gateway is open it never cancels this: a function goes on when its caller has stopped
         waiting.
         """

@@ -16,7 +16,7 @@ from infra.local.faults import Faults
 from infra.local.gateway import answers, events
 from infra.local.gateway.bodies import read_body
 from infra.local.gateway.integration import invoke_within
-from infra.local.gateway.invoker import Invoker, Throttled, TimedOut
+from infra.local.gateway.invoker import Invoker, Refused, TimedOut
 from infra.local.gateway.limits import AWS, Limits
 from infra.local.gateway.responses import (
     Base64Error,
@@ -113,7 +113,7 @@ class RestApi:
             invocation = await invoke_within(self._invoker, function, event, self._limits.integration_timeout)
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
-        except Throttled:
+        except Refused:
             return answers.internal_server_error(request_id)
         except Exception:
             LOG.exception("%s could not be invoked", function)

@@ -22,7 +22,7 @@ from infra.local.gateway.connections import GOING_AWAY, ClientBufferFull, Connec
 from infra.local.gateway.handshake import Upgraded, check_offer, frame_protocol
 from infra.local.gateway.headers import usable
 from infra.local.gateway.integration import invoke_within
-from infra.local.gateway.invoker import Invoker, Throttled, TimedOut
+from infra.local.gateway.invoker import Invoker, Refused, TimedOut
 from infra.local.gateway.limits import AWS, Limits
 from infra.local.gateway.management import Management
 from infra.local.gateway.responses import ProxyResponse, ProxyResponseError, parse_websocket_response
@@ -116,7 +116,7 @@ class WebSocketApi:
             invocation = await invoke_within(self._invoker, self._routes.connect, events.encoded(event), self._limits.integration_timeout)
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
-        except Throttled:
+        except Refused:
             return answers.internal_server_error(request_id)
         except Exception:
             LOG.exception("%s could not be invoked", self._routes.connect)
@@ -222,7 +222,7 @@ class WebSocketApi:
             failure = None if _succeeded(invocation.payload, invocation.function_error) else FAILED
         except TimedOut:
             failure = TIMED_OUT
-        except Throttled:
+        except Refused:
             failure = FAILED
         except Exception:
             LOG.exception("%s could not be invoked", self._routes.message)

@@ -21,6 +21,8 @@ class Function:
     timeout_seconds: float = 60
     environment: Mapping[str, str] = field(default_factory=dict)
     in_vpc: bool = False
+    reserved_concurrency: int | None = None
+    """How many invocations may run at once, which no other function's take; None: those that the others leave."""
 
     @property
     def arn(self) -> str:

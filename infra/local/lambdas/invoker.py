@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.aws_errors import AwsError
+from infra.local.clock import Clock
 from infra.local.console import Console
 from infra.local.counters import Counters
-from infra.local.gateway.invoker import Invocation, Throttled
+from infra.local.errors import CannotStart
+from infra.local.gateway.invoker import Invocation, Refused, Throttled
 from infra.local.keys import Keys
 from infra.local.lambdas.environment import Environment
 from infra.local.lambdas.function import Function
+from infra.local.lambdas.quotas import Activity, Concurrency
 from infra.local.lambdas.runtime_api import RuntimeApi
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
@@ -111,8 +114,16 @@ class LambdaInvoker:
         counters: Counters,
         console: Console,
         variables: Callable[[Function], Mapping[str, str]],
+        clock: Clock,
     ) -> None:
-        """``variables`` gives what the deployment adds to a function's own environment."""
+        """``variables`` gives what the deployment adds to a function's own environment. Raise :class:`CannotStart` when functions reserve
+        more concurrent executions than there are."""
+        self._clock = clock
+        self._activity = Activity(functions, clock.time())
+        try:
+            self._concurrency = Concurrency(functions, settings.concurrency)
+        except ValueError as error:
+            raise CannotStart(f"SHEEN_CONCURRENCY: {error}") from None
         self._api = api
         self._runtime = runtime
         self._settings = settings
@@ -151,7 +162,11 @@ class LambdaInvoker:
         return pool.function
 
     async def invoke(self, function: str, event: bytes) -> Invocation:
-        """Run the function and wait for it; raise :class:`Throttled` when no environment was free in the function's own time."""
+        """Run the function and wait for it.
+
+        Raise :class:`Throttled` when too many run already or no environment was free in the function's own time,
+        :class:`infra.local.gateway.invoker.NotActive` when it was idle for weeks.
+        """
         pool = self._pools[self.function(function).name]
         if len(event) > PAYLOAD_BYTES:
             raise AwsError(
@@ -159,6 +174,14 @@ class LambdaInvoker:
                 f"Request must be smaller than {PAYLOAD_BYTES} bytes for the InvokeFunction operation",
                 413,
             )
+        self._activity.use(pool.function.name, self._clock.time())
+        self._concurrency.begin(pool.function.name)
+        try:
+            return await self._run(pool, event)
+        finally:
+            self._concurrency.end(pool.function.name)
+
+    async def _run(self, pool: _Pool, event: bytes) -> Invocation:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(event, _new_trace_id(), loop.create_future(), time.monotonic())
         self._counters.invocations[pool.function.name] += 1
@@ -188,7 +211,7 @@ class LambdaInvoker:
         while True:
             try:
                 invocation = await self.invoke(function, event)
-            except Throttled:
+            except Refused:
                 await asyncio.sleep(THROTTLED_RETRY_SECONDS)
                 continue
             if invocation.function_error is None:

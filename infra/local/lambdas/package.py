@@ -139,6 +139,7 @@ def read_package(folder: Path) -> Package:
                 key: value for key, value in properties.get("Environment", {}).get("Variables", {}).items() if isinstance(value, str)
             },
             in_vpc="VpcConfig" in properties,
+            reserved_concurrency=properties.get("ReservedConcurrentExecutions"),
         )
         for event in properties.get("Events", {}).values():
             match event["Type"]:

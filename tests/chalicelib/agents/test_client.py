@@ -1,10 +1,14 @@
 """The kept-alive client: nothing is sent twice that may not be, and a dead agent is told from a slow one."""
 
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chalicelib.agents import client as module
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
@@ -14,6 +18,20 @@ from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 def there() -> Iterator[StandinAgent]:
     with standin_agent() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[StandinAgent]:
+    with standin_agent() as server:
+        server.answer = lambda got: Say(body=got.path.encode())
+        yield server
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine has vanished after one second, not three."""
+    monkeypatch.setattr(module, "VANISHED_AFTER", 1.0)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT", 0.5)
 
 
 def agent(server: StandinAgent) -> Agent:
@@ -91,3 +109,93 @@ def test_head_and_empty_answers_leave_the_connection_usable(there: StandinAgent)
     there.answer = lambda got: Say(304, body=b"")
     assert client.request(agent(there), "GET", "/").status == 304
     assert len({got.connection for got in there.got}) == 1
+
+
+def test_an_agent_whose_machine_vanished_is_gone_in_seconds(there: StandinAgent, quick: None) -> None:
+    client = AgentClient()
+    client.request(agent(there), "GET", "/")
+    there.vanish()
+    began = time.monotonic()
+    with pytest.raises(AgentGone):
+        client.request(agent(there), "GET", "/")
+    assert time.monotonic() - began < 8, "one second to notice, half a second for a new connection"
+    assert len(there.got) == 1
+
+
+def test_an_unsafe_request_to_a_vanished_machine_is_not_known_to_be_lost(there: StandinAgent, quick: None) -> None:
+    client = AgentClient()
+    client.request(agent(there), "GET", "/")
+    there.vanish()
+    with pytest.raises(AgentSilent, match="broke off"):
+        client.request(agent(there), "POST", "/app/pay", body=b"once")
+    with pytest.raises(AgentGone):
+        client.request(agent(there), "POST", "/app/pay", body=b"once")
+
+
+def test_a_machine_that_vanishes_while_it_computes_is_noticed(there: StandinAgent, quick: None) -> None:
+    over = threading.Event()
+
+    def vanish(got: Got) -> Say:
+        there.vanish()
+        over.wait(20)
+        return Say()
+
+    there.answer = vanish
+    began = time.monotonic()
+    with pytest.raises(AgentGone):
+        AgentClient().request(agent(there), "GET", "/app/page")
+    over.set()
+    assert time.monotonic() - began < 10
+    assert len(there.got) == 1
+
+
+def test_an_agent_that_computes_for_longer_than_a_vanished_one_is_waited_for(there: StandinAgent, quick: None) -> None:
+    def slow(got: Got) -> Say:
+        time.sleep(2.5)
+        return Say()
+
+    client = AgentClient()
+    client.request(agent(there), "GET", "/")
+    there.answer = slow
+    assert client.request(agent(there), "POST", "/app/compute", body=b"x" * 300_000).status == 200
+    assert len(there.got) == 2
+
+
+@pytest.mark.parametrize(("method", "slept", "kept"), [("GET", 59, 1), ("GET", 61, 2), ("GET", -1, 2), ("POST", 4, 1), ("POST", 6, 2)])
+def test_a_connection_that_was_not_used_for_long_is_replaced(there: StandinAgent, method: str, slept: float, kept: int) -> None:
+    now = 1000.0
+    client = AgentClient(clock=lambda: now)
+    client.request(agent(there), "GET", "/")
+    now += slept
+    client.request(agent(there), method, "/")
+    assert len(there.connections) == kept
+
+
+ANY = st.text(st.characters())
+"""Surrogates and control characters too, as an event's JSON may have them."""
+
+
+@given(headers=st.lists(st.tuples(ANY, ANY), max_size=3), target=ANY)
+def test_whatever_a_header_or_path_holds_the_next_request_gets_its_own_answer(
+    shared: StandinAgent, headers: list[tuple[str, str]], target: str
+) -> None:
+    with_bodies = {"content-length", "transfer-encoding", "expect", "connection", "upgrade"}
+    headers = [(name, value) for name, value in headers if name.lower() not in with_bodies]
+    client = AgentClient()
+    client.request(agent(shared), "GET", f"/{target}", headers)
+    assert client.request(agent(shared), "GET", "/next").body == b"/next"
+
+
+def test_a_headers_bytes_arrive_as_they_were_sent(there: StandinAgent) -> None:
+    sent = [("x-euro", "\u20acuro"), ("x-raw", b"caf\xe9".decode("utf-8", "surrogateescape"))]
+    AgentClient().request(agent(there), "GET", "/", sent)
+    got = {name: value.encode("latin-1") for name, value in there.got[0].headers if name.startswith("x-")}
+    assert got == {"x-euro": "\u20acuro".encode(), "x-raw": b"caf\xe9"}
+
+
+def test_a_request_that_cannot_be_sent_leaves_no_half_used_connection(there: StandinAgent) -> None:
+    client = AgentClient()
+    client.request(agent(there), "GET", "/")
+    with pytest.raises(ValueError, match="control"):
+        client.request(agent(there), "GE\nT", "/")
+    assert client.request(agent(there), "GET", "/").status == 200

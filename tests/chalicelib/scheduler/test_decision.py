@@ -133,7 +133,8 @@ def test_fewest_sessions_first() -> None:
 def test_one_that_proved_gone_is_tried_again_only_when_there_is_no_other() -> None:
     gone, other = place(0, InstanceState.READY), place(1, InstanceState.READY, 1)
     assert decide([gone, other], NOW, Limits(2), gone={"id0"}) == Seat(1, None)
-    assert decide([gone], NOW, Limits(2), gone={"id0"}) == Seat(0, None)
+    assert decide([gone], NOW, Limits(2), gone={"id0"}) == Claim(1, None)
+    assert decide([gone], NOW, Limits(1), gone={"id0"}) == Seat(0, None)
 
 
 def test_a_full_app_starts_another_instance_while_it_may() -> None:

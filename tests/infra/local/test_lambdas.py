@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -85,3 +86,22 @@ def test_the_rest_api_answers_from_its_function(tiny: TinyStack) -> None:
     assert json.load(answer) == {"path": "/any/path"}
     assert answer.headers["Server"] is None
     connection.close()
+
+
+def test_an_idle_function_in_the_vpc_is_refused_as_aws_does_until_it_is_active_again(tiny: TinyStack) -> None:
+    tiny.invoke("inside", {"host": "127.0.0.1", "port": 1})
+    tiny.control("/clock", {"speed": 1_000_000})
+    client = tiny.client("lambda")
+
+    def refused() -> bool:
+        try:
+            client.invoke(FunctionName="tiny-local-inside", Payload='{"host": "127.0.0.1", "port": 1}')
+        except client.exceptions.ResourceConflictException as error:
+            return "Pending" in str(error) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+        time.sleep(1.3)  # two weeks and a day
+        return False
+
+    until(refused, what="the function to be inactive")
+    until(lambda: not refused(), what="the function to be active again")
+    tiny.control("/clock", {"speed": 1})
+    assert tiny.invoke("echo", {}) is not None

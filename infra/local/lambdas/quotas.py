@@ -1,0 +1,60 @@
+"""What Lambda refuses to run: too many invocations at once, and functions that were idle for too long. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from infra.local.gateway.invoker import NotActive, Throttled
+from infra.local.lambdas.function import Function
+
+INACTIVE_AFTER = 14 * 86_400.0
+"""Seconds without an invocation after which a function in the VPC loses its network interface."""
+PENDING = 90.0
+"""Seconds for it to get another one."""
+
+
+class Concurrency:
+    """How many invocations run, of the account and of each function that has some reserved."""
+
+    def __init__(self, functions: Mapping[str, Function], limit: int) -> None:
+        """``limit``: of the account. Raise :class:`ValueError` when more than that is reserved."""
+        self._reserved = {
+            name: function.reserved_concurrency for name, function in functions.items() if function.reserved_concurrency is not None
+        }
+        self._unreserved = limit - sum(self._reserved.values())
+        if self._unreserved < 0:
+            raise ValueError(f"functions reserve {sum(self._reserved.values())} concurrent executions, and the account has {limit}")
+        self._running: Counter[str] = Counter()
+
+    def begin(self, function: str) -> None:
+        """Count an invocation that begins; raise :class:`Throttled` when it may not."""
+        if function in self._reserved:
+            running, allowed = self._running[function], self._reserved[function]
+        else:
+            running, allowed = sum(count for name, count in self._running.items() if name not in self._reserved), self._unreserved
+        if running >= allowed:
+            raise Throttled(f"{function}: {running} executions are running, and {allowed} are allowed")
+        self._running[function] += 1
+
+    def end(self, function: str) -> None:
+        """Count its end."""
+        self._running[function] -= 1
+
+
+class Activity:
+    """When each function in the VPC was invoked last, in seconds of the stack's clock."""
+
+    def __init__(self, functions: Mapping[str, Function], now: float) -> None:
+        self._used_at = {name: now for name, function in functions.items() if function.in_vpc}
+        self._active_at: dict[str, float] = {}
+
+    def use(self, function: str, now: float) -> None:
+        """Note an invocation; raise :class:`NotActive` when the function has no network now. The first such invocation has it made."""
+        used_at = self._used_at.get(function)
+        if used_at is None:
+            return
+        if now - used_at > INACTIVE_AFTER and function not in self._active_at:
+            self._active_at[function] = now + PENDING
+        if now < self._active_at.get(function, now):
+            raise NotActive("The operation cannot be performed at this time. The function is currently in the following state: Pending")
+        self._active_at.pop(function, None)
+        self._used_at[function] = now
