@@ -24,6 +24,7 @@ HEAVY = (
     "tarfile",
     "tomllib",
     "agent",
+    "machine",
     "tasks",
     "infra",
     "sheen",
