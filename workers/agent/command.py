@@ -30,7 +30,7 @@ class WorkerSpec:
     worker_id: str
     """``<version>.<slot>.<n>``: Shiny puts it into its per-session URLs (FACTS S3)."""
     directory: Path
-    """The version's files: the working directory."""
+    """The app's copy of the version's files: the working directory."""
     unix_id: int | None
     """User and group of the process; None: those of the agent."""
     secret: str = field(repr=False)

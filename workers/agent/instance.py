@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
 
 from agent import app_folders, log, metadata, process, record, reports, server
+from agent.app_copy import AppCopy
 from agent.failure import AppStartFailed
 from agent.launch import Launch
 from agent.life import Life
@@ -20,6 +22,7 @@ from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.instances.state import Phase
 from chalicelib.settings import Settings
 
 PORT = 8080
@@ -92,9 +95,12 @@ class _Instance:
     async def serve(self, found: Record) -> None:
         """Serve this app from here on."""
         unix_id = found.unix_id if process.is_root() else None
+        copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
+        copy.begin()
+        found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id)
         log.identify(found.ref, found.location)
-        self._served = Served(found, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
+        self._served = Served(found, copy, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
         self._ref = found.ref
         self.life.lead(found, self._served)
         self._server.serve(self._served.app)

@@ -161,9 +161,9 @@ class Life:
         self._check.set()
 
     def reached(self, phase: str) -> None:
-        """A worker's start has come to ``phase``."""
-        if not self.ready and phase == Phase.APP:
-            self._phases.put_nowait(Phase.APP)
+        """A start has come to ``phase``."""
+        if not self.ready and phase in (Phase.FILES, Phase.APP):
+            self._phases.put_nowait(Phase(phase))
 
     async def _start(self) -> bool:
         self._phases.put_nowait(Phase.R)

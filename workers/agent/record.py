@@ -31,7 +31,7 @@ class Record:
     settings: AppSettings
     secret: str = field(repr=False)
     directory: Path
-    """The version's files."""
+    """The version's files; once the app is served, its copy of them (:mod:`agent.app_copy`)."""
     library: Path | None = None
     """The packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
     entrypoint: str | None = None

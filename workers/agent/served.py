@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from agent import app_environment, process, r_socket, record, server
 from agent.activity import Activity
+from agent.app_copy import AppCopy
 from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
@@ -57,11 +58,15 @@ LAST_LINES = 5.0
 
 
 class Served:
-    """An app on this instance: its workers, sessions and all that leads to them. ``life`` is the instance's."""
+    """An app on this instance: its workers, sessions and all that leads to them. ``life`` is the instance's.
+
+    ``copy`` is what workers find as the app's folder, which ``found`` names as its directory.
+    """
 
     def __init__(
         self,
         found: Record,
+        copy: AppCopy,
         client_dir: Path,
         settings: Settings,
         starter: Starter,
@@ -72,6 +77,7 @@ class Served:
         self._life = life
         self._bookmarks = bookmarks
         self._record = found
+        self._copy = copy
         self._settings = settings
         self._starter = starter
         if not found.settings.preload or found.settings.r_path or found.settings.exec_supervisor or found.entrypoint is not None:
@@ -142,6 +148,7 @@ class Served:
         await self._uploads.close()
         await self._answers.close()
         await self.workers.close()
+        await self._copy.remove()
         await self._roles.close()
         await self._logs.close(LAST_LINES)
         await self._worker_row.settled()
@@ -183,6 +190,7 @@ class Served:
         )
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
+        await self._copy.made()
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
         variables |= await self._roles.variables(self._record.settings.role)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket) if self._unix_id is not None else ()

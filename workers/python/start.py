@@ -59,7 +59,7 @@ def listening(path: str) -> socket.socket:
 
 
 def keep_bookmarks(folder: str) -> None:
-    """Have states of ``bookmark_store="server"`` kept in ``folder``: the app's own is read-only, and a version's."""
+    """Have states of ``bookmark_store="server"`` kept in ``folder``: the app's own goes with its instance."""
     try:
         from shiny.bookmark import set_global_restore_dir_fn, set_global_save_dir_fn
     except ImportError:

@@ -15,7 +15,7 @@ function(parameters) {
     shiny.sanitize.errors = identical(parameters$sanitize_errors, "true"),
     shiny.autoreload = FALSE,
     bitmapType = "cairo",
-    # plot() outside of a render function would write Rplots.pdf into the app's folder, which is read-only
+    # plot() outside of a render function would write Rplots.pdf into the app's folder
     device = function(...) grDevices::pdf(NULL)
   )
   socket <- parameters$socket
@@ -52,7 +52,7 @@ function(parameters) {
       )
     }
   )
-  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder is read-only, and a version's own
+  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
     state <- function(id) file.path(parameters$bookmarks, id)
     shiny::shinyOptions(
       save.interface = function(id, callback) {

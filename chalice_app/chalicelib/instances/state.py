@@ -21,6 +21,8 @@ class Phase(StrEnum):
 
     MACHINE = "machine"
     R = "R"
+    FILES = "files"
+    """The app's files are copied to the machine, and that takes a while."""
     APP = "app"
 
 

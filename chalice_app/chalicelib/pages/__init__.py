@@ -18,15 +18,16 @@ from typing import Literal, NamedTuple, TypedDict, get_args
 from chalicelib.pages.lookup import find
 from chalicelib.pages.markup import Values, safe_url
 
-Phase = Literal["machine", "R", "app"]
-"""The three steps of a start, in their order."""
+Phase = Literal["machine", "R", "files", "app"]
+"""The steps of a start, in their order."""
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
-_STEP_LABELS: Mapping[Phase, str] = {"machine": "Machine", "R": "R", "app": "App"}
+_STEP_LABELS: Mapping[Phase, str] = {"machine": "Machine", "R": "R", "files": "Files", "app": "App"}
 _STEP_ABOUT: Mapping[Phase, str] = {
     "machine": "Reserved for this app alone",
     "R": "Starts on that machine",
+    "files": "Copied to that machine",
     "app": "Loads its packages and data",
 }
 

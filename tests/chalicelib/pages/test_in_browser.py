@@ -79,7 +79,7 @@ async def test_waiting_follows_the_start_and_goes_into_the_app_with_query_and_ha
     server.statuses = [502, 429, starting("R", "Loading shiny")]
     await expect(page.locator("[data-step=R]")).to_have_attribute("data-state", "now", timeout=10000)
     await expect(page.locator("[data-step=R] small")).to_have_text("Loading shiny")
-    await expect(page.locator("#status")).to_have_text("Step 2 of 3, R: Loading shiny")
+    await expect(page.locator("#status")).to_have_text("Step 2 of 4, R: Loading shiny")
     await expect(page.locator("#offline")).to_be_hidden()
     server.statuses = [starting("app"), READY]
     await expect(page.locator("h1")).to_have_text("the app", timeout=10000)

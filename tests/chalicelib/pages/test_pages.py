@@ -129,7 +129,7 @@ def test_waiting_shows_the_steps_before_and_after_the_phase() -> None:
     assert page.status == 202
     assert page.headers["retry-after"] == "3"
     steps = re.findall(r'data-step="(\w+)" data-state="(\w+)"', page.html)
-    assert steps == [("machine", "done"), ("R", "now"), ("app", "todo")]
+    assert steps == [("machine", "done"), ("R", "now"), ("files", "todo"), ("app", "todo")]
     assert 'data-status-url="/hello/__sheen__/start?instance=0123&amp;a=1"' in page.html
     assert 'data-elapsed="9"' in page.html
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.html
