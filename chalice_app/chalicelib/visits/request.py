@@ -49,6 +49,22 @@ class VisitorRequest(NamedTuple):
         return next((value for key, value in self.query if key == name), None)
 
     @property
+    def address(self) -> str:
+        """The visitor's address: the gateway puts what it sees at the end of ``X-Forwarded-For``, and CloudFront does before it."""
+        seen = [address.strip() for address in self.header("x-forwarded-for").split(",")]
+        return seen[-2] if self.by_edge and len(seen) > 1 else seen[-1]
+
+    @property
+    def by_edge(self) -> bool:
+        """Whether the request came by CloudFront."""
+        return bool(self.header(EDGE_HEADER))
+
+    @property
+    def host(self) -> str:
+        """The host that the visitor asked: by CloudFront ``Host`` is the gateway's own."""
+        return (self.by_edge and self.header("x-forwarded-host")) or self.header("host")
+
+    @property
     def query_string(self) -> str:
         """The query as it goes on to the app, duplicates in their order."""
         return urlencode(self.query, quote_via=quote)

@@ -170,9 +170,11 @@ class Visits:
     def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
         """Pass a request on to an agent, and its answer back."""
         headers = [
-            *passed_on(request.headers),
+            *(header for header in passed_on(request.headers) if header[0] != "host"),
+            ("host", request.host),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
+            ("sheen-address", request.address),
         ]
         if rest.startswith(SOCKJS):
             headers.append(("sheen-buffered", "1"))  # FACTS H2
