@@ -40,7 +40,8 @@ class Proxy:
 
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
     told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
-    page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``large`` takes what is too large or too late for who
+    page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``seen`` is told with which headers R was asked for a
+    session's page, and the cookies that R set with it. ``large`` takes what is too large or too late for who
     asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
     """
 
@@ -52,6 +53,7 @@ class Proxy:
         page_cookie: Callable[[str, str, bool], str] | None = None,
         large: Answers | None = None,
         prefix: str = "",
+        seen: Callable[[str, CIMultiDict[str], list[str]], None] = lambda session, headers, set_cookies: None,
     ) -> None:
         self._workers = workers
         self._make_page = make_page
@@ -59,6 +61,7 @@ class Proxy:
         self._page_cookie = page_cookie
         self._large = large
         self._prefix = prefix
+        self._seen = seen
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
@@ -177,7 +180,7 @@ class Proxy:
             answer = await client.request(
                 request.method,
                 URL(f"http://localhost{path}?{query}" if query else f"http://localhost{path}", encoded=True),
-                headers=headers.to_worker(request.headers, visit.base, worker.spec.secret, page=page or whole),
+                headers=_to_worker(worker, visit, page=page or whole),
                 data=visit.body,
                 allow_redirects=False,
             )
@@ -191,6 +194,7 @@ class Proxy:
         whole = await self._whole(worker, answer)
         if whole is None:
             raise failure.PageUnfit(f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way.")
+        self._seen(session, _to_worker(worker, visit, page=True), answer.headers.getall("Set-Cookie", []))
         html = self._make_page(whole, session, base)
         largest = headers.largest(request.headers)
         # A page cannot go by S3: its relative URLs and its session are bound to where it came from.
@@ -250,6 +254,10 @@ class _Visit(NamedTuple):
     def is_for_any(self) -> bool:
         """Whether each worker may be asked, one after the other."""
         return not self.session and not self.worker and self.request.method in ("GET", "HEAD")
+
+
+def _to_worker(worker: Worker, visit: _Visit, *, page: bool) -> CIMultiDict[str]:
+    return headers.to_worker(visit.request.headers, visit.base, worker.spec.secret, page=page)
 
 
 def decoded(body: bytes, encoding: str) -> bytes | None:

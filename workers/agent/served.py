@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import boto3
+from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 
 from agent import app_environment, process, r_socket, record, server
@@ -117,7 +118,11 @@ class Served:
         self._seats = Seats(found.ref, self.workers.sessions, life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
-        self._proxy = Proxy(self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)
+        self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
+        """The headers with which R was asked for each session's page, and the cookies that it set: R's WebSocket is opened with them."""
+        self._proxy = Proxy(
+            self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix, self._page_seen
+        )
         self._uploads = Uploads(
             found.ref, objects, Handover(self.workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
         )
@@ -250,7 +255,11 @@ class Served:
         self._sessions.end(sessions, AppExited().ending)
 
     async def _connect_worker(self, session_id: str) -> ClientConnection:
-        return await r_socket.connect(self.workers, session_id)
+        page_headers, set_cookies = self._pages.get(session_id, (CIMultiDict[str](), []))
+        return await r_socket.connect(self.workers, session_id, page_headers, set_cookies)
+
+    def _page_seen(self, session_id: str, page_headers: CIMultiDict[str], set_cookies: list[str]) -> None:
+        self._pages[session_id] = (page_headers, set_cookies)
 
     def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
         config = page.PageConfig(
@@ -281,6 +290,7 @@ class Served:
             return None
 
     def _no_page(self, session_id: str) -> None:
+        self._pages.pop(session_id, None)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
 
@@ -293,6 +303,7 @@ class Served:
 
     async def _session_ended(self, session_id: str) -> None:
         self.activity.touch()
+        self._pages.pop(session_id, None)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
         await self._uploads.end(session_id)

@@ -10,6 +10,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _SECRET = b"shiny-shared-secret"
+_VISITOR = b"sheen-visitor"
+"""The visitor's address, and scheme, name and port of what was asked (:data:`agent.headers.VISITOR`)."""
 _NAMELESS = re.compile(r"(session/[0-9a-f]{64}/(?:upload|download)/[^\s\"'<>\\?/]*\?w=)(?=[\"'\\])")
 """A session's URL that says which process it is for, as Shiny for Python writes it: with nothing after the ``w=``."""
 
@@ -29,9 +31,9 @@ class Relay:
         elif (_SECRET, self._secret) not in scope["headers"]:
             await _refuse(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._app(scope, receive, self._naming(send))
+            await self._app(_located(scope), receive, self._naming(send))
         else:
-            await self._app(scope, receive, send)
+            await self._app(_located(scope), receive, send)
 
     def named(self, text: str) -> str:
         """Return a message to the browser with this process's id in its URLs."""
@@ -44,6 +46,21 @@ class Relay:
             await send(message)
 
         return named
+
+
+def _located(scope: Message) -> Message:
+    """Return the scope with what the agent says of the visitor where apps look for it: a unix socket has no addresses."""
+    told = next((value for name, value in scope["headers"] if name == _VISITOR), None)
+    if told is None:
+        return scope
+    address, scheme, name, port = told.decode("ascii").split(" ")
+    return {
+        **scope,
+        "headers": [pair for pair in scope["headers"] if pair[0] != _VISITOR],
+        "scheme": scheme.replace("http", "ws") if scope["type"] == "websocket" else scheme,
+        "client": None if address == "-" else (address, 0),
+        "server": None if name == "-" else (name, int(port)),
+    }
 
 
 async def _refuse(scope: Message, receive: Receive, send: Send) -> None:

@@ -62,6 +62,19 @@ function(parameters) {
       load.interface = function(id, callback) callback(state(id))
     )
   }
+  # httpuv sees a unix socket and the agent. Who asks for what the agent says in a header, which is put where apps look for it.
+  locate <- function(request) {
+    if (is.null(request$HTTP_SHEEN_VISITOR)) return(NULL)
+    told <- strsplit(request$HTTP_SHEEN_VISITOR, " ", fixed = TRUE)[[1L]]
+    names(told) <- c("REMOTE_ADDR", "rook.url_scheme", "SERVER_NAME", "SERVER_PORT")
+    for (name in names(told)[told != "-"]) assign(name, told[[name]], envir = request)
+    rm("HTTP_SHEEN_VISITOR", envir = request)
+    request$HEADERS <- request$HEADERS[names(request$HEADERS) != "sheen-visitor"]
+    NULL
+  }
+  handlers <- utils::getFromNamespace("handlerManager", "shiny")
+  handlers$addHandler(locate, "sheen")
+  handlers$addWSHandler(function(socket) locate(socket$request), "sheen")
   setHook("shiny.onAppStart", function(...) phase("ready"))
   phase("app")
   shiny::runApp(

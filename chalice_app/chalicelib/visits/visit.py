@@ -178,6 +178,7 @@ class Visits:
             *_from_visitor(request),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
+            ("sheen-address", request.address),
         ]
         if rest.startswith(SOCKJS):
             sent.append(("sheen-buffered", "1"))  # FACTS H2

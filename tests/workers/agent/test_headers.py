@@ -17,7 +17,7 @@ def test_a_visitor_cannot_speak_for_the_agent(name: str) -> None:
 
 def test_hop_by_hop_headers_end_here_also_those_that_connection_names() -> None:
     result = passed({"Connection": "close, X-Private", "X-Private": "1", "Transfer-Encoding": "chunked", "Cookie": "a=1"})
-    assert set(result) == {"Cookie", "Accept-Encoding", "Shiny-Shared-Secret", "X-Forwarded-Prefix"}
+    assert set(result) == {"Cookie", "Accept-Encoding", "Shiny-Shared-Secret", "X-Forwarded-Prefix", headers.VISITOR}
 
 
 def test_r_is_asked_for_a_plain_body_and_for_a_whole_page() -> None:
@@ -72,3 +72,22 @@ def test_a_page_for_one_visitor_is_kept_by_no_cache() -> None:
 )
 def test_a_redirect_stays_within_the_apps_public_path(location: str, base: str, public: str) -> None:
     assert headers.public_location(location, base, "example.com") == public
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"Host": "example.com", "Sheen-Address": "192.0.2.1"}, "192.0.2.1 http example.com 80"),
+        ({"Host": "example.com:8000", "X-Forwarded-Proto": "https"}, "- https example.com 8000"),
+        ({"Host": "gw", "X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "https"}, "- https example.com 443"),
+        ({"Host": "[2001:db8::1]:80", "Sheen-Address": "2001:db8::2"}, "2001:db8::2 http [2001:db8::1] 80"),
+        ({"Host": "a b", "Sheen-Address": "x y"}, "- http - 80"),
+        ({}, "- http - 80"),
+    ],
+)
+def test_a_worker_is_told_who_asks_for_what(sent: dict[str, str], told: str) -> None:
+    assert passed(sent)[headers.VISITOR] == told
+
+
+def test_a_visitor_cannot_say_it() -> None:
+    assert passed({"Sheen-Visitor": "192.0.2.9 https evil 1"}).getall(headers.VISITOR) == ["- http - 80"]

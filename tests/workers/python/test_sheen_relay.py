@@ -48,3 +48,16 @@ def test_what_is_no_sessions_url_stays_as_it_is(url: str) -> None:
 def test_whatever_is_said_stays_json(said: object) -> None:
     told = json.dumps(said)
     assert json.loads(RELAY.named(told).replace(WORKER, "")) == said
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
+def test_an_app_finds_the_visitor_where_asgi_has_it(kind: str, scheme: str) -> None:
+    scope = {"type": kind, "headers": [(b"sheen-visitor", b"192.0.2.1 https example.com 443"), (b"host", b"example.com")]}
+    located = loaded()._located(scope)
+    assert (located["scheme"], located["client"], located["server"]) == (scheme, ("192.0.2.1", 0), ("example.com", 443))
+    assert located["headers"] == [(b"host", b"example.com")]
+
+
+def test_without_word_of_the_visitor_a_request_stays_as_it_is() -> None:
+    scope = {"type": "http", "headers": []}
+    assert loaded()._located(scope) is scope
