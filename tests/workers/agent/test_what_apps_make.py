@@ -9,11 +9,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
-from agent import command, r_socket
+from agent import command, process, r_socket
 from agent.command import WorkerSpec
 from agent.private import Private
 from agent.proxy import Proxy
@@ -22,6 +23,7 @@ from agent.worker import Worker, WorkerState
 from agent.workers import Workers
 from machine import begin
 from machine.untrusted import Unremoved
+from tests.support.waiting import until
 
 Start = Callable[..., Awaitable[Worker]]
 MakeSpec = Callable[..., WorkerSpec]
@@ -205,3 +207,42 @@ async def accepted(listening: socket.socket) -> socket.socket:
     connection, _ = listening.accept()
     connection.setblocking(True)
     return connection
+
+
+# Processes that it leaves
+
+LEFT = {
+    "another session": "os.setsid()",
+    "undumpable, with no environment": "os.setsid(); ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)",
+    "deaf": "os.setsid(); [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]",
+    "a keeper of orphans, with children": "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for _ in '123']",
+    "one that forks on and on": "\nwhile True:\n  if os.fork(): os._exit(0)\n  os.setsid()",
+    "a fork bomb": "\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(1)",
+}
+
+
+@needs_root
+@pytest.mark.parametrize("what", LEFT)
+async def test_no_process_that_a_worker_leaves_outlives_it(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    process.adopt_orphans()
+    monkeypatch.setattr(command, "PROCESSES", 60)
+    unix_id = 300_000 + os.getpid() % 100_000  # nobody else's on this machine
+    worker = Worker(dataclasses.replace(spec("intruder"), unix_id=unix_id))
+    await worker.start()
+    code = f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
+    told = f"system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', shQuote({json.dumps(code)})), wait = FALSE)"
+    async with asked(worker, f"/?{urlencode({'r': told})}") as answer:
+        assert answer.status == 200
+    await asyncio.to_thread(until, lambda: len(processes_of(unix_id)) > 1, 30.0, what)
+    await asyncio.wait_for(worker.stop(), 40)
+    assert processes_of(unix_id) == []
+
+
+def processes_of(unix_id: int | None) -> list[str]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            text = status.read_text()
+            if f"Uid:\t{unix_id}\t" in text and "State:\tZ" not in text:
+                found.append(text.partition("\n")[0])
+    return found
