@@ -3,11 +3,11 @@
 They are beside the app's versions, which they outlive; only the app's user can enter them.
 """
 
-import os
 from pathlib import Path
 
 from agent.log import logger
 from chalicelib.instances.model import InstanceRef, VersionId
+from machine.untrusted import Folder
 
 DATA = "data"
 BOOKMARKS = "bookmarks"
@@ -19,13 +19,12 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
 
     ``unix_id`` is the app's user, if it has one.
     """
-    path = efs / kind / VersionId.parse(ref.version_id).app_id
+    app_id = VersionId.parse(ref.version_id).app_id
     try:
-        path.parent.mkdir(mode=0o711, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
-        if unix_id is not None:
-            os.chown(path, unix_id, unix_id)
+        with Folder.at(efs) as root, root.make(kind, 0o711, exist_ok=True) as all_apps, all_apps.make(app_id, exist_ok=True) as own:
+            if unix_id is not None and own.status().st_uid != unix_id:
+                own.give(unix_id, unix_id)
     except OSError as error:
         logger.warning(f"the app has no folder for its {kind}", extra={"error": str(error)})
         return None
-    return path
+    return efs / kind / app_id

@@ -41,7 +41,7 @@ async def serve(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Serve]:
 
 async def ask(worker: Worker, query: str = "") -> Any:
     headers = {"shiny-shared-secret": worker.spec.secret}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get(f"http://r/?{query}", headers=headers) as answer:
         return json.loads(await answer.text())
 
