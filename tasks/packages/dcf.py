@@ -5,21 +5,26 @@ from collections.abc import Iterator
 
 def records(text: str) -> Iterator[dict[str, str]]:
     """Yield each record: field → value, lines that go on joined by a newline. A line that is no field is passed over, as R does."""
-    record: dict[str, str] = {}
+    record: dict[str, list[str]] = {}
     field = ""
     for line in text.splitlines():
         if not line.strip():
             if record:
-                yield record
+                yield _joined(record)
             record, field = {}, ""
         elif line[0] in " \t":
             if field:
-                record[field] = f"{record[field]}\n{line.strip()}".lstrip("\n")
+                record[field].append(line.strip())
         elif ":" in line:
             field, _, value = line.partition(":")
-            record[field] = value.strip()
+            record[field] = [value.strip()]
     if record:
-        yield record
+        yield _joined(record)
+
+
+def _joined(record: dict[str, list[str]]) -> dict[str, str]:
+    """Join each field's lines, once: a field may have a million."""
+    return {field: "\n".join(lines).lstrip("\n") for field, lines in record.items()}
 
 
 def record(text: str) -> dict[str, str]:
