@@ -38,6 +38,7 @@ from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
+from tasks.discard import discard
 from tasks.packages import image, locks, python, requirements, restore
 from tasks.packages.indexes import Indexes
 from tasks.packages.lock import Lock
@@ -113,8 +114,8 @@ def build(job: Job, settings: Settings) -> Built:
                 version_folder.put_in_place(incoming_library, library)
             version_folder.put_in_place(incoming, version)  # the last: a version that is there has its library
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
-            shutil.rmtree(incoming_library, ignore_errors=True)
+            discard(incoming)
+            discard(incoming_library)
     return {"kind": kind.value, "source": source, "settings": own}
 
 
