@@ -152,6 +152,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
         raise BadBundle(f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}") from None
     try:
         grants.check_names(str(app.location), held)
+        App.ceilings.check(held, bundle.keys() - (app.settings or {}).keys())
     except BadAppSetting as error:
         raise BadBundle(f"bundle {job.name}: {error}") from None
     if held.r_version:

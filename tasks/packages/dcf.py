@@ -1,6 +1,6 @@
 """Debian's control format, which R keeps DESCRIPTION files, indexes of repositories and packrat.lock in. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 
 def records(text: str) -> Iterator[dict[str, str]]:
@@ -22,8 +22,7 @@ def records(text: str) -> Iterator[dict[str, str]]:
         yield _joined(record)
 
 
-def _joined(record: dict[str, list[str]]) -> dict[str, str]:
-    """Join each field's lines, once: a field may have a million."""
+def _joined(record: Mapping[str, list[str]]) -> dict[str, str]:
     return {field: "\n".join(lines).lstrip("\n") for field, lines in record.items()}
 
 

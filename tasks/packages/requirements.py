@@ -98,14 +98,15 @@ def _lines(text: str) -> Iterable[tuple[int, str]]:
     first = 0
     for number, line in enumerate(text.splitlines(), 1):
         first = first if begun else number
-        said = _COMMENT.sub("", line)
-        goes_on = said.endswith("\\")
-        begun.append(said[:-1] if goes_on else said)
-        if not goes_on:
-            if whole := " ".join(begun).strip():
-                yield first, whole
-            begun = []
-    if whole := " ".join(begun).strip():
+        plain = _COMMENT.sub("", line)
+        if plain.endswith("\\"):
+            begun.append(plain[:-1] + " ")
+            continue
+        begun.append(plain)
+        if whole := "".join(begun).strip():
+            yield first, whole
+        begun = []
+    if whole := "".join(begun).strip():
         yield first, whole
 
 
