@@ -38,6 +38,7 @@ from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
+from tasks.discard import discard
 from tasks.packages import image, locks, python, requirements, restore
 from tasks.packages.indexes import Indexes
 from tasks.packages.lock import Lock
@@ -113,8 +114,8 @@ def build(job: Job, settings: Settings) -> Built:
                 version_folder.put_in_place(incoming_library, library)
             version_folder.put_in_place(incoming, version)  # the last: a version that is there has its library
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
-            shutil.rmtree(incoming_library, ignore_errors=True)
+            discard(incoming)
+            discard(incoming_library)
     return {"kind": kind.value, "source": source, "settings": own}
 
 
@@ -151,6 +152,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
         raise BadBundle(f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}") from None
     try:
         grants.check_names(str(app.location), held)
+        App.ceilings.check(held, bundle.keys() - (app.settings or {}).keys())
     except BadAppSetting as error:
         raise BadBundle(f"bundle {job.name}: {error}") from None
     if held.r_version:

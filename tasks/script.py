@@ -6,25 +6,28 @@ of other apps' files. What it leaves in the folder ``SHEEN_OUTPUT`` goes to the 
 
 import os
 import shutil
-import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import BinaryIO
 
 from chalicelib import aws
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.scripts import check_script, check_target
 from chalicelib.settings import Settings
 from chalicelib.telemetry import logger
+from machine.untrusted import Folder, Unsafe
 from tasks import token
+from tasks.copy_tree import copy_tree
 from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox
 
 PATIENCE = 2 * 3600.0
 """Seconds for which a script may run."""
 MOST_FILES = 1000
+MOST_ENTRIES = 10 * MOST_FILES
+"""Files and folders in the output."""
 
 
 class ScriptFailed(SheenError):
@@ -56,14 +59,6 @@ class Job:
             raise SettingMissing(f"environment variable {error.args[0]} is not set; the script state machine sets it") from None
 
 
-class Output(NamedTuple):
-    """One file that the script wrote."""
-
-    name: str
-    """Below its folder, with slashes."""
-    path: Path
-
-
 def run(job: Job, settings: Settings) -> list[str]:
     """Run the script and upload what it wrote; return the keys. Raise :class:`ScriptFailed`."""
     version = Path(settings.efs) / "apps" / job.app_id / job.version
@@ -89,8 +84,7 @@ def run(job: Job, settings: Settings) -> list[str]:
             "SHEEN_OUTPUT": str(output),
         }
         if library.is_dir():
-            shutil.copytree(library, place.folder / "library")  # the sandbox cannot reach the app's own
-            environment["R_LIBS"] = str(place.folder / "library")
+            environment["R_LIBS"] = str(_library(library, place))
         command = ["/usr/bin/env", f"--chdir={app}", "R", "--no-echo", "--no-save", "--no-restore", f"--file={job.script}"]
         try:
             status = place.run(command, environment, log.say, PATIENCE)
@@ -100,46 +94,64 @@ def run(job: Job, settings: Settings) -> list[str]:
             last = "\n  ".join(log.last(10))
             raise ScriptFailed(f"{job.script} ended with exit status {status}; it said last:\n  {last}")
         keys = []
-        for written in _outputs(output, place.owner):
-            key = job.target + written.name
-            with _opened(written) as file:
-                s3.upload_fileobj(file, settings.bucket, key)
-            keys.append(key)
-            log.say(f"s3://{settings.bucket}/{key}")
+        with place.open(output.name) as folder:
+            for name in outputs(folder, place.owner):
+                key = job.target + name
+                with _opened(folder, name, place.owner) as file:
+                    s3.upload_fileobj(file, settings.bucket, key)
+                keys.append(key)
+                log.say(f"s3://{settings.bucket}/{key}")
         return keys
 
 
 def _copied(version: Path, place: Sandbox) -> Path:
-    app = place.make("app")
-    shutil.copytree(version, app, symlinks=True, dirs_exist_ok=True)
-    for at, folders, files in os.walk(app):
-        for path in (Path(at), *(Path(at, name) for name in (*folders, *files))):
-            os.chown(path, place.owner, -1, follow_symlinks=False)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    return app
+    """Copy the version's files, and then give them to the sandbox's user, whose first process comes later."""
+    with Folder.at(version) as source, place.open() as box, box.make("app") as target:
+        copy_tree(source, target, user=place.unix_id)
+    return place.folder / "app"
 
 
-def _outputs(folder: Path, owner: int) -> Iterator[Output]:
-    """Find what the script wrote; raise :class:`ScriptFailed` for what is no file of its own: a link could lead anywhere."""
-    found = 0
-    for at, folders, files in os.walk(folder):
-        folders.sort()
-        for path in (Path(at, name) for name in sorted((*files, *(name for name in folders if Path(at, name).is_symlink())))):
-            name = path.relative_to(folder).as_posix()
-            about = path.lstat()
-            if not stat.S_ISREG(about.st_mode) or about.st_uid != owner:
-                raise ScriptFailed(f"{name} in SHEEN_OUTPUT is not a plain file that the script wrote; nothing after it was uploaded")
-            found += 1
-            if found > MOST_FILES:
-                raise ScriptFailed(
-                    f"the script wrote more than {MOST_FILES:,} files; those after the first {MOST_FILES:,} were not uploaded"
-                )
-            yield Output(name, path)
+def _library(library: Path, place: Sandbox) -> Path:
+    """Copy the app's packages: the sandbox cannot reach the app's own. Links lead to the cache, which is for all to read."""
+    shutil.copytree(library, place.given / "library")
+    return place.given / "library"
 
 
-def _opened(written: Output) -> IO[bytes]:
-    return os.fdopen(os.open(written.path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+def outputs(folder: Folder, owner: int) -> list[str]:
+    """Return the files that the script wrote, as paths below ``folder``.
+
+    Raise :class:`ScriptFailed` for what is no file of its own: a link could lead anywhere.
+    """
+    found: list[str] = []
+    try:
+        for number, each in enumerate(folder.walk(), 1):
+            if number > MOST_ENTRIES:
+                raise ScriptFailed(f"the script wrote more than {MOST_ENTRIES:,} files and folders; nothing was uploaded")
+            if each.entry.is_folder:
+                continue
+            if not each.entry.is_file or each.entry.status.st_uid != owner:
+                raise ScriptFailed(_not_its_own(each.path))
+            found.append(each.path)
+    except Unsafe as error:
+        raise ScriptFailed(f"SHEEN_OUTPUT cannot be read: {error}; nothing was uploaded") from None
+    if len(found) > MOST_FILES:
+        raise ScriptFailed(f"the script wrote {len(found):,} files, and may write {MOST_FILES:,}; nothing was uploaded")
+    return sorted(found, key=lambda path: (path.count("/"), path))
+
+
+def _not_its_own(path: str) -> str:
+    return f"{path} in SHEEN_OUTPUT is not a plain file that the script wrote; nothing was uploaded"
+
+
+def _opened(folder: Folder, path: str, owner: int) -> BinaryIO:
+    above, _, name = path.rpartition("/")
+    try:
+        if not above:
+            return folder.open(name, owner)
+        with folder.enter(above) as inner:
+            return inner.open(name, owner)
+    except Unsafe:
+        raise ScriptFailed(_not_its_own(path)) from None
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:

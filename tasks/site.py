@@ -36,6 +36,7 @@ from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder
 
 RESTART = "restart.txt"
+_BLOCK = 1 << 20
 LARGEST_STATE = 64 << 20
 """Bytes of what is remembered of a tree's apps; an app takes some 200."""
 
@@ -209,8 +210,10 @@ def fingerprint_of(app: SiteApp, tree: SyncedTree) -> str:
     digest = hashlib.sha256()
     for name in app.files:
         with tree.open(app.path(name)) as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
+            content = hashlib.sha256()
+            while block := file.read(_BLOCK):
+                content.update(block)
+        digest.update(f"{name}\0{content.hexdigest()}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 

@@ -1,12 +1,12 @@
 """How an unpacked folder becomes a version on EFS: owned by root, readable for its app, all of it at once or nothing."""
 
-import contextlib
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chalicelib.clock import wall_clock
+from machine.untrusted import Folder
+from tasks.discard import discard
 
 AT_ONCE = 16
 """Files that are written out at once."""
@@ -15,48 +15,61 @@ _TRASH_LIFE = 24 * 3600.0
 
 def sweep(trash: Path) -> None:
     """Remove what builds left that were killed long ago."""
-    for folder in trash.glob("*"):
-        with contextlib.suppress(FileNotFoundError):  # another build was faster
-            if wall_clock() - folder.stat().st_mtime > _TRASH_LIFE:
-                shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with Folder.at(trash) as folder:
+            left = [entry.name for entry in folder.scan() if wall_clock() - entry.status.st_mtime > _TRASH_LIFE]
+    except FileNotFoundError:
+        return
+    for name in left:
+        discard(trash / name)
 
 
 def protect(folder: Path, unix_id: int) -> None:
     """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written."""
     owner = (0, unix_id) if os.geteuid() == 0 else None
-    folders = [Path(at) for at, _folders, _files in os.walk(folder, topdown=False)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # a disk, and more so EFS, takes long for each, and no longer for many at once
-        for at in folders:
-            everything = list(os.scandir(at))
-            for link in (entry for entry in everything if entry.is_symlink()):
-                if owner:
-                    os.lchown(link.path, *owner)
-            files = [Path(entry.path) for entry in everything if entry.is_file(follow_symlinks=False)]
-            list(pool.map(lambda path: _settle(path, 0o640, owner), files))
-    for at in folders:
-        _settle(at, 0o750, owner)
+    waiting, done = [""], []
+    with ThreadPoolExecutor(AT_ONCE) as pool, Folder.at(folder) as top:
+        while waiting:
+            at = waiting.pop()
+            done.append(at)
+            with _below(top, at) as here:
+                entries = list(here.scan())
+                waiting += [f"{at}/{entry.name}" if at else entry.name for entry in entries if entry.is_folder]
+                for link in (entry.name for entry in entries if entry.is_link):
+                    if owner:
+                        os.chown(link, *owner, dir_fd=here.descriptor, follow_symlinks=False)
+                # A disk, and more so EFS, takes long for each file, and no longer for many at once.
+                list(pool.map(lambda name, here=here: _settle_file(here, name, owner), [each.name for each in entries if each.is_file]))
+        for at in reversed(done):
+            with _below(top, at) as here:
+                _settle(here.descriptor, 0o750, owner)
 
 
-def _settle(path: Path, mode: int, owner: tuple[int, int] | None) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        if owner:
-            os.fchown(handle, *owner)
-        os.fchmod(handle, mode)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _below(top: Folder, path: str) -> Folder:
+    return top.enter(path) if path else Folder(os.dup(top.descriptor), top.path)
+
+
+def _settle_file(folder: Folder, name: str, owner: tuple[int, int] | None) -> None:
+    with folder.open(name) as file:
+        _settle(file.fileno(), 0o640, owner)
+
+
+def _settle(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
+    if owner:
+        os.fchown(descriptor, *owner)
+    os.fchmod(descriptor, mode)
+    os.fsync(descriptor)
 
 
 def make_app_folder(folder: Path, unix_id: int) -> None:
     """Make the folder of an app's versions, which the app's own group may enter."""
     # Everyone may pass through to get to an app's folder; what is in that is for its own group.
     folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.parent.chmod(0o755)
-    folder.mkdir(exist_ok=True, mode=0o750)
-    if os.geteuid() == 0:
-        os.chown(folder, 0, unix_id)
-    folder.chmod(0o750)
+    with Folder.at(folder.parent) as apps, apps.make(folder.name, 0o750, exist_ok=True) as own:
+        apps.set_mode(0o755)
+        if os.geteuid() == 0:
+            own.give(0, unix_id)
+        own.set_mode(0o750)
 
 
 def put_in_place(incoming: Path, version: Path) -> None:
@@ -73,8 +86,5 @@ def put_in_place(incoming: Path, version: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with Folder.at(folder) as opened:
+        os.fsync(opened.descriptor)

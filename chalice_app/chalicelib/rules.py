@@ -17,6 +17,19 @@ class Rule(NamedTuple):
     """As it stands after ``NAME=`` on a command line."""
 
 
+LONGEST_SHOWN = 200
+"""Characters of a value in a message."""
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it, however large or deep it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of thousands of digits; lists within lists
+        return f"a value of type {type(value).__name__} that is too large to show"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
 class BadEntry(ValueError):
     """One entry of a map is wrong. Its message is the entry's name: values may be nobody's business."""
 

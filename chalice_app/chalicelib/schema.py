@@ -8,6 +8,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
+from chalicelib.unix_ids.model import UnixId
 
-TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Sync, SyncRequest, SyncRun)
+TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Sync, SyncRequest, SyncRun, UnixId)
 """In no order that matters."""

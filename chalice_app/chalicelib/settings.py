@@ -78,6 +78,12 @@ class Settings:
     """Full names of the functions in the VPC; in the variable with blanks between. Only what keeps them active."""
     topic: str = ""
     """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
+    largest_size: str = ""
+    """The largest size that an app may have; empty: any. This and the next two are :class:`chalicelib.apps.ceilings.Ceilings`."""
+    most_instances_per_app: int = 0
+    """How many instances an app may have; 0: any number."""
+    longest_idle: float = 0.0
+    """Seconds for which an app may keep an instance without sessions; 0: any time."""
 
     def function_name(self, function: str) -> str:
         """Return the full name of a function of ``app.py``, but for the REST API's."""
@@ -129,6 +135,9 @@ class Settings:
             other_buckets=tuple(optional("other_buckets").split()),
             vpc_functions=tuple(optional("vpc_functions").split()),
             topic=optional("topic"),
+            largest_size=optional("largest_size"),
+            most_instances_per_app=int(optional("most_instances_per_app") or 0),
+            longest_idle=float(optional("longest_idle") or 0),
             repositories=optional("repositories"),
             python_repositories=optional("python_repositories"),
             largest_bundle=largest_bundle(optional("bundle_gb")),

@@ -32,6 +32,10 @@ class Table(Model):
     class Meta:
         table_name = ""
 
+    @classmethod
+    def bound(cls, settings: Settings) -> None:
+        """Take over what else the rows depend on of the deployment's settings."""
+
     def save(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As PynamoDB's."""
         return _after_transactions(lambda: super(Table, self).save(*args, **kwargs))
@@ -46,9 +50,10 @@ class Table(Model):
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
-    """Name the tables of this deployment; called once per process, before their first use."""
+    """Tell tables of which deployment they are; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
+        table.bound(settings)
 
 
 def transaction() -> TransactWrite:

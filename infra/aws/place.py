@@ -67,6 +67,9 @@ def aws_place(
         other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
         bundle_gb=str(stage.compute.bundle_gb),
+        largest_size=stage.compute.largest_size,
+        most_instances_per_app=stage.compute.most_instances_per_app,
+        longest_idle=stage.compute.longest_idle,
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 

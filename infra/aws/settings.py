@@ -13,7 +13,13 @@ from pathlib import Path
 from chalicelib.apps.settings import SIZES
 from infra.aws.errors import BadStage
 from infra.aws.reading import Rule, read, setting
-from infra.declared.place import PYTHON_REPOSITORIES, REPOSITORIES
+from infra.declared.place import (
+    LARGEST_SIZE,
+    LONGEST_IDLE,
+    MOST_INSTANCES_PER_APP,
+    PYTHON_REPOSITORIES,
+    REPOSITORIES,
+)
 from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
 
@@ -162,6 +168,12 @@ class Compute:
         default_factory=dict,
     )
     """Size → tasks that wait, running and paid, so that a first visit need not."""
+    largest_size: str = setting(Rule(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE)
+    """The largest ``size`` that an app may have, whatever its author asks for."""
+    most_instances_per_app: int = setting(_between(1, 100), default=MOST_INSTANCES_PER_APP)
+    """The largest ``max_instances`` that an app may have."""
+    longest_idle: float = setting(_between(0, 30 * 86400, " seconds, 0 for any time"), default=LONGEST_IDLE)
+    """The longest ``instance_idle_timeout`` that an app may have."""
 
 
 @dataclass(frozen=True, slots=True)

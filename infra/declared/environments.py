@@ -43,10 +43,20 @@ def syncs(place: Place) -> dict[str, str]:
     }
 
 
+def ceilings(place: Place) -> dict[str, str]:
+    """Return what is for those that read apps' settings."""
+    return {
+        "SHEEN_LARGEST_SIZE": place.largest_size,
+        "SHEEN_MOST_INSTANCES_PER_APP": str(place.most_instances_per_app),
+        "SHEEN_LONGEST_IDLE": f"{place.longest_idle:g}",
+    }
+
+
 def function(place: Place, in_vpc: bool) -> dict[str, str]:
     """Return what every function gets, by whether it is in the VPC."""
     return {
         **(common(place) if in_vpc else outside(place)),
+        **ceilings(place),
         "SHEEN_SPARES": place.spares,
         "SHEEN_MOST_INSTANCES": str(place.most_instances),
         "SHEEN_MOST_HELD": str(place.most_held),
@@ -68,13 +78,14 @@ def task(place: Place) -> dict[str, str]:
 
 def agent(place: Place) -> dict[str, str]:
     """Return what an instance's task gets."""
-    return {**task(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.app_role_arn("")}
+    return {**task(place), **ceilings(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.app_role_arn("")}
 
 
 def build(place: Place) -> dict[str, str]:
     """Return what the task gets that builds versions."""
     return {
         **task(place),
+        **ceilings(place),
         "SHEEN_BUNDLE_GB": place.bundle_gb,
         "SHEEN_REPOSITORIES": place.repositories,
         "SHEEN_PYTHON_REPOSITORIES": place.python_repositories,
@@ -85,6 +96,7 @@ def admin(place: Place) -> dict[str, str]:
     """Return what the ``sheen`` command gets."""
     return {
         **outside(place),
+        **ceilings(place),
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
         "SHEEN_OTHER_BUCKETS": " ".join(f"{bucket.name}/{bucket.prefix}" for bucket in place.other_buckets),
         "SHEEN_SCRIPT_STATE_MACHINE": place.state_machine_arn("script"),

@@ -17,6 +17,7 @@ from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
 from chalicelib.syncs.model import Sync
+from chalicelib.unix_ids.model import UnixId
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
@@ -267,7 +268,9 @@ FUNCTIONS = (
         30,
         lambda place: (
             items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
-            items(place, App, "GetItem", "PutItem"),
+            items(place, App, "GetItem", "PutItem", "Scan"),
+            items(place, Sync, "Scan"),
+            items(place, UnixId, "GetItem", "PutItem", "DeleteItem"),
             objects(place, OUTCOMES, "PutObject"),
         ),
     ),

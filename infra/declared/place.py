@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from chalicelib.apps.settings import SIZES
+
 REST_FUNCTION = "api_handler"
 """Chalice calls the REST API's function by the deployment's own name."""
 REPOSITORIES = "https://cloud.r-project.org"
 """Where R packages come from, unless the deployment says something else."""
 PYTHON_REPOSITORIES = "https://pypi.org/simple"
 """Where Python packages come from, likewise."""
+
+LARGEST_SIZE, MOST_INSTANCES_PER_APP, LONGEST_IDLE = SIZES[-1], 10, 86400.0
+"""What an app may have at most, unless the deployment says something else: any size, ten instances, a day without sessions."""
 
 
 class OtherBucket(NamedTuple):
@@ -75,6 +80,10 @@ class Place:
     """Whether X-Ray traces the functions."""
     bucket_name: str = ""
     """Where bucket names must be unique in the world; else the bucket has the deployment's own name."""
+    largest_size: str = LARGEST_SIZE
+    """The largest size that an app may have; this and the next two are :class:`chalicelib.apps.ceilings.Ceilings`."""
+    most_instances_per_app: int = MOST_INSTANCES_PER_APP
+    longest_idle: float = LONGEST_IDLE
 
     @property
     def base(self) -> str:

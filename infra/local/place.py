@@ -29,6 +29,9 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         most_instances=settings.most_instances,
         repositories=settings.repositories,
         python_repositories=settings.python_repositories,
+        largest_size=settings.largest_size,
+        most_instances_per_app=settings.most_instances_per_app,
+        longest_idle=settings.longest_idle,
         api_stage=api.stage,
         websocket_api=api.api_id,
     )

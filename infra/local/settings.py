@@ -2,16 +2,18 @@
 
 import hashlib
 import os
+import re
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.apps.settings import SIZES
 from chalicelib.errors import SettingMissing
 from chalicelib.scheduler import pool
 from chalicelib.settings import largest_bundle
-from infra.declared.place import PYTHON_REPOSITORIES, REPOSITORIES
+from infra.declared.place import LARGEST_SIZE, LONGEST_IDLE, MOST_INSTANCES_PER_APP, PYTHON_REPOSITORIES, REPOSITORIES
 from infra.local.errors import CannotStart
 from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
@@ -52,6 +54,12 @@ class LocalSettings:
     """Instances that there may be at once, spares counted; 0: any number."""
     image: Path | None = None
     """The image that tasks run in (:mod:`infra.local.image`); None: they run on this machine as it is."""
+    largest_size: str = LARGEST_SIZE
+    """The largest size that an app may have; ``SHEEN_LARGEST_SIZE``."""
+    most_instances_per_app: int = MOST_INSTANCES_PER_APP
+    """How many instances an app may have; ``SHEEN_MOST_INSTANCES_PER_APP``."""
+    longest_idle: float = LONGEST_IDLE
+    """Seconds for which an app may keep an instance without sessions, 0 for any time; ``SHEEN_LONGEST_IDLE``."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
@@ -80,6 +88,9 @@ class LocalSettings:
         data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
         image = Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
         return cls(
+            largest_size=_one_of(SIZES, "SHEEN_LARGEST_SIZE", LARGEST_SIZE, environment),
+            most_instances_per_app=_count("SHEEN_MOST_INSTANCES_PER_APP", MOST_INSTANCES_PER_APP, environment),
+            longest_idle=float(_count("SHEEN_LONGEST_IDLE", int(LONGEST_IDLE), environment)),
             port=int(text),
             data=data,
             bundle_gb=gigabytes,
@@ -116,3 +127,17 @@ class LocalSettings:
         if os.geteuid() != 0 or all(folder.stat().st_mode & stat.S_IXOTH for folder in self.data.resolve().parents if folder.exists()):
             return self.data / "efs"
         return Path("/var/lib/sheen") / f"efs-{hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:12]}"
+
+
+def _one_of(values: Sequence[str], variable: str, default: str, environment: Mapping[str, str]) -> str:
+    value = environment.get(variable, default)
+    if value not in values:
+        raise CannotStart(f"{variable} is {value!r}: it must be one of {', '.join(values)}")
+    return value
+
+
+def _count(variable: str, default: int, environment: Mapping[str, str]) -> int:
+    text = environment.get(variable, str(default))
+    if not re.fullmatch("[0-9]{1,7}", text):
+        raise CannotStart(f"{variable} is {text!r}: it must be a whole number, 0 for no limit")
+    return int(text)

@@ -45,8 +45,9 @@ def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> 
             f"bundle {bundle}: its {packed:,} bytes unpack to {size:,}, more than {limits.ratio} times as many; "
             "that is how bombs are made: leave empty data out"
         )
+    paths_of_links = {link.path for link in links}
     for link in links:
-        _check_target(link, seen, {link.path for link in links}, bundle)
+        _check_target(link, seen, paths_of_links, bundle)
     return Inventory(paths, size)
 
 
@@ -95,7 +96,7 @@ def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> N
 
     if target == "." or link.path.startswith(f"{target}/"):
         raise bad("a folder that it is in itself")
-    if target in links or any(target.startswith(f"{other}/") for other in links):
+    if target in links or any(target[:at] in links for at in range(len(target)) if target[at] == "/"):
         raise bad("which is a link itself; let it lead to the file")
     if target not in names.files and target not in names.folders:
         raise bad("which is not in the bundle")

@@ -1,10 +1,11 @@
 """The entries of a tar.gz."""
 
 import gzip
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chalicelib.bundles.errors import BadBundle
 from tasks.archive.entries import Entry, check_link, check_path, is_junk
@@ -20,6 +21,9 @@ _HEADERS_WITH_DATA = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
+_PAX_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+_DIGITS = 128
+_MANY_DIGITS = re.compile(rb"[0-9]{%d}" % (_DIGITS + 1))
 _BLOCK = 1 << 18
 
 
@@ -68,10 +72,25 @@ def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
             for_all += self.size if self.type == tarfile.XGLTYPE else 0
             if self.type in _HEADERS_WITH_DATA and max(self.size, for_all) > _LARGEST_HEADER:
                 raise BadBundle(f"bundle {bundle}: it has a header of {max(self.size, for_all):,} bytes; pack it anew with plain tar")
+            if self.type in _PAX_HEADERS:
+                _check_pax(opened, self.size, bundle)
             header: tarfile.TarInfo = super()._proc_member(opened)  # type: ignore[misc]
             return header
 
     return Header
+
+
+def _check_pax(opened: tarfile.TarFile, size: int, bundle: str) -> None:
+    """Look at a PAX header before tarfile does, whose way with some takes quadratic time: with a long run of digits (CVE-2024-6232), and
+    with a sparse file's map that has no end."""
+    stream: Any = opened.fileobj
+    data = stream.read(size)
+    stream.buf = data + stream.buf  # and put it back
+    stream.pos -= len(data)
+    if b"GNU.sparse" in data:
+        raise BadBundle(f"bundle {bundle}: it has a file that is packed as a sparse one; pack it anew without --sparse")
+    if _MANY_DIGITS.search(data):
+        raise BadBundle(f"bundle {bundle}: it has a header with a number of more than {_DIGITS} digits; pack it anew with plain tar")
 
 
 class _Counted(gzip.GzipFile):

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from tasks.packages.cache import Cache, freeze
+from machine.untrusted import Folder, Unsafe
+from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
+from tasks.packages.freeze import freeze
 from tasks.packages.log import BuildLog
 from tasks.packages.plan import Plan, Step
 from tasks.packages.sandbox import sandbox
@@ -18,7 +20,7 @@ PATIENCE = 1800.0
 TELL_EVERY = 60.0
 _MOST_AT_ONCE = 4
 
-Put = Callable[[Step, Path, int], Path]
+Put = Callable[[Step, Folder, int], Path]
 """Takes a package that was made, and who made it; returns the library in which it is then."""
 
 
@@ -30,10 +32,11 @@ def into_cache(cache: Cache) -> Put:
 def into(library: Path) -> Put:
     """Return what keeps packages in a library of the version's own."""
 
-    def put(step: Step, package: Path, owner: int) -> Path:
-        beside = library / f".{step.name}"  # others are installing with this library meanwhile
-        freeze(package, beside, owner)
-        beside.rename(library / step.name)
+    def put(step: Step, package: Folder, owner: int) -> Path:
+        hidden = f".{step.name}"  # others are installing with this library meanwhile
+        freeze(package, library / hidden, owner)
+        with Folder.at(library) as folder:
+            folder.rename(hidden, folder, step.name)
         return library
 
     return put
@@ -86,9 +89,9 @@ def install(
 def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patience: float) -> Path:
     with sandbox() as box:
         library, temporary, home = box.make("library"), box.make("tmp"), box.make("home")
-        source = box.folder / step.source.archive.name
-        shutil.copyfile(step.source.archive, source)
-        source.chmod(0o644)
+        source = box.given / step.source.archive.name
+        with Folder.at(box.given) as given, step.source.archive.open("rb") as archive, given.create(source.name, 0o644) as copy:
+            shutil.copyfileobj(archive, copy)
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(home),
@@ -108,15 +111,16 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
             code = box.run(command, environment, lambda line: log.say(line, str(step)), patience)
         except TimeoutError:
             raise _failed(step, f"it took more than {patience / 60:g} minutes", log) from None
-        made = library / step.name
-        if code or made.is_symlink() or not (made / "DESCRIPTION").is_file():
-            raise _failed(step, f"R CMD INSTALL ended with {code}", log)
         try:
-            return put(step, made, box.owner)
+            if code:
+                raise NotInstalled(f"R CMD INSTALL ended with {code}")
+            with box.open(f"{library.name}/{step.name}") as made:
+                made.open("DESCRIPTION").close()
+                return put(step, made, box.owner)
         except NotInstalled as error:
             raise _failed(step, str(error), log) from None
-        except RecursionError:
-            raise _failed(step, "its folders are too deep", log) from None
+        except (FileNotFoundError, Unsafe):
+            raise _failed(step, f"R CMD INSTALL ended with {code} and made no package", log) from None
 
 
 def _failed(step: Step, why: str, log: BuildLog) -> NotInstalled:

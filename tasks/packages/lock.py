@@ -101,12 +101,13 @@ class Reader:
     def lock(self, r_version: str, packages: list[Wanted | None]) -> Lock:
         """Put it together; raise when a package is there twice, or there are too many."""
         found = [package for package in packages if package is not None]
-        names = [package.name for package in found]
-        twice = next((name for number, name in enumerate(names) if name in names[:number]), None) if len(set(names)) < len(names) else None
-        if twice:
-            raise self.bad(f'package "{twice}" is there twice')
         if len(found) > MOST_PACKAGES:
             raise self.bad(f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed")
+        names: set[str] = set()
+        for package in found:
+            if package.name in names:
+                raise self.bad(f'package "{package.name}" is there twice')
+            names.add(package.name)
         return Lock(self.file, r_version, tuple(sorted(found, key=lambda package: package.name)))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from chalicelib.bundles.manifest import LARGEST
 from tasks.packages import manifest, packrat, renv
-from tasks.packages.errors import BadLock
 from tasks.packages.lock import Lock
+from tasks.packages.lock_files import read_text
 
 READERS: tuple[tuple[str, Callable[[str, str], Lock | None]], ...] = (
     (manifest.FILE, manifest.read),
@@ -20,18 +20,11 @@ lock, if there is one), and puts a packrat.lock of the same into the bundle. The
 def find(app: Path) -> Lock | None:
     """Return what the app's lock file wants; None when it has none, or only one that wants nothing.
 
-    Raise :class:`BadLock` that names the file.
+    Raise :class:`tasks.packages.errors.BadLock` that names the file.
     """
     for name, read in READERS:
-        path = app / name
-        if not path.is_file():
-            continue
-        if path.stat().st_size > LARGEST:
-            raise BadLock(f"{name}: it has {path.stat().st_size:,} bytes; a lock file has at most {LARGEST:,}")
-        try:
-            lock = read(path.read_text(encoding="utf-8-sig"), name)
-        except UnicodeDecodeError:
-            raise BadLock(f"{name}: it is not UTF-8; save it as that") from None
+        text = read_text(app, name, LARGEST)
+        lock = read(text, name) if text is not None else None
         if lock is not None and lock.packages:
             return lock
     return None

@@ -144,15 +144,15 @@ def _problem(lock: Lock, image: Image, need: Need, given: Mapping[str, str]) -> 
 
 
 def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
-    order: list[str] = []
+    order: dict[str, None] = {}
     left = sorted(sources)
     while left:
         ready = [name for name in left if all(need.name in order or need.name not in sources for need in sources[name].needs)]
         if not ready:
             raise BadLock(f"{lock.file}: packages need each other in a circle: {', '.join(left[:20])}; R cannot install these")
-        order += ready
-        left = [name for name in left if name not in ready]
-    return order
+        order |= dict.fromkeys(ready)
+        left = [name for name in left if name not in order]
+    return list(order)
 
 
 def _entry(source: Source, beside: list[str]) -> str:

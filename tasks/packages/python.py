@@ -2,17 +2,19 @@
 
 import importlib.metadata
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from machine.untrusted import Folder
+from tasks.discard import discard
 from tasks.packages import requirements
-from tasks.packages.cache import freeze, sync
-from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
+from tasks.packages.errors import NotAvailable, NotInstalled
+from tasks.packages.freeze import freeze, sync
 from tasks.packages.indexes import Indexes
+from tasks.packages.lock_files import read_text
 from tasks.packages.log import BuildLog
 from tasks.packages.requirements import FILE, Wanted
 from tasks.packages.restore import Place, Tell
@@ -23,6 +25,8 @@ LARGEST = 1024**2
 PATIENCE = 1800.0
 """Seconds for pip."""
 _COMPILING = 600.0
+_LARGEST_REPORT = 64 << 20
+"""Bytes of what pip says that it would install; it has each package's whole description."""
 _NEEDED = ("shiny", "uvicorn")
 """What serves the app; what is fetched goes together with it."""
 
@@ -53,24 +57,18 @@ def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell
         library = pip.install(pins)
         _compile(box, library, place.final, log)
         try:
-            freeze(library, place.making, box.owner)
+            with box.open(library.name) as made:
+                freeze(made, place.making, box.owner)
             sync(place.making)
         except BaseException:
-            shutil.rmtree(place.making, ignore_errors=True)
+            discard(place.making)
             raise
     return True
 
 
 def _wanted(app: Path) -> list[Wanted]:
-    path = app / FILE
-    if not path.is_file():
-        return []
-    if path.stat().st_size > LARGEST:
-        raise BadLock(f"{FILE}: it has {path.stat().st_size:,} bytes; it may have {LARGEST:,}")
-    try:
-        return requirements.read(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise BadLock(f"{FILE}: it is not UTF-8; save it as that") from None
+    text = read_text(app, FILE, LARGEST)
+    return requirements.read(text) if text is not None else []
 
 
 class _Pip:
@@ -94,9 +92,10 @@ class _Pip:
         report = folder / "report.json"
         self._run(["install", "--dry-run", "--report", str(report)], asked, "resolve")
         try:
-            found = json.loads(report.read_text())["install"]
+            with self._box.open(folder.name) as made:
+                found = json.loads(made.read(report.name, _LARGEST_REPORT))["install"]
             return [_pin(each, wanted) for each in found]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotInstalled(f"{FILE}: pip does not say what it found: {error}") from None
 
     def install(self, pins: list[str]) -> Path:
@@ -106,9 +105,9 @@ class _Pip:
         return library
 
     def _run(self, what: list[str], lines: list[str], step: str) -> None:
-        listed = self._box.folder / f"{step}.txt"
-        listed.write_text("".join(f"{line}\n" for line in lines))
-        listed.chmod(0o644)
+        listed = self._box.given / f"{step}.txt"
+        with Folder.at(self._box.given) as given:
+            given.write(listed.name, "".join(f"{line}\n" for line in lines).encode(), 0o644)
         general = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-color", "--no-cache-dir"]
         command = [sys.executable, "-I", "-m", "pip", *general, *what, "--only-binary", ":all:", "--progress-bar", "off"]
         command += [*self._indexes.options, "--requirement", str(listed)]

@@ -10,9 +10,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tasks.packages.errors import BadLock
+from tasks.packages.lock import MOST_PACKAGES
 
 FILE = "requirements.txt"
 
+_LONGEST_REQUIREMENT = 2000
+"""Characters of a line without its hashes."""
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"\s--hash=(?P<hash>[a-z0-9]+:[0-9a-f]+)(?=\s|\Z)")
 
@@ -46,12 +49,16 @@ def read(text: str) -> list[Wanted]:
     refused: the file is an author's, and the build runs within the deployment's network.
     """
     found = []
-    for number, line in _lines(text):
+    for count, (number, line) in enumerate(_lines(text), 1):
+        if count > MOST_PACKAGES:
+            raise BadLock(f"{FILE}: it wants more than {MOST_PACKAGES:,} packages; at most that many are allowed")
         plain = _HASH.sub("", line).strip()
         hashes = frozenset(match["hash"] for match in _HASH.finditer(line))
+        if len(plain) > _LONGEST_REQUIREMENT:
+            raise BadLock(f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it may have {_LONGEST_REQUIREMENT:,}")
         try:
             requirement = Requirement(plain)
-        except InvalidRequirement:
+        except (InvalidRequirement, ValueError, RecursionError):  # brackets in a condition nest as deep as an author likes
             requirement = None
         if requirement is None or requirement.url is not None:
             raise BadLock(

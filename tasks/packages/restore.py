@@ -1,14 +1,15 @@
 """Restores an app's R packages: from what its lock file wants to the version's own library."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.apps.settings import AppSettings
+from tasks.discard import discard
 from tasks.packages import image, plan
-from tasks.packages.cache import Cache, sync
+from tasks.packages.cache import Cache
+from tasks.packages.freeze import sync
 from tasks.packages.install import install, into, into_cache
 from tasks.packages.lock import Lock
 from tasks.packages.log import BuildLog
@@ -70,7 +71,7 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
         _fill(what, place, cache, settings, log, tell)
         sync(place.making)
     except BaseException:
-        shutil.rmtree(place.making, ignore_errors=True)
+        discard(place.making)
         raise
     return True
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from chalicelib.errors import SheenError
+from machine.untrusted import Folder
+from tasks.discard import discard
 
 UNIX_IDS = range(190_000, 200_000)
 """Below those of apps, above those of an image."""
@@ -38,6 +40,7 @@ class Sandbox:
     """A user and its folder."""
 
     folder: Path
+    """What is in it is the user's; only :meth:`open` leads there safely. The folder that it is in, ``given``, is this process's own."""
     unix_id: int | None
     """None when this process is not root and can become nobody else: everything runs as its user."""
 
@@ -46,13 +49,22 @@ class Sandbox:
         """Who owns what is made in it."""
         return os.geteuid() if self.unix_id is None else self.unix_id
 
+    @property
+    def given(self) -> Path:
+        """The folder for what the user is given to read: it cannot write there."""
+        return self.folder.parent
+
+    def open(self, path: str = "") -> Folder:
+        """Open the folder, or one that its user has made in it; raise :class:`machine.untrusted.Unsafe` when it is something else."""
+        with Folder.at(self.given) as given:
+            return given.enter(f"{self.folder.name}/{path}" if path else self.folder.name)
+
     def make(self, name: str) -> Path:
         """Make a folder in it that its user can write to."""
-        path = self.folder / name
-        path.mkdir(mode=0o700)
-        if self.unix_id is not None:
-            os.chown(path, self.unix_id, self.unix_id)
-        return path
+        with self.open() as folder, folder.make(name) as made:
+            if self.unix_id is not None:
+                made.give(self.unix_id, self.unix_id)
+        return self.folder / name
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], said: Callable[[str], None], patience: float) -> int:
         """Run a command with exactly this environment to its end, and end all that it left; return its exit code.
@@ -112,12 +124,14 @@ def sandbox() -> Iterator[Sandbox]:
     """Yield a sandbox with an empty folder on this machine's own disk; both are gone afterwards. Raise :class:`NoUser`."""
     with contextlib.ExitStack() as stack:
         unix_id = stack.enter_context(_user()) if os.geteuid() == 0 else None
-        folder = Path(tempfile.mkdtemp(prefix="sheen-package-"))
-        # Not Python's rmtree, which gives up on folders a thousand deep.
-        stack.callback(subprocess.run, ["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
-        if unix_id is not None:
-            os.chown(folder, unix_id, unix_id)
-        yield Sandbox(folder, unix_id)
+        top = Path(tempfile.mkdtemp(prefix="sheen-package-"))
+        stack.callback(discard, top)
+        with Folder.at(top) as given, given.make("box") as folder:
+            if unix_id is not None:
+                given.give(os.geteuid(), unix_id)
+                given.set_mode(0o710)
+                folder.give(unix_id, unix_id)
+        yield Sandbox(top / "box", unix_id)
 
 
 @contextlib.contextmanager

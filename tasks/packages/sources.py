@@ -64,7 +64,7 @@ class Sources:
                 current = repository.current(wanted.name)
             except Unreachable as error:
                 why.append(str(error))
-            except (OSError, tarfile.TarError, EOFError) as error:
+            except (OSError, tarfile.TarError, EOFError, ValueError, RecursionError) as error:
                 path.unlink(missing_ok=True)
                 why.append(f"{url}: {file} cannot be read ({error})")
             else:

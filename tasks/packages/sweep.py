@@ -1,12 +1,12 @@
 """Removes from the package cache what nobody uses: packages that no library links to, and sources, both unused for a long time."""
 
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.discard import discard
 from tasks.packages.cache import INCOMING
 
 UNUSED = 90 * 86400.0
@@ -36,7 +36,7 @@ def sweep(packages: Path, apps: Path, now: float | None = None) -> list[str]:
         if str(entry) not in linked and _is_unused(entry, now):
             aside = packages / INCOMING / uuid.uuid4().hex
             entry.rename(aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            discard(aside)
             removed.append(entry.relative_to(packages).as_posix())
     for source in (packages / SOURCES).glob("*/*"):
         if _is_unused(source, now):

@@ -45,7 +45,7 @@ def uploaded(data: bytes) -> str:
     return str(boto3.client("s3").put_object(Bucket=BUCKET, Key=KEY, Body=data)["ETag"]).strip('"')
 
 
-def run(efs: Path, etag: str) -> int:
+def run(efs: Path, etag: str, **more: str) -> int:
     return build.main(
         {
             **ENVIRONMENT,
@@ -57,6 +57,7 @@ def run(efs: Path, etag: str) -> int:
             "SHEEN_APP_ID": "0123456789ab",
             "SHEEN_UNIX_ID": "234567",
             "SHEEN_TASK_TOKEN": "token",
+            **more,
         }
     )
 
@@ -165,6 +166,9 @@ def test_the_settings_of_a_bundle_are_reported(states: States, tmp_path: Path) -
         (b"r_version = '2.15'", {}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
         (b"", {"r_version": "2.15"}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
         (b"start_count = 3\nmax_instances = 3", {"max_instances": 2}, "bundle app.zip: sheen.toml and the app's own settings do not go"),
+        (b"[" * 50_000, {}, "bundle app.zip: sheen.toml: line 1 nests more than 16 levels"),
+        (b"max_instances = 100", {}, "bundle app.zip: setting max_instances is 100; this deployment allows 5 at most"),
+        (b"[secrets]\nX = 'other/db'", {}, "bundle app.zip: setting secrets: the secret \"other/db\" (for X) is not for the app at /hello"),
         (b"#" * 70_000, {}, "bundle app.zip: sheen.toml has more than 65,536 bytes (entry 2)"),
     ],
 )  # fmt: skip
@@ -172,7 +176,7 @@ def test_bad_settings_are_refused_before_anything_is_written(
     states: States, toml: bytes, own: dict[str, object], why: str, tmp_path: Path
 ) -> None:
     apps.ensure("/hello", 1.0).update(actions=[App.settings.set(own)])
-    run(tmp_path, uploaded(bundle({"app.R": b"1", "sheen.toml": toml})))
+    run(tmp_path, uploaded(bundle({"app.R": b"1", "sheen.toml": toml})), SHEEN_MOST_INSTANCES_PER_APP="5")
     assert states.told[0][1]["error"] == "BadBundle"
     assert states.told[0][1]["cause"].startswith(why.replace("{r}", R))
     assert left_in(tmp_path) == set()

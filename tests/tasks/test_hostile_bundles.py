@@ -18,6 +18,7 @@ from tests.support.archives import make_tar, make_zip
 
 LIMITS = Limits(files=50, unpacked=2_000_000, ratio_from=100_000)
 APP = ("app.R", b"1")
+LONG_NUMBER = "it has a header with a number of more than 128 digits; pack it anew with plain tar"
 LINK = stat.S_IFLNK | 0o777
 
 
@@ -29,6 +30,12 @@ def with_tar_header(kind: bytes, size: int) -> bytes:
     info = tarfile.TarInfo("x")
     info.type, info.size = kind, size
     return gzip.compress(info.tobuf() + bytes(10_240))
+
+
+def with_pax_header(data: bytes) -> bytes:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, len(data)
+    return gzip.compress(info.tobuf() + data + bytes(-len(data) % 512) + bytes(10_240))
 
 
 def sparse_tar(claims: int) -> bytes:
@@ -246,7 +253,9 @@ RAW: list[tuple[str, bytes, str]] = [
         "link \"l\" leads out of the bundle, to '/caf\\udce9' (entry 1)",
     ),
     ("link, not UTF-8", tar_with_a_link(b"caf\xe9"), "link \"l\" leads to 'caf\\udce9', which is not in the bundle (entry 1)"),
-    ("sparse", sparse_tar(5 << 30), TOO_LARGE.format(1)),
+    ("sparse", sparse_tar(5 << 30), "it has a file that is packed as a sparse one; pack it anew without --sparse"),
+    ("long number", with_pax_header(b"1" * 60_000), LONG_NUMBER),
+    ("long number in a record", with_pax_header(b"60016 comment=" + b"1" * 60_001 + b"\n"), LONG_NUMBER),
     ("hard link out", make_tar([APP, ("l", b"../x")], {"l": tarfile.LNKTYPE}), "link \"l\" leads out of the bundle, to '../x' (entry 2)"),
     ("not UTF-8", latin_tar(), "path 'caf\\udce9.csv' is not UTF-8; rename the file, or pack it anew (entry 1)"),
 ]  # fmt: skip

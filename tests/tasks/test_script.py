@@ -101,6 +101,19 @@ def test_a_link_in_the_output_is_not_followed(states: States, tmp_path: Path) ->
     assert stored("data/links/") == {}
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ('system(paste0("mkfifo ", Sys.getenv("SHEEN_OUTPUT"), "/fifo"))', "fifo in SHEEN_OUTPUT is not a plain file"),
+        ('setwd(Sys.getenv("SHEEN_OUTPUT")); for (i in 1:70) { dir.create("d"); setwd("d") }', "is deeper than"),
+    ],
+)
+def test_an_output_that_is_no_tree_of_files_is_refused(states: States, tmp_path: Path, code: str, why: str) -> None:
+    run(tmp_path, code, target="data/odd/")
+    assert why in failure(states)
+    assert stored("data/odd/") == {}
+
+
 def test_the_script_has_nothing_of_the_tasks(states: States, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/secret")
     run(tmp_path, 'cat(names(Sys.getenv()), "\\n"); cat("user", system("id -u", intern = TRUE), "\\n")')

@@ -16,8 +16,8 @@ from chalicelib.tables import refused
 _ATTEMPTS = 5
 _NAMES = frozenset(field.name for field in fields(AppSettings))
 
-Source = Literal["set", "sheen.toml", "default"]
-"""Who says what a setting is: the app itself, its active version's bundle, or nobody."""
+Source = Literal["set", "sheen.toml", "default", "ceiling"]
+"""Who says what a setting is: the app itself, its active version's bundle, nobody, or the deployment, which allows no more."""
 
 
 class Configured(TypedDict):
@@ -41,12 +41,18 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
     app = configure(locations.check(location), changes or {}, clock())
     if changes:
         telemetry.logger.info("configured", extra={"app": app.location, "settings": sorted(changes)})
-    own, bundle, settings = app.settings or {}, app.bundle_settings or {}, asdict(app.effective_settings())
+    settings, wanted = asdict(app.effective_settings()), asdict(app.wanted_settings())
     return {
         "location": app.location,
         "settings": settings,
-        "sources": {name: "set" if name in own else "sheen.toml" if name in bundle else "default" for name in settings},
+        "sources": {name: "ceiling" if settings[name] != wanted[name] else _source(app, name) for name in settings},
     }
+
+
+def _source(app: App, name: str) -> Source:
+    if name in (app.settings or {}):
+        return "set"
+    return "sheen.toml" if name in (app.bundle_settings or {}) else "default"
 
 
 def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
@@ -64,6 +70,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         if not changes:
             return app
         grants.check(location, held)
+        App.ceilings.check(held, {name for name, value in changes.items() if value is not None and value != ""})
         unchanged = (App.settings == before) & (App.app_id == app.app_id)
         if app.active_version is not None:
             unchanged &= App.active_version == app.active_version  # and with it what the bundle says

@@ -1,8 +1,12 @@
 """The rows of apps and of their versions."""
 
+from typing import ClassVar
+
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.apps.ceilings import Ceilings
 from chalicelib.apps.settings import AppSettings
+from chalicelib.settings import Settings
 from chalicelib.tables import Table
 
 
@@ -37,8 +41,24 @@ class App(Table):
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
 
+    ceilings: ClassVar[Ceilings] = Ceilings()
+    """What the deployment allows apps at most."""
+
+    @classmethod
+    def bound(cls, settings: Settings) -> None:
+        """Take over the deployment's ceilings."""
+        size = settings.largest_size or Ceilings().largest_size
+        cls.ceilings = Ceilings(size, settings.most_instances_per_app, settings.longest_idle)
+
     def effective_settings(self) -> AppSettings:
-        """Return the settings that hold: the app's own, else the bundle's, else the defaults. Raise :class:`BadAppSetting`."""
+        """Return the settings that hold: the app's own, else the bundle's, else the defaults, none beyond a ceiling of the deployment.
+
+        Raise :class:`BadAppSetting`.
+        """
+        return self.ceilings.cut(self.wanted_settings())
+
+    def wanted_settings(self) -> AppSettings:
+        """Return the settings that would hold without ceilings; raise :class:`BadAppSetting`."""
         return AppSettings.effective(self.bundle_settings or {}, self.settings or {})
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
-from chalicelib.rules import BadEntry, Rule, choice, count, names_to, seconds, share, switch, text
+from chalicelib.rules import LONGEST_SHOWN, BadEntry, Rule, choice, count, names_to, seconds, share, shown, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
@@ -141,13 +141,13 @@ class AppSettings:
         for name, value in values.items():
             rule = known.get(name)
             if rule is None:
-                raise BadAppSetting(f'there is no setting "{name}"; the settings are {", ".join(sorted(known))}')
+                raise BadAppSetting(f'there is no setting "{name[:LONGEST_SHOWN]}"; the settings are {", ".join(sorted(known))}')
             try:
                 parsed[name] = rule.read(value)
             except BadEntry as error:
                 raise BadAppSetting(f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}') from None
             except (TypeError, ValueError):
-                wrong = "cannot be read" if name in MAPS else f"is {value!r}"  # a map's values may be nobody's business
+                wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"  # a map's values may be nobody's business
                 raise BadAppSetting(f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}") from None
         settings = cls(**parsed)
         if settings.start_count > settings.max_instances:

@@ -8,9 +8,7 @@ from pynamodb.exceptions import PutError
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App
 from chalicelib.tables import refused
-
-UNIX_IDS = range(200_000, 2**31)
-"""Well above every user of an image, and within what a file system can store."""
+from chalicelib.unix_ids import store as unix_ids
 
 
 def at(locations: Iterable[str]) -> dict[str, App]:
@@ -40,7 +38,7 @@ def ensure(location: str, now: float) -> App:
             app = App(
                 location,
                 app_id=secrets.token_hex(6),
-                unix_id=UNIX_IDS.start + secrets.randbelow(len(UNIX_IDS)),
+                unix_id=unix_ids.draw(f"app {location}", now),
                 settings={},
                 created_at=now,
                 updated_at=now,
@@ -49,7 +47,8 @@ def ensure(location: str, now: float) -> App:
                 app.save(condition=App.location.does_not_exist())
             except PutError as error:
                 if not refused(error):
-                    raise
+                    raise  # the row may be there all the same, with its number
+                unix_ids.give_back(int(app.unix_id))
             else:
                 return app
     return App.get(location, consistent_read=True)

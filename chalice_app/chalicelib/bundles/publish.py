@@ -183,7 +183,7 @@ def _message_of(cause: str) -> str:
     """A Lambda's error comes as JSON with its message in it."""
     try:
         value = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cause
     return str(value.get("errorMessage", cause)) if isinstance(value, dict) else cause
 

@@ -167,7 +167,7 @@ def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
     cause = str(error.get("Cause", ""))
     try:
         found = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {"errorMessage": cause}
 

@@ -1,19 +1,18 @@
 """The table of definitions."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.apps.store import UNIX_IDS
 from chalicelib.syncs import access
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import Sync
 from chalicelib.syncs.schedule import Schedule
 from chalicelib.tables import refused
+from chalicelib.unix_ids import store as unix_ids
 
 _WHAT = ("bucket", "prefix", "include", "exclude", "urgent")
 """Settings that say what is brought: when one changes, nobody knows whether that is there."""
@@ -49,7 +48,8 @@ def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, o
         changed = {key for key in (*before, *kept) if before.get(key) != kept.get(key)}
         actions: list[Any] = [Sync.settings.set(kept), Sync.updated_at.set(now)]
         if row is None:
-            actions += [Sync.read_gid.set(_new_group()), Sync.write_gid.set(_new_group()), Sync.created_at.set(now)]
+            read_gid, write_gid = (unix_ids.draw(f"sync {name}", now) for _ in range(2))
+            actions += [Sync.read_gid.set(read_gid), Sync.write_gid.set(write_gid), Sync.created_at.set(now)]
         if changed.intersection(_WHAT):
             actions += [Sync.transferred_at.remove(), Sync.copied_at.remove()]
         if Schedule.parse(definition.schedule).next_after(now) is None:
@@ -66,10 +66,6 @@ def _get(name: str) -> Sync | None:
         return Sync.get(name, consistent_read=True)
     except Sync.DoesNotExist:
         return None
-
-
-def _new_group() -> int:
-    return UNIX_IDS.start + secrets.randbelow(len(UNIX_IDS))
 
 
 def due(row: Sync, definition: SyncDefinition, now: float) -> bool:

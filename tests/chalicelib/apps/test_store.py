@@ -9,6 +9,7 @@ from chalicelib.apps import life, store, versions
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
+from chalicelib.unix_ids.store import UNIX_IDS
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
@@ -17,7 +18,7 @@ def test_two_first_uploads_make_one_app() -> None:
     with ThreadPoolExecutor(12) as pool:
         made = list(pool.map(lambda _: store.ensure("/hello", 1.0), range(12)))
     assert len({(app.app_id, app.unix_id) for app in made}) == 1
-    assert int(made[0].unix_id) in store.UNIX_IDS
+    assert int(made[0].unix_id) in UNIX_IDS
 
 
 def with_a_version(location: str) -> None:

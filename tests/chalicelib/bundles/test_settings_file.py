@@ -1,5 +1,7 @@
 """sheen.toml: read, or refused with the file's name."""
 
+import time
+
 import pytest
 
 from chalicelib.apps.settings import AppSettings
@@ -41,3 +43,45 @@ DB_PASSWORD = "sales/db"
 def test_a_bad_file_is_told(text: bytes, why: str) -> None:
     with pytest.raises(BadBundle, match=why):
         settings_file.read(text, "b.zip")
+
+
+DEEP = r"sheen.toml: line \d nests more than 16 levels; no setting does"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"a = " + b"[" * 50_000, DEEP),
+        (b"a = " + b"{a=" * 15_000, DEEP),
+        (b"a" + b".a" * 30_000 + b" = 1", DEEP),
+        (b"[" + b"a." * 30_000 + b"a]", DEEP),
+        (b"a = {" + b"a." * 30_000 + b"a = 1}", DEEP),
+        (b'b = """a""""\na' + b".a" * 30_000 + b" = 1", DEEP),
+        (b"b = '''a'''''\na" + b".a" * 30_000 + b" = 1", DEEP),
+        (b"size = " + b"9" * 60_000, "sheen.toml is not TOML: Exceeds the limit"),
+        (b"size = 0x" + b"f" * 60_000, "setting size is a value of type int that is too large to show; it is one of"),
+        (b"size = [" + b"1," * 30_000 + b"]", r"setting size is \[1, 1,.*…; it is one of"),
+        (b"a" * 60_000 + b" = 1", 'there is no setting "aaa'),
+    ],
+    ids=range(11),
+)
+def test_what_is_made_to_be_slow_or_too_deep_is_a_bad_bundle_at_once(text: bytes, why: str) -> None:
+    began = time.process_time()
+    with pytest.raises(BadBundle, match=why) as caught:
+        settings_file.read(text, "b.zip")
+    assert time.process_time() - began < 2
+    assert len(str(caught.value)) < 3000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"# [[[[[[[[[[[[[[[[[[[[[[[[[",
+        b'[environment]\nA = "' + b"[." * 1000 + b'"',
+        b'[environment]\nA = "\\"' + b"[" * 100 + b'"\nB = """"x""' + b"\n{{" * 100 + b'"""',
+        b"[environment]\nA = '" + b"{." * 100 + b"'",
+    ],
+    ids=range(4),
+)
+def test_brackets_and_dots_in_texts_and_comments_do_not_count(text: bytes) -> None:
+    assert settings_file.read(text, "b.zip").keys() <= {"environment"}

@@ -17,11 +17,13 @@ FILES = 300
 KEEP = """
 import os, sys
 from pathlib import Path
+from machine.untrusted import Folder
 from tasks.packages.cache import Cache
 cache = Cache(Path(sys.argv[1]), "R")
 sys.stdout.write("ready\\n"); sys.stdout.flush()
 for number in range(int(sys.argv[3])):
-    cache.keep(f"some/{number}", Path(sys.argv[2]), os.geteuid())
+    with Folder.at(Path(sys.argv[2])) as package:
+        cache.keep(f"some/{number}", package, os.geteuid())
 """
 BUILD = """
 import sys, uuid

@@ -1,6 +1,8 @@
 """The three kinds of lock file, as their tools write them, and what is wrong with broken ones."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +229,43 @@ def test_any_json_is_read_or_refused_with_a_sentence(value: object) -> None:
             read(json.dumps(value))
         except BadLock as error:
             assert "; write it again with" in str(error)
+
+
+HEAD = "PackratFormat: 1.4\n"
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "why"),
+    [
+        (renv.read, "[" * 100_000, "it is no JSON"),
+        (renv.read, '{"R": ' * 100_000, "it is no JSON"),
+        (renv.read, '{"R": ' + "9" * 1_000_000 + "}", "it is no JSON"),
+        (packrat.read, HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 150_000, "at most 2,000 are allowed"),
+        (packrat.read, HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 2, 'package "ab" is there twice'),
+        (packrat.read, "x:\n" + " a\n" * 1_500_000, "does not begin with PackratFormat"),
+        (packrat.read, HEAD + "\nPackage: " + "a" * 4_000_000, "a name has letters"),
+        (packrat.read, HEAD + "\nPackage: a1\nVersion: " + "1." * 2_000_000, "none of R's"),
+    ],
+    ids=range(8),
+)
+def test_what_is_made_to_be_slow_or_too_deep_is_refused_at_once(read: Callable[[str], Any], text: str, why: str) -> None:
+    began = time.process_time()
+    with pytest.raises(BadLock, match=why):
+        read(text)
+    assert time.process_time() - began < 10
+
+
+def test_a_manifest_that_is_too_deep_is_none_of_rsconnects() -> None:
+    assert manifest.read("[" * 100_000) is None
+
+
+@pytest.mark.parametrize("name", ["renv.lock", "packrat/packrat.lock", "packrat"])
+def test_a_link_is_not_followed_to_a_lock_file(name: str, tmp_path: Path) -> None:
+    secret, app = tmp_path / "elsewhere", tmp_path / "app"
+    secret.mkdir()
+    (secret / "packrat.lock").write_text(HEAD)
+    path = app / name
+    path.parent.mkdir(parents=True)
+    path.symlink_to(secret if name == "packrat" else secret / "packrat.lock")
+    with pytest.raises(BadLock, match="make it a file of the app's own"):
+        locks.find(app)

@@ -1,5 +1,7 @@
 """What a requirements.txt wants, and what of it the image has."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,25 @@ def test_hashes_are_kept_with_what_they_are_of() -> None:
 def test_what_would_fetch_from_elsewhere_is_refused_by_its_line(line: str) -> None:
     with pytest.raises(BadLock, match=r"requirements\.txt: line 2 is "):
         requirements.read(f"shiny\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x; " + "(" * 1900, 'line 1 is "x; '),
+        ("\\\n" * 500_000 + "-r x", 'line 1 is "-r x"'),
+        ("x" + "\\\n1" * 300_000, "line 1 has"),
+        ("x" + " " * 900_000 + "!", "line 1 has 900,002 characters beside hashes"),
+        ("x\n" * 400_000, "wants more than 2,000 packages"),
+        ("x" + "==1" * 300_000, "line 1 has 900,001 characters"),
+    ],
+    ids=range(6),
+)
+def test_what_is_made_to_be_slow_or_too_deep_is_refused_at_once(text: str, why: str) -> None:
+    began = time.process_time()
+    with pytest.raises(BadLock, match=why):
+        requirements.read(text)
+    assert time.process_time() - began < 5
 
 
 @given(st.text(max_size=200))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.packages.cache import Cache, freeze
+from machine.untrusted import Unsafe
+from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
+from tasks.packages.freeze import freeze, stays_inside
 from tasks.packages.sandbox import UNIX_IDS, Sandbox, sandbox
 from tests.support.waiting import until
 
@@ -99,7 +101,10 @@ def test_its_folder_is_gone_afterwards_however_deep() -> None:
         ("ln -s /etc/passwd p/data", "a link out of the package"),
         ("ln -s ../../x p/data", "a link out of the package"),
         ("ln -s $PWD/p/DESCRIPTION p/data", "a link out of the package"),
+        ("mkdir -p p/x/y/z && ln -s ../.. p/x/y/z/b && ln -s x/y/z/b/../../evil p/data", "a link out of the package"),
+        ("ln -s data p/data", "a link out of the package"),
         ("mkfifo p/data", "neither file nor folder"),
+        ("cd p && for i in $(seq 1500); do mkdir d && cd d || exit 1; done", "is deeper than"),
     ],
 )
 def test_what_is_no_file_does_not_get_into_a_cache(script: str, why: str, tmp_path: Path) -> None:
@@ -107,8 +112,8 @@ def test_what_is_no_file_does_not_get_into_a_cache(script: str, why: str, tmp_pa
     cache.prepare()
     with sandbox() as box:
         assert run(box, f"mkdir p && echo Package: p > p/DESCRIPTION && {script}")[0] == 0
-        with pytest.raises(NotInstalled, match=why):
-            cache.keep("p/1.0-x", box.folder / "p", box.owner)
+        with box.open("p") as package, pytest.raises(NotInstalled, match=why):
+            cache.keep("p/1.0-x", package, box.owner)
     assert not cache.use("p/1.0-x")
     assert list(cache.incoming.iterdir()) == []
 
@@ -119,8 +124,8 @@ def test_a_file_that_is_anothers_is_not_taken_for_its_own(tmp_path: Path) -> Non
         run(box, "mkdir p && echo x > p/DESCRIPTION")
         secret = box.folder / "p" / "secret"
         secret.write_text("of root")  # as a hard link to one would be
-        with pytest.raises(NotInstalled, match='"secret" in it is not its own file'):
-            freeze(box.folder / "p", tmp_path / "p", box.owner)
+        with box.open("p") as package, pytest.raises(NotInstalled, match='"secret" in it is not its own file'):
+            freeze(package, tmp_path / "p", box.owner)
 
 
 def test_modes_are_everyones_to_read_and_nobodys_to_write(tmp_path: Path) -> None:
@@ -129,6 +134,33 @@ def test_modes_are_everyones_to_read_and_nobodys_to_write(tmp_path: Path) -> Non
             box,
             "umask 000; mkdir -m 777 p && touch p/a && install -m 6777 /dev/null p/run && ln -s a p/b && mkdir -m 700 p/c && touch p/c/d",
         )
-        freeze(box.folder / "p", tmp_path / "p", box.owner)
+        with box.open("p") as package:
+            freeze(package, tmp_path / "p", box.owner)
     found = subprocess.run(["find", ".", "-printf", "%p %m %l\n"], cwd=tmp_path / "p", capture_output=True, text=True, check=True)
     assert sorted(found.stdout.splitlines()) == [". 755 ", "./a 644 ", "./b 777 a", "./c 755 ", "./c/d 644 ", "./run 755 "]
+
+
+@pytest.mark.parametrize("script", ["ln -s / p", "mkfifo p", "rmdir made && ln -s / made"])
+def test_what_a_package_puts_in_a_folders_place_is_not_entered(script: str) -> None:
+    with sandbox() as box:
+        box.make("made")
+        run(box, script)
+        name = "made" if "made" in script else "p"
+        with pytest.raises(Unsafe):
+            box.open(name)
+
+
+@only_root
+def test_it_cannot_write_where_it_is_given_things() -> None:
+    with sandbox() as box:
+        (box.given / "requirements.txt").write_text("the task's own")
+        (box.given / "requirements.txt").chmod(0o600)
+        _, said = run(box, f"cd {box.given}; rm -f requirements.txt; ln -s /etc/passwd other; mv box elsewhere; cat requirements.txt")
+        assert said[-1] != "the task's own", "it is the task's until it is given, by its mode"
+        assert (box.given / "requirements.txt").read_text() == "the task's own"
+        assert sorted(path.name for path in box.given.iterdir()) == ["box", "requirements.txt"]
+
+
+def test_a_chain_of_links_inside_a_package_is_taken() -> None:
+    links = {"lib/libx.so": "libx.so.1", "lib/libx.so.1": "../real/libx.so.1.2", "deep/again": "./../lib/libx.so"}
+    assert all(stays_inside(path, links) for path in links)

@@ -1,0 +1,60 @@
+"""What an app's settings may ask for at most in a deployment: what its operator pays for. Pure.
+
+A bundle or a change beyond a ceiling is refused. What was stored before the ceiling was set is cut to it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from chalicelib.apps.errors import BadAppSetting
+from chalicelib.apps.settings import SIZES, AppSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The ceilings of one deployment; by default there are none. Its operator sets them under ``[compute]`` by these names."""
+
+    largest_size: str = SIZES[-1]
+    """The largest ``size``."""
+    most_instances_per_app: int = 0
+    """The largest ``max_instances``; 0: any."""
+    longest_idle: float = 0.0
+    """The longest ``instance_idle_timeout``, in seconds; 0: any, also for good."""
+
+    def cut(self, settings: AppSettings) -> AppSettings:
+        """Return settings as they hold here, none beyond a ceiling."""
+        size = min(settings.size, self.largest_size, key=SIZES.index)
+        instances = min(settings.max_instances, self.most_instances_per_app or settings.max_instances)
+        idle = self.longest_idle if self._is_too_long(settings.instance_idle_timeout) else settings.instance_idle_timeout
+        return replace(
+            settings,
+            size=size,
+            max_instances=instances,
+            start_count=min(settings.start_count, instances),
+            instance_idle_timeout=idle,
+        )
+
+    def check(self, settings: AppSettings, names: Collection[str]) -> None:
+        """Raise :class:`BadAppSetting` that names the ceiling when one of the settings called ``names`` is beyond it."""
+        held = self.cut(settings)
+        for name, ceiling in _CEILINGS.items():
+            if name in names and getattr(held, name) != getattr(settings, name):
+                raise BadAppSetting(
+                    f"setting {name} is {_plain(getattr(settings, name))}; this deployment allows {_plain(getattr(self, ceiling))} at most "
+                    f"(its {ceiling}): choose no more than that, or ask its operator"
+                )
+
+    def _is_too_long(self, idle: float) -> bool:
+        return bool(self.longest_idle) and (idle == 0 or idle > self.longest_idle)
+
+
+_CEILINGS = {
+    "size": "largest_size",
+    "max_instances": "most_instances_per_app",
+    "start_count": "most_instances_per_app",
+    "instance_idle_timeout": "longest_idle",
+}
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
