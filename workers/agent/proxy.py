@@ -39,8 +39,8 @@ class Proxy:
     """Passes requests to the instance's worker.
 
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
-    told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
-    page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``large`` takes what is too large or too late for who
+    told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookies`` gives the
+    page's ``Set-Cookie`` headers: (session id, base, the request). ``large`` takes what is too large or too late for who
     asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
     """
 
@@ -49,14 +49,14 @@ class Proxy:
         workers: Workers,
         make_page: Callable[[bytes, str, str], bytes],
         no_page: Callable[[str], None] = lambda session: None,
-        page_cookie: Callable[[str, str, bool], str] | None = None,
+        page_cookies: Callable[[str, str, web.Request], list[str]] = lambda session, base, request: [],
         large: Answers | None = None,
         prefix: str = "",
     ) -> None:
         self._workers = workers
         self._make_page = make_page
         self._no_page = no_page
-        self._page_cookie = page_cookie
+        self._page_cookies = page_cookies
         self._large = large
         self._prefix = prefix
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
@@ -200,8 +200,8 @@ class Proxy:
         told = headers.of_page(passed, len(html))
         if packed:
             told["Content-Encoding"] = "gzip"
-        if self._page_cookie is not None:
-            told.add("Set-Cookie", self._page_cookie(session, base, request.headers.get("X-Forwarded-Proto") == "https"))
+        for cookie in self._page_cookies(session, base, request):
+            told.add("Set-Cookie", cookie)
         return web.Response(status=200, body=html, headers=told)
 
     async def _whole(self, worker: Worker, answer: aiohttp.ClientResponse) -> bytes | None:
