@@ -10,11 +10,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 _CONFIG = '{"config":'
-_INIT = '{"method":"uploadInit"'
-_END = '{"method":"uploadEnd"'
+_UPLOAD = re.compile(r'\{"method": ?"upload(?:Init|End)"')
 _RESPONSE = '{"response":'
 _LONGEST = 1024 * 1024
 """Characters of a message that is looked at; a page that names so many files at once sends them as Shiny does by itself."""
@@ -40,7 +40,7 @@ class Witness:
 
     def from_page(self, channel: str, message: str) -> None:
         """A message from the page."""
-        if message.startswith((_INIT, _END)) and (said := _read(message)) is not None:
+        if _UPLOAD.match(message) and (said := _read(message)) is not None:
             match said:
                 case {"method": "uploadInit", "args": [[*files]], "tag": int(tag)}:
                     sizes = frozenset(file["size"] for file in files if isinstance(file, dict) and isinstance(file.get("size"), int))

@@ -39,6 +39,10 @@ def test_a_file_is_taken_where_and_as_large_as_was_agreed() -> None:
     assert witness.accepts(f"/{TARGET}?w=anything", 5) and witness.accepts(TARGET, 7)
     assert not witness.accepts(TARGET, 6)
     assert not witness.accepts("session/00c0ffee/upload/job2", 5)
+    spaced = Witness()
+    spaced.from_page("0", json.dumps(json.loads(asked(5))))
+    spaced.from_worker("0", json.dumps({"response": {"tag": 3, "value": {"uploadUrl": TARGET}}}))
+    assert spaced.accepts(TARGET, 5)
 
 
 def test_what_the_worker_refused_or_nobody_asked_for_is_not_taken() -> None:
