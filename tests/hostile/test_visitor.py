@@ -192,6 +192,16 @@ async def service_worker(stand: Stand) -> object:
     return stand.stack.get("/sw.js", asks).status, own, headers.get("Service-Worker-Allowed")
 
 
+async def kept_away(stand: Stand) -> object:
+    told = []
+    for location in ("/hostile/nothing", "/hostile/private"):
+        answer = stand.stack.get(f"{location}/", {"accept": "text/html"})
+        ids = {"date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "content-length"}
+        headers = sorted((name, value) for name, value in answer.headers.items() if name.lower() not in ids)
+        told.append((answer.status, headers, answer.text.replace(location, "")))
+    return told[0] == told[1], told[0][0]
+
+
 class Try(NamedTuple):
     """What is tried, and what must come of it."""
 
@@ -228,11 +238,13 @@ TRIES = [
         ([f"own=1; Path={LOCATION}/", f"wide=1; Path={LOCATION}/"], set(), "café", "cé"),
     ),
     Try("have a service worker answer for every app", service_worker, (403, 200, None)),
+    Try("find out where private apps are", kept_away, (True, 404)),
 ]
 
 
 async def test_what_a_hostile_visitor_tries_comes_to_nothing(stack: StackProcess, tmp_path_factory: pytest.TempPathFactory) -> None:
     url = stack.publish(app(tmp_path_factory.mktemp("target"), APP), LOCATION)
+    stack.publish(app(tmp_path_factory.mktemp("private")), "/hostile/private", visibility="private")
     stack.wake(f"{LOCATION}/")
     came: dict[str, object] = {}
     async with Visitor(url) as honest, Visitor(url) as hostile:
