@@ -224,7 +224,9 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     url = f"/hello/__sheen__/queue?place={place}"
     assert url in body_of(full).decode()
     assert json.loads(body_of(ask("GET", url))) == {"state": "wait", "before": 0, "again_in": 2.0}
-    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith("SameSite=None; Secure")
+    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith(
+        "SameSite=None; Secure; Partitioned"
+    )
     row = store.get(claimed.ref)
     assert row is not None
     store.give_back(row.ref, next(iter(store.seats_of(row))))

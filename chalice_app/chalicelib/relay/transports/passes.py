@@ -17,20 +17,18 @@ from urllib.parse import urlsplit
 from chalicelib import cookies
 
 COOKIE = "sheen-ticket"
-
-
 VISITOR = "sheen-visitor"
 _FORM = re.compile(r"[0-9A-Za-z_-]{32}\Z")
 
 
 def set_cookie(ticket: str, base: str, *, secure: bool) -> str:
     """The ``Set-Cookie`` header of a page's ticket. ``base`` is the app's public path without a trailing slash."""
-    return f"{COOKIE}={ticket}; Path={base}/__sockjs__/; HttpOnly; {_site(secure=secure)}"
+    return f"{COOKIE}={ticket}; Path={base}/__sockjs__/; HttpOnly; {cookies.site(secure=secure)}"
 
 
 def set_visitor(visitor: str, base: str, *, secure: bool) -> str:
     """The ``Set-Cookie`` header that tells a browser which visitor it is."""
-    return f"{VISITOR}={visitor}; Path={base}/; HttpOnly; {_site(secure=secure)}"
+    return f"{VISITOR}={visitor}; Path={base}/; HttpOnly; {cookies.site(secure=secure)}"
 
 
 def visitor_of(cookie_header: str) -> str:
@@ -59,10 +57,7 @@ def from_own_site(fetch_site: str, origin: str, host: str) -> bool:
     """
     if fetch_site:
         return fetch_site in ("same-origin", "none")
-    return not origin or urlsplit(origin).netloc == host
-
-
-def _site(*, secure: bool) -> str:
-    # An app may be shown within another site's page. There a browser sends a cookie only if it says None, and keeps it, where
-    # others' cookies are blocked, if it says Partitioned. Whose page asks is checked by from_own_site.
-    return "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
+    try:
+        return not origin or urlsplit(origin).netloc == host
+    except ValueError:
+        return False

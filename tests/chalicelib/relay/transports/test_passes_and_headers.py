@@ -31,6 +31,7 @@ def test_tickets_are_read_in_their_order() -> None:
         ("", "https://app.example", True),
         ("", "https://evil.example", False),
         ("", "null", False),
+        ("", "http://[", False),
     ],
 )
 def test_another_sites_page_cannot_use_the_visitors_cookie(fetch_site: str, origin: str, own: bool) -> None:
