@@ -3,6 +3,8 @@
 import time
 
 from chalicelib.apps import store as apps
+from chalicelib.apps.errors import BadAppSetting
+from chalicelib.apps.model import App
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.visits import census
@@ -20,11 +22,12 @@ def show_apps() -> None:
     running = census.living(instances.everywhere(), now)
     own = {app.location: [row for row in running if row.location == app.location] for app in rows}
     table(
-        ("LOCATION", "STATE", "SESSIONS", "VERSION", "URL"),
+        ("LOCATION", "STATE", "VISIBILITY", "SESSIONS", "VERSION", "URL"),
         [
             (
                 app.location,
                 "archived" if app.archived_at is not None else census.app_state(own[app.location]),
+                _visibility(app),
                 str(census.sessions(own[app.location], now)),
                 app.active_version or "-",
                 url_of(app.location),
@@ -32,6 +35,13 @@ def show_apps() -> None:
             for app in rows
         ],
     )
+
+
+def _visibility(app: App) -> str:
+    try:
+        return app.effective_settings().visibility
+    except BadAppSetting:
+        return "(settings cannot be read)"
 
 
 def show_instances() -> None:

@@ -43,6 +43,15 @@ def values(header: str, name: str) -> list[str]:
     return [value for found, _, value in pairs if found == name and value]
 
 
+def site(*, secure: bool) -> str:
+    """Return the attributes of a cookie of Sheen's that say in which pages' requests it goes. ``secure``: the visitor came by https.
+
+    An app may be shown within another site's page. There a browser sends a cookie only if it says None, and keeps it, where others' cookies
+    are blocked, if it says Partitioned. Whoever reads the cookie looks whose page asks.
+    """
+    return "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
+
+
 def held_to(set_cookie: str, base: str) -> str | None:
     """Return an app's ``Set-Cookie`` header so that it holds for this host and below ``base`` only, the app's public path
     without a slash at its end. Return None if the cookie is refused: it has a name of Sheen's, no name, or one that only

@@ -124,17 +124,15 @@ function carry(xhr: XMLHttpRequest, file: Blob, target: Target, base: string, ti
 /** The network of a browser. */
 export function browserNetwork(scope: Window & typeof globalThis): Network {
   return {
-    ask: async (method, url, body, signal) => {
-      const headers: Record<string, string> = { accept: "application/json" };
-      if (body !== undefined) headers["content-type"] = "application/json";
+    ask: async (url, body, signal, leaving = false) => {
       const answer = await scope.fetch(url, {
-        method,
-        headers,
+        method: "POST",
+        headers: { accept: "application/json", "content-type": "application/json" },
         signal,
-        body: body === undefined ? null : JSON.stringify(body),
+        body: JSON.stringify(body),
         cache: "no-store",
         credentials: "same-origin",
-        keepalive: method === "DELETE",
+        keepalive: leaving,
       });
       let document: Record<string, unknown> | null = null;
       try {

@@ -8,6 +8,8 @@ import { asFrame, SockJsWire, WebSocketWire, type SockJsPage, type Wire, type Wi
 /** What the link needs of its surroundings; a test has its own. */
 export interface Surroundings extends SockJsPage {
   socket(url: string, protocols: string[]): WebSocket;
+  /** Whether the browser keeps cookies for this page. */
+  keepsCookies: boolean;
   now(): number;
   random(): number;
   setTimeout(work: () => void, milliseconds: number): unknown;
@@ -157,7 +159,7 @@ export class Link {
     if (this.over) return;
     switch (event.kind) {
       case "opened":
-        if (wire === this.current) wire.send(asFrame(this.peer.introduce(this.around.now())));
+        if (wire === this.current) wire.send(asFrame(this.peer.introduce(this.around.now()), this.around.keepsCookies));
         break;
       case "frame":
         this.received(wire, event.frame);

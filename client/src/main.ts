@@ -6,6 +6,7 @@ import { install, type Shiny } from "./install.ts";
 import { browserNetwork, interceptUploads } from "./intercept.ts";
 import { PageNotice } from "./notice.ts";
 import { fetchConfig, SheenSocket, type Page } from "./socket.ts";
+import { keepsCookies } from "./wire.ts";
 
 declare global {
   interface Window {
@@ -32,6 +33,7 @@ function main(): void {
         // A sandboxed frame has none; the page's own cookie has a ticket, too.
       }
     },
+    keepsCookies: keepsCookies(document, config.base, window.location.protocol === "https:"),
     chosenTransports: () => readChoice(storage),
     now: () => Date.now(),
     random,

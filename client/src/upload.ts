@@ -23,9 +23,9 @@ export interface Said {
   document: Record<string, unknown> | null;
 }
 
-/** The network, as an upload uses it; a test has its own. Both reject when nothing came back. */
+/** The network, as an upload uses it; a test has its own. Both reject when nothing came back. `leaving`: nobody waits for the answer. */
 export interface Network {
-  ask(method: string, url: string, body: unknown, signal: AbortSignal): Promise<Said>;
+  ask(url: string, body: unknown, signal: AbortSignal, leaving?: boolean): Promise<Said>;
   put(url: string, part: Blob, progress: (bytes: number) => void, signal: AbortSignal): Promise<number>;
   wait(milliseconds: number): Promise<void>;
   random(): number;
@@ -72,8 +72,7 @@ export class Upload {
   /** Send the file; resolves with R's answer, rejects with UploadFailed. Nothing stays of it then. */
   async run(): Promise<Answer> {
     try {
-      const begun = await this.ask("POST", "", {
-        ticket: this.ticket(),
+      const begun = await this.ask("", {
         target: this.target.path,
         size: this.file.size,
         type: "application/octet-stream",
@@ -95,7 +94,9 @@ export class Upload {
   abort(): void {
     if (this.stop.signal.aborted) return;
     this.stop.abort();
-    if (this.id) this.network.ask("DELETE", this.url(`/${this.id}`), undefined, new AbortController().signal).catch(() => undefined);
+    if (!this.id) return;
+    const left = this.network.ask(this.url(`/${this.id}/abort`), { ticket: this.ticket() }, new AbortController().signal, true);
+    left.catch(() => undefined);
   }
 
   private async sendParts(): Promise<void> {
@@ -150,16 +151,16 @@ export class Upload {
     for (let number = first; number <= this.parts && wanted.length < LINKS; number++) {
       if (!this.links.has(number)) wanted.push(number);
     }
-    const said = await this.ask("POST", `/${this.id}/links`, { parts: wanted });
+    const said = await this.ask(`/${this.id}/links`, { parts: wanted });
     for (const [number, url] of Object.entries(said["links"] as Record<string, string>)) this.links.set(Number(number), url);
   }
 
   /** Have the agent give the file to R, and ask how far it is until R has answered. */
   private async handOver(): Promise<Answer> {
-    let said = await this.ask("POST", `/${this.id}/complete`, {});
+    let said = await this.ask(`/${this.id}/complete`, {});
     while (said["state"] === "open" || said["state"] === "handing") {
       this.progress(Math.floor(this.file.size * SENDING + Number(said["given"]) * (1 - SENDING)));
-      said = await this.ask("GET", `/${this.id}`, undefined);
+      said = await this.ask(`/${this.id}/wait`, {});
     }
     if (said["state"] !== "done") throw new UploadFailed(String(said["message"] || "the upload was given up"), 502);
     this.progress(this.file.size);
@@ -171,11 +172,12 @@ export class Upload {
     };
   }
 
-  private async ask(method: string, path: string, body: unknown): Promise<Record<string, unknown>> {
+  /** The ticket goes with each request: the upload's id is in the URL, and URLs get logged. */
+  private async ask(path: string, body: Record<string, unknown>): Promise<Record<string, unknown>> {
     for (let attempt = 1; ; attempt++) {
       let said: Said = { status: 0, document: null };
       try {
-        said = await this.network.ask(method, this.url(path), body, this.stop.signal);
+        said = await this.network.ask(this.url(path), { ticket: this.ticket(), ...body }, this.stop.signal);
       } catch {
         // Nothing came back. Each of our requests may be repeated.
       }

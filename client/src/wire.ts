@@ -36,9 +36,9 @@ export interface Hello {
   next: number;
 }
 
-/** The hello as a WebSocket's first frame. */
-export function asFrame(hello: Hello): string {
-  return JSON.stringify({ sheen: 1, ...hello, next: hexadecimal(hello.next) });
+/** The hello as a WebSocket's first frame. `cookies`: whether the browser keeps cookies for this page. */
+export function asFrame(hello: Hello, cookies = true): string {
+  return JSON.stringify({ sheen: 1, ...hello, next: hexadecimal(hello.next), ...(cookies ? {} : { cookies }) });
 }
 
 /** The hello as a part of SockJS's prefix: chalicelib/relay/transports/urls.py. */
@@ -176,8 +176,25 @@ export class SockJsWire implements Wire {
   }
 }
 
+/** Whether the browser keeps cookies for the app at `base`; in a frame on another site's page it may not. */
+export function keepsCookies(document: { cookie: string }, base: string, secure: boolean): boolean {
+  const probe = (life: number) => `sheen-probe=1; path=${base}/; max-age=${life}; ${siteOf(secure)}`;
+  try {
+    document.cookie = probe(60);
+    const kept = document.cookie.split("; ").includes("sheen-probe=1");
+    document.cookie = probe(0);
+    return kept;
+  } catch {
+    return false; // a sandboxed frame
+  }
+}
+
 function cookie(ticket: string, path: string, secure: boolean): string {
-  // In a frame on another site's page only `None` is sent back; whose page asks is checked otherwise.
-  const site = secure ? "None; Secure" : "Lax";
-  return `sheen-ticket=${ticket}; path=${path}; max-age=${TICKET_LIFE}; SameSite=${site}`;
+  return `sheen-ticket=${ticket}; path=${path}; max-age=${TICKET_LIFE}; ${siteOf(secure)}`;
+}
+
+function siteOf(secure: boolean): string {
+  // In a frame on another site's page only `None` is sent back, and where others' cookies are blocked only `Partitioned`.
+  // Whose page asks is checked otherwise.
+  return `SameSite=${secure ? "None; Secure; Partitioned" : "Lax"}`;
 }

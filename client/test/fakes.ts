@@ -134,6 +134,7 @@ export class FakePage implements Page {
     return this.sockets[this.sockets.length - 1]!;
   }
 
+  keepsCookies = true;
   now = () => this.time;
   random = () => 0.5;
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { allowed, Routes, TRANSPORTS } from "../src/routes.ts";
 import { SheenSocket } from "../src/socket.ts";
+import { asFrame, keepsCookies } from "../src/wire.ts";
 import { config, FakeNotice, FakePage, turn } from "./fakes.ts";
 
 function play(settings = {}, chosen: string[] | null = null): { page: FakePage; socket: SheenSocket; log: string[]; notice: FakeNotice } {
@@ -60,7 +61,7 @@ test("a WebSocket that hangs, or says nothing, is given a few seconds", async ()
 test("the URL is the hello, and the ticket is in a cookie of this page's own", async () => {
   const { page } = await polling();
   const [, id] = /^https:\/\/apps\.example\.com\/hello\/__sockjs__\/n=([0-9A-Za-z]{18})\/h=1\.0\/w=v1\.0\.1$/.exec(page.fallback.url)!;
-  assert.deepEqual(page.cookies, [`sheen-ticket=t1; path=/hello/__sockjs__/n=${id}; max-age=600; SameSite=None; Secure`]);
+  assert.deepEqual(page.cookies, [`sheen-ticket=t1; path=/hello/__sockjs__/n=${id}; max-age=600; SameSite=None; Secure; Partitioned`]);
 });
 
 test("a cut SockJS connection is resumed from where it was", async () => {
@@ -131,4 +132,31 @@ test("settings that leave no way say so", async () => {
   assert.equal(page.sockets.length + page.fallbacks.length, 0);
   assert.deepEqual(log, ["close 4509"]);
   assert.match(notice.log.at(-1)!, /disable_protocols/);
+});
+
+test("a page whose browser keeps no cookies says so in its hello", () => {
+  const hello = { id: "x", resume: false, attempt: 1, next: 0 };
+  assert.equal(JSON.parse(asFrame(hello, false)).cookies, false);
+  assert.ok(!("cookies" in JSON.parse(asFrame(hello))));
+});
+
+test("whether cookies are kept is tried with one that goes again", () => {
+  let jar = "";
+  const said: string[] = [];
+  const keeps = {
+    get cookie() {
+      return `other=1; ${jar}`;
+    },
+    set cookie(text: string) {
+      said.push(text);
+      jar = text.includes("max-age=0") ? "" : text.split(";")[0]!;
+    },
+  };
+  assert.ok(keepsCookies(keeps, "/hello", true));
+  assert.equal(jar, "");
+  assert.ok(said.every((text) => text.includes("path=/hello/; ") && text.endsWith("SameSite=None; Secure; Partitioned")));
+  const blocked = { get cookie() { return ""; }, set cookie(_: string) {} }; // prettier-ignore
+  assert.ok(!keepsCookies(blocked, "/hello", false));
+  const sandboxed = { get cookie(): string { throw new Error("sandboxed"); }, set cookie(_: string) { throw new Error("sandboxed"); } }; // prettier-ignore
+  assert.ok(!keepsCookies(sandboxed, "/hello", false));
 });

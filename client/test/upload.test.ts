@@ -22,14 +22,14 @@ class FakeNetwork implements Network {
 
   constructor(private size: number, private partSize = 8 * MB) {}
 
-  async ask(method: string, url: string, body: unknown): Promise<Said> {
+  async ask(url: string, body: unknown): Promise<Said> {
     const path = url.replace("/hello/__sheen__/uploads", "").replace("?w=v1.0.1", "");
-    this.asked.push(`${method} ${path}`);
+    this.asked.push(path);
     this.bodies.push(body);
-    const planned = this.answers[`${method} ${path}`]?.shift();
+    const planned = this.answers[path]?.shift();
     if (planned === null) throw new TypeError("Failed to fetch");
     if (planned) return planned;
-    if (method === "POST" && path === "") {
+    if (path === "") {
       return { status: 201, document: { id: "u1", partSize: this.partSize, parts: Math.ceil(this.size / this.partSize) } };
     }
     if (path.endsWith("/links")) {
@@ -37,7 +37,7 @@ class FakeNetwork implements Network {
       const { parts } = body as { parts: number[] };
       return { status: 200, document: { links: Object.fromEntries(parts.map((number) => [number, `${number}/${this.generation}`])) } };
     }
-    if (method === "DELETE") return { status: 204, document: null };
+    if (path.endsWith("/abort")) return { status: 204, document: null };
     return { status: 200, document: DONE };
   }
 
@@ -75,7 +75,7 @@ test("a file goes in parts, four at once, and R's answer comes back", async () =
   assert.equal(network.most, 4);
   assert.equal([...network.parts.values()].reduce((sum, size) => sum + size), 100 * MB);
   assert.deepEqual(network.bodies[0], { ticket: "t1", target: TARGET.path, size: 100 * MB, type: "application/octet-stream" });
-  assert.deepEqual(network.asked, ["POST ", "POST /u1/links", "POST /u1/complete"]);
+  assert.deepEqual(network.asked, ["", "/u1/links", "/u1/complete"]);
   assert.ok(seen.every((bytes, index) => index === 0 || bytes >= seen[index - 1]! || bytes > 0));
   assert.equal(Math.max(...seen.slice(0, -1)), Math.floor(100 * MB * 0.9));
   assert.equal(seen.at(-1), 100 * MB);
@@ -101,19 +101,19 @@ test("a part that never gets through ends the upload, and nothing stays", async 
   const network = new FakeNetwork(20 * MB);
   network.refusals = { 2: Array(20).fill(500) };
   await assert.rejects(upload(network, 20 * MB).upload.run(), new UploadFailed("part 2 of the file could not be sent (500)", 500));
-  assert.equal(network.asked.at(-1), "DELETE /u1");
+  assert.equal(network.asked.at(-1), "/u1/abort");
 });
 
 test("what the app refuses is told in its words", async () => {
   const network = new FakeNetwork(20 * MB);
-  network.answers["POST "] = [{ status: 404, document: { message: "the page's session is over; load the page again" } }];
+  network.answers[""] = [{ status: 404, document: { message: "the page's session is over; load the page again" } }];
   await assert.rejects(upload(network, 20 * MB).upload.run(), new UploadFailed("the page's session is over; load the page again", 404));
 });
 
 test("the app's silence and the gateway's pages are waited out", async () => {
   const network = new FakeNetwork(20 * MB);
-  network.answers["POST /u1/complete"] = [null, { status: 504, document: null }, { status: 200, document: { state: "handing", given: 5 } }];
-  network.answers["GET /u1"] = [{ status: 200, document: { state: "handing", given: 9 * MB } }, null];
+  network.answers["/u1/complete"] = [null, { status: 504, document: null }, { status: 200, document: { state: "handing", given: 5 } }];
+  network.answers["/u1/wait"] = [{ status: 200, document: { state: "handing", given: 9 * MB } }, null];
   const { upload: it, seen } = upload(network, 20 * MB);
   assert.equal((await it.run()).body, "OK");
   assert.ok(seen.includes(Math.floor(20 * MB * 0.9 + 9 * MB * 0.1)));
@@ -121,7 +121,7 @@ test("the app's silence and the gateway's pages are waited out", async () => {
 
 test("what could not be given to R is told", async () => {
   const network = new FakeNetwork(20 * MB);
-  network.answers["POST /u1/complete"] = [{ status: 200, document: { state: "failed", message: "the app did not take the file" } }];
+  network.answers["/u1/complete"] = [{ status: 200, document: { state: "failed", message: "the app did not take the file" } }];
   await assert.rejects(upload(network, 20 * MB).upload.run(), new UploadFailed("the app did not take the file", 502));
 });
 
@@ -136,7 +136,7 @@ test("giving up stops what is on its way and deletes what has arrived", async ()
   go();
   await assert.rejects(ended, new UploadFailed("the upload was given up", 0));
   assert.equal(network.parts.size, 0);
-  assert.deepEqual(network.asked.filter((each) => each.startsWith("DELETE")), ["DELETE /u1"]);
+  assert.deepEqual(network.asked.filter((each) => each.endsWith("/abort")), ["/u1/abort"]);
 });
 
 class FakeXHR extends EventTarget {
@@ -193,7 +193,7 @@ test("shiny's request for a large file is answered with R's answer and its progr
 test("a failure is an answer that says what happened", async () => {
   const here = scope();
   const network = new FakeNetwork(FILE.size);
-  network.answers["POST "] = [{ status: 400, document: { message: "no" } }];
+  network.answers[""] = [{ status: 400, document: { message: "no" } }];
   interceptUploads(here as never, "/hello", () => "t1", network);
   const xhr = new here.XMLHttpRequest() as FakeXHR & XMLHttpRequest;
   xhr.open("POST", TARGET.path);
@@ -217,7 +217,7 @@ test("an aborted request says so and leaves nothing", async () => {
   await new Promise((resolve) => setTimeout(resolve, 40));
   assert.deepEqual(told, ["abort"]);
   assert.deepEqual([xhr.readyState, xhr.status], [0, 0]);
-  assert.ok(network.asked.includes("DELETE /u1"));
+  assert.ok(network.asked.includes("/u1/abort"));
 });
 
 test("every other request goes its usual way", () => {

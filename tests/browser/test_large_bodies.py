@@ -251,7 +251,7 @@ def test_rs_own_limit_is_told_as_shiny_tells_it(stack: StackProcess, page: Page,
     path, _ = file_of(tmp_path / "six.bin", 6_000_000, 0)
     page.locator("#files").set_input_files(path)
     expect(page.locator("#files_progress")).to_contain_text("Maximum upload size exceeded", timeout=30_000)
-    # A page that does not ask R first is refused by R's own answer, too.
+    # A page that does not ask R first gets no room in S3.
     token = page.evaluate("Shiny.shinyapp.config.sessionId")
     worker = page.evaluate("Shiny.shinyapp.config.workerId")
     answer = page.evaluate(
@@ -259,7 +259,8 @@ def test_rs_own_limit_is_told_as_shiny_tells_it(stack: StackProcess, page: Page,
           xhr.onloadend = () => resolve([xhr.status, xhr.responseText]); xhr.send(new Blob([new Uint8Array(6e6)])); })""",
         [f"session/{token}/upload/0123456789abcdef?w={worker}"],
     )
-    assert answer == [413, "Maximum upload size exceeded"]
+    agreed = "a file of 6,000,000 bytes: the app has not agreed to take it; choose the file again"
+    assert answer == [400, f"Upload failed: {agreed}"]
     until(lambda: not bodies_left(stack), 20, "the object to be deleted")
 
 

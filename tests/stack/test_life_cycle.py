@@ -32,7 +32,7 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
     assert "1 instances were stopped" in stack.sheen("archive", "/life").stdout
     assert (stack.instance_of("/life") or {})["state"] == "STOPPED"
     until(lambda: not tasks(stack, instance["instance_id"]), 40, "its task to stop")
-    until(lambda: stack.get("/life/", HTML).status == 410, 10, "its visitors to be turned away")
+    until(lambda: stack.get("/life/", HTML).status == 404, 10, "its visitors to be turned away")
     assert "archived" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/life" in line)
     stack.sheen("restore", "/life")
     stack.wake("/life/")

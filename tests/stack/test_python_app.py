@@ -44,16 +44,18 @@ async def test_a_folder_with_rsconnect_pythons_manifest_is_served_by_processes_t
             process, _session = (await visitor.until("who", bool)).split()
             processes.add(process)
         assert len(processes) == 2
-        async with aiohttp.ClientSession() as http:
-            for number, visitor in enumerate(visitors):
-                words = f"words of {number}"
-                file = {"name": "a.txt", "size": len(words), "type": "text/plain"}
-                job = await visitor.conversation.call("uploadInit", [file])
-                async with http.post(f"{url.rstrip('/')}/{job['uploadUrl']}", data=words.encode()) as answer:
-                    assert answer.status == 200, await answer.text()
-                await visitor.conversation.call("uploadEnd", job["jobId"], "file")
-                await visitor.conversation.tell("0|m|" + update(**{".clientdata_output_uploaded_hidden": False}))
-                assert await visitor.until("uploaded", bool) == words
+        for number, visitor in enumerate(visitors):
+            words = f"words of {number}"
+            file = {"name": "a.txt", "size": len(words), "type": "text/plain"}
+            job = await visitor.conversation.call("uploadInit", [file])
+            target = f"{url.rstrip('/')}/{job['uploadUrl']}"
+            async with aiohttp.ClientSession() as other, other.post(target, data=b"another's") as answer:
+                assert answer.status == 403
+            async with visitor.http.post(target, data=words.encode()) as answer:
+                assert answer.status == 200, await answer.text()
+            await visitor.conversation.call("uploadEnd", job["jobId"], "file")
+            await visitor.conversation.tell("0|m|" + update(**{".clientdata_output_uploaded_hidden": False}))
+            assert await visitor.until("uploaded", bool) == words
 
 
 async def test_what_rsconnect_python_packs_is_served_with_its_packages(stack: StackProcess, wheels: Index, tmp_path: Path) -> None:

@@ -43,12 +43,23 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.http: aiohttp.ClientSession
+        """Asks as the page's browser does, with its cookies."""
         self.config: dict[str, Any] = {}
         self.socket: ClientConnection
         self.conversation: Conversation
 
     async def __aenter__(self) -> Self:
-        text = await page(self.url)
+        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        try:
+            await self._enter()
+        except BaseException:
+            await self.http.close()
+            raise
+        return self
+
+    async def _enter(self) -> None:
+        text = await page(self.url, self.http)
         found = re.search(r'<script type="application/json" id="sheen-config">(.*?)</script>', text, re.DOTALL)
         assert found, f"{self.url} is not served by R: {text[:300]}"
         self.config = json.loads(found[1])
@@ -60,10 +71,10 @@ class Visitor:
         except BaseException:
             await self.socket.close()
             raise
-        return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.socket.close()
+        await self.http.close()
 
     async def _open(self, ticket: str | None) -> ClientConnection:
         base = self.config["websocketUrl"]

@@ -40,8 +40,8 @@ class Proxy:
     """Passes requests to the instance's worker.
 
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
-    told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
-    page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``seen`` is told with which headers R was asked for a
+    told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookies`` gives the
+    page's ``Set-Cookie`` headers: (session id, base, the request). ``seen`` is told with which headers R was asked for a
     session's page, and the cookies that R set with it. ``large`` takes what is too large or too late for who
     asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
     """
@@ -51,7 +51,7 @@ class Proxy:
         workers: Workers,
         make_page: Callable[[bytes, str, str], bytes],
         no_page: Callable[[str], None] = lambda session: None,
-        page_cookie: Callable[[str, str, bool], str] | None = None,
+        page_cookies: Callable[[str, str, web.Request], list[str]] = lambda session, base, request: [],
         large: Answers | None = None,
         prefix: str = "",
         seen: Callable[[str, CIMultiDict[str], list[str]], None] = lambda session, headers, set_cookies: None,
@@ -59,7 +59,7 @@ class Proxy:
         self._workers = workers
         self._make_page = make_page
         self._no_page = no_page
-        self._page_cookie = page_cookie
+        self._page_cookies = page_cookies
         self._large = large
         self._prefix = prefix
         self._seen = seen
@@ -205,8 +205,8 @@ class Proxy:
         told = headers.of_page(passed, len(html))
         if packed:
             told["Content-Encoding"] = "gzip"
-        if self._page_cookie is not None:
-            told.add("Set-Cookie", self._page_cookie(session, base, request.headers.get("X-Forwarded-Proto") == "https"))
+        for cookie in self._page_cookies(session, base, request):
+            told.add("Set-Cookie", cookie)
         return web.Response(status=200, body=html, headers=told)
 
     async def _whole(self, worker: Worker, answer: aiohttp.ClientResponse) -> bytes | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import boto3
+from aiohttp import web
 from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 
@@ -27,6 +28,7 @@ from agent.oom import OomKills
 from agent.proxy import Proxy
 from agent.record import Record
 from agent.seats import Seats
+from agent.session_urls import SessionUrls
 from agent.sessions import Sessions
 from agent.sockjs import Carriers, RelayApplication, SockJs
 from agent.starter import Starter
@@ -105,6 +107,7 @@ class Served:
         self._sessions = Sessions(
             carriers, self._connect_worker, self._relay_settings, self._issue_ticket, time.monotonic, self._session_ended
         )
+        self._session_urls = SessionUrls(self._sessions)
         self._sockjs = SockJs(
             RelayApplication(self._sessions, carriers, self._session_of_ticket),
             SockJsOptions(
@@ -121,10 +124,16 @@ class Served:
         self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
         """The headers with which R was asked for each session's page, and the cookies that it set: R's WebSocket is opened with them."""
         self._proxy = Proxy(
-            self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix, self._page_seen
+            self.workers, self._make_page, self._no_page, self._page_cookies, self._answers, found.worker_prefix, self._page_seen
         )
         self._uploads = Uploads(
-            found.ref, objects, Handover(self.workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
+            found.ref,
+            objects,
+            Handover(self.workers, self._proxy.client, objects),
+            self._session_of_ticket,
+            self._has_seat,
+            self._sessions.accepts_upload,
+            lambda: self._record.settings.largest_upload,
         )
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
@@ -133,7 +142,7 @@ class Served:
     def app(self) -> server.App:
         """What the server passes requests to."""
         return server.App(
-            pages=self._proxy.handle,
+            pages=self._visit,
             relay=self._sessions,
             workers=self.workers,
             activity=self.activity,
@@ -277,8 +286,16 @@ class Served:
     def _issue_ticket(self, session_id: str) -> str:
         return tickets.issue(session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock())
 
-    def _page_cookie(self, session_id: str, base: str, secure: bool) -> str:
-        return passes.set_cookie(self._issue_ticket(session_id), base, secure=secure)
+    async def _visit(self, request: web.Request, path: str) -> web.StreamResponse:
+        refused = self._session_urls.refused(request.method, path, request.headers, request.host)
+        return refused if refused is not None else await self._proxy.handle(request, path)
+
+    def _page_cookies(self, session_id: str, base: str, request: web.Request) -> list[str]:
+        secure = request.headers.get("X-Forwarded-Proto") == "https"
+        visitor = passes.visitor_of("; ".join(request.headers.getall("Cookie", [])))
+        self._sessions.belongs(session_id, visitor)
+        ticket = self._issue_ticket(session_id)
+        return [passes.set_cookie(ticket, base, secure=secure), passes.set_visitor(visitor, base, secure=secure)]
 
     def _session_of_ticket(self, ticket: str) -> str | None:
         def key_of(ref: InstanceRef) -> str | None:

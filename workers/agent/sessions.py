@@ -25,6 +25,7 @@ from chalicelib.relay.events import (
 from chalicelib.relay.hello import Opening
 from chalicelib.relay.session import Session
 from chalicelib.relay.settings import RelaySettings
+from chalicelib.relay.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,31 @@ class Sessions:
             self._sessions[session_id] = _Carried(self, session)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    def belongs(self, session_id: str, visitor: str) -> None:
+        """A session's page goes to this visitor (:mod:`chalicelib.relay.transports.passes`)."""
+        if (carried := self._sessions.get(session_id)) is not None:
+            carried.visitor = visitor
+
+    def visitor_of(self, session_id: str) -> str:
+        """Return the visitor that a session belongs to; empty when there is no such session."""
+        carried = self._sessions.get(session_id)
+        return carried.visitor if carried is not None else ""
+
+    def keeps_cookies(self, session_id: str) -> bool:
+        """Whether the browser of a session keeps cookies for the page, as far as is known."""
+        carried = self._sessions.get(session_id)
+        return carried is None or carried.session.cookies
+
+    def session_of_token(self, token: str) -> str | None:
+        """Return the session to which a worker gave this token of Shiny's; sessions that have ended have none."""
+        live = ((session_id, carried) for session_id, carried in self._sessions.items() if not carried.session.over)
+        return next((session_id for session_id, carried in live if carried.witness.knows(token)), None)
+
+    def accepts_upload(self, session_id: str, target: str, size: int) -> bool:
+        """Whether the worker has agreed to take a file of this size at this URL from the session's page."""
+        carried = self._sessions.get(session_id)
+        return carried is not None and carried.witness.accepts(target, size)
 
     async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
         """A frame from a browser. False: there is no such session, and the browser has been told."""
@@ -265,6 +291,8 @@ class _Carried:
     def __init__(self, sessions: Sessions, session: Session) -> None:
         self._sessions = sessions
         self.session = session
+        self.witness = Witness()
+        self.visitor = ""
         self.connections: dict[str, None] = {}
         self._channels: dict[str, Channel] = {}
         self._room = asyncio.Event()
@@ -290,7 +318,8 @@ class _Carried:
         """Do what the session says; and let R be read again if there is room now."""
         for event in events:
             match event:
-                case MessageReceived(channel=name):
+                case MessageReceived(channel=name, text=text):
+                    self.witness.from_page(name, text)
                     if (channel := self._channels.get(name)) is not None:
                         channel.send(event)
                 case ChannelOpened(channel=name):
@@ -317,6 +346,7 @@ class _Carried:
 
     def from_r(self, channel: str, message: str) -> None:
         """A message from R."""
+        self.witness.from_worker(channel, message)
         self.apply(self.session.send(channel, message, self._sessions.now()))
         if not self.session.writable:
             self._room.clear()

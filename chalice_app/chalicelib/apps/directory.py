@@ -1,5 +1,6 @@
 """Finding the app that a path belongs to, with a short memory."""
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from chalicelib.apps import locations, store
@@ -22,9 +23,12 @@ class Directory:
 
     An app owns its path from its first version on: until then, the path is the app's above it. Only rows that led somewhere are
     remembered: an app that was published a moment ago is found at once.
+
+    Apps that are not ``shown`` are as if they were not there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[App], bool] = lambda app: True) -> None:
+        self._shown = shown
         self._rows: dict[str, tuple[float, App | None]] = {}
 
     def find(self, path: str, now: float, *, page: bool = True) -> Found | None:
@@ -37,20 +41,23 @@ class Directory:
         needed = candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates
         remembered = [self._rows.get(location) for location in needed]
         if all(row is not None and now - row[0] < REMEMBERED for row in remembered):
-            apps = {location: row[1] for location, row in zip(needed, remembered, strict=True) if row and row[1]}
-            match = locations.resolve(path, apps)
-            if match is not None:
-                app = apps[match.location]
-                assert app is not None
-                return Found(app, match.rest)
+            rows = {location: row[1] for location, row in zip(needed, remembered, strict=True) if row}
+            found = self._resolve(path, rows)
+            if found is not None:
+                return found
         read = {location: app for location, app in store.at(candidates).items() if app.active_version is not None}
-        match = locations.resolve(path, read)
-        if match is None:
+        found = self._resolve(path, read)
+        if found is None:
             return None
         if len(self._rows) > _MOST:
             self._rows.clear()
         self._rows.update({location: (now, read.get(location)) for location in candidates})
-        return Found(read[match.location], match.rest)
+        return found
+
+    def _resolve(self, path: str, rows: Mapping[str, App | None]) -> Found | None:
+        apps = {location: app for location, app in rows.items() if app is not None and self._shown(app)}
+        match = locations.resolve(path, apps)
+        return Found(apps[match.location], match.rest) if match is not None else None
 
     def forget(self) -> None:
         """Forget everything, so that the next look is fresh."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
+from chalicelib.bodies.limits import LARGEST_OBJECT
 from chalicelib.rules import LONGEST_SHOWN, BadEntry, Rule, choice, count, names_to, seconds, share, shown, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
@@ -82,6 +83,8 @@ class AppSettings:
     disable_protocols: tuple[str, ...] = ()
     visibility: str = "public"
     """Who may see the app: ``public``, everybody; ``unlisted``, whoever knows its URL; ``private``, nobody without signing in."""
+    largest_upload: int = 5 * 1024**3
+    """Bytes of one file that a visitor may upload; R's own ``shiny.maxRequestSize`` holds besides."""
     exec_supervisor: tuple[str, ...] = ()
     """A command that is put before R's, or Python's, as in ``nice -n 10``."""
     r_path: str = ""
@@ -222,6 +225,7 @@ RULES: dict[str, Rule] = {
     "max_retired_workers": count(0, 100, "3"),
     "max_retired_versions": count(0, 100, "3"),
     "preload": switch("true"),
+    "largest_upload": count(1, LARGEST_OBJECT, "5000000000"),
     "exec_supervisor": Rule(
         read_command, f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters", "'nice -n 10'"
     ),

@@ -44,11 +44,8 @@ class Wish(NamedTuple):
     @classmethod
     def parse(cls, body: bytes) -> Self:
         """Read ``{"ticket": …, "target": …, "size": …, "type": …}``; raise :class:`BadUpload`."""
-        said = _document(body)
+        said, ticket = _document(body), ticket_of(body)
         target, size, kind = said.get("target"), said.get("size"), said.get("type", "application/octet-stream")
-        ticket = said.get("ticket")
-        if not isinstance(ticket, str):
-            raise BadUpload("the upload has no ticket; load the page again")
         if not isinstance(target, str) or not _TARGET.match(target):
             raise BadUpload(
                 f"upload to {str(target)[:80]!r}: only a URL session/<token>/upload/<job> takes files; ask R for one by uploadInit"
@@ -58,6 +55,14 @@ class Wish(NamedTuple):
         if not isinstance(kind, str) or not _CONTENT_TYPE.match(kind):
             raise BadUpload(f"upload of type {str(kind)[:80]!r}: a type is like text/csv")
         return cls(ticket, "/" + target.removeprefix("/"), size, kind)
+
+
+def ticket_of(body: bytes) -> str:
+    """Return the ticket that each request about an upload has; raise :class:`BadUpload`."""
+    ticket = _document(body).get("ticket")
+    if not isinstance(ticket, str):
+        raise BadUpload("the request has no ticket; load the page again")
+    return ticket
 
 
 @dataclass(frozen=True, slots=True)

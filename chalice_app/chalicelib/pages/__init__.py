@@ -109,11 +109,11 @@ def waiting(
 
 
 def not_found(path: str, home_url: str) -> Page:
-    """404: there is no app at `path`. `home_url` is the list of apps."""
+    """404: there is no app at `path`, or none that this visitor may know of. `home_url` is the list of apps."""
     return _error_page(
         404,
         title="There is no app here",
-        message="Nothing is published at this address.",
+        message="Nothing that you may see is published at this address. If somebody sent you here, ask them.",
         path=path[:300],
         home_url=home_url,
     )

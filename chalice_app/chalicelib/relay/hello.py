@@ -6,7 +6,8 @@ The client speaks first on a WebSocket (FACTS W3) and says hello, one frame that
 
 ``sheen`` is this protocol's version, ``id`` what Shiny Server's clients put into ``n=`` and ``o=`` (FACTS S7),
 ``resume`` whether the client has been connected before, ``attempt`` counts its connections from 1 (an older hello that
-comes late is ignored, FACTS W4), and ``next`` is the next number that it expects: its CONTINUE.
+comes late is ignored, FACTS W4), and ``next`` is the next number that it expects: its CONTINUE. ``"cookies":false`` says that
+the browser keeps no cookies for this page, as in some frames of other sites.
 
 Later either side may put ``SHEEN {…}`` among its messages: ``{"ping":"<HEX>"}`` from the client names the next number
 it expects, ``{"pong":"<HEX>"}`` answers it likewise, ``{"ticket":"…"}`` from the agent is the ticket to reconnect with.
@@ -32,7 +33,8 @@ class Opening:
     """How a connection introduces itself.
 
     ``robust_id`` is None for a client that does not number its messages; it can then not resume. ``sheen`` says that
-    it is Sheen's own client, which understands parts, resends in mid-connection and control messages.
+    it is Sheen's own client, which understands parts, resends in mid-connection and control messages. ``cookies`` is False
+    if its browser keeps none for the page.
     """
 
     robust_id: str | None
@@ -40,6 +42,7 @@ class Opening:
     sheen: bool = False
     attempt: int = 0
     next: int = 0
+    cookies: bool = True
 
 
 class Ping(NamedTuple):
@@ -77,7 +80,7 @@ def parse_hello(frame: str) -> Opening:
                 raise ProtocolError(f"the client speaks version {version}; this is version {VERSION}")
             if not _ID.match(robust_id) or isinstance(attempt, bool) or not 0 < attempt < 1 << 31:
                 raise ProtocolError(f"a malformed hello: {frame[:80]!r}")
-            return Opening(robust_id, resume, True, attempt, parse_number(value.get("next")))
+            return Opening(robust_id, resume, True, attempt, parse_number(value.get("next")), value.get("cookies") is not False)
     raise ProtocolError(f"a malformed hello: {frame[:80]!r}")
 
 
@@ -90,6 +93,7 @@ def hello(opening: Opening) -> str:
             "resume": opening.resume,
             "attempt": opening.attempt,
             "next": hexadecimal(opening.next),
+            **({} if opening.cookies else {"cookies": False}),
         },
         separators=(",", ":"),
     )

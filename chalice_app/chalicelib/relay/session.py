@@ -128,6 +128,11 @@ class Session:
         return self._opening.robust_id if self._opening is not None else None
 
     @property
+    def cookies(self) -> bool:
+        """Whether its client's browser keeps cookies for the page, as far as is known."""
+        return self._opening is None or self._opening.cookies
+
+    @property
     def active(self) -> bool:
         """Whether the session has a client, here or on its way back."""
         return self.state in (State.CONNECTED, State.AWAY)

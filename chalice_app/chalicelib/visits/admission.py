@@ -1,35 +1,27 @@
-"""Who may see an app at all. Pure but for the pages' templates."""
+"""Who may know that an app is there. Pure.
 
-from chalicelib import pages
+A private or an archived app is to visitors as if nothing were published at its location: the same answer, whether that is Sheen's page or
+the answer of an app above it. Otherwise anybody could find out which locations there are.
+"""
+
 from chalicelib.apps.model import App
 from chalicelib.errors import SheenError
-from chalicelib.visits.answer import Answer
-from chalicelib.visits.request import VisitorRequest
-from chalicelib.visits.routing import wants_page
 
 
-def refused(request: VisitorRequest, app: App) -> Answer | None:
-    """Return what a visitor gets who may not see the app; None for one who may."""
-    if app.archived_at is not None:
-        message = "Its author has put it away. It opens here again when it is restored: ask whoever sent you here."
-        return _refusal(request, 410, "This app is archived", message)
-    if app.effective_settings().visibility == "private":
-        message = "Only people who have signed in may see it, and nobody can sign in here yet."
-        return _refusal(request, 403, "This app is private", message)
-    return None
+def is_shown(app: App) -> bool:
+    """Tell whether visitors may know of an app. Nobody can sign in yet, so nobody may know of a private one."""
+    return app.archived_at is None and _visibility(app) != "private"
 
 
 def is_listed(app: App) -> bool:
-    """Whether the list of apps shows it; an app whose settings cannot be read is left out."""
-    if app.archived_at is not None:
-        return False
+    """Tell whether the list of apps shows an app; one whose settings cannot be read is left out."""
+    return app.archived_at is None and _visibility(app) == "public"
+
+
+def _visibility(app: App) -> str | None:
+    """Return who may see an app; None if its settings cannot be read, and neither its own nor its bundle's say private."""
     try:
-        return app.effective_settings().visibility == "public"
+        return app.effective_settings().visibility
     except SheenError:
-        return False
-
-
-def _refusal(request: VisitorRequest, status: int, title: str, message: str) -> Answer:
-    if wants_page(request):
-        return Answer.page(pages.error(title, message, status=status))
-    return Answer.text(status, f"{title}. {message}\n")
+        said = [settings.get("visibility") for settings in (app.settings or {}, app.bundle_settings or {})]
+        return "private" if "private" in said else None

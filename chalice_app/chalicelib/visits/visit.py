@@ -46,7 +46,7 @@ class Visits:
         """``spares``, ``most_instances``: as :class:`Scheduler` takes them."""
         self._agents = agents
         self._clock = clock
-        self._directory = Directory()
+        self._directory = Directory(admission.is_shown)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
 
@@ -86,9 +86,6 @@ class Visits:
             return Answer.page(pages.not_found(request.path, request.base + "/"))
         app = found.app
         with telemetry.about(app=app.location):
-            closed = admission.refused(request, app)
-            if closed is not None:
-                return closed
             where = destination(request, app.location, found.rest)
             match where:
                 case Redirect(to):

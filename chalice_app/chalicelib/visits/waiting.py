@@ -65,8 +65,7 @@ def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
 
 
 def _site(request: VisitorRequest) -> str:
-    """The app may be shown within another site's page: there a browser sends a cookie only if it says None, which asks for Secure."""
-    return "SameSite=None; Secure" if request.header("x-forwarded-proto") == "https" else "SameSite=Lax"
+    return cookies.site(secure=request.header("x-forwarded-proto") == "https")
 
 
 def _public_path(request: VisitorRequest, app: App) -> str:

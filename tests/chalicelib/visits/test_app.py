@@ -225,7 +225,9 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     url = f"/hello/__sheen__/queue?place={place}"
     assert url in body_of(full).decode()
     assert json.loads(body_of(ask("GET", url))) == {"state": "wait", "before": 0, "again_in": 2.0}
-    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith("SameSite=None; Secure")
+    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith(
+        "SameSite=None; Secure; Partitioned"
+    )
     row = store.get(claimed.ref)
     assert row is not None
     store.give_back(row.ref, next(iter(store.seats_of(row))))
@@ -279,12 +281,9 @@ def test_a_spare_whose_agent_cannot_be_had_is_given_up_for_a_normal_start(
 
 
 def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) -> None:
-    instance = running(published(), agent)
+    running(published(), agent)
     life.archive("/hello", 1.0)
-    for url, headers in (("/hello/", BROWSER), ("/hello/x.css", []), (f"/hello/__sheen__/start?instance={instance.instance_id}", [])):
-        answer = ask("GET", url, headers)
-        assert answer["statusCode"] == 410
-        assert b"archived" in body_of(answer)
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 404
     assert agent.got == []
     assert b"/hello" not in body_of(ask("GET", "/", BROWSER))
     life.restore("/hello", 2.0)
@@ -292,15 +291,48 @@ def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) 
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
 
 
-@pytest.mark.parametrize(("visibility", "status", "listed"), [("public", 200, True), ("unlisted", 200, False), ("private", 403, False)])
+@pytest.mark.parametrize("hidden", ["private", "archived", "private, with a setting of another release"])
+def test_a_hidden_app_looks_as_if_it_were_not_there(agent: StandinAgent, dynamodb_calls: Counter[str], hidden: str) -> None:
+    """Also by what the tables are asked, which is what its time goes into."""
+    requests: list[tuple[str, str, list[tuple[str, str]]]] = [
+        ("GET", "/hello/", BROWSER),
+        ("GET", "/hello", BROWSER),
+        ("GET", "/hello/x.css", []),
+        ("POST", "/hello/x", []),
+        ("GET", "/hello/__sheen__/start?instance=1", []),
+        ("GET", "/hello/__sheen__/queue?place=1", []),
+        ("POST", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr", []),
+    ]
+
+    def asked(request: tuple[str, str, list[tuple[str, str]]]) -> tuple[dict[str, Any], dict[str, int]]:
+        dynamodb_calls.clear()
+        return ask(*request), dict(dynamodb_calls)
+
+    missing = [asked(request) for request in requests]
+    kept_away = {"archived": {}, "private": {"visibility": "private"}}.get(hidden, {"visibility": "private", "gone": 1})
+    running(published(**kept_away), agent)
+    if hidden == "archived":
+        life.archive("/hello", 1.0)
+    for request, before in zip(requests, missing, strict=True):
+        assert before[0]["statusCode"] == 404
+        assert asked(request) == before, request
+    assert agent.got == []
+
+
+def test_below_an_app_a_hidden_one_looks_as_if_it_were_not_there_too(agent: StandinAgent) -> None:
+    running(published(), agent)
+    published("/hello/secret", visibility="private")
+    for _ in range(2):  # also from memory
+        assert ask("GET", "/hello/secret/x.csv", [])["statusCode"] == 200
+    assert [got.path for got in agent.got] == ["/app/secret/x.csv"] * 2
+
+
+@pytest.mark.parametrize(("visibility", "status", "listed"), [("public", 200, True), ("unlisted", 200, False), ("private", 404, False)])
 def test_who_may_see_an_app(agent: StandinAgent, visibility: str, status: int, listed: bool) -> None:
     running(published(visibility=visibility), agent)
     assert (b"/hello" in body_of(ask("GET", "/", BROWSER))) is listed
     for url in ("/hello/", "/hello/x.css"):
         assert ask("GET", url, BROWSER)["statusCode"] == status
-    if status == 403:
-        assert b"nobody can sign in here yet" in body_of(ask("GET", "/hello/", BROWSER))
-        assert agent.got == []
 
 
 def test_a_location_without_its_slash_is_sent_on_below_the_stage_too() -> None:
@@ -365,7 +397,7 @@ def test_an_app_that_was_archived_just_now_lets_nobody_in(agent: StandinAgent) -
     ask("GET", "/hello/", BROWSER)
     life.archive("/hello", 1.0)
     agent.answer = lambda got: Say(410, [("sheen-refused", "retired")])
-    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 410
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == 404
 
 
 def test_a_machine_that_died_keeps_nobody_from_the_others(agent: StandinAgent) -> None:

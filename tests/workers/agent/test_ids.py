@@ -1,6 +1,7 @@
 """The ids that Shiny makes are passes: they follow from nothing that a visitor can know."""
 
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from shiny._utils import rand_hex
 from websockets.asyncio.client import unix_connect
 
 from agent import fresh
@@ -57,3 +59,11 @@ def test_a_shiny_that_makes_ids_in_another_way_is_told_of_in_the_log(changed: st
     script = f"{changed}\ntry(eval(parse('{SERVE}'))({parameters}))"
     said = subprocess.run(["Rscript", "-e", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False).stderr
     assert re.search(rf"WARNING: session ids can be guessed\..*{told}.*Publish the app with another version of Shiny", said), said
+
+
+def test_shiny_for_python_makes_its_ids_from_no_seed() -> None:
+    drawn = []
+    for _ in range(2):
+        random.seed(42)
+        drawn.append(rand_hex(16))
+    assert drawn[0] != drawn[1] and all(re.fullmatch("[0-9a-f]{32}", each) for each in drawn)

@@ -18,12 +18,14 @@ from agent.log import logger
 from chalicelib.bodies import keys
 from chalicelib.bodies.errors import BadUpload, UnknownUpload
 from chalicelib.bodies.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
-from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish
+from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
 from chalicelib.instances.model import InstanceRef
 
 REMEMBERED = 600.0
 """Seconds that R's answer to a file is kept for a browser that did not get it."""
 _NO_STORE = {"Cache-Control": "no-store"}
+_ACTIONS = ("links", "complete", "wait", "abort")
+"""What a page may want of an upload that has begun."""
 _BUSY = (UploadState.OPEN, UploadState.HANDING)
 
 
@@ -51,11 +53,13 @@ class _Upload:
 class Uploads:
     """The uploads of this instance's sessions.
 
-    An upload belongs to the session of the ticket that it began with. From then on its id is the pass: 192 random bits that only that page
-    knows.
+    An upload belongs to the session of the ticket that it began with, and each request about it shows a ticket of that session. It begins
+    only if R has agreed to take a file of that size at that URL.
 
     :param session_of: returns the session of a ticket; None when the ticket is not good.
     :param is_live: tells whether a session has a seat.
+    :param accepts: tells whether a session's worker takes a file of so many bytes at a URL.
+    :param largest: returns how many bytes a file may have (the app's ``largest_upload``).
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Uploads:
         handover: Handover,
         session_of: Callable[[str], str | None],
         is_live: Callable[[str], bool],
+        accepts: Callable[[str, str, int], bool],
+        largest: Callable[[], int],
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -73,6 +79,8 @@ class Uploads:
         self._handover = handover
         self._session_of = session_of
         self._is_live = is_live
+        self._accepts = accepts
+        self._largest = largest
         self._patience = patience
         self._uploads: dict[str, _Upload] = {}
         self._clearing: set[asyncio.Task[None]] = set()
@@ -85,19 +93,23 @@ class Uploads:
     async def handle(self, request: web.Request, path: str) -> web.Response:
         """Answer a page's request below :data:`chalicelib.bodies.uploads.UPLOADS`."""
         upload_id, _, action = path.removeprefix(UPLOADS).removeprefix("/").partition("/")
+        if request.method != "POST" or action not in (_ACTIONS if upload_id else ("",)):
+            return _said(405, {"message": f"{request.method} is not for {path[:80]}"})
         try:
-            match request.method, bool(upload_id), action:
-                case "POST", False, "":
-                    return _said(201, await self._begin(await _read(request)))
-                case "POST", True, "links":
-                    return _said(200, await self._links(self._find(upload_id), await _read(request), request.headers.get("Host", "")))
-                case "POST", True, "complete":
-                    return _said(200, await self._complete(self._find(upload_id), request))
-                case "GET", True, "":
-                    return _said(200, await self._wait(self._find(upload_id)))
-                case "DELETE", True, "":
+            body = await _read(request)
+            if not upload_id:
+                return _said(201, await self._begin(body))
+            upload = self._find(upload_id, ticket_of(body))
+            match action:
+                case "links":
+                    return _said(200, await self._links(upload, body, request.headers.get("Host", "")))
+                case "complete":
+                    return _said(200, await self._complete(upload, request))
+                case "abort":
                     await self._abort(upload_id)
                     return web.Response(status=204)
+                case _:
+                    return _said(200, await self._wait(upload))
         except UnknownUpload as error:
             return _said(404, {"message": str(error)})
         except (BadUpload, NoHost) as error:
@@ -105,7 +117,6 @@ class Uploads:
         except (ClientError, BotoCoreError) as error:
             logger.exception("S3 did not do what an upload needs")
             return _said(502, {"message": f"the file's storage does not work: {error}"})
-        return _said(405, {"message": f"{request.method} is not for {path[:80]}"})
 
     async def end(self, session_id: str) -> None:
         """A session has ended: what it was uploading goes."""
@@ -123,6 +134,10 @@ class Uploads:
         session_id = self._session_of(wish.ticket)
         if session_id is None or not self._is_live(session_id):
             raise UnknownUpload("the page's session is over; load the page again")
+        if wish.size > self._largest():
+            raise BadUpload(f"a file of {wish.size:,} bytes: this app takes at most {self._largest():,}, by its setting largest_upload")
+        if not self._accepts(session_id, wish.target, wish.size):
+            raise BadUpload(f"a file of {wish.size:,} bytes: the app has not agreed to take it; choose the file again")
         if sum(upload.session_id == session_id and upload.state in _BUSY for upload in self._uploads.values()) >= MOST_UPLOADS:
             raise BadUpload(f"this page uploads {MOST_UPLOADS} files already; wait until one is done")
         upload_id = secrets.token_urlsafe(24)
@@ -222,9 +237,9 @@ class Uploads:
     def _forget(self, upload: _Upload) -> None:
         self._uploads = {upload_id: known for upload_id, known in self._uploads.items() if known is not upload}
 
-    def _find(self, upload_id: str) -> _Upload:
+    def _find(self, upload_id: str, ticket: str) -> _Upload:
         upload = self._uploads.get(upload_id)
-        if upload is None:
+        if upload is None or self._session_of(ticket) != upload.session_id:
             raise UnknownUpload("there is no such upload: it was given up, or the app was started anew; upload the file again")
         return upload
 

@@ -14,7 +14,7 @@ from chalicelib.relay.transports.urls import Parameters
 
 
 class Visit(NamedTuple):
-    """What a client's first request says."""
+    """What a client's request says."""
 
     parameters: Parameters
     headers: CIMultiDictProxy[str]
@@ -26,6 +26,9 @@ class Carried(Protocol):
 
     def take(self) -> str | None:
         """The next SockJS frame for the client, ``a[…]`` or ``c[…]``; None when there is nothing to say."""
+
+    def admits(self, visit: Visit) -> bool:
+        """Whether a further request comes from the client's own browser: its URL alone is no pass."""
 
     async def receive(self, payload: Payload) -> None:
         """What the client says."""
@@ -61,6 +64,10 @@ class Farewell:
     def take(self) -> str | None:
         """The end."""
         return self._frame
+
+    def admits(self, visit: Visit) -> bool:
+        """Anybody may learn why."""
+        return True
 
     async def receive(self, payload: Payload) -> None:
         """Nobody listens."""

@@ -23,6 +23,9 @@ class Sessions(Protocol):
     def session_of(self, robust_id: str) -> str | None:
         """The session whose client has this id."""
 
+    def visitor_of(self, session_id: str) -> str:
+        """The visitor that a session belongs to; empty when there is no such session."""
+
     def attach(self, connection_id: str, session_id: str, opening: Opening) -> bool:
         """A connection that its URL introduces. False: there is no such session."""
 
@@ -33,7 +36,8 @@ class Sessions(Protocol):
 class RelayApplication:
     """``session_of_ticket`` checks a ticket and gives its session, None for a bad one or another instance's.
 
-    A client belongs to the session that its robust id names, else to that of the ticket that its page's cookie has.
+    A client belongs to the session that its robust id names, if its browser shows that session's ticket or is its visitor; one with a
+    new id belongs to the session of the ticket that its page's cookie has.
     """
 
     def __init__(self, sessions: Sessions, carriers: Carriers, session_of_ticket: Callable[[str], str | None]) -> None:
@@ -56,25 +60,41 @@ class RelayApplication:
         if not self._sessions.attach(connection_id, session_id, visit.parameters.opening):
             self._carriers.drop(connection_id)
             raise Refused(UnknownSession().ending)
-        return _Connection(self._sessions, self._carriers, pulled, connection_id, session_id)
+        return _Connection(self, self._sessions, self._carriers, pulled, connection_id, session_id)
+
+    def admits(self, session_id: str, visit: Visit) -> bool:
+        """Whether a request comes from a page of Sheen's in the browser that a session belongs to."""
+        if not _from_own_site(visit):
+            return False
+        if passes.is_visitor(_cookie(visit), self._sessions.visitor_of(session_id)):
+            return True
+        return session_id in map(self._session_of_ticket, passes.tickets(_cookie(visit)))
 
     def _session(self, visit: Visit) -> str | None:
         opening = visit.parameters.opening
         if opening.robust_id is not None and (known := self._sessions.session_of(opening.robust_id)) is not None:
-            return known
-        if opening.resume:
+            return known if self.admits(known, visit) else None
+        if opening.resume or not _from_own_site(visit):
             return None
-        headers = visit.headers
-        if not passes.from_own_site(headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), visit.host):
-            return None
-        tickets = (ticket for header in headers.getall("Cookie", []) for ticket in passes.tickets(header))
-        return next((session for session in map(self._session_of_ticket, tickets) if session is not None), None)
+        shown = map(self._session_of_ticket, passes.tickets(_cookie(visit)))
+        return next((session for session in shown if session is not None), None)
+
+
+def _from_own_site(visit: Visit) -> bool:
+    return passes.from_own_site(visit.headers.get("Sec-Fetch-Site", ""), visit.headers.get("Origin", ""), visit.host)
+
+
+def _cookie(visit: Visit) -> str:
+    return "; ".join(visit.headers.getall("Cookie", []))
 
 
 class _Connection:
     """A session's connection that a SockJS client pulls from."""
 
-    def __init__(self, sessions: Sessions, carriers: Carriers, pulled: Pulled, connection_id: str, session_id: str) -> None:
+    def __init__(
+        self, relay: RelayApplication, sessions: Sessions, carriers: Carriers, pulled: Pulled, connection_id: str, session_id: str
+    ) -> None:
+        self._relay = relay
         self._sessions = sessions
         self._carriers = carriers
         self._pulled = pulled
@@ -88,6 +108,10 @@ class _Connection:
             return _GONE
         frame = source()
         return source() if frame == sockjs.OPEN else frame
+
+    def admits(self, visit: Visit) -> bool:
+        """Whether a request comes from the session's own browser; that a session is over, anybody may learn."""
+        return self._pulled.source is None or self._relay.admits(self._session_id, visit)
 
     async def receive(self, payload: Payload) -> None:
         """Messages for the session."""

@@ -99,7 +99,7 @@ class SockJs:
             case "websocket" | "raw":
                 return await self._websocket(request, visit, raw=target.name == "raw")
             case "xhr_send" | "jsonp_send":
-                return await self._send(request, target, key)
+                return await self._send(request, target, key, visit)
             case _:
                 return await self._receive(request, target, key, visit)
 
@@ -114,6 +114,8 @@ class SockJs:
             return web.Response(status=500, text=str(error), headers={**_PLAIN, **headers.NEVER_CACHED})
         except TooMany:
             return web.Response(status=503, text="Too many clients.\n", headers={**_PLAIN, **headers.NEVER_CACHED, "Retry-After": "5"})
+        if not client.carried.admits(visit):
+            return _not_found("no such session")
         poll = Poll(request, self._clients, self._options, transport, callback, buffered=_buffered(request), clock=self._clock)
         answered = {"Content-Type": transport.content_type, **headers.NEVER_CACHED, **self._session_cookie(request)}
         if transport.cors:
@@ -122,9 +124,9 @@ class SockJs:
             answered["X-Content-Type-Options"] = "nosniff"
         return await poll.answer(key, client, answered)
 
-    async def _send(self, request: web.Request, target: Target, key: str) -> web.Response:
+    async def _send(self, request: web.Request, target: Target, key: str, visit: Visit) -> web.Response:
         client = self._clients.find(key)
-        if client is None:
+        if client is None or not client.carried.admits(visit):
             return _not_found("no such session")
         form = target.name == "jsonp_send"
         told = {**_PLAIN, **headers.NEVER_CACHED, **self._session_cookie(request), **({} if form else _cors(request))}

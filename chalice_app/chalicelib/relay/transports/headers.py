@@ -14,8 +14,8 @@ _HEADER_LIST = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~, -]{1,1024}\Z")
 def cors(origin: str, requested_headers: str) -> dict[str, str]:
     """Let any page ask, with its credentials. ``null`` is a page from a file, which an echo would refuse.
 
-    Nothing is given away by this: a request shows a robust id, which cannot be guessed, or a ticket cookie, which only
-    counts from the page's own site (:mod:`.passes`).
+    Nothing is given away by this: a session's requests show a cookie, which only counts from the page's own site
+    (:mod:`.passes`).
     """
     headers = {
         "Access-Control-Allow-Origin": origin if origin and origin != "null" else "*",

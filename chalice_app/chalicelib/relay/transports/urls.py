@@ -21,7 +21,7 @@ from chalicelib.relay.hello import Opening
 from chalicelib.relay.robust import parse_number
 
 _PARAMETER = re.compile(r"/([nowtsh])=([^/]*)")
-_ROBUST_ID = re.compile(r"[0-9A-Za-z]{16,64}\Z")  # it is all that a resuming client shows: nobody may guess it
+_ROBUST_ID = re.compile(r"[0-9A-Za-z]{16,64}\Z")
 _HELLO = re.compile(r"([1-9][0-9]{0,8})\.([0-9A-F]{1,12})\Z")
 _IFRAME = re.compile(r"/iframe[0-9a-z._-]*\.html\Z")
 _SESSION = re.compile(r"/([^/.]{1,200})/([^/.]{1,200})/([a-z_]{1,20})\Z")

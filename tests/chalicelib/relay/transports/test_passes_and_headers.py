@@ -11,7 +11,7 @@ HOST = "app.example"
 
 def test_the_ticket_cookie_goes_to_the_apps_socket_only() -> None:
     assert set_cookie("a.b", "/team/x", secure=False) == "sheen-ticket=a.b; Path=/team/x/__sockjs__/; HttpOnly; SameSite=Lax"
-    assert set_cookie("a.b", "", secure=True) == "sheen-ticket=a.b; Path=/__sockjs__/; HttpOnly; SameSite=Lax; Secure"
+    assert set_cookie("a.b", "", secure=True) == "sheen-ticket=a.b; Path=/__sockjs__/; HttpOnly; SameSite=None; Secure; Partitioned"
 
 
 def test_tickets_are_read_in_their_order() -> None:
@@ -31,6 +31,7 @@ def test_tickets_are_read_in_their_order() -> None:
         ("", "https://app.example", True),
         ("", "https://evil.example", False),
         ("", "null", False),
+        ("", "http://[", False),
     ],
 )
 def test_another_sites_page_cannot_use_the_visitors_cookie(fetch_site: str, origin: str, own: bool) -> None:

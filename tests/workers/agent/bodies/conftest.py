@@ -87,7 +87,19 @@ class Agent:
         self.proxy = Proxy(self.workers, lambda html, _session, _base: html + b"<!-- page -->", large=self.answers)
         handover = Handover(self.workers, self.proxy.client, objects)
         self.live = {"s1", "s2"}
-        self.uploads = Uploads(REF, objects, handover, {"t1": "s1", "t2": "s2", "old": "s0"}.get, self.live.__contains__, patience=patience)
+        self.accepted: Callable[[str, str, int], bool] = lambda session, target, size: True
+        self.largest = 10**9
+        sessions = {"t1": "s1", "t2": "s2", "old": "s0"}
+        self.uploads = Uploads(
+            REF,
+            objects,
+            handover,
+            sessions.get,
+            self.live.__contains__,
+            lambda *asked: self.accepted(*asked),
+            lambda: self.largest,
+            patience=patience,
+        )
         self.bodies = LargeBodies(self.answers, self.uploads)
         self.http: TestClient[web.Request, web.Application]
 

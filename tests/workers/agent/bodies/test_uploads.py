@@ -14,6 +14,7 @@ from tests.workers.agent.bodies.conftest import BUCKET, Agent, Bucket
 from tests.workers.agent.bodies.test_answers import until
 
 UPLOADS = "/__sheen__/uploads"
+MINE = {"ticket": "t1"}
 
 
 def wish(size: int, job: str = "job", ticket: str = "t1") -> dict[str, Any]:
@@ -29,7 +30,7 @@ async def send(agent: Agent, data: bytes, job: str = "job") -> str:
     """Begin an upload and send its parts; return its id."""
     begun = await agent.said("POST", UPLOADS, 201, json=wish(len(data), job))
     numbers = list(range(1, begun["parts"] + 1))
-    links = (await agent.said("POST", f"{UPLOADS}/{begun['id']}/links", 200, json={"parts": numbers}))["links"]
+    links = (await agent.said("POST", f"{UPLOADS}/{begun['id']}/links", 200, json={**MINE, "parts": numbers}))["links"]
     for number in numbers:
         assert await put(links[str(number)], data[(number - 1) * begun["partSize"] : number * begun["partSize"]]) == 200
     return str(begun["id"])
@@ -38,21 +39,21 @@ async def send(agent: Agent, data: bytes, job: str = "job") -> str:
 async def test_r_gets_the_file_as_if_it_had_been_posted(agent: Agent, bucket: Bucket) -> None:
     data = os.urandom(9_000_001)
     upload = await send(agent, data)
-    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, headers={"X-Requested-With": "XMLHttpRequest"}, json={})
+    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, headers={"X-Requested-With": "XMLHttpRequest"}, json=MINE)
     while said["state"] != "done":
-        said = await agent.said("GET", f"{UPLOADS}/{upload}", 200)
+        said = await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE)
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     assert (said["status"], said["given"]) == (200, len(data))
     assert said["body"] == f"got {len(data)} {digest} {len(data)} text/csv XMLHttpRequest ?w=v1.0.1"
     await until(bucket.empty)
-    assert await agent.said("GET", f"{UPLOADS}/{upload}", 200) == said  # for a browser that did not get it
+    assert await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE) == said  # for a browser that did not get it
 
 
 async def test_r_refuses_by_the_length_before_it_gets_a_byte(agent: Agent, bucket: Bucket) -> None:
     upload = await send(agent, bytes(71_000_000))
-    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, json={})
+    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, json=MINE)
     while said["state"] in ("open", "handing"):  # S3 puts the parts together, which may take longer than this test's patience
-        said = await agent.said("GET", f"{UPLOADS}/{upload}", 200)
+        said = await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE)
     assert (said["state"], said["status"], said["body"], said["given"]) == ("done", 413, "Maximum upload size exceeded", 0)
     await until(bucket.empty)
 
@@ -89,28 +90,28 @@ async def test_a_busy_r_is_not_given_more_than_it_has_written(agent: Agent, monk
 async def test_completing_twice_gives_it_once(agent: Agent) -> None:
     upload = await send(agent, b"x" * 100)
     url = f"{UPLOADS}/{upload}/complete"
-    first, second = await asyncio.gather(*(agent.said("POST", url, 200, json={}) for _ in range(2)))
+    first, second = await asyncio.gather(*(agent.said("POST", url, 200, json=MINE) for _ in range(2)))
     assert first == second
     assert first["body"].startswith("got 100 ")
 
 
 async def test_r_that_dies_under_a_file_is_told(agent: Agent, bucket: Bucket) -> None:
     upload = await send(agent, b"x" * 100, "dies")
-    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, json={})
+    said = await agent.said("POST", f"{UPLOADS}/{upload}/complete", 200, json=MINE)
     while said["state"] == "handing":
-        said = await agent.said("GET", f"{UPLOADS}/{upload}", 200)
+        said = await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE)
     assert (said["state"], said["message"][:30]) == ("failed", "the app did not take the file:")
     await until(bucket.empty)
 
 
 async def test_a_file_of_which_a_part_is_missing_or_cut_is_not_given(agent: Agent, bucket: Bucket) -> None:
     begun = await agent.said("POST", UPLOADS, 201, json=wish(9_000_000))
-    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json={})
+    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json=MINE)
     assert (said["state"], said["message"]) == ("failed", "part 1 of 2 has not arrived; send it again")
     begun = await agent.said("POST", UPLOADS, 201, json=wish(100))
     upload_id = bucket.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"][-1]
     bucket.s3.upload_part(Bucket=BUCKET, Key=upload_id["Key"], UploadId=upload_id["UploadId"], PartNumber=1, Body=b"short")
-    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json={})
+    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json=MINE)
     assert said["message"] == "part 1 has 5 bytes instead of 100; send it again"
     await until(bucket.empty)
 
@@ -118,14 +119,14 @@ async def test_a_file_of_which_a_part_is_missing_or_cut_is_not_given(agent: Agen
 async def test_giving_up_and_a_sessions_end_leave_nothing(agent: Agent, bucket: Bucket) -> None:
     upload = await send(agent, bytes(9_000_000))
     other = await agent.said("POST", UPLOADS, 201, json=wish(5, ticket="t2"))
-    async with agent.ask("DELETE", f"{UPLOADS}/{upload}") as answer:
+    async with agent.ask("POST", f"{UPLOADS}/{upload}/abort", json=MINE) as answer:
         assert answer.status == 204
     await until(lambda: len(bucket.uploads()) == 1)
     await agent.uploads.end("s1")
-    assert (await agent.said("GET", f"{UPLOADS}/{other['id']}", 200))["state"] == "open"
+    assert (await agent.said("POST", f"{UPLOADS}/{other['id']}/wait", 200, json={"ticket": "t2"}))["state"] == "open"
     await agent.uploads.end("s2")
     await until(bucket.empty)
-    assert "no such upload" in (await agent.said("GET", f"{UPLOADS}/{other['id']}", 404))["message"]
+    assert "no such upload" in (await agent.said("POST", f"{UPLOADS}/{other['id']}/wait", 404, json={"ticket": "t2"}))["message"]
 
 
 @pytest.mark.parametrize("ticket", ["forged", "", "old"])
@@ -144,7 +145,29 @@ async def test_a_session_uploads_so_many_files_at_once_and_others_are_free(agent
 async def test_bad_requests_are_refused_with_their_reason(agent: Agent) -> None:
     begun = await agent.said("POST", UPLOADS, 201, json=wish(5))
     assert "only a URL session/" in (await agent.said("POST", UPLOADS, 400, json={**wish(5), "target": "/etc"}))["message"]
-    assert "parts 1 to 1" in (await agent.said("POST", f"{UPLOADS}/{begun['id']}/links", 400, json={"parts": [2]}))["message"]
-    assert "no such upload" in (await agent.said("POST", f"{UPLOADS}/x/links", 404, json={"parts": [1]}))["message"]
+    assert "parts 1 to 1" in (await agent.said("POST", f"{UPLOADS}/{begun['id']}/links", 400, json={**MINE, "parts": [2]}))["message"]
+    assert "no such upload" in (await agent.said("POST", f"{UPLOADS}/x/links", 404, json={**MINE, "parts": [1]}))["message"]
     assert "16,384" in (await agent.said("POST", UPLOADS, 400, data=b" " * 20_000))["message"]
     assert "PUT is not for" in (await agent.said("PUT", UPLOADS, 405))["message"]
+    assert "GET is not for" in (await agent.said("GET", f"{UPLOADS}/{begun['id']}/wait", 405))["message"]
+    assert "no ticket" in (await agent.said("POST", f"{UPLOADS}/{begun['id']}/wait", 400, json={}))["message"]
+
+
+@pytest.mark.parametrize("action", ["links", "complete", "wait", "abort"])
+@pytest.mark.parametrize("ticket", ["t2", "old", "forged"])
+async def test_an_uploads_id_is_no_pass_to_it(agent: Agent, action: str, ticket: str) -> None:
+    begun = await agent.said("POST", UPLOADS, 201, json=wish(5))
+    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/{action}", 404, json={"ticket": ticket, "parts": [1]})
+    assert "no such upload" in said["message"]
+    assert (await agent.said("POST", f"{UPLOADS}/{begun['id']}/wait", 200, json=MINE))["state"] == "open"
+
+
+async def test_room_is_given_only_for_what_the_app_accepted(agent: Agent, bucket: Bucket) -> None:
+    asked: list[tuple[str, str, int]] = []
+    agent.accepted = lambda *wanted: bool(asked.append(wanted))
+    assert "has not agreed to take it" in (await agent.said("POST", UPLOADS, 400, json=wish(5)))["message"]
+    assert asked == [("s1", "/session/00c0ffee/upload/job?w=v1.0.1", 5)]
+    agent.largest = 4
+    said = await agent.said("POST", UPLOADS, 400, json=wish(5))
+    assert said["message"] == "a file of 5 bytes: this app takes at most 4, by its setting largest_upload"
+    assert bucket.empty()

@@ -43,6 +43,9 @@ class _Told:
         self._waiting.clear()
         return frame
 
+    def admits(self, visit: Visit) -> bool:
+        return True
+
     async def receive(self, payload: Payload) -> None:
         self._service.said(self, payload.messages)
 
@@ -93,6 +96,9 @@ class Close:
 class _Closed:
     def take(self) -> str | None:
         return GO_AWAY
+
+    def admits(self, visit: Visit) -> bool:
+        return True
 
     async def receive(self, payload: Payload) -> None:
         pass

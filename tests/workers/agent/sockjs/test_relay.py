@@ -62,8 +62,9 @@ class Stand:
         assert answer.status == 200
         return body
 
-    async def send(self, url: str, *messages: str) -> int:
-        return (await self.server.post(f"{PREFIX}{url}/xhr_send", encode_client(messages)))[0].status
+    async def send(self, url: str, *messages: str, headers: dict[str, str] | None = None) -> int:
+        sent = COOKIE if headers is None else headers
+        return (await self.server.post(f"{PREFIX}{url}/xhr_send", encode_client(messages), sent))[0].status
 
     async def messages(self, url: str, count: int) -> list[str]:
         """So many messages besides acknowledgements."""
@@ -144,7 +145,7 @@ async def test_a_lost_client_resumes_where_it_was(stand: Stand) -> None:
     await asyncio.sleep(0.5)  # nobody polls: the connection ends, the session waits
     assert stand.sessions.active() == 1
     again = f"/o={ID}/000/second"
-    assert await stand.poll(again, {}) == "o\n"  # no cookie: its id is enough
+    assert await stand.poll(again) == "o\n"
     assert json.loads((await stand.poll(again))[1:]) == ["CONTINUE 3"]
     assert await stand.send(again, "CONTINUE 1", "3#0|m|three") == 204
     assert await stand.messages(again, 2) == ["1#0|m|echo two", "2#0|m|echo three"]
@@ -178,6 +179,42 @@ async def test_a_client_without_a_right_to_a_session_is_told(stand: Stand, url: 
     assert await stand.poll(url, headers) == GONE
     assert await stand.poll(url, headers) == GONE
     assert stand.sessions.reserved() == 1
+
+
+ANOTHERS = [
+    {},
+    {"Cookie": "sheen-ticket=ticket-s2"},
+    {"Cookie": f"sheen-visitor={'x' * 32}"},
+    {"Cookie": "sheen-visitor="},
+    {**COOKIE, "Sec-Fetch-Site": "cross-site"},
+    {**COOKIE, "Origin": "https://evil.example"},
+]
+
+
+@pytest.mark.parametrize("kind", ["n", "o"])
+@pytest.mark.parametrize("headers", ANOTHERS)
+async def test_a_known_id_is_no_pass_to_the_session(stand: Stand, kind: str, headers: dict[str, str]) -> None:
+    url = await stand.open()
+    thief = f"/{kind}={ID}/000/thief"
+    assert await stand.poll(thief, headers) == "o\n"
+    assert await stand.poll(thief, headers) == GONE
+    # Nor is the whole URL of the client's own requests.
+    for path in (f"{url}/xhr", f"{url}/xhr_send"):
+        assert (await stand.server.post(PREFIX + path, encode_client(["1#0|m|stolen"]), headers))[0].status == 404
+    assert await stand.send(url, "1#0|m|mine") == 204
+    assert await stand.messages(url, 1) == ["0#0|m|echo mine"]
+    assert stand.r.received == ["mine"]
+
+
+async def test_the_browser_of_the_page_resumes_also_when_its_ticket_has_expired(stand: Stand) -> None:
+    visitor = "v" * 32
+    stand.sessions.belongs("s1", visitor)
+    await stand.open()
+    mine = {"Cookie": f"sheen-ticket=expired; sheen-visitor={visitor}", "Sec-Fetch-Site": "same-origin"}
+    again = f"/o={ID}/000/second"
+    assert await stand.poll(again, mine) == "o\n"
+    assert await stand.send(again, "CONTINUE 0", "1#0|m|hi", headers=mine) == 204
+    assert json.loads((await stand.poll(again, mine))[1:])[0] == "CONTINUE 2"
 
 
 async def test_nobody_takes_a_session_that_has_a_client(stand: Stand) -> None:
@@ -224,7 +261,7 @@ async def test_websockets_framed_and_raw(stand: Stand) -> None:
         assert await socket.recv() == "o"
         await socket.send(encode_client(["0#0|o|", "1#0|m|hi"]))
         assert json.loads(str(await socket.recv())[1:])[0] == "0#0|m|echo hi"
-    async with connect(f"{base}/o={ID}/websocket") as socket:
+    async with connect(f"{base}/o={ID}/websocket", additional_headers=COOKIE) as socket:
         assert await socket.recv() == "CONTINUE 2"
         await socket.send("CONTINUE 0")
         await socket.send("2#0|m|raw")
