@@ -35,7 +35,7 @@ class Environment:
     @cached_property
     def visits(self) -> Visits:
         """HTTP."""
-        return Visits(self.agents, self.clock, pool.parse(self.settings.spares), self.settings.most_instances)
+        return Visits(self.agents, self.clock, pool.parse(self.settings.spares), self.settings.most_instances, self.settings.most_held)
 
     @cached_property
     def connections(self) -> Connections:

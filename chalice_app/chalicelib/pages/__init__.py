@@ -168,6 +168,12 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
     return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
 
 
+def about(app_name: str) -> Page:
+    """What a crawler gets: what is here, without starting it."""
+    message = "An interactive app. It starts when somebody opens this address in a browser."
+    return _error_page(200, title=app_name, message=message)
+
+
 def busy(app_name: str, retry_after: int = 30) -> Page:
     """503: nothing of the app runs, and as many instances run as the deployment may have. The page tries again by itself."""
     values: Values = {

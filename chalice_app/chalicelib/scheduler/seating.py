@@ -14,9 +14,9 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
 from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
-from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, sleeps
+from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, failed_lately, sleeps
 from chalicelib.scheduler.memory import KnownInstances
-from chalicelib.sessions.lease import HELD, Expired
+from chalicelib.sessions.lease import HELD, Expired, new_session_id
 
 ATTEMPTS = 8
 """Lost races before a visitor is told that the app is full; each means that somebody else got on."""
@@ -47,6 +47,10 @@ class Busy(NamedTuple):
     """Nothing of the app runs, and no further instance may start in this deployment."""
 
     most: int
+
+
+class StartFailed(NamedTuple):
+    """Nothing of the app runs, and its last start failed a moment ago."""
 
 
 class NoRoom(NamedTuple):
@@ -120,6 +124,32 @@ class Scheduler:
                     self._served(version_id, place, outcome)
                 return outcome
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
+
+    def wake(self, version_id: str, location: str, settings: AppSettings) -> Instance | StartFailed | None:
+        """For a request that needs no seat: return a ready instance; None when one is starting, which this call may have claimed;
+        :class:`StartFailed` when the last start failed a moment ago. Raise :class:`TooManyInstances` when none may start."""
+        wanted = Wanted(version_id, location, settings)
+        for _ in range(ATTEMPTS):
+            rows, now = self._look(version_id), self._clock()
+            ready = next(filter(is_ready, rows), None)
+            places = [place_of(row) for row in rows]
+            if ready is not None or not sleeps(places, now):
+                return ready
+            if failed_lately(places, now):
+                return StartFailed()
+            match decide(places, now, wanted.limits):
+                case Claim() as claim:
+                    by_slot = {int(row.slot): row for row in rows}
+                    visitor = new_session_id()
+                    bound = self._bind(wanted, claim, by_slot, visitor)
+                    if bound is not None:
+                        store.give_back(bound.ref, visitor)
+                        return bound
+                    if self._claim(wanted, claim, by_slot) is not None:
+                        return None
+                case _:  # one is going: its slot will be free
+                    return None
+        return None
 
     def standing(self, version_id: str, settings: AppSettings, place: str) -> Standing | None:
         """A waiting page's sign of life: return where its place stands; None when it is its turn, or the place is lost."""

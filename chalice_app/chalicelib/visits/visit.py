@@ -19,9 +19,12 @@ from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
 from chalicelib.visits.answer import Answer, passed_on
+from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
+from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
+    NO_PAGES,
     SOCKJS,
     Asset,
     Navigation,
@@ -33,7 +36,8 @@ from chalicelib.visits.routing import (
     wants_page,
 )
 
-_RETRY_AFTER = "5"
+LONGEST_ANSWER = 28.0
+"""Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
 _MOST_GONE = 2
 """Instances that a page's request may find gone before it tries the last one: each may take three seconds to show it."""
 
@@ -41,13 +45,16 @@ _MOST_GONE = 2
 class Visits:
     """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
-        """``spares``, ``most_instances``: as :class:`Scheduler` takes them."""
+    def __init__(
+        self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0, most_held: int = 0
+    ) -> None:
+        """``spares``, ``most_instances``: as :class:`Scheduler` takes them; ``most_held``: as :class:`Holding`."""
         self._agents = agents
         self._clock = clock
         self._directory = Directory()
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
+        self._holding = Holding(self._scheduler, clock, most_held)
 
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; what goes wrong is told by a page with its cause and way out."""
@@ -77,6 +84,8 @@ class Visits:
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
+        if request.path == ROBOTS and (found is None or found.app.location == ROOT):
+            return self._robots(request, found.app if found is not None else None)
         if found is None or found.app.active_version is None:
             if request.path == ROOT:
                 return census.index(request.base, self._clock())
@@ -105,6 +114,11 @@ class Visits:
 
     def _navigate(self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]) -> Answer:
         """A page: take a seat, and let the app answer; or say what the visitor waits for."""
+        match caller(request):
+            case Caller.PREFETCH:
+                return later("the app starts when somebody opens it, not before")
+            case Caller.CRAWLER:
+                return Answer.page(pages.about(census.app_name(app.location)))
         settings = app.effective_settings()
         version_id = _version_id(app)
         place = waiting.place_of(request)
@@ -151,6 +165,16 @@ class Visits:
         self._scheduler.known.learn(version_id, instance)
         return self._ask(request, app, rest, instance)
 
+    def _robots(self, request: VisitorRequest, app: App | None) -> Answer:
+        """What crawlers may do: the file of the app at the root, if that is awake and has one; else nothing."""
+        if app is not None and admission.refused(request, app) is None:
+            version_id = _version_id(app)
+            instance = self._scheduler.known.any_of(version_id) or next(filter(is_ready, store.of_version(version_id)), None)
+            answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
+            if answer is not None and answer.status == 200:
+                return answer
+        return Answer.text(200, ROBOTS_TEXT)
+
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A request without a seat goes to any ready instance of the active version."""
         version_id = _version_id(app)
@@ -164,13 +188,23 @@ class Visits:
         self._scheduler.known.remember(version_id, rows, self._clock())
         gone = remembered.instance_id if remembered is not None else None
         instance = min(filter(is_ready, rows), key=lambda row: row.instance_id == gone, default=None)
-        if instance is None:
-            text = "the app is asleep; open its page in a browser to start it\n"
-            return Answer.text(503, text, {"retry-after": _RETRY_AFTER})
-        return self._ask(request, app, rest, instance)
+        if instance is not None:
+            return self._ask(request, app, rest, instance)
+        if rest.startswith(NO_PAGES) or not is_program(request):
+            return later("the app is asleep; open its page in a browser to start it")
+        held = self._holding.ready(version_id, app.location, app.effective_settings())
+        if isinstance(held, Answer):
+            return held
+        instance, seconds = held
+        try:
+            return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
+        except AgentSilent:
+            return later("the app has started, and takes longer to answer than is left of this request; ask again")
 
-    def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
-        """Pass a request on to an agent, and its answer back."""
+    def _ask(
+        self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "", within: float | None = None
+    ) -> Answer:
+        """Pass a request on to an agent, and its answer back; ``within``: seconds that it may take, when these are fewer than usual."""
         headers = [
             *passed_on(request.headers),
             ("sheen-base", request.base + app.location.rstrip("/")),
@@ -182,7 +216,7 @@ class Visits:
             headers.append(("sheen-session", session_id))
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
-        got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
+        got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body, timeout=within)
         return _passed_back(got)
 
 
