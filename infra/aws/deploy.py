@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.syncs.model import Sync
+from chalicelib.visits.address import edge_proof
 from infra.aws import ending
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
@@ -159,6 +160,7 @@ class Aws:
             websocket_api=known.get("WebsocketApi", "*"),
             file_system=known.get("FileSystemId", ""),
             access_point=known.get("AccessPoint", ""),
+            edge_proof=edge_proof(known["EdgeSecret"]) if "EdgeSecret" in known else "",
         )
 
     def _upload(self, bucket: str, template: Template, text: str) -> str:

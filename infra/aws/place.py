@@ -38,6 +38,7 @@ def aws_place(
     websocket_api: str = "*",
     file_system: str = "",
     access_point: str = "",
+    edge_proof: str = "",
 ) -> Place:
     """Return the place, as far as it is known: templates are made before there is anything."""
     host = f"{websocket_api}.execute-api.{stage.region}.amazonaws.com"
@@ -64,6 +65,7 @@ def aws_place(
         websocket_api=websocket_api,
         file_system=file_system,
         access_point=access_point,
+        edge_proof=edge_proof,
         other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
         bundle_gb=str(stage.compute.bundle_gb),

@@ -126,7 +126,7 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     rest = [Stack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
-    return [LinkedRole(), *first, Image(), Functions(), roles, Functions(), Triggers(), *secret, *rest]
+    return [LinkedRole(), *first, Image(), *secret, Functions(), roles, Functions(), Triggers(), *rest]
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:

@@ -67,6 +67,8 @@ class Place:
     """Instances that there may be at once, spares counted; 0: any number."""
     most_held: int = 5
     """Requests that may wait in a Lambda at once for apps to start; 0: none waits."""
+    edge_proof: str = ""
+    """As :attr:`chalicelib.settings.Settings.edge_proof`."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"

@@ -10,6 +10,7 @@ from chalicelib.headers import passing
 AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
 SESSION = "sheen-session"
+VISITOR = "sheen-visitor"
 BASE = "sheen-base"
 LARGEST = "sheen-largest"
 """Bytes that the asker can take as an answer; without it any number."""

@@ -42,6 +42,7 @@ class Proxy:
     told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookie`` gives the
     page's ``Set-Cookie``: (session id, base, whether the visitor came by https). ``large`` takes what is too large or too late for who
     asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
+    ``came`` is told of each page that is asked for: session id, and where from.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Proxy:
         page_cookie: Callable[[str, str, bool], str] | None = None,
         large: Answers | None = None,
         prefix: str = "",
+        came: Callable[[str, str], None] = lambda session, address: None,
     ) -> None:
         self._workers = workers
         self._make_page = make_page
@@ -59,12 +61,15 @@ class Proxy:
         self._page_cookie = page_cookie
         self._large = large
         self._prefix = prefix
+        self._came = came
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for ``path`` (encoded, with a slash at its start) of the app. Waits while R starts."""
         base = request.headers.get(headers.BASE, "").rstrip("/")
         session = request.headers.get(headers.SESSION, "")
+        if session:
+            self._came(session, request.headers.get(headers.VISITOR, ""))
         worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":

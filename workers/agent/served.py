@@ -18,6 +18,7 @@ from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
 from agent.command import WorkerSpec
+from agent.crowd import Crowd
 from agent.gateway import Gateway
 from agent.life import Life
 from agent.log import logger
@@ -41,7 +42,7 @@ from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
-from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
+from chalicelib.relay.errors import AppExited, AppRestarted, ConnectionLost, ShuttingDown
 from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
@@ -111,12 +112,23 @@ class Served:
         self._seats = Seats(found.ref, self.workers.sessions, life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
-        self._proxy = Proxy(self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix)
+        self._crowd = Crowd(
+            found.ref,
+            self._sessions.waiting,
+            lambda: len(self.workers.sessions()),
+            lambda: self._record.settings,
+            lambda session_id: self._sessions.end([session_id], ConnectionLost().ending),
+            time.monotonic,
+        )
+        self._proxy = Proxy(
+            self.workers, self._make_page, self._no_page, self._page_cookie, self._answers, found.worker_prefix, self._crowd.came
+        )
         self._uploads = Uploads(
             found.ref, objects, Handover(self.workers, self._proxy.client, objects), self._session_of_ticket, self._has_seat
         )
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
+        self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
 
     @property
     def app(self) -> server.App:
@@ -139,6 +151,7 @@ class Served:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
         self._renewing.cancel()
+        self._making_room.cancel()
         await self._uploads.close()
         await self._answers.close()
         await self.workers.close()
@@ -273,6 +286,7 @@ class Served:
             return None
 
     def _no_page(self, session_id: str) -> None:
+        self._crowd.left(session_id)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
 
@@ -285,6 +299,7 @@ class Served:
 
     async def _session_ended(self, session_id: str) -> None:
         self.activity.touch()
+        self._crowd.left(session_id)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
         await self._uploads.end(session_id)

@@ -68,6 +68,12 @@ class AppSettings:
     """After a publish, versions of before whose instances may live on beside the new one until their sessions end."""
     max_instances: int = 1
     """Instances of one version at most."""
+    queue_page_timeout: float = 15.0
+    """How long a page keeps its seat whose connection does not come, while visitors queue."""
+    queue_page_share: float = 0.5
+    """The share of the seats that such pages may have together, while visitors queue."""
+    queue_per_address: int = 50
+    """How many such pages, and how many places in the queue, may be of one address; 0: any number."""
     preload: bool = True
     """Whether workers are forked from an R that has Shiny loaded already."""
     sanitize_errors: bool = True
@@ -221,6 +227,9 @@ RULES: dict[str, Rule] = {
     "max_worker_processes": count(1, 100, "3"),
     "max_retired_workers": count(0, 100, "3"),
     "max_retired_versions": count(0, 100, "3"),
+    "queue_page_timeout": seconds(5, 45, "15"),
+    "queue_page_share": share("0.5"),
+    "queue_per_address": count(0, 1000, "50"),
     "preload": switch("true"),
     "exec_supervisor": Rule(
         read_command, f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters", "'nice -n 10'"

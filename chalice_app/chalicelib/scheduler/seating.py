@@ -13,7 +13,7 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
-from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
+from chalicelib.queue.line import FIRST_LEASE, MARK, MOST, TURN, Standing, alive, is_in, needs_renewal, new_place, of_address, standing
 from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, failed_lately, sleeps
 from chalicelib.scheduler.memory import KnownInstances
 from chalicelib.sessions.lease import HELD, Expired, new_session_id
@@ -92,9 +92,10 @@ class Scheduler:
         session_id: str,
         place: str | None = None,
         gone: Collection[str] = (),
+        address: str = "",
     ) -> Outcome:
         """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue, ``gone`` the instances whose agents
-        did not answer this visitor: the others are tried first.
+        did not answer this visitor: the others are tried first; ``address`` (:mod:`chalicelib.visits.address`) is where it comes from.
 
         With a READY instance in memory this is one DynamoDB call, unless the visitor is the one who makes a further instance necessary, or
         there is a queue.
@@ -116,7 +117,7 @@ class Scheduler:
                     return Busy(self._most_instances)
                 outcome = Full(wanted.settings.worker_limits.seats)  # of those that the app has
             if isinstance(outcome, Full):
-                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
+                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place, address)
             if outcome is not None:
                 woken = sleeps([place_of(row) for row in rows], self._clock())
                 self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
@@ -156,8 +157,6 @@ class Scheduler:
         rows, line, now = self._look(version_id), queue.line(version_id), self._clock()
         if not is_in(line, place, now):
             return None
-        if needs_renewal(line[place], now):
-            queue.renew(version_id, place, now)
         stands = standing(line, place, now)
         match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
             case Full():
@@ -165,7 +164,11 @@ class Scheduler:
             case Claim() if self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances:
                 pass
             case _:
+                if line[place] - now > TURN:
+                    queue.renew(version_id, place, now, TURN)
                 return None
+        if needs_renewal(line[place], now):
+            queue.renew(version_id, place, now)
         self._mark_queued(rows, now)
         return stands
 
@@ -174,19 +177,19 @@ class Scheduler:
         now = self._clock()
         return queue.line(version_id) if place is not None or any(is_queued(row, now) for row in rows) else None
 
-    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None) -> Outcome:
+    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None, address: str) -> Outcome:
         """Keep the visitor's place, or give one at the end. The rows are marked first, so that nobody who comes later overtakes."""
         now = self._clock()
         self._mark_queued(rows, now)
         if place is not None and is_in(line, place, now):
             if needs_renewal(line[place], now):
                 queue.renew(wanted.version_id, place, now)
-        elif len(alive(line, now)) >= MOST:
+        elif len(alive(line, now)) >= MOST or 0 < wanted.settings.queue_per_address <= of_address(line, address, now):
             return NoRoom(wanted.settings.worker_limits.seats * wanted.settings.max_instances)
         else:
-            place = new_place(now)
+            place = new_place(now, address)
             queue.take(wanted.version_id, place, now)
-            line = {**line, place: now + LEASE}
+            line = {**line, place: now + FIRST_LEASE}
         return Queued(place, standing(line, place, now))
 
     def _mark_queued(self, rows: list[Instance], now: float) -> None:

@@ -18,6 +18,7 @@ from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
+from chalicelib.visits.address import tag
 from chalicelib.visits.answer import Answer, passed_on
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
@@ -46,9 +47,17 @@ class Visits:
     """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
 
     def __init__(
-        self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0, most_held: int = 0
+        self,
+        agents: AgentClient,
+        clock: Callable[[], float],
+        spares: Collection[str] = (),
+        most_instances: int = 0,
+        most_held: int = 0,
+        edge_proof: str = "",
     ) -> None:
-        """``spares``, ``most_instances``: as :class:`Scheduler` takes them; ``most_held``: as :class:`Holding`."""
+        """``spares``, ``most_instances``: as :class:`Scheduler` takes them; ``most_held``: as :class:`Holding`; ``edge_proof``: as
+        :func:`chalicelib.visits.address.network`."""
+        self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
         self._directory = Directory()
@@ -123,7 +132,8 @@ class Visits:
         version_id = _version_id(app)
         place = waiting.place_of(request)
         session_id = new_session_id()
-        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone)
+        address = tag(request, self._edge_proof)
+        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone, address)
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
@@ -213,7 +223,7 @@ class Visits:
         if rest.startswith(SOCKJS):
             headers.append(("sheen-buffered", "1"))  # FACTS H2
         if session_id:
-            headers.append(("sheen-session", session_id))
+            headers += [("sheen-session", session_id), ("sheen-visitor", tag(request, self._edge_proof))]
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
         got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body, timeout=within)
