@@ -6,8 +6,9 @@ from chalicelib.ceilings.model import Ceiling
 from chalicelib.connections.model import Connection
 from chalicelib.instances.model import Instance
 from chalicelib.queue.model import QueuePlace
+from chalicelib.snapshots import Snapshot
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
 
-TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Sync, SyncRequest, SyncRun)
+TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Snapshot, Sync, SyncRequest, SyncRun)
 """In no order that matters."""

@@ -16,6 +16,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
+from chalicelib.snapshots import Snapshot
 from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
@@ -171,6 +172,7 @@ FUNCTIONS = (
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
             items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
+            items(place, Snapshot, "GetItem", "UpdateItem"),
         ),
         in_vpc=True,
         memory_mb=512,

@@ -31,6 +31,8 @@ class WorkerLimits(NamedTuple):
 class AppSettings:
     """How one app is run. Times are in seconds."""
 
+    title: str = ""
+    """What the list of apps and the waiting page call it; empty: the end of its location."""
     size: str = "large"
     """How large an instance is."""
     start_count: int = 1
@@ -213,6 +215,11 @@ RULES: dict[str, Rule] = {
     "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
     "instance_unvisited_timeout": seconds(0, 30 * _DAY, "90"),
     "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
+    "title": text(
+        r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,100}",
+        "a title of at most 100 characters",
+        "'Sales, by month'",
+    ),
     "size": choice(SIZES),
     "start_count": count(1, 100, "1"),
     "instance_load_factor": share("0.5"),

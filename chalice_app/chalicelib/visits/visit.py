@@ -61,6 +61,7 @@ class Visits:
         self._agents = agents
         self._clock = clock
         self._directory = Directory()
+        self._overview = census.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
         self._holding = Holding(self._scheduler, clock, most_held)
@@ -89,7 +90,7 @@ class Visits:
     def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
         """``gone``: the instances that this request found gone."""
         if request.path == HEALTH_CHECK:
-            return census.health_check(self._clock())
+            return self._overview.health_check()
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
@@ -97,7 +98,7 @@ class Visits:
             return self._robots(request, found.app if found is not None else None)
         if found is None or found.app.active_version is None:
             if request.path == ROOT:
-                return census.index(request.base, self._clock())
+                return self._overview.index(request.base, request.parameter("q") or "")
             return Answer.page(pages.not_found(request.path, request.base + "/"))
         app = found.app
         with telemetry.about(app=app.location):
@@ -127,7 +128,7 @@ class Visits:
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.app_name(app.location)))
+                return Answer.page(pages.about(census.title_of(app)))
         settings = app.effective_settings()
         version_id = _version_id(app)
         place = waiting.place_of(request)
@@ -154,9 +155,9 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, app, taken, standing)
             case Busy():
-                return Answer.page(pages.busy(census.app_name(app.location)))
+                return Answer.page(pages.busy(census.title_of(app)))
             case NoRoom():
-                return Answer.page(pages.users(census.app_name(app.location)))
+                return Answer.page(pages.users(census.title_of(app)))
             case _:
                 assert_never(outcome)
 

@@ -1,6 +1,7 @@
 """A visitor's way through ``app(event, context)``, with true proxy events, real rows and somebody at the agent's address."""
 
 import json
+import re
 import secrets
 from collections import Counter
 from typing import Any
@@ -204,7 +205,7 @@ def test_a_crawler_learns_what_is_there_and_starts_nothing(agent: StandinAgent) 
     crawler = [*BROWSER, ("User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)")]
     answer = ask("GET", "/hello/", crawler)
     assert (answer["statusCode"], header_of(answer, "x-robots-tag")) == (200, ["noindex, nofollow"])
-    assert "hello" in body_of(answer).decode()
+    assert "<title>Hello</title>" in body_of(answer).decode()
     assert list(Instance.scan()) == []
     ready = running(version_id, agent)
     assert ask("GET", "/hello/", crawler)["statusCode"] == 200
@@ -357,6 +358,31 @@ def test_the_root_lists_the_apps(agent: StandinAgent) -> None:
     page = body_of(ask("GET", "/", BROWSER, stage="/prod")).decode()
     assert "/prod/hello/" in page
     assert "/prod/team/sales/" in page
+
+
+def test_the_list_calls_apps_by_their_titles_and_tells_nobody_how_many_visitors_they_have(agent: StandinAgent) -> None:
+    running(published(title="Sales, by <month>"), agent)
+    published("/team/breast-cancer"), published("/hidden", visibility="unlisted")
+    ask("GET", "/hello/", BROWSER)
+    page = body_of(ask("GET", "/", BROWSER)).decode()
+    assert re.findall(r"<bdi>([^<]+)</bdi></b>", page) == ["Sales, by &lt;month&gt;", "Breast cancer"]
+    assert re.findall(r'<span class="state \w+">([^<]+)<', page) == ["Awake", "Sleeping"]
+    assert "/hidden/" not in page
+    assert "session" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    one = body_of(ask("GET", "/?q=BREAST", BROWSER)).decode()
+    assert re.findall(r"<bdi>([^<]+)</bdi></b>", one) == ["Breast cancer"]
+
+
+def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(dynamodb_calls: Counter[str]) -> None:
+    published()
+    dynamodb_calls.clear()
+    for _ in range(3):
+        lambdas.here = Environment()
+        for _ in range(5):
+            assert ask("GET", "/", BROWSER)["statusCode"] == 200
+            assert ask("GET", "/__health-check__")["statusCode"] == 200
+    assert dynamodb_calls["Scan"] == 2, "apps and instances, for all environments"
+    assert dynamodb_calls["GetItem"] == 3, "once in each"
 
 
 def test_the_health_check_counts(agent: StandinAgent) -> None:
