@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from infra.aws.settings import Stage
 from infra.declared import Place
-from infra.declared.place import OtherBucket
+from infra.declared.place import OtherBucket, Throttle
 
 T = TypeVar("T")
 
@@ -57,6 +57,12 @@ def aws_place(
         repositories=" ".join(stage.compute.repositories),
         python_repositories=" ".join(stage.compute.python_repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
+        throttle=Throttle(
+            stage.throttle.requests_per_second,
+            stage.throttle.request_burst,
+            stage.throttle.messages_per_second,
+            stage.throttle.message_burst,
+        ),
         most_instances=stage.compute.most_instances,
         most_held=stage.compute.most_held_requests,
         execute_command=stage.compute.exec,

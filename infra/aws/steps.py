@@ -54,9 +54,10 @@ class Functions:
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried."""
+    """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried; how much the
+    APIs let through."""
 
-    title: str = "triggers of the functions"
+    title: str = "triggers of the functions, limits of the APIs"
 
 
 @dataclass(frozen=True, slots=True)
