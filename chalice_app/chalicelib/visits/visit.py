@@ -1,5 +1,6 @@
 """Takes a visitor's request through: location → seat → agent → answer."""
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import assert_never
 
@@ -181,9 +182,10 @@ class Visits:
         if app is not None and admission.refused(request, app) is None:
             version_id = _version_id(app)
             instance = self._scheduler.known.any_of(version_id) or next(filter(is_ready, store.of_version(version_id)), None)
-            answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
-            if answer is not None and answer.status == 200:
-                return answer
+            with contextlib.suppress(AgentGone, AgentSilent):
+                answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
+                if answer is not None and answer.status == 200:
+                    return answer
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
