@@ -96,6 +96,8 @@ def _function(declared: Declared, place: Place, function: FunctionDeclaration) -
         "lambda_memory_size": function.memory_mb,
         "environment_variables": declared.environment_of(place, function),
     }
+    if function.reserved is not None and place.reserves:
+        settings["reserved_concurrency"] = function.reserved
     if function.in_vpc:
         settings["subnet_ids"] = list(place.function_subnets)
         settings["security_group_ids"] = [place.function_security_group]

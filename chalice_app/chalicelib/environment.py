@@ -35,7 +35,10 @@ class Environment:
     @cached_property
     def visits(self) -> Visits:
         """HTTP."""
-        return Visits(self.agents, self.clock, pool.parse(self.settings.spares), self.settings.most_instances)
+        settings = self.settings
+        return Visits(
+            self.agents, self.clock, pool.parse(settings.spares), settings.most_instances, settings.most_held, settings.edge_proof
+        )
 
     @cached_property
     def connections(self) -> Connections:

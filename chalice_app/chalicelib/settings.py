@@ -44,6 +44,8 @@ class Settings:
     """Instances that there may be in the deployment, spares counted; 0: any number. Only functions."""
     most_held: int = 0
     """Requests that may wait in a Lambda at once for apps to start; 0: none waits. Only functions."""
+    edge_proof: str = ""
+    """By what functions recognise CloudFront, see :mod:`chalicelib.visits.address`; empty: there is none. Only functions."""
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
@@ -125,6 +127,7 @@ class Settings:
             spares=optional("spares"),
             most_instances=int(optional("most_instances") or 0),
             most_held=int(optional("most_held") or 0),
+            edge_proof=optional("edge_proof"),
             efs=optional("efs"),
             bodies_url=optional("bodies_url"),
             sync_state_machine=optional("sync_state_machine"),

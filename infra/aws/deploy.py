@@ -1,5 +1,6 @@
 """Does the steps of a deployment, on AWS."""
 
+import dataclasses
 import functools
 import secrets
 import time
@@ -11,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.syncs.model import Sync
+from chalicelib.visits.address import edge_proof
 from infra.aws import ending
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
@@ -35,6 +37,7 @@ from infra.aws.steps import (
     Triggers,
 )
 from infra.aws.synth import Template
+from infra.aws.throttles import set_throttles
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
 
@@ -42,6 +45,8 @@ STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
 """What ``chalice_app/app.py`` reads the stream's name from."""
 
 ECS = "ecs.amazonaws.com"
+UNRESERVED = 100
+"""Concurrent executions of an account that AWS lets nobody reserve."""
 
 
 class Aws:
@@ -122,9 +127,18 @@ class Aws:
                 kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
                 return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
             case Functions():
-                return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))
+                place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
+                return _apis(self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]}))
             case Triggers():
-                set_triggers(self._client("lambda"), self._declared, self.place(known))
+                place = self.place(known)
+                set_triggers(self._client("lambda"), self._declared, place)
+                set_throttles(
+                    self._client("apigateway"),
+                    self._client("apigatewayv2"),
+                    place,
+                    rest_api=known["RestApi"],
+                    websocket_api=known["WebsocketApi"],
+                )
             case Secret():
                 return {"EdgeSecret": self._edge_secret()}
             case EndWork():
@@ -147,6 +161,17 @@ class Aws:
                 self.stacks(region).delete(stack)
         return {}
 
+    def _can_reserve(self) -> bool:
+        """Whether the account has enough concurrent executions that functions can reserve some: AWS keeps the last hundred for all."""
+        limit = int(self._client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+        if limit >= self._declared.reserved + UNRESERVED:
+            return True
+        self._say(
+            f"  warning: the account runs {limit} functions at once, too few to keep {self._declared.reserved} of them for what keeps apps "
+            "alive: many visitors at once can delay starts and publishes. Raise it: docs/operator.md, Limits, and how to raise them"
+        )
+        return False
+
     def place(self, known: Known) -> Place:
         """Return the deployment's place, as far as it is known."""
         return aws_place(
@@ -159,6 +184,7 @@ class Aws:
             websocket_api=known.get("WebsocketApi", "*"),
             file_system=known.get("FileSystemId", ""),
             access_point=known.get("AccessPoint", ""),
+            edge_proof=edge_proof(known["EdgeSecret"]) if "EdgeSecret" in known else "",
         )
 
     def _upload(self, bucket: str, template: Template, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from infra.aws.settings import Stage
 from infra.declared import Place
-from infra.declared.place import OtherBucket
+from infra.declared.place import OtherBucket, Throttle
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ def aws_place(
     websocket_api: str = "*",
     file_system: str = "",
     access_point: str = "",
+    edge_proof: str = "",
 ) -> Place:
     """Return the place, as far as it is known: templates are made before there is anything."""
     host = f"{websocket_api}.execute-api.{stage.region}.amazonaws.com"
@@ -56,6 +57,12 @@ def aws_place(
         repositories=" ".join(stage.compute.repositories),
         python_repositories=" ".join(stage.compute.python_repositories),
         spares=",".join(f"{size}={count}" for size, count in stage.compute.spares.items()),
+        throttle=Throttle(
+            stage.throttle.requests_per_second,
+            stage.throttle.request_burst,
+            stage.throttle.messages_per_second,
+            stage.throttle.message_burst,
+        ),
         most_instances=stage.compute.most_instances,
         most_held=stage.compute.most_held_requests,
         execute_command=stage.compute.exec,
@@ -64,6 +71,7 @@ def aws_place(
         websocket_api=websocket_api,
         file_system=file_system,
         access_point=access_point,
+        edge_proof=edge_proof,
         other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
         bundle_gb=str(stage.compute.bundle_gb),

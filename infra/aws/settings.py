@@ -216,6 +216,19 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """What the APIs let through, of all visitors together. More is answered with 429, which costs nothing; browsers try again."""
+
+    requests_per_second: int = setting(_between(1, 10_000), default=500)
+    """Pages, files, uploads: all that is no WebSocket."""
+    request_burst: int = setting(_between(1, 5_000), default=1000)
+    """How many may come at once."""
+    messages_per_second: int = setting(_between(1, 10_000), default=2000)
+    """WebSockets that are opened, and frames from browsers: a visitor who moves a slider sends some ten a second."""
+    message_burst: int = setting(_between(1, 5_000), default=4000)
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One deployment. Its name is the file's."""
 
@@ -232,6 +245,7 @@ class Stage:
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()
     compute: Compute = field(default_factory=Compute)
+    throttle: Throttled = field(default_factory=Throttled)
     edge: Edge | None = None
     alarms: Alarms = field(default_factory=Alarms)
 

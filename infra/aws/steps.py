@@ -54,9 +54,10 @@ class Functions:
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried."""
+    """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried; how much the
+    APIs let through."""
 
-    title: str = "triggers of the functions"
+    title: str = "triggers of the functions, limits of the APIs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     rest = [Stack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
-    return [LinkedRole(), *first, Image(), Functions(), roles, Functions(), Triggers(), *secret, *rest]
+    return [LinkedRole(), *first, Image(), *secret, Functions(), roles, Functions(), Triggers(), *rest]
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:

@@ -78,6 +78,11 @@ class Declared:
             },
         }
 
+    @property
+    def reserved(self) -> int:
+        """Concurrent executions that functions reserve, where they do."""
+        return sum(function.reserved or 0 for function in self.functions)
+
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
         """Return all variables of a function."""
         return {**self.function_environment(place, function.in_vpc), **function.environment(place)}

@@ -16,6 +16,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.queue.model import QueuePlace
+from chalicelib.snapshots import Snapshot
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
 from infra.declared import environments, syncs
@@ -65,6 +66,9 @@ class FunctionDeclaration:
     environment: Callable[[Place], Mapping[str, str]] = _empty
     """What it gets beside :attr:`infra.declared.Declared.function_environment`."""
     stream: StreamReading | None = None
+    reserved: int | None = None
+    """Concurrent executions that no other function can take, and beyond which it has none (:attr:`infra.declared.Place.reserves`). What
+    keeps instances alive and publishes has some: pages must not be able to take them all."""
 
     @property
     def role(self) -> str:
@@ -181,6 +185,7 @@ FUNCTIONS = (
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
             items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
+            items(place, Snapshot, "GetItem", "UpdateItem"),
         ),
         in_vpc=True,
         memory_mb=512,
@@ -216,6 +221,7 @@ FUNCTIONS = (
             items(place, Ceiling, "PutItem", "UpdateItem"),
         ),
         stream=_STARTS,
+        reserved=5,
     ),
     FunctionDeclaration(
         "on_task_stopped",
@@ -227,6 +233,7 @@ FUNCTIONS = (
             tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
             *_tell_visitors(place),
         ),
+        reserved=5,
     ),
     FunctionDeclaration(
         "task_run",
@@ -235,17 +242,18 @@ FUNCTIONS = (
             *run_tasks(place, [(task.name, task.role) for task in TASK_DEFINITIONS]),
             tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
         ),
+        reserved=10,
     ),
-    FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True),
+    FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True, reserved=10),
     FunctionDeclaration(
         "agents_restart",
         60,
         lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Instance, "Scan")),
         in_vpc=True,
     ),
-    FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),)),
-    FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem")),
-    FunctionDeclaration("sweeper", 120, _sweep),
+    FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), reserved=5),
+    FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem"), reserved=5),
+    FunctionDeclaration("sweeper", 120, _sweep, reserved=1),
     FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem"))),
     FunctionDeclaration("keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions),
     FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
@@ -262,7 +270,9 @@ FUNCTIONS = (
             start(place, "tidy"),
         ),
     ),
-    FunctionDeclaration("instance_fail", 60, lambda place: (*_list_and_stop_tasks(place, "GetItem", "UpdateItem"), *_tell_visitors(place))),
+    FunctionDeclaration(
+        "instance_fail", 60, lambda place: (*_list_and_stop_tasks(place, "GetItem", "UpdateItem"), *_tell_visitors(place)), reserved=5
+    ),
     FunctionDeclaration(
         "publish_check",
         30,
@@ -273,8 +283,9 @@ FUNCTIONS = (
             items(place, UnixId, "GetItem", "PutItem", "DeleteItem"),
             objects(place, OUTCOMES, "PutObject"),
         ),
+        reserved=2,
     ),
-    FunctionDeclaration("publish_register", 30, lambda place: (items(place, App, "GetItem"), items(place, Version, "PutItem"))),
+    FunctionDeclaration("publish_register", 30, lambda place: (items(place, App, "GetItem"), items(place, Version, "PutItem")), reserved=2),
     FunctionDeclaration(
         "publish_activate",
         30,
@@ -283,11 +294,13 @@ FUNCTIONS = (
             items(place, Version, "Query", "ConditionCheckItem"),
             items(place, Sync, "GetItem"),
         ),
+        reserved=2,
     ),
     FunctionDeclaration(
         "publish_report",
         30,
         lambda place: (items(place, Bundle, "GetItem", "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
+        reserved=2,
     ),
     FunctionDeclaration(
         "tidy_sweep",
@@ -298,6 +311,7 @@ FUNCTIONS = (
             items(place, Instance, "Query"),
             start(place, "tidy"),
         ),
+        reserved=1,
     ),
     FunctionDeclaration(
         "tidy_begin",
@@ -328,6 +342,7 @@ FUNCTIONS = (
             objects(place, OUTCOMES, "PutObject"),
             start(place, "tidy"),
         ),
+        reserved=2,
     ),
     FunctionDeclaration("sync", 900, syncs.asking, environment=environments.syncs),
     FunctionDeclaration("sync_tick", 120, syncs.ticking, environment=environments.syncs),

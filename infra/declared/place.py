@@ -1,6 +1,6 @@
 """Where a deployment is: all that is not the same everywhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chalicelib.apps.settings import SIZES
@@ -26,6 +26,16 @@ class OtherBucket(NamedTuple):
     @property
     def arn(self) -> str:
         return f"arn:aws:s3:::{self.name}"
+
+
+class Throttle(NamedTuple):
+    """What the stages of the APIs let through, of all visitors together; the rest is answered with 429, and costs nothing."""
+
+    requests_per_second: float = 500.0
+    request_burst: int = 1000
+    messages_per_second: float = 2000.0
+    """WebSockets that are opened, and frames from browsers."""
+    message_burst: int = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,12 @@ class Place:
     """Instances that there may be at once, spares counted; 0: any number."""
     most_held: int = 5
     """Requests that may wait in a Lambda at once for apps to start; 0: none waits."""
+    edge_proof: str = ""
+    """As :attr:`chalicelib.settings.Settings.edge_proof`."""
+    throttle: Throttle = field(default_factory=Throttle)
+    """How much the APIs let through."""
+    reserves: bool = True
+    """Whether functions that keep things alive have concurrent executions of their own; an account with few has none to spare."""
     api_stage: str = "live"
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"

@@ -5,6 +5,7 @@
 3. Everything else → the REST API.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,7 @@ from infra.local.rights.call import Call
 from infra.local.rights.refusal import denied
 from infra.local.settings import LocalSettings
 from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
+from infra.local.slow_clients import SlowClients
 
 VPC_SERVICES = frozenset({"s3", "dynamodb"})
 """What a function in the VPC reaches: those with gateway endpoints (FACTS E6b)."""
@@ -84,11 +86,13 @@ class Front:
         self._isolated = isolated
         self._refused = refused
         self._runner: web.AppRunner | None = None
+        self._slow = SlowClients(lambda: ())
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
         application = web.Application(client_max_size=LARGEST_DOCUMENT_BYTES)
-        application.router.add_route("*", "/{path:.*}", self._handle)
+        application.router.add_route("*", "/{path:.*}", self._serve)
         application.on_response_prepare.append(_without_server_name)
         self._runner = web.AppRunner(
             application,
@@ -99,12 +103,21 @@ class Front:
             shutdown_timeout=1,
         )
         await self._runner.setup()
+        runner = self._runner
+        self._slow = SlowClients(lambda: runner.server.connections if runner.server is not None else ())
+        self._looking = asyncio.create_task(self._slow.run(), name="slow clients")
         await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
 
     async def stop(self) -> None:
         """Stop listening and close all connections."""
+        if self._looking is not None:
+            self._looking.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        with self._slow.serving(request):
+            return await self._handle(request)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":

@@ -178,14 +178,29 @@ class Stack:
             self._started.push_async_callback(kept.stop)
 
         requests = TokenBucket(AWS.requests, AWS.request_burst)  # one for both APIs (FACTS W7)
-        websockets = WebSocketApi(package.websockets, invoker, self.faults, self.clock, throttle=requests)
+        limits = place.throttle
+        websockets = WebSocketApi(
+            package.websockets,
+            invoker,
+            self.faults,
+            self.clock,
+            throttle=requests,
+            stage=TokenBucket(limits.messages_per_second, limits.message_burst),
+        )
         in_vpc = {function.principal for function in package.functions.values() if function.in_vpc}
         front = Front(
             settings,
             self._keys,
             self.counters,
             self._moto,
-            RestApi(package.rest, invoker, self.faults, self.clock, throttle=requests),
+            RestApi(
+                package.rest,
+                invoker,
+                self.faults,
+                self.clock,
+                throttle=requests,
+                stage=TokenBucket(limits.requests_per_second, limits.request_burst),
+            ),
             websockets,
             {
                 "lambda": LambdaApi(invoker).handle,

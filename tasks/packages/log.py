@@ -11,7 +11,7 @@ EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
 """Bytes; what comes after is counted and left out."""
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 NOTE = "note: "
 """Begins a line that the author must not miss."""

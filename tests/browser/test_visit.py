@@ -95,8 +95,12 @@ def test_an_unknown_url_is_a_404_page(stack: StackProcess, page: Page) -> None:
 
 def test_the_front_page_lists_the_apps(stack: StackProcess, page: Page, tmp_path: Path) -> None:
     stack.publish(app(tmp_path / "echo"), "/listed")
-    page.goto(f"{stack.url}/")
-    expect(page.locator("body")).to_contain_text("/listed")
+
+    def listed() -> bool:
+        page.goto(f"{stack.url}/")
+        return "/listed" in page.locator("body").inner_text()
+
+    until(listed, 30, "the list, which is looked up every ten seconds, to have the app")
 
 
 BROKEN = 'library(shiny)\nstop("the secret ingredient is missing")\n'

@@ -11,6 +11,8 @@ from chalicelib import headers as rules
 AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
 SESSION = "sheen-session"
+NETWORK = "sheen-network"
+"""A keyed hash of where the visitor comes from (:mod:`chalicelib.visits.address`)."""
 BASE = "sheen-base"
 LARGEST = "sheen-largest"
 """Bytes that the asker can take as an answer; without it any number."""

@@ -44,6 +44,7 @@ class Proxy:
     page's ``Set-Cookie`` headers: (session id, base, the request). ``seen`` is told with which headers R was asked for a
     session's page, and the cookies that R set with it. ``large`` takes what is too large or too late for who
     asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
+    ``came`` is told of each page that is asked for: session id, and where from.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Proxy:
         large: Answers | None = None,
         prefix: str = "",
         seen: Callable[[str, CIMultiDict[str], list[str]], None] = lambda session, headers, set_cookies: None,
+        came: Callable[[str, str], None] = lambda session, address: None,
     ) -> None:
         self._workers = workers
         self._make_page = make_page
@@ -63,12 +65,15 @@ class Proxy:
         self._large = large
         self._prefix = prefix
         self._seen = seen
+        self._came = came
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for ``path`` (encoded, with a slash at its start) of the app. Waits while R starts."""
         base = request.headers.get(headers.BASE, "").rstrip("/")
         session = request.headers.get(headers.SESSION, "")
+        if session:
+            self._came(session, request.headers.get(headers.NETWORK, ""))
         worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":

@@ -21,6 +21,7 @@ from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
 from agent.client_files import ClientFiles
 from agent.command import WorkerSpec
+from agent.crowd import Crowd
 from agent.gateway import Gateway
 from agent.life import Life
 from agent.log import logger
@@ -45,7 +46,7 @@ from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose
 from chalicelib.relay import page
-from chalicelib.relay.errors import AppExited, AppRestarted, ShuttingDown
+from chalicelib.relay.errors import AppExited, AppRestarted, ConnectionLost, ShuttingDown
 from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
@@ -123,8 +124,23 @@ class Served:
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
         self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
         """The headers with which R was asked for each session's page, and the cookies that it set: R's WebSocket is opened with them."""
+        self._crowd = Crowd(
+            found.ref,
+            self._sessions.waiting,
+            lambda: len(self.workers.sessions()),
+            lambda: self._record.settings,
+            lambda session_id: self._sessions.end([session_id], ConnectionLost().ending),
+            time.monotonic,
+        )
         self._proxy = Proxy(
-            self.workers, self._make_page, self._no_page, self._page_cookies, self._answers, found.worker_prefix, self._page_seen
+            self.workers,
+            self._make_page,
+            self._no_page,
+            self._page_cookies,
+            self._answers,
+            found.worker_prefix,
+            self._page_seen,
+            self._crowd.came,
         )
         self._uploads = Uploads(
             found.ref,
@@ -137,6 +153,7 @@ class Served:
         )
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
+        self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
 
     @property
     def app(self) -> server.App:
@@ -159,6 +176,7 @@ class Served:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
         self._renewing.cancel()
+        self._making_room.cancel()
         await self._uploads.close()
         await self._answers.close()
         await self.workers.close()
@@ -308,6 +326,7 @@ class Served:
 
     def _no_page(self, session_id: str) -> None:
         self._pages.pop(session_id, None)
+        self._crowd.left(session_id)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
 
@@ -321,6 +340,7 @@ class Served:
     async def _session_ended(self, session_id: str) -> None:
         self.activity.touch()
         self._pages.pop(session_id, None)
+        self._crowd.left(session_id)
         self.workers.leave(session_id)
         self._seats.give_back(session_id)
         await self._uploads.end(session_id)

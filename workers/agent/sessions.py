@@ -187,6 +187,10 @@ class Sessions:
         """How many pages are on their way."""
         return sum(carried.session.state is State.RESERVED for carried in self._sessions.values())
 
+    def waiting(self) -> dict[str, float]:
+        """The sessions whose page waits for its first connection, each with since when."""
+        return {session_id: carried.since for session_id, carried in self._sessions.items() if carried.session.state is State.RESERVED}
+
     def ids(self) -> list[str]:
         """The sessions that hold a seat."""
         return [session_id for session_id, carried in self._sessions.items() if not carried.session.over]
@@ -293,6 +297,7 @@ class _Carried:
         self.session = session
         self.witness = Witness()
         self.visitor = ""
+        self.since = sessions.now()
         self.connections: dict[str, None] = {}
         self._channels: dict[str, Channel] = {}
         self._room = asyncio.Event()

@@ -32,6 +32,8 @@ class WorkerLimits(NamedTuple):
 class AppSettings:
     """How one app is run. Times are in seconds."""
 
+    title: str = ""
+    """What the list of apps and the waiting page call it; empty: the end of its location."""
     size: str = "large"
     """How large an instance is."""
     start_count: int = 1
@@ -69,6 +71,12 @@ class AppSettings:
     """After a publish, versions of before whose instances may live on beside the new one until their sessions end."""
     max_instances: int = 1
     """Instances of one version at most."""
+    queue_page_timeout: float = 15.0
+    """How long a page keeps its seat whose connection does not come, while visitors queue."""
+    queue_page_share: float = 0.5
+    """The share of the seats that such pages may have together, while visitors queue."""
+    queue_per_address: int = 50
+    """How many such pages, and how many places in the queue, may be of one address; 0: any number."""
     preload: bool = True
     """Whether workers are forked from an R that has Shiny loaded already."""
     sanitize_errors: bool = True
@@ -210,6 +218,11 @@ RULES: dict[str, Rule] = {
     "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
     "instance_unvisited_timeout": seconds(0, 30 * _DAY, "90"),
     "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
+    "title": text(
+        r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,100}",
+        "a title of at most 100 characters",
+        "'Sales, by month'",
+    ),
     "size": choice(SIZES),
     "start_count": count(1, 100, "1"),
     "instance_load_factor": share("0.5"),
@@ -224,6 +237,9 @@ RULES: dict[str, Rule] = {
     "max_worker_processes": count(1, 100, "3"),
     "max_retired_workers": count(0, 100, "3"),
     "max_retired_versions": count(0, 100, "3"),
+    "queue_page_timeout": seconds(5, 45, "15"),
+    "queue_page_share": share("0.5"),
+    "queue_per_address": count(0, 1000, "50"),
     "preload": switch("true"),
     "largest_upload": count(1, LARGEST_OBJECT, "5000000000"),
     "exec_supervisor": Rule(

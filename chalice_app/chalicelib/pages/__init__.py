@@ -66,7 +66,6 @@ class AppEntry(NamedTuple):
     location: str
     url: str
     state: Literal["sleeping", "starting", "running"]
-    sessions: int = 0
 
 
 def waiting(
@@ -169,6 +168,12 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
     return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
 
 
+def about(app_name: str) -> Page:
+    """What a crawler gets: what is here, without starting it."""
+    message = "An interactive app. It starts when somebody opens this address in a browser."
+    return _error_page(200, title=app_name, message=message)
+
+
 def busy(app_name: str, retry_after: int = 30) -> Page:
     """503: nothing of the app runs, and as many instances run as the deployment may have. The page tries again by itself."""
     values: Values = {
@@ -191,35 +196,61 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
-def apps_index(apps: Sequence[AppEntry]) -> Page:
-    """The list of apps at `/`, by name; without apps, how to publish the first one."""
-    ordered = sorted(apps, key=lambda app: (app.name.casefold(), app.location))
+FEW = 8
+"""Apps that are found without a search."""
+_LONGEST_QUERY = 100
+
+
+def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
+    """The list of apps at `/`, by folder and name: those that have every word of `query`. Without apps, how to publish the first one."""
+    query = query[:_LONGEST_QUERY].strip()
+    found = [app for app in apps if _has(app, query)]
+    folders: dict[str, list[AppEntry]] = {}
+    for app in sorted(found, key=lambda app: (app.name.casefold(), app.location)):
+        folders.setdefault(app.location.rpartition("/")[0].strip("/"), []).append(app)
     values: Values = {
-        "apps_shown": bool(ordered),
-        "count": f"{len(ordered)} app" + ("s" if len(ordered) != 1 else ""),
-        "apps": [
+        "apps_shown": bool(apps),
+        "count": f"{len(found)} of {_how_many(apps)}" if query else _how_many(apps),
+        "search": len(apps) > FEW or bool(query),
+        "query": query,
+        "nothing": not found,
+        "many": len(apps) > 3 * FEW,
+        "folders": [
             {
-                "name": app.name,
-                "location": app.location,
-                "url": safe_url(app.url),
-                "state": app.state,
-                "asleep": app.state == "sleeping",
-                "state_text": _state_text(app),
-                # Always the same one of eight tints, so that an app is found again by its colour.
-                "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
+                "folder": folder.replace("/", " / "),
+                "named": bool(folder),
+                "in_it": _how_many(inside),
+                "apps": [_listed(app) for app in inside],
             }
-            for app in ordered
+            for folder, inside in sorted(folders.items(), key=lambda item: item[0].casefold())
         ],
     }
     return _page(200, ("apps.html",), values)
 
 
-def _state_text(app: AppEntry) -> str:
-    if app.state == "sleeping":
-        return "Sleeping"
-    if app.state == "starting":
-        return "Waking up"
-    return "Awake" if not app.sessions else f"{app.sessions} session" + ("s" if app.sessions != 1 else "")
+def _has(app: AppEntry, query: str) -> bool:
+    text = f"{app.name} {app.location}".casefold()
+    return all(word in text for word in query.casefold().split())
+
+
+def _how_many(apps: Sequence[AppEntry]) -> str:
+    return f"{len(apps)} app" + ("s" if len(apps) != 1 else "")
+
+
+def _listed(app: AppEntry) -> Values:
+    return {
+        "name": app.name,
+        "location": app.location,
+        "url": safe_url(app.url),
+        "state": app.state,
+        "asleep": app.state == "sleeping",
+        "state_text": _STATES[app.state],
+        # Always the same one of eight tints, so that an app is found again by its colour.
+        "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
+    }
+
+
+_STATES = {"sleeping": "Sleeping", "starting": "Waking up", "running": "Awake"}
 
 
 def _error_page(

@@ -60,6 +60,6 @@ def policy(source: str) -> str:
             "connect-src 'self'",
             "img-src data:",
             "base-uri 'none'",
-            "form-action 'none'",
+            "form-action 'self'",
         ]
     )

@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 LEASE = 75.0
 """Seconds that a place is kept after its page's last sign of life: browsers wake a hidden page once a minute."""
+FIRST_LEASE = 30.0
+"""Seconds that a place is kept before its page's first sign of life, which comes within :data:`LAST_POLL`."""
+TURN = 20.0
+"""Seconds in which a page goes in once it was told that it is its turn: others wait behind it."""
 RENEW_AFTER = 15.0
 """A lease younger than this is not renewed: most polls write nothing."""
 MARK = 60.0
@@ -25,9 +29,15 @@ class Standing(NamedTuple):
     """How many wait, the visitor not counted."""
 
 
-def new_place(now: float) -> str:
-    """Return a place at the end of the line."""
-    return f"{int(now * 1000):014d}-{secrets.token_hex(8)}"
+def new_place(now: float, address: str = "") -> str:
+    """Return a place at the end of the line; ``address`` (:mod:`chalicelib.visits.address`) is where its visitor comes from."""
+    place = f"{int(now * 1000):014d}-{secrets.token_hex(8)}"
+    return f"{place}-{address}" if address else place
+
+
+def of_address(line: Mapping[str, float], address: str, now: float) -> int:
+    """Return how many places the visitors from one address keep; none for one that is not known."""
+    return sum(place.endswith(f"-{address}") for place in alive(line, now)) if address else 0
 
 
 def alive(line: Mapping[str, float], now: float) -> list[str]:

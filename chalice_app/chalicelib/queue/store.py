@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.queue.line import LEASE
+from chalicelib.queue.line import FIRST_LEASE, LEASE
 from chalicelib.queue.model import QueuePlace
 from chalicelib.tables import refused
 
@@ -15,15 +15,15 @@ def line(version_id: str) -> dict[str, float]:
 
 
 def take(version_id: str, place: str, now: float) -> None:
-    """Keep a place from now on."""
-    QueuePlace(version_id, place, lease=now + LEASE, expires_at=int(now + LEASE)).save()
+    """Keep a place from now on, until its page should have asked for it."""
+    QueuePlace(version_id, place, lease=now + FIRST_LEASE, expires_at=int(now + FIRST_LEASE)).save()
 
 
-def renew(version_id: str, place: str, now: float) -> bool:
-    """Keep a place for longer; False when it is gone."""
+def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool:
+    """Keep a place for ``lease`` seconds from now; False when it is gone."""
     try:
         QueuePlace(version_id, place).update(
-            actions=[QueuePlace.lease.set(now + LEASE), QueuePlace.expires_at.set(int(now + LEASE))],
+            actions=[QueuePlace.lease.set(now + lease), QueuePlace.expires_at.set(int(now + lease))],
             condition=QueuePlace.place.exists(),
         )
     except UpdateError as error:

@@ -108,6 +108,11 @@ def sleeps(places: Sequence[Place], now: float) -> bool:
     return not any(place.state == InstanceState.READY for place in places) and not _starting(places, now)
 
 
+def failed_lately(places: Iterable[Place], now: float) -> bool:
+    """Whether an instance stopped a moment ago that did not mean to: a broken app must not start over and over."""
+    return any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in places)
+
+
 def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False) -> tuple[Claim, ...]:
     """Return what is to be claimed beside, once the visitor has been dealt with and ``places`` say so.
 
@@ -116,7 +121,7 @@ def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = 
     failure.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
-    if any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in usable):
+    if failed_lately(usable, now):
         return ()
     ready, starting = [place for place in usable if place.state == InstanceState.READY], _starting(usable, now)
     there = len(ready) + len(starting)

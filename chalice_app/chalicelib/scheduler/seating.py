@@ -13,10 +13,10 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.queue import store as queue
-from chalicelib.queue.line import LEASE, MARK, MOST, Standing, alive, is_in, needs_renewal, new_place, standing
-from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, sleeps
+from chalicelib.queue.line import FIRST_LEASE, MARK, MOST, TURN, Standing, alive, is_in, needs_renewal, new_place, of_address, standing
+from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, failed_lately, sleeps
 from chalicelib.scheduler.memory import KnownInstances
-from chalicelib.sessions.lease import HELD, Expired
+from chalicelib.sessions.lease import HELD, Expired, new_session_id
 
 ATTEMPTS = 8
 """Lost races before a visitor is told that the app is full; each means that somebody else got on."""
@@ -47,6 +47,10 @@ class Busy(NamedTuple):
     """Nothing of the app runs, and no further instance may start in this deployment."""
 
     most: int
+
+
+class StartFailed(NamedTuple):
+    """Nothing of the app runs, and its last start failed a moment ago."""
 
 
 class NoRoom(NamedTuple):
@@ -88,9 +92,10 @@ class Scheduler:
         session_id: str,
         place: str | None = None,
         gone: Collection[str] = (),
+        address: str = "",
     ) -> Outcome:
         """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue, ``gone`` the instances whose agents
-        did not answer this visitor: the others are tried first.
+        did not answer this visitor: the others are tried first; ``address`` (:mod:`chalicelib.visits.address`) is where it comes from.
 
         With a READY instance in memory this is one DynamoDB call, unless the visitor is the one who makes a further instance necessary, or
         there is a queue.
@@ -113,7 +118,7 @@ class Scheduler:
                     return Busy(self._most_instances)
                 outcome = Full(wanted.settings.worker_limits.seats)  # of those that the app has
             if isinstance(outcome, Full):
-                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place)
+                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place, address)
             if outcome is not None:
                 woken = sleeps([place_of(row) for row in rows], self._clock())
                 self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
@@ -122,13 +127,37 @@ class Scheduler:
                 return outcome
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
+    def wake(self, version_id: str, location: str, settings: AppSettings) -> Instance | StartFailed | None:
+        """For a request that needs no seat: return a ready instance; None when one is starting, which this call may have claimed;
+        :class:`StartFailed` when the last start failed a moment ago. Raise :class:`TooManyInstances` when none may start."""
+        wanted = Wanted(version_id, location, settings)
+        for _ in range(ATTEMPTS):
+            rows, now = self._look(version_id), self._clock()
+            ready = next(filter(is_ready, rows), None)
+            places = [place_of(row) for row in rows]
+            if ready is not None or not sleeps(places, now):
+                return ready
+            if failed_lately(places, now):
+                return StartFailed()
+            match decide(places, now, wanted.limits):
+                case Claim() as claim:
+                    by_slot = {int(row.slot): row for row in rows}
+                    visitor = new_session_id()
+                    bound = self._bind(wanted, claim, by_slot, visitor)
+                    if bound is not None:
+                        store.give_back(bound.ref, visitor)
+                        return bound
+                    if self._claim(wanted, claim, by_slot) is not None:
+                        return None
+                case _:  # one is going: its slot will be free
+                    return None
+        return None
+
     def standing(self, version_id: str, settings: AppSettings, place: str) -> Standing | None:
         """A waiting page's sign of life: return where its place stands; None when it is its turn, or the place is lost."""
         rows, line, now = self._look(version_id), queue.line(version_id), self._clock()
         if not is_in(line, place, now):
             return None
-        if needs_renewal(line[place], now):
-            queue.renew(version_id, place, now)
         stands = standing(line, place, now)
         match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
             case Full():
@@ -136,7 +165,11 @@ class Scheduler:
             case Claim() if self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances:
                 pass
             case _:
+                if line[place] - now > TURN:
+                    queue.renew(version_id, place, now, TURN)
                 return None
+        if needs_renewal(line[place], now):
+            queue.renew(version_id, place, now)
         self._mark_queued(rows, now)
         return stands
 
@@ -145,19 +178,19 @@ class Scheduler:
         now = self._clock()
         return queue.line(version_id) if place is not None or any(is_queued(row, now) for row in rows) else None
 
-    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None) -> Outcome:
+    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None, address: str) -> Outcome:
         """Keep the visitor's place, or give one at the end. The rows are marked first, so that nobody who comes later overtakes."""
         now = self._clock()
         self._mark_queued(rows, now)
         if place is not None and is_in(line, place, now):
             if needs_renewal(line[place], now):
                 queue.renew(wanted.version_id, place, now)
-        elif len(alive(line, now)) >= MOST:
+        elif len(alive(line, now)) >= MOST or 0 < wanted.settings.queue_per_address <= of_address(line, address, now):
             return NoRoom(wanted.settings.worker_limits.seats * wanted.settings.max_instances)
         else:
-            place = new_place(now)
+            place = new_place(now, address)
             queue.take(wanted.version_id, place, now)
-            line = {**line, place: now + LEASE}
+            line = {**line, place: now + FIRST_LEASE}
         return Queued(place, standing(line, place, now))
 
     def _mark_queued(self, rows: list[Instance], now: float) -> None:

@@ -1,16 +1,19 @@
 """What runs now: for the health check and the list of apps. The counting is pure."""
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
 from chalicelib.apps import store as apps
 from chalicelib.apps.locations import ROOT
+from chalicelib.apps.model import App
+from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.pages import AppEntry, apps_index
 from chalicelib.sessions.lease import live
+from chalicelib.snapshots import Snapshots
 from chalicelib.visits import admission
 from chalicelib.visits.answer import Answer
 
@@ -63,26 +66,60 @@ def app_state(rows: Iterable[Instance]) -> Literal["sleeping", "starting", "runn
     return "starting" if InstanceState.STARTING in states else "sleeping"
 
 
-def health_check(now: float) -> Answer:
-    """Answer ``/__health-check__``."""
-    census = count(instances.everywhere(), now)
-    lines = f"active-connections: {census.connections}\nactive-apps: {census.apps}\nactive-processes: {census.processes}\n"
-    return Answer.text(200, lines)
+class Overview:
+    """What runs and what is published, as pages for anybody show it: from a snapshot, since they cost nobody a sign-in.
+
+    How many visitors an app has is not among it.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._snapshots = Snapshots(clock)
+
+    def health_check(self) -> Answer:
+        """Answer ``/__health-check__``."""
+        connections, running, processes = self._look()["census"]
+        return Answer.text(200, f"active-connections: {connections}\nactive-apps: {running}\nactive-processes: {processes}\n")
+
+    def index(self, base: str, query: str) -> Answer:
+        """Answer ``/`` where no app is: the list of apps that have a version and are for everybody, those that ``query`` finds."""
+        entries = [
+            AppEntry(title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state)
+            for location, title, state in self._look()["apps"]
+        ]
+        return Answer.page(apps_index(entries, query))
+
+    def _look(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._snapshots.get("overview", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock()))
+        return found
 
 
-def index(base: str, now: float) -> Answer:
-    """Answer ``/`` where no app is: the list of apps that have a version and are for everybody."""
-    rows = living(instances.everywhere(), now)
-    entries = []
-    for app in apps.everywhere():
-        if app.active_version is None or not admission.is_listed(app):
-            continue
-        own = [row for row in rows if row.location == app.location]
-        url = f"{base}{app.location}/" if app.location != ROOT else f"{base}/"
-        entries.append(AppEntry(app_name(app.location), app.location, url, app_state(own), sessions(own, now)))
-    return Answer.page(apps_index(entries))
+def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> dict[str, Any]:
+    """Return what the snapshot holds: the census, and of each listed app its location, title and state."""
+    there = living(rows, now)
+    own: dict[str, list[Instance]] = {}
+    for row in there:
+        own.setdefault(row.location, []).append(row)
+    listed = [app for app in published if app.active_version is not None and admission.is_listed(app)]
+    return {
+        "census": list(count(there, now)),
+        "apps": [[app.location, title_of(app), app_state(own.get(app.location, ()))] for app in listed],
+    }
 
 
-def app_name(location: str) -> str:
-    """What people call the app at a location."""
-    return location.rsplit("/", 1)[-1] or "The app"
+def title_of(app: App) -> str:
+    """What people call an app: its ``title``, or the end of its location."""
+    try:
+        return app.effective_settings().title or readable(app.location)
+    except SheenError:
+        return readable(app.location)
+
+
+def readable(location: str) -> str:
+    """The end of a location as a title.
+
+    >>> readable("/team/breast-cancer"), readable("/a/001-hello"), readable("/PK_Analysis"), readable("/")
+    ('Breast cancer', '001 hello', 'PK Analysis', 'The app')
+    """
+    words = " ".join(location.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").split())
+    return words[:1].upper() + words[1:] or "The app"

@@ -20,6 +20,8 @@ class VisitorRequest(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     request_id: str
+    source_ip: str = ""
+    """Who connected to API Gateway: the visitor, or CloudFront; see :mod:`chalicelib.visits.address`."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -38,6 +40,7 @@ class VisitorRequest(NamedTuple):
             headers=headers,
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
+            source_ip=(context.get("identity") or {}).get("sourceIp") or "",
         )
 
     def header(self, name: str) -> str:

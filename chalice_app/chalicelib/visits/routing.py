@@ -13,7 +13,7 @@ START_STATUS = "/__sheen__/start"
 QUEUE_STATUS = "/__sheen__/queue"
 SOCKJS = "/__sockjs__/"
 
-_NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
+NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
 _PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"})
 
 
@@ -76,7 +76,7 @@ def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:
 
 def is_navigation(request: VisitorRequest, rest: str) -> bool:
     """Whether somebody opens a page of the app."""
-    return wants_page(request) and not rest.startswith(_NO_PAGES)
+    return wants_page(request) and not rest.startswith(NO_PAGES)
 
 
 def takes_over(request: VisitorRequest) -> bool:

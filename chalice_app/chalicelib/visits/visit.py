@@ -1,5 +1,6 @@
 """Takes a visitor's request through: location → seat → agent → answer."""
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import assert_never
 
@@ -18,10 +19,14 @@ from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
+from chalicelib.visits.address import tag
 from chalicelib.visits.answer import Answer
+from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
+from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
+    NO_PAGES,
     SOCKJS,
     Asset,
     Navigation,
@@ -34,7 +39,8 @@ from chalicelib.visits.routing import (
     wants_page,
 )
 
-_RETRY_AFTER = "5"
+LONGEST_ANSWER = 28.0
+"""Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
 _MOST_GONE = 2
 """Instances that a page's request may find gone before it tries the last one: each may take three seconds to show it."""
 
@@ -42,13 +48,25 @@ _MOST_GONE = 2
 class Visits:
     """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
-        """``spares``, ``most_instances``: as :class:`Scheduler` takes them."""
+    def __init__(
+        self,
+        agents: AgentClient,
+        clock: Callable[[], float],
+        spares: Collection[str] = (),
+        most_instances: int = 0,
+        most_held: int = 0,
+        edge_proof: str = "",
+    ) -> None:
+        """``spares``, ``most_instances``: as :class:`Scheduler` takes them; ``most_held``: as :class:`Holding`; ``edge_proof``: as
+        :func:`chalicelib.visits.address.network`."""
+        self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
         self._directory = Directory(admission.is_shown)
+        self._overview = census.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
+        self._holding = Holding(self._scheduler, clock, most_held)
 
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; what goes wrong is told by a page with its cause and way out."""
@@ -74,15 +92,17 @@ class Visits:
     def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
         """``gone``: the instances that this request found gone."""
         if request.path == HEALTH_CHECK:
-            return census.health_check(self._clock())
+            return self._overview.health_check()
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
             return Answer.text(403, "a service worker here would answer for every app; put its script into a folder of the app\n")
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
+        if request.path == ROBOTS and (found is None or found.app.location == ROOT):
+            return self._robots(request, found.app if found is not None else None)
         if found is None or found.app.active_version is None:
             if request.path == ROOT:
-                return census.index(request.base, self._clock())
+                return self._overview.index(request.base, request.parameter("q") or "")
             return Answer.page(pages.not_found(request.path, request.base + "/"))
         app = found.app
         with telemetry.about(app=app.location):
@@ -105,11 +125,17 @@ class Visits:
 
     def _navigate(self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]) -> Answer:
         """A page: take a seat, and let the app answer; or say what the visitor waits for."""
+        match caller(request):
+            case Caller.PREFETCH:
+                return later("the app starts when somebody opens it, not before")
+            case Caller.CRAWLER:
+                return Answer.page(pages.about(census.title_of(app)))
         settings = app.effective_settings()
         version_id = _version_id(app)
         place = waiting.place_of(request)
         session_id = new_session_id()
-        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone)
+        address = tag(request, self._edge_proof)
+        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone, address)
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
@@ -130,9 +156,9 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, app, taken, standing)
             case Busy():
-                return Answer.page(pages.busy(census.app_name(app.location)))
+                return Answer.page(pages.busy(census.title_of(app)))
             case NoRoom():
-                return Answer.page(pages.users(census.app_name(app.location)))
+                return Answer.page(pages.users(census.title_of(app)))
             case _:
                 assert_never(outcome)
 
@@ -151,6 +177,17 @@ class Visits:
         self._scheduler.known.learn(version_id, instance)
         return self._ask(request, app, rest, instance)
 
+    def _robots(self, request: VisitorRequest, app: App | None) -> Answer:
+        """What crawlers may do: the file of the app at the root, if that is awake and has one; else nothing."""
+        if app is not None and admission.refused(request, app) is None:
+            version_id = _version_id(app)
+            instance = self._scheduler.known.any_of(version_id) or next(filter(is_ready, store.of_version(version_id)), None)
+            with contextlib.suppress(AgentGone, AgentSilent):
+                answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
+                if answer is not None and answer.status == 200:
+                    return answer
+        return Answer.text(200, ROBOTS_TEXT)
+
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
         """A request without a seat goes to any ready instance of the active version."""
         version_id = _version_id(app)
@@ -164,13 +201,23 @@ class Visits:
         self._scheduler.known.remember(version_id, rows, self._clock())
         gone = self._scheduler.known.gone(self._clock())
         instance = min(filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None)
-        if instance is None:
-            text = "the app is asleep; open its page in a browser to start it\n"
-            return Answer.text(503, text, {"retry-after": _RETRY_AFTER})
-        return self._ask(request, app, rest, instance)
+        if instance is not None:
+            return self._ask(request, app, rest, instance)
+        if rest.startswith(NO_PAGES) or not is_program(request):
+            return later("the app is asleep; open its page in a browser to start it")
+        held = self._holding.ready(version_id, app.location, app.effective_settings())
+        if isinstance(held, Answer):
+            return held
+        instance, seconds = held
+        try:
+            return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
+        except AgentSilent:
+            return later("the app has started, and takes longer to answer than is left of this request; ask again")
 
-    def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
-        """Pass a request on to an agent, and its answer back."""
+    def _ask(
+        self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "", within: float | None = None
+    ) -> Answer:
+        """Pass a request on to an agent, and its answer back; ``within``: seconds that it may take, when these are fewer than usual."""
         sent = [
             *_from_visitor(request),
             ("sheen-base", request.base + app.location.rstrip("/")),
@@ -180,10 +227,10 @@ class Visits:
         if rest.startswith(SOCKJS):
             sent.append(("sheen-buffered", "1"))  # FACTS H2
         if session_id:
-            sent.append(("sheen-session", session_id))
+            sent += [("sheen-session", session_id), ("sheen-network", tag(request, self._edge_proof))]
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
-        got = self._agents.request(Agent.of(instance), request.method, target, sent, request.body)
+        got = self._agents.request(Agent.of(instance), request.method, target, sent, request.body, timeout=within)
         return _passed_back(got)
 
 

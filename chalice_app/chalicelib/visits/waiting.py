@@ -21,7 +21,7 @@ def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: floa
     status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
-    return Answer.page(pages.waiting(census.app_name(app.location), instance.instance_id, status_url, phase=phase, elapsed=elapsed))
+    return Answer.page(pages.waiting(census.title_of(app), instance.instance_id, status_url, phase=phase, elapsed=elapsed))
 
 
 def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
@@ -40,7 +40,7 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
 def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
     """The page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
-    page = Answer.page(pages.users(census.app_name(app.location), queue=pages.InQueue(url, standing.before)))
+    page = Answer.page(pages.users(census.title_of(app), queue=pages.InQueue(url, standing.before)))
     cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {_site(request)}"
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
 

@@ -56,7 +56,7 @@ def received_from(request: web.Request) -> events.Received:
 class RestApi:
     """Answers HTTP requests by invoking functions.
 
-    `throttle` is the account's request rate; give the WebSocket API the same one (FACTS W7). `counters` counts
+    `throttle` is the account's request rate; give the WebSocket API the same one (FACTS W7). `stage` is this API's own. `counters` counts
     "requests" and what became of them, "status_200" and so on.
     """
 
@@ -69,6 +69,7 @@ class RestApi:
         *,
         limits: Limits = AWS,
         throttle: TokenBucket | None = None,
+        stage: TokenBucket | None = None,
     ) -> None:
         self._routes = routes
         self._invoker = invoker
@@ -76,6 +77,7 @@ class RestApi:
         self._clock = clock
         self._limits = limits
         self._throttle = throttle or TokenBucket(limits.requests, limits.request_burst)
+        self._stage = stage or TokenBucket(limits.requests, limits.request_burst)
         self.counters: Counter[str] = Counter()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -87,7 +89,8 @@ class RestApi:
         return answer
 
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
-        if not self._throttle.take(asyncio.get_running_loop().time()):
+        now = asyncio.get_running_loop().time()
+        if not self._stage.take(now) or not self._throttle.take(now):
             return answers.too_many_requests(request_id)
         received = received_from(request)
         if received.path in HEALTH_PATHS:  # API Gateway keeps these two for itself at the root of a custom domain
@@ -98,9 +101,9 @@ class RestApi:
         body = await read_body(request, self._limits.body)
         if body is None:
             return answers.request_too_long(request_id)
-        now = self._clock.time()
-        trace = events.trace_id(now)
-        event = events.encoded(events.rest_event(received, match, self._routes, body, request_id=request_id, trace=trace, now=now))
+        time = self._clock.time()
+        trace = events.trace_id(time)
+        event = events.encoded(events.rest_event(received, match, self._routes, body, request_id=request_id, trace=trace, now=time))
         if len(event) > self._limits.lambda_payload:
             return answers.request_too_long(request_id)
         return await self._invoke(match.route.function, event, received.header("accept"), request_id, trace)

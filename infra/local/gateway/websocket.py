@@ -39,7 +39,8 @@ TIMED_OUT = "Endpoint request timed out"
 class WebSocketApi:
     """Holds clients' connections and invokes functions for what happens on them.
 
-    `throttle` is the account's request rate; give the REST API the same one (FACTS W7). `counters` counts
+    `throttle` is the account's request rate; give the REST API the same one (FACTS W7). `stage` is this API's own, for what clients
+    send. `counters` counts
     "connections", "refused", "messages", "posts", "post_bytes" and "disconnects".
     """
 
@@ -52,6 +53,7 @@ class WebSocketApi:
         *,
         limits: Limits = AWS,
         throttle: TokenBucket | None = None,
+        stage: TokenBucket | None = None,
     ) -> None:
         self._routes = routes
         self._invoker = invoker
@@ -59,6 +61,7 @@ class WebSocketApi:
         self._clock = clock
         self._limits = limits
         self._throttle = throttle or TokenBucket(limits.requests, limits.request_burst)
+        self._stage = stage or TokenBucket(limits.requests, limits.request_burst)
         self._new_connections = TokenBucket(limits.new_connections, limits.new_connections)
         self._connections: dict[str, Connection] = {}
         self._ended: dict[str, asyncio.Future[None]] = {}
@@ -88,7 +91,7 @@ class WebSocketApi:
         if offer is None or request.transport is None:
             return self._refuse(answers.bad_request(request_id))
         now = asyncio.get_running_loop().time()
-        if self._closing or not self._new_connections.take(now) or not self._throttle.take(now):
+        if self._closing or not (self._new_connections.take(now) and self._stage.take(now) and self._throttle.take(now)):
             return self._refuse(answers.too_many_requests(request_id))
         received = received_from(request)
         visitor = events.Visitor(
@@ -178,7 +181,8 @@ class WebSocketApi:
         """Start the invocation for a message, without waiting for those before it (FACTS W4)."""
         self.counters["messages"] += 1
         connection.arrived += 1
-        if not self._throttle.take(asyncio.get_running_loop().time()):
+        now = asyncio.get_running_loop().time()
+        if not self._stage.take(now) or not self._throttle.take(now):
             self._tell(connection, "Too Many Requests", events.new_id())
             asyncio.get_running_loop().call_soon(connection.finished)
             return

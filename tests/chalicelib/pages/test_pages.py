@@ -60,7 +60,7 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.not_found(text[:300], "/")
     yield pages.error(text, text, text, "/")
     yield pages.users(text)
-    yield pages.apps_index([AppEntry(text, text, "/a", "running", 2), AppEntry("b", "/b", "/b", "sleeping")])
+    yield pages.apps_index([AppEntry(text, text.replace("/", ""), "/a", "running"), AppEntry("b", "/b", "/b", "sleeping")])
 
 
 def as_sent(text: str) -> str:
@@ -156,15 +156,38 @@ def test_users_tries_again_with_and_without_script() -> None:
 def test_apps_are_listed_by_name_with_their_state() -> None:
     page = pages.apps_index(
         [
-            AppEntry("zeta", "/zeta", "/zeta/", "running", 1),
+            AppEntry("zeta", "/zeta", "/zeta/", "running"),
             AppEntry("Alpha", "/alpha", "/alpha/", "sleeping"),
             AppEntry("beta", "/beta", "/beta/", "starting"),
             AppEntry("gamma", "/gamma", "/gamma/", "running"),
         ]
     )
     assert re.findall(r"<bdi>(\w+)</bdi>", page.html) == ["Alpha", "beta", "gamma", "zeta"]
-    assert re.findall(r'<span class="state \w+">([^<]+)<', page.html) == ["Sleeping", "Waking up", "Awake", "1 session"]
+    assert re.findall(r'<span class="state \w+">([^<]+)<', page.html) == ["Sleeping", "Waking up", "Awake", "Awake"]
     assert "4 apps" in page.html and "No apps yet" not in page.html
+
+
+MANY = [
+    AppEntry(name, f"{folder}/{name}", f"{folder}/{name}/", "sleeping")
+    for folder in ("", "/team", "/team/eu")
+    for name in ("abc", "bcd", "cde")
+]
+
+
+def test_apps_are_in_the_folders_of_their_addresses_and_are_found_by_words_of_title_and_address() -> None:
+    page = pages.apps_index(MANY)
+    assert re.findall(r"<summary><bdi>([^<]+)</bdi> <small>([^<]+)", page.html) == [("team", "3 apps"), ("team / eu", "3 apps")]
+    assert '<input id="search"' in page.html
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    found = pages.apps_index(MANY, " EU  bc ")
+    assert re.findall(r"<bdi>(\w+)</bdi></b><small>([^<]+)", found.html) == [("abc", "/team/eu/abc"), ("bcd", "/team/eu/bcd")]
+    assert "2 of 9 apps" in found.html
+    assert 'value="EU  bc"' in found.html
+    nothing = pages.apps_index(MANY, "x" * 5000)
+    assert "<ul" not in nothing.html
+    assert "x" * 101 not in nothing.html
+    assert 'class="nothing">' in nothing.html
+    assert '<input id="search"' not in pages.apps_index(MANY[:3]).html
 
 
 def test_without_apps_the_index_says_how_to_publish_one() -> None:
@@ -194,7 +217,7 @@ def test_a_folder_put_first_replaces_pages_by_file_name(tmp_path: Path, files: l
 STATES = st.sampled_from(["sleeping", "starting", "running"])
 
 
-@given(apps=st.lists(st.builds(AppEntry, texts, texts, texts, STATES, st.integers(0, 99))))
+@given(apps=st.lists(st.builds(AppEntry, texts, texts, texts, STATES)))
 @settings(max_examples=50, deadline=None)
 def test_any_list_of_apps_gives_one_link_each(apps: list[AppEntry]) -> None:
     assert len(Outline(pages.apps_index(apps).html).links) == len(apps)

@@ -8,7 +8,7 @@ from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.queue import store as queue
-from chalicelib.queue.line import LEASE, MARK, MOST, RENEW_AFTER
+from chalicelib.queue.line import FIRST_LEASE, LEASE, MARK, MOST, RENEW_AFTER, TURN
 from chalicelib.queue.model import QueuePlace
 from chalicelib.scheduler.seating import NoRoom, Outcome, Queued, Scheduler, Seated, Starting
 from chalicelib.sessions.lease import new_session_id
@@ -36,10 +36,10 @@ class House:
         self.turn += 1
         return self.environments[self.turn % 3]
 
-    def visit(self, place: str | None = None) -> Outcome:
+    def visit(self, place: str | None = None, address: str = "") -> Outcome:
         self.session = new_session_id()
         self.now += 0.01
-        return self.scheduler().seat(VERSION, "/hello", self.settings, self.session, place)
+        return self.scheduler().seat(VERSION, "/hello", self.settings, self.session, place, address=address)
 
     def enter(self, place: str | None = None) -> str:
         assert isinstance(self.visit(place), Seated)
@@ -84,7 +84,7 @@ def test_a_place_that_nobody_keeps_gives_way() -> None:
     house = House()
     gone, there = house.queue(), house.queue()
     house.leave()
-    for _ in range(8):
+    for _ in range(3):
         house.now += 10
         house.may_enter(there)
     assert house.may_enter(there)
@@ -132,6 +132,9 @@ def test_it_costs_a_full_app_little_and_every_other_app_nothing(dynamodb_calls: 
     place = house.queue()
     dynamodb_calls.clear()
     assert not house.may_enter(place)
+    assert dynamodb_calls == {"Query": 2, "UpdateItem": 1}, "its first sign of life"
+    dynamodb_calls.clear()
+    assert not house.may_enter(place)
     assert dynamodb_calls == {"Query": 2}
     house.now += RENEW_AFTER + 1
     dynamodb_calls.clear()
@@ -158,6 +161,52 @@ def test_a_place_behind_many_that_were_left_is_still_a_place() -> None:
     again = house.visit(place)
     assert isinstance(again, Queued)
     assert (again.place, again.standing.before) == (place, 0)
+
+
+def test_a_place_whose_page_never_asks_gives_way_soon() -> None:
+    house = House()
+    gone = [house.queue() for _ in range(20)]
+    there = house.queue()
+    house.leave()
+    assert not house.may_enter(there)
+    house.now += FIRST_LEASE + 1
+    assert house.may_enter(there), "a page that waits asks within seconds"
+    assert house.may_enter(gone[0]), "it is told to load again, and comes last"
+
+
+def test_who_does_not_go_in_when_it_is_their_turn_loses_it() -> None:
+    house = House()
+    idle, there = house.queue(), house.queue()
+    for _ in range(4):
+        house.now += 10
+        assert not house.may_enter(idle)
+        assert not house.may_enter(there)
+    house.leave()
+    assert house.may_enter(idle)
+    assert not house.may_enter(there)
+    for _ in range(int(TURN) // 5 + 1):
+        house.now += 5
+        house.may_enter(idle)
+        last = house.may_enter(there)
+    assert last
+    house.enter(there)
+
+
+def test_one_address_has_so_many_places_and_others_have_theirs() -> None:
+    house = House(AppSettings(simple_scheduler=2, queue_per_address=3))
+    bad = [house.visit(address="bad") for _ in range(5)]
+    assert [type(outcome) for outcome in bad] == [Queued] * 3 + [NoRoom] * 2
+    assert isinstance(house.visit(address="good"), Queued)
+    assert isinstance(house.visit(), Queued), "an address that is not known has no limit"
+    assert isinstance(bad[0], Queued)
+    assert isinstance(house.visit(bad[0].place, "bad"), Queued), "a place that is had is kept"
+    house.now += FIRST_LEASE + 1
+    assert isinstance(house.visit(address="bad"), Queued)
+
+
+def test_a_class_behind_one_address_queues_as_it_comes() -> None:
+    house = House()
+    assert {type(house.visit(address="school")) for _ in range(40)} == {Queued}
 
 
 def test_a_queue_is_not_endless() -> None:

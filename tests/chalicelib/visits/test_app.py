@@ -1,6 +1,7 @@
 """A visitor's way through ``app(event, context)``, with true proxy events, real rows and somebody at the agent's address."""
 
 import json
+import re
 import secrets
 from collections import Counter
 from typing import Any
@@ -203,12 +204,74 @@ def test_the_status_of_an_instance_that_is_no_more_makes_the_page_load_again() -
     assert ask("GET", "/hello/__sheen__/start?instance=0000")["statusCode"] == 410
 
 
-def test_a_sleeping_app_answers_what_is_no_page_with_503() -> None:
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("HEAD", []),
+        ("OPTIONS", [("Origin", "https://else.where")]),
+        ("GET", [("Sec-Fetch-Dest", "image"), ("Accept", "image/*")]),
+        ("GET", [("Sec-Fetch-Dest", "empty"), ("Sec-Fetch-Mode", "cors")]),
+        ("GET", [("User-Agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")]),
+        ("GET", [("Purpose", "prefetch")]),
+        ("GET", [*BROWSER, ("Sec-Purpose", "prefetch;prerender")]),
+        ("GET", [*BROWSER, ("X-Moz", "prefetch")]),
+    ],
+)
+def test_what_no_person_and_no_program_waits_for_starts_nothing(method: str, headers: list[tuple[str, str]]) -> None:
     published()
-    answer = ask("GET", "/hello/data.json", [("Accept", "application/json")])
+    answer = ask(method, "/hello/", headers)
     assert answer["statusCode"] == 503
     assert header_of(answer, "retry-after")
     assert list(Instance.scan()) == []
+
+
+def test_a_crawler_learns_what_is_there_and_starts_nothing(agent: StandinAgent) -> None:
+    version_id = published()
+    crawler = [*BROWSER, ("User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)")]
+    answer = ask("GET", "/hello/", crawler)
+    assert (answer["statusCode"], header_of(answer, "x-robots-tag")) == (200, ["noindex, nofollow"])
+    assert "<title>Hello</title>" in body_of(answer).decode()
+    assert list(Instance.scan()) == []
+    ready = running(version_id, agent)
+    assert ask("GET", "/hello/", crawler)["statusCode"] == 200
+    row = store.get(ready.ref)
+    assert row is not None
+    assert store.seats_of(row) == {}, "a seat is for somebody who stays"
+    assert agent.got == []
+
+
+def test_crawlers_are_kept_out_unless_the_app_at_the_root_says_otherwise(agent: StandinAgent) -> None:
+    crawler = [("User-Agent", "Googlebot/2.1")]
+    assert body_of(ask("GET", "/robots.txt", crawler)) == b"User-agent: *\nDisallow: /\n"
+    version_id = published("/")
+    assert body_of(ask("GET", "/robots.txt", crawler)) == b"User-agent: *\nDisallow: /\n"
+    assert list(Instance.scan()) == []
+    running(version_id, agent)
+    agent.answer = lambda got: Say(404)
+    assert b"Disallow: /\n" in body_of(ask("GET", "/robots.txt", crawler))
+    agent.answer = lambda got: Say(body=b"Allow: /")
+    assert body_of(ask("GET", "/robots.txt", crawler)) == b"Allow: /"
+    assert agent.got[-1].path == "/app/robots.txt"
+
+
+@pytest.mark.parametrize(("method", "accept"), [("GET", "*/*"), ("GET", "application/json"), ("POST", "*/*")])
+def test_a_programs_request_starts_the_app_once_and_is_asked_to_come_again(method: str, accept: str) -> None:
+    published()
+    for _ in range(3):
+        answer = ask(method, "/hello/data.json", [("Accept", accept), ("User-Agent", "curl/8")])
+        assert answer["statusCode"] == 503
+        assert header_of(answer, "retry-after")
+    assert len(list(Instance.scan())) == 1
+
+
+def test_a_deployment_with_no_machine_left_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHEEN_MOST_INSTANCES", "1")
+    published("/a"), published("/b")
+    assert ask("GET", "/a/", BROWSER)["statusCode"] == 202
+    for headers in (BROWSER, []):
+        answer = ask("GET", "/b/", headers)
+        assert (answer["statusCode"], header_of(answer, "retry-after")) == (503, ["30"])
+    assert len(list(Instance.scan())) == 1
 
 
 def test_a_full_app_says_so(agent: StandinAgent) -> None:
@@ -352,6 +415,31 @@ def test_the_root_lists_the_apps(agent: StandinAgent) -> None:
     page = body_of(ask("GET", "/", BROWSER, stage="/prod")).decode()
     assert "/prod/hello/" in page
     assert "/prod/team/sales/" in page
+
+
+def test_the_list_calls_apps_by_their_titles_and_tells_nobody_how_many_visitors_they_have(agent: StandinAgent) -> None:
+    running(published(title="Sales, by <month>"), agent)
+    published("/team/breast-cancer"), published("/hidden", visibility="unlisted")
+    ask("GET", "/hello/", BROWSER)
+    page = body_of(ask("GET", "/", BROWSER)).decode()
+    assert re.findall(r"<bdi>([^<]+)</bdi></b>", page) == ["Sales, by &lt;month&gt;", "Breast cancer"]
+    assert re.findall(r'<span class="state \w+">([^<]+)<', page) == ["Awake", "Sleeping"]
+    assert "/hidden/" not in page
+    assert "session" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    one = body_of(ask("GET", "/?q=BREAST", BROWSER)).decode()
+    assert re.findall(r"<bdi>([^<]+)</bdi></b>", one) == ["Breast cancer"]
+
+
+def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(dynamodb_calls: Counter[str]) -> None:
+    published()
+    dynamodb_calls.clear()
+    for _ in range(3):
+        lambdas.here = Environment()
+        for _ in range(5):
+            assert ask("GET", "/", BROWSER)["statusCode"] == 200
+            assert ask("GET", "/__health-check__")["statusCode"] == 200
+    assert dynamodb_calls["Scan"] == 2, "apps and instances, for all environments"
+    assert dynamodb_calls["GetItem"] == 3, "once in each"
 
 
 def test_the_health_check_counts(agent: StandinAgent) -> None:

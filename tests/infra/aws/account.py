@@ -8,9 +8,12 @@ import json
 import logging
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
 from moto.apigateway.models import APIGatewayBackend, RestAPI
 from moto.apigatewayv2 import urls as sockets
+from moto.apigatewayv2.responses import ApiGatewayV2Response
+from moto.awslambda import urls as functions
 from moto.awslambda.responses import LambdaResponse
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ecr.models import ECRBackend
@@ -29,6 +32,14 @@ def _import_rest_api(self: APIGatewayBackend, api_doc: dict[str, Any], _fail_on_
 def _put_rest_api(self: APIGatewayBackend, function_id: str, *_: Any, **__: Any) -> RestAPI:
     api: RestAPI = self.get_rest_api(function_id)
     return api
+
+
+def _update_stage(self: ApiGatewayV2Response) -> tuple[int, dict[str, str], str]:
+    """moto does not change a stage of a WebSocket API."""
+    *_, api_id, _stages, name = self.path.split("/")
+    stage = self.apigatewayv2_backend.get_stage(api_id, unquote(name))
+    stage.default_route_settings |= json.loads(self.body)["defaultRouteSettings"]
+    return 200, {}, json.dumps(stage.to_json())
 
 
 def _get_layer_version_by_arn(self: LambdaResponse) -> str:
@@ -55,11 +66,15 @@ class Account:
     def __init__(self) -> None:
         self.sockets_cannot_be_deployed = False
         """Makes API Gateway refuse a step in the middle of ``chalice deploy``."""
+        self.concurrency = 1000
+        """How many functions Lambda may run at once."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._patches = [
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
             mock.patch.object(APIGatewayBackend, "put_rest_api", _put_rest_api),
             mock.patch.object(LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True),
+            mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),
+            mock.patch.dict(functions.url_paths, {"{0}/2016-08-19/account-settings/?$": self._settings}),
             mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
             mock.patch.dict(sockets.url_paths, {"{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment}),
@@ -70,6 +85,9 @@ class Account:
         if self.sockets_cannot_be_deployed:
             return 409, {"x-amzn-errortype": "ConflictException"}, json.dumps({"message": "come back later"})
         return 201, {"Content-Type": "application/json"}, json.dumps({"deploymentId": "deployed"})
+
+    def _settings(self, _request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+        return 200, {"Content-Type": "application/json"}, json.dumps({"AccountLimit": {"ConcurrentExecutions": self.concurrency}})
 
     def __enter__(self) -> str:
         for patch in self._patches:

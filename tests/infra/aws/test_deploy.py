@@ -93,6 +93,14 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
     assert "  nothing has changed" in said
     assert before == {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
 
+    account.concurrency = 10
+    deploy()
+    assert any("too few to keep" in line for line in said)
+    place = Aws(STAGE, print).place(known)
+    for function in DECLARED.functions:
+        kept = client("lambda").get_function_concurrency(FunctionName=place.function_name(function.name))
+        assert "ReservedConcurrentExecutions" not in kept
+
     aws = Aws(STAGE, said.append, poll_seconds=0.05)
     assert not any(aws.stacks(template.region).changes(template) for template in templates), "make plan sees what is there"
     steps.run(steps.removal(STAGE, templates), aws, aws.begin(), said.append)
@@ -131,6 +139,14 @@ def _everything_is_there(known: dict[str, str]) -> None:
             [mapping] = client("lambda").list_event_source_mappings(FunctionName=place.function_arn(function.name))["EventSourceMappings"]
             patterns = [json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"]]
             assert patterns == list(function.stream.filters)
+
+    rest_limits = client("apigateway").get_stage(restApiId=rest["id"], stageName="__live")["methodSettings"]["*/*"]
+    assert (rest_limits["throttlingRateLimit"], rest_limits["throttlingBurstLimit"]) == (500, 1000)
+    socket_limits = client("apigatewayv2").get_stage(ApiId=socket["ApiId"], StageName="__live")["DefaultRouteSettings"]
+    assert (socket_limits["ThrottlingRateLimit"], socket_limits["ThrottlingBurstLimit"]) == (2000, 4000)
+    for function in DECLARED.functions:
+        kept = client("lambda").get_function_concurrency(FunctionName=place.function_name(function.name))
+        assert kept.get("ReservedConcurrentExecutions") == function.reserved
 
     task = client("ecs").describe_task_definition(taskDefinition="sheen-prod-agent_large")["taskDefinition"]
     [container] = task["containerDefinitions"]

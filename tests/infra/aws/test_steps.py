@@ -63,11 +63,11 @@ def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> No
         LinkedRole().title,  # long before the cluster
         *("network", "data", "storage", "roles", "functions"),
         Image().title,
+        Secret().title,  # functions know CloudFront by it
         Functions().title,
         "roles",  # now that the WebSocket API has an id
         Functions().title,
         Triggers().title,
-        Secret().title,
         *("compute", "orchestration", "zone", "guard", "edge", "alarms"),
     ]
 

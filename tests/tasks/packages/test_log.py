@@ -21,8 +21,8 @@ def test_it_is_written_while_the_build_goes_on_and_at_its_end() -> None:
 def test_a_line_cannot_play_with_a_terminal() -> None:
     written: list[bytes] = []
     with BuildLog(written.append, lambda error: None) as made:
-        made.say("\x1b[2Jgone\tand\rback\x9b31m", "x1")
-    assert written[-1].decode() == "x1| \ufffd[2Jgone\tand\ufffdback\ufffd31m\n"
+        made.say("\x1b[2Jgone\tand\rback\x9b31m\u202edo", "x1")
+    assert written[-1].decode() == "x1| \ufffd[2Jgone\tand\ufffdback\ufffd31m\ufffddo\n"
 
 
 def test_a_package_is_failed_with_its_own_last_words() -> None:

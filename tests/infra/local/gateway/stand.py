@@ -21,7 +21,7 @@ from websockets.frames import Close
 
 from infra.local.clock import Clock
 from infra.local.faults import FaultRates, Faults
-from infra.local.gateway import AWS, Invocation, Limits, RestApi, RestRoute, RestRoutes, WebSocketApi, WebSocketRoutes
+from infra.local.gateway import AWS, Invocation, Limits, RestApi, RestRoute, RestRoutes, TokenBucket, WebSocketApi, WebSocketRoutes
 
 PATIENCE = 10.0
 Function = Callable[[dict[str, Any]], Any]
@@ -99,7 +99,13 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    *, limits: Limits = AWS, faults: FaultRates | None = None, binary: tuple[str, ...] = ("*/*",), speed: float = 1.0, body: str = "unread"
+    *,
+    limits: Limits = AWS,
+    faults: FaultRates | None = None,
+    binary: tuple[str, ...] = ("*/*",),
+    speed: float = 1.0,
+    body: str = "unread",
+    stage: TokenBucket | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the routes that Chalice makes, dispatching as the stack's one endpoint does.
 
@@ -108,8 +114,8 @@ async def gateway(
     invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
     every = frozenset({"ANY"})
     routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary)
-    rest = RestApi(routes, invoker, mishaps, clock, limits=limits)
-    sockets = WebSocketApi(WebSocketRoutes("connect", "message", "disconnect"), invoker, mishaps, clock, limits=limits)
+    rest = RestApi(routes, invoker, mishaps, clock, limits=limits, stage=stage)
+    sockets = WebSocketApi(WebSocketRoutes("connect", "message", "disconnect"), invoker, mishaps, clock, limits=limits, stage=stage)
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":

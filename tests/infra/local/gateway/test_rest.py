@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from infra.local.faults import FaultRates
-from infra.local.gateway import AWS, Invocation, Throttled, TimedOut
+from infra.local.gateway import AWS, Invocation, Throttled, TimedOut, TokenBucket
 from tests.infra.local.gateway.stand import Gateway, gateway, raw_client
 
 
@@ -200,6 +200,15 @@ async def test_a_fast_clock_does_not_shorten_the_functions_time(http: aiohttp.Cl
         api.invoker.functions["page"] = quick
         async with http.get(api.url) as got:
             assert got.status == 200
+
+
+async def test_past_the_stages_own_rate_requests_are_429_whatever_the_account_has_left(http: aiohttp.ClientSession) -> None:
+    async with gateway(stage=TokenBucket(0.001, 2)) as api:
+        statuses = []
+        for _ in range(3):
+            async with http.get(f"{api.url}/a") as got:
+                statuses.append(got.status)
+        assert statuses == [200, 200, 429]
 
 
 async def test_past_the_accounts_rate_requests_are_429(http: aiohttp.ClientSession) -> None:

@@ -1,0 +1,82 @@
+"""Holds the request of a program until its app has started, as long as the gateway allows and as few at once as the deployment says."""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from chalicelib.apps.settings import AppSettings
+from chalicelib.ceilings import store as ceilings
+from chalicelib.ceilings.errors import TooManyInstances
+from chalicelib.ceilings.model import HELD
+from chalicelib.instances.model import Instance
+from chalicelib.scheduler.seating import Scheduler, StartFailed
+from chalicelib.visits.answer import Answer
+
+LONGEST = 25.0
+"""Seconds that a request is held; the gateway gives up at 29 (FACTS H1)."""
+LOOK_EVERY = 0.5
+_SPARE = 5.0
+"""Seconds by which a place outlives its request, should the Lambda end under it."""
+_RETRY_AFTER = "5"
+
+
+class Holding:
+    """``most``: requests that are held at once in the deployment. ``steady`` and ``pause`` are a clock and how to wait by it."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        clock: Callable[[], float],
+        most: int = 0,
+        steady: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._most = most
+        self._steady = steady
+        self._pause = pause
+
+    def ready(self, version_id: str, location: str, settings: AppSettings) -> tuple[Instance, float] | Answer:
+        """Start the app if it sleeps; return a ready instance and for how many seconds the request has been held, or why there is none."""
+        began = self._steady()
+        found = self._look(version_id, location, settings)
+        if isinstance(found, Answer):
+            return found
+        if found is not None:
+            return found, 0.0
+        holder = secrets.token_hex(8)
+        if not self._enter(holder):
+            return later("the app is starting, and as many requests wait as may; ask again")
+        try:
+            while (left := began + LONGEST - self._steady()) > 0:
+                self._pause(min(LOOK_EVERY, left))
+                found = self._look(version_id, location, settings)
+                if isinstance(found, Answer):
+                    return found
+                if found is not None:
+                    return found, self._steady() - began
+        finally:
+            ceilings.leave(HELD, holder)
+        return later("the app is starting; ask again")
+
+    def _look(self, version_id: str, location: str, settings: AppSettings) -> Instance | Answer | None:
+        """Return a ready instance, why there will be none, or None while one starts."""
+        try:
+            found = self._scheduler.wake(version_id, location, settings)
+        except TooManyInstances as error:
+            return later(f"the app is asleep, and cannot start now: {error}", "30")
+        return later("the app did not start; its log says why", "60") if isinstance(found, StartFailed) else found
+
+    def _enter(self, holder: str) -> bool:
+        until = self._clock() + LONGEST + _SPARE
+        if not self._most:
+            return False
+        return ceilings.enter(HELD, holder, self._most, until) or (
+            ceilings.expire(HELD, self._clock()) > 0 and ceilings.enter(HELD, holder, self._most, until)
+        )
+
+
+def later(why: str, retry_after: str = _RETRY_AFTER) -> Answer:
+    """Say that there is no answer yet, and when to ask again."""
+    return Answer.text(503, f"{why}\n", {"retry-after": retry_after})
