@@ -11,5 +11,18 @@ from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.tables import Table
 from chalicelib.unix_ids.model import UnixId
 
-TABLES: tuple[type[Table], ...] = (App, Version, Bundle, Instance, Connection, QueuePlace, Ceiling, Snapshot, Sync, SyncRequest, SyncRun, UnixId)
+TABLES: tuple[type[Table], ...] = (
+    App,
+    Version,
+    Bundle,
+    Instance,
+    Connection,
+    QueuePlace,
+    Ceiling,
+    Snapshot,
+    Sync,
+    SyncRequest,
+    SyncRun,
+    UnixId,
+)
 """In no order that matters."""
