@@ -38,6 +38,7 @@ def configuration(declared: Declared, place: Place) -> dict[str, Any]:
                 "automatic_layer": True,
                 "lambda_architecture": "x86_64",
                 "xray": place.traced,
+                "tags": place.tags,
                 "manage_iam_role": False,
                 "lambda_functions": {function.name: _function(declared, place, function) for function in declared.functions},
             }

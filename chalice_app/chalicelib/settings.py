@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from chalicelib.errors import SettingMissing
 
@@ -70,6 +71,8 @@ class Settings:
     other_buckets: tuple[str, ...] = ()
     """Other buckets that syncs may read, each with its prefix: ``<bucket>/<prefix>``; in the variable with blanks between. Only what
     defines syncs."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """The deployment's tags; in the variable as a URL's query has them. Only what makes DataSync's tasks."""
     topic: str = ""
     """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
 
@@ -119,6 +122,7 @@ class Settings:
             sync_network=optional("sync_network"),
             file_system=optional("file_system"),
             other_buckets=tuple(optional("other_buckets").split()),
+            tags=tuple(parse_qsl(optional("tags"))),
             topic=optional("topic"),
             repositories=optional("repositories"),
             python_repositories=optional("python_repositories"),

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.syncs.model import Sync
-from infra.aws import ending
+from infra.aws import ending, tagging
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
 from infra.aws.functions import ChaliceFunctions, Record
@@ -32,6 +32,7 @@ from infra.aws.steps import (
     Secret,
     Stack,
     Step,
+    Tags,
     Triggers,
 )
 from infra.aws.synth import Template
@@ -123,6 +124,8 @@ class Aws:
                 return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
             case Functions():
                 return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))
+            case Tags():
+                self._tag(known)
             case Triggers():
                 set_triggers(self._client("lambda"), self._declared, self.place(known))
             case Secret():
@@ -146,6 +149,14 @@ class Aws:
                     ending.wait_for_interfaces(self._client("ec2"), groups, self._say, time.sleep)
                 self.stacks(region).delete(stack)
         return {}
+
+    def _tag(self, known: Known) -> None:
+        place = self.place(known)
+        tagging.tag_apis(
+            self._client("apigateway"), self._client("apigatewayv2"), place, rest=known["RestApi"], sockets=known["WebsocketApi"]
+        )
+        table = place.name(Sync.short_name)
+        tagging.tag_transfers(self._client("dynamodb"), self._client("datasync"), table, place.tags)
 
     def place(self, known: Known) -> Place:
         """Return the deployment's place, as far as it is known."""

@@ -196,6 +196,8 @@ class Alarms:
     mail: str = setting(_MAIL, default="")
     monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
     """Mail when the month's bill, actual or forecast, comes to more; 0: no such alarm."""
+    budget_of_account: bool = False
+    """Whether the budget is about the account's whole bill, not only about what has the tag ``stage``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,11 @@ class Stage:
 
     name: str
     region: str = setting(_REGION)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """On everything that can have tags."""
+    tags: Mapping[str, str] = setting(
+        Rule(lambda tags: not {"application", "stage"} & tags.keys(), "a table without application and stage, which Sheen sets itself"),
+        default_factory=dict,
+    )
+    """On everything that can have tags, beside ``application`` and ``stage``."""
     permissions_boundary: str = setting(_matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default="")
     """A policy that bounds every role that is made."""
     protected: bool = True

@@ -67,8 +67,9 @@ class Declared:
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
         """Return what a state machine's ``${…}`` stand for: ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
-        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of."""
+        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of, and ``Stage``."""
         return {
+            "Stage": place.stage,
             "InstanceCapacity": place.instance_capacity,
             "AgentFamily": place.name(agent_of("")),
             **{f"{camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},

@@ -1,5 +1,7 @@
 """The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
 
+from urllib.parse import urlencode
+
 from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
@@ -40,6 +42,7 @@ def syncs(place: Place) -> dict[str, str]:
             place.arn("elasticfilesystem", thing) for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
         ),
         "SHEEN_TOPIC": place.topic_arn("alarms"),
+        "SHEEN_TAGS": urlencode(place.tags),
     }
 
 

@@ -69,6 +69,8 @@ class Place:
     """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
     traced: bool = False
     """Whether X-Ray traces the functions."""
+    own_tags: tuple[tuple[str, str], ...] = ()
+    """The operator's own tags."""
     bucket_name: str = ""
     """Where bucket names must be unique in the world; else the bucket has the deployment's own name."""
 
@@ -76,6 +78,11 @@ class Place:
     def base(self) -> str:
         """The deployment's own name, as Chalice gives it to the REST API's function."""
         return f"{self.app}-{self.stage}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that can have tags. The bill is split, and rights are bounded, by ``stage``."""
+        return {"application": self.app, "stage": self.stage, **dict(self.own_tags)}
 
     @property
     def bucket(self) -> str:

@@ -39,6 +39,11 @@ def test_a_function_has_its_own_role_and_its_stages_settings() -> None:
     assert not chalice.configuration(DECLARED, PROD)["stages"]["prod"]["manage_iam_role"]
 
 
+def test_functions_are_tagged_as_everything_is_so_that_the_bill_can_be_split() -> None:
+    tagged = replace(PROD, own_tags=(("team", "data"),))
+    assert chalice.configuration(DECLARED, tagged)["stages"]["prod"]["tags"] == {"application": "sheen", "stage": "prod", "team": "data"}
+
+
 def test_every_role_that_a_function_takes_on_is_declared() -> None:
     arns = {PROD.role_arn(role) for role in DECLARED.roles(PROD)}
     assert {settings["iam_role_arn"] for settings in functions(PROD).values()} <= arns

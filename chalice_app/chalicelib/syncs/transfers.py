@@ -102,12 +102,14 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
     subnet, security_group = settings.sync_network.split(",")
     file_system, access_point = settings.file_system.split(",")
     locations: list[str] = []
+    tags = [{"Key": name, "Value": value} for name, value in settings.tags]
     try:
         locations.append(  # DataSync tries here whether it may list the bucket
             client.create_location_s3(
                 S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
                 Subdirectory=f"/{definition.prefix}",
                 S3Config={"BucketAccessRoleArn": settings.sync_role},
+                Tags=tags,
             )["LocationArn"]
         )
         locations.append(
@@ -118,6 +120,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 InTransitEncryption="TLS1_2",
                 Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
+                Tags=tags,
             )["LocationArn"]
         )
         task: str = client.create_task(
@@ -126,6 +129,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
             Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
             CloudWatchLogGroupArn=settings.sync_log,
             Options=_options(definition),
+            Tags=tags,
             TaskMode="BASIC",  # the other one does not know EFS
         )["TaskArn"]
     except ClientError:

@@ -31,6 +31,7 @@ class Execution:
     """As :mod:`infra.local.datasync.process` takes it."""
     filters: Mapping[str, Any]
     options: Mapping[str, Any]
+    tags: Mapping[str, str] = field(default_factory=dict)
     status: str = "QUEUED"
     started: float = field(default_factory=time.time)
     ended: float | None = None

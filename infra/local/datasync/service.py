@@ -47,11 +47,15 @@ _OPTIONS = {
 class DataSync:
     """Locations, tasks and their executions; locations and tasks survive a restart of the stack."""
 
-    def __init__(self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate]) -> None:
-        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution."""
+    def __init__(
+        self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate], tags: Mapping[str, str]
+    ) -> None:
+        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution; ``tags`` are the deployment's."""
         self._settings = settings
         self._file = settings.data / "datasync.json"
         self._made: dict[str, dict[str, Any]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        for made in self._made.values():  # of before there were tags; `make deploy` gives them to what it finds, too
+            made.setdefault("tags", dict(tags))
         self._bus = bus
         self._fate = fate
         self._fates: dict[str, TransferFate] = {}
@@ -87,13 +91,19 @@ class DataSync:
             raise AwsError("InvalidRequestException", f"the local stack's DataSync has no {operation}")
         return web.json_response(operations[operation](parameters), content_type="application/x-amz-json-1.1")
 
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Return the tags of a location, a task or an execution; none when it is not there."""
+        execution = self._executions.get(arn)
+        tags: Mapping[str, str] = execution.tags if execution else self._made.get(arn, {}).get("tags", {})
+        return tags
+
     async def stop(self) -> None:
         """End all executions, as when the machine is switched off."""
         await self._runner.stop()
 
     def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bucket, prefix = _source(given)
-        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix})
+        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix, "tags": _tags(given)})
 
     def _test_access(self, given: Mapping[str, Any]) -> None:
         """As AWS does when the location is made."""
@@ -109,7 +119,7 @@ class DataSync:
             raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
         if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
             raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
-        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/")})
+        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/"), "tags": _tags(given)})
 
     def _create_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         source, target = self._found(given.get("SourceLocationArn", "")), self._found(given.get("DestinationLocationArn", ""))
@@ -121,7 +131,7 @@ class DataSync:
             raise AwsError("InvalidRequestException", "Enhanced mode does not support EFS locations.")
         locations = {name: given[name] for name in ("SourceLocationArn", "DestinationLocationArn")}
         task = {"source": source, "target": target, "options": options, "name": given.get("Name", ""), "locations": locations}
-        return self._make("task", "TaskArn", task)
+        return self._make("task", "TaskArn", {**task, "tags": _tags(given)})
 
     def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         task = self._found(given.get("TaskArn", ""))
@@ -174,6 +184,7 @@ class DataSync:
             },
             filters={name: given[name] for name in ("Includes", "Excludes") if given.get(name)},
             options=options,
+            tags=_tags(given),
         )
         self._forget_old()
         self._executions[execution.arn] = execution
@@ -219,6 +230,10 @@ class DataSync:
         ended = [arn for arn, each in self._executions.items() if each.status in ENDED]
         for arn in ended[: max(0, len(self._executions) - EXECUTIONS_KEPT)]:
             del self._executions[arn], self._fates[arn]
+
+
+def _tags(given: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
 
 
 def _source(given: Mapping[str, Any]) -> tuple[str, str]:

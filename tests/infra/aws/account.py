@@ -8,9 +8,10 @@ import json
 import logging
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
+from moto.apigateway import urls
 from moto.apigateway.models import APIGatewayBackend, RestAPI
-from moto.apigatewayv2 import urls as sockets
 from moto.awslambda.responses import LambdaResponse
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ecr.models import ECRBackend
@@ -55,6 +56,8 @@ class Account:
     def __init__(self) -> None:
         self.sockets_cannot_be_deployed = False
         """Makes API Gateway refuse a step in the middle of ``chalice deploy``."""
+        self.tags: dict[str, dict[str, str]] = {}
+        """Those of the APIs and their stages, by ARN; moto keeps tags of some only."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._patches = [
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
@@ -62,7 +65,15 @@ class Account:
             mock.patch.object(LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True),
             mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
-            mock.patch.dict(sockets.url_paths, {"{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment}),
+            mock.patch.dict(
+                urls.url_paths,  # of both kinds of API
+                {
+                    "{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment,
+                    **{path: self._tagging for path in urls.url_paths if "/tags/" in path},
+                    "{0}/v2/tags/(?P<arn>.+)$": self._tagging,
+                    "{0}/tags/(?P<arn>.+)$": self._tagging,
+                },
+            ),
         ]
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
@@ -70,6 +81,10 @@ class Account:
         if self.sockets_cannot_be_deployed:
             return 409, {"x-amzn-errortype": "ConflictException"}, json.dumps({"message": "come back later"})
         return 201, {"Content-Type": "application/json"}, json.dumps({"deploymentId": "deployed"})
+
+    def _tagging(self, request: Any, url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+        self.tags[unquote(url).partition("/tags/")[2]] = json.loads(request.data)["tags"]
+        return 204, {}, ""
 
     def __enter__(self) -> str:
         for patch in self._patches:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from infra.aws import steps
+from infra.aws import steps, tagging
 from infra.aws.cloudformation import Stacks
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
@@ -81,12 +83,13 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
         return steps.run(steps.deployment(STAGE, templates), aws, aws.begin(), said.append)
 
     account.sockets_cannot_be_deployed = True
-    with pytest.raises(DeployError, match="step 8 of 14, functions and APIs: chalice deploy failed"):
+    with pytest.raises(DeployError, match="step 8 of 15, functions and APIs: chalice deploy failed"):
         deploy()
     account.sockets_cannot_be_deployed = False
     known = deploy()
     assert docker.commands == ["docker login --username", "docker buildx create", "docker buildx build"] * 2
     _everything_is_there(known)
+    _all_that_costs_by_use_is_tagged(account, known)
 
     before = {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
     assert deploy() == known
@@ -142,6 +145,38 @@ def _everything_is_there(known: dict[str, str]) -> None:
 
     machine = client("stepfunctions").describe_state_machine(stateMachineArn=place.state_machine_arn("instance"))
     assert machine["roleArn"] == place.role_arn("machine-instance")
+
+
+def _all_that_costs_by_use_is_tagged(account: Account, known: dict[str, str]) -> None:
+    tags = {"application": "sheen", "stage": "prod"}
+    base = "arn:aws:apigateway:eu-central-1::"
+    apis = (f"{base}/restapis/{known['RestApi']}", f"{base}/apis/{known['WebsocketApi']}")
+    assert account.tags == {arn: tags for api in apis for arn in (api, f"{api}/stages/__live")}
+    arns = [function["FunctionArn"] for function in client("lambda").list_functions()["Functions"]]
+    assert all(tags.items() <= client("lambda").list_tags(Resource=arn)["Tags"].items() for arn in arns)
+
+
+def test_datasyncs_tasks_of_before_get_the_stages_tags(account: Account) -> None:
+    assert not account.sockets_cannot_be_deployed
+    client("dynamodb").create_table(
+        TableName="syncs",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    datasync = mock.Mock()
+    datasync.describe_task.side_effect = [
+        {"SourceLocationArn": "location/s3", "DestinationLocationArn": "location/efs"},
+        ClientError({"Error": {"Code": "InvalidRequestException", "Message": "not found"}}, "DescribeTask"),
+    ]
+    for name, task in (("a", "task/1"), ("b", "task/gone"), ("c", "")):
+        item = {"name": {"S": name}, **({"task_arn": {"S": task}} if task else {})}
+        client("dynamodb").put_item(TableName="syncs", Item=item)
+    tagging.tag_transfers(client("dynamodb"), datasync, "syncs", {"stage": "prod"})
+    told = [call.kwargs for call in datasync.tag_resource.call_args_list]
+    assert len(told) == 3
+    assert all(one["Tags"] == [{"Key": "stage", "Value": "prod"}] for one in told)
+    assert {one["ResourceArn"] for one in told} > {"location/s3", "location/efs"}
 
 
 def _only_what_was_published_is_left(known: dict[str, str]) -> None:

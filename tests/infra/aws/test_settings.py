@@ -57,6 +57,7 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
             "edge.waf.allowed_ips is ['all']; it must be each a block",
         ),
         (REGION + "[alarms]\nmonthly_budget_usd = 20", "alarms.mail must say who is told"),
+        (REGION + 'tags = { stage = "x" }', "tags is {'stage': 'x'}; it must be a table without application and stage"),
         (REGION + 'name = "other"', "a stage's name is its file's"),
         ("region = ", "s.toml: Invalid value"),
     ],
