@@ -20,6 +20,8 @@ class VisitorRequest(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     request_id: str
+    bare: bool = False
+    """Whether the public URL ends with the stage's name, without a slash: relative URLs of a page lead nowhere from there."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -29,6 +31,9 @@ class VisitorRequest(NamedTuple):
         headers = tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders")))
         by_edge = any(name == EDGE_HEADER for name, _ in headers)  # CloudFront puts the stage before the path by itself
         public = quote((not by_edge and context.get("path")) or path, safe="/%:@!$&'()*+,;=~-._")
+        bare = path == "/" and not public.endswith("/")  # API Gateway tells of /STAGE, and gives the path "/"
+        if bare:
+            public += "/"
         body = event.get("body") or ""
         return cls(
             method=event["httpMethod"],
@@ -38,6 +43,7 @@ class VisitorRequest(NamedTuple):
             headers=headers,
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
+            bare=bare,
         )
 
     def header(self, name: str) -> str:
