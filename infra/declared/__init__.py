@@ -59,6 +59,8 @@ class Declared:
     """Roles of services that are no component of this."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what is its own."""
+    packaging_environment: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
+    """What the app reads while Chalice packages it."""
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -113,4 +115,5 @@ DECLARED = Declared(
     topics=TOPICS,
     other_roles=lambda place: (datasync_role(place),),
     function_environment=environments.function,
+    packaging_environment=environments.packaging,
 )

@@ -82,6 +82,15 @@ def build(place: Place) -> dict[str, str]:
     }
 
 
+def packaging(place: Place) -> dict[str, str]:
+    """Return what ``app.py`` reads while Chalice packages it: names in the patterns of its events."""
+    return {
+        "SHEEN_CLUSTER_ARN": place.cluster_arn(),
+        "SHEEN_EVENT_BUCKETS": " ".join(dict.fromkeys((place.bucket, *(bucket.name for bucket in place.other_buckets)))),
+        "SHEEN_TRANSFERS": place.arn("datasync", "task/"),
+    }
+
+
 def admin(place: Place) -> dict[str, str]:
     """Return what the ``sheen`` command gets."""
     return {
