@@ -3,7 +3,7 @@
 import functools
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.syncs.model import Sync
-from infra.aws import ending, tagging
+from infra.aws import ending, existing_network, obstacles, tagging
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
 from infra.aws.functions import ChaliceFunctions, Record
-from infra.aws.image import Kind, Run, push_images, run_command
+from infra.aws.image import Run, push_images, run_command
 from infra.aws.place import aws_place
+from infra.aws.scan import scan_lines
 from infra.aws.settings import Stage
 from infra.aws.steps import (
     BEFORE_FUNCTIONS,
@@ -77,19 +78,29 @@ class Aws:
         outputs = [stacks.outputs(f"{self._stage.base}-{name}") for name in BEFORE_FUNCTIONS]
         return {name: value for each in (known, *outputs) for name, value in each.items()}
 
-    def check_network(self) -> None:
-        """Raise :class:`DeployError` when tasks in the existing VPC could not post to browsers (FACTS W10)."""
-        existing = self._stage.network.existing
-        if existing is None:
-            return
-        service = f"com.amazonaws.{self._stage.region}.execute-api"
-        filters = [{"Name": "vpc-id", "Values": [existing.vpc]}, {"Name": "service-name", "Values": [service]}]
-        for endpoint in self._client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]:
-            if endpoint.get("PrivateDnsEnabled"):
-                raise DeployError(
-                    f"network.existing.vpc: {existing.vpc} has the endpoint {endpoint['VpcEndpointId']} of {service} with private DNS, "
-                    "by which posts to browsers fail; turn its private DNS off, or take another VPC"
-                )
+    def check_account(self) -> None:
+        """Raise :class:`DeployError` that names all that stands in the deployment's way in the account."""
+        try:
+            found = list(self._obstacles())
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(f"the account cannot be looked at: {error}") from error
+        if found:
+            raise DeployError("\n".join(["the account is not ready:", *(f"- {one}" for one in found)]))
+
+    def _obstacles(self) -> Iterator[str]:
+        stage = self._stage
+        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), 0, stage)
+        if few and stage.compute.low_concurrency:
+            self._say(f"warning: {few}")
+        elif few:
+            yield f"{few}; or set compute.low_concurrency = true to deploy all the same"
+        used_up = obstacles.log_policies_used_up(obstacles.log_policies(self._client("logs")), f"{stage.base}-transfers")
+        if used_up:
+            yield used_up
+        ec2 = self._client("ec2")
+        yield from obstacles.unfit_zones(obstacles.zones(ec2), stage)
+        if stage.network.existing is not None:
+            yield from existing_network.lacking(ec2, stage.network.existing, stage.region)
 
     def url(self, known: Known) -> str:
         """Return where visitors come."""
@@ -120,8 +131,12 @@ class Aws:
                     self._say(f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}")
                 return outputs
             case Image():
-                kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
-                return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
+                ecr, repository = self._client("ecr"), known["Repository"]
+                pushed = push_images(ecr, repository, self._tree, self._declared, self._stage.compute.image_packages, self._run)
+                for image in pushed.values():
+                    for line in scan_lines(ecr, repository, image, time.sleep, self._poll_seconds):
+                        self._say(f"  {line}")
+                return {name: image.name for name, image in pushed.items()}
             case Functions():
                 return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))
             case Tags():

@@ -22,7 +22,10 @@ PLACE = replace(
     account="111122223333",
     other_buckets=(OtherBucket("observations", "a/"), OtherBucket("observations", "b/")),
 )
-READ = "import json, app; print(json.dumps({one.name: one.event_pattern for one in app.app.event_sources if hasattr(one, 'event_pattern')}))"
+READ = """
+import json, app
+print(json.dumps({one.name: one.event_pattern for one in app.app.event_sources if hasattr(one, "event_pattern")}))
+"""
 
 
 @pytest.fixture(scope="module")

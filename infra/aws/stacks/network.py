@@ -49,7 +49,7 @@ class Network(SheenStack):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            availability_zones=[cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
+            availability_zones=list(network.zone_names) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
             nat_gateways=0,
             restrict_default_security_group=False,  # it would take a Lambda of CDK's own; nothing is ever in that group
             subnet_configuration=[

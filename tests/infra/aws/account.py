@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from moto.apigateway import urls
 from moto.apigateway.models import APIGatewayBackend, RestAPI
+from moto.awslambda import urls as functions
 from moto.awslambda.responses import LambdaResponse
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ecr.models import ECRBackend
@@ -56,6 +57,8 @@ class Account:
     def __init__(self) -> None:
         self.sockets_cannot_be_deployed = False
         """Makes API Gateway refuse a step in the middle of ``chalice deploy``."""
+        self.concurrency = 1000
+        """How many functions Lambda may run at once."""
         self.tags: dict[str, dict[str, str]] = {}
         """Those of the APIs and their stages, by ARN; moto keeps tags of some only."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -63,6 +66,7 @@ class Account:
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
             mock.patch.object(APIGatewayBackend, "put_rest_api", _put_rest_api),
             mock.patch.object(LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True),
+            mock.patch.dict(functions.url_paths, {"{0}/2016-08-19/account-settings/?$": self._settings}),
             mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
             mock.patch.dict(
@@ -81,6 +85,9 @@ class Account:
         if self.sockets_cannot_be_deployed:
             return 409, {"x-amzn-errortype": "ConflictException"}, json.dumps({"message": "come back later"})
         return 201, {"Content-Type": "application/json"}, json.dumps({"deploymentId": "deployed"})
+
+    def _settings(self, _request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+        return 200, {"Content-Type": "application/json"}, json.dumps({"AccountLimit": {"ConcurrentExecutions": self.concurrency}})
 
     def _tagging(self, request: Any, url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
         self.tags[unquote(url).partition("/tags/")[2]] = json.loads(request.data)["tags"]
