@@ -59,6 +59,8 @@ class Declared:
     """Roles of services that are no component of this."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what is its own."""
+    minimum_compression_bytes: int | None = None
+    """The REST API compresses answers from this size on, for browsers that like that; None: it compresses none."""
     packaging_environment: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
     """What the app reads while Chalice packages it."""
 
@@ -83,7 +85,8 @@ class Declared:
 
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
         """Return all variables of a function."""
-        return {**self.function_environment(place, function.in_vpc), **function.environment(place)}
+        untraced = {} if function.traced else environments.UNTRACED
+        return {**self.function_environment(place, function.in_vpc), **untraced, **function.environment(place)}
 
     def roles(self, place: Place) -> dict[str, Role]:
         """Return every role, by its name: of each function, task, state machine and rule, and of ECS when it starts tasks."""
@@ -116,4 +119,5 @@ DECLARED = Declared(
     other_roles=lambda place: (datasync_role(place),),
     function_environment=environments.function,
     packaging_environment=environments.packaging,
+    minimum_compression_bytes=1024,  # less than a packet: nothing to gain
 )

@@ -6,6 +6,10 @@ from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
 
+UNTRACED = {"POWERTOOLS_TRACE_DISABLED": "true"}
+"""For a function that X-Ray does not trace."""
+
+
 def common(place: Place) -> dict[str, str]:
     """Return what everything needs, and all that a function in the VPC gets."""
     return {

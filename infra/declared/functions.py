@@ -62,6 +62,8 @@ class FunctionDeclaration:
     environment: Callable[[Place], Mapping[str, str]] = _empty
     """What it gets beside :attr:`infra.declared.Declared.function_environment`."""
     stream: StreamReading | None = None
+    traced: bool = True
+    """Whether X-Ray traces it, where it traces functions at all."""
 
     @property
     def role(self) -> str:
@@ -73,7 +75,7 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     """Yield all that a function may do."""
     group = place.arn("logs", f"log-group:/aws/lambda/{place.function_name(function.name)}:*")
     yield Statement("Log", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,))
-    if place.traced:
+    if place.traced and function.traced:
         yield Statement(
             "Traces",
             ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
@@ -184,6 +186,7 @@ FUNCTIONS = (
         lambda place: (items(place, Connection, "GetItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
+        traced=False,  # a trace of each frame would cost more than the frame
     ),
     FunctionDeclaration(
         "websocket_disconnect",

@@ -203,6 +203,7 @@ def _rest_routes(resources: Mapping[str, Mapping[str, Any]], names: Mapping[str,
                 routes,
                 tuple(definition.get("x-amazon-apigateway-binary-media-types", ())),
                 stage=resource["Properties"]["StageName"],
+                minimum_compression=resource["Properties"].get("MinimumCompressionSize"),
             )
     return RestRoutes(())
 

@@ -99,15 +99,22 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    *, limits: Limits = AWS, faults: FaultRates | None = None, binary: tuple[str, ...] = ("*/*",), speed: float = 1.0, body: str = "unread"
+    *,
+    limits: Limits = AWS,
+    faults: FaultRates | None = None,
+    binary: tuple[str, ...] = ("*/*",),
+    speed: float = 1.0,
+    body: str = "unread",
+    compression: int | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the routes that Chalice makes, dispatching as the stack's one endpoint does.
 
-    `body` says what that did with the body of a post: left it "unread", "read" it, or also "passed" it on.
+    `compression` is the REST API's minimum compression size. `body` says what that did with the body of a post: left it "unread",
+    "read" it, or also "passed" it on.
     """
     invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
     every = frozenset({"ANY"})
-    routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary)
+    routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary, minimum_compression=compression)
     rest = RestApi(routes, invoker, mishaps, clock, limits=limits)
     sockets = WebSocketApi(WebSocketRoutes("connect", "message", "disconnect"), invoker, mishaps, clock, limits=limits)
 
