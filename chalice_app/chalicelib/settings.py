@@ -61,7 +61,9 @@ class Settings:
     sync_state_machine: str = ""
     """ARN of the state machine of a sync's run; only for what starts runs."""
     sync_role: str = ""
-    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next three."""
+    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next four."""
+    sync_mode: str = "BASIC"
+    """DataSync's task mode, ``BASIC`` or ``ENHANCED``; likewise."""
     sync_log: str = ""
     """ARN of the CloudWatch log group to which DataSync writes what it could not copy."""
     sync_network: str = ""
@@ -118,6 +120,7 @@ class Settings:
             bodies_url=optional("bodies_url"),
             sync_state_machine=optional("sync_state_machine"),
             sync_role=optional("sync_role"),
+            sync_mode=optional("sync_mode") or "BASIC",
             sync_log=optional("sync_log"),
             sync_network=optional("sync_network"),
             file_system=optional("file_system"),

@@ -64,6 +64,7 @@ def aws_place(
         access_point=access_point,
         other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
+        transfer_mode=stage.storage.transfer_mode.upper(),
         own_tags=tuple(stage.tags.items()),
         bundle_gb=str(stage.compute.bundle_gb),
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",

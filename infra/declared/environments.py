@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
-
 UNTRACED = {"POWERTOOLS_TRACE_DISABLED": "true"}
 """For a function that X-Ray does not trace."""
 
@@ -47,6 +46,7 @@ def syncs(place: Place) -> dict[str, str]:
         ),
         "SHEEN_TOPIC": place.topic_arn("alarms"),
         "SHEEN_TAGS": urlencode(place.tags),
+        "SHEEN_SYNC_MODE": place.transfer_mode,
     }
 
 

@@ -67,6 +67,8 @@ class Place:
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"
     """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
+    transfer_mode: str = "BASIC"
+    """DataSync's task mode: ``BASIC``, or ``ENHANCED``."""
     traced: bool = False
     """Whether X-Ray traces the functions."""
     own_tags: tuple[tuple[str, str], ...] = ()

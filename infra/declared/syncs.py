@@ -165,6 +165,7 @@ def stepping(place: Place) -> Iterable[Statement]:
             (place.role_arn("datasync"),),
             conditions={"StringEquals": {"iam:PassedToService": "datasync.amazonaws.com"}},
         ),
+        *_enhancing(place),
     )
 
 
@@ -222,6 +223,22 @@ def _tagging(place: Place, *resources: str) -> Statement:
             "StringEqualsIfExists": {"aws:ResourceTag/stage": place.stage},
         },
     )
+
+
+def _enhancing(place: Place) -> Iterable[Statement]:
+    """For a task in Enhanced mode DataSync makes its linked role, with the rights of who makes the task."""
+    if place.transfer_mode == "ENHANCED":
+        yield Statement(
+            "MakeLinkedRole",
+            ("iam:CreateServiceLinkedRole",),
+            (linked_role_arn(place),),
+            conditions={"StringEquals": {"iam:AWSServiceName": "datasync.amazonaws.com"}},
+        )
+
+
+def linked_role_arn(place: Place) -> str:
+    """Return the ARN of DataSync's linked role in the account."""
+    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"
 
 
 def _interfaces() -> Statement:

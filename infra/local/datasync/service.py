@@ -126,12 +126,11 @@ class DataSync:
         if "bucket" not in source or "folder" not in target:
             raise AwsError("InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only.")
         options = given.get("Options", {})
-        _check_options(options)
-        if given.get("TaskMode", "BASIC") != "BASIC":
-            raise AwsError("InvalidRequestException", "Enhanced mode does not support EFS locations.")
+        mode = given.get("TaskMode", "BASIC")
+        _check_options(options, mode)
         locations = {name: given[name] for name in ("SourceLocationArn", "DestinationLocationArn")}
         task = {"source": source, "target": target, "options": options, "name": given.get("Name", ""), "locations": locations}
-        return self._make("task", "TaskArn", {**task, "tags": _tags(given)})
+        return self._make("task", "TaskArn", {**task, "mode": mode, "tags": _tags(given)})
 
     def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         task = self._found(given.get("TaskArn", ""))
@@ -161,7 +160,8 @@ class DataSync:
         arn = given.get("TaskArn", "")
         task = self._found(arn)
         options = {**task["options"], **given.get("OverrideOptions", {})}
-        _check_options(options)
+        mode = task.get("mode", "BASIC")
+        _check_options(options, mode)
         waiting = self._unfinished(arn)
         if (waiting and options.get("TaskQueueing") == "DISABLED") or waiting >= QUEUED_AT_MOST:
             raise AwsError("InvalidRequestException", "Too many executions of the task are queued.")
@@ -185,6 +185,7 @@ class DataSync:
             filters={name: given[name] for name in ("Includes", "Excludes") if given.get(name)},
             options=options,
             tags=_tags(given),
+            mode=mode,
         )
         self._forget_old()
         self._executions[execution.arn] = execution
@@ -251,7 +252,11 @@ def _beside(folder: Path) -> Path:
     return folder.parent / ".incoming" / "datasync"
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any], mode: str) -> None:
+    if mode not in ("BASIC", "ENHANCED"):
+        raise AwsError("InvalidRequestException", f"TaskMode is not valid: {mode}.")
+    if mode == "ENHANCED" and options.get("VerifyMode") == "POINT_IN_TIME_CONSISTENT":
+        raise AwsError("InvalidRequestException", "Enhanced mode verifies transferred data only.")
     for name, value in options.items():
         if name not in _OPTIONS or value not in _OPTIONS[name]:
             raise AwsError("InvalidRequestException", f"Option {name} is not valid: {value}.")

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from infra.declared import Declared, Place, TaskDefinition
-from infra.declared.syncs import IN_THE_CALLERS_NAME
+from infra.declared.syncs import IN_THE_CALLERS_NAME, linked_role_arn
 from infra.declared.tasks import TASK_EXECUTION_ROLE
 from infra.local.rights import dynamodb, s3
 from infra.local.rights.call import Call
@@ -138,6 +138,9 @@ class Needs:
                 yield Need(action, "*", _asked_tags(parameters))
                 kind = "task" if call.operation == "CreateTask" else "location"
                 yield from _tagging(parameters, self._place.arn("datasync", f"{kind}/*"))
+                if parameters.get("TaskMode") == "ENHANCED":
+                    context = {"iam:AWSServiceName": "datasync.amazonaws.com"}
+                    yield Need("iam:CreateServiceLinkedRole", linked_role_arn(self._place), context)
                 bucket = parameters.get("S3BucketArn", self._place.bucket_arn())
                 if bucket != self._place.bucket_arn():
                     yield Need("s3:ListBucket", bucket)

@@ -152,6 +152,14 @@ def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_d
     assert not may("function-sync_step", "CreateTask"), "what is made has the stage's tag"
 
 
+def test_a_task_in_enhanced_mode_needs_the_right_to_make_datasyncs_linked_role() -> None:
+    needed = [need for need in NEEDS.of(Call("datasync", "CreateTask", body=b'{"TaskMode": "ENHANCED"}')) if need.action.startswith("iam:")]
+    [need] = needed
+    for mode, verdict in (("ENHANCED", Verdict.ALLOWED), ("BASIC", Verdict.NOT_ALLOWED)):
+        role = DECLARED.roles(replace(PLACE, transfer_mode=mode))["function-sync_step"]
+        assert Policy(role.policy()).decide(need).verdict is verdict
+
+
 def test_the_rest() -> None:
     arn = "arn:aws:states:us-east-1:123456789012:"
     token = token_of("sheen-local-instance", "abc")
