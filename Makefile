@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run check test test-all lint install system package benchmark clean plan deploy env destroy stage
+.PHONY: run check test test-all lint install system package base benchmark clean plan deploy env destroy stage
 
 run: install
 	@exec $(BIN)/sheen local
@@ -86,6 +86,10 @@ env: stage
 
 stage:
 	@test -n "$(STAGE)" || { echo "say which stage, as in: make $(firstword $(MAKECMDGOALS)) STAGE=prod" >&2; exit 1; }
+
+# Raises the base image of workers/Dockerfile to today's Debian; the next deploy builds the images anew. Needs docker with buildx.
+base: install
+	@$(BIN)/python -m infra.aws.base
 
 benchmark: install
 	$(BIN)/python -m benchmarks

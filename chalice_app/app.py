@@ -26,7 +26,12 @@ from chalicelib.syncs.definition import NOT_TOLD
 INSTANCES_STREAM = os.environ.get(
     "SHEEN_INSTANCES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local"
 )
-"""Known when the table is; only packaging reads it."""
+"""Known when the table is; only packaging reads it, like the next three."""
+CLUSTER = os.environ.get("SHEEN_CLUSTER_ARN", "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-local")
+BUCKETS = os.environ.get("SHEEN_EVENT_BUCKETS", "sheen-local").split()
+"""The deployment's own, and those of others that syncs read. Rules without names match what happens in the whole account."""
+TRANSFERS = os.environ.get("SHEEN_TRANSFERS", "arn:aws:datasync:us-east-1:123456789012:task/")
+"""Begins the ARNs of DataSync's executions here; which tasks are the deployment's is not known before they are made."""
 
 app = ProxyChalice("sheen")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -66,13 +71,19 @@ def websocket_disconnect(event: WebsocketEvent) -> dict[str, Any]:
     return here.connections.disconnect(event.to_dict())
 
 
-@app.on_dynamodb_record(stream_arn=INSTANCES_STREAM)
+@app.on_dynamodb_record(stream_arn=INSTANCES_STREAM, starting_position="TRIM_HORIZON")  # LATEST misses what is written while it begins
 def on_instance_change(event: DynamoDBEvent) -> None:
     """Rows of instances changed: start what was claimed, and claim what is missing in the pool of spares."""
     starts.on_change(event.to_dict()["Records"], here.settings, here.clock())
 
 
-@app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}})
+@app.on_cw_event(
+    {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"clusterArn": [CLUSTER], "lastStatus": ["STOPPED"]},
+    }
+)
 def on_task_stopped(event: CloudWatchEvent) -> None:
     """A task ended."""
     deaths.on_task_stopped(event.detail, here.settings.cluster, here.settings.connections_url, here.clock)
@@ -208,7 +219,7 @@ def sync_follow(event: dict[str, Any], context: Any) -> None:
     {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
-        "detail": {"object": {"key": [{"anything-but": {"prefix": NOT_TOLD}}]}},
+        "detail": {"bucket": {"name": BUCKETS}, "object": {"key": [{"anything-but": {"prefix": NOT_TOLD}}]}},
     }
 )
 def on_object_written(event: CloudWatchEvent) -> None:
@@ -217,7 +228,12 @@ def on_object_written(event: CloudWatchEvent) -> None:
 
 
 @app.on_cw_event(
-    {"source": ["aws.datasync"], "detail-type": ["DataSync Task Execution State Change"], "detail": {"State": ["SUCCESS", "ERROR"]}}
+    {
+        "source": ["aws.datasync"],
+        "detail-type": ["DataSync Task Execution State Change"],
+        "resources": [{"prefix": TRANSFERS}],
+        "detail": {"State": ["SUCCESS", "ERROR"]},
+    }
 )
 def on_transfer_change(event: CloudWatchEvent) -> None:
     """DataSync is done."""

@@ -28,6 +28,7 @@ EVENTS = Path(".chalice/events.json")
 
 def configuration(declared: Declared, place: Place) -> dict[str, Any]:
     """Return ``config.json``."""
+    smallest = declared.minimum_compression_bytes
     return {
         "version": "2.0",
         "app_name": place.app,
@@ -38,6 +39,8 @@ def configuration(declared: Declared, place: Place) -> dict[str, Any]:
                 "automatic_layer": True,
                 "lambda_architecture": "x86_64",
                 "xray": place.traced,
+                "tags": place.tags,
+                **({} if smallest is None else {"minimum_compression_size": smallest}),
                 "manage_iam_role": False,
                 "lambda_functions": {function.name: _function(declared, place, function) for function in declared.functions},
             }
@@ -95,6 +98,7 @@ def _function(declared: Declared, place: Place, function: FunctionDeclaration) -
         "lambda_timeout": function.timeout_seconds,
         "lambda_memory_size": function.memory_mb,
         "environment_variables": declared.environment_of(place, function),
+        "xray": place.traced and function.traced,
     }
     if function.reserved is not None and place.reserves:
         settings["reserved_concurrency"] = function.reserved

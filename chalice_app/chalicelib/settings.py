@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from chalicelib.errors import SettingMissing
 
@@ -66,7 +67,9 @@ class Settings:
     sync_state_machine: str = ""
     """ARN of the state machine of a sync's run; only for what starts runs."""
     sync_role: str = ""
-    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next three."""
+    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next four."""
+    sync_mode: str = "BASIC"
+    """DataSync's task mode, ``BASIC`` or ``ENHANCED``; likewise."""
     sync_log: str = ""
     """ARN of the CloudWatch log group to which DataSync writes what it could not copy."""
     sync_network: str = ""
@@ -78,6 +81,8 @@ class Settings:
     defines syncs."""
     vpc_functions: tuple[str, ...] = ()
     """Full names of the functions in the VPC; in the variable with blanks between. Only what keeps them active."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """The deployment's tags; in the variable as a URL's query has them. Only what makes DataSync's tasks."""
     topic: str = ""
     """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
     largest_size: str = ""
@@ -132,11 +137,13 @@ class Settings:
             bodies_url=optional("bodies_url"),
             sync_state_machine=optional("sync_state_machine"),
             sync_role=optional("sync_role"),
+            sync_mode=optional("sync_mode") or "BASIC",
             sync_log=optional("sync_log"),
             sync_network=optional("sync_network"),
             file_system=optional("file_system"),
             other_buckets=tuple(optional("other_buckets").split()),
             vpc_functions=tuple(optional("vpc_functions").split()),
+            tags=tuple(parse_qsl(optional("tags"))),
             topic=optional("topic"),
             largest_size=optional("largest_size"),
             most_instances_per_app=int(optional("most_instances_per_app") or 0),

@@ -54,6 +54,7 @@ def _refused(event: RunEvent, settings: Settings) -> str | None:
             count=1,
             clientToken=hashlib.sha256(event["token"].encode()).hexdigest()[:_CLIENT_TOKEN_CHARACTERS],
             startedBy=event["started_by"],
+            propagateTags="TASK_DEFINITION",  # without it nothing of a task's bill has the stage's tag
             enableExecuteCommand=settings.execute_command,
             networkConfiguration={
                 "awsvpcConfiguration": {

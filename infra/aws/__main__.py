@@ -32,7 +32,7 @@ def deploy(stage: Stage) -> None:
     """Put the stage up, or bring it up to date."""
     aws = Aws(stage, say)
     known = aws.begin()
-    aws.check_network()
+    aws.check_account()
     done = steps.run(steps.deployment(stage, templates_of(stage)), aws, known, say)
     say(f"{stage.base} is up: {aws.url(done)}/")
     say(f'The sheen command talks to it after: eval "$(make -s env STAGE={stage.name})"')
@@ -52,19 +52,22 @@ def plan(stage: Stage) -> None:
     """Say what a deployment would change, and what the stage costs."""
     templates = templates_of(stage)
     aws = Aws(stage, say)
+    seen = False
     try:
         aws.begin()
+        seen = True
     except DeployError as error:
         say(f"What is deployed cannot be seen ({str(error).splitlines()[0]})")
         say("so this is what a deployment makes from nothing:")
         changes = {template.stack: compare({}, template.body["Resources"]) for template in templates}
     else:
-        aws.check_network()
         changes = {template.stack: aws.stacks(template.region).changes(template) for template in templates}
     for line in plan_lines(changes):
         say(line)
     for line in cost_lines(stage, templates, (TREE / "chalice_app" / "app.py").read_text()):
         say(line)
+    if seen:
+        aws.check_account()
 
 
 def destroy(stage: Stage) -> None:

@@ -28,6 +28,12 @@ MESSAGES_AN_HOUR = 1200
 """Frames of a visitor who works with an app, to and fro: one in three seconds each way and what comes with it."""
 REQUESTS_AN_HOUR = 60
 """Pages, plots and files of theirs."""
+FRAME_GB, ANSWER_GB = 2e-6, 1e-4
+"""What a frame and a page or file has, about."""
+LOG_LINE_GB = 0.5e-6
+"""What Lambda and a function write of each call."""
+LIBRARY_GB = 0.3
+"""What R reads of an app with some packages until it serves."""
 _PAID = {"AWS::KMS::Key": ("customer_key_month", "KMS key"), "AWS::Route53::HostedZone": ("hosted_zone_month", "hosted zone")}
 
 
@@ -54,6 +60,11 @@ def prices(region: str) -> Prices:
     """Read the prices of a region."""
     table = tomllib.loads(PRICES.read_text())
     return Prices(str(table["date"]), {**table["default"], **table.get(region, {})})
+
+
+def has_prices(region: str) -> bool:
+    """Say whether a region has prices of its own."""
+    return region == "us-east-1" or region in tomllib.loads(PRICES.read_text())
 
 
 def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]) -> list[Item]:
@@ -97,13 +108,46 @@ def machine_hour(stage: Stage, price: Prices, size: str) -> float:
     return on_demand * share + price["public_address_hour"] + (price["insights_task_hour"] if stage.compute.insights else 0.0)
 
 
-def visitor_hour(price: Prices) -> float:
+def visitor_hour(price: Prices) -> list[Item]:
     """Return what an hour of one visitor costs beside the instance."""
+    calls = MESSAGES_AN_HOUR / 2 + REQUESTS_AN_HOUR
     call = price["lambda_request"] + FUNCTION_SECONDS * 0.5 * price["lambda_gb_second"]
-    frames = MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"] + MESSAGES_AN_HOUR / 2 * call
-    pages = REQUESTS_AN_HOUR * (price["rest_request"] + call + 2 * price["dynamodb_read"])
-    life = 10 * price["step_transition"] + 20 * price["dynamodb_write"]
-    return frames + pages + life
+    across = (MESSAGES_AN_HOUR * FRAME_GB + REQUESTS_AN_HOUR * ANSWER_GB) / 2  # every second call is to another zone
+    return [
+        Item("messages and minutes of its socket", MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"]),
+        Item("runs of functions", calls * call),
+        Item("pages and files", REQUESTS_AN_HOUR * (price["rest_request"] + 2 * price["dynamodb_read"])),
+        Item("traces of pages and files; frames have none", REQUESTS_AN_HOUR * price["trace"]),
+        Item("what functions log", calls * LOG_LINE_GB * price["logs_gb"]),
+        Item("traffic between functions and tasks in two zones", across * price["cross_zone_gb"]),
+        Item("seats and states", 10 * price["step_transition"] + 20 * price["dynamodb_write"]),
+    ]
+
+
+def start(price: Prices) -> list[Item]:
+    """Return what the start of an instance costs, beside its time."""
+    return [
+        Item(f"{LIBRARY_GB * 1000:.0f} MB of the app's packages and files, read from EFS", LIBRARY_GB * price["efs_read_gb"]),
+        Item("states of its life", 10 * price["step_transition"]),
+    ]
+
+
+def gigabytes(stage: Stage, price: Prices) -> list[Item]:
+    """Return what each gigabyte costs, by where it goes."""
+    enhanced = stage.storage.transfer_mode == "enhanced"
+    copied = price["datasync_enhanced_gb" if enhanced else "datasync_gb"]
+    items = [
+        Item("sent to visitors", price["transfer_out_gb"]),
+        Item("read from EFS", price["efs_read_gb"]),
+        Item("written to EFS", price["efs_write_gb"]),
+        Item("read from EFS again after 30 days", price["efs_read_gb"] + price["efs_ia_read_gb"]),
+        Item("copied by a sync, with its write to EFS", copied + price["efs_write_gb"]),
+        Item("logged by apps", price["logs_gb"]),
+        Item("between tasks and functions in two zones", price["cross_zone_gb"]),
+    ]
+    if enhanced:
+        items.append(Item("each run of a sync in Enhanced mode, of any size", price["datasync_enhanced_run"]))
+    return items
 
 
 def schedules_of(app: str) -> list[str]:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.syncs.model import Sync
 from chalicelib.visits.address import edge_proof
-from infra.aws import ending
+from infra.aws import ending, existing_network, obstacles, tagging
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
 from infra.aws.functions import ChaliceFunctions, Record
-from infra.aws.image import Kind, Run, push_images, run_command
+from infra.aws.image import Run, push_images, run_command
 from infra.aws.place import aws_place
+from infra.aws.scan import scan_lines
 from infra.aws.settings import Stage
 from infra.aws.steps import (
     BEFORE_FUNCTIONS,
@@ -34,6 +35,7 @@ from infra.aws.steps import (
     Secret,
     Stack,
     Step,
+    Tags,
     Triggers,
 )
 from infra.aws.synth import Template
@@ -81,19 +83,29 @@ class Aws:
         outputs = [stacks.outputs(f"{self._stage.base}-{name}") for name in BEFORE_FUNCTIONS]
         return {name: value for each in (known, *outputs) for name, value in each.items()}
 
-    def check_network(self) -> None:
-        """Raise :class:`DeployError` when tasks in the existing VPC could not post to browsers (FACTS W10)."""
-        existing = self._stage.network.existing
-        if existing is None:
-            return
-        service = f"com.amazonaws.{self._stage.region}.execute-api"
-        filters = [{"Name": "vpc-id", "Values": [existing.vpc]}, {"Name": "service-name", "Values": [service]}]
-        for endpoint in self._client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]:
-            if endpoint.get("PrivateDnsEnabled"):
-                raise DeployError(
-                    f"network.existing.vpc: {existing.vpc} has the endpoint {endpoint['VpcEndpointId']} of {service} with private DNS, "
-                    "by which posts to browsers fail; turn its private DNS off, or take another VPC"
-                )
+    def check_account(self) -> None:
+        """Raise :class:`DeployError` that names all that stands in the deployment's way in the account."""
+        try:
+            found = list(self._obstacles())
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(f"the account cannot be looked at: {error}") from error
+        if found:
+            raise DeployError("\n".join(["the account is not ready:", *(f"- {one}" for one in found)]))
+
+    def _obstacles(self) -> Iterator[str]:
+        stage = self._stage
+        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), 0, stage)
+        if few and stage.compute.low_concurrency:
+            self._say(f"warning: {few}")
+        elif few:
+            yield f"{few}; or set compute.low_concurrency = true to deploy all the same"
+        used_up = obstacles.log_policies_used_up(obstacles.log_policies(self._client("logs")), f"{stage.base}-transfers")
+        if used_up:
+            yield used_up
+        ec2 = self._client("ec2")
+        yield from obstacles.unfit_zones(obstacles.zones(ec2), stage)
+        if stage.network.existing is not None:
+            yield from existing_network.lacking(ec2, stage.network.existing, stage.region)
 
     def url(self, known: Known) -> str:
         """Return where visitors come."""
@@ -124,11 +136,17 @@ class Aws:
                     self._say(f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}")
                 return outputs
             case Image():
-                kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
-                return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
+                ecr, repository = self._client("ecr"), known["Repository"]
+                pushed = push_images(ecr, repository, self._tree, self._declared, self._stage.compute.image_packages, self._run)
+                for image in pushed.values():
+                    for line in scan_lines(ecr, repository, image, time.sleep, self._poll_seconds):
+                        self._say(f"  {line}")
+                return {name: image.name for name, image in pushed.items()}
             case Functions():
                 place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
                 return _apis(self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]}))
+            case Tags():
+                self._tag(known)
             case Triggers():
                 place = self.place(known)
                 set_triggers(self._client("lambda"), self._declared, place)
@@ -163,7 +181,7 @@ class Aws:
 
     def _can_reserve(self) -> bool:
         """Whether the account has enough concurrent executions that functions can reserve some: AWS keeps the last hundred for all."""
-        limit = int(self._client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+        limit = obstacles.concurrency(self._client("lambda"))
         if limit >= self._declared.reserved + UNRESERVED:
             return True
         self._say(
@@ -171,6 +189,14 @@ class Aws:
             "alive: many visitors at once can delay starts and publishes. Raise it: docs/operator.md, Limits, and how to raise them"
         )
         return False
+
+    def _tag(self, known: Known) -> None:
+        place = self.place(known)
+        tagging.tag_apis(
+            self._client("apigateway"), self._client("apigatewayv2"), place, rest=known["RestApi"], sockets=known["WebsocketApi"]
+        )
+        table = place.name(Sync.short_name)
+        tagging.tag_transfers(self._client("dynamodb"), self._client("datasync"), table, place.tags)
 
     def place(self, known: Known) -> Place:
         """Return the deployment's place, as far as it is known."""

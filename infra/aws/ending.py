@@ -6,7 +6,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.syncs.transfers import ENDED
+from infra.aws import transfers
 from infra.aws.errors import DeployError
+from infra.aws.transfers import pages
 from infra.declared import Declared, Place
 
 PATIENCE_SECONDS = 45 * 60
@@ -30,11 +32,11 @@ def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Calla
 def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
     """Delete the DataSync tasks that the rows of the table ``syncs`` name, and their locations, once they have stopped copying."""
     waited = 0.0
-    for task in _transfer_tasks(dynamodb, syncs):
-        described = _described(datasync, task)
+    for task in transfers.tasks(dynamodb, syncs):
+        described = transfers.described(datasync, task)
         if described is None:
             continue
-        while copying := [one for page in _pages(datasync, "list_task_executions", TaskArn=task) for one in _copying(page)]:
+        while copying := [one for page in pages(datasync, "list_task_executions", TaskArn=task) for one in _copying(page)]:
             say(f"  {task} is still copying")
             for execution in copying:
                 _cancel(datasync, execution)
@@ -61,8 +63,8 @@ def _wait(waited: float, seconds: float, sleep: Callable[[float], None], otherwi
 
 def _executions(states: Any, machine: str) -> list[str]:
     try:
-        pages = _pages(states, "list_executions", stateMachineArn=machine, statusFilter="RUNNING")
-        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+        found = pages(states, "list_executions", stateMachineArn=machine, statusFilter="RUNNING")
+        return [execution["executionArn"] for page in found for execution in page["executions"]]
     except ClientError as error:
         if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
             return []
@@ -74,7 +76,7 @@ def _tasks(ecs: Any, cluster: str) -> list[str]:
     unstopped: list[str] = []
     try:
         for desired in ("RUNNING", "STOPPED"):
-            for page in _pages(ecs, "list_tasks", cluster=cluster, desiredStatus=desired):
+            for page in pages(ecs, "list_tasks", cluster=cluster, desiredStatus=desired):
                 if arns := page["taskArns"]:
                     tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
                     unstopped += [task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"]
@@ -82,25 +84,6 @@ def _tasks(ecs: Any, cluster: str) -> list[str]:
         if error.response["Error"]["Code"] != "ClusterNotFoundException":
             raise
     return unstopped
-
-
-def _transfer_tasks(dynamodb: Any, syncs: str) -> list[str]:
-    try:
-        pages = _pages(dynamodb, "scan", TableName=syncs, ProjectionExpression="task_arn")
-        return [row["task_arn"]["S"] for page in pages for row in page["Items"] if "task_arn" in row]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return []
-        raise
-
-
-def _described(datasync: Any, task: str) -> Any:
-    try:
-        return datasync.describe_task(TaskArn=task)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidRequestException":  # it is not there
-            return None
-        raise
 
 
 def _cancel(datasync: Any, execution: str) -> None:
@@ -113,7 +96,3 @@ def _cancel(datasync: Any, execution: str) -> None:
 
 def _copying(page: Any) -> list[str]:
     return [one["TaskExecutionArn"] for one in page["TaskExecutions"] if one["Status"] not in ENDED]
-
-
-def _pages(client: Any, operation: str, **parameters: Any) -> Any:
-    return client.get_paginator(operation).paginate(**parameters)

@@ -52,8 +52,9 @@ class ChaliceFunctions:
     def deploy(self, place: Place, environment: dict[str, str]) -> Record:
         """Deploy the functions, unless neither they nor their configuration have changed; raise :class:`DeployError`.
 
-        ``environment``: what ``app.py`` reads while Chalice imports it.
+        ``environment``: what ``app.py`` reads while Chalice imports it, beside what is declared.
         """
+        environment = {**self._declared.packaging_environment(place), **environment}
         self._copy(place)
         made_from = _hash_of(self._work, environment)
         before = self.record(place.bucket)

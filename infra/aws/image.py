@@ -24,12 +24,18 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _NOT_COPIED = {"__pycache__", "node_modules", ".build"}
 
 
-class Kind(NamedTuple):
-    """How images are made."""
+COMPRESSION = "zstd"
+"""Of the layers: what Fargate unpacks fastest (FACTS E1)."""
 
-    compression: str = "zstd"
-    packages: str = ""
-    """The repository that R packages come from; empty: Debian."""
+
+class Pushed(NamedTuple):
+    """An image in the repository."""
+
+    tag: str
+    name: str
+    """With its digest."""
+    anew: bool
+    """Whether this run has built it."""
 
 
 Run = Callable[[Sequence[str], str], None]
@@ -51,28 +57,31 @@ def image_parameter(image: str) -> str:
     return f"{image.capitalize()}Image"
 
 
-def push_images(client: Any, repository: str, tree: Path, declared: Declared, kind: Kind, run: Run = run_command) -> dict[str, str]:
+def push_images(client: Any, repository: str, tree: Path, declared: Declared, packages: str, run: Run = run_command) -> dict[str, Pushed]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
-    Return their names with their digests, by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's
-    URI. Raise :class:`DeployError`.
+    Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's URI, ``packages`` the
+    repository that R packages come from (empty: Debian). Raise :class:`DeployError`.
     """
-    made_from = tag_of(tree, kind)
-    return {image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", kind, run) for image in declared.images}
+    made_from = tag_of(tree, packages)
+    return {
+        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", packages, run) for image in declared.images
+    }
 
 
-def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: Kind, run: Run) -> str:
+def _push(client: Any, repository: str, tree: Path, image: str, tag: str, packages: str, run: Run) -> Pushed:
     digest = _digest(client, repository, tag)
-    if digest is None:
+    anew = digest is None
+    if anew:
         _log_in(client, repository, run)
-        options = f"type=image,name={repository}:{tag},push=true,compression={kind.compression},force-compression=true,oci-mediatypes=true"
+        options = f"type=image,name={repository}:{tag},push=true,compression={COMPRESSION},force-compression=true,oci-mediatypes=true"
         # naming its node too makes this do nothing when it is there
         run(["docker", "buildx", "create", "--name", _BUILDER, "--node", f"{_BUILDER}0", "--driver", "docker-container"], "")
         run(
             [
                 *("docker", "buildx", "build", "--builder", _BUILDER, "--target", image),
                 *("--platform", "linux/amd64", "--provenance", "false"),
-                *(("--build-arg", f"R_REPOSITORY={kind.packages}") if kind.packages else ()),
+                *(("--build-arg", f"R_REPOSITORY={packages}") if packages else ()),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
             "",
@@ -80,13 +89,13 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: 
         digest = _digest(client, repository, tag)
     if digest is None:
         raise DeployError(f"docker says that it pushed {repository}:{tag}, but the repository does not have it")
-    _check_layers(client, repository, tag, kind)
-    return f"{repository}@{digest}"
+    _check_layers(client, repository, tag)
+    return Pushed(tag, f"{repository}@{digest}", anew)
 
 
-def tag_of(tree: Path, kind: Kind) -> str:
+def tag_of(tree: Path, packages: str) -> str:
     """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
-    digest = hashlib.sha256(f"{kind.compression}\0{kind.packages}\0".encode())
+    digest = hashlib.sha256(f"{COMPRESSION}\0{packages}\0".encode())
     for path in sorted(_files(tree)):
         mode = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{path.relative_to(tree)}\0{mode}\0".encode())
@@ -115,14 +124,14 @@ def _digest(client: Any, repository: str, tag: str) -> str | None:
     return str(images[0]["imageDigest"])
 
 
-def _check_layers(client: Any, repository: str, tag: str, kind: Kind) -> None:
+def _check_layers(client: Any, repository: str, tag: str) -> None:
     name = repository.partition("/")[2]
     [image] = client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}], acceptedMediaTypes=[_MANIFEST])["images"]
     types = {layer["mediaType"] for layer in json.loads(image["imageManifest"]).get("layers", ())}
-    if wrong := sorted(one for one in types if not one.endswith(f"+{kind.compression}")):
+    if wrong := sorted(one for one in types if not one.endswith(f"+{COMPRESSION}")):
         raise DeployError(
-            f"{repository}:{tag} has layers of type {', '.join(wrong)}, though compute.image_compression is {kind.compression}; remove it "
-            f"by `aws ecr batch-delete-image --repository-name {name} --image-ids imageTag={tag}`, bring buildx up to date and deploy again"
+            f"{repository}:{tag} has layers of type {', '.join(wrong)}, not {COMPRESSION}, which Fargate unpacks fastest; remove it by "
+            f"`aws ecr batch-delete-image --repository-name {name} --image-ids imageTag={tag}`, bring buildx up to date and deploy again"
         )
 
 

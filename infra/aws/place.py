@@ -74,6 +74,8 @@ def aws_place(
         edge_proof=edge_proof,
         other_buckets=tuple(OtherBucket(bucket.name, bucket.prefix) for bucket in stage.data),
         traced=True,
+        transfer_mode=stage.storage.transfer_mode.upper(),
+        own_tags=tuple(stage.tags.items()),
         bundle_gb=str(stage.compute.bundle_gb),
         largest_size=stage.compute.largest_size,
         most_instances_per_app=stage.compute.most_instances_per_app,

@@ -34,7 +34,8 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
     price = costs.prices(stage.region)
     items = costs.idle(stage, templates, price, costs.schedules_of(app))
     yield ""
-    yield f"A month in which nobody comes, in {stage.region}, at the prices of {price.date} (infra/aws/prices.toml), without the free tier:"
+    yield f"About, at the prices of {price.date} for {stage.region} (infra/aws/prices.toml{_borrowed(stage)}), without the free tier."
+    yield "A month in which nobody comes:"
     for item in items:
         yield f"  {item.usd:8.2f} $  {item.what}"
     yield f"  {sum(item.usd for item in items):8.2f} $  in all"
@@ -42,5 +43,16 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
     for size in MACHINES:
         hour = costs.machine_hour(stage, price, size)
         yield f"  {hour:8.4f} $  an instance of size {size}{', on Spot' if stage.compute.spot else ''}, however many visitors it has"
-    yield f"  {costs.visitor_hour(price):8.4f} $  each visitor: messages, pages, functions"
-    yield f"  {price['transfer_out_gb']:8.4f} $  each gigabyte that is sent to them"
+    for title, many in (
+        ("An hour of a visitor, beside the instance:", costs.visitor_hour(price)),
+        ("A start of an instance, beside its time:", costs.start(price)),
+    ):
+        yield title
+        yield from (f"  {item.usd:8.4f} $  {item.what}" for item in many)
+        yield f"  {sum(item.usd for item in many):8.4f} $  together"
+    yield "Each gigabyte:"
+    yield from (f"  {item.usd:8.4f} $  {item.what}" for item in costs.gigabytes(stage, price))
+
+
+def _borrowed(stage: Stage) -> str:
+    return "" if costs.has_prices(stage.region) else ", which has us-east-1's for it; Europe and Asia are up to a fifth dearer"

@@ -68,6 +68,7 @@ def _are_indexes(urls: tuple[str, ...]) -> bool:
 
 _NAME = _matches(r"[a-z][a-z0-9-]{0,19}", "at most 20 lower-case letters, digits and hyphens, a letter first")
 _REGION = _matches(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-central-1")
+_ZONE = _matches(r"[a-z0-9-]+[a-z]", "a zone such as eu-central-1a")
 _DOMAIN = _matches(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain name such as apps.example.org")
 _BUCKET = _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")
 _MAIL = _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")
@@ -79,7 +80,7 @@ class ExistingNetwork:
     """A VPC that is there already."""
 
     vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
-    zones: tuple[str, ...] = setting(_each(_matches(r"[a-z0-9-]+[a-z]", "a zone such as eu-central-1a"), 2))
+    zones: tuple[str, ...] = setting(_each(_ZONE, 2))
     public_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
     """For tasks, one per zone, in the zones' order: with a route to an internet gateway."""
     isolated_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
@@ -91,6 +92,9 @@ class Network:
     """Where tasks and the functions that talk to them are."""
 
     zones: int = setting(_between(2, 3), default=2)
+    """How many: the region's first, unless :attr:`zone_names` says which."""
+    zone_names: tuple[str, ...] = setting(_each(_ZONE, 2), default=())
+    """Which zones, where the first ones lack a service. Must not change after the first deployment: the file system is in them."""
     cidr: str = setting(
         Rule(lambda text: _is_network(text, range(16, 25)), "a block of addresses of /16 to /24, such as 10.77.0.0/20"),
         default="10.77.0.0/20",
@@ -111,6 +115,8 @@ class Storage:
     """Encrypt with a KMS key of this deployment's own instead of AWS's keys: a dollar a month, and its use is logged."""
     old_versions_days: int = setting(_between(1, 3650, " days"), default=30)
     """How long the bucket keeps what was overwritten or deleted."""
+    transfer_mode: str = setting(Rule(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic")
+    """DataSync's mode for syncs. Enhanced is faster, takes any number of files, and counts those that failed; each run costs $0.55."""
     backups: bool = True
     """Whether AWS Backup copies the file system every day, and keeps each copy for 35 days."""
 
@@ -138,13 +144,12 @@ class Compute:
     """Let operators open a shell in a task by ECS Exec. Then the tasks' root file systems are writable: Exec needs that."""
     insights: bool = False
     """CloudWatch Container Insights. Costs by task."""
-    image_compression: str = setting(Rule(("zstd", "gzip").__contains__, "zstd or gzip"), default="zstd")
-    """How the image's layers come. zstd unpacks fastest; gzip is what a SOCI index needs, such as AWS's SOCI Index Builder adds to images
-    of a repository, so that they are loaded as they are read."""
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
     """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
     images_kept: int = setting(_between(2, 100), default=3)
     """Releases of the images that the repository keeps, the newest."""
+    low_concurrency: bool = False
+    """Deploy though Lambda may run fewer than a hundred functions at once in this account, as in a new one: enough to try Sheen alone."""
     bundle_gb: int = setting(_between(1, 5), default=1)
     """How much a bundle may have, packed and unpacked."""
     most_instances: int = setting(_between(0, 5000), default=100)
@@ -213,6 +218,8 @@ class Alarms:
     mail: str = setting(_MAIL, default="")
     monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
     """Mail when the month's bill, actual or forecast, comes to more; 0: no such alarm."""
+    budget_of_account: bool = False
+    """Whether the budget is about the account's whole bill, not only about what has the tag ``stage``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +241,11 @@ class Stage:
 
     name: str
     region: str = setting(_REGION)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """On everything that can have tags."""
+    tags: Mapping[str, str] = setting(
+        Rule(lambda tags: not {"application", "stage"} & tags.keys(), "a table without application and stage, which Sheen sets itself"),
+        default_factory=dict,
+    )
+    """On everything that can have tags, beside ``application`` and ``stage``."""
     permissions_boundary: str = setting(_matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default="")
     """A policy that bounds every role that is made."""
     protected: bool = True
@@ -287,8 +297,13 @@ def parse(name: str, text: str, file: str) -> Stage:
 
 
 def _check_together(stage: Stage, file: str) -> None:
-    existing = stage.network.existing
+    existing, names = stage.network.existing, stage.network.zone_names
+    if names and len(set(names)) != stage.network.zones:
+        rule = f"it must be {stage.network.zones} zones (network.zones), each once"
+        raise BadStage(f"{file}: network.zone_names is {', '.join(names)}; {rule}")
     if existing is not None:
+        if len(set(existing.zones)) != len(existing.zones):
+            raise BadStage(f"{file}: network.existing.zones is {', '.join(existing.zones)}; it must name each zone once")
         for key, subnets in (("public_subnets", existing.public_subnets), ("isolated_subnets", existing.isolated_subnets)):
             if len(subnets) != len(existing.zones):
                 raise BadStage(
@@ -297,5 +312,10 @@ def _check_together(stage: Stage, file: str) -> None:
     edge = stage.edge
     if edge is not None and edge.zone and edge.domain != edge.zone and not edge.domain.endswith(f".{edge.zone}"):
         raise BadStage(f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) or end in .{edge.zone}")
+    if edge is not None and edge.countries and edge.waf is None:
+        raise BadStage(
+            f"{file}: edge.countries is set without [edge.waf]: visitors of other countries would come by the REST API's own URL, "
+            "which only the firewall closes"
+        )
     if stage.alarms.monthly_budget_usd and not stage.alarms.mail:
         raise BadStage(f"{file}: alarms.monthly_budget_usd is set; alarms.mail must say who is told")

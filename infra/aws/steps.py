@@ -53,6 +53,13 @@ class Functions:
 
 
 @dataclass(frozen=True, slots=True)
+class Tags:
+    """Tag what has its tags neither from CloudFormation nor from Chalice: the APIs, and DataSync's tasks of an earlier release."""
+
+    title: str = "tags of the APIs and of DataSync's tasks"
+
+
+@dataclass(frozen=True, slots=True)
 class Triggers:
     """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried; how much the
     APIs let through."""
@@ -107,7 +114,20 @@ class DeleteSecret:
     title: str = "forget the secret between CloudFront and the REST API"
 
 
-Step = LinkedRole | Stack | Image | Functions | Triggers | Secret | EndWork | EndTransfers | DeleteStack | DeleteFunctions | DeleteSecret
+Step = (
+    LinkedRole
+    | Stack
+    | Image
+    | Functions
+    | Tags
+    | Triggers
+    | Secret
+    | EndWork
+    | EndTransfers
+    | DeleteStack
+    | DeleteFunctions
+    | DeleteSecret
+)
 
 
 class Executor(Protocol):
@@ -127,7 +147,7 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     rest = [Stack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
-    return [LinkedRole(), *first, Image(), *secret, Functions(), roles, Functions(), Triggers(), *rest]
+    return [LinkedRole(), *first, Image(), *secret, Functions(), roles, Functions(), Tags(), Triggers(), *rest]
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:

@@ -38,7 +38,7 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
     from cdk_nag import AwsSolutionsChecks
 
     app = cdk.App(outdir=str(folder), analytics_reporting=False, context={"@aws-cdk/core:validateAgainstDefaultRules": True})
-    for name, value in {"application": "sheen", "stage": stage.name, **stage.tags}.items():
+    for name, value in aws_place(stage).tags.items():
         cdk.Tags.of(app).add(name, value)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stacks = _add_stacks(app, stage, declared)

@@ -25,7 +25,9 @@ def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[
         if not mappings:
             raise DeployError(f"the function {name} reads no stream; deploy the functions again")
         for mapping in mappings:
-            _update(client, name, {"UUID": mapping["UUID"], **function.stream.parameters()}, sleep)
+            wanted = function.stream.parameters()
+            if any(mapping.get(key) != value for key, value in wanted.items()):  # an update stops the reading for a while
+                _update(client, name, {"UUID": mapping["UUID"], **wanted}, sleep)
     return len(reading)
 
 

@@ -59,6 +59,10 @@ class Declared:
     """Roles of services that are no component of this."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
     """What every function gets, by whether it is in the VPC, beside what is its own."""
+    minimum_compression_bytes: int | None = None
+    """The REST API compresses answers from this size on, for browsers that like that; None: it compresses none."""
+    packaging_environment: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
+    """What the app reads while Chalice packages it."""
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -67,8 +71,9 @@ class Declared:
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
         """Return what a state machine's ``${…}`` stand for: ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
-        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of."""
+        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of, and ``Stage``."""
         return {
+            "Stage": place.stage,
             "InstanceCapacity": place.instance_capacity,
             "AgentFamily": place.name(agent_of("")),
             **{f"{camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
@@ -85,7 +90,8 @@ class Declared:
 
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
         """Return all variables of a function."""
-        return {**self.function_environment(place, function.in_vpc), **function.environment(place)}
+        untraced = {} if function.traced else environments.UNTRACED
+        return {**self.function_environment(place, function.in_vpc), **untraced, **function.environment(place)}
 
     def roles(self, place: Place) -> dict[str, Role]:
         """Return every role, by its name: of each function, task, state machine and rule, and of ECS when it starts tasks."""
@@ -117,4 +123,6 @@ DECLARED = Declared(
     topics=TOPICS,
     other_roles=lambda place: (datasync_role(place),),
     function_environment=environments.function,
+    packaging_environment=environments.packaging,
+    minimum_compression_bytes=1024,  # less than a packet: nothing to gain
 )

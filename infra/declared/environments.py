@@ -1,7 +1,12 @@
 """The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
 
+from urllib.parse import urlencode
+
 from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
+
+UNTRACED = {"POWERTOOLS_TRACE_DISABLED": "true"}
+"""For a function that X-Ray does not trace."""
 
 
 def common(place: Place) -> dict[str, str]:
@@ -40,6 +45,8 @@ def syncs(place: Place) -> dict[str, str]:
             place.arn("elasticfilesystem", thing) for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
         ),
         "SHEEN_TOPIC": place.topic_arn("alarms"),
+        "SHEEN_TAGS": urlencode(place.tags),
+        "SHEEN_SYNC_MODE": place.transfer_mode,
     }
 
 
@@ -90,6 +97,15 @@ def build(place: Place) -> dict[str, str]:
         "SHEEN_BUNDLE_GB": place.bundle_gb,
         "SHEEN_REPOSITORIES": place.repositories,
         "SHEEN_PYTHON_REPOSITORIES": place.python_repositories,
+    }
+
+
+def packaging(place: Place) -> dict[str, str]:
+    """Return what ``app.py`` reads while Chalice packages it: names in the patterns of its events."""
+    return {
+        "SHEEN_CLUSTER_ARN": place.cluster_arn(),
+        "SHEEN_EVENT_BUCKETS": " ".join(dict.fromkeys((place.bucket, *(bucket.name for bucket in place.other_buckets)))),
+        "SHEEN_TRANSFERS": place.arn("datasync", "task/"),
     }
 
 

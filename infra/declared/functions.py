@@ -69,6 +69,8 @@ class FunctionDeclaration:
     reserved: int | None = None
     """Concurrent executions that no other function can take, and beyond which it has none (:attr:`infra.declared.Place.reserves`). What
     keeps instances alive and publishes has some: pages must not be able to take them all."""
+    traced: bool = True
+    """Whether X-Ray traces it, where it traces functions at all."""
 
     @property
     def role(self) -> str:
@@ -80,7 +82,7 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     """Yield all that a function may do."""
     group = place.arn("logs", f"log-group:/aws/lambda/{place.function_name(function.name)}:*")
     yield Statement("Log", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,))
-    if place.traced:
+    if place.traced and function.traced:
         yield Statement(
             "Traces",
             ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
@@ -203,6 +205,7 @@ FUNCTIONS = (
         lambda place: (items(place, Connection, "GetItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
+        traced=False,  # a trace of each frame would cost more than the frame
     ),
     FunctionDeclaration(
         "websocket_disconnect",

@@ -92,8 +92,12 @@ class Place:
     """API Gateway's stage of both APIs."""
     websocket_api: str = "*"
     """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
+    transfer_mode: str = "BASIC"
+    """DataSync's task mode: ``BASIC``, or ``ENHANCED``."""
     traced: bool = False
     """Whether X-Ray traces the functions."""
+    own_tags: tuple[tuple[str, str], ...] = ()
+    """The operator's own tags."""
     bucket_name: str = ""
     """Where bucket names must be unique in the world; else the bucket has the deployment's own name."""
     largest_size: str = LARGEST_SIZE
@@ -105,6 +109,11 @@ class Place:
     def base(self) -> str:
         """The deployment's own name, as Chalice gives it to the REST API's function."""
         return f"{self.app}-{self.stage}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that can have tags. The bill is split, and rights are bounded, by ``stage``."""
+        return {"application": self.app, "stage": self.stage, **dict(self.own_tags)}
 
     @property
     def bucket(self) -> str:

@@ -16,6 +16,10 @@ from infra.declared.place import Place
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
 """Operator (``StringEquals``, ``ArnLike``…) → key → what it must be."""
 
+SOURCE_ACCOUNT = "aws:SourceAccount"
+"""The account on whose behalf a service acts. Without it another account could make the service use a role (a confused deputy)."""
+_TELL_NO_ACCOUNT = frozenset({"lambda.amazonaws.com"})
+"""Services that do not say so when they take a role on."""
 _ONLY_WHAT_HAS_NO_NAME = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*?]+[/:]\*")
 
 
@@ -97,9 +101,11 @@ class Role:
         """Return its policy document."""
         return {"Version": "2012-10-17", "Statement": [statement.document() for statement in self.statements]}
 
-    def trust(self) -> dict[str, Any]:
-        """Return the document that lets the service, and nobody else, take it on."""
-        statement = {"Effect": "Allow", "Principal": {"Service": self.service}, "Action": "sts:AssumeRole"}
+    def trust(self, account: str) -> dict[str, Any]:
+        """Return the document that lets the service, on behalf of this account and nobody else, take it on."""
+        statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": self.service}, "Action": "sts:AssumeRole"}
+        if self.service not in _TELL_NO_ACCOUNT:
+            statement["Condition"] = {"StringEquals": {SOURCE_ACCOUNT: account}}
         return {"Version": "2012-10-17", "Statement": [statement]}
 
 

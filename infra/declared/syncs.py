@@ -9,7 +9,7 @@ from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from infra.declared.bucket import BUNDLES
 from infra.declared.place import OtherBucket, Place
-from infra.declared.rights import Role, Statement, invoke, items, objects, start, tokens
+from infra.declared.rights import Conditions, Role, Statement, invoke, items, objects, start, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,22 @@ def stepping(place: Place) -> Iterable[Statement]:
         start(place, "sync"),
         invoke(place, "agents_restart"),
         Statement("TellFailures", ("sns:Publish",), (place.topic_arn("alarms"),)),
-        Statement("KeepLocations", ("datasync:DeleteLocation",), (place.arn("datasync", "location/*"),)),
+        Statement(
+            "KeepLocations",
+            ("datasync:DeleteLocation",),
+            (place.arn("datasync", "location/*"),),
+            conditions=_of_this_stage(place),
+        ),
         Statement(
             "MakeTasks",
             ("datasync:CreateLocationS3", "datasync:CreateLocationEfs", "datasync:CreateTask"),
             ("*",),
+            conditions=_for_this_stage(place),
             why="what is made has no name yet, and these actions take no other resource",
         ),
-        Statement("KeepTasks", ("datasync:DescribeTask", "datasync:DeleteTask"), (place.arn("datasync", "task/*"),)),
+        _tagging(place, "location/*", "task/*"),
+        Statement("LookAtTasks", ("datasync:DescribeTask",), (place.arn("datasync", "task/*"),)),
+        Statement("KeepTasks", ("datasync:DeleteTask",), (place.arn("datasync", "task/*"),), conditions=_of_this_stage(place)),
         Statement(
             "LookAtTheNetwork",
             _LOOKING,
@@ -157,6 +165,7 @@ def stepping(place: Place) -> Iterable[Statement]:
             (place.role_arn("datasync"),),
             conditions={"StringEquals": {"iam:PassedToService": "datasync.amazonaws.com"}},
         ),
+        *_enhancing(place),
     )
 
 
@@ -167,8 +176,15 @@ def running(place: Place) -> Iterable[Statement]:
             "Transfer",
             ("datasync:StartTaskExecution",),
             (place.arn("datasync", "task/*"),),
+            conditions=_of_this_stage(place),
         ),
-        _executions(place, "CancelTaskExecution"),
+        _tagging(place, "task/*"),
+        Statement(
+            "CancelTransfer",
+            ("datasync:CancelTaskExecution",),
+            (place.arn("datasync", "task/*"),),
+            conditions=_of_this_stage(place),
+        ),
         _interfaces(),
     )
 
@@ -185,6 +201,44 @@ def copying(place: Place) -> Iterable[Statement]:
         objects(place, BUNDLES, "PutObject"),
         items(place, Bundle, "GetItem"),
     )
+
+
+def _of_this_stage(place: Place) -> Conditions:
+    """Only what has this deployment's tag: DataSync gives tasks and locations names that say nothing."""
+    return {"StringEquals": {"aws:ResourceTag/stage": place.stage}}
+
+
+def _for_this_stage(place: Place) -> Conditions:
+    return {"StringEquals": {"aws:RequestTag/stage": place.stage}}
+
+
+def _tagging(place: Place, *resources: str) -> Statement:
+    """Allow tags at creation, which DataSync asks for beside the action that creates; nothing of another stage gets this one's."""
+    return Statement(
+        "Tag",
+        ("datasync:TagResource",),
+        tuple(place.arn("datasync", resource) for resource in resources),
+        conditions={
+            "StringEquals": {"aws:RequestTag/stage": place.stage},
+            "StringEqualsIfExists": {"aws:ResourceTag/stage": place.stage},
+        },
+    )
+
+
+def _enhancing(place: Place) -> Iterable[Statement]:
+    """For a task in Enhanced mode DataSync makes its linked role, with the rights of who makes the task."""
+    if place.transfer_mode == "ENHANCED":
+        yield Statement(
+            "MakeLinkedRole",
+            ("iam:CreateServiceLinkedRole",),
+            (linked_role_arn(place),),
+            conditions={"StringEquals": {"iam:AWSServiceName": "datasync.amazonaws.com"}},
+        )
+
+
+def linked_role_arn(place: Place) -> str:
+    """Return the ARN of DataSync's linked role in the account."""
+    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"
 
 
 def _interfaces() -> Statement:

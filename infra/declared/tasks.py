@@ -89,6 +89,12 @@ def run_tasks(place: Place, definitions: Iterable[tuple[str, str]]) -> Iterable[
         tuple(f"{place.task_definition_arn(name)}:*" for name, _ in definitions),
         conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
     )
+    yield Statement(
+        "TagTasks",
+        ("ecs:TagResource",),
+        (place.arn("ecs", f"task/{place.cluster}/*"),),
+        conditions={"StringEquals": {"ecs:CreateAction": "RunTask"}},
+    )
     roles = dict.fromkeys((*(role for _, role in definitions), TASK_EXECUTION_ROLE))
     yield Statement(
         "GiveTasksTheirRoles",

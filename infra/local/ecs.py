@@ -105,6 +105,8 @@ class Ecs:
             raise AwsError("InvalidParameterException", f"clientToken is longer than {CLIENT_TOKEN_CHARACTERS} characters.")
         if len(parameters.get("startedBy", "")) > STARTED_BY_CHARACTERS:
             raise AwsError("InvalidParameterException", f"startedBy is longer than {STARTED_BY_CHARACTERS} characters.")
+        if parameters.get("propagateTags", "NONE") not in ("NONE", "TASK_DEFINITION"):
+            raise AwsError("InvalidParameterException", "A task that no service runs has tags of its task definition, or none.")
         if len(json.dumps(parameters.get("overrides", {}))) > OVERRIDES_CHARACTERS:
             raise AwsError("InvalidParameterException", f"Overrides are longer than {OVERRIDES_CHARACTERS} characters.")
         network = parameters.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
@@ -143,7 +145,7 @@ class Ecs:
             key=self._keys.temporary(f"task:{task_id}"),
             task_id=task_id,
             secret=secrets.token_urlsafe(24),
-            tags=parameters.get("tags", []),
+            tags=[*parameters.get("tags", []), *self._propagated(parameters)],
             execute_command=parameters.get("enableExecuteCommand", False),
         )
         self._tasks[task_id] = task
@@ -152,6 +154,12 @@ class Ecs:
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return task
+
+    def _propagated(self, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
+        """The task definition's tags, which are the deployment's, when the caller wants them on the task."""
+        if parameters.get("propagateTags") != "TASK_DEFINITION":
+            return []
+        return [{"key": name, "value": value} for name, value in self._place.tags.items()]
 
     def _stop_task(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._check_cluster(parameters)

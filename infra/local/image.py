@@ -140,7 +140,7 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
 
 def _debian(image: str, root: Path) -> None:
     """Make what a ``debian:<suite>-slim`` image is."""
-    found = re.fullmatch(r"debian:([a-z]+)-slim", image)
+    found = re.fullmatch(r"debian:([a-z]+)-slim(@sha256:[0-9a-f]{64})?", image)  # the digest is a registry's; a mirror has today's
     if found is None:
         raise CannotStart(f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only")
     if root.exists():

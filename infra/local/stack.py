@@ -159,7 +159,7 @@ class Stack:
 
         invoker = await self._start_lambdas(package)
         app_roles = AppRoles(settings.data / "roles", place, self._keys)
-        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say, app_roles.policy)
+        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say, app_roles.policy, lambda arn: datasync.tags_of(arn))
         check_streams(guard, package.streams, declared, place)
         bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
@@ -168,7 +168,7 @@ class Stack:
         self._started.push_async_callback(metadata.stop)
         ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus, self.faults.no_capacity)
         self._started.push_async_callback(ecs.stop)
-        datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer)
+        datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags)
         self._started.push_async_callback(datasync.stop)
         streams = Streams(package.streams, self._moto, invoker, console)
         await streams.start()

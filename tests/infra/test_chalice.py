@@ -39,6 +39,25 @@ def test_a_function_has_its_own_role_and_its_stages_settings() -> None:
     assert not chalice.configuration(DECLARED, PROD)["stages"]["prod"]["manage_iam_role"]
 
 
+def test_functions_are_tagged_as_everything_is_so_that_the_bill_can_be_split() -> None:
+    tagged = replace(PROD, own_tags=(("team", "data"),))
+    assert chalice.configuration(DECLARED, tagged)["stages"]["prod"]["tags"] == {"application": "sheen", "stage": "prod", "team": "data"}
+
+
+def test_the_rest_api_compresses_what_is_larger_than_a_packet() -> None:
+    assert chalice.configuration(DECLARED, PROD)["stages"]["prod"]["minimum_compression_size"] == 1024
+
+
+def test_frames_are_not_traced_as_a_trace_costs_more_than_a_frame() -> None:
+    for name, settings in functions(PROD).items():
+        traced = name != "websocket_message"
+        assert settings["xray"] is traced, name
+        variables = settings["environment_variables"]
+        assert isinstance(variables, dict) and variables["POWERTOOLS_TRACE_DISABLED"] == ("false" if traced else "true")
+    statements = {statement.sid for statement in DECLARED.roles(PROD)["function-websocket_message"].statements}
+    assert "Traces" not in statements
+
+
 def test_every_role_that_a_function_takes_on_is_declared() -> None:
     arns = {PROD.role_arn(role) for role in DECLARED.roles(PROD)}
     assert {settings["iam_role_arn"] for settings in functions(PROD).values()} <= arns

@@ -1,6 +1,7 @@
 """What components may do is declared narrowly, and says why where it is not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from infra.declared import DECLARED, Role, Statement
 from infra.declared.functions import FUNCTIONS
 from infra.declared.rights import TooWide, is_wide
 from infra.local.place import local_place
+from infra.local.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.settings import LocalSettings
 
 PLACE = replace(local_place(LocalSettings()), traced=True, websocket_api="*")
@@ -58,7 +60,24 @@ def test_only_the_service_itself_takes_a_role_on() -> None:
         "events.amazonaws.com",
         "datasync.amazonaws.com",
     }
-    assert ROLES["task-agent"].trust()["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert ROLES["task-agent"].trust("1")["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
+def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
+    trust = role.trust(PLACE.account)
+    assert trusts(trust, role.service, PLACE.account)
+    assert not trusts(trust, role.service, "999999999999") or role.service == "lambda.amazonaws.com", "Lambda tells no account"
+    assert not trusts(trust, "ec2.amazonaws.com", PLACE.account)
+
+
+def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
+    class Odd(Role):
+        def trust(self, account: str) -> dict[str, Any]:
+            return super().trust(f"not {account}")
+
+    with pytest.raises(CannotBeTaken, match=r"sheen-local-odd: its trust policy does not let states\.amazonaws\.com"):
+        check_trust(Odd("odd", "states.amazonaws.com", ()), PLACE)
 
 
 def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> None:

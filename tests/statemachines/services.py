@@ -214,7 +214,7 @@ def state_machine(name: str, quicker: dict[str, int] | None = None, called: str 
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
-    for word in ("AgentFamily", "BuildTaskDefinition", "CopyTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity"):
+    for word in ("AgentFamily", "BuildTaskDefinition", "CopyTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity", "Stage"):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

@@ -76,7 +76,12 @@ def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, setting
             return _again(run, way, definition, {}, {"Error": type(error).__name__, "Cause": str(error)}, settings, now)
         if taken := _take(run):
             runs.note(run, taken, "DataSync compares and copies.")
-            return {"do": "transfer", "work": "transfer", "transfer": _transfer(definition, task, taken), "id": f"transfer-{number}"}
+            return {
+                "do": "transfer",
+                "work": "transfer",
+                "transfer": _transfer(definition, task, taken, settings.sync_mode),
+                "id": f"transfer-{number}",
+            }
     if _has_apps(definition, run):
         runs.tell(run, "Publishing the apps that have changed.")
         return {"do": "work", "work": APPS, "id": APPS}
@@ -97,9 +102,10 @@ def _take(run: SyncRun) -> list[SyncRequest]:
     return []
 
 
-def _transfer(definition: SyncDefinition, task: str, taken: list[SyncRequest]) -> transfers.Transfer:
+def _transfer(definition: SyncDefinition, task: str, taken: list[SyncRequest], mode: str) -> transfers.Transfer:
     made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
-    return made(definition, task, [each.target for each in taken])
+    transfer = made(definition, task, [each.target for each in taken])
+    return {**transfer, "options": transfers.in_mode(transfer["options"], mode)}
 
 
 def _has_copied(run: SyncRun) -> bool:

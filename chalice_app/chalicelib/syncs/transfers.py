@@ -93,21 +93,32 @@ def _options(definition: SyncDefinition) -> dict[str, str]:
     }
 
 
+def in_mode(options: Mapping[str, str], mode: str) -> dict[str, str]:
+    """Return the options as a task mode takes them. Pure. Enhanced mode verifies what it transfers, and nothing else."""
+    if mode == "ENHANCED" and options["VerifyMode"] == VERIFY["all"]:
+        return {**options, "VerifyMode": VERIFY["transferred"]}
+    return dict(options)
+
+
 def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
     """Return the ARN of the sync's DataSync task, made when there is none for its source."""
-    made_for = json.dumps([definition.bucket, definition.prefix, settings.file_system, settings.sync_role, settings.sync_log])
+    made_for = json.dumps(
+        [definition.bucket, definition.prefix, settings.file_system, settings.sync_role, settings.sync_log, *_unusual(settings)]
+    )
     if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
     client = aws.client("datasync")
     subnet, security_group = settings.sync_network.split(",")
     file_system, access_point = settings.file_system.split(",")
     locations: list[str] = []
+    tags = [{"Key": name, "Value": value} for name, value in settings.tags]
     try:
         locations.append(  # DataSync tries here whether it may list the bucket
             client.create_location_s3(
                 S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
                 Subdirectory=f"/{definition.prefix}",
                 S3Config={"BucketAccessRoleArn": settings.sync_role},
+                Tags=tags,
             )["LocationArn"]
         )
         locations.append(
@@ -118,6 +129,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 InTransitEncryption="TLS1_2",
                 Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
+                Tags=tags,
             )["LocationArn"]
         )
         task: str = client.create_task(
@@ -125,8 +137,9 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
             DestinationLocationArn=locations[1],
             Name=f"sheen {definition.name} {hashlib.sha256(made_for.encode()).hexdigest()[:8]}",
             CloudWatchLogGroupArn=settings.sync_log,
-            Options=_options(definition),
-            TaskMode="BASIC",  # the other one does not know EFS
+            Options=in_mode(_options(definition), settings.sync_mode),
+            Tags=tags,
+            TaskMode=settings.sync_mode,
         )["TaskArn"]
     except ClientError:
         _forget_locations(locations)
@@ -135,6 +148,11 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         forget_task(str(row.task_arn))
     row.update(actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists())
     return task
+
+
+def _unusual(settings: Settings) -> list[str]:
+    """The task mode, unless it is the one that tasks of before have."""
+    return [] if settings.sync_mode == "BASIC" else [settings.sync_mode]
 
 
 def forget_task(task: str) -> None:
@@ -178,13 +196,15 @@ def cancel(execution: str) -> None:
 def counts(described: Mapping[str, Any]) -> dict[str, int]:
     """Return an execution's counts by a run's names for them. Pure.
 
-    In Basic mode DataSync does not count what failed: it is what it meant to transfer or to delete and did not, and at least one file.
+    In Enhanced mode DataSync counts what failed. In Basic mode it does not: it is what it meant to transfer or to delete and did
+    not, and at least one file.
     """
 
     def number(name: str) -> int:
         return int(described.get(name) or 0)
 
-    missing = number("EstimatedFilesToTransfer") - number("FilesTransferred") - number("FilesDeleted")
+    told = sum((described.get("FilesFailed") or {}).values())
+    missing = told or number("EstimatedFilesToTransfer") - number("FilesTransferred") - number("FilesDeleted")
     failed = max(1, missing) if _ended_without_some(described) else 0
     return {
         "files_seen": number("FilesTransferred") + number("FilesSkipped") + failed,
@@ -198,7 +218,7 @@ def counts(described: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _ended_without_some(described: Mapping[str, Any]) -> bool:
-    """Whether an execution came to its end and some files failed: in Basic mode only its error's text tells that from other ends. Pure."""
+    """Whether an execution came to its end and some files failed: only its error's text tells that from other ends. Pure."""
     return described.get("Status") == "ERROR" and bool(_COMPLETED.match((described.get("Result") or {}).get("ErrorDetail") or ""))
 
 

@@ -22,6 +22,8 @@ class VisitorRequest(NamedTuple):
     request_id: str
     source_ip: str = ""
     """Who connected to API Gateway: the visitor, or CloudFront; see :mod:`chalicelib.visits.address`."""
+    bare: bool = False
+    """Whether the public URL ends with the stage's name, without a slash: relative URLs of a page lead nowhere from there."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -31,6 +33,9 @@ class VisitorRequest(NamedTuple):
         headers = tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders")))
         by_edge = any(name == EDGE_HEADER for name, _ in headers)  # CloudFront puts the stage before the path by itself
         public = quote((not by_edge and context.get("path")) or path, safe="/%:@!$&'()*+,;=~-._")
+        bare = path == "/" and not public.endswith("/")  # API Gateway tells of /STAGE, and gives the path "/"
+        if bare:
+            public += "/"
         body = event.get("body") or ""
         return cls(
             method=event["httpMethod"],
@@ -41,6 +46,7 @@ class VisitorRequest(NamedTuple):
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
             source_ip=(context.get("identity") or {}).get("sourceIp") or "",
+            bare=bare,
         )
 
     def header(self, name: str) -> str:

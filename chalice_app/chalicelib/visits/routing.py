@@ -54,9 +54,9 @@ Destination = Redirect | StartStatus | QueueStatus | Navigation | ToWorker | Ass
 
 def destination(request: VisitorRequest, location: str, rest: str) -> Destination:
     """Decide what a request is that belongs to the app at ``location``; ``rest`` is the path as the app sees it."""
-    if not rest:
+    if not rest or request.bare:
         query = f"?{request.query_string}" if request.query else ""
-        return Redirect(f"{request.base}{location}/{query}")
+        return Redirect(f"{request.base}{location.rstrip('/')}/{query}")
     if rest == START_STATUS:
         return StartStatus(request.parameter("instance") or "")
     if rest == QUEUE_STATUS:

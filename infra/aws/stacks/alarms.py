@@ -142,7 +142,7 @@ class Alarms(SheenStack):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=self.stage.alarms.monthly_budget_usd, unit="USD"),
-                cost_filters={"TagKeyValue": [f"user:stage${self.stage.name}"]},
+                cost_filters=None if self.stage.alarms.budget_of_account else {"TagKeyValue": [f"user:stage${self.stage.name}"]},
             ),
             notifications_with_subscribers=[beyond("ACTUAL"), beyond("FORECASTED")],
         )

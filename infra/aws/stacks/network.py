@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept, log_group
+from infra.declared.rights import SOURCE_ACCOUNT
 
 AGENT_PORT = 8080
 """As ``agent.instance.PORT``; a test compares them."""
@@ -48,7 +49,7 @@ class Network(SheenStack):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            availability_zones=[cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
+            availability_zones=list(network.zone_names) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
             nat_gateways=0,
             restrict_default_security_group=False,  # it would take a Lambda of CDK's own; nothing is ever in that group
             subnet_configuration=[
@@ -67,7 +68,8 @@ class Network(SheenStack):
 
     def _add_flow_logs(self, vpc: ec2.Vpc) -> None:
         group = log_group(self, "FlowLogGroup", f"/sheen/{self.stage.name}/flows")
-        role = iam.Role(self, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+        service = iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions={"StringEquals": {SOURCE_ACCOUNT: self.account}})
+        role = iam.Role(self, "FlowLogRole", assumed_by=service)
         vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
 
     def _group(self, name: str, description: str, *, all_outbound: bool = False) -> ec2.SecurityGroup:

@@ -46,7 +46,7 @@ class Roles(SheenStack):
             self,
             camel(role.name),
             role_name=self.place.role_name(role.name),
-            assume_role_policy_document=role.trust(),
+            assume_role_policy_document=in_template(role.trust(ACCOUNT)),
             policies=[iam.CfnRole.PolicyProperty(policy_name="declared", policy_document=document)] if document["Statement"] else None,
         )
         for resource, reason in _wildcards(role).items():

@@ -31,6 +31,8 @@ class Execution:
     """As :mod:`infra.local.datasync.process` takes it."""
     filters: Mapping[str, Any]
     options: Mapping[str, Any]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    mode: str = "BASIC"
     status: str = "QUEUED"
     started: float = field(default_factory=time.time)
     ended: float | None = None
@@ -55,7 +57,8 @@ class Execution:
             "FilesDeleted": counts.get("files_deleted", 0),
             "FilesSkipped": counts.get("files_skipped", 0),
             "FilesVerified": counts.get("files_copied", 0),
-            "TaskMode": "BASIC",
+            "TaskMode": self.mode,
+            **({"FilesFailed": {"Transfer": counts.get("files_failed", 0)}} if self.mode == "ENHANCED" else {}),
         }
         if self.ended is not None:
             document["EndTime"] = self.ended

@@ -47,11 +47,15 @@ _OPTIONS = {
 class DataSync:
     """Locations, tasks and their executions; locations and tasks survive a restart of the stack."""
 
-    def __init__(self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate]) -> None:
-        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution."""
+    def __init__(
+        self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate], tags: Mapping[str, str]
+    ) -> None:
+        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution; ``tags`` are the deployment's."""
         self._settings = settings
         self._file = settings.data / "datasync.json"
         self._made: dict[str, dict[str, Any]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        for made in self._made.values():  # of before there were tags; `make deploy` gives them to what it finds, too
+            made.setdefault("tags", dict(tags))
         self._bus = bus
         self._fate = fate
         self._fates: dict[str, TransferFate] = {}
@@ -87,13 +91,19 @@ class DataSync:
             raise AwsError("InvalidRequestException", f"the local stack's DataSync has no {operation}")
         return web.json_response(operations[operation](parameters), content_type="application/x-amz-json-1.1")
 
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Return the tags of a location, a task or an execution; none when it is not there."""
+        execution = self._executions.get(arn)
+        tags: Mapping[str, str] = execution.tags if execution else self._made.get(arn, {}).get("tags", {})
+        return tags
+
     async def stop(self) -> None:
         """End all executions, as when the machine is switched off."""
         await self._runner.stop()
 
     def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bucket, prefix = _source(given)
-        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix})
+        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix, "tags": _tags(given)})
 
     def _test_access(self, given: Mapping[str, Any]) -> None:
         """As AWS does when the location is made."""
@@ -109,19 +119,18 @@ class DataSync:
             raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
         if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
             raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
-        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/")})
+        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/"), "tags": _tags(given)})
 
     def _create_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         source, target = self._found(given.get("SourceLocationArn", "")), self._found(given.get("DestinationLocationArn", ""))
         if "bucket" not in source or "folder" not in target:
             raise AwsError("InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only.")
         options = given.get("Options", {})
-        _check_options(options)
-        if given.get("TaskMode", "BASIC") != "BASIC":
-            raise AwsError("InvalidRequestException", "Enhanced mode does not support EFS locations.")
+        mode = given.get("TaskMode", "BASIC")
+        _check_options(options, mode)
         locations = {name: given[name] for name in ("SourceLocationArn", "DestinationLocationArn")}
         task = {"source": source, "target": target, "options": options, "name": given.get("Name", ""), "locations": locations}
-        return self._make("task", "TaskArn", task)
+        return self._make("task", "TaskArn", {**task, "mode": mode, "tags": _tags(given)})
 
     def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         task = self._found(given.get("TaskArn", ""))
@@ -151,7 +160,8 @@ class DataSync:
         arn = given.get("TaskArn", "")
         task = self._found(arn)
         options = {**task["options"], **given.get("OverrideOptions", {})}
-        _check_options(options)
+        mode = task.get("mode", "BASIC")
+        _check_options(options, mode)
         waiting = self._unfinished(arn)
         if (waiting and options.get("TaskQueueing") == "DISABLED") or waiting >= QUEUED_AT_MOST:
             raise AwsError("InvalidRequestException", "Too many executions of the task are queued.")
@@ -174,6 +184,8 @@ class DataSync:
             },
             filters={name: given[name] for name in ("Includes", "Excludes") if given.get(name)},
             options=options,
+            tags=_tags(given),
+            mode=mode,
         )
         self._forget_old()
         self._executions[execution.arn] = execution
@@ -221,6 +233,10 @@ class DataSync:
             del self._executions[arn], self._fates[arn]
 
 
+def _tags(given: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
+
+
 def _source(given: Mapping[str, Any]) -> tuple[str, str]:
     match = re.fullmatch(r"arn:aws:s3:::([a-z0-9.-]{3,63})", given.get("S3BucketArn", ""))
     if match is None or not given.get("S3Config", {}).get("BucketAccessRoleArn"):
@@ -236,7 +252,11 @@ def _beside(folder: Path) -> Path:
     return folder.parent / ".incoming" / "datasync"
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any], mode: str) -> None:
+    if mode not in ("BASIC", "ENHANCED"):
+        raise AwsError("InvalidRequestException", f"TaskMode is not valid: {mode}.")
+    if mode == "ENHANCED" and options.get("VerifyMode") == "POINT_IN_TIME_CONSISTENT":
+        raise AwsError("InvalidRequestException", "Enhanced mode verifies transferred data only.")
     for name, value in options.items():
         if name not in _OPTIONS or value not in _OPTIONS[name]:
             raise AwsError("InvalidRequestException", f"Option {name} is not valid: {value}.")

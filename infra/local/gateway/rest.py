@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from infra.local.clock import Clock
 from infra.local.faults import Faults
-from infra.local.gateway import answers, events
+from infra.local.gateway import answers, compression, events
 from infra.local.gateway.bodies import read_body
 from infra.local.gateway.integration import invoke_within
 from infra.local.gateway.invoker import Invoker, Refused, TimedOut
@@ -106,9 +106,9 @@ class RestApi:
         event = events.encoded(events.rest_event(received, match, self._routes, body, request_id=request_id, trace=trace, now=time))
         if len(event) > self._limits.lambda_payload:
             return answers.request_too_long(request_id)
-        return await self._invoke(match.route.function, event, received.header("accept"), request_id, trace)
+        return await self._invoke(match.route.function, event, received, request_id, trace)
 
-    async def _invoke(self, function: str, event: bytes, accept: str | None, request_id: str, trace: str) -> web.Response:
+    async def _invoke(self, function: str, event: bytes, received: events.Received, request_id: str, trace: str) -> web.Response:
         fate = self._faults.request(self._faults.next_request()) if self._faults.on else None
         if fate is not None and fate.delay:
             await asyncio.sleep(fate.delay)
@@ -128,7 +128,7 @@ class RestApi:
             return answers.function_failed(request_id)
         try:
             response = parse_proxy_response(invocation.payload)
-            body = rest_body(response, accept, self._routes.binary_media_types)
+            body = rest_body(response, received.header("accept"), self._routes.binary_media_types)
         except ProxyResponseError as error:
             LOG.warning("%s: malformed Lambda proxy response: %s", function, error)
             return answers.function_failed(request_id)
@@ -138,4 +138,8 @@ class RestApi:
         if len(body) > self._limits.body:
             return answers.function_failed(request_id)
         headers = CIMultiDict(rest_headers(response, request_id, events.new_id(), trace))
+        smallest, coding = self._routes.minimum_compression, compression.wanted(received.header("accept-encoding"))
+        if smallest is not None and len(body) >= smallest and coding and response.header("content-encoding") is None:
+            body = await compression.compressed(body, coding)
+            headers["Content-Encoding"] = coding
         return web.Response(status=response.status, headers=headers, body=body)

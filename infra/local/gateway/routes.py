@@ -29,6 +29,8 @@ class RestRoutes:
     routes: tuple[RestRoute, ...]
     binary_media_types: tuple[str, ...] = ()
     stage: str = "api"
+    minimum_compression: int | None = None
+    """Bytes from which on answers are compressed for clients that like that; None: never."""
     api_id: str = "sheenrest0"
 
 

@@ -204,6 +204,7 @@ def _rest_routes(resources: Mapping[str, Mapping[str, Any]], names: Mapping[str,
                 routes,
                 tuple(definition.get("x-amazon-apigateway-binary-media-types", ())),
                 stage=resource["Properties"]["StageName"],
+                minimum_compression=resource["Properties"].get("MinimumCompressionSize"),
             )
     return RestRoutes(())
 
@@ -232,7 +233,7 @@ def _hash_of(project: Path, declared: Declared, place: Place) -> str:
 
 def _environment(declared: Declared, place: Place) -> Mapping[str, str]:
     """What the app may read while it is imported."""
-    return declared.function_environment(place, False)
+    return {**declared.function_environment(place, False), **declared.packaging_environment(place)}
 
 
 def _run_chalice(project: Path, python: str, declared: Declared, place: Place, folder: Path) -> None:

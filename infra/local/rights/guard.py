@@ -1,7 +1,7 @@
 """Who has which role; refuses what it does not allow, and remembers what was used and what was refused."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from infra.declared import Declared, Place
@@ -12,6 +12,7 @@ from infra.local.rights.call import Call, NotMapped
 from infra.local.rights.needs import Needs
 from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.rights.refusal import denied, refusal
+from infra.local.rights.trust import check_trust
 
 _APP = "app-"
 """Begins the names of apps' roles."""
@@ -27,12 +28,18 @@ class Guard:
         role_of_task: Callable[[str], str | None],
         tell: Callable[[str], None],
         policy_of_app: Callable[[str], Policy | None] = lambda _role: None,
+        tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {},
     ) -> None:
-        """``role_of_task`` gives a task's role by the task's id, ``policy_of_app`` an app role's policy by its name; ``tell`` gets a line
-        about each refusal."""
+        """``role_of_task`` gives a task's role by the task's id, ``policy_of_app`` an app role's policy by its name, ``tags_of`` the tags
+        of what there is of DataSync by its ARN; ``tell`` gets a line about each refusal.
+
+        Raise :class:`CannotBeTaken` for a role that its service cannot take on here.
+        """
         self._place = place
-        self._needs = Needs(declared, place)
+        self._needs = Needs(declared, place, tags_of)
         self._roles = declared.roles(place)
+        for role in self._roles.values():
+            check_trust(role, place)
         self._policies = {name: Policy(role.policy()) for name, role in self._roles.items()}
         self._of_function = {place.function_name(function.name): function.role for function in declared.functions}
         self._of_machine = {machine.name: machine.role for machine in declared.state_machines}

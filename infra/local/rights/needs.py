@@ -1,10 +1,11 @@
 """Which actions on which resources a call needs, by IAM's service authorization reference."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from infra.declared import Declared, Place, TaskDefinition
-from infra.declared.syncs import IN_THE_CALLERS_NAME
+from infra.declared.syncs import IN_THE_CALLERS_NAME, linked_role_arn
 from infra.declared.tasks import TASK_EXECUTION_ROLE
 from infra.local.rights import dynamodb, s3
 from infra.local.rights.call import Call
@@ -17,8 +18,10 @@ _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 class Needs:
     """Finds out what calls in one deployment need."""
 
-    def __init__(self, declared: Declared, place: Place) -> None:
+    def __init__(self, declared: Declared, place: Place, tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {}) -> None:
+        """``tags_of`` gives the tags of what there is of DataSync, by its ARN."""
         self._place = place
+        self._tags_of = tags_of
         self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
         self._services: Mapping[str, Callable[[Call], Iterator[Need]]] = {
             "dynamodb": lambda call: dynamodb.needs(call, place),
@@ -72,7 +75,7 @@ class Needs:
                 yield Need("ecs:RunTask", place.arn("ecs", f"task-definition/{family}:{revision or 1}"), context)
                 for role in self._roles_of(self._definitions.get(family), parameters.get("overrides", {})):
                     yield Need("iam:PassRole", role, _TO_TASKS)
-                if parameters.get("tags"):
+                if parameters.get("tags") or parameters.get("propagateTags", "NONE") != "NONE":
                     yield Need("ecs:TagResource", task("*"), {"ecs:CreateAction": "RunTask"})
             case "StopTask":
                 yield Need("ecs:StopTask", task(parameters.get("task", "")), context)
@@ -127,11 +130,17 @@ class Needs:
         parameters, action = call.parameters, f"datasync:{call.operation}"
         match call.operation:
             case "StartTaskExecution" | "DescribeTask" | "UpdateTask" | "DeleteTask":
-                yield Need(action, parameters["TaskArn"])
+                yield self._of_datasync(action, parameters["TaskArn"])
+                yield from _tagging(parameters, f"{parameters['TaskArn']}/execution/*")
             case "DeleteLocation":
-                yield Need(action, parameters["LocationArn"])
+                yield self._of_datasync(action, parameters["LocationArn"])
             case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
-                yield Need(action, "*")
+                yield Need(action, "*", _asked_tags(parameters))
+                kind = "task" if call.operation == "CreateTask" else "location"
+                yield from _tagging(parameters, self._place.arn("datasync", f"{kind}/*"))
+                if parameters.get("TaskMode") == "ENHANCED":
+                    context = {"iam:AWSServiceName": "datasync.amazonaws.com"}
+                    yield Need("iam:CreateServiceLinkedRole", linked_role_arn(self._place), context)
                 bucket = parameters.get("S3BucketArn", self._place.bucket_arn())
                 if bucket != self._place.bucket_arn():
                     yield Need("s3:ListBucket", bucket)
@@ -140,7 +149,7 @@ class Needs:
                     if role:
                         yield Need("iam:PassRole", role, {"iam:PassedToService": "datasync.amazonaws.com"})
             case "DescribeTaskExecution" | "CancelTaskExecution":
-                yield Need(action, parameters["TaskExecutionArn"])
+                yield self._of_datasync(action, parameters["TaskExecutionArn"])
             case "ListTaskExecutions":
                 yield Need(action, parameters.get("TaskArn", "*"))
             case "ListTasks":
@@ -148,6 +157,9 @@ class Needs:
             case _:
                 raise call.not_mapped()
         yield from (Need(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
+
+    def _of_datasync(self, action: str, arn: str) -> Need:
+        return Need(action, arn, {f"aws:ResourceTag/{name}": value for name, value in self._tags_of(arn).items()})
 
     def _secrets(self, call: Call) -> Iterator[Need]:
         parameters, operation = call.parameters, call.operation
@@ -188,3 +200,13 @@ class Needs:
                 return
             case _:
                 raise call.not_mapped()
+
+
+def _asked_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in parameters.get("Tags", ())}
+
+
+def _tagging(parameters: Mapping[str, Any], arn: str) -> Iterator[Need]:
+    """Yield what DataSync asks for beside the action that creates when what is made gets tags."""
+    if asked := _asked_tags(parameters):
+        yield Need("datasync:TagResource", arn, asked)

@@ -71,14 +71,22 @@ SOME = "Transfer and verification completed. Selected files transferred except f
     [
         ({"EstimatedFilesToTransfer": 6, "FilesTransferred": 3, "FilesDeleted": 1}, 2),
         ({"EstimatedFilesToTransfer": 3, "FilesTransferred": 3}, 1),  # one that did not verify
+        ({"FilesTransferred": 3, "FilesFailed": {"Transfer": 3, "Verify": 1}}, 4),  # Enhanced mode counts them
     ],
 )
-def test_files_that_failed_are_counted_and_told_as_far_as_datasync_tells(counted: dict[str, int], failed: int) -> None:
+def test_files_that_failed_are_counted_and_told_as_far_as_datasync_tells(counted: dict[str, Any], failed: int) -> None:
     described = {"Status": "ERROR", "FilesSkipped": 2, "Result": {"ErrorCode": "X", "ErrorDetail": SOME}, **counted}
     found = transfers.outcome(described)
     assert (found["counts"]["files_seen"], found["counts"]["files_copied"], found["counts"]["files_failed"]) == (5 + failed, 3, failed)
     assert found["failures"] == [("DataSync", SOME)]
     assert transfers.outcome({"Status": "SUCCESS", "FilesTransferred": 1, "EstimatedFilesToTransfer": 5})["counts"]["files_failed"] == 0
+
+
+def test_enhanced_mode_is_not_asked_to_verify_what_it_did_not_transfer() -> None:
+    everything = transfers.of_prefixes(definition(verify="all"), "task", [""])["options"]
+    assert everything["VerifyMode"] == "POINT_IN_TIME_CONSISTENT"
+    assert transfers.in_mode(everything, "BASIC") == everything
+    assert transfers.in_mode(everything, "ENHANCED") == {**everything, "VerifyMode": "ONLY_FILES_TRANSFERRED"}
 
 
 def test_each_phase_and_each_file_is_progress() -> None:

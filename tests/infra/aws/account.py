@@ -10,8 +10,8 @@ from typing import Any
 from unittest import mock
 from urllib.parse import unquote
 
+from moto.apigateway import urls
 from moto.apigateway.models import APIGatewayBackend, RestAPI
-from moto.apigatewayv2 import urls as sockets
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.awslambda import urls as functions
 from moto.awslambda.responses import LambdaResponse
@@ -68,6 +68,8 @@ class Account:
         """Makes API Gateway refuse a step in the middle of ``chalice deploy``."""
         self.concurrency = 1000
         """How many functions Lambda may run at once."""
+        self.tags: dict[str, dict[str, str]] = {}
+        """Those of the APIs and their stages, by ARN; moto keeps tags of some only."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._patches = [
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
@@ -77,7 +79,15 @@ class Account:
             mock.patch.dict(functions.url_paths, {"{0}/2016-08-19/account-settings/?$": self._settings}),
             mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
-            mock.patch.dict(sockets.url_paths, {"{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment}),
+            mock.patch.dict(
+                urls.url_paths,  # of both kinds of API
+                {
+                    "{0}/v2/apis/(?P<api_id>[^/]+)/deployments$": self._deployment,
+                    **{path: self._tagging for path in urls.url_paths if "/tags/" in path},
+                    "{0}/v2/tags/(?P<arn>.+)$": self._tagging,
+                    "{0}/tags/(?P<arn>.+)$": self._tagging,
+                },
+            ),
         ]
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
@@ -88,6 +98,10 @@ class Account:
 
     def _settings(self, _request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
         return 200, {"Content-Type": "application/json"}, json.dumps({"AccountLimit": {"ConcurrentExecutions": self.concurrency}})
+
+    def _tagging(self, request: Any, url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+        self.tags[unquote(url).partition("/tags/")[2]] = json.loads(request.data)["tags"]
+        return 204, {}, ""
 
     def __enter__(self) -> str:
         for patch in self._patches:

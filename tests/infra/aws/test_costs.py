@@ -9,17 +9,17 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infra.aws import costs
 from infra.aws.cloudformation import REPLACING, Change, compare
 from infra.aws.plan import cost_lines, plan_lines
-from infra.aws.settings import load
-from infra.declared import MACHINES, TREE
+from infra.aws.settings import Stage, load
+from infra.declared import DECLARED, MACHINES, TREE
 from tests.infra.aws.conftest import Templates
 
 APP = (TREE / "chalice_app" / "app.py").read_text()
 
 
-def test_a_small_deployment_costs_less_than_three_dollars_while_nobody_comes(templates: Templates) -> None:
+def test_a_small_deployment_costs_about_three_dollars_while_nobody_comes(templates: Templates) -> None:
     stage = load("prod")
     items = costs.idle(stage, templates["prod"], costs.prices(stage.region), costs.schedules_of(APP))
-    assert sum(item.usd for item in items) < 3, items
+    assert 2.5 < sum(item.usd for item in items) < 3.3, items
     assert {item.what.split(" ", 1)[1] for item in items if item.what[0].isdigit()} >= {"alarms", "GB of backups"}
 
 
@@ -48,7 +48,37 @@ def test_an_hour_of_an_instance_is_what_fargate_asks_for_its_size() -> None:
     hours = [costs.machine_hour(stage, price, size) for size in MACHINES]
     assert hours == sorted(hours)
     assert costs.machine_hour(load("full"), price, "xlarge") < costs.machine_hour(stage, price, "xlarge"), "on Spot"
-    assert 0.001 < costs.visitor_hour(price) < 0.05
+    assert 0.001 < sum(item.usd for item in costs.visitor_hour(price)) < 0.05
+
+
+def test_a_visitors_hour_has_traces_logs_and_traffic_and_no_trace_of_a_frame() -> None:
+    lines = {item.what: item.usd for item in costs.visitor_hour(costs.prices("us-east-1"))}
+    assert lines["traces of pages and files; frames have none"] == pytest.approx(costs.REQUESTS_AN_HOUR * 5e-6)
+    untraced = {function.name for function in DECLARED.functions if not function.traced}
+    assert untraced == {"websocket_message"}, "a trace of each frame would be the largest item"
+    assert lines["what functions log"] > 0 and lines["traffic between functions and tasks in two zones"] > 0
+
+
+def test_a_start_reads_the_apps_packages_from_efs_at_a_price() -> None:
+    first, *_ = costs.start(costs.prices("eu-central-1"))
+    assert first.usd == pytest.approx(0.3 * 0.036)
+
+
+def test_each_gigabyte_has_its_price_by_where_it_goes() -> None:
+    def of(stage: str) -> dict[str, float]:
+        return {item.what: item.usd for item in costs.gigabytes(load(stage), costs.prices("us-east-1"))}
+
+    basic, enhanced = of("prod"), of("full")
+    assert basic["copied by a sync, with its write to EFS"] == pytest.approx(0.0125 + 0.06)
+    assert enhanced["each run of a sync in Enhanced mode, of any size"] == 0.55
+    assert "each run of a sync in Enhanced mode, of any size" not in basic
+    assert {"read from EFS", "written to EFS", "logged by apps", "between tasks and functions in two zones"} < basic.keys()
+
+
+def test_the_plan_says_whose_prices_it_has() -> None:
+    lines = list(cost_lines(Stage("x", "eu-west-3"), [], APP))
+    assert any("for eu-west-3 (infra/aws/prices.toml, which has us-east-1's for it" in line for line in lines)
+    assert any("for eu-central-1 (infra/aws/prices.toml), without" in line for line in cost_lines(load("prod"), [], APP))
 
 
 def test_every_price_is_dated_and_has_a_source() -> None:

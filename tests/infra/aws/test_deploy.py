@@ -3,19 +3,20 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from infra.aws import steps
+from infra.aws import steps, tagging
 from infra.aws.cloudformation import Stacks
 from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
-from infra.aws.image import MADE_OF, Kind, push_images, tag_of
-from infra.aws.settings import ExistingNetwork, Network, load
+from infra.aws.image import MADE_OF, push_images, tag_of
+from infra.aws.settings import load
 from infra.aws.synth import Template, synthesise
 from infra.declared import DECLARED, TREE
 from tests.infra.aws.account import Account
@@ -81,12 +82,13 @@ def test_from_nothing_half_way_on_again_and_down(account: Account, tmp_path: Pat
         return steps.run(steps.deployment(STAGE, templates), aws, aws.begin(), said.append)
 
     account.sockets_cannot_be_deployed = True
-    with pytest.raises(DeployError, match="step 8 of 14, functions and APIs: chalice deploy failed"):
+    with pytest.raises(DeployError, match="step 8 of 15, functions and APIs: chalice deploy failed"):
         deploy()
     account.sockets_cannot_be_deployed = False
     known = deploy()
     assert docker.commands == ["docker login --username", "docker buildx create", "docker buildx build"] * 2
     _everything_is_there(known)
+    _all_that_costs_by_use_is_tagged(account, known)
 
     before = {function["FunctionName"]: function["LastModified"] for function in client("lambda").list_functions()["Functions"]}
     assert deploy() == known
@@ -160,6 +162,38 @@ def _everything_is_there(known: dict[str, str]) -> None:
     assert machine["roleArn"] == place.role_arn("machine-instance")
 
 
+def _all_that_costs_by_use_is_tagged(account: Account, known: dict[str, str]) -> None:
+    tags = {"application": "sheen", "stage": "prod"}
+    base = "arn:aws:apigateway:eu-central-1::"
+    apis = (f"{base}/restapis/{known['RestApi']}", f"{base}/apis/{known['WebsocketApi']}")
+    assert account.tags == {arn: tags for api in apis for arn in (api, f"{api}/stages/__live")}
+    arns = [function["FunctionArn"] for function in client("lambda").list_functions()["Functions"]]
+    assert all(tags.items() <= client("lambda").list_tags(Resource=arn)["Tags"].items() for arn in arns)
+
+
+def test_datasyncs_tasks_of_before_get_the_stages_tags(account: Account) -> None:
+    assert not account.sockets_cannot_be_deployed
+    client("dynamodb").create_table(
+        TableName="syncs",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    datasync = mock.Mock()
+    datasync.describe_task.side_effect = [
+        {"SourceLocationArn": "location/s3", "DestinationLocationArn": "location/efs"},
+        ClientError({"Error": {"Code": "InvalidRequestException", "Message": "not found"}}, "DescribeTask"),
+    ]
+    for name, task in (("a", "task/1"), ("b", "task/gone"), ("c", "")):
+        item = {"name": {"S": name}, **({"task_arn": {"S": task}} if task else {})}
+        client("dynamodb").put_item(TableName="syncs", Item=item)
+    tagging.tag_transfers(client("dynamodb"), datasync, "syncs", {"stage": "prod"})
+    told = [call.kwargs for call in datasync.tag_resource.call_args_list]
+    assert len(told) == 3
+    assert all(one["Tags"] == [{"Key": "stage", "Value": "prod"}] for one in told)
+    assert {one["ResourceArn"] for one in told} > {"location/s3", "location/efs"}
+
+
 def _only_what_was_published_is_left(known: dict[str, str]) -> None:
     assert not client("lambda").list_functions()["Functions"]
     assert not client("apigateway").get_rest_apis()["items"]
@@ -179,20 +213,6 @@ def test_cloudfronts_secret_stays_until_the_stage_goes(account: Account) -> None
     assert len(first["EdgeSecret"]) >= 32
     aws.do(steps.DeleteSecret(), {})
     assert aws.do(steps.Secret(), {}) != first
-
-
-@pytest.mark.parametrize("private", [True, False])
-def test_an_existing_vpc_whose_endpoint_would_swallow_posts_to_browsers_is_refused(account: Account, *, private: bool) -> None:
-    assert not account.sockets_cannot_be_deployed
-    ec2 = client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    existing = ExistingNetwork(vpc=vpc, zones=("a", "b"), public_subnets=("x", "y"), isolated_subnets=("z", "w"))
-    aws = Aws(dataclasses.replace(STAGE, network=Network(existing=existing)), print)
-    aws.check_network()
-    service = f"com.amazonaws.{STAGE.region}.execute-api"
-    ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="Interface", ServiceName=service, PrivateDnsEnabled=private)
-    with pytest.raises(DeployError, match=r"execute-api with private DNS.*turn its private DNS off") if private else nullcontext():
-        aws.check_network()
 
 
 def test_a_zones_name_servers_are_told_before_the_step_that_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,13 +240,11 @@ def test_an_image_that_is_not_compressed_as_the_stage_says_is_not_deployed(accou
                 super().__call__(command, text)
 
     for _ in range(2):  # nor is one that an earlier run has left
-        with pytest.raises(
-            DeployError, match=r"agent-\w+ has layers of type .*gzip, though .* is zstd; remove it by `aws ecr batch-delete"
-        ):
-            push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd"), NoBuilders())
+        with pytest.raises(DeployError, match=r"agent-\w+ has layers of type .*gzip, not zstd.*; remove it by `aws ecr batch-delete"):
+            push_images(ecr, repository, tmp_path, DECLARED, "", NoBuilders())
     [image] = ecr.describe_images(repositoryName="images")["imageDetails"]
     ecr.batch_delete_image(repositoryName="images", imageIds=[{"imageTag": image["imageTags"][0]}])
-    pushed = push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd"), Docker())
+    pushed = push_images(ecr, repository, tmp_path, DECLARED, "", Docker())
     assert pushed.keys() == {"AgentImage", "BuildsImage"}
 
 
@@ -234,15 +252,15 @@ def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
     for folder in ("workers", "tasks", "chalice_app/chalicelib", "client/dist"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "requirements.lock").touch()
-    with_nothing = tag_of(tmp_path, Kind())
-    assert tag_of(tmp_path, Kind("gzip")) != with_nothing != tag_of(tmp_path, Kind(packages="https://cran.example.org"))
+    with_nothing = tag_of(tmp_path, "")
+    assert with_nothing != tag_of(tmp_path, "https://cran.example.org")
     (tmp_path / "workers" / "__pycache__").mkdir()
     (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()
-    assert tag_of(tmp_path, Kind()) == with_nothing
+    assert tag_of(tmp_path, "") == with_nothing
     (tmp_path / "workers" / "install.sh").write_text("true")
-    with_script = tag_of(tmp_path, Kind())
+    with_script = tag_of(tmp_path, "")
     (tmp_path / "workers" / "install.sh").chmod(0o755)
-    assert len({with_nothing, with_script, tag_of(tmp_path, Kind())}) == 3
+    assert len({with_nothing, with_script, tag_of(tmp_path, "")}) == 3
     (tmp_path / "requirements.lock").unlink()
     with pytest.raises(DeployError, match=r"requirements\.lock is not there; `make install` makes it"):
-        tag_of(tmp_path, Kind())
+        tag_of(tmp_path, "")

@@ -212,6 +212,7 @@ def test_task_definitions_have_the_same_images_commands_sizes_and_variables(temp
         assert container["Image"] == {"Ref": image_parameter(task.image)}
         assert container.get("HealthCheck", {"Command": ["CMD"]})["Command"] == ["CMD", *task.health]
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": list(DROPPED_CAPABILITIES)}
+        assert {tag["Key"]: tag["Value"] for tag in there[family]["Tags"]} == LOCAL.tags
         assert "User" not in container, "the agent is root, in the image and here"
         assert (there[family]["Cpu"], there[family]["Memory"]) == (str(task.cpu), str(task.memory_mb))
         variables = {pair["Name"]: resolved(pair["Value"]) for pair in container["Environment"]}
@@ -238,7 +239,7 @@ def test_roles_allow_the_same(templates: list[Template]) -> None:
     assert there.keys() == {LOCAL.role_name(name) for name in here}
     for name, role in here.items():
         properties = there[LOCAL.role_name(name)]
-        assert properties["AssumeRolePolicyDocument"] == role.trust()
+        assert resolved(properties["AssumeRolePolicyDocument"]) == role.trust(ACCOUNT)
         [policy] = properties.get("Policies", [{"PolicyDocument": {"Statement": []}}])
         statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
         extra = statements.keys() - {one.sid for one in role.statements} - {"Traces"}

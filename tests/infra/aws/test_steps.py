@@ -22,6 +22,7 @@ from infra.aws.steps import (
     Secret,
     Stack,
     Step,
+    Tags,
     Triggers,
 )
 from infra.aws.synth import Template
@@ -35,6 +36,7 @@ def template(name: str, **parameters: Any) -> Template:
 
 
 TEMPLATES = [template(name) for name in ORDER]
+EVERY = steps.deployment(FULL, TEMPLATES)
 
 
 class Fake:
@@ -67,6 +69,7 @@ def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> No
         Functions().title,
         "roles",  # now that the WebSocket API has an id
         Functions().title,
+        Tags().title,
         Triggers().title,
         *("compute", "orchestration", "zone", "guard", "edge", "alarms"),
     ]
@@ -94,18 +97,18 @@ def test_every_step_knows_what_those_before_found_out() -> None:
     assert known == {**fake.known[2], Triggers().title: "done"}
 
 
-@pytest.mark.parametrize("failing", range(1, 19))
+@pytest.mark.parametrize("failing", range(1, len(EVERY) + 1))
 def test_a_failure_ends_it_there_says_where_and_another_run_goes_on(failing: int) -> None:
-    every = steps.deployment(FULL, TEMPLATES)
+    every = EVERY
     step = every[failing - 1]
     first = next(number for number, one in enumerate(every, 1) if one.title == step.title)
     fake, said = Fake(step.title), list[str]()
     with pytest.raises(DeployError) as error:
         steps.run(every, fake, {}, said.append)
-    assert str(error.value).startswith(f"step {first} of 18, {step.title}: the reason")
+    assert str(error.value).startswith(f"step {first} of {len(EVERY)}, {step.title}: the reason")
     assert "run the same command again" in str(error.value)
     assert len(fake.done) == first - 1
-    assert said[-1] == f"[{first}/18] {step.title}"
+    assert said[-1] == f"[{first}/{len(EVERY)}] {step.title}"
     fake.failing.clear()
     steps.run(every, fake, {}, said.append)
     assert fake.done[first - 1 :] == [one.title for one in every]

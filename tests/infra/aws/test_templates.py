@@ -189,6 +189,22 @@ def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Template
     assert API_STAGE.startswith(RESERVED_PREFIX), "no app's location begins so"
 
 
+def test_the_budget_is_about_the_stage_or_about_the_account(templates: Templates) -> None:
+    def filters(stage: str) -> Any:
+        [budget] = [one["Properties"]["Budget"] for _, one in resources(templates[stage], "AWS::Budgets::Budget")]
+        return budget.get("CostFilters")
+
+    assert filters("full") == {"TagKeyValue": ["user:stage$full"]}
+    assert filters("shared") is None
+
+
+def test_no_service_takes_a_role_on_for_another_account(stage: Stage, templates: Templates) -> None:
+    for name, role in resources(templates[stage.name], "AWS::IAM::Role"):
+        [statement] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"] != {"Service": "lambda.amazonaws.com"}:
+            assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, name
+
+
 def test_operators_are_told_what_to_do_at_each_alarm(stage: Stage, templates: Templates) -> None:
     page = (TREE / "docs" / "operator.md").read_text()
     for _, alarm in resources(templates[stage.name], "AWS::CloudWatch::Alarm"):

@@ -26,10 +26,11 @@ class Lambda:
     def __init__(self, busy: int) -> None:
         self.busy = busy
         self.updated: list[dict[str, Any]] = []
+        self.set: dict[str, Any] = {}
         self.slept = 0
 
     def list_event_source_mappings(self, **given: str) -> dict[str, Any]:
-        return {"EventSourceMappings": [{"UUID": given["FunctionName"]}]}
+        return {"EventSourceMappings": [{"UUID": given["FunctionName"], **self.set}]}
 
     def update_event_source_mapping(self, **given: Any) -> None:
         self.busy -= 1
@@ -45,6 +46,15 @@ def test_a_trigger_that_lambda_is_at_work_on_is_tried_again() -> None:
     client = Lambda(busy=2)
     assert set_triggers(client, DECLARED, PLACE, client.sleep) == len(client.updated) > 0
     assert client.slept == 2
+
+
+def test_a_trigger_that_is_as_declared_is_left_alone_as_an_update_stops_its_reading() -> None:
+    client = Lambda(busy=0)
+    set_triggers(client, DECLARED, PLACE, client.sleep)
+    [client.set] = [{**update, "LastModified": "now"} for update in client.updated]
+    client.updated.clear()
+    set_triggers(client, DECLARED, PLACE, client.sleep)
+    assert client.updated == []
 
 
 def test_one_that_stays_so_is_told() -> None:

@@ -73,6 +73,20 @@ def test_a_task_runs_with_an_address_of_its_own_until_stopped(tiny: TinyStack) -
     assert event["detail"]["overrides"]["containerOverrides"][0]["environment"] == [{"name": "A", "value": "b"}]
 
 
+def test_a_task_has_its_definitions_tags_when_they_are_asked_for(tiny: TinyStack) -> None:
+    def tags(**more: Any) -> dict[str, str]:
+        return {tag["key"]: tag["value"] for tag in run(tiny, "exit", **more)["tags"]}
+
+    assert tags() == {}
+    assert tags(propagateTags="TASK_DEFINITION", tags=[{"key": "of", "value": "its own"}]) == {
+        "application": "tiny",
+        "stage": "local",
+        "of": "its own",
+    }
+    with pytest.raises(ClientError, match="no service runs"):
+        run(tiny, "exit", propagateTags="SERVICE")
+
+
 def test_the_same_client_token_starts_one_task(tiny: TinyStack) -> None:
     token = uuid.uuid4().hex
     before = tiny.counters()["run_tasks"]

@@ -106,14 +106,16 @@ async def gateway(
     speed: float = 1.0,
     body: str = "unread",
     stage: TokenBucket | None = None,
+    compression: int | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the routes that Chalice makes, dispatching as the stack's one endpoint does.
 
-    `body` says what that did with the body of a post: left it "unread", "read" it, or also "passed" it on.
+    `compression` is the REST API's minimum compression size. `body` says what that did with the body of a post: left it "unread",
+    "read" it, or also "passed" it on.
     """
     invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
     every = frozenset({"ANY"})
-    routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary)
+    routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary, minimum_compression=compression)
     rest = RestApi(routes, invoker, mishaps, clock, limits=limits, stage=stage)
     sockets = WebSocketApi(WebSocketRoutes("connect", "message", "disconnect"), invoker, mishaps, clock, limits=limits, stage=stage)
 

@@ -86,7 +86,7 @@ def test_one_function_runs_tasks_and_gives_them_tasks_roles_and_no_others(guard:
         guard.check(principal, Call("ecs", "RunTask", body=json.dumps(body).encode()))
 
     run("function:sheen-local-task_run", "agent_small")
-    run("function:sheen-local-task_run", "build")
+    run("function:sheen-local-task_run", "build", propagateTags="TASK_DEFINITION")
     with pytest.raises(AwsError, match="iam:PassRole"):
         run(
             "function:sheen-local-task_run",

@@ -118,9 +118,46 @@ def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role:
     policy = Policy(DECLARED.roles(PLACE)[role].policy())
     calls = {"function-sync_step": ("CreateTask", "CreateLocationEfs", "DeleteTask"), "machine-sync": ("StartTaskExecution",)}
     task = PLACE.arn("datasync", "task/task-1")
-    for operation in calls[role]:
-        for action, resource in of("datasync", operation, TaskArn=task):
-            assert policy.decide(Need(action, resource)).verdict is Verdict.ALLOWED, (operation, action)
+
+    def refused(stage_of_task: str, asked: str) -> set[str]:
+        known = Needs(DECLARED, PLACE, {task: {"stage": stage_of_task}}.__getitem__)
+        body = json.dumps({"TaskArn": task, "Tags": [{"Key": "stage", "Value": asked}]}).encode()
+        every = [need for operation in calls[role] for need in known.of(Call("datasync", operation, body=body))]
+        return {need.action for need in every if policy.decide(need).verdict is not Verdict.ALLOWED}
+
+    assert refused("local", "local") == set()
+    assert refused("prod", "local") == {f"datasync:{one}" for one in calls[role] if not one.startswith("Create")}
+    assert {"datasync:TagResource"} <= refused("local", "prod")
+
+
+def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_deleted_nor_tagged() -> None:
+    mine, other = PLACE.arn("datasync", "task/mine"), PLACE.arn("datasync", "task/other")
+    known = Needs(DECLARED, PLACE, lambda arn: {"stage": "local" if arn.startswith(mine) else "prod"})
+    roles = {name: Policy(role.policy()) for name, role in DECLARED.roles(PLACE).items()}
+
+    def may(role: str, operation: str, **parameters: str) -> bool:
+        first, *_ = known.of(Call("datasync", operation, body=json.dumps(parameters).encode()))
+        return roles[role].decide(first).verdict is Verdict.ALLOWED
+
+    for role, operation, name in (
+        ("function-sync_step", "DeleteTask", "TaskArn"),
+        ("machine-sync", "StartTaskExecution", "TaskArn"),
+        ("machine-sync", "CancelTaskExecution", "TaskExecutionArn"),
+    ):
+        end = "" if name == "TaskArn" else "/execution/exec-1"
+        assert may(role, operation, **{name: mine + end}), operation
+        assert not may(role, operation, **{name: other + end}), operation
+    seize = Need("datasync:TagResource", other, {"aws:RequestTag/stage": "local", "aws:ResourceTag/stage": "prod"})
+    assert all(roles[role].decide(seize).verdict is not Verdict.ALLOWED for role in ("function-sync_step", "machine-sync"))
+    assert not may("function-sync_step", "CreateTask"), "what is made has the stage's tag"
+
+
+def test_a_task_in_enhanced_mode_needs_the_right_to_make_datasyncs_linked_role() -> None:
+    needed = [need for need in NEEDS.of(Call("datasync", "CreateTask", body=b'{"TaskMode": "ENHANCED"}')) if need.action.startswith("iam:")]
+    [need] = needed
+    for mode, verdict in (("ENHANCED", Verdict.ALLOWED), ("BASIC", Verdict.NOT_ALLOWED)):
+        role = DECLARED.roles(replace(PLACE, transfer_mode=mode))["function-sync_step"]
+        assert Policy(role.policy()).decide(need).verdict is verdict
 
 
 def test_the_rest() -> None:

@@ -1,0 +1,83 @@
+"""What in an account stands in a deployment's way, looked up before anything is made. Looking costs nothing and changes nothing."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from infra.aws.settings import Stage
+
+FEWEST_AT_ONCE = 100
+"""Functions that Lambda should be able to run at once: a first page with its files, twice over, beside sockets and schedules. AWS also
+lets nobody reserve any of an account's last hundred."""
+MOST_LOG_POLICIES = 10
+"""Resource policies of CloudWatch Logs that a region of an account can have."""
+FARGATE_ZONES = {
+    "ap-northeast-1": frozenset({"apne1-az1", "apne1-az2", "apne1-az4"}),
+    "us-west-1": frozenset({"usw1-az1", "usw1-az3"}),
+}
+"""Of regions in which Fargate is not in each zone, the ids of those in which it is."""
+WITHOUT_ALL_SERVICES = frozenset({"use1-az3"})
+"""Zones that newer services leave out."""
+
+
+def too_few_at_once(limit: int, reserved: int, stage: Stage) -> str | None:
+    """Say what is wrong when Lambda may run fewer functions at once than pages need; None when all is well. Pure.
+
+    ``limit`` is the account's in the stage's region; ``reserved`` is what the stage's functions keep for themselves.
+    """
+    needed = FEWEST_AT_ONCE + reserved
+    if limit >= needed:
+        return None
+    return (
+        f"Lambda runs at most {limit} functions at once in this account, in {stage.region}, and Sheen needs {needed}: each file of a page "
+        "is one, and those over the limit fail. Ask for more under Service Quotas → AWS Lambda → Concurrent executions: aws "
+        f"service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000 "
+        f"--region {stage.region}"
+    )
+
+
+def log_policies_used_up(names: Sequence[str], own: str) -> str | None:
+    """Say what is wrong when CloudWatch Logs takes no further resource policy; ``own`` is the stage's. Pure."""
+    if own in names or len(names) < MOST_LOG_POLICIES:
+        return None
+    return (
+        f"CloudWatch Logs has {len(names)} resource policies here, and takes no more: the deployment needs one, {own}. Delete one that "
+        f"nothing uses any more: aws logs delete-resource-policy --policy-name NAME; there are {', '.join(sorted(names))}"
+    )
+
+
+def unfit_zones(zones: Sequence[tuple[str, str]], stage: Stage) -> Iterator[str]:
+    """Yield zones of the stage in which not all runs that Sheen needs. ``zones``: name and id of those of the region. Pure."""
+    ids = dict(zones)
+    network, fit = stage.network, [name for name, zone_id in zones if _is_fit(zone_id, stage.region)]
+    if network.existing is not None:
+        setting, names = "network.existing.zones", network.existing.zones
+    else:
+        setting, names = "network.zone_names", network.zone_names or tuple(sorted(ids)[: network.zones])
+    for name in names:
+        if name not in ids:
+            yield f"{setting}: there is no zone {name} in {stage.region}; there are {', '.join(sorted(ids))}"
+        elif not _is_fit(ids[name], stage.region):
+            yield (
+                f"{setting}: {name} is {ids[name]} in this account, where not all services run that Sheen needs; "
+                f"take {network.zones} of {', '.join(sorted(fit))}"
+            )
+
+
+def _is_fit(zone_id: str, region: str) -> bool:
+    return zone_id in FARGATE_ZONES.get(region, {zone_id}) and zone_id not in WITHOUT_ALL_SERVICES
+
+
+def concurrency(client: Any) -> int:
+    """Return how many functions may run at once in the account; ``client`` is boto3's for Lambda."""
+    return int(client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+
+
+def log_policies(client: Any) -> list[str]:
+    """Return the names of CloudWatch Logs' resource policies; ``client`` is boto3's."""
+    return [one["policyName"] for one in client.describe_resource_policies(limit=50)["resourcePolicies"]]
+
+
+def zones(client: Any) -> list[tuple[str, str]]:
+    """Return name and id of the region's zones that the account can use; ``client`` is boto3's for EC2."""
+    found = client.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])["AvailabilityZones"]
+    return [(one["ZoneName"], one["ZoneId"]) for one in found if one["State"] == "available"]
