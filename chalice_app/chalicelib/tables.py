@@ -14,6 +14,9 @@ from chalicelib.settings import Settings
 T = TypeVar("T")
 _PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Seconds between the attempts to write an item that is in a transaction."""
+PATIENCE: dict[str, int] = {"connect_timeout_seconds": 2, "read_timeout_seconds": 3, "max_retry_attempts": 3}
+"""For one call. The first attempt of an environment that was frozen may meet a connection that is dead; all attempts together take no
+longer than a gateway waits (FACTS H1)."""
 
 
 class Table(Model):
@@ -46,9 +49,11 @@ class Table(Model):
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
-    """Name the tables of this deployment; called once per process, before their first use."""
+    """Name the tables of this deployment, and say how patient their calls are; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
+        for name, value in PATIENCE.items():
+            setattr(table.Meta, name, value)
 
 
 def transaction() -> TransactWrite:
@@ -56,7 +61,7 @@ def transaction() -> TransactWrite:
 
     Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see :func:`refused`.
     """
-    return TransactWrite(connection=Connection())
+    return TransactWrite(connection=Connection(**PATIENCE))
 
 
 def refused(error: PynamoDBException) -> bool:
