@@ -107,6 +107,14 @@ class Front:
             await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return web.Response(status=400)  # the client has left; nobody gets this
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._websockets.handle(request)
         query = dict(parse_qsl(request.raw_path.partition("?")[2])) if "X-Amz-Algorithm" in request.raw_path else {}
