@@ -14,7 +14,7 @@ from chalicelib.settings import Settings
 T = TypeVar("T")
 _PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Seconds between the attempts to write an item that is in a transaction."""
-PATIENCE: dict[str, int] = {"connect_timeout_seconds": 2, "read_timeout_seconds": 3, "max_retry_attempts": 3}
+CONNECT_SECONDS, READ_SECONDS, RETRIES = 2, 3, 3
 """For one call. The first attempt of an environment that was frozen may meet a connection that is dead; all attempts together take no
 longer than a gateway waits (FACTS H1)."""
 
@@ -52,7 +52,8 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
     """Name the tables of this deployment, and say how patient their calls are; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
-        for name, value in PATIENCE.items():
+        patience = {"connect_timeout_seconds": CONNECT_SECONDS, "read_timeout_seconds": READ_SECONDS, "max_retry_attempts": RETRIES}
+        for name, value in patience.items():
             setattr(table.Meta, name, value)
 
 
@@ -61,7 +62,8 @@ def transaction() -> TransactWrite:
 
     Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see :func:`refused`.
     """
-    return TransactWrite(connection=Connection(**PATIENCE))
+    connection = Connection(connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_retry_attempts=RETRIES)
+    return TransactWrite(connection=connection)
 
 
 def refused(error: PynamoDBException) -> bool:

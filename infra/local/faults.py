@@ -36,6 +36,7 @@ class FaultRates:
     transfer_fail: float = 0.0  # DataSync's executions that end with an error when part of the files is copied
     transfer_stall: float = 0.0  # that begin and never get on
     transfer_lose: float = 0.0  # of which no event arrives (E7)
+    stream_lose: float = 0.0  # records of tables that no function gets, as while a mapping that begins at LATEST is still being made
     rest_504: float = 0.0  # REST requests that time out after the function ran (H1)
 
 
@@ -179,6 +180,10 @@ class Faults:
     def no_capacity(self, number: int) -> bool:
         """Whether RunTask's number-th call finds no room."""
         return self.on and self._happens(self.rates.no_capacity, "no-capacity", 0, number)
+
+    def stream_lost(self, number: int) -> bool:
+        """Whether a stream's number-th record gets to no function."""
+        return self.on and self._happens(self.rates.stream_lose, "stream-lose", 0, number)
 
     def transfer(self, number: int) -> TransferFate:
         """The fate of DataSync's number-th execution."""

@@ -27,6 +27,7 @@ from infra.local.rights.refusal import denied
 from infra.local.settings import LocalSettings
 from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 
+LONGEST_LINE = 65_536
 VPC_SERVICES = frozenset({"s3", "dynamodb"})
 """What a function in the VPC reaches: those with gateway endpoints (FACTS E6b)."""
 
@@ -94,8 +95,8 @@ class Front:
             application,
             access_log=None,
             auto_decompress=False,
-            max_line_size=16384,
-            max_field_size=16384,
+            max_line_size=LONGEST_LINE,  # longer than API Gateway's limits, which answer for themselves
+            max_field_size=LONGEST_LINE,
             shutdown_timeout=1,
         )
         await self._runner.setup()

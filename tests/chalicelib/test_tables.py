@@ -12,7 +12,7 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Scheduler, Starting
 from chalicelib.schema import TABLES
-from chalicelib.tables import PATIENCE
+from chalicelib.tables import CONNECT_SECONDS, READ_SECONDS
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
@@ -93,4 +93,4 @@ def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> N
 
 def test_a_transaction_is_no_more_patient() -> None:
     config = tables.transaction()._connection.client.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (PATIENCE["connect_timeout_seconds"], PATIENCE["read_timeout_seconds"])
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
