@@ -26,6 +26,7 @@ class FaultRates:
     delay: float = 0.0  # posts and REST requests held back up to `spread`
     spread: float = 0.05
     cut: float = 0.0  # connections cut while a message comes in, or at some byte of one that goes out
+    half_open: float = 0.0  # messages with which the client's network goes away, and neither side is told
     drop_disconnect: float = 0.0  # `$disconnect` never invoked (W3)
     delay_disconnect: float = 0.0  # `$disconnect` invoked up to `disconnect_spread` later
     disconnect_spread: float = 5.0
@@ -49,6 +50,7 @@ class MessageFate(NamedTuple):
 
     starts: tuple[float, ...] = (0.0,)
     cut: bool = False
+    half_open: bool = False
 
 
 class PostFate(NamedTuple):
@@ -139,6 +141,8 @@ class Faults:
         rates = self.rates
         if self._happens(rates.cut, "cut-in", connection, event):
             return MessageFate((), cut=True)
+        if self._happens(rates.half_open, "half-open", connection, event):
+            return MessageFate((), half_open=True)
         first = 0.0
         if self._happens(rates.reorder, "reorder", connection, event):
             first = rates.spread * self._part("reorder-by", connection, event)

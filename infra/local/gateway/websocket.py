@@ -195,6 +195,9 @@ class WebSocketApi:
     def _message_with_faults(self, connection: Connection, request_id: str, event: bytes) -> None:
         loop = asyncio.get_running_loop()
         fate = self._faults.message(connection.ordinal, connection.arrived)
+        if fate.half_open:
+            connection.half_open()
+            loop.call_soon(connection.finished)
         if fate.cut:
             connection.cut()
             loop.call_soon(connection.finished)
