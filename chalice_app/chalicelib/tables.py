@@ -14,6 +14,9 @@ from chalicelib.settings import Settings
 T = TypeVar("T")
 _PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Seconds between the attempts to write an item that is in a transaction."""
+CONNECT_SECONDS, READ_SECONDS, RETRIES = 2, 3, 3
+"""For one call. The first attempt of an environment that was frozen may meet a connection that is dead; all attempts together take no
+longer than a gateway waits (FACTS H1)."""
 
 
 class Table(Model):
@@ -50,9 +53,12 @@ class Table(Model):
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
-    """Tell tables of which deployment they are; called once per process, before their first use."""
+    """Name the tables of this deployment, and say how patient their calls are; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
+        patience = {"connect_timeout_seconds": CONNECT_SECONDS, "read_timeout_seconds": READ_SECONDS, "max_retry_attempts": RETRIES}
+        for name, value in patience.items():
+            setattr(table.Meta, name, value)
         table.bound(settings)
 
 
@@ -61,7 +67,8 @@ def transaction() -> TransactWrite:
 
     Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see :func:`refused`.
     """
-    return TransactWrite(connection=Connection())
+    connection = Connection(connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_retry_attempts=RETRIES)
+    return TransactWrite(connection=connection)
 
 
 def refused(error: PynamoDBException) -> bool:

@@ -13,6 +13,8 @@ class Counters:
         self.calls: Counter[str] = Counter()
         self.calls_by_principal: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.run_tasks = 0
+        self.records_lost = 0
+        """Records of streams that no function got, by the fault ``stream_lose``."""
 
     def called(self, principal: str, service: str, operation: str) -> None:
         """Note one AWS API call."""
@@ -30,5 +32,6 @@ class Counters:
                 "by_principal": {principal: dict(calls) for principal, calls in self.calls_by_principal.items()},
             },
             "run_tasks": self.run_tasks,
+            "records_lost": self.records_lost,
             "posts": self.calls["execute-api.PostToConnection"],
         }

@@ -26,6 +26,7 @@ class FaultRates:
     delay: float = 0.0  # posts and REST requests held back up to `spread`
     spread: float = 0.05
     cut: float = 0.0  # connections cut while a message comes in, or at some byte of one that goes out
+    half_open: float = 0.0  # messages with which the client's network goes away, and neither side is told
     drop_disconnect: float = 0.0  # `$disconnect` never invoked (W3)
     delay_disconnect: float = 0.0  # `$disconnect` invoked up to `disconnect_spread` later
     disconnect_spread: float = 5.0
@@ -36,6 +37,7 @@ class FaultRates:
     transfer_fail: float = 0.0  # DataSync's executions that end with an error when part of the files is copied
     transfer_stall: float = 0.0  # that begin and never get on
     transfer_lose: float = 0.0  # of which no event arrives (E7)
+    stream_lose: float = 0.0  # records of tables that no function gets, as while a mapping that begins at LATEST is still being made
     rest_504: float = 0.0  # REST requests that time out after the function ran (H1)
 
 
@@ -48,6 +50,7 @@ class MessageFate(NamedTuple):
 
     starts: tuple[float, ...] = (0.0,)
     cut: bool = False
+    half_open: bool = False
 
 
 class PostFate(NamedTuple):
@@ -138,6 +141,8 @@ class Faults:
         rates = self.rates
         if self._happens(rates.cut, "cut-in", connection, event):
             return MessageFate((), cut=True)
+        if self._happens(rates.half_open, "half-open", connection, event):
+            return MessageFate((), half_open=True)
         first = 0.0
         if self._happens(rates.reorder, "reorder", connection, event):
             first = rates.spread * self._part("reorder-by", connection, event)
@@ -179,6 +184,10 @@ class Faults:
     def no_capacity(self, number: int) -> bool:
         """Whether RunTask's number-th call finds no room."""
         return self.on and self._happens(self.rates.no_capacity, "no-capacity", 0, number)
+
+    def stream_lost(self, number: int) -> bool:
+        """Whether a stream's number-th record gets to no function."""
+        return self.on and self._happens(self.rates.stream_lose, "stream-lose", 0, number)
 
     def transfer(self, number: int) -> TransferFate:
         """The fate of DataSync's number-th execution."""

@@ -29,6 +29,7 @@ from infra.local.settings import LocalSettings
 from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 from infra.local.slow_clients import SlowClients
 
+LONGEST_LINE = 65_536
 VPC_SERVICES = frozenset({"s3", "dynamodb"})
 """What a function in the VPC reaches: those with gateway endpoints (FACTS E6b)."""
 
@@ -98,8 +99,8 @@ class Front:
             application,
             access_log=None,
             auto_decompress=False,
-            max_line_size=16384,
-            max_field_size=16384,
+            max_line_size=LONGEST_LINE,  # longer than API Gateway's limits, which answer for themselves
+            max_field_size=LONGEST_LINE,
             shutdown_timeout=1,
         )
         await self._runner.setup()
@@ -120,6 +121,14 @@ class Front:
             return await self._handle(request)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return web.Response(status=400)  # the client has left; nobody gets this
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._websockets.handle(request)
         query = dict(parse_qsl(request.raw_path.partition("?")[2])) if "X-Amz-Algorithm" in request.raw_path else {}

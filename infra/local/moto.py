@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import IO, Any
 
 import aiohttp
 from yarl import URL
@@ -17,6 +18,8 @@ CONNECTIONS = 48
 """moto serves each with a thread."""
 OBJECT_BYTES_IN_MEMORY = 1 << 16
 """Larger objects, and parts of them, are in files."""
+
+_PIECE = 1 << 18
 
 _TARGETS = {
     "dynamodb": "DynamoDB_20120810",
@@ -93,8 +96,14 @@ class Moto:
             await children.stop(self._process, 0)
 
     def request(self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None) -> Any:
-        """Send a request as it is; ``path`` with its query is as on the request line. Use with ``async with``."""
+        """Send a request as it is; ``path`` with its query is as on the request line. Use with ``async with``.
+
+        ``data`` is bytes, or a file that is open for reading: the caller may close it as soon as there is an answer.
+        """
         assert self._session is not None
+        if data is not None and not isinstance(data, bytes):
+            headers = {**headers, "Content-Length": str(os.fstat(data.fileno()).st_size)}
+            data = _pieces(data)
         return self._session.request(method, URL("http://moto" + path, encoded=True), headers=headers, data=data, allow_redirects=False)
 
     def s3(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None) -> Any:
@@ -125,6 +134,13 @@ class Moto:
         async with self.request("GET", f"/-/stream/{table}?after={after}", headers=_signed_as("dynamodb")) as response:
             document = json.loads(await response.read())
             return document["next"], document["records"]
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    """Read a file piece by piece. aiohttp itself would read it in another thread, which goes on when the answer is there and the file is
+    closed."""
+    while piece := file.read(_PIECE):
+        yield piece
 
 
 def _signed_as(service: str) -> dict[str, str]:

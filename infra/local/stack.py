@@ -170,7 +170,7 @@ class Stack:
         self._started.push_async_callback(ecs.stop)
         datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags)
         self._started.push_async_callback(datasync.stop)
-        streams = Streams(package.streams, self._moto, invoker, console)
+        streams = Streams(package.streams, self._moto, invoker, console, self._stream_lost)
         await streams.start()
         self._started.push_async_callback(streams.stop)
         for kept in (tables, objects, secrets):
@@ -256,6 +256,11 @@ class Stack:
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
+
+    def _stream_lost(self, number: int) -> bool:
+        lost = self.faults.stream_lost(number)
+        self.counters.records_lost += lost
+        return lost
 
     def _logs(self) -> LogsApi:
         names = AppLogs(self._moto, self.place)

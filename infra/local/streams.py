@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from infra.declared import Declared, Place
@@ -23,7 +23,9 @@ LONGEST_RETRY_SECONDS = 30.0
 class StreamPump:
     """One table's stream to one function."""
 
-    def __init__(self, trigger: StreamTrigger, moto: Moto, invoker: Invoker, console: Console) -> None:
+    def __init__(self, trigger: StreamTrigger, moto: Moto, invoker: Invoker, console: Console, lost: Callable[[int], bool]) -> None:
+        """``lost`` is asked for each record, by its number, whether the function does not get it."""
+        self._lost = lost
         self._trigger = trigger
         self._moto = moto
         self._invoker = invoker
@@ -56,12 +58,15 @@ class StreamPump:
 
     async def _pump_once(self) -> bool:
         """Deliver what there is; tell whether there was anything."""
-        after, records = await self._moto.stream(self._trigger.table, self._next)
+        first = self._next
+        after, records = await self._moto.stream(self._trigger.table, first)
+        found = bool(records)
+        records = [record for number, record in enumerate(records, first) if not self._lost(number)]
         wanted = [record for record in (_as_lambda_gets_it(record, self._trigger.table) for record in records) if self._wants(record)]
         for start in range(0, len(wanted), self._trigger.batch_size):
             await self._deliver(wanted[start : start + self._trigger.batch_size])
         self._next = after
-        return bool(records)
+        return found
 
     def _wants(self, record: dict[str, Any]) -> bool:
         return not self._trigger.filters or any(matches(pattern, record) for pattern in self._trigger.filters)
@@ -85,10 +90,12 @@ class StreamPump:
 class Streams:
     """All pumps, by table."""
 
-    def __init__(self, triggers: Iterable[StreamTrigger], moto: Moto, invoker: Invoker, console: Console) -> None:
+    def __init__(
+        self, triggers: Iterable[StreamTrigger], moto: Moto, invoker: Invoker, console: Console, lost: Callable[[int], bool]
+    ) -> None:
         self._pumps: dict[str, list[StreamPump]] = {}
         for trigger in triggers:
-            self._pumps.setdefault(trigger.table, []).append(StreamPump(trigger, moto, invoker, console))
+            self._pumps.setdefault(trigger.table, []).append(StreamPump(trigger, moto, invoker, console, lost))
 
     async def start(self) -> None:
         """Connect the functions to their tables."""

@@ -6,10 +6,13 @@ import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import UpdateError
 
+from chalicelib import tables
 from chalicelib.apps.settings import AppSettings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Scheduler, Starting
+from chalicelib.schema import TABLES
+from chalicelib.tables import CONNECT_SECONDS, READ_SECONDS
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
@@ -77,3 +80,17 @@ def test_a_transaction_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("chalicelib.tables._PAUSES", (0.001, 0.001))
     with direct_dynamodb(in_flight("UpdateItem", 99)), pytest.raises(UpdateError):
         store.give_back(bound.ref, "a")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.short_name)
+def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> None:
+    connection = table._get_connection().connection
+    config = connection.client.meta.config
+    attempts = config.retries["total_max_attempts"]
+    assert attempts > 1, "the first one may meet a dead connection"
+    assert attempts * (config.connect_timeout + config.read_timeout) < 25
+
+
+def test_a_transaction_is_no_more_patient() -> None:
+    config = tables.transaction()._connection.client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)

@@ -34,6 +34,7 @@ FAULTS = {
     "delay": 0.1,
     "spread": 0.15,
     "cut": 0.01,
+    "half_open": 0.0002,
     "drop_disconnect": 0.3,
     "delay_disconnect": 0.3,
     "disconnect_spread": 600,

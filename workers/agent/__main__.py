@@ -13,6 +13,7 @@ from agent.preloaded import NoFork, Preloaded
 def main() -> int:
     """Shield this process, have an R loaded, and lead the task's life; return the exit status."""
     process.shield()
+    process.open_temporary_folder()
     if os.environ.get("SHEEN_INSTANCE", "").startswith("spare."):
         process.give_way()
     preloaded: Preloaded | NoFork

@@ -4,11 +4,13 @@ import contextlib
 import ctypes
 import os
 import resource
+import stat
 from pathlib import Path
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _NICE = 10
+_EVERYBODYS = 0o1777
 
 
 def shield() -> None:
@@ -24,6 +26,18 @@ def shield() -> None:
 def adopt_orphans() -> None:
     """Make what R leaves behind a child of the agent, so that it can be found and ended (:func:`agent.orphans.end`)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def open_temporary_folder(path: str = "/tmp") -> None:  # noqa: S108  (the container's own)
+    """Let every user make files there, as R and its packages expect; a volume that a container is given may be root's alone."""
+    if not is_root():
+        return
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if stat.S_IMODE(os.fstat(folder).st_mode) != _EVERYBODYS:
+            os.fchmod(folder, _EVERYBODYS)
+    finally:
+        os.close(folder)
 
 
 def give_way() -> None:

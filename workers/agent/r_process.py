@@ -8,6 +8,8 @@ from typing import Protocol
 
 from agent.command import WorkerSpec
 
+LOOK_EVERY = 0.1
+"""Seconds between looks whether a process has ended, where the kernel does not tell."""
 READ_SIZE = 16 * 1024
 """Bytes of R's output that are read at once."""
 
@@ -44,6 +46,10 @@ async def end_of(pid: int) -> None:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return  # it ended already, and was reaped
+    except OSError:  # a kernel or a container without it (ENOSYS, EPERM)
+        while not _has_ended(pid):  # noqa: ASYNC110  (nothing tells of it)
+            await asyncio.sleep(LOOK_EVERY)
+        return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(descriptor, ended.set)
@@ -52,3 +58,12 @@ async def end_of(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits to be reaped."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"

@@ -138,8 +138,10 @@ class Server:
             return await handler(request)
         except web.HTTPException:
             raise
-        except ConnectionError:  # the Lambda has left; there is nobody to answer
-            raise
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return web.Response(status=400)  # the Lambda has left; nobody gets this
         except Exception:
             logger.exception("a request failed", extra={"path": request.path})
             return web.Response(status=500, text="The agent failed; its log says why.\n", headers={REFUSED: "failed"})

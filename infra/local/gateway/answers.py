@@ -31,6 +31,16 @@ def bad_request(request_id: str) -> web.Response:
     return gateway_answer(400, "Bad Request", "BadRequestException", request_id)
 
 
+def uri_too_long(request_id: str) -> web.Response:
+    """A URL past the gateway's limit."""
+    return gateway_answer(414, "URI Too Long", "BadRequestException", request_id)
+
+
+def headers_too_large(request_id: str) -> web.Response:
+    """A request line and headers past the gateway's limit."""
+    return gateway_answer(431, "Request Header Fields Too Large", "BadRequestException", request_id)
+
+
 def request_too_long(request_id: str) -> web.Response:
     """A body past the gateway's limit, or an event past Lambda's (FACTS H1)."""
     return gateway_answer(413, "Request Too Long", "RequestTooLargeException", request_id)

@@ -1,8 +1,21 @@
-"""Reading request bodies up to a limit."""
+"""Reading requests up to the gateway's limits."""
 
 from __future__ import annotations
 
 from aiohttp import web
+
+from infra.local.gateway import answers
+from infra.local.gateway.limits import Limits
+
+
+def refused_by_size(request: web.Request, limits: Limits, request_id: str) -> web.Response | None:
+    """Return the answer to a request whose URL or headers are too long; None when they are not."""
+    line = len(request.method) + len(request.raw_path.encode()) + len("  HTTP/1.1\r\n")
+    if len(f"{request.scheme}://{request.host}") + len(request.raw_path) > limits.url:
+        return answers.uri_too_long(request_id)
+    if line + sum(len(name) + len(value) + len(": \r\n") for name, value in request.raw_headers) > limits.head:
+        return answers.headers_too_large(request_id)
+    return None
 
 
 async def read_body(request: web.Request, limit: int) -> bytes | None:

@@ -52,6 +52,7 @@ class Connection:
         "_faults",
         "_gathered",
         "_gathering",
+        "_half_open",
         "_in_flight",
         "_last_active",
         "_limits",
@@ -98,6 +99,7 @@ class Connection:
         self._on_lost = on_lost
         self._gathered = bytearray()
         self._gathering = False
+        self._half_open = False
         self._waiting: deque[str] = deque()
         self._in_flight = 0
         self._paused = False
@@ -122,10 +124,10 @@ class Connection:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take what was read."""
-        if not self._lost:
+        if not self._lost and not self._half_open:
             self._protocol.receive_data(data)
             for frame in self._protocol.events_received():
-                if isinstance(frame, Frame) and self._close_sent is None:
+                if isinstance(frame, Frame) and self._close_sent is None and not self._half_open:
                     self._take(frame)
             self._flush()
             if self._transport.get_write_buffer_size() > 2 * self._limits.client_buffer:
@@ -225,11 +227,18 @@ class Connection:
                 return
         self._flush()
 
+    def half_open(self) -> None:
+        """From now on nothing gets through, either way, and neither side is told: the client's network has gone away. What is sent seems to
+        be; the clocks for idleness and age end it (W2)."""
+        self._half_open = True
+
     def _flush(self) -> None:
         ended = False
         for piece in self._protocol.data_to_send():
             if not piece:
                 ended = True
+            elif self._half_open and self._close_sent is None:
+                continue
             elif not self._lost and not self._transport.is_closing():
                 self._transport.write(piece)
         if ended:

@@ -18,6 +18,9 @@ class Limits:
     new_connections: int = 500  # W7
     requests: int = 10_000  # W7: REST requests, messages, connections and posts together
     request_burst: int = 5_000  # what AWS lets through at once of these
+    # "Quotas for configuring and running a REST API" in AWS's guide: in bytes, and not to be raised.
+    url: int = 10_240  # of a regional API
+    head: int = 10_240  # request line and headers together
     body: int = 10 * 1024 * 1024  # H1, request and response
     lambda_payload: int = 6_291_456  # H1, event and answer
 

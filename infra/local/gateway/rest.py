@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from infra.local.clock import Clock
 from infra.local.faults import Faults
 from infra.local.gateway import answers, compression, events
-from infra.local.gateway.bodies import read_body
+from infra.local.gateway.bodies import read_body, refused_by_size
 from infra.local.gateway.integration import invoke_within
 from infra.local.gateway.invoker import Invoker, Refused, TimedOut
 from infra.local.gateway.limits import AWS, Limits
@@ -92,6 +92,9 @@ class RestApi:
         now = asyncio.get_running_loop().time()
         if not self._stage.take(now) or not self._throttle.take(now):
             return answers.too_many_requests(request_id)
+        too_long = refused_by_size(request, self._limits, request_id)
+        if too_long is not None:
+            return too_long
         received = received_from(request)
         if received.path in HEALTH_PATHS:  # API Gateway keeps these two for itself at the root of a custom domain
             return web.Response(text="healthy")

@@ -18,6 +18,7 @@ from websockets.http11 import Response
 from infra.local.clock import Clock
 from infra.local.faults import Faults
 from infra.local.gateway import answers, events
+from infra.local.gateway.bodies import refused_by_size
 from infra.local.gateway.connections import GOING_AWAY, ClientBufferFull, Connection, ConnectionGone
 from infra.local.gateway.handshake import Upgraded, check_offer, frame_protocol
 from infra.local.gateway.headers import usable
@@ -87,6 +88,9 @@ class WebSocketApi:
         request_id = events.new_id()
         if request.raw_path.partition("?")[0] != f"/{self._routes.stage}":
             return self._refuse(answers.forbidden(request_id))  # W5
+        too_long = refused_by_size(request, self._limits, request_id)
+        if too_long is not None:
+            return self._refuse(too_long)
         offer = check_offer(request)
         if offer is None or request.transport is None:
             return self._refuse(answers.bad_request(request_id))
@@ -195,6 +199,9 @@ class WebSocketApi:
     def _message_with_faults(self, connection: Connection, request_id: str, event: bytes) -> None:
         loop = asyncio.get_running_loop()
         fate = self._faults.message(connection.ordinal, connection.arrived)
+        if fate.half_open:
+            connection.half_open()
+            loop.call_soon(connection.finished)
         if fate.cut:
             connection.cut()
             loop.call_soon(connection.finished)

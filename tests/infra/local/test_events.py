@@ -126,3 +126,15 @@ def test_conditional_writes_of_many_have_one_winner(tiny: TinyStack) -> None:
     with ThreadPoolExecutor(16) as threads:
         won = list(threads.map(claim, [(row, claimant) for row in range(20) for claimant in range(16)]))
     assert sum(won) == 20
+
+
+def test_a_record_that_the_mapping_missed_never_comes(tiny: TinyStack) -> None:
+    key, table = uuid.uuid4().hex, tiny.client("dynamodb")
+    before = tiny.counters()["records_lost"]
+    tiny.control("/faults", {"stream_lose": 1.0})
+    table.put_item(TableName="tiny-local-things", Item={"k": {"S": key}, "n": {"N": "1"}})
+    until(lambda: tiny.counters()["records_lost"] == before + 1, what="the record to be missed")
+    tiny.control("/faults", {})
+    table.put_item(TableName="tiny-local-things", Item={"k": {"S": key}, "n": {"N": "2"}})
+    until(lambda: records(tiny, key), what="the second record")
+    assert [record["dynamodb"]["NewImage"]["n"]["N"] for record in records(tiny, key)] == ["2"]

@@ -30,6 +30,7 @@ class TinyStack:
         self.output = folder / "output"
         self.project = folder / "app"
         self.process: subprocess.Popen[bytes] | None = None
+        self.concurrency = 1000
         if not self.project.exists():
             shutil.copytree(HERE / "tiny", self.project, ignore=shutil.ignore_patterns("__pycache__", "deployments"))
 
@@ -44,7 +45,13 @@ class TinyStack:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, str(HERE / "tiny_stack.py"), str(self.project), str(self.notes_path)],
-                env=kept | {"SHEEN_PORT": str(self.port), "SHEEN_DATA": str(self.data), "PYTHONPATH": paths},
+                env=kept
+                | {
+                    "SHEEN_PORT": str(self.port),
+                    "SHEEN_DATA": str(self.data),
+                    "SHEEN_CONCURRENCY": str(self.concurrency),
+                    "PYTHONPATH": paths,
+                },
                 stdout=output,
                 stderr=output,
                 cwd=TREE,

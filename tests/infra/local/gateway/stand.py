@@ -134,7 +134,7 @@ async def gateway(
         await sockets.close()
 
     app.on_shutdown.append(stop)
-    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, max_line_size=65_536, max_field_size=65_536, auto_decompress=False, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

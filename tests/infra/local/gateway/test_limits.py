@@ -8,6 +8,7 @@ def test_the_numbers_are_awss() -> None:
     assert (AWS.idle, AWS.age) == (600, 7200)
     assert AWS.integration_timeout == 29
     assert (AWS.new_connections, AWS.requests) == (500, 10_000)
+    assert (AWS.url, AWS.head) == (10_240, 10_240)
     assert (AWS.body, AWS.lambda_payload) == (10_485_760, 6_291_456)
 
 

@@ -118,6 +118,17 @@ async def test_a_body_may_have_ten_megabytes_and_no_more(http: aiohttp.ClientSes
         assert len(api.invoker.events) == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "header", "status"), [(9000, 500, 200), (10_300, 0, 414), (0, 9900, 200), (0, 10_300, 431), (5000, 5300, 431)]
+)
+async def test_a_url_and_headers_may_have_ten_kilobytes(api: Gateway, query: int, header: int, status: int) -> None:
+    async with aiohttp.ClientSession(headers={"X-Long": "h" * header}) as http, http.get(f"{api.url}/a?{'q' * query}") as answer:
+        assert answer.status == status
+        if status != 200:
+            assert list(await answer.json()) == ["message"]
+    assert len(api.invoker.events) == (status == 200)
+
+
 async def test_an_event_over_lambdas_six_megabytes_is_413(api: Gateway, http: aiohttp.ClientSession) -> None:
     async with http.post(f"{api.url}/x", data=io.BytesIO(b"x" * 4_600_000)) as answer:
         assert answer.status == 200

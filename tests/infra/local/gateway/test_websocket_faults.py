@@ -66,6 +66,21 @@ async def test_a_message_during_which_the_connection_is_cut_never_arrives() -> N
         assert not api.invoker.of("message")
 
 
+async def test_half_open_nothing_gets_through_and_nobody_is_told(http: aiohttp.ClientSession) -> None:
+    async with gateway(faults=FaultRates(seed=1, half_open=1.0)) as api, connect(api.socket_url, ping_interval=None) as client:
+        await client.send("lost")
+        await client.send("lost too")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(await client.ping(), 0.2)
+        async with http.post(url_of(api), data=b"lost as well") as answer:
+            assert answer.status == 200
+        assert not api.invoker.of("message")
+        api.clock.set_speed(100_000)
+        closed = await close_of(client)
+        assert closed is not None and closed.code == 1001
+        await api.invoker.seen("disconnect")
+
+
 async def test_a_410_means_that_the_connection_is_gone_for_the_client_too(http: aiohttp.ClientSession) -> None:
     async with gateway(faults=FaultRates(seed=1, post_410=1.0)) as api, connect(api.socket_url) as client:
         async with http.post(url_of(api), data=b"x") as answer:

@@ -1,4 +1,4 @@
-"""An instance whose machine vanishes without a word keeps nobody waiting."""
+"""What only real AWS shows: a machine that vanishes without a word, and a claim of which no function hears, keep nobody waiting."""
 
 import time
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.apps import app
 from tests.support.stack import StackProcess
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -39,3 +40,26 @@ def test_a_visitor_whose_instance_vanished_gets_another_in_seconds(stack: StackP
         assert stack.get("/vanish/dot.txt").status == 200
     assert time.monotonic() - began < SOON, "the lost instance is remembered as lost"
     stack.client("ecs").stop_task(cluster=lost["task"].split("/")[1], task=lost["task"])
+
+
+def test_the_sweeper_starts_what_the_stream_did_not_tell(stack: StackProcess, tmp_path: Path) -> None:
+    stack.publish(app(tmp_path / "untold", APP), "/untold")
+    before = stack.counters()["records_lost"]
+    stack.control("POST", "/faults", {"stream_lose": 1})
+    try:
+        assert stack.get("/untold/", {"accept": "text/html"}).status == 202
+        claimed = until(lambda: stack.instance_of("/untold"), what="the claim")
+        stack.client("dynamodb").update_item(  # it was a while ago
+            TableName=stack.environment()["SHEEN_TABLE_PREFIX"] + "instances",
+            Key={"version_id": {"S": claimed["version_id"]}, "slot": {"N": str(claimed["slot"])}},
+            UpdateExpression="SET claimed_at = :then",
+            ExpressionAttributeValues={":then": {"N": str(time.time() - 200)}},
+        )
+        assert claimed["state"] == "STARTING"
+        until(lambda: stack.counters()["records_lost"] > before, what="the claim's record to be missed")
+    finally:
+        stack.control("POST", "/faults", {})
+    stack.sweep()
+    stack.wake("/untold/")
+    started = stack.instance_of("/untold")
+    assert started is not None and started["instance_id"] == claimed["instance_id"]
