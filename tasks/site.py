@@ -19,7 +19,7 @@ from typing import Any
 from chalicelib import aws
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
-from chalicelib.bundles import manifest, store
+from chalicelib.bundles import manifest, rscignore, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.kind import shape_of
@@ -108,12 +108,22 @@ def _files(top: Path) -> list[str]:
     found = []
     for at, names, files in os.walk(top, followlinks=False):
         folder = Path(at).relative_to(top)
-        names[:] = sorted(name for name in names if not is_left_out(folder / name))
+        rules = _rules(top / folder, files)
+        names[:] = sorted(name for name in names if not is_left_out(folder / name) and not rules.leave_out(name))
         for name in files:
             relative = folder / name
+            if name == rscignore.NAME or rules.leave_out(name):
+                continue
             if not is_left_out(relative) and not (top / relative).is_symlink() and relative != Path(RESTART):
                 found.append(relative.as_posix())
     return sorted(found)
+
+
+def _rules(folder: Path, files: list[str]) -> rscignore.Rules:
+    if rscignore.NAME not in files or (folder / rscignore.NAME).is_symlink():
+        return rscignore.Rules(())
+    with (folder / rscignore.NAME).open("rb") as file:
+        return rscignore.read(file.read(rscignore.LARGEST))
 
 
 def restart_mark(folder: Path) -> str:
@@ -140,7 +150,7 @@ def upload(app: SiteApp, fingerprint: str, bucket: str) -> str:
     stamp = datetime.fromtimestamp(wall_clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
     key = BundleKey.of(app.location, f"site-{stamp}-{fingerprint}.zip").key
     with tempfile.TemporaryFile() as packed:
-        zip_files(app.folder, app.files, packed)
+        zip_files(app.files, lambda name: (app.folder / name).open("rb"), packed)
         packed.seek(0)
         client: Any = aws.client("s3")
         client.upload_fileobj(packed, bucket, key)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,10 @@ def sweep(trash: Path) -> None:
 
 
 def protect(folder: Path, unix_id: int) -> None:
-    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written."""
+    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written.
+
+    Of a file's mode whether it can be executed stays, and nothing else.
+    """
     owner = (0, unix_id) if os.geteuid() == 0 else None
     folders = [Path(at) for at, _folders, _files in os.walk(folder, topdown=False)]
     with ThreadPoolExecutor(AT_ONCE) as pool:  # a disk, and more so EFS, takes long for each, and no longer for many at once
@@ -32,17 +36,18 @@ def protect(folder: Path, unix_id: int) -> None:
                 if owner:
                     os.lchown(link.path, *owner)
             files = [Path(entry.path) for entry in everything if entry.is_file(follow_symlinks=False)]
-            list(pool.map(lambda path: _settle(path, 0o640, owner), files))
+            list(pool.map(lambda path: _settle(path, owner), files))
     for at in folders:
-        _settle(at, 0o750, owner)
+        _settle(at, owner)
 
 
-def _settle(path: Path, mode: int, owner: tuple[int, int] | None) -> None:
+def _settle(path: Path, owner: tuple[int, int] | None) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
+        can_be_executed = os.fstat(handle).st_mode & stat.S_IXUSR  # or entered
         if owner:
             os.fchown(handle, *owner)
-        os.fchmod(handle, mode)
+        os.fchmod(handle, 0o750 if can_be_executed else 0o640)
         os.fsync(handle)
     finally:
         os.close(handle)
