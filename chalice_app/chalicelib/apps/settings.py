@@ -94,6 +94,8 @@ class AppSettings:
     """Variables of R's environment whose values are secrets of Secrets Manager: variable → the secret's name."""
     role: str = ""
     """The AWS role that the app's processes have, without the deployment's part of its name; empty: none."""
+    check: bool = True
+    """Whether a build tries an app before it is published."""
     package_cache: bool = True
     """Whether a build uses packages that another build has made."""
     package_mismatch: str = "stop"
@@ -223,6 +225,7 @@ RULES: dict[str, Rule] = {
         VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'", 16_384
     ),
     "role": text(r"([a-z0-9-]{1,32})?", "the name of a role that the operator made, of at most 32 a-z, 0-9 and -", "sales"),
+    "check": switch("false"),
     "package_cache": switch("true"),
     "package_mismatch": choice(("stop", "with-installed")),
     "versions_kept": count(2, 1000, "5"),
