@@ -1,41 +1,136 @@
 """Makes a bundle of a folder."""
 
+import errno
 import hashlib
 import os
-from pathlib import Path
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
+from chalicelib.bundles import rscignore
 from chalicelib.bundles.keys import ENDINGS
-from chalicelib.bundles.packing import is_left_out, zip_files
+from chalicelib.bundles.packing import why_left_out, zip_files
 from chalicelib.errors import SheenError
+from tasks.archive import Limits
+
+NAMED = 8
+"""How many things that were left out are named."""
 
 
 class NotAnApp(SheenError):
     """The folder cannot be published."""
 
 
-def zip_folder(folder: Path, bundle: Path) -> str:
-    """Zip ``folder`` into the file ``bundle`` and return its fingerprint: equal content gives equal fingerprints.
+class Packed(NamedTuple):
+    """A bundle that was made."""
 
-    A link to a file becomes that file; one to a folder stays a link. Raises :class:`NotAnApp` when there is no folder, or nothing in it, or
-    a link to a folder leads out of it. What kind of app it is, is the publish's to say.
+    fingerprint: str
+    """The same for the same content."""
+    notes: list[str]
+    """What the author is to know: what was left out and why, and what came from elsewhere."""
+
+
+def zip_folder(folder: Path, bundle: Path) -> Packed:
+    """Zip ``folder`` into the file ``bundle``.
+
+    A link to a file becomes that file. A link to a folder of the app stays a link; one to a folder
+    elsewhere becomes a folder with what is in that one. Raises :class:`NotAnApp` when there is no
+    folder, or nothing in it, or when something in it cannot be read. What kind of app it is, is the
+    publish's to say.
     """
     if not folder.is_dir():
         raise NotAnApp(f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R")
-    paths = sorted(path for path in folder.rglob("*") if not is_left_out(path.relative_to(folder)))
-    files = [path for path in paths if path.is_file()]
-    if not files:
-        raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
-    links = {path.relative_to(folder).as_posix(): _leads_to(path, folder) for path in paths if path.is_symlink() and path.is_dir()}
-    zip_files((path.relative_to(folder).as_posix() for path in files), lambda name: (folder / name).open("rb"), bundle, links)
-    return fingerprint_of(bundle)
+    found = _Found(folder)
+    try:
+        found.gather(folder, PurePosixPath(), (folder.resolve(),))
+        if not found.files:
+            raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
+        files, links = sorted(found.files), dict(sorted(found.links.items()))
+        fingerprint = zip_files(files, lambda name: found.files[name].open("rb"), bundle, links)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO):
+            raise
+        way_out = "change that, or name it in a file .rscignore beside it"
+        raise NotAnApp(f"{error.filename or folder}: it cannot be read ({error.strerror}); {way_out}") from error
+    return Packed(fingerprint, [*_told(found.left_out), *found.notes])
 
 
-def _leads_to(link: Path, folder: Path) -> str:
-    """Return where a link to a folder leads, as a bundle has it."""
-    target = link.resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise NotAnApp(f"{link}: a link to a folder out of the app, {target}; put a copy of it there, or take the link away")
-    return Path(os.path.relpath(target, link.parent.resolve())).as_posix()
+class _Found:
+    """What of a folder goes into its bundle, by paths in the bundle."""
+
+    def __init__(self, app: Path) -> None:
+        self._app = app
+        self._true = app.resolve()
+        self._from_elsewhere: list[str] = []
+        self.files: dict[str, Path] = {}
+        self.links: dict[str, str] = {}
+        self.left_out: list[tuple[str, str]] = []
+        """Path, and why."""
+        self.notes: list[str] = []
+
+    def gather(self, folder: Path, at: PurePosixPath, inside: tuple[Path, ...]) -> None:
+        """Add what is in ``folder``, which is ``at`` in the bundle.
+
+        ``inside``: the folders, by their true paths, that are being gone through.
+        """
+        names = sorted(path.name for path in folder.iterdir())
+        rules = self._rules(folder, at, names)
+        for name in names:
+            path, to = folder / name, at / name
+            if name == rscignore.NAME:
+                continue
+            why = rscignore.NAME if rules.leave_out(name) else why_left_out(to)
+            if why is not None:
+                self.left_out.append((f"{to}/" if path.is_dir() else str(to), why))
+            elif path.is_dir() and path.is_symlink():
+                self._add_link(path, to, inside)
+            elif path.is_dir():
+                self.gather(path, to, inside)
+            elif path.is_file():
+                self._add_file(path, to)
+            else:
+                self.left_out.append((str(to), "a link to nothing" if path.is_symlink() else "not a file"))
+
+    def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.Rules:
+        if rscignore.NAME not in names:
+            return rscignore.Rules(())
+        with (folder / rscignore.NAME).open("rb") as file:
+            rules = rscignore.read(file.read(rscignore.LARGEST))
+        for line in rules.without_effect(names):
+            self.notes.append(f'note: {at / rscignore.NAME}: nothing beside it is called "{line}"')
+        return rules
+
+    def _add_file(self, path: Path, to: PurePosixPath) -> None:
+        self.files[str(to)] = path
+        if self._from_elsewhere and len(self.files) > Limits().files:
+            raise NotAnApp(
+                f"{self._app}: it has more than {Limits().files:,} files, with those of the folders that "
+                f"{', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what the app needs, "
+                "let a sync bring it, or name the link in a file .rscignore beside it"
+            )
+
+    def _add_link(self, path: Path, to: PurePosixPath, inside: tuple[Path, ...]) -> None:
+        target = path.resolve()
+        if target.is_relative_to(self._true):
+            below = target.relative_to(self._true).as_posix()
+            self.links[str(to)] = posixpath.relpath(below, to.parent.as_posix())
+            return
+        if any(outer.is_relative_to(target) for outer in inside):
+            raise NotAnApp(
+                f"{path}: a link to {target}, in which it is itself; no bundle could hold that. Let it "
+                f"lead to what the app needs, or name {path.name} in a file .rscignore beside it"
+            )
+        self._from_elsewhere.append(str(to))
+        self.notes.append(f"note: {to} is a link to {target}; what is in that folder is packed")
+        self.gather(path, to, (*inside, target))
+
+
+def _told(left_out: list[tuple[str, str]]) -> Iterator[str]:
+    if left_out:
+        named = ", ".join(f"{path} ({why})" for path, why in left_out[:NAMED])
+        more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
+        yield f"left out: {named}{more}"
 
 
 def ending_of(bundle: Path) -> str:
@@ -45,6 +140,8 @@ def ending_of(bundle: Path) -> str:
     ending = next((ending for ending in ENDINGS if bundle.name.endswith(ending)), None)
     if ending is None:
         raise NotAnApp(f"{bundle}: neither a folder nor a .zip or .tar.gz; name the app's folder, or pack it as one of these")
+    if not os.access(bundle, os.R_OK):
+        raise NotAnApp(f"{bundle}: it cannot be read; change its mode, or who owns it")
     return ending
 
 

@@ -42,7 +42,9 @@ def publish(settings: Settings, source: Path, location: str | None, tell: Callab
             bundle, fingerprint = source, fingerprint_of(source)
         else:
             bundle = Path(scratch) / "bundle.zip"
-            fingerprint = zip_folder(source, bundle)
+            fingerprint, notes = zip_folder(source, bundle)
+            for note in notes:
+                tell(f"{location}: {note}")
         key = BundleKey.of(location, upload_name(stem, fingerprint, ending or ".zip", datetime.now(UTC))).key
         tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
         aws.client("s3").upload_file(str(bundle), settings.bucket, key)
@@ -64,7 +66,7 @@ def is_published(folder: Path, location: str) -> bool:
     except (App.DoesNotExist, Version.DoesNotExist):
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        fingerprint = zip_folder(folder, Path(scratch) / "bundle.zip")
+        fingerprint, _ = zip_folder(folder, Path(scratch) / "bundle.zip")
     return version is not None and version.bundle.endswith(f"-{fingerprint}.zip")
 
 

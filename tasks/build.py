@@ -38,6 +38,7 @@ from chalicelib.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
+from tasks.check import check
 from tasks.discard import discard
 from tasks.packages import image, locks, python, requirements, restore
 from tasks.packages.indexes import Indexes
@@ -104,7 +105,7 @@ def build(job: Job, settings: Settings) -> Built:
         try:
             kind, own, held = _unpack(job, settings, archive, incoming)
             packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
-            has_library = _restore(job, settings, kind, incoming, packages, held)
+            has_library = _prepare(job, settings, kind, incoming, packages, held)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
@@ -165,7 +166,26 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     return held
 
 
-def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings) -> bool:
+def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings) -> bool:
+    """Make the library of the app's own packages, and try the app with it; return whether there is one. Raise :class:`BadBundle`."""
+    key = log_key(job.key)
+
+    def write(text: bytes) -> None:
+        aws.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
+
+    def failed(error: Exception) -> None:
+        logger.warning("the build log was not written", extra={"error": str(error)})
+
+    with BuildLog(write, failed) as log:
+        has_library = _restore(job, settings, kind, app, place, held, log)
+        try:
+            check(app, kind, place.making if has_library else None, place.final, held, log)
+        except BadBundle as error:
+            raise BadBundle(f"bundle {job.name}: {error}") from error
+    return has_library
+
+
+def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings, log: BuildLog) -> bool:
     """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
     lock: Lock | None = None
     if kind is Kind.APP_PY:
@@ -178,25 +198,17 @@ def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
             raise BadBundle(f"bundle {job.name}: {error}") from error
         if lock is None:
             return False
-    key = log_key(job.key)
-
-    def write(text: bytes) -> None:
-        aws.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
 
     def tell(what: str) -> None:
         _tell(job, settings, what)
 
-    def failed(error: Exception) -> None:
-        logger.warning("the build log was not written", extra={"error": str(error)})
-
-    with BuildLog(write, failed) as log:
-        try:
-            if lock is None:
-                return python.restore(app, place, Indexes.parse(settings.python_repositories), log, tell)
-            return restore.restore(lock, place, Repositories.parse(settings.repositories), held, log, tell)
-        except BadBundle as error:
-            log.say(f"the build failed: {error}")
-            raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{key}") from error
+    try:
+        if lock is None:
+            return python.restore(app, place, Indexes.parse(settings.python_repositories), log, tell)
+        return restore.restore(lock, place, Repositories.parse(settings.repositories), held, log, tell)
+    except BadBundle as error:
+        log.say(f"the build failed: {error}")
+        raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{log_key(job.key)}") from error
 
 
 def _download(job: Job, bucket: str, to: Path) -> None:

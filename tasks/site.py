@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 from chalicelib import aws
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
-from chalicelib.bundles import manifest, store
+from chalicelib.bundles import manifest, rscignore, store
 from chalicelib.bundles.errors import BadBundle
 from chalicelib.bundles.keys import BundleKey
 from chalicelib.bundles.kind import shape_of
@@ -198,11 +198,23 @@ def _files(tree: SyncedTree, top: str) -> list[str]:
     while waiting:
         at = waiting.pop()
         inside = tree.inside(_join(top, at) if at else top)
-        waiting += [path for name in inside.folders if not is_left_out(PurePosixPath(path := _join(at, name)))]
-        for path in (_join(at, name) for name in inside.files):
-            if not is_left_out(PurePosixPath(path)) and path != RESTART:
+        rules = _rules(tree, _join(top, at) if at else top, inside)
+        kept = [path for name in inside.folders if not rules.leave_out(name) and not is_left_out(PurePosixPath(path := _join(at, name)))]
+        waiting += kept
+        for name in inside.files:
+            path = _join(at, name)
+            if name == rscignore.NAME or rules.leave_out(name) or path == RESTART:
+                continue
+            if not is_left_out(PurePosixPath(path)):
                 found.append(path)
     return sorted(found)
+
+
+def _rules(tree: SyncedTree, folder: str, inside: Inside) -> rscignore.Rules:
+    if rscignore.NAME not in inside.files:
+        return rscignore.Rules(())
+    with tree.open(_join(folder, rscignore.NAME)) as file:
+        return rscignore.read(file.read(rscignore.LARGEST))
 
 
 def fingerprint_of(app: SiteApp, tree: SyncedTree) -> str:

@@ -1,6 +1,7 @@
 """How an unpacked folder becomes a version on EFS: owned by root, readable for its app, all of it at once or nothing."""
 
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def sweep(trash: Path) -> None:
 
 
 def protect(folder: Path, unix_id: int) -> None:
-    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written."""
+    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written.
+
+    Of a file's mode whether it can be executed stays, and nothing else.
+    """
     owner = (0, unix_id) if os.geteuid() == 0 else None
     waiting, done = [""], []
     with ThreadPoolExecutor(AT_ONCE) as pool, Folder.at(folder) as top:
@@ -51,7 +55,8 @@ def _below(top: Folder, path: str) -> Folder:
 
 def _settle_file(folder: Folder, name: str, owner: tuple[int, int] | None) -> None:
     with folder.open(name) as file:
-        _settle(file.fileno(), 0o640, owner)
+        executable = os.fstat(file.fileno()).st_mode & stat.S_IXUSR
+        _settle(file.fileno(), 0o750 if executable else 0o640, owner)
 
 
 def _settle(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:

@@ -118,6 +118,10 @@ class Archive:
                         f"(at entry {entry.number}); leave data out, or put it on EFS by a sync"
                     )
                 out.write(chunk)
+            os.fchmod(out.fileno(), 0o700 if entry.executable else 0o600)
+            if entry.changed_at is not None:
+                out.flush()  # what is written later changes the time
+                os.utime(out.fileno(), (entry.changed_at, entry.changed_at))
         return size
 
 

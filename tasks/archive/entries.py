@@ -28,6 +28,23 @@ class Entry(NamedTuple):
     open: Callable[[], IO[bytes]]
     link_to: str | None = None
     """The path that a link leads to, from the archive's top; what is in the entry is then of no interest."""
+    executable: bool = False
+    """Whether its owner may execute it; nothing else of its mode counts."""
+    changed_at: float | None = None
+    """When the file was changed last, in seconds since 1970; None: the archive does not say, or says nonsense."""
+
+
+_LATEST = 253_402_300_800.0
+"""The year 10,000."""
+
+
+def check_time(seconds: float) -> float | None:
+    """Return a file's time if it can be one. Pure.
+
+    >>> check_time(float("nan")) is None
+    True
+    """
+    return seconds if 0 < seconds < _LATEST else None
 
 
 def is_junk(name: str) -> bool:

@@ -2,13 +2,14 @@
 
 import gzip
 import re
+import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from chalicelib.bundles.errors import BadBundle
-from tasks.archive.entries import Entry, check_link, check_path, is_junk
+from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
 from tasks.archive.limits import Limits, too_many
 
 _LARGEST_HEADER = 64 * 1024
@@ -53,7 +54,15 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
             if member.isdir():
                 continue
             link_to = check_link(path, member.linkname, number, bundle, from_top=member.islnk()) if is_link else None
-            yield Entry(path, number, 0 if link_to else member.size, lambda member=member: _content(opened, member), link_to)  # type: ignore[misc]
+            yield Entry(
+                path,
+                number,
+                0 if link_to else member.size,
+                lambda member=member: _content(opened, member),  # type: ignore[misc]
+                link_to,
+                executable=bool(member.mode & stat.S_IXUSR),
+                changed_at=check_time(member.mtime),
+            )
 
 
 def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -1,12 +1,15 @@
 """The entries of a zip."""
 
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from chalicelib.bundles import packing
 from chalicelib.bundles.errors import BadBundle
-from tasks.archive.entries import Entry, check_link, check_path, is_junk
+from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
 from tasks.archive.limits import Limits, too_many
 
 _SIZE, _LOCATION = 5, 9
@@ -20,6 +23,10 @@ _SIGNATURE = b"PK\x01\x02"
 _UTF8 = 0x800
 """The flag that says that a name is UTF-8."""
 _ENCRYPTED = 0x1
+_FIELD = struct.Struct("<HH")
+"""What an extra field begins with: what it is, and how many bytes of it follow."""
+_TIME = struct.Struct("<Bi")
+"""A field of times: which there are, and when the file was changed last."""
 _LONGEST_TARGET = 4096
 
 
@@ -49,7 +56,30 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 with opened.open(info) as file:
                     target = file.read(_LONGEST_TARGET).decode(errors="replace")
                 link_to = check_link(path, target, number, bundle, from_top=False)
-            yield Entry(path, number, 0 if link_to else info.file_size, lambda info=info: opened.open(info), link_to)  # type: ignore[misc]
+            yield Entry(
+                path,
+                number,
+                0 if link_to else info.file_size,
+                lambda info=info: opened.open(info),  # type: ignore[misc]
+                link_to,
+                executable=info.create_system == 3 and bool(info.external_attr >> 16 & stat.S_IXUSR),
+                changed_at=_time_of(info),
+            )
+
+
+def _time_of(info: zipfile.ZipInfo) -> float | None:
+    """Return when a file was changed last. A zip's own time is that of a clock in no time zone, which is taken for UTC; the oldest that
+    it can say means that its packer would not tell."""
+    extra = info.extra
+    while len(extra) >= _FIELD.size:
+        kind, size = _FIELD.unpack_from(extra)
+        content, extra = extra[_FIELD.size : _FIELD.size + size], extra[_FIELD.size + size :]
+        if kind == packing.TIMES and len(content) >= _TIME.size and content[0] & 1:
+            return check_time(_TIME.unpack_from(content)[1])
+    try:
+        return None if info.date_time == packing.EPOCH else check_time(datetime(*info.date_time, tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 def _check_directory(archive: Path, bundle: str, limits: Limits) -> None:

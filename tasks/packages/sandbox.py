@@ -66,17 +66,25 @@ class Sandbox:
                 made.give(self.unix_id, self.unix_id)
         return self.folder / name
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str], said: Callable[[str], None], patience: float) -> int:
+    def run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        said: Callable[[str], None],
+        patience: float,
+        memory: int | None = None,
+    ) -> int:
         """Run a command with exactly this environment to its end, and end all that it left; return its exit code.
 
-        ``said`` gets each line of its output. Raise :class:`TimeoutError` after ``patience`` seconds.
+        ``said`` gets each line of its output. Raise :class:`TimeoutError` after ``patience`` seconds. ``memory``: bytes of address space
+        that each of its processes may have; None: any number.
         """
         drop = ["--no-new-privs", "--pdeathsig", "KILL"]
         if self.unix_id is not None:
             drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
             drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
         process = subprocess.Popen(
-            [*self._limits(patience), _SETPRIV, *drop, "--", *command],
+            [*self._limits(patience, memory), _SETPRIV, *drop, "--", *command],
             cwd=self.folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -96,8 +104,10 @@ class Sandbox:
             reader.join(_LAST_WORDS)
         return process.returncode
 
-    def _limits(self, patience: float) -> list[str]:
+    def _limits(self, patience: float, memory: int | None) -> list[str]:
         limits = ["--core=0", f"--fsize={FILE_BYTES}", f"--cpu={int(patience) + 1}"]
+        if memory is not None:
+            limits.append(f"--as={memory}")
         if self.unix_id is not None:  # counted per user: without one of its own it would count all that the user runs
             limits.append(f"--nproc={PROCESSES}")
         return ["/usr/bin/prlimit", *limits, "--"]

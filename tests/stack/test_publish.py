@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -77,6 +78,23 @@ def test_a_bundle_without_an_app_says_what_an_app_needs(stack: StackProcess, tmp
     assert result.returncode == 1
     assert "app.R" in result.stderr
     assert stack.get("/notes/", {"accept": "text/html"}).status == 404
+
+
+def test_what_cannot_work_is_told_at_publish_with_rs_words_and_the_version_before_stays(stack: StackProcess, tmp_path: Path) -> None:
+    folder = app(tmp_path / "tried")
+    stack.publish(folder, "/tried")
+    before = stack.sheen("versions", "/tried").stdout
+    good = (folder / "app.R").read_text()
+    (folder / "app.R").write_text(f"library(nothere)\n{good}")
+    result = stack.sheen("publish", str(folder), "--at", "/tried", check=False)
+    assert result.returncode == 1
+    assert re.search(r"app\.R:1: there is no package called .nothere.*check = false in its sheen\.toml", result.stderr, re.DOTALL)
+    assert stack.sheen("versions", "/tried").stdout == before
+    (folder / "app.R").write_text(f"f <- function() nothere::g()\n{good}")
+    (folder / "secret.csv").write_text("secret")
+    (folder / ".rscignore").write_text("secret.csv\n")
+    told = stack.sheen("publish", str(folder), "--at", "/tried").stderr
+    assert re.search("note: app.R:1: there is no package called", told) and "left out: secret.csv (.rscignore)" in told
 
 
 def test_a_path_out_of_the_bundle_is_refused_by_name(stack: StackProcess) -> None:

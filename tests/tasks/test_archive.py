@@ -1,9 +1,11 @@
 """Archives that mean harm: nothing is written outside, nothing half done stays, and the author is told which entry it was."""
 
 import gzip
+import io
 import stat
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,30 @@ def test_one_top_folder_is_left_away(make: Make, tmp_path: Path) -> None:
 def test_what_a_mac_adds_is_ignored(make: Make, tmp_path: Path) -> None:
     unpack(make([("__MACOSX/._app.R", b"x"), ("._app.R", b"x"), ("www/.DS_Store", b"x"), ("app.R", b"1")]), tmp_path)
     assert files_in(tmp_path) == {"app.R": b"1"}
+
+
+@MAKERS
+def test_of_a_mode_the_execute_bit_is_kept_and_the_time_that_can_be_one(make: Make, tmp_path: Path) -> None:
+    times = {"app.R": 1_200_000_000, "tool.sh": 1_300_000_000, "no.sh": -5}
+    modes = {"app.R": stat.S_IFREG | 0o666, "tool.sh": stat.S_IFREG | 0o6711, "no.sh": stat.S_IFREG | 0o011}
+    before = time.time()
+    unpack(make([(name, b"1") for name in times], modes=modes, times=times), tmp_path)
+    found = {name: (tmp_path / "target" / name).stat() for name in times}
+    assert {name: stat.S_IMODE(about.st_mode) for name, about in found.items()} == {"app.R": 0o600, "tool.sh": 0o700, "no.sh": 0o600}
+    assert (found["app.R"].st_mtime, found["tool.sh"].st_mtime) == (1_200_000_000, 1_300_000_000)
+    assert found["no.sh"].st_mtime > before - 5
+
+
+@pytest.mark.parametrize("mtime", ["nan", "inf", "1e300", "-1e300"])
+def test_a_time_that_cannot_be_one_is_not_kept(mtime: str, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("app.R")
+        info.pax_headers = {"mtime": mtime}
+        archive.addfile(info)
+    before = time.time()
+    unpack(out.getvalue(), tmp_path)
+    assert (tmp_path / "target" / "app.R").stat().st_mtime > before - 5
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])

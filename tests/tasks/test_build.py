@@ -20,7 +20,7 @@ from chalicelib.bundles import store
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
-from tests.support.archives import bundle
+from tests.support.archives import bundle, make_zip
 from tests.tasks.told import States
 
 KEY = "bundles/hello/app.zip"
@@ -85,6 +85,16 @@ def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, t
     row = store.find(KEY)
     assert row is not None
     assert row.message == "Activating."
+
+
+def test_a_version_has_its_files_execute_bits_and_times(states: States, tmp_path: Path) -> None:
+    files = [("app.R", b"1"), ("tool.sh", b"#!/bin/sh\necho it runs\n")]
+    modes = {"tool.sh": stat.S_IFREG | 0o6777}
+    assert run(tmp_path, uploaded(make_zip(files, modes, {"app.R": 1_200_000_000, "tool.sh": 1_300_000_000}))) == 0
+    version = tmp_path / "apps/0123456789ab/v1"
+    assert stat.S_IMODE((version / "tool.sh").stat().st_mode) == 0o750
+    assert stat.S_IMODE((version / "app.R").stat().st_mode) == 0o640
+    assert [(version / name).stat().st_mtime for name, _ in files] == [1_200_000_000, 1_300_000_000]
 
 
 def test_building_twice_changes_nothing(states: States, tmp_path: Path) -> None:

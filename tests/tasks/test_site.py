@@ -66,6 +66,16 @@ def test_an_app_is_published_when_its_files_change_and_restarted_when_its_mark_d
     assert len(publish(tmp_path)[0]) == 1
 
 
+def test_what_rscignore_names_is_not_published(app: Path, tmp_path: Path) -> None:
+    for name in ("secret.csv", "www/secret.csv", "dev/notes.txt", "www/node_modules/d3.js", "node_modules/d3.js"):
+        (app / name).parent.mkdir(exist_ok=True, parents=True)
+        (app / name).write_text("1")
+    (app / ".rscignore").write_text("secret.csv\ndev\n")
+    ((key,), _) = publish(tmp_path)
+    packed = io.BytesIO(boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    assert zipfile.ZipFile(packed).namelist() == ["app.R", "www/node_modules/d3.js", "www/secret.csv"]
+
+
 @pytest.mark.parametrize(
     ("status", "blameless", "again"),
     [(BundleStatus.ACTIVE, False, 0), (BundleStatus.REJECTED, False, 0), (BundleStatus.REJECTED, True, 1)],

@@ -77,6 +77,23 @@ def ending(returncode: int, out_of_memory: bool | None = None) -> str:
     return f"was stopped by {name}"
 
 
+def stopped(returncode: int, killed_after: float | None = None) -> str:
+    """Say how a process ended that was asked to. ``killed_after``: it had not after so many seconds, and was killed.
+
+    >>> stopped(0)
+    'was asked to stop, and has ended'
+    """
+    if killed_after is not None:
+        return f"was asked to stop, did not within {killed_after:g} seconds, and was killed"
+    asked_by = (0, -signal.SIGINT, -signal.SIGTERM)
+    return f"was asked to stop, and has ended{'' if returncode in asked_by else f'; it {ending(returncode)}'}"
+
+
+def calls_run_app(said: str) -> AppStartFailed:
+    """The app's own code has started a second app, which nobody can reach."""
+    return AppStartFailed("The app calls runApp(), which a hosted app must not: let app.R end with shinyApp(ui, server).", said)
+
+
 def start_failed(returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R") -> AppStartFailed:
     """R, or what runs the app, ended with ``returncode`` while the app was starting."""
     if returncode == 0:

@@ -79,6 +79,8 @@ class Worker:
         self._output = Output(self._mark)
         self._process: RProcess | None = None
         self._private: Private | None = None
+        self._calls_run_app = False
+        self._killed = False
         self._ready = asyncio.Event()
         self._exited = asyncio.Event()
         self._gone = asyncio.Event()
@@ -198,6 +200,8 @@ class Worker:
             return
         if self._stopping is not None:
             raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
+        if self._calls_run_app:
+            raise failure.calls_run_app(self.said)
         if self._gone.is_set() and self.returncode is not None:
             raise failure.start_failed(self.returncode, self.said, self.out_of_memory, self.spec.language)
         late = failure.init_timeout(self.spec.init_timeout, self.said)
@@ -228,6 +232,8 @@ class Worker:
                 if self.state is WorkerState.STARTING:
                     self.state = WorkerState.READY
                     self._ready.set()
+            case Phase("run_app"):
+                self._calls_run_app = True
             case Phase(name):
                 self._on_phase(name)
 
@@ -253,14 +259,14 @@ class Worker:
         reading.cancel()
         if returncode == -signal.SIGKILL and self._oom_kills is not None:
             self.out_of_memory = self._oom_kills.one()
-        ending = f"{self.spec.language} {failure.ending(returncode, self.out_of_memory)}"
+        ending = f"{self.spec.language} {self._ending(returncode)}"
         say = logger.error if unasked else logger.info
         say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
         asked = self._stopping is not None and returncode != -signal.SIGKILL
-        self._log.line(f"[sheen] {'It was asked to stop: ' if asked else ''}{ending}")
+        self._log.line(f"[sheen] {ending}")
         if not self._ready.is_set() and self.spec.sanitize_errors:
             self._log.line("[sheen] visitors are not shown what the app said; with sanitize_errors=false they are")
-        self._log.end(well=(asked and self._ready.is_set()) or returncode == 0)
+        self._log.end(well=self._ready.is_set() if asked else returncode == 0)
 
     async def _returncode(self, process: RProcess) -> int:
         """How it ended. Only now: this also waits for the pipe, which something that was left may still hold open."""
@@ -283,6 +289,13 @@ class Worker:
             await asyncio.wait_for(asyncio.to_thread(self._clear), CLEARING)
         except TimeoutError:
             logger.error("clearing up after a worker takes too long", extra={"worker": self.spec.worker_id, "seconds": CLEARING})
+
+    def _ending(self, returncode: int) -> str:
+        if self._killed:
+            return failure.stopped(returncode, sum(patience for _, patience in STOP_STEPS))
+        if self._stopping is not None and returncode != -signal.SIGKILL:
+            return failure.stopped(returncode)
+        return failure.ending(returncode, self.out_of_memory)
 
     def _clear(self) -> None:
         """End and remove all that is left. Whatever of it fails is logged, and keeps nothing else from ending."""
@@ -315,6 +328,7 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._exited.wait(), patience)
         if not self._exited.is_set():
+            self._killed = True
             self._signal(signal.SIGKILL)
             try:
                 await asyncio.wait_for(self._exited.wait(), KILLED)

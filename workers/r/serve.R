@@ -2,8 +2,9 @@
 #
 # How far the start is goes to stderr as a line "<mark> <phase>"; the mark is random for each start, so that nothing
 # the app happens to print is taken for one:
-#   app    Shiny is loaded and the app's own code starts to run
-#   ready  the socket is open
+#   app      Shiny is loaded and the app's own code starts to run
+#   ready    the socket is open
+#   run_app  the app's own code has called runApp()
 function(parameters) {
   phase <- function(name) cat(paste0("\n", parameters$mark, " ", name, "\n"), file = stderr())
 
@@ -75,13 +76,22 @@ function(parameters) {
   handlers <- utils::getFromNamespace("handlerManager", "shiny")
   handlers$addHandler(locate, "sheen")
   handlers$addWSHandler(function(socket) locate(socket$request), "sheen")
-  setHook("shiny.onAppStart", function(...) phase("ready"))
+  setHook("shiny.onAppStart", function(...) {
+    if (!file.exists(socket)) { # another app was started while this one's files are read, on a port of its own
+      phase("run_app")
+      stop("the app calls runApp(); end app.R with shinyApp(ui, server) instead", call. = FALSE)
+    }
+    phase("ready")
+  })
   phase("app")
-  shiny::runApp(
-    appDir = getwd(),
-    port = socket,
-    launch.browser = FALSE,
-    quiet = TRUE,
-    workerId = Sys.getenv("WORKER_ID")
-  )
+  invisible(tryCatch(
+    shiny::runApp(
+      appDir = getwd(),
+      port = socket,
+      launch.browser = FALSE,
+      quiet = TRUE,
+      workerId = Sys.getenv("WORKER_ID")
+    ),
+    interrupt = function(condition) NULL # the agent asks it to stop; handlers of onStop() have run
+  ))
 }

@@ -107,6 +107,8 @@ class AppSettings:
     """Variables of R's environment whose values are secrets of Secrets Manager: variable → the secret's name."""
     role: str = ""
     """The AWS role that the app's processes have, as path and name below the deployment's path; empty: none."""
+    check: bool = True
+    """Whether a build tries an app before it is published."""
     package_cache: bool = True
     """Whether a build uses packages that another build has made."""
     package_mismatch: str = "stop"
@@ -260,6 +262,7 @@ RULES: dict[str, Rule] = {
         "a location and the name of a role that the operator made",
         "sales/reader",
     ),
+    "check": switch("false"),
     "package_cache": switch("true"),
     "package_mismatch": choice(("stop", "with-installed")),
     "versions_kept": count(2, 1000, "5"),

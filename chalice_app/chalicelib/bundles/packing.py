@@ -1,15 +1,31 @@
-"""Packs files into a zip so that equal files make equal bytes."""
+"""Packs files into a zip, and says what of an author's folder stays out of it."""
 
+import hashlib
+import os
 import stat
+import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import IO, BinaryIO
 
-LEFT_OUT = frozenset(
-    {".git", ".svn", ".Rproj.user", ".Rhistory", ".RData", ".DS_Store", "__MACOSX", "node_modules", ".venv", "rsconnect", ".sheen"}
-)
-"""What belongs to an author's tools and not to the app."""
+_ANYWHERE = {
+    ".git": "version control",
+    ".svn": "version control",
+    ".Rproj.user": "RStudio's state",
+    ".Rhistory": "R's history",
+    ".DS_Store": "a Mac's",
+    "__MACOSX": "a Mac's",
+}
+"""What belongs to an author's tools and not to the app, wherever it is."""
+_AT_THE_TOP = {
+    ".RData": "R's saved workspace",
+    ".sheen": "a local stack's data",
+    ".venv": "Python packages of this machine",
+    "node_modules": "JavaScript packages of this machine",
+    "rsconnect": "records of rsconnect",
+}
+"""What does so only in the app's own folder: further down it may be what the app serves."""
 _LIBRARIES = {
     *(("renv", name) for name in ("library", "local", "staging", "sandbox", "python")),
     *(("packrat", name) for name in ("lib", "lib-R", "lib-ext", "src")),
@@ -17,29 +33,54 @@ _LIBRARIES = {
 """Packages as they are installed on the author's machine; the lock file beside them says how to get them."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The oldest time that a zip can say; the same for every entry, so that equal folders make equal bundles."""
+"""The oldest time that a zip can say; the true one is in an extra field."""
+TIMES = 0x5455
+"""The extra field of a zip's entry that says when its file was changed, in seconds since 1970 and UTC."""
+_TIMES = struct.Struct("<HHBI")
+_WHEN_CHANGED = 1
+
+
+def why_left_out(path: PurePath) -> str | None:
+    """Say why a file or folder stays out of a bundle; None when it does not. ``path`` is relative to the app's folder. Pure."""
+    if path.parts[:2] in _LIBRARIES:
+        return "R packages of this machine"
+    return _AT_THE_TOP.get(path.parts[0]) or next((_ANYWHERE[part] for part in path.parts if part in _ANYWHERE), None)
 
 
 def is_left_out(path: PurePath) -> bool:
-    """Say whether a file or folder stays out of a bundle; ``path`` is relative to the app's folder."""
-    return bool(LEFT_OUT.intersection(path.parts)) or path.parts[:2] in _LIBRARIES
+    """Say whether a file or folder stays out of a bundle; ``path`` is relative to the app's folder. Pure."""
+    return why_left_out(path) is not None
 
 
 def zip_files(
     names: Iterable[str], read: Callable[[str], BinaryIO], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None
-) -> None:
-    """Zip files, named by paths with ``/`` and opened by ``read``, into ``bundle``, and ``links``: path → where it leads, from the
-    link's folder."""
+) -> str:
+    """Zip files and links into ``bundle``, and return a fingerprint that is the same for the same names, contents and execute bits.
+
+    ``names`` are paths with ``/``, and ``read`` opens one. ``links``: path → where it leads, from the link's folder. Of a file's mode
+    the execute bit is kept, and the time of its last change.
+    """
+    fingerprint = hashlib.sha256()
     with zipfile.ZipFile(bundle, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, EPOCH)
-            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix: it has modes and links
             entry.compress_type = zipfile.ZIP_DEFLATED
-            with read(name) as source, archive.open(entry, "w", force_zip64=True) as target:
-                while block := source.read(1 << 20):
-                    target.write(block)
+            with read(name) as source:
+                about = os.fstat(source.fileno())
+                mode = 0o755 if about.st_mode & stat.S_IXUSR else 0o644
+                entry.external_attr = (stat.S_IFREG | mode) << 16
+                entry.extra = _TIMES.pack(TIMES, _TIMES.size - 4, _WHEN_CHANGED, min(max(int(about.st_mtime), 0), 2**31 - 1))
+                content = hashlib.sha256()
+                with archive.open(entry, "w", force_zip64=True) as target:
+                    while block := source.read(1 << 20):
+                        target.write(block)
+                        content.update(block)
+            fingerprint.update(f"{name}\0{mode:o} {content.hexdigest()}\n".encode(errors="surrogateescape"))
         for name, leads_to in (links or {}).items():
             entry = zipfile.ZipInfo(name, EPOCH)
-            entry.create_system = 3  # Unix: it has links
+            entry.create_system = 3
             entry.external_attr = (stat.S_IFLNK | 0o777) << 16
             archive.writestr(entry, leads_to)
+            fingerprint.update(f"{name}\0-> {leads_to}\n".encode(errors="surrogateescape"))
+    return fingerprint.hexdigest()[:12]

@@ -48,7 +48,8 @@ async def test_all_that_r_says_is_logged_between_its_start_and_its_end_and_nothi
     assert "Rprofile was read" in "\n".join(log.lines)
     assert not log.ended
     await worker.stop()
-    assert log.lines[-1].startswith("[sheen] It was asked to stop: R ")
+    assert log.lines[-1] == "[sheen] R was asked to stop, and has ended"
+    assert "Execution halted" not in "\n".join(log.lines) and worker.returncode == 0
     assert log.ended == [True]
     everything = "\n".join(log.lines)
     assert worker.spec.secret not in everything
@@ -64,6 +65,17 @@ async def test_a_start_that_fails_is_logged_with_its_reason(spec: MakeSpec) -> N
     assert log.lines[-2] == "[sheen] R ended with exit status 1"
     assert "sanitize_errors=false" in log.lines[-1]
     assert log.ended == [False]
+
+
+async def test_a_stop_that_r_does_not_heed_is_logged_as_that(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.worker.STOP_STEPS", ((signal.SIGINT, 0.1), (signal.SIGTERM, 0.1)))
+    log = Log()
+    worker = Worker(spec("echo"), log=log)
+    await worker.start()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGSTOP)
+    await worker.stop()
+    assert log.lines[-1] == "[sheen] R was asked to stop, did not within 0.2 seconds, and was killed"
 
 
 async def test_a_start_that_takes_too_long_is_logged_with_its_reason(spec: MakeSpec) -> None:

@@ -91,6 +91,38 @@ async def test_a_crash_at_the_start_gives_what_r_said(spec: MakeSpec) -> None:
     assert worker.state is WorkerState.EXITED
 
 
+RUN_APP = {
+    "at the end": "library(shiny)\nrunApp(shinyApp(fluidPage('a'), function(input, output) {}))\n",
+    "before the end": "app <- shiny::shinyApp('a', function(input, output) {})\nshiny::runApp(app)\napp\n",
+    "by a gadget": "library(shiny)\nrunGadget(fluidPage('a'), function(input, output) {}, viewer = function(url) {})\n",
+}
+
+
+@pytest.mark.parametrize("how", RUN_APP)
+async def test_an_app_that_calls_run_app_is_told_so_and_r_ended(spec: MakeSpec, apps: Path, how: str) -> None:
+    (apps / "nested").mkdir()
+    (apps / "nested" / "app.R").write_text(RUN_APP[how])
+    worker = Worker(spec("nested"))
+    with pytest.raises(
+        AppStartFailed, match=r"calls runApp\(\), which a hosted app must not: let app.R end with shinyApp\(ui, server\)"
+    ) as caught:
+        await worker.start()
+    assert "the app calls runApp()" in caught.value.said
+    assert worker.state is WorkerState.EXITED
+
+
+async def test_handlers_of_on_stop_run_when_r_is_asked_to_stop(spec: MakeSpec, apps: Path) -> None:
+    (apps / "last").mkdir()
+    (apps / "last" / "app.R").write_text(
+        "library(shiny)\nonStop(function() cat('the last words\\n'))\nshinyApp('a', function(input, output) {})\n"
+    )
+    worker = Worker(spec("last"))
+    await worker.start()
+    await worker.stop()
+    assert "the last words" in worker.said and "NULL" not in worker.said
+    assert worker.returncode == 0
+
+
 async def test_a_folder_without_an_app_is_told(spec: MakeSpec, apps: Path) -> None:
     (apps / "empty").mkdir()
     with pytest.raises(AppStartFailed) as caught:

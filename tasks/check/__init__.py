@@ -1,0 +1,208 @@
+"""Tries an app before it is published: its files are parsed, the packages that they name are looked for and loaded, and its app object.
+
+Nothing of the app is run: it may want data, secrets and settings that a build does not have. So only what fails for certain
+refuses a bundle, such as a file that R cannot parse, or a package that is not there and is loaded whatever happens. Doubts are
+notes for the author. R and Python look through the files in a sandbox (:mod:`tasks.packages.sandbox`).
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from chalicelib.apps.settings import AppSettings
+from chalicelib.bundles import python_shiny
+from chalicelib.bundles.errors import BadBundle
+from chalicelib.bundles.kind import Kind
+from machine.untrusted import Folder
+from tasks.packages.log import BuildLog
+from tasks.packages.sandbox import Sandbox, sandbox
+
+PATIENCE = 60.0
+"""Seconds that the look may take; after them the app is published as it is."""
+MEMORY = 16 * 1024**3
+"""Bytes of address space that it may take."""
+LARGEST = 2 * 1024**2
+"""Bytes of a file that is looked at."""
+MOST_FILES = 1000
+NOTES = 10
+"""Doubts that the author is told."""
+_LONGEST = 1500
+"""Characters of what R says that are told."""
+_SCRIPTS = Path(__file__).parent
+_WAY_OUT = "with check = false in its sheen.toml it is published as it is"
+
+
+class Finding(NamedTuple):
+    """Something that does not work, or may not."""
+
+    certain: bool
+    file: str
+    line: int
+    text: str
+
+
+class Files(NamedTuple):
+    """An app's source files, by their paths."""
+
+    run: list[str]
+    """Those that Shiny runs by itself, in its order; the app's own comes last."""
+    others: list[str]
+    beside: list[str]
+    """Names of all that is at the app's top."""
+
+
+def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: AppSettings, log: BuildLog) -> None:
+    """Look through an unpacked app; note doubts in ``log``, and raise :class:`BadBundle` for what cannot work.
+
+    ``library``: its own packages, where they are made; ``final``: where that will be, from where its links hold.
+    """
+    if not settings.check or (settings.python if kind is Kind.APP_PY else settings.r_path):
+        return  # another R, or Python, knows other packages, and another language
+    with Folder.at(app) as folder:
+        sources = dict(_sources(folder, (".py",) if kind is Kind.APP_PY else (".r",)))
+        beside = [name for name in folder.names() if name.isprintable()]
+        elsewhere = _looks_elsewhere(folder, beside, settings)
+    files = python_files(sources, app, beside) if kind is Kind.APP_PY else r_files(sources, beside)
+    if not files.run or not set(files.run) <= sources.keys():
+        return
+    with sandbox() as box:
+        _put(box, sources, files)
+        said = _look(
+            box, kind, "server" if files.run[-1].lower() == "server.r" else "appobj", _libraries(library, final), elsewhere, settings
+        )
+    if said is None:
+        log.note("the app could not be looked through, and is published as it is")
+        return
+    refused = next((finding for finding in said if finding.certain), None)
+    if refused is not None:
+        raise BadBundle(f"{told(refused)}\n  {_WAY_OUT}")
+    for finding in said[:NOTES]:
+        log.note(told(finding))
+    if len(said) > NOTES:
+        log.note(f"and {len(said) - NOTES:,} more like these")
+
+
+def r_files(paths: Iterable[str], beside: list[str]) -> Files:
+    """Say which of an app's R files Shiny runs by itself, in its order. Pure."""
+    everything = sorted(paths)
+    has_server = any(name.lower() == "server.r" for name in beside)  # Shiny then does not look at app.R
+    mains = ("global.r", "ui.r", "server.r") if has_server else ("app.r",)
+    own = {name: next((path for path in everything if path.lower() == name), None) for name in mains}
+    loaded = [path for path in everything if path.startswith("R/") and path.count("/") == 1]
+    if any(path.lower() == "r/_disable_autoload.r" for path in loaded):
+        loaded = []
+    run = [*loaded, *(path for path in own.values() if path is not None)]
+    return Files(run if own[mains[-1]] is not None else [], [path for path in everything if path not in run], beside)
+
+
+def python_files(paths: Iterable[str], app: Path, beside: list[str]) -> Files:
+    """Say which Python file is the app."""
+    entrypoint = python_shiny.find(beside, lambda name: (app / name).read_bytes(), app.name)
+    everything = sorted(paths)
+    run = [path for path in entrypoint.files if path in everything][:1] if entrypoint is not None else []
+    return Files(run, [path for path in everything if path not in run], beside)
+
+
+def _looks_elsewhere(folder: Folder, beside: list[str], settings: AppSettings) -> bool:
+    """Whether the app may find R packages where this does not look."""
+    if settings.exec_supervisor or any(name.startswith("R_LIBS") for name in settings.environment):
+        return True
+    for name, word in ((".Rprofile", b".libPaths"), (".Renviron", b"R_LIBS")):
+        with contextlib.suppress(OSError):  # it is not there, or a link
+            if name in beside and word in folder.read(name, LARGEST):
+                return True
+    return False
+
+
+def told(finding: Finding) -> str:
+    """Return a finding as the author reads it. Pure."""
+    at = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    match finding.text:
+        case "run_app":
+            return f"{at}: it calls runApp(), which a hosted app must not; let app.R end with shinyApp(ui, server)"
+        case "appobj" if finding.certain:
+            return f"{at}: it does not come to an app: its last expression must be shinyApp(ui, server), or come to the same"
+        case "appobj":
+            return f"{at}: no shinyApp() was found; its last expression must come to an app"
+        case "server":
+            return f"{at}: it does not come to a server: its last expression must be a function, or shinyServer()"
+    text = finding.text[:_LONGEST]
+    if "there is no package called" in text:
+        text += "; a lock file beside the app says what to install: renv::snapshot() or rsconnect::writeManifest() writes one"
+    return text if text.startswith(f"{finding.file}:") else f"{at}: {text}"
+
+
+def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """Give the source files of an app, but for those of packages that it brings."""
+    count = 0
+    for found in folder.walk():
+        parts = PurePosixPath(found.path).parts
+        if not found.entry.is_file or not found.path.lower().endswith(endings) or {"renv", "packrat", "node_modules"} & set(parts[:-1]):
+            continue
+        count += 1
+        if count > MOST_FILES or found.entry.status.st_size > LARGEST or not found.path.isprintable():
+            continue
+        yield found.path, found.folder.read(found.entry.name, LARGEST)
+
+
+def _put(box: Sandbox, sources: dict[str, bytes], files: Files) -> None:
+    for path, content in sources.items():
+        to = box.folder / "app" / path
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(content)
+    for script in ("check.R", "check_python.py"):
+        (box.folder / script).write_bytes((_SCRIPTS / script).read_bytes())
+    for name, paths in files._asdict().items():
+        (box.folder / name).write_text("".join(f"{path}\n" for path in paths))
+
+
+def _libraries(library: Path | None, final: Path) -> list[Path]:
+    """Return where the packages of a library that is being made are now; its links hold from where it will be."""
+    if library is None or not library.is_dir():
+        return []
+    found = [library]
+    for package in library.iterdir():
+        if package.is_symlink():
+            found.append(Path(os.path.normpath(final / package.readlink())).parent)
+    return list(dict.fromkeys(found))
+
+
+def _look(box: Sandbox, kind: Kind, wanted: str, libraries: list[Path], elsewhere: bool, settings: AppSettings) -> list[Finding] | None:
+    """Return what was found; None when it did not come to its end. ``wanted``: what the app must come to, for ``check.R``."""
+    mark = secrets.token_hex(16)
+    variables = {
+        **settings.environment,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(box.make("home")),
+        "TMPDIR": str(box.make("tmp")),
+        "LANG": "C.UTF-8",
+    }
+    paths = ":".join(map(str, libraries))
+    if kind is Kind.APP_PY:
+        command = [sys.executable, "-B", "-P", "check_python.py", mark]
+        variables |= {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    else:
+        command = ["R", "--no-echo", "--no-save", "--no-restore", "--no-init-file", "--no-environ", "--file=check.R"]
+        command += ["--args", mark, wanted, "elsewhere" if elsewhere else "here"]
+        variables |= {"R_LIBS": paths, "R_LIBS_USER": "NULL"}
+    found: list[Finding] = []
+    done = False
+
+    def heard(line: str) -> None:
+        nonlocal done
+        words = line.split("\t")
+        if words[0] != mark or len(words) != 5:
+            return
+        done = done or words[1] == "done"
+        if words[1] in ("refuse", "doubt") and words[3].isdecimal():
+            found.append(Finding(words[1] == "refuse", words[2], int(words[3]), words[4].replace("\\n", "\n")))
+
+    try:
+        box.run(command, variables, heard, PATIENCE, MEMORY)
+    except TimeoutError:
+        return None
+    return found if done else None
