@@ -9,11 +9,12 @@ from websockets.asyncio.client import ClientConnection
 from agent import headers
 from agent.failure import WorkerFailed
 from agent.workers import Workers
+from chalicelib.bodies.limits import LONGEST_PAGE
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes of one message from R; :class:`chalicelib.relay.settings.RelaySettings` has the same."""
-OPEN_TIMEOUT = 20.0
-"""Seconds for the handshake; R answers it between two computations (FACTS R6)."""
+OPEN_TIMEOUT = LONGEST_PAGE
+"""Seconds for the handshake: R answers it between two computations (FACTS R6), as it answers for pages."""
 CLOSE_TIMEOUT = 5.0
 WAITING = 16
 """Messages from R that wait to be taken; then its socket is not read."""

@@ -15,7 +15,7 @@ CONNECT_TIMEOUT = 3.0
 """Seconds for a connection within the VPC; an address that nobody has does not answer at all."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
-_REFUSAL = "sheen-refused"
+REFUSAL = "sheen-refused"
 """The header by which an agent's own no is told from the same status of an app."""
 
 Headers = Sequence[tuple[str, str]]
@@ -152,7 +152,7 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next((value for name, value in answer.headers if name.lower() == _REFUSAL), None)
+    refused = next((value for name, value in answer.headers if name.lower() == REFUSAL), None)
     if refused is None:
         return
     if answer.status in (403, 410):

@@ -5,12 +5,13 @@ from typing import assert_never
 
 from chalicelib import pages, telemetry
 from chalicelib.agents.binding import Binding
-from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
+from chalicelib.agents.client import REFUSAL, Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.limits import LARGEST_ANSWER
+from chalicelib.bodies.pages import kept_page
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
@@ -95,7 +96,8 @@ class Visits:
                 case QueueStatus(place):
                     return waiting.queue_status(self._scheduler.standing(_version_id(app), app.effective_settings(), place))
                 case Navigation():
-                    return self._navigate(request, app, found.rest, gone)
+                    kept = self._kept_page(request, app, found.rest) if not gone else None
+                    return kept or waiting.without_page(request, app, self._navigate(request, app, found.rest, gone))
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -134,6 +136,22 @@ class Visits:
             case _:
                 assert_never(outcome)
 
+    def _kept_page(self, request: VisitorRequest, app: App, rest: str) -> Answer | None:
+        """The page that an agent has kept for the visitor, who got the one of a busy app before; None: there is none (any more)."""
+        kept = kept_page(request.cookies)
+        if kept is None:
+            return None
+        version_id = str(VersionId(app.app_id, kept.worker.version))
+        instance = self._scheduler.known.in_slot(version_id, kept.worker.slot) or store.in_slot(version_id, kept.worker.slot)
+        if instance is None or not is_ready(instance):
+            return None
+        try:
+            got = self._got(request, app, rest, instance, [("sheen-page", kept.token)])
+        except (AgentGone, AgentSilent):
+            self._scheduler.known.forget(version_id)
+            return None
+        return None if any(name.lower() == REFUSAL for name, _ in got.headers) else _passed_back(got)
+
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """A request for one R process goes to its instance and to no other, also when another version is active by now."""
         version_id = str(VersionId(app.app_id, worker.version))
@@ -169,21 +187,23 @@ class Visits:
 
     def _ask(self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "") -> Answer:
         """Pass a request on to an agent, and its answer back."""
+        return _passed_back(self._got(request, app, rest, instance, [("sheen-session", session_id)] if session_id else []))
+
+    def _got(self, request: VisitorRequest, app: App, rest: str, instance: Instance, more: list[tuple[str, str]]) -> AgentAnswer:
+        """What the agent answers to a visitor's request, which has ``more`` headers of ours."""
         headers = [
             *(header for header in passed_on(request.headers) if header[0] != "host"),
             ("host", request.host),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
             ("sheen-address", request.address),
+            *more,
         ]
         if rest.startswith(SOCKJS):
             headers.append(("sheen-buffered", "1"))  # FACTS H2
-        if session_id:
-            headers.append(("sheen-session", session_id))
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
-        got = self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
-        return _passed_back(got)
+        return self._agents.request(Agent.of(instance), request.method, target, headers, request.body)
 
 
 def _version_id(app: App) -> str:

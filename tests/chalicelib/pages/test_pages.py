@@ -60,6 +60,7 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.not_found(text[:300], "/")
     yield pages.error(text, text, text, "/")
     yield pages.users(text)
+    yield pages.busy(text, "/s", text)
     yield pages.apps_index([AppEntry(text, text, "/a", "running", 2), AppEntry("b", "/b", "/b", "sleeping")])
 
 

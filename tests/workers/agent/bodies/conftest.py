@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from yarl import URL
 
 from agent import headers
-from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
+from agent.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.proxy import Proxy
 from agent.worker import Worker
 from agent.workers import Workers
@@ -84,11 +84,19 @@ class Agent:
         self.app = "bodies"
         self.workers = Workers(make)
         self.answers = Answers(REF, objects, lambda: "v1.0.1", patience=patience, abandoned=2.0)
-        self.proxy = Proxy(self.workers, lambda html, _session, _base: html + b"<!-- page -->", large=self.answers)
+        self.not_pages: list[str] = []
+        self.pages = LatePages(lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0)
+        self.proxy = Proxy(
+            self.workers,
+            lambda html, _session, _base: html + b"<!-- page -->",
+            self.not_pages.append,
+            large=self.answers,
+            pages=self.pages,
+        )
         handover = Handover(self.workers, self.proxy.client, objects)
         self.live = {"s1", "s2"}
         self.uploads = Uploads(REF, objects, handover, {"t1": "s1", "t2": "s2", "old": "s0"}.get, self.live.__contains__, patience=patience)
-        self.bodies = LargeBodies(self.answers, self.uploads)
+        self.bodies = LargeBodies(self.answers, self.uploads, self.pages)
         self.http: TestClient[web.Request, web.Application]
 
     async def visit(self, request: web.Request) -> web.StreamResponse:
@@ -133,6 +141,7 @@ async def agent(spec: Callable[..., Any], objects: Objects) -> AsyncIterator[Age
                 pass
         yield found
         await found.uploads.close()
+        await found.pages.close()
         await found.answers.close()
         await found.workers.close()
         await found.proxy.close()
