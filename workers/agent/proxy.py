@@ -16,10 +16,12 @@ from yarl import URL
 
 from agent import answers, failure, headers
 from agent.bodies.answers import Answer, Answers, AnswerTooLarge
+from agent.bodies.pages import LatePages, PageAsked
 from agent.failure import AppExited, WorkerFailed
 from agent.log import logger
 from agent.r_socket import WorkerConnector
 from agent.worker import Worker, WorkerState
+from agent.worker_http import LARGEST_HEAD
 from agent.workers import Workers
 from chalicelib.instances import worker_id
 
@@ -41,10 +43,10 @@ class Proxy:
 
     ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
     told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookies`` gives the
-    page's ``Set-Cookie`` headers: (session id, base, the request). ``seen`` is told with which headers R was asked for a
-    session's page, and the cookies that R set with it. ``large`` takes what is too large or too late for who
-    asks; without it, or when any size is asked for, answers stream. ``prefix`` is what the ids of this instance's workers begin with.
-    ``came`` is told of each page that is asked for: session id, and where from.
+    page's ``Set-Cookie`` headers: (session id, base, the request). ``large`` takes what is too large or too late for the
+    asker, ``pages`` the pages that are too late; without ``large``, or when any size is asked for, answers stream. ``prefix``
+    is what the ids of this instance's workers begin with. ``seen`` is told with which headers R was asked for a session's
+    page, and the cookies that R set with it. ``came`` is told of each page that is asked for: session id, and where from.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Proxy:
         no_page: Callable[[str], None] = lambda session: None,
         page_cookies: Callable[[str, str, web.Request], list[str]] = lambda session, base, request: [],
         large: Answers | None = None,
+        pages: LatePages | None = None,
         prefix: str = "",
         seen: Callable[[str, CIMultiDict[str], list[str]], None] = lambda session, headers, set_cookies: None,
         came: Callable[[str, str], None] = lambda session, address: None,
@@ -63,6 +66,7 @@ class Proxy:
         self._no_page = no_page
         self._page_cookies = page_cookies
         self._large = large
+        self._pages = pages
         self._prefix = prefix
         self._seen = seen
         self._came = came
@@ -77,19 +81,35 @@ class Proxy:
         worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":
-            visit = _Visit(request, path, base, session, worker, request.content if request.body_exists else None)
+            visit = _Visit(request, path, base, session, worker, request.content if request.body_exists else None, asyncio.Event())
             return await self._answer(visit, functools.partial(_stream, request))
+        asked = PageAsked(_target(request, path), session, base, request.headers.get("X-Forwarded-Proto") == "https")
+        if token := request.headers.get(headers.PAGE):
+            return await self._hand_over(self._large, token, asked, request.headers.get("Host", ""))
         # The whole body, since who asks may have been sent elsewhere for the answer by the time that R takes it.
-        visit = _Visit(request, path, base, session, worker, await _body(request))
-        no_page = asyncio.Event()
-        if not session:
-            no_page.set()
+        visit = _Visit(request, path, base, session, worker, await _body(request), asyncio.Event())
 
         async def fit(worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
-            no_page.set()
+            visit.no_page.set()
             return await self._fit(visit, largest, worker, answer, passed)
 
-        return await self._large.within_patience(self._answer(visit, fit), base, request.headers.get("Host", ""), no_page)
+        making = self._large.begin(self._answer(visit, fit))
+        begun = asyncio.get_running_loop().time()
+        if session and self._pages is not None and (busy := await self._pages.within_patience(making, visit.no_page, asked)) is not None:
+            return busy
+        waited = asyncio.get_running_loop().time() - begun
+        return await self._large.within_patience(making, base, request.headers.get("Host", ""), waited)
+
+    async def _hand_over(self, large: Answers, token: str, asked: PageAsked, host: str) -> web.Response:
+        """Answer with what was kept for the visitor, by R or by who says that it is still to come."""
+        kept = await self._pages.hand_over(token, asked.target) if self._pages is not None else None
+        if self._pages is None or kept is None:
+            return web.Response(status=404, text="no such page is kept\n", headers={headers.REFUSED: "page"})
+        if isinstance(kept, web.Response):
+            return kept
+        answer = await large.within_patience(kept, asked.base, host, waited=self._pages.patience)
+        answer.headers.add("Set-Cookie", self._pages.cookie(asked))
+        return answer
 
     def _named(self, request: web.Request, path: str) -> str:
         """The worker that the request is for, if it is one of this instance's."""
@@ -123,8 +143,10 @@ class Proxy:
                 return web.Response(status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"})
             return answers.failed(request, error, known.spec.directory, base, known.spec.sanitize_errors)
         finally:
-            if session and page is None:
-                self._no_page(session)
+            if page is None:
+                visit.no_page.set()
+                if session:
+                    self._no_page(session)
 
     async def _fit(self, visit: "_Visit", largest: int, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
         """R's answer, or where it is kept when it has more than ``largest`` bytes."""
@@ -178,14 +200,13 @@ class Proxy:
 
     @contextlib.asynccontextmanager
     async def _ask(self, worker: Worker, visit: "_Visit", *, whole: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
-        request, path = visit.request, visit.path
-        query = request.rel_url.raw_query_string
+        request = visit.request
         client = await self.client(worker)
         page = bool(visit.session) and request.method == "GET"
         try:
             answer = await client.request(
                 request.method,
-                URL(f"http://localhost{path}?{query}" if query else f"http://localhost{path}", encoded=True),
+                URL(f"http://localhost{_target(request, visit.path)}", encoded=True),
                 headers=_to_worker(worker, visit, page=page or whole),
                 data=visit.body,
                 allow_redirects=False,
@@ -239,6 +260,8 @@ class Proxy:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
                 read_bufsize=CHUNK,
+                max_line_size=LARGEST_HEAD,
+                max_field_size=LARGEST_HEAD,
             )
             for gone in ended:
                 await gone.close()
@@ -255,11 +278,18 @@ class _Visit(NamedTuple):
     worker: str
     """The id of the one worker that it is for; empty: any."""
     body: bytes | StreamReader | None
+    no_page: asyncio.Event
+    """Set as soon as it is known that the answer is no page of the app's."""
 
     @property
     def is_for_any(self) -> bool:
         """Whether each worker may be asked, one after the other."""
         return not self.session and not self.worker and self.request.method in ("GET", "HEAD")
+
+
+def _target(request: web.Request, path: str) -> str:
+    query = request.rel_url.raw_query_string
+    return f"{path}?{query}" if query else path
 
 
 def _to_worker(worker: Worker, visit: _Visit, *, page: bool) -> CIMultiDict[str]:
@@ -337,4 +367,5 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:
         return failure.exited(worker.returncode, worker.said, worker.out_of_memory, worker.spec.language)
-    return AppExited(f"The app did not answer: {error or type(error).__name__}. Reload the page to try again.")
+    logger.warning("R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)})
+    return AppExited("The app did not answer: its connection broke. Reload the page to try again.")

@@ -18,7 +18,9 @@ from websockets.asyncio.client import ClientConnection
 from agent import headers
 from agent.failure import WorkerFailed
 from agent.worker import Worker
+from agent.worker_http import CuringConnector
 from agent.workers import Workers
+from chalicelib.bodies.limits import LONGEST_PAGE
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes of one message from R; :class:`chalicelib.relay.settings.RelaySettings` has the same."""
-OPEN_TIMEOUT = 20.0
-"""Seconds for the handshake; R answers it between two computations (FACTS R6)."""
+OPEN_TIMEOUT = LONGEST_PAGE
+"""Seconds for the handshake: R answers it between two computations (FACTS R6), as it answers for pages."""
 CLOSE_TIMEOUT = 5.0
 WAITING = 16
 """Messages from R that wait to be taken; then its socket is not read."""
@@ -78,11 +80,11 @@ async def opened(worker: Worker) -> socket.socket:
             await asyncio.sleep(_AGAIN)
 
 
-class WorkerConnector(aiohttp.UnixConnector):
+class WorkerConnector(CuringConnector):
     """HTTP to one worker, by kept-alive connections, ``limit`` at once."""
 
     def __init__(self, worker: Worker, limit: int) -> None:
-        super().__init__(path=str(worker.socket_path), limit=limit)
+        super().__init__(str(worker.socket_path), limit)
         self._worker = worker
 
     async def _create_connection(

@@ -18,7 +18,7 @@ from agent import app_environment, process, r_socket, record, server
 from agent.activity import Activity
 from agent.app_copy import AppCopy
 from agent.app_role import AppRoles
-from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
+from agent.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.client_files import ClientFiles
 from agent.command import WorkerSpec
 from agent.crowd import Crowd
@@ -122,6 +122,7 @@ class Served:
         self._seats = Seats(found.ref, self.workers.sessions, life.check)
         objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
+        self._late_pages = LatePages(lambda: self._worker_id(""), self._has_seat)
         self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
         """The headers with which R was asked for each session's page, and the cookies that it set: R's WebSocket is opened with them."""
         self._crowd = Crowd(
@@ -138,6 +139,7 @@ class Served:
             self._no_page,
             self._page_cookies,
             self._answers,
+            self._late_pages,
             found.worker_prefix,
             self._page_seen,
             self._crowd.came,
@@ -166,7 +168,7 @@ class Served:
             client=self._client,
             orders=self,
             sockjs=self._sockjs.handle,
-            bodies=LargeBodies(self._answers, self._uploads).handle,
+            bodies=LargeBodies(self._answers, self._uploads, self._late_pages).handle,
         )
 
     async def end(self) -> None:
@@ -178,6 +180,7 @@ class Served:
         self._renewing.cancel()
         self._making_room.cancel()
         await self._uploads.close()
+        await self._late_pages.close()
         await self._answers.close()
         await self.workers.close()
         await self._copy.remove()

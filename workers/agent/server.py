@@ -19,8 +19,7 @@ from chalicelib.errors import SheenError
 
 LARGEST_FRAME = 128 * 1024
 """Bytes of one message of a connection (FACTS W1)."""
-REFUSED = "sheen-refused"
-"""Tells the agent's own no from the same status of an app's answer."""
+REFUSED = headers.REFUSED
 LAMBDA_SLEEPS = 300.0
 """Seconds that an unused connection is kept, while an environment of a Lambda sleeps between two visitors. After 350 the
 network forgets a connection."""

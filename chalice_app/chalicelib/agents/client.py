@@ -39,7 +39,7 @@ UNUSED_BEFORE_ONCE = 5.0
 whether the agent got it."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
-_REFUSAL = "sheen-refused"
+REFUSAL = "sheen-refused"
 """The header by which an agent's own no is told from the same status of an app."""
 _CLOSED = (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected)
 _VANISHED = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
@@ -248,7 +248,7 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next((value for name, value in answer.headers if name.lower() == _REFUSAL), None)
+    refused = next((value for name, value in answer.headers if name.lower() == REFUSAL), None)
     if refused is None:
         return
     if answer.status in (403, 410):

@@ -17,8 +17,16 @@ LARGEST_OBJECT = 5 * 1024**4
 PATIENCE = 20.0
 """After so long without an answer the browser is told to ask again: the gateway gives up after 29 seconds (FACTS H1). A browser follows 20
 redirects, so R has six minutes to answer."""
+PAGE_PATIENCE = 10.0
+"""After so long without a page the visitor gets one that says that the app is busy, and asks again."""
 ABANDONED = 60.0
 """An answer that nobody asks for again in this time is dropped."""
+LONGEST_PAGE = 900.0
+"""So long R may take for a page, while its visitor waits."""
+MOST_PAGES = 256
+"""So many visitors of one instance may wait for pages."""
+PAGES_BYTES = 64 * 1024 * 1024
+"""So much the pages that are kept may hold together; the oldest are dropped."""
 
 LINK_SECONDS = 900
 """How long the link to an answer may be used to start, or to resume, a download."""

@@ -107,6 +107,17 @@ def waiting(
     return _page(202, ("waiting.html",), values, {"retry-after": "3"})
 
 
+def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -> Page:
+    """The page of an app whose R has not made the visitor's page yet; it goes in by itself (202, Retry-After, never stored).
+
+    `status_url` answers `{"state": "wait" | "ready"}`. When it is ready, and equally after 401, 403, 404, 410 and a
+    redirect, the page loads itself again; 5xx, 429 and network errors are retried. `cookie` is set before a page that is
+    ready is asked for. `elapsed` is how many seconds the visitor has waited.
+    """
+    values: Values = {"app_name": app_name, "status_url": safe_url(status_url), "cookie": cookie, "elapsed": max(0, round(elapsed))}
+    return _page(202, ("busy.html",), values, {"retry-after": "5"})
+
+
 def not_found(path: str, home_url: str) -> Page:
     """404: there is no app at `path`, or none that this visitor may know of. `home_url` is the list of apps."""
     return _error_page(
@@ -174,7 +185,7 @@ def about(app_name: str) -> Page:
     return _error_page(200, title=app_name, message=message)
 
 
-def busy(app_name: str, retry_after: int = 30) -> Page:
+def no_machine(app_name: str, retry_after: int = 30) -> Page:
     """503: nothing of the app runs, and as many instances run as the deployment may have. The page tries again by itself."""
     values: Values = {
         "app_name": app_name,

@@ -58,6 +58,11 @@ class VisitorRequest(NamedTuple):
         return next((value for key, value in self.query if key == name), None)
 
     @property
+    def cookies(self) -> str:
+        """All cookies, as one header."""
+        return "; ".join(value for name, value in self.headers if name == "cookie")
+
+    @property
     def address(self) -> str:
         """The visitor's address: the gateway puts what it sees at the end of ``X-Forwarded-For``, and CloudFront does before it."""
         seen = [address.strip() for address in self.header("x-forwarded-for").split(",")]

@@ -6,12 +6,13 @@ from typing import assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents.binding import Binding
-from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
+from chalicelib.agents.client import REFUSAL, Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.limits import LARGEST_ANSWER
+from chalicelib.bodies.pages import kept_page
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, VersionId
@@ -115,7 +116,8 @@ class Visits:
                 case QueueStatus(place):
                     return waiting.queue_status(self._scheduler.standing(_version_id(app), app.effective_settings(), place))
                 case Navigation():
-                    return self._navigate(request, app, found.rest, gone)
+                    kept = self._kept_page(request, app, found.rest) if not gone else None
+                    return kept or waiting.without_page(request, app, self._navigate(request, app, found.rest, gone))
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -156,11 +158,29 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, app, taken, standing)
             case Busy():
-                return Answer.page(pages.busy(census.title_of(app)))
+                return Answer.page(pages.no_machine(census.title_of(app)))
             case NoRoom():
                 return Answer.page(pages.users(census.title_of(app)))
             case _:
                 assert_never(outcome)
+
+    def _kept_page(self, request: VisitorRequest, app: App, rest: str) -> Answer | None:
+        """The page that an agent has kept for the visitor, who got the one of a busy app before; None: there is none (any more)."""
+        kept = kept_page(request.cookies)
+        if kept is None:
+            return None
+        version_id = str(VersionId(app.app_id, kept.worker.version))
+        instance = self._scheduler.known.in_slot(version_id, kept.worker.slot) or store.in_slot(version_id, kept.worker.slot)
+        if instance is None or not is_ready(instance):
+            return None
+        try:
+            got = self._got(request, app, rest, instance, [("sheen-page", kept.token)])
+        except AgentGone:
+            self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
+            return None
+        except AgentSilent:
+            return None
+        return None if any(name.lower() == REFUSAL for name, _ in got.headers) else _passed_back(got)
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """A request for one R process goes to its instance and to no other, also when another version is active by now."""
@@ -218,20 +238,31 @@ class Visits:
         self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "", within: float | None = None
     ) -> Answer:
         """Pass a request on to an agent, and its answer back; ``within``: seconds that it may take, when these are fewer than usual."""
+        seat = [("sheen-session", session_id), ("sheen-network", tag(request, self._edge_proof))] if session_id else []
+        return _passed_back(self._got(request, app, rest, instance, seat, within))
+
+    def _got(
+        self,
+        request: VisitorRequest,
+        app: App,
+        rest: str,
+        instance: Instance,
+        more: list[tuple[str, str]],
+        within: float | None = None,
+    ) -> AgentAnswer:
+        """What the agent answers to a visitor's request, which has ``more`` headers of ours."""
         sent = [
             *_from_visitor(request),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
             ("sheen-address", request.address),
+            *more,
         ]
         if rest.startswith(SOCKJS):
             sent.append(("sheen-buffered", "1"))  # FACTS H2
-        if session_id:
-            sent += [("sheen-session", session_id), ("sheen-network", tag(request, self._edge_proof))]
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
-        got = self._agents.request(Agent.of(instance), request.method, target, sent, request.body, timeout=within)
-        return _passed_back(got)
+        return self._agents.request(Agent.of(instance), request.method, target, sent, request.body, timeout=within)
 
 
 def _version_id(app: App) -> str:

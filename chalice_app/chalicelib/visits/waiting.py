@@ -2,6 +2,7 @@
 
 from chalicelib import cookies, pages
 from chalicelib.apps.model import App
+from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.queue.line import Standing, next_poll
@@ -61,6 +62,14 @@ def place_of(request: VisitorRequest) -> str | None:
 def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
     """The answer to a visitor who has a seat now: the place in the queue is forgotten, so that the next page asks for no queue."""
     cookie = f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; {_site(request)}"
+    return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
+
+
+def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+    """The answer to a visitor for whom no page is kept any more: the cookie that names one is forgotten."""
+    if f"{COOKIE}=" not in request.cookies or any(value.startswith(f"{COOKIE}=") for _, value in answer.headers):
+        return answer
+    cookie = page_cookie("", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https")
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -202,4 +203,33 @@ async def test_users_counts_down_and_tries_again(browser: Browser) -> None:
     await expect(page.locator("#next")).to_contain_text("Trying again in")
     await expect(page.locator("h1")).to_have_text("the app", timeout=8000)
     assert not [text for text in server.said if "Content Security Policy" in text]
+    await context.close()
+
+
+async def test_busy_goes_in_when_the_page_is_ready_with_the_cookie_that_names_it(browser: Browser) -> None:
+    cookie = "sheen-page=token.v1.0.0; Path=/hello/; Max-Age=900; SameSite=Lax"
+    busy = pages.busy("hello", "__sheen__/pages/token?w=v1.0.0", cookie, elapsed=10)
+    server = Server([busy, "<h1>the app</h1>"], [{"state": "wait"}, 504, {"state": "wait"}])
+    context = await browser.new_context()
+    await server.serve(context)
+    page = await context.new_page()
+    await page.goto(APP)
+    await expect(page.locator("h1")).to_have_text("hello is busy")
+    await expect(page.locator("#so-far")).to_have_text(re.compile("^1[0-9] s so far$"))
+    server.statuses = [{"state": "ready"}]
+    await expect(page.locator("h1")).to_have_text("the app", timeout=10000)
+    assert page.url == APP
+    assert [(each["name"], each["value"], each["path"]) for each in await context.cookies()] == [("sheen-page", "token.v1.0.0", "/hello/")]
+    assert not [text for text in server.said if "Content Security Policy" in text]
+    await context.close()
+
+
+async def test_busy_loads_itself_again_when_its_page_is_not_kept_any_more(browser: Browser) -> None:
+    server = Server([pages.busy("hello", "__sheen__/pages/token", "sheen-page=x"), "<h1>second</h1>"], [404])
+    context = await browser.new_context()
+    await server.serve(context)
+    page = await context.new_page()
+    await page.goto(APP)
+    await expect(page.locator("h1")).to_have_text("second")
+    assert await context.cookies() == []
     await context.close()

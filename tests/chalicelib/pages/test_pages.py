@@ -60,7 +60,9 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.not_found(text[:300], "/")
     yield pages.error(text, text, text, "/")
     yield pages.users(text)
+    yield pages.busy(text, "/s", text)
     yield pages.apps_index([AppEntry(text, text.replace("/", ""), "/a", "running"), AppEntry("b", "/b", "/b", "sleeping")])
+    yield pages.no_machine(text)
 
 
 def as_sent(text: str) -> str:

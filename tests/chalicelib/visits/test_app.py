@@ -158,6 +158,23 @@ def test_a_warm_page_costs_at_most_two_dynamodb_calls_and_a_warm_asset_none(agen
     assert dynamodb_calls.total() == 0
 
 
+def test_a_page_that_was_kept_is_asked_for_where_it_is_and_another_one_when_it_is_gone(agent: StandinAgent) -> None:
+    instance = running(published(), agent)
+    cookie = ("Cookie", f"a=1; sheen-page={'t' * 32}.{VERSION}.0.0")
+    assert ask("GET", "/hello/?x=1", [*BROWSER, cookie])["statusCode"] == 200
+    row = store.get(instance.ref)
+    assert row is not None and not list(store.seats_of(row))
+    assert (agent.got[0].path, agent.got[0].header("sheen-page"), agent.got[0].header("sheen-session")) == ("/app/?x=1", "t" * 32, None)
+    agent.answer = lambda got: Say(404, [("sheen-refused", "page")]) if got.header("sheen-page") else Say(200)
+    answer = ask("GET", "/hello/?x=1", [*BROWSER, cookie])
+    assert answer["statusCode"] == 200
+    assert agent.got[-1].header("sheen-session")
+    assert header_of(answer, "set-cookie") == ["sheen-page=; Path=/hello/; Max-Age=0; SameSite=Lax"]
+    elsewhere = ("Cookie", f"sheen-page={'t' * 32}.{VERSION}.7.0")
+    assert ask("GET", "/hello/", [*BROWSER, elsewhere])["statusCode"] == 200
+    assert agent.got[-1].header("sheen-session")
+
+
 def test_the_first_visitor_waits_and_the_start_can_be_followed(agent: StandinAgent) -> None:
     published()
     waiting = ask("GET", "/hello/?q=1", BROWSER)

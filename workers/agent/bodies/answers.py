@@ -75,17 +75,16 @@ class Answers:
         self._deletions: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def within_patience(
-        self, make: Coroutine[Any, Any, Answer], base: str, host: str, may_move: asyncio.Event | None = None
-    ) -> web.Response:
-        """Answer with what ``make`` makes, or, when that takes too long, with where to ask for it.
+    def begin(self, make: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+        """Have R asked, however long the visitor can wait; it ends with the instance at the latest."""
+        task = asyncio.create_task(make, name="answer")
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+        return task
 
-        Before ``may_move`` is set it may become a page, which has to come under its own URL, and is waited for.
-        """
-        waiting = _Waiting(asyncio.create_task(make, name="answer"))
-        self._making.add(waiting.task)
-        waiting.task.add_done_callback(self._making.discard)
-        return await self._wait("", waiting, base, host, may_move)
+    async def within_patience(self, making: asyncio.Task[Answer], base: str, host: str, waited: float = 0.0) -> web.Response:
+        """Answer with what is being made, or, when that takes too long, with where to ask for it; ``waited``: seconds until now."""
+        return await self._wait("", _Waiting(making), base, host, waited)
 
     async def late(self, path: str, base: str, host: str) -> web.Response:
         """Answer who asks for a late answer. ``path`` begins with :data:`LATE`."""
@@ -121,14 +120,10 @@ class Answers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3.0)
 
-    async def _wait(self, token: str, waiting: _Waiting, base: str, host: str, may_move: asyncio.Event | None = None) -> web.Response:
+    async def _wait(self, token: str, waiting: _Waiting, base: str, host: str, waited: float = 0.0) -> web.Response:
         if waiting.drop is not None:
             waiting.drop.cancel()
-        await asyncio.wait({waiting.task}, timeout=self._patience)
-        if may_move is not None and not may_move.is_set():
-            moving = asyncio.create_task(may_move.wait())
-            await asyncio.wait({waiting.task, moving}, return_when=asyncio.FIRST_COMPLETED)
-            moving.cancel()
+        await asyncio.wait({waiting.task}, timeout=max(0.0, self._patience - waited))
         if not waiting.task.done():
             token = token or secrets.token_urlsafe(24)
             self._waiting[token] = waiting

@@ -4,15 +4,18 @@ from aiohttp import web
 
 from agent import headers
 from agent.bodies.answers import LATE, Answers
+from agent.bodies.pages import LatePages
 from agent.bodies.uploads import Uploads
+from chalicelib.bodies.pages import PAGES
 from chalicelib.bodies.uploads import UPLOADS
 
 
 class LargeBodies:
     """Answers what a browser asks about them."""
 
-    def __init__(self, answers: Answers, uploads: Uploads) -> None:
+    def __init__(self, answers: Answers, uploads: Uploads, pages: LatePages) -> None:
         self._answers = answers
+        self._pages = pages
         self._uploads = uploads
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse | None:
@@ -20,6 +23,8 @@ class LargeBodies:
         if path.startswith(LATE) and request.method == "GET":
             base = request.headers.get(headers.BASE, "").rstrip("/")
             return await self._answers.late(path, base, request.headers.get("Host", ""))
+        if path.startswith(PAGES) and request.method == "GET":
+            return self._pages.status(path)
         if path == UPLOADS or path.startswith(UPLOADS + "/"):
             return await self._uploads.handle(request, path)
         return None

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from yarl import URL
 
 from agent import headers
-from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
+from agent.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.proxy import Proxy
 from agent.worker import Worker
 from agent.workers import Workers
@@ -84,7 +84,15 @@ class Agent:
         self.app = "bodies"
         self.workers = Workers(make)
         self.answers = Answers(REF, objects, lambda: "v1.0.1", patience=patience, abandoned=2.0)
-        self.proxy = Proxy(self.workers, lambda html, _session, _base: html + b"<!-- page -->", large=self.answers)
+        self.not_pages: list[str] = []
+        self.pages = LatePages(lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0)
+        self.proxy = Proxy(
+            self.workers,
+            lambda html, _session, _base: html + b"<!-- page -->",
+            self.not_pages.append,
+            large=self.answers,
+            pages=self.pages,
+        )
         handover = Handover(self.workers, self.proxy.client, objects)
         self.live = {"s1", "s2"}
         self.accepted: Callable[[str, str, int], bool] = lambda session, target, size: True
@@ -100,7 +108,7 @@ class Agent:
             lambda: self.largest,
             patience=patience,
         )
-        self.bodies = LargeBodies(self.answers, self.uploads)
+        self.bodies = LargeBodies(self.answers, self.uploads, self.pages)
         self.http: TestClient[web.Request, web.Application]
 
     async def visit(self, request: web.Request) -> web.StreamResponse:
@@ -145,6 +153,7 @@ async def agent(spec: Callable[..., Any], objects: Objects) -> AsyncIterator[Age
                 pass
         yield found
         await found.uploads.close()
+        await found.pages.close()
         await found.answers.close()
         await found.workers.close()
         await found.proxy.close()

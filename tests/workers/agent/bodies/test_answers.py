@@ -71,6 +71,7 @@ async def test_a_range_too_large_to_pass_on_is_given_by_s3(agent: Agent, fetch: 
 
 
 async def test_a_large_page_stays_a_page_in_fewer_bytes(agent: Agent, bucket: Bucket) -> None:
+    agent.pages.patience = 30.0
     sent = {"sheen-session": "s1", "Accept-Encoding": "br, gzip"}
     async with agent.ask("GET", "/", headers=sent) as answer:
         assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip")

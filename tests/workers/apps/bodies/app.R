@@ -1,5 +1,6 @@
 # Answers of every size and lateness, to see how they are passed on.
 library(shiny)
+pages <- 0
 large <- function(n = 3e6) charToRaw(paste(rep("0123456789", n / 10), collapse = ""))
 ui <- function(request) {
   sent <- request$rook.input$read()
@@ -11,6 +12,7 @@ ui <- function(request) {
     "/post" = httpResponse(200, "text/plain", large(as.numeric(query$n) + 10 * length(sent))),
     "/slow" = { Sys.sleep(2.5); httpResponse(200, "text/plain", paste("slow", rawToChar(sent))) },
     "/slow-large" = { Sys.sleep(2.5); httpResponse(200, "text/plain", large()) },
+    "/slow-page" = { pages <<- pages + 1; Sys.sleep(2.5); tags$html(tags$head(), tags$body("page", pages)) },
     "/error" = httpResponse(500, "text/plain", large()),
     "/range" = if (is.null(request$HTTP_RANGE)) httpResponse(200, "video/mp4", large()) else httpResponse(206, "video/mp4", large(2e6)),
     "/session/00c0ffee/upload/job" = httpResponse(200, "text/plain", paste(
