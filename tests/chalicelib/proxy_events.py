@@ -21,6 +21,7 @@ def rest_event(method: str, url: str, headers: list[tuple[str, str]] | None = No
     for name, value in headers or []:
         every.setdefault(name, []).append(value)
     resource = "/" if parts.path == "/" else "/{proxy+}"
+    forwarded = ",".join(value for name, value in headers or [] if name.lower() == "x-forwarded-for")
     return {
         "resource": resource,
         "path": parts.path,
@@ -36,6 +37,7 @@ def rest_event(method: str, url: str, headers: list[tuple[str, str]] | None = No
             "httpMethod": method,
             "path": stage + parts.path,
             "requestId": "request-1",
+            "identity": {"sourceIp": forwarded.rpartition(",")[2].strip()},  # the gateway puts it at the end of the header
             "stage": "socket",
         },
         "body": base64.b64encode(body).decode() if body else None,

@@ -16,26 +16,29 @@ def edge_proof(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def network(request: VisitorRequest, proof: str = "") -> str:
-    """Return the address that a request comes from, of IPv6 the /64 that it is in; empty when it is not known.
+def address(request: VisitorRequest, proof: str = "") -> str:
+    """Return the address that a request comes from; empty when it is not known.
 
-    That is who connected to API Gateway: the visitor, or CloudFront, which shows the secret whose :func:`edge_proof` is ``proof``. Then
-    the visitor's address is the last but one of ``X-Forwarded-For``: CloudFront adds it there, and API Gateway adds CloudFront's own. All
-    else in that header, and all of it without the secret, is the visitor's own word.
+    It is the address that connected to API Gateway: the visitor's, or CloudFront's, which shows the secret whose
+    :func:`edge_proof` is ``proof``. Then the visitor's is the last but one of ``X-Forwarded-For``: CloudFront adds it
+    there, and API Gateway adds CloudFront's own. All else in that header is the visitor's own word.
     """
-    address = request.source_ip
+    said = request.source_ip
     if proof and hmac.compare_digest(edge_proof(request.header(EDGE_HEADER)), proof):
         forwarded = [part.strip() for name, value in request.headers if name == "x-forwarded-for" for part in value.split(",")]
-        address = forwarded[-2] if len(forwarded) > 1 else ""
+        said = forwarded[-2] if len(forwarded) > 1 else ""
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(said)
     except ValueError:
         return ""
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((int(found), _IPV6_PREFIX), strict=False))
-    return str(found)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
+
+
+def network(request: VisitorRequest, proof: str = "") -> str:
+    """Return the :func:`address` that a request comes from, of IPv6 the /64 that it is in."""
+    found = address(request, proof)
+    return str(ipaddress.ip_network((found, _IPV6_PREFIX), strict=False)) if ":" in found else found
 
 
 def tag(request: VisitorRequest, proof: str = "") -> str:

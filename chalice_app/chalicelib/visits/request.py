@@ -63,12 +63,6 @@ class VisitorRequest(NamedTuple):
         return "; ".join(value for name, value in self.headers if name == "cookie")
 
     @property
-    def address(self) -> str:
-        """The visitor's address: the gateway puts what it sees at the end of ``X-Forwarded-For``, and CloudFront does before it."""
-        seen = [address.strip() for address in self.header("x-forwarded-for").split(",")]
-        return seen[-2] if self.by_edge and len(seen) > 1 else seen[-1]
-
-    @property
     def by_edge(self) -> bool:
         """Whether the request came by CloudFront."""
         return bool(self.header(EDGE_HEADER))

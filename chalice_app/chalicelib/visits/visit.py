@@ -20,7 +20,7 @@ from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.sessions.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
-from chalicelib.visits.address import tag
+from chalicelib.visits.address import address, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
@@ -251,11 +251,12 @@ class Visits:
         within: float | None = None,
     ) -> AgentAnswer:
         """What the agent answers to a visitor's request, which has ``more`` headers of ours."""
+        seen = address(request, self._edge_proof)
         sent = [
-            *_from_visitor(request),
+            *_from_visitor(request, seen),
             ("sheen-base", request.base + app.location.rstrip("/")),
             ("sheen-largest", str(LARGEST_ANSWER)),
-            ("sheen-address", request.address),
+            ("sheen-address", seen),
             *more,
         ]
         if rest.startswith(SOCKJS):
@@ -275,14 +276,14 @@ def _public(request: VisitorRequest) -> str:
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
-def _from_visitor(request: VisitorRequest) -> list[tuple[str, str]]:
+def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
     """The visitor's headers for the agent: address and host are what the gateway saw; the length is counted anew."""
     passed = [
         (name, value)
         for name, value in headers.to_agent(request.headers)
         if name not in ("content-length", "host", "x-forwarded-for", "x-forwarded-host")
     ]
-    return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", headers.text(request.address))]
+    return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", seen)]
 
 
 def _passed_back(got: AgentAnswer) -> Answer:

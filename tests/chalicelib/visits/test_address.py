@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.visits.address import edge_proof, network, tag
+from chalicelib.visits.address import address, edge_proof, network, tag
 from chalicelib.visits.request import VisitorRequest
 
 PROOF = edge_proof("the secret")
@@ -35,6 +35,11 @@ def test_an_address_of_ipv6_counts_by_its_network(source: str, found: str) -> No
     assert network(request(source)) == found
 
 
+def test_an_app_is_told_the_whole_address() -> None:
+    assert address(request("2001:db8:1:2:3:4:5:6")) == "2001:db8:1:2:3:4:5:6"
+    assert address(request("::ffff:192.0.2.7")) == "192.0.2.7"
+
+
 def test_a_visitors_own_word_is_not_believed() -> None:
     forged = request("192.0.2.7", X_Forwarded_For="198.51.100.1, 192.0.2.7", Sheen_Edge="guess")
     assert network(forged) == network(forged, PROOF) == "192.0.2.7"
@@ -43,7 +48,7 @@ def test_a_visitors_own_word_is_not_believed() -> None:
 
 def test_behind_cloudfront_it_is_what_cloudfront_says_last() -> None:
     told = request("130.176.0.1", X_Forwarded_For="6.6.6.6, 198.51.100.1, 130.176.0.1", Sheen_Edge="the secret")
-    assert network(told, PROOF) == "198.51.100.1"
+    assert network(told, PROOF) == address(told, PROOF) == "198.51.100.1"
     assert (
         network(request("130.176.0.1", X_Forwarded_For="2001:db8:9::1, 130.176.0.1", Sheen_Edge="the secret"), PROOF) == "2001:db8:9::/64"
     )

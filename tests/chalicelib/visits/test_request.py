@@ -39,13 +39,6 @@ def test_behind_cloudfront_it_does_not_as_cloudfront_puts_it_there() -> None:
     assert request.header(EDGE_HEADER) == "secret"
 
 
-def test_the_visitors_address_is_what_the_gateway_saw_not_what_the_visitor_says() -> None:
-    assert VisitorRequest.from_event(event({"X-Forwarded-For": ["6.6.6.6, 192.0.2.1"]})).address == "192.0.2.1"
-    by_edge = {"Sheen-Edge": ["secret"], "X-Forwarded-For": ["6.6.6.6, 192.0.2.1, 130.176.0.1"]}
-    assert VisitorRequest.from_event(event(by_edge)).address == "192.0.2.1"
-    assert VisitorRequest.from_event(event({})).address == ""
-
-
 def test_the_host_is_the_one_that_the_visitor_asked() -> None:
     asked = {"Host": ["gw.example"], "X-Forwarded-Host": ["apps.example.com"]}
     assert VisitorRequest.from_event(event(asked)).host == "gw.example"
