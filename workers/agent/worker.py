@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from agent.preloaded import Forked
 from agent.private import Private
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
+from machine import room
 from machine.untrusted import Budget
 
 LINES_AT_ONCE = 2000
@@ -169,7 +171,7 @@ class Worker:
                 if self._furnish is not None:
                     self.spec = spec = await self._furnish(spec)
                 own = self._private = await asyncio.to_thread(private.make, spec)
-                with orphans.starting(spec.unix_id) as started:
+                with orphans.starting(spec.unix_id) as started, _room(spec, own) as spec:
                     self._process = await self._starter(spec, own.path, self._mark)
                     started(self._process.pid)
             except failure.AppStartFailed as error:
@@ -326,3 +328,16 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+@contextlib.contextmanager
+def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
+    """The spec with a room for the worker, where it is to have one and the machine allows it; the worker keeps it open."""
+    if not spec.hidden or not room.possible():
+        yield spec
+        return
+    made = own.room(spec)
+    try:
+        yield dataclasses.replace(spec, room=made)
+    finally:
+        os.close(made)
