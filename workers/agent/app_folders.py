@@ -6,11 +6,12 @@ They are beside the app's versions, which they outlive; only the app's user can 
 from pathlib import Path
 
 from agent.log import logger
+from agent.quota import MOST_FILES
 from agent.record import Record
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.syncs import folders
 from machine.room import Seen
-from machine.untrusted import Folder
+from machine.untrusted import Folder, Usage
 
 DATA = "data"
 PACKAGES = "packages"
@@ -33,6 +34,12 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
         logger.warning(f"the app has no folder for its {kind}", extra={"error": str(error)})
         return None
     return efs / kind / app_id
+
+
+def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
+    """Return how much is in the app's folder of that kind. Raise :class:`OSError`, also when there is none."""
+    with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
+        return own.usage(MOST_FILES)
 
 
 def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...]]:
