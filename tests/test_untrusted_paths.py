@@ -60,7 +60,7 @@ PATHLIB = {
     **dict.fromkeys(
         ("exists", "group", "is_dir", "is_fifo", "is_file", "is_mount", "is_socket", "is_symlink", "iterdir", "lstat", "owner"), 0
     ),
-    **dict.fromkeys(("read_bytes", "readlink", "resolve", "rmdir", "stat", "unlink"), 0),
+    **dict.fromkeys(("iterdir", "lstat", "owner", "read_bytes", "readlink", "resolve", "rmdir", "stat", "unlink"), 0),
     **dict.fromkeys(("chmod", "glob", "hardlink_to", "lchmod", "rename", "rglob", "samefile", "symlink_to", "write_bytes"), 1),
     **dict.fromkeys(("read_text", "write_text"), 3),
 }
@@ -71,6 +71,7 @@ IMAGE = "part of the image or of Sheen itself"
 VERSION = "a version's folder is root's own, and so are all above it"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
+    "workers/agent/app_folders.py": dict.fromkeys(("source.is_dir", "efs.resolve"), VERSION),
     "workers/agent/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
     "workers/agent/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
     "workers/agent/fresh.py": {"os.open": IMAGE},
@@ -85,7 +86,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         KERNEL,
     ),
     "workers/agent/preloaded.py": dict.fromkeys(("Path(__file__).resolve", "library.is_file"), IMAGE),
-    "workers/agent/private.py": {"script.read_bytes": IMAGE},
+    "workers/agent/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
     "workers/agent/process.py": {"Path(f'/proc/{pid}/task').iterdir": KERNEL},
     "workers/agent/record.py": dict.fromkeys(("directory.is_dir", "library.is_dir"), VERSION),
     "workers/agent/server.py": {"Path(f'/proc/{worker.pid}').exists": KERNEL},
@@ -94,6 +95,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "Path(__file__).read_text": IMAGE,
         "os.chdir": "runs as the app's user, when no privilege is left",
     },
+    "workers/machine/room.py": {"os.open": KERNEL},
 }
 NOT_YET = frozenset(
     (

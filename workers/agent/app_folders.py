@@ -6,10 +6,16 @@ They are beside the app's versions, which they outlive; only the app's user can 
 from pathlib import Path
 
 from agent.log import logger
+from agent.quota import MOST_FILES
+from agent.record import Record
 from chalicelib.instances.model import InstanceRef, VersionId
-from machine.untrusted import Folder
+from chalicelib.syncs import folders
+from machine.room import Seen
+from machine.untrusted import Folder, Usage
 
 DATA = "data"
+PACKAGES = "packages"
+"""What versions' libraries link to."""
 BOOKMARKS = "bookmarks"
 """Where states are that ``enableBookmarking("server")`` saves."""
 
@@ -28,3 +34,26 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
         logger.warning(f"the app has no folder for its {kind}", extra={"error": str(error)})
         return None
     return efs / kind / app_id
+
+
+def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
+    """Return how much is in the app's folder of that kind. Raise :class:`OSError`, also when there is none."""
+    with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
+        return own.usage(MOST_FILES)
+
+
+def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...]]:
+    """Return what an app's room hides, which is the shared file system, and what it finds there yet.
+
+    That is its own version, library, data and states, and what is synced for it; a sync that never ran is there for later workers.
+    """
+    app_id = VersionId.parse(record.ref.version_id).app_id
+    own = [record.directory] if record.library is None else [record.directory, record.library, efs / PACKAGES]
+    found = [(path, path, False) for path in own]
+    found += [(efs / kind / app_id, efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
+    for name in record.settings.data:
+        data = folders.data(efs, name)
+        found += [(data, data, True), (folders.link(efs, name), data, True)]
+    real = efs.resolve()
+    seen = (Seen(real / path.relative_to(efs), source, writable) for path, source, writable in found if source.is_dir())
+    return (real,), tuple(seen)

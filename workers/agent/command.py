@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from machine import begin
+from machine import room as rooms
+from machine.room import Seen
 from machine.untrusted import Folder
 
 SOCKET = "run/r.sock"
 """In the worker's private folder, as are the next two; ``run`` is a folder of its own, for the socket is made by the app's user."""
 TMP = "tmp"
 HOME = "home"
+USER = "shiny"
+"""What the app's user is called."""
 _WORKERS = Path(__file__).parent.parent
 OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
 """What a fresh R runs: the last, with what that needs."""
@@ -23,6 +27,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where a worker's programs are looked for."""
 _SETPRIV = "/usr/bin/setpriv"
 _PRLIMIT = "/usr/bin/prlimit"
+_NSENTER = "/usr/bin/nsenter"
 PROCESSES = 1000
 """Processes and threads of an app's user on one machine."""
 LARGEST_FILE = 8 * 1024**3
@@ -72,6 +77,12 @@ class WorkerSpec:
     """Path of the R or the Python that runs it; empty: the image's."""
     supervisor: tuple[str, ...] = ()
     """A command that is put before it (``exec_supervisor``)."""
+    hidden: tuple[Path, ...] = ()
+    """Folders that are empty for it, where the machine allows that, but for what is ``seen`` (:mod:`machine.room`)."""
+    seen: tuple[Seen, ...] = ()
+    """What it finds there."""
+    room: int = -1
+    """The descriptor of its own mount namespace; -1: it has none."""
 
     @property
     def language(self) -> str:
@@ -100,7 +111,13 @@ def unprivileged(spec: WorkerSpec) -> list[str]:
         drop += ["--reuid", str(spec.unix_id), "--regid", str(spec.unix_id)]
         drop += ["--groups", ",".join(map(str, spec.groups))] if spec.groups else ["--clear-groups"]
         drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-    return [*limited(own_user=spec.unix_id is not None), _SETPRIV, *drop, "--"]
+    enter = [_NSENTER, f"--mount=/proc/self/fd/{spec.room}", "--"] if spec.room >= 0 else []
+    return [*enter, *limited(own_user=spec.unix_id is not None), _SETPRIV, *drop, "--"]
+
+
+def passed(spec: WorkerSpec) -> tuple[int, ...]:
+    """Return the descriptors that :func:`unprivileged` needs."""
+    return (spec.room,) if spec.room >= 0 else ()
 
 
 def limited(*, own_user: bool) -> list[str]:
@@ -128,7 +145,13 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
     look = ["/usr/bin/test", "-f", str(spec.directory / program), "-a", "-x", str(spec.directory / program)]
     try:
         found = subprocess.run(
-            [*unprivileged(spec), *look], env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LOOKING
+            [*unprivileged(spec), *look],
+            env={},
+            pass_fds=passed(spec),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_LOOKING,
         )
     except subprocess.TimeoutExpired:
         return False
@@ -157,8 +180,8 @@ def hosted(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.enviro
         "PATH": PATH,
         "HOME": str(private / HOME),
         "TMPDIR": str(private / TMP),
-        "USER": "shiny",
-        "LOGNAME": "shiny",
+        "USER": USER,
+        "LOGNAME": USER,
         "LANG": "C.UTF-8",
         "WORKER_ID": spec.worker_id,
         "SHINY_PORT": str(private / SOCKET),
@@ -201,11 +224,13 @@ def other_versions(library: Path, loaded: Mapping[str, str]) -> list[str]:
 def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
     """Return the command line of the R that workers are forked from; ``control`` is its socket's descriptor.
 
-    As root it keeps what it takes to make a worker another user, and no more: it can read and change no other user's files.
+    As root it keeps what it takes to make a worker another user, and to let it into its room, and no more: it can read and change no
+    other user's files.
     """
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if root:
-        drop += ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all,+setuid,+setgid,+setpcap"]
+        kept = "+setuid,+setgid,+setpcap" + (",+sys_admin,+sys_chroot" if rooms.possible() else "")
+        drop += ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", f"--bounding-set=-all,{kept}"]
     program = ["R", "--no-echo", "--no-save", "--no-restore", f"--file={script}", "--args", str(control)]
     return [*limited(own_user=root), _SETPRIV, *drop, "--", *program]
 

@@ -25,7 +25,7 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
             *language.command(spec, folder, interpreter),
             env={},  # of root's programs; the app's own comes when nothing is root's any more
             cwd=spec.directory,
-            pass_fds=(interpreter,),
+            pass_fds=(interpreter, *command.passed(spec)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=STDOUT,

@@ -91,8 +91,9 @@ class Preloaded:
             try:
                 user = -1 if spec.unix_id is None else spec.unix_id
                 try:
+                    given = [input_read, output_write, *command.passed(spec)]
                     more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
-                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], [input_read, output_write])
+                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given)
                 finally:
                     os.close(input_read)
                     os.close(output_write)

@@ -11,11 +11,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.command import HOME, OF_PYTHON, OF_R, SOCKET, TMP, WorkerSpec
-from machine.untrusted import NO_LIMIT, Budget, Folder
+from agent.command import HOME, OF_PYTHON, OF_R, SOCKET, TMP, USER, WorkerSpec
+from agent.quota import MOST_FILES
+from machine import room
+from machine.room import Seen, View
+from machine.untrusted import NO_LIMIT, Budget, Folder, Usage
 
 _LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (``sun_path`` less its end)."""
+_SLASH_TMP = "slash-tmp"
+_NAMES = "passwd"
+_USERS = Path("/etc/passwd")
 _PREFIX = "sheen-worker-"
 _NAME = _PREFIX + "x" * 8
 
@@ -45,6 +51,17 @@ class Private:
             return False
         return stat.S_ISSOCK(found.st_mode) and found.st_uid == self.owner
 
+    def room(self, spec: WorkerSpec) -> int:
+        """Return a descriptor of the worker's own mount namespace; as :func:`machine.room.make`."""
+        names = ((self.path / _NAMES, _USERS),)
+        own = Seen(self.path, self.path, writable=True)
+        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, names))
+
+    def usage(self) -> Usage:
+        """Return how much the worker has in its folders."""
+        with Folder.at(self.path) as folder:
+            return folder.usage(MOST_FILES)
+
     def remove(self, budget: Budget = NO_LIMIT) -> None:
         """Remove the folder with all that the worker left in it (FACTS R7). Follow no link. Raise :class:`OSError` when some stays."""
         self._run.close()
@@ -67,10 +84,20 @@ def make(spec: WorkerSpec) -> Private:
                 if spec.unix_id is not None:
                     made.give(owner, owner)
         run = folder.enter(Path(SOCKET).parts[0])
+        folder.make(_SLASH_TMP, 0o1777).close()
+        folder.write(_NAMES, _users(path, owner), 0o444)
         if spec.unix_id is not None:  # last: from here on the app's user can come in
             folder.give(os.geteuid(), owner)
             folder.set_mode(0o750)
     return Private(path, owner, run)
+
+
+def _users(path: Path, owner: int) -> bytes:
+    """Return the machine's users, and the worker's by the name that its variables have, for its own eyes."""
+    users = _USERS.read_bytes()
+    if f":x:{owner}:".encode() in users:
+        return users
+    return users.rstrip(b"\n") + f"\n{USER}:x:{owner}:{owner}::{path / HOME}:/usr/sbin/nologin\n".encode()
 
 
 def _scripts(spec: WorkerSpec) -> Sequence[Path]:

@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 
-from agent import app_environment, process, r_socket, record, server
+from agent import app_environment, app_folders, process, quota, r_socket, record, server
 from agent.activity import Activity
 from agent.app_copy import AppCopy
 from agent.app_role import AppRoles
@@ -27,6 +27,7 @@ from agent.life import Life
 from agent.log import logger
 from agent.oom import OomKills
 from agent.proxy import Proxy
+from agent.quota import Quota
 from agent.record import Record
 from agent.seats import Seats
 from agent.session_urls import SessionUrls
@@ -51,6 +52,7 @@ from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
 from chalicelib.settings import Settings
+from machine.room import Seen
 
 POSTS = 64
 """Posts to browsers at once, each on a kept-alive connection."""
@@ -156,6 +158,7 @@ class Served:
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
         self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
+        self._measuring = asyncio.create_task(self._measure(), name="quotas")
 
     @property
     def app(self) -> server.App:
@@ -179,6 +182,7 @@ class Served:
             await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
         self._renewing.cancel()
         self._making_room.cancel()
+        self._measuring.cancel()
         await self._uploads.close()
         await self._late_pages.close()
         await self._answers.close()
@@ -195,6 +199,28 @@ class Served:
         """Close the ways out, after the last request was answered."""
         await self._gateway.close()
         await self._http.close()
+
+    async def _measure(self) -> None:
+        data, data_at = Quota("Files in SHEEN_APP_DATA", quota.DATA, "The operator is told, and may archive the app."), 0.0
+        efs, ref = Path(self._settings.efs), self._record.ref
+        while True:
+            await asyncio.sleep(quota.EVERY)
+            for worker in self.workers.all:
+                try:
+                    await worker.keep_to_quota()
+                except Exception as error:  # the next look may find more
+                    logger.warning(f"a worker's folders were not measured: {error}", extra={"worker": worker.spec.worker_id})
+            if self.workers.all and time.monotonic() >= data_at:
+                data_at = time.monotonic() + quota.DATA_EVERY
+                try:
+                    used = await asyncio.to_thread(app_folders.usage, efs, app_folders.DATA, ref)
+                except OSError as error:
+                    logger.warning(f"the app's data was not measured: {error}")
+                    continue
+                if (line := data.judge(used)) is not None:
+                    logger.error(line)
+                    for worker in self.workers.all:
+                        worker.tell(line)
 
     def _busy(self) -> bool:
         return bool(self.workers.users or self._sessions.active() or self._sessions.reserved())
@@ -228,8 +254,13 @@ class Served:
         await self._copy.made()
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
         variables |= await self._roles.variables(self._record.settings.role)
-        groups = await app_environment.groups_of_app(self._record, self._settings.bucket) if self._unix_id is not None else ()
-        return dataclasses.replace(spec, environment=variables, groups=groups)
+        if self._unix_id is None:
+            return dataclasses.replace(spec, environment=variables)
+        groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
+        efs = Path(self._settings.efs)
+        hidden, seen = await asyncio.to_thread(app_folders.view, self._record, efs)
+        copy = Seen(self._copy.path, self._copy.path, writable=True)
+        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=(copy, *seen))
 
     # agent.server.Orders
 

@@ -2,23 +2,26 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from agent import failure, fresh, orphans, private
+from agent import failure, fresh, orphans, private, quota
 from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase, of_the_app
 from agent.preloaded import Forked
 from agent.private import Private
+from agent.quota import Quota
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
+from machine import room
 from machine.untrusted import Budget
 
 LINES_AT_ONCE = 2000
@@ -75,6 +78,8 @@ class Worker:
         self._oom_kills = oom_kills
         self.out_of_memory: bool | None = None
         """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
+        stops = f"{spec.language} is stopped; the next visit starts it again."
+        self._quota = Quota(f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops)
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: RProcess | None = None
@@ -157,6 +162,21 @@ class Worker:
             self._stopping = asyncio.create_task(self._stop(), name=f"stop {self.spec.worker_id}")
         return self._stopping
 
+    def tell(self, line: str) -> None:
+        """Say something to the app's author, in its log."""
+        self._log.line(f"[sheen] {line}")
+
+    async def keep_to_quota(self) -> None:
+        """See how much is in its folders; tell when that comes to an end, and end a worker that has more than it may."""
+        if self.state is not WorkerState.READY:
+            return
+        used = await asyncio.to_thread(self._own.usage)
+        if (line := self._quota.judge(used)) is not None:
+            self.tell(line)
+        if self._quota.is_exceeded(used) and self.state is WorkerState.READY:
+            logger.error("a worker is ended: its temporary files take too much", extra={"worker": self.spec.worker_id})
+            self.begin_stop()
+
     async def gone(self) -> None:
         """Wait until the process has ended and nothing is left of it."""
         await self._gone.wait()
@@ -171,7 +191,7 @@ class Worker:
                 if self._furnish is not None:
                     self.spec = spec = await self._furnish(spec)
                 own = self._private = await asyncio.to_thread(private.make, spec)
-                with orphans.starting(spec.unix_id) as started:
+                with orphans.starting(spec.unix_id) as started, _room(spec, own) as spec:
                     self._process = await self._starter(spec, own.path, self._mark)
                     started(self._process.pid)
             except failure.AppStartFailed as error:
@@ -347,3 +367,16 @@ class Worker:
 def _in_one_line(said: str) -> str:
     """What the app said, in a line that is Sheen's own: it must not begin others."""
     return " ".join(said.split())
+
+
+@contextlib.contextmanager
+def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
+    """The spec with a room for the worker, where it is to have one and the machine allows it; the worker keeps it open."""
+    if not spec.hidden or not room.possible():
+        yield spec
+        return
+    made = own.room(spec)
+    try:
+        yield dataclasses.replace(spec, room=made)
+    finally:
+        os.close(made)
