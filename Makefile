@@ -18,6 +18,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py
 	$(BIN)/cfn-lint .build/package/sam.json
 	$(BIN)/python -m infra.aws.package .build/package-prod prod
 	$(BIN)/cfn-lint .build/package-prod/sam.json

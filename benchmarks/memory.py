@@ -94,10 +94,10 @@ class Grow:
 
 async def _show(worker: Worker, output: str) -> None:
     headers = {"shiny-shared-secret": SECRET}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
         page = await answer.text()
-    how = unix_connect(str(worker.socket), "ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None)
+    how = unix_connect(str(worker.socket_path), "ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None)
     async with how as socket:
         await socket.send(shiny_page.init(page))
         while output not in (json.loads(await socket.recv()).get("values") or {}):

@@ -83,7 +83,7 @@ def test_the_stacks_keys_data_and_sockets_are_closed(apps: Apps) -> None:
         assert value in ([], {}) or "cannot open" in str(value), (path, value)
     connect = "import socket, sys\nfor path in sys.argv[1:]:\n  s = socket.socket(socket.AF_UNIX)\n  print(s.connect_ex(path))"
     said = intruder.lines(apps.ask(intruder.python(connect, data / "run/control.sock", data / "run/moto.sock")))
-    assert said == ["13", "13"]  # EACCES
+    assert set(said) <= {"2", "13"}  # ENOENT where the app has a room of its own, else EACCES
 
 
 def test_no_process_shows_it_a_key_or_where_the_roles_credentials_are(apps: Apps) -> None:

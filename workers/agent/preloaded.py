@@ -6,7 +6,6 @@ Its death never hurts a worker: a worker is forked twice, so that it is a child 
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -17,6 +16,7 @@ from agent import command, process
 from agent.command import WorkerSpec
 from agent.r_process import READ_SIZE, RProcess, end_of
 from chalicelib.syncs.folders import MOST_GROUPS
+from machine.untrusted import Folder
 
 FOLDER = Path(__file__).resolve().parent.parent / "r"
 LIBRARY = FOLDER / ".build" / "fork.so"
@@ -91,8 +91,9 @@ class Preloaded:
             try:
                 user = -1 if spec.unix_id is None else spec.unix_id
                 try:
+                    given = [input_read, output_write, *command.passed(spec)]
                     more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
-                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], [input_read, output_write])
+                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given)
                 finally:
                     os.close(input_read)
                     os.close(output_write)
@@ -119,7 +120,8 @@ class Preloaded:
         self._process.kill()
         self._process.wait()
         self._said.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError), Folder.at(self._folder.parent) as base:
+            base.remove(self._folder.name)
 
     async def _loaded(self) -> dict[str, str]:
         if self._versions is None:

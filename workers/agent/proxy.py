@@ -18,6 +18,7 @@ from agent import answers, failure, headers
 from agent.bodies.answers import Answer, Answers, AnswerTooLarge
 from agent.failure import AppExited, WorkerFailed
 from agent.log import logger
+from agent.r_socket import WorkerConnector
 from agent.worker import Worker, WorkerState
 from agent.workers import Workers
 from chalicelib.instances import worker_id
@@ -223,7 +224,7 @@ class Proxy:
         if client is None:
             ended = [self._clients.pop(known) for known in list(self._clients) if known.state is WorkerState.EXITED]
             client = self._clients[worker] = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path=str(worker.socket), limit=CONNECTIONS),
+                connector=WorkerConnector(worker, CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.command import WorkerSpec, before, hosted
-
-SCRIPTS = tuple(Path(__file__).parent.parent / "python" / name for name in ("sheen_relay.py", "start.py"))
+from agent.command import OF_PYTHON, WorkerSpec, hosted, started
 
 
-def command(spec: WorkerSpec, script: Path) -> list[str]:
-    """Return the command line; the image's Python is the agent's own, which has Shiny."""
-    return [*before(spec), spec.program or sys.executable, "-B", "-u", str(script)]
+def command(spec: WorkerSpec, private: Path, interpreter: int) -> list[str]:
+    """Return the command line; the image's Python is the agent's own, which has Shiny, and which ``interpreter`` is a descriptor of."""
+    own = not (spec.program or spec.supervisor)
+    program = [spec.program or sys.executable, "-B", "-u", str(private / OF_PYTHON[-1].name)]
+    return started(spec, program, interpreter if own else -1)
 
 
 def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,10 +1,26 @@
-"""The WebSocket to R: one for each channel of a session, over the worker's unix socket."""
+"""The ways to R, over the worker's unix socket: for WebSockets, one for each channel of a session, and for HTTP.
 
+An app can put another socket, or a link to one of root's, where its own should be. So each connection is looked at before a byte is
+sent: the process that listens must be of the app's user.
+"""
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import aiohttp
 import websockets.asyncio.client
+from aiohttp.client_exceptions import UnixClientConnectorError
 from websockets.asyncio.client import ClientConnection
 
 from agent.failure import WorkerFailed
+from agent.worker import Worker
 from agent.workers import Workers
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.tracing import Trace
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes of one message from R; :class:`chalicelib.relay.settings.RelaySettings` has the same."""
@@ -13,6 +29,8 @@ OPEN_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 5.0
 WAITING = 16
 """Messages from R that wait to be taken; then its socket is not read."""
+_AGAIN = 0.05
+"""Seconds until a socket is tried again that too many wait for."""
 
 
 async def connect(workers: Workers, session_id: str) -> ClientConnection:
@@ -22,9 +40,11 @@ async def connect(workers: Workers, session_id: str) -> ClientConnection:
     """
     try:
         async with workers.of_session(session_id) as worker:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                connected = await opened(worker)
             return await websockets.asyncio.client.unix_connect(
-                str(worker.socket),
                 uri="ws://localhost/websocket/",
+                sock=connected,
                 additional_headers={"Shiny-Shared-Secret": worker.spec.secret},
                 compression=None,
                 max_size=LARGEST_MESSAGE,
@@ -36,3 +56,38 @@ async def connect(workers: Workers, session_id: str) -> ClientConnection:
             )
     except WorkerFailed as error:
         raise ConnectionRefusedError(str(error)) from error
+
+
+async def opened(worker: Worker) -> socket.socket:
+    """Return a socket that is connected to a worker of the app's user; wait for as long as too many are before it.
+
+    Raise :class:`OSError`; :class:`machine.untrusted.Unsafe` when somebody else listens there.
+    """
+    while True:
+        try:
+            return worker.connect()
+        except BlockingIOError:
+            await asyncio.sleep(_AGAIN)
+
+
+class WorkerConnector(aiohttp.UnixConnector):
+    """HTTP to one worker, by kept-alive connections, ``limit`` at once."""
+
+    def __init__(self, worker: Worker, limit: int) -> None:
+        super().__init__(path=str(worker.socket_path), limit=limit)
+        self._worker = worker
+
+    async def _create_connection(
+        self,
+        req: "ClientRequest",
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's)
+    ) -> "ResponseHandler":
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                _, protocol = await self._loop.create_unix_connection(self._factory, sock=await opened(self._worker))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise UnixClientConnectorError(self.path, req.connection_key, error) from error
+        return protocol

@@ -15,6 +15,10 @@ from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import InstanceState
+from machine.untrusted import Folder
+
+_LARGEST_SOURCE = 64 * 1024 * 1024
+"""Bytes of a manifest or an app.py that are read to see what a version is."""
 
 
 class NothingToServe(SheenError):
@@ -129,7 +133,8 @@ def _restarted_at(app: App) -> float | None:
 
 def _entrypoint(directory: Path) -> str | None:
     try:
-        found = python_shiny.find([path.name for path in directory.iterdir()], lambda name: (directory / name).read_bytes(), directory.name)
+        with Folder.at(directory) as version:
+            found = python_shiny.find(version.names(), lambda name: version.read_linked(name, _LARGEST_SOURCE), directory.name)
     except (BadBundle, OSError) as error:
         raise NothingToServe(f"the files of version {directory.name} cannot be read: {error}; publish the app again") from None
     return str(found) if found is not None else None

@@ -12,7 +12,7 @@ import aiohttp
 import boto3
 from websockets.asyncio.client import ClientConnection
 
-from agent import app_environment, process, r_socket, record, server
+from agent import app_environment, app_folders, process, r_socket, record, server
 from agent.activity import Activity
 from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
@@ -185,8 +185,12 @@ class Served:
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
         variables |= await self._roles.variables(self._record.settings.role)
-        groups = await app_environment.groups_of_app(self._record, self._settings.bucket) if self._unix_id is not None else ()
-        return dataclasses.replace(spec, environment=variables, groups=groups)
+        if self._unix_id is None:
+            return dataclasses.replace(spec, environment=variables)
+        groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
+        efs = Path(self._settings.efs)
+        hidden, seen = await asyncio.to_thread(app_folders.view, self._record, efs)
+        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=seen)
 
     # agent.server.Orders
 

@@ -243,7 +243,7 @@ def is_sound(worker: Worker) -> bool:
     if worker.state is not WorkerState.READY:
         return True
     try:
-        return worker.pid is not None and Path(f"/proc/{worker.pid}").exists() and worker.socket.is_socket()
+        return worker.pid is not None and Path(f"/proc/{worker.pid}").exists() and worker.has_socket()
     except OSError:
         return False
 

@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from agent import command, failure, fresh, orphans, private
+from agent import failure, fresh, orphans, private
 from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase
 from agent.preloaded import Forked
+from agent.private import Private
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
+from machine import room
+from machine.untrusted import Budget
 
 LINES_AT_ONCE = 2000
 """Lines of R's output that are logged as they come."""
@@ -26,6 +31,10 @@ LINES_A_TURN = 50
 """Lines after which the agent does something else."""
 LAST_WORDS = 1.0
 """Seconds to read what R said last; a process that it left may hold the pipe open."""
+CLEARING = 60.0
+"""Seconds to end and remove what a worker left."""
+KILLED = 10.0
+"""Seconds for a process to end that was killed; one that waits for a device or a remote file system does so longer."""
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0))
 """How R is asked to end, and for how many seconds; then SIGKILL. SIGINT first: R then runs onStop handlers and cleans up (FACTS R7)."""
 
@@ -71,7 +80,7 @@ class Worker:
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: RProcess | None = None
-        self._private: Path | None = None
+        self._private: Private | None = None
         self._ready = asyncio.Event()
         self._exited = asyncio.Event()
         self._gone = asyncio.Event()
@@ -95,11 +104,28 @@ class Worker:
         return isinstance(self._process, Forked)
 
     @property
-    def socket(self) -> Path:
-        """The unix socket on which R serves the app."""
+    def folder(self) -> Path:
+        """Its private folder."""
+        return self._own.path
+
+    @property
+    def socket_path(self) -> Path:
+        """The unix socket on which R serves the app: for messages, since an app may put anything there."""
+        return self._own.socket_path
+
+    def connect(self) -> socket.socket:
+        """Return a socket that is connected to R's; raise as :meth:`machine.untrusted.Folder.connect`."""
+        return self._own.connect()
+
+    def has_socket(self) -> bool:
+        """Whether R's socket is there."""
+        return self._private is not None and self._private.has_socket()
+
+    @property
+    def _own(self) -> Private:
         if self._private is None:
             raise RuntimeError("the worker has not been started")
-        return self._private / command.SOCKET
+        return self._private
 
     @property
     def said(self) -> str:
@@ -144,9 +170,9 @@ class Worker:
             try:
                 if self._furnish is not None:
                     self.spec = spec = await self._furnish(spec)
-                self._private = await asyncio.to_thread(private.make, spec.unix_id)
-                with orphans.starting(spec.unix_id) as started:
-                    self._process = await self._starter(spec, self._private, self._mark)
+                own = self._private = await asyncio.to_thread(private.make, spec)
+                with orphans.starting(spec.unix_id) as started, _room(spec, own) as spec:
+                    self._process = await self._starter(spec, own.path, self._mark)
                     started(self._process.pid)
             except failure.AppStartFailed as error:
                 self._log.line(f"[sheen] {spec.language} was not started: {error} {error.said}".rstrip())
@@ -213,9 +239,17 @@ class Worker:
         unasked = self.state is WorkerState.READY
         self.state = WorkerState.EXITED
         self._exited.set()
+        try:
+            await self._lay_to_rest(process, reading, unasked)
+        except Exception:
+            logger.exception("the end of a worker could not be told", extra={"worker": self.spec.worker_id})
+        finally:
+            self._be_gone(unasked)
+
+    async def _lay_to_rest(self, process: RProcess, reading: asyncio.Task[None], unasked: bool) -> None:
         self._signal(signal.SIGKILL)
-        await asyncio.to_thread(self._clear)
-        returncode = await process.wait()  # only now: it also waits for the pipe, which an orphan may have held open
+        await self._cleared()
+        returncode = await self._returncode(process)
         orphans.reaped(process.pid)
         await asyncio.wait([reading], timeout=LAST_WORDS)
         reading.cancel()
@@ -227,17 +261,41 @@ class Worker:
         asked = self._stopping is not None and returncode != -signal.SIGKILL
         self._log.line(f"[sheen] {'It was asked to stop: ' if asked else ''}{ending}")
         self._log.end(well=(asked and self._ready.is_set()) or returncode == 0)
-        self._gone.set()
-        self._on_exit(self, unasked)
+
+    async def _returncode(self, process: RProcess) -> int:
+        """How it ended. Only now: this also waits for the pipe, which something that was left may still hold open."""
+        try:
+            return await asyncio.wait_for(process.wait(), LAST_WORDS)
+        except TimeoutError:
+            logger.error("something that a worker left holds its output open", extra={"worker": self.spec.worker_id})
+            return -signal.SIGKILL if process.returncode is None else process.returncode
+
+    def _be_gone(self, unasked: bool) -> None:
+        if not self._gone.is_set():
+            self.state = WorkerState.EXITED
+            self._exited.set()
+            self._gone.set()
+            self._on_exit(self, unasked)
+
+    async def _cleared(self) -> None:
+        """Clear away, within :data:`CLEARING` seconds: a file system that hangs keeps nobody from ending."""
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._clear), CLEARING)
+        except TimeoutError:
+            logger.error("clearing up after a worker takes too long", extra={"worker": self.spec.worker_id, "seconds": CLEARING})
 
     def _clear(self) -> None:
+        """End and remove all that is left. Whatever of it fails is logged, and keeps nothing else from ending."""
         if self._private is None:
             return
-        orphans.end(self.pid, self.spec.unix_id, self._private)
         try:
-            private.remove(self._private)
-        except OSError as error:
-            logger.warning(f"a worker's folder stays behind: {error}", extra={"worker": self.spec.worker_id})
+            orphans.end(self.pid, self.spec.unix_id, self._private.path)
+        except Exception:
+            logger.exception("processes of a worker stay behind", extra={"worker": self.spec.worker_id})
+        try:
+            self._private.remove(Budget(seconds=CLEARING))
+        except Exception:
+            logger.exception("a worker's folder stays behind", extra={"worker": self.spec.worker_id, "folder": str(self.folder)})
 
     async def _stop(self) -> None:
         async with self._spawning:  # so there is a process, or never will be
@@ -245,7 +303,7 @@ class Worker:
                 self.state = WorkerState.STOPPING
             if self._process is None:
                 self.state = WorkerState.EXITED
-                await asyncio.to_thread(self._clear)
+                await self._cleared()
                 self._log.end(well=True)
                 self._exited.set()
                 self._gone.set()
@@ -258,6 +316,11 @@ class Worker:
                 await asyncio.wait_for(self._exited.wait(), patience)
         if not self._exited.is_set():
             self._signal(signal.SIGKILL)
+            try:
+                await asyncio.wait_for(self._exited.wait(), KILLED)
+            except TimeoutError:
+                logger.error("a killed worker does not end: it waits for a device", extra={"worker": self.spec.worker_id, "pid": self.pid})
+                self._be_gone(unasked=False)
         await self._gone.wait()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -265,3 +328,16 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+@contextlib.contextmanager
+def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
+    """The spec with a room for the worker, where it is to have one and the machine allows it; the worker keeps it open."""
+    if not spec.hidden or not room.possible():
+        yield spec
+        return
+    made = own.room(spec)
+    try:
+        yield dataclasses.replace(spec, room=made)
+    finally:
+        os.close(made)

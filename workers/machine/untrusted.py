@@ -29,6 +29,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREDENTIALS = struct.Struct("=3i")
+_MOST_LINKS = 40
+"""On the way to one file; Linux allows as many."""
 _PASSES = 100
 """How often a folder is emptied in which somebody goes on making things."""
 
@@ -176,6 +178,15 @@ class Folder:
             folder = below
         return folder
 
+    def enter_own(self, name: str) -> "Folder":
+        """Open a folder, or what a link leads to that this process's user has made in a folder that only he can change."""
+        if self.stat(name).st_uid != os.geteuid():
+            raise self._unsafe(errno.EPERM, "was made by another user", name)
+        try:
+            return Folder(os.open(self._checked(name), _FOLDER & ~os.O_NOFOLLOW, dir_fd=self.descriptor), self.path / name)
+        except OSError as error:
+            raise self._named(error, name) from None
+
     def open(self, name: str, owner: int | None = None) -> BinaryIO:
         """Open a regular file for reading; raise :class:`Unsafe` for anything else, without waiting for it.
 
@@ -208,6 +219,29 @@ class Folder:
         if len(content) > most:
             raise self._unsafe(errno.EFBIG, f"has more than {most:,} bytes", name)
         return content
+
+    def read_linked(self, path: str, most: int) -> bytes:
+        """Return a regular file's content, whether it and its folders are links or not, as long as all lead to places in this folder.
+
+        Raise :class:`Unsafe` for a link that leads out, and as :meth:`read`.
+        """
+        left, done, links = path.split("/"), list[str](), 0
+        while left:
+            name = left.pop(0)
+            if name == ".." and done:
+                done.pop()
+                continue
+            with self._at(done) as folder:
+                if stat.S_ISLNK(folder.stat(name).st_mode):
+                    links += 1
+                    target = os.readlink(name, dir_fd=folder.descriptor)
+                    if links > _MOST_LINKS or target.startswith("/"):
+                        raise self._unsafe(errno.ELOOP, "is a link that leads out of its folder, or to no end", path)
+                    left = [part for part in target.split("/") if part not in ("", ".")] + left
+                    continue
+            done.append(name)
+        with self._at(done[:-1]) as folder:
+            return folder.read(done[-1], most)
 
     # Making and changing
 
@@ -304,6 +338,9 @@ class Folder:
         return connection
 
     # Inside
+
+    def _at(self, names: list[str]) -> "Folder":
+        return self.enter("/".join(names)) if names else Folder(os.dup(self.descriptor), self.path)
 
     def _down(self, name: str) -> "Folder":
         try:

@@ -1,7 +1,8 @@
 /* Forks workers from a pre-loaded R (preloaded.R), which loads this with dyn.load and calls it with .C.
  *
  * The agent asks over a SOCK_SEQPACKET socket. A request is ints: the user and the group of the worker (-1: those of this process), how
- * many more groups it is in, and these; with two descriptors: the worker's standard input, and its output. The answer is one int: the worker's process id, or a negative errno.
+ * many more groups it is in, and these; with two descriptors or three: the worker's standard input, its output, and the mount
+ * namespace that it is to be in. The answer is one int: the worker's process id, or a negative errno.
  *
  * The worker is forked twice, so that it becomes a child of the agent (which is a subreaper): the agent waits for it as for any
  * child, and neither it nor this process depends on the other's life. */
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,13 +68,16 @@ static int become(const struct request *wanted)
     return 0;
 }
 
-static int furnish(int control, int input, int output, pid_t middle, pid_t agent, struct request wanted)
+static int furnish(int control, const int descriptors[3], pid_t middle, pid_t agent, struct request wanted)
 {
+    const int input = descriptors[0], output = descriptors[1], room = descriptors[2];
     int failed;
     if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         return -errno;
     close(input);
     close(output);
+    if (room >= 0 && (setns(room, CLONE_NEWNS) < 0 || close(room) < 0))
+        return -errno;
     if (setsid() < 0)
         return -errno;
     while (getppid() == middle)
@@ -85,9 +90,9 @@ static int furnish(int control, int input, int output, pid_t middle, pid_t agent
     return 0;
 }
 
-static int receive(int control, struct request *wanted, int descriptors[2])
+static int receive(int control, struct request *wanted, int descriptors[3])
 {
-    char space[CMSG_SPACE(2 * sizeof(int))];
+    char space[CMSG_SPACE(3 * sizeof(int))];
     struct iovec part = {wanted, sizeof *wanted};
     struct msghdr message;
     memset(&message, 0, sizeof message);
@@ -99,9 +104,12 @@ static int receive(int control, struct request *wanted, int descriptors[2])
     while ((got = recvmsg(control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
         ;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (got != sizeof *wanted || header == NULL || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+    if (got != sizeof *wanted || header == NULL || header->cmsg_type != SCM_RIGHTS)
         return 0;
-    memcpy(descriptors, CMSG_DATA(header), 2 * sizeof(int));
+    if (header->cmsg_len != CMSG_LEN(2 * sizeof(int)) && header->cmsg_len != CMSG_LEN(3 * sizeof(int)))
+        return 0;
+    descriptors[2] = -1;
+    memcpy(descriptors, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
     return 1;
 }
 
@@ -109,7 +117,7 @@ static int receive(int control, struct request *wanted, int descriptors[2])
 void sheen_fork(int *control, int *worker)
 {
     struct request wanted;
-    int descriptors[2];
+    int descriptors[3];
     const pid_t agent = getppid();
 
     *worker = 0;
@@ -123,7 +131,7 @@ void sheen_fork(int *control, int *worker)
                 answer(*control, -errno);
             if (child != 0)
                 _exit(0);
-            const int failed = furnish(*control, descriptors[0], descriptors[1], self, agent, wanted);
+            const int failed = furnish(*control, descriptors, self, agent, wanted);
             answer(*control, failed < 0 ? failed : getpid());
             close(*control);
             if (failed < 0)
@@ -135,6 +143,8 @@ void sheen_fork(int *control, int *worker)
             answer(*control, -errno);
         close(descriptors[0]);
         close(descriptors[1]);
+        if (descriptors[2] >= 0)
+            close(descriptors[2]);
         while (middle > 0 && waitpid(middle, NULL, 0) < 0 && errno == EINTR)
             ;
     }

@@ -53,13 +53,13 @@ async def serving(spec: WorkerSpec, starter: Starter) -> AsyncIterator[Worker]:
 async def first_outputs(worker: Worker) -> tuple[str, dict[str, Any]]:
     """The page, and what its outputs show at first."""
     headers = {"shiny-shared-secret": worker.spec.secret}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
         page = await answer.text()
         assert answer.status == 200, (worker.said, page)
     wanted, shown = shiny_page.outputs(page), dict[str, Any]()
     async with websockets.asyncio.client.unix_connect(
-        str(worker.socket), uri="ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None
+        str(worker.socket_path), uri="ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None
     ) as socket:
         await socket.send(shiny_page.init(page))
         async with asyncio.timeout(20):

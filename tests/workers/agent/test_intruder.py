@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import dataclasses
 import os
 import stat
 import sys
@@ -13,9 +14,11 @@ import aiohttp
 import pytest
 
 from agent import fresh, private
+from agent.command import WorkerSpec
 from agent.preloaded import Preloaded
 from agent.r_process import Starter
 from agent.worker import Worker
+from machine.untrusted import Folder
 from tests.support import intruder
 
 Start = Callable[..., Awaitable[Worker]]
@@ -69,7 +72,7 @@ class App:
         self.worker = worker
 
     async def does(self, code: str) -> Any:
-        connector = aiohttp.UnixConnector(str(self.worker.socket))
+        connector = aiohttp.UnixConnector(str(self.worker.socket_path))
         headers = {"shiny-shared-secret": self.worker.spec.secret}
         async with (
             aiohttp.ClientSession(connector=connector) as client,
@@ -91,7 +94,7 @@ async def blocking(app: App, check: Callable[[intruder.Ask], None]) -> None:
 
 
 async def test_the_intruder_itself_works(app: App, tmp_path: Path) -> None:
-    own = app.worker.socket.parent / "tmp" / "mine"
+    own = app.worker.folder / "tmp" / "mine"
     assert await app.does(intruder.writes(own)) == "GOT IN"
     assert await app.does(intruder.reads(own)) == "x"
     assert await app.does(intruder.python("print(6 * 7)")) == "42"
@@ -167,11 +170,11 @@ async def test_another_apps_private_folder_and_socket_are_closed(
     object.__setattr__(other.spec, "unix_id", 314_159)
     try:
         await other.start()
-        folder = other.socket.parent
+        folder = other.folder
         await blocking(app, lambda ask: intruder.cannot_read(ask, [folder, folder / "home", folder / "tmp", folder / "start.R"]))
         await blocking(app, lambda ask: intruder.cannot_write(ask, [folder, folder / "home"]))
         connect = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('GOT IN')"
-        said = intruder.lines(await app.does(intruder.python(connect, other.socket)))
+        said = intruder.lines(await app.does(intruder.python(connect, other.socket_path)))
         assert "PermissionError: [Errno 13] Permission denied" in said[-1], said
         said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, other.pid, "1000")))
         assert not [line for line in said if "GOT IN" in line], said
@@ -197,12 +200,14 @@ def state_of(folder: Path) -> list[tuple[int, int, int]]:
 async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victim: Path) -> None:
     before = state_of(victim)
     app = App(await started("intruder"))
-    folder = app.worker.socket.parent
-    for name in ("home", "tmp"):  # R owns its folder: it may put links in the place of what the agent made
+    folder = app.worker.folder
+    for name in ("home", "tmp", "run"):  # what the agent made is not R's to replace; what is in it is
         link = intruder.text(folder / name)
         await app.does(f"{{ unlink({link}, recursive = TRUE); file.symlink({intruder.text(victim)}, {link}) }}")
-        assert (folder / name).is_symlink()
-    await app.does(f"file.symlink({intruder.text(victim / 'file')}, {intruder.text(folder / 'more')})")
+        assert not (folder / name).is_symlink()
+        for place, target in (("folder", victim), ("file", victim / "file")):
+            await app.does(f"file.symlink({intruder.text(target)}, {intruder.text(folder / name / place)})")
+            assert (folder / name / place).is_symlink()
     await app.worker.stop()
     assert not folder.exists()
     assert (victim / "file").read_text() == "stays"
@@ -210,14 +215,39 @@ async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victi
 
 
 @needs_root
-def test_a_private_folder_is_its_users_own_and_nobody_elses() -> None:
-    folder = private.make(271_828)
+@pytest.mark.parametrize("entrypoint", [None, "app:app"])
+def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses(
+    spec: Callable[..., WorkerSpec], entrypoint: str | None
+) -> None:
+    """Root's scripts are there before the app's user can come in, and cannot be written to, replaced or removed by it."""
+    made = private.make(dataclasses.replace(spec("echo"), entrypoint=entrypoint))
     try:
-        for path in (folder, folder / "tmp", folder / "home"):
-            found = path.stat()
-            assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o700, 271_828, 271_828)
+        found = {path.name: (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in (made.path, *made.path.iterdir())}
+        assert found.pop(made.path.name) == (0o750, 0)
+        assert made.path.stat().st_gid == 271_828
+        scripts = {"serve.R", "start.R"} if entrypoint is None else {"sheen_relay.py", "start.py"}
+        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, 271_828)) | dict.fromkeys(scripts, (0o444, 0))
     finally:
-        private.remove(folder)
+        made.remove()
+    assert not made.path.exists()
+
+
+@needs_root
+def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_is_complete(spec: Callable[..., WorkerSpec]) -> None:
+    """A process of the same app that sees the folder come lays a FIFO or a link where root is about to write."""
+    given: list[set[str]] = []
+    give = Folder.give
+
+    def watched(folder: Folder, user: int, group: int) -> None:
+        if folder.path.name.startswith("sheen-worker-"):
+            given.append(set(folder.names()))
+        give(folder, user, group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Folder, "give", watched)
+        made = private.make(spec("echo"))
+    made.remove()
+    assert given == [{"run", "tmp", "home", "serve.R", "start.R"}]
 
 
 async def test_no_program_gives_it_more_rights(app: App) -> None:

@@ -56,7 +56,7 @@ async def agent_pid() -> AsyncIterator[int]:
 
 
 async def probe(worker: Worker, pid: int, other: Path) -> dict[str, Any]:
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     headers = {"shiny-shared-secret": worker.spec.secret}
     url = f"http://r/?probe={pid}&other={other}"
     async with aiohttp.ClientSession(connector=connector) as client, client.get(url, headers=headers) as answer:
@@ -79,8 +79,8 @@ async def test_an_app_finds_no_credentials_and_no_way_to_the_agent(
     assert found["agent_fds"] == []
     assert environment["WORKER_ID"] == worker.spec.worker_id
     assert found["directory"] == str(apps / "probe")
-    assert found["temporary"].startswith(str(worker.socket.parent))
-    assert found["home"] == str(worker.socket.parent / "home")
+    assert found["temporary"].startswith(str(worker.folder))
+    assert found["home"] == str(worker.folder / "home")
 
 
 async def test_an_app_has_no_privileges_and_no_descriptor_of_the_agent(started: Start, agent_pid: int, tmp_path: Path) -> None:
@@ -104,8 +104,9 @@ async def test_an_app_has_no_privileges_and_no_descriptor_of_the_agent(started: 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
 async def test_an_app_reaches_no_other_apps_socket_or_files(started: Start, agent_pid: int) -> None:
     other = await started("echo")
-    os.chown(other.socket.parent, 314_159, 314_159)
-    (other.socket.parent / "home" / "data").write_text(CANARY)
+    for name in ("run", "tmp", "home"):
+        os.chown(other.folder / name, 314_159, 314_159)
+    (other.folder / "home" / "data").write_text(CANARY)
     worker = await started("probe")
-    found = await probe(worker, agent_pid, other.socket.parent / "home" / "data")
+    found = await probe(worker, agent_pid, other.folder / "home" / "data")
     assert found["other"] == ""

@@ -20,6 +20,7 @@ from agent.preloaded import NoFork, Preloaded
 from agent.r_process import Starter as Start
 from agent.starter import Starter
 from agent.worker import Worker, WorkerState
+from machine import room
 
 MakeSpec = Callable[..., WorkerSpec]
 Serve = Callable[..., Awaitable[Worker]]
@@ -41,7 +42,7 @@ async def serve(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Serve]:
 
 async def ask(worker: Worker, query: str = "") -> Any:
     headers = {"shiny-shared-secret": worker.spec.secret}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get(f"http://r/?{query}", headers=headers) as answer:
         return json.loads(await answer.text())
 
@@ -151,7 +152,8 @@ async def test_an_app_cannot_touch_the_preloaded_r(serve: Serve, preloaded: Prel
     assert found["agent_fds"] == []
     status = await asyncio.to_thread(Path(f"/proc/{preloaded.pid}/status").read_text)
     [capabilities] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff")]
-    assert capabilities == 1 << 6 | 1 << 7 | 1 << 8  # setgid, setuid, setpcap
+    for_rooms = 1 << 18 | 1 << 21 if room.possible() else 0  # sys_chroot, sys_admin
+    assert capabilities == 1 << 6 | 1 << 7 | 1 << 8 | for_rooms  # setgid, setuid, setpcap
 
 
 async def test_without_the_library_or_after_its_end_there_is_no_fork(spec: MakeSpec, fork_library: Path, tmp_path: Path) -> None:

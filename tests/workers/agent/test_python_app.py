@@ -42,7 +42,7 @@ async def start(spec: MakeSpec) -> AsyncIterator[Start]:
 
 async def ask(worker: Worker, path: str, secret: str | None, **more: Any) -> tuple[int, str]:
     headers = {"shiny-shared-secret": secret} if secret else {}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     method = more.pop("method", "GET")
     async with (
         aiohttp.ClientSession(connector=connector) as client,
@@ -62,7 +62,7 @@ class Session:
 
     async def __aenter__(self) -> "Session":
         self.socket = await websockets.asyncio.client.unix_connect(
-            str(self.worker.socket),
+            str(self.worker.socket_path),
             uri="ws://r/websocket/",
             additional_headers={"Shiny-Shared-Secret": self.worker.spec.secret},
             proxy=None,
@@ -101,15 +101,15 @@ async def test_it_is_served_reactively_and_only_to_who_knows_the_secret(start: S
     assert "shiny.js" in page or "shiny.min.js" in page
     assert (await ask(worker, "/", None))[0] == (await ask(worker, "/", "wrong"))[0] == 403
     with pytest.raises(InvalidStatus, match="403"):
-        await websockets.asyncio.client.unix_connect(str(worker.socket), uri="ws://r/websocket/", proxy=None)
+        await websockets.asyncio.client.unix_connect(str(worker.socket_path), uri="ws://r/websocket/", proxy=None)
     async with Session(worker, said="a word") as session:
         assert await session.until("heard") == "heard: a word"
 
 
 async def test_its_socket_is_its_users_own_and_goes_with_it_when_it_is_asked_to_end(start: Start) -> None:
     worker = await start()
-    folder = worker.socket.parent
-    assert worker.socket.stat().st_mode & 0o777 == 0o600
+    folder = worker.folder
+    assert worker.socket_path.stat().st_mode & 0o777 == 0o600
     async with Session(worker, said="") as session:
         await session.until("heard")
         await asyncio.wait_for(worker.stop(), 4.5)  # before it is asked more firmly

@@ -39,7 +39,7 @@ def command_lines() -> list[str]:
 
 async def ask(worker: Worker, path: str, secret: str | None) -> int:
     headers = {"shiny-shared-secret": secret} if secret else {}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get(f"http://r{path}", headers=headers) as answer:
         await answer.read()
         return answer.status
@@ -56,7 +56,7 @@ async def test_r_serves_both_forms_of_an_app_and_only_to_who_knows_the_secret(st
 
 async def test_a_websocket_without_the_secret_is_closed_at_once(started: Start) -> None:
     worker = await started("echo")
-    async with websockets.asyncio.client.unix_connect(str(worker.socket), uri="ws://r/websocket/", proxy=None) as socket:
+    async with websockets.asyncio.client.unix_connect(str(worker.socket_path), uri="ws://r/websocket/", proxy=None) as socket:
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
 
@@ -68,11 +68,14 @@ async def test_an_apps_rprofile_is_read_in_its_folder(started: Start) -> None:
 
 async def test_the_socket_and_the_folder_are_for_the_apps_user_alone_and_go_with_it(started: Start) -> None:
     worker = await started("echo")
-    folder = worker.socket.parent
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert worker.socket.stat().st_mode & 0o077 == 0
+    folder = worker.folder
+    assert worker.socket_path.stat().st_mode & 0o077 == 0
+    assert worker.has_socket()
+    for name in ("run", "tmp", "home"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o700
     if worker.spec.unix_id is not None:
-        assert folder.stat().st_uid == worker.spec.unix_id
+        assert folder.stat().st_mode & 0o777 == 0o750
+        assert (folder.stat().st_uid, folder.stat().st_gid) == (0, worker.spec.unix_id)
     await worker.stop()
     assert worker.state is WorkerState.EXITED
     assert not folder.exists()
@@ -133,7 +136,7 @@ async def test_a_killed_r_is_noticed_at_once_and_told_as_unasked(spec: MakeSpec)
     os.kill(worker.pid, signal.SIGKILL)
     assert await asyncio.wait_for(ended, 3)
     assert worker.returncode == -signal.SIGKILL
-    assert not worker._private or not worker._private.exists()
+    assert not worker.folder.exists()
 
 
 async def test_a_stop_is_not_told_as_unasked(spec: MakeSpec) -> None:
