@@ -84,7 +84,7 @@ def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
     if not shut_out:
         return []
     locations = " ".join((*definition.apps, *shut_out))
-    return [f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them read it"]
+    return [f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them in"]
 
 
 def _line(row: Sync, settings: Settings, last: SyncRun | None, now: float) -> tuple[str, ...]:

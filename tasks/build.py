@@ -52,8 +52,9 @@ PROGRESS_EVERY = 500
 """Files between two messages to the author."""
 PACKAGES = "packages"
 """Folder on EFS of the packages that versions' libraries are made of."""
-TRASH = ".incoming"
-"""Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's."""
+TRASH = "apps/.incoming"
+"""Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's. It is beside the apps since
+nothing can be renamed from one access point to another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Settings:
     sync_network: str = ""
     """ARNs, with a comma between them, of the subnet and the security group by which DataSync reaches the file system."""
     file_system: str = ""
-    """ARNs, with a comma between them, of the file system and of its access point."""
+    """ARNs, with a comma between them, of the file system and of its access point for synced folders."""
     other_buckets: tuple[str, ...] = ()
     """Other buckets that syncs may read, each with its prefix: ``<bucket>/<prefix>``; in the variable with blanks between. Only what
     defines syncs."""

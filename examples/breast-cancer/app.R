@@ -55,7 +55,7 @@ lacking <- div(
   h3("No model yet"),
   p("This app shows what", code("train.R"), "makes of the Wisconsin breast cancer data. It takes less than a minute:"),
   tags$pre(paste(
-    "sheen sync define breast-cancer urgent=/",
+    "sheen sync define breast-cancer urgent=/ apps=/breast-cancer",
     "sheen run /breast-cancer train.R --to data/breast-cancer/",
     "sheen sync breast-cancer --follow",
     sep = "\n"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from infra.declared import environments
 from infra.declared.bucket import BUCKET, BucketRules
+from infra.declared.file_system import ROOTS, Mount, Root
 from infra.declared.functions import FUNCTIONS, FunctionDeclaration, StreamReading, function_statements
 from infra.declared.logs import LOG_GROUPS, LogGroup
 from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
@@ -23,14 +24,17 @@ from infra.declared.tasks import MACHINES, TASK_DEFINITIONS, Machine, TaskDefini
 __all__ = [
     "DECLARED",
     "MACHINES",
+    "ROOTS",
     "TREE",
     "BucketRules",
     "Declared",
     "FunctionDeclaration",
     "LogGroup",
     "Machine",
+    "Mount",
     "Place",
     "Role",
+    "Root",
     "Rule",
     "StateMachine",
     "Statement",
@@ -92,6 +96,11 @@ class Declared:
         """Return all variables of a function."""
         untraced = {} if function.traced else environments.UNTRACED
         return {**self.function_environment(place, function.in_vpc), **untraced, **function.environment(place)}
+
+    def mounts(self, place: Place) -> dict[str, tuple[Mount, ...]]:
+        """Return what each role may have of the file system, by the role's name."""
+        of_tasks = {task.role: task.mounts for task in self.task_definitions}
+        return {**of_tasks, **{role.name: role.mounts for role in self.other_roles(place)}}
 
     def roles(self, place: Place) -> dict[str, Role]:
         """Return every role, by its name: of each function, task, state machine and rule, and of ECS when it starts tasks."""

@@ -70,7 +70,7 @@ class Place:
     file_system: str = ""
     """Id of the EFS file system."""
     access_point: str = ""
-    """Id of its access point."""
+    """Id of its access point for synced folders."""
     other_buckets: tuple[OtherBucket, ...] = ()
     instance_capacity: str = "FARGATE"
     """The capacity provider of instances: ``FARGATE``, or ``FARGATE_SPOT``."""

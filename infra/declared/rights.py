@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chalicelib.tables import Table
+from infra.declared.file_system import Mount
 from infra.declared.names import camel
 from infra.declared.place import Place
 
@@ -88,8 +89,8 @@ class Role:
     service: str
     """The service that takes it on: ``lambda.amazonaws.com``…"""
     statements: tuple[Statement, ...]
-    mounts: bool = False
-    """Whether it mounts the file system though it is no task's."""
+    mounts: tuple[Mount, ...] = ()
+    """What it has of the file system, of a role that is no task's."""
 
     def __post_init__(self) -> None:
         """Raise :class:`ValueError` when two statements have one Sid: IAM refuses that."""

@@ -7,6 +7,7 @@ from chalicelib.apps.model import App
 from chalicelib.bundles.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
+from infra.declared import file_system as files
 from infra.declared.bucket import BUNDLES
 from infra.declared.place import OtherBucket, Place
 from infra.declared.rights import Conditions, Role, Statement, invoke, items, objects, start, tokens
@@ -87,7 +88,7 @@ def datasync_role(place: Place) -> Role:
             *_reading(place),
             Statement("Tags", ("s3:GetObjectTagging",), tagged),
         ),
-        mounts=True,
+        mounts=files.write(files.SYNCED),
     )
 
 

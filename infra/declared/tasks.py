@@ -12,7 +12,9 @@ from chalicelib.instances.model import Instance
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync
 from infra.declared import environments, syncs
+from infra.declared import file_system as files
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
+from infra.declared.file_system import Mount
 from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, connections, items, nothing, objects, tokens
@@ -58,6 +60,8 @@ class TaskDefinition:
     """What its role allows."""
     image: str = "agent"
     """The stage of ``workers/Dockerfile`` that it runs in."""
+    mounts: tuple[Mount, ...] = ()
+    """What it has of the file system; the same for all of its kind."""
     health: tuple[str, ...] = ()
     """What tells, run in the container, whether it is healthy; as ``HEALTHCHECK`` in workers/Dockerfile, of which ECS takes no notice."""
 
@@ -176,6 +180,11 @@ TASK_DEFINITIONS = (
             machine.memory_mb,
             kind="agent",
             statements=_agent,
+            mounts=(
+                *files.read(files.APPS, files.PACKAGES, files.SYNCS),
+                # An app that may write to a sync does so by its own groups.
+                *files.write(files.DATA, files.BOOKMARKS, files.SYNCED),
+            ),
             health=HEALTH,
         )
         for size, machine in MACHINES.items()
@@ -187,10 +196,34 @@ TASK_DEFINITIONS = (
         cpu=256,
         memory_mb=512,
         statements=lambda place: (tokens(place, "tidy", operations=("Success", "Failure")),),
+        mounts=files.write(files.APPS, files.DATA, files.BOOKMARKS),
     ),
     TaskDefinition(
-        "build", ("python", "-m", "tasks.build"), environments.build, cpu=2048, memory_mb=4096, statements=_build, image="builds"
+        "build",
+        ("python", "-m", "tasks.build"),
+        environments.build,
+        cpu=2048,
+        memory_mb=4096,
+        statements=_build,
+        image="builds",
+        mounts=files.write(files.APPS, files.PACKAGES),
     ),
-    TaskDefinition("script", ("python", "-m", "tasks.script"), environments.task, cpu=2048, memory_mb=4096, statements=_script),
-    TaskDefinition("copy", ("python", "-m", "tasks.copy"), environments.copy, cpu=1024, memory_mb=2048, statements=syncs.copying),
+    TaskDefinition(
+        "script",
+        ("python", "-m", "tasks.script"),
+        environments.task,
+        cpu=2048,
+        memory_mb=4096,
+        statements=_script,
+        mounts=files.read(files.APPS, files.PACKAGES),
+    ),
+    TaskDefinition(
+        "copy",
+        ("python", "-m", "tasks.copy"),
+        environments.copy,
+        cpu=1024,
+        memory_mb=2048,
+        statements=syncs.copying,
+        mounts=files.write(files.SYNCED, files.SYNCS),
+    ),
 )

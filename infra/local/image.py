@@ -12,11 +12,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.declared.file_system import Mount
 from infra.declared.tasks import DROPPED_CAPABILITIES
+from infra.local import task_mounts
 from infra.local.errors import CannotStart
 
 DOCKERFILE = Path("workers/Dockerfile")
@@ -62,8 +64,9 @@ class Image:
         """Where it has the browser client's files."""
         return self.environment["SHEEN_CLIENT_DIR"]
 
-    def command(self, shared: Path, argv: Sequence[str]) -> list[str]:
-        """Return what runs ``argv`` in the image, in a mount namespace that ends with it, with ``shared`` at the place that it has here."""
+    def command(self, shared: Path, mounts: Iterable[Mount], argv: Sequence[str]) -> list[str]:
+        """Return what runs ``argv`` in the image, in a mount namespace that ends with it, with ``mounts`` of ``shared`` at
+        the place that it has here."""
         place = self.root / str(shared).lstrip("/")
         place.mkdir(parents=True, exist_ok=True)  # for where it is not within a volume
         root = shlex.quote(str(self.root))
@@ -74,7 +77,7 @@ class Image:
             f"mount --rbind /proc {root}/proc",
             f"mount --rbind /dev {root}/dev",
             f"mkdir -p {shlex.quote(str(place))}",
-            f"mount --bind {shlex.quote(str(shared))} {shlex.quote(str(place))}",
+            *task_mounts.script(str(shared), str(place), mounts),
             f"mount -o remount,ro,bind {root} {root}",
             'exec /usr/sbin/chroot "$0" /usr/bin/setpriv --bounding-set "$1" --inh-caps -all -- "${@:2}"',
         ]
@@ -82,10 +85,7 @@ class Image:
         bounding = ",".join(("-all", *(f"+{capability}" for capability in kept)))
         inside = ["/usr/bin/env", "-C", "/", *argv]
         return [
-            "/usr/bin/unshare",
-            "--mount",
-            "--propagation",
-            "private",
+            *task_mounts.UNSHARE,
             "bash",
             "-c",
             "\n".join(script),

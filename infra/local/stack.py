@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.declared import DECLARED, Declared, admin_environment
-from infra.local import cgroups, checks
+from infra.local import cgroups, checks, task_mounts
 from infra.local.app_logs import AppLogs
 from infra.local.app_roles import AppRoles
 from infra.local.changes import DataChanges
@@ -231,6 +231,8 @@ class Stack:
         await control.start()
         self._started.push_async_callback(control.stop)
         self._write_environment(settings.data / ENVIRONMENT_FILE)
+        if (why := task_mounts.why_not()) is not None:
+            console.say(f"every task sees all of the file system: {why}")
         console.say(f"the local stack is up at {settings.endpoint}")
 
     async def _package(self) -> Package:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.declared import Place, TaskDefinition
-from infra.local import children
+from infra.local import children, task_mounts
 from infra.local.cgroups import ControlGroups, TaskGroup
 from infra.local.image import Image
 from infra.local.keys import AccessKey
@@ -162,6 +162,7 @@ class TaskRunner:
         """``changed`` is called at each new status, ``ended`` once after the last. Without ``groups`` tasks have no limits."""
         self._groups = groups
         self._settings = settings
+        task_mounts.make_roots(settings.efs)
         self._image = Image.load(settings.image) if settings.image is not None else None
         self._changed = changed
         self._ended = ended
@@ -233,11 +234,13 @@ class TaskRunner:
         command = [*(override.get("command") or task.definition.command)]
         tree = self._settings.tree
         if self._image is not None:
-            command = self._image.command(self._settings.efs, command)
+            command = self._image.command(self._settings.efs, task.definition.mounts, command)
             of_image = dict(self._image.environment)
         else:
             if command[0] == "python":
                 command[0] = self._settings.python
+            if task.definition.mounts and task_mounts.can_mount():
+                command = task_mounts.command(self._settings.efs, task.definition.mounts, tree, command)
             of_image = {
                 "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "LANG": "C.UTF-8",

@@ -47,7 +47,7 @@ def test_the_example_is_trained_synced_and_shown(stack: StackProcess, page: Page
     page.goto(url)
     expect(page.get_by_text("No model yet")).to_be_visible(timeout=PATIENCE)
 
-    stack.sheen("sync", "define", "breast-cancer", "urgent=/")
+    stack.sheen("sync", "define", "breast-cancer", "urgent=/", "apps=/breast-cancer")
     said = stack.sheen("run", "/breast-cancer", "train.R", "--to", PREFIX).stdout
     found = re.search(r"held-out samples: (0\.\d+)", said)
     assert found

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from infra.declared.tasks import HEALTH
+from infra.declared.tasks import HEALTH, TASK_DEFINITIONS
 from infra.local.image import Image, make
 from tests.browser.conftest import chromium, page  # noqa: F401  (fixtures)
 from tests.support.apps import PYTHON_ECHO, app
@@ -32,6 +32,7 @@ pytestmark = [
 MOST_MB = 850
 """What the image may have unpacked; docs/operator.md states what it has."""
 START = 60_000
+AGENT_MOUNTS = next(task.mounts for task in TASK_DEFINITIONS if task.container == "agent")
 
 
 class ImageStack(StackProcess):
@@ -142,7 +143,7 @@ def test_ecs_finds_it_healthy(stack: ImageStack, image: Image, url: str) -> None
     assert instance is not None
     agents = [path for path in Path("/proc").glob("[0-9]*/environ") if _has(path, str(instance["instance_id"]))]
     variables = dict(part.split("=", 1) for part in agents[0].read_bytes().decode().split("\0") if "=" in part)
-    within = image.command(stack.data / "efs", ["/opt/sheen/bin/python3", *HEALTH[1:]])
+    within = image.command(stack.data / "efs", AGENT_MOUNTS, ["/opt/sheen/bin/python3", *HEALTH[1:]])
     metadata = {"ECS_CONTAINER_METADATA_URI_V4": variables["ECS_CONTAINER_METADATA_URI_V4"], "PATH": os.environ["PATH"]}
     checked = subprocess.run(within, env=metadata, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "healthy\n"), checked

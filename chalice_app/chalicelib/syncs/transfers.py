@@ -127,7 +127,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 AccessPointArn=access_point,
                 FileSystemAccessRoleArn=settings.sync_role,
                 InTransitEncryption="TLS1_2",
-                Subdirectory=f"/{folders.SYNCED}/{definition.name}/{folders.DATA}",
+                Subdirectory=f"/{definition.name}/{folders.DATA}",  # below the access point, which is that of synced folders
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
                 Tags=tags,
             )["LocationArn"]

@@ -56,7 +56,12 @@ class Compute(SheenStack):
             stop_timeout=task.stop_timeout_seconds,
             mount_points=[
                 *(ecs.CfnTaskDefinition.MountPointProperty(source_volume=_volume(path), container_path=path) for path in WRITABLE),
-                ecs.CfnTaskDefinition.MountPointProperty(source_volume="files", container_path=EFS, read_only=False),
+                *(
+                    ecs.CfnTaskDefinition.MountPointProperty(
+                        source_volume=mount.root, container_path=f"{EFS}/{mount.root}", read_only=not mount.write
+                    )
+                    for mount in task.mounts
+                ),
             ],
             log_configuration=ecs.CfnTaskDefinition.LogConfigurationProperty(
                 log_driver="awslogs",
@@ -89,19 +94,22 @@ class Compute(SheenStack):
             container_definitions=[container],
             volumes=[
                 *(ecs.CfnTaskDefinition.VolumeProperty(name=_volume(path)) for path in WRITABLE),
-                ecs.CfnTaskDefinition.VolumeProperty(
-                    name="files",
-                    efs_volume_configuration=ecs.CfnTaskDefinition.EFSVolumeConfigurationProperty(
-                        filesystem_id=self._data.file_system.ref,
-                        transit_encryption="ENABLED",
-                        authorization_config=ecs.CfnTaskDefinition.AuthorizationConfigProperty(
-                            access_point_id=self._storage.access_point.ref, iam="ENABLED"
-                        ),
-                    ),
-                ),
+                *(self._files(mount.root) for mount in task.mounts),
             ],
         )
         accept(definition, "ECS2", "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager")
+
+    def _files(self, root: str) -> ecs.CfnTaskDefinition.VolumeProperty:
+        return ecs.CfnTaskDefinition.VolumeProperty(
+            name=root,
+            efs_volume_configuration=ecs.CfnTaskDefinition.EFSVolumeConfigurationProperty(
+                filesystem_id=self._data.file_system.ref,
+                transit_encryption="ENABLED",
+                authorization_config=ecs.CfnTaskDefinition.AuthorizationConfigProperty(
+                    access_point_id=self._storage.access_points[root].ref, iam="ENABLED"
+                ),
+            ),
+        )
 
 
 def _health_check(task: TaskDefinition) -> ecs.CfnTaskDefinition.HealthCheckProperty | None:

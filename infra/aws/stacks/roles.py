@@ -13,7 +13,7 @@ from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.data import Data
 from infra.aws.stacks.storage import Storage
-from infra.declared import Declared, Role
+from infra.declared import Declared, Mount, Role
 from infra.declared.names import camel
 
 ANY_API = "*"
@@ -27,16 +27,16 @@ class Roles(SheenStack):
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
         super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
         self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
-        self._files = self._file_rights(data, storage)
+        self._data, self._storage = data, storage
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
+        mounts = declared.mounts(self.place)
         for name, role in declared.roles(self.place).items():
-            self._add(role, is_task=name in tasks)
+            self._add(role, mounts.get(name, ()), is_task=name in tasks)
 
-    def _add(self, role: Role, *, is_task: bool) -> None:
+    def _add(self, role: Role, mounts: tuple[Mount, ...], *, is_task: bool) -> None:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
-        if is_task or role.mounts:
-            document["Statement"] += self._files
+        document["Statement"] += self._file_rights(mounts)
         keys = [bucket.key for bucket in self.stage.data if bucket.key]
         if keys and any(statement.sid == "OtherData" for statement in role.statements):
             document["Statement"].append({"Sid": "OtherKeys", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": keys})
@@ -57,17 +57,26 @@ class Roles(SheenStack):
     def _efs(self, resource: str) -> str:
         return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:{resource}"
 
-    def _file_rights(self, data: Data, storage: Storage) -> list[dict[str, Any]]:
-        """Tasks mount by the access point. As root: the agent gives each app's files to the app's own user."""
-        rights = ("ClientMount", "ClientWrite", "ClientRootAccess")
+    def _file_rights(self, mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
+        """Tasks mount by access points, as root: the agent gives each app's files to the app's own user."""
+        rights = {
+            "ReadFiles": (("ClientMount", "ClientRootAccess"), False),
+            "Files": (("ClientMount", "ClientWrite", "ClientRootAccess"), True),
+        }
         return [
             {
-                "Sid": "Files",
+                "Sid": sid,
                 "Effect": "Allow",
-                "Action": [f"elasticfilesystem:{right}" for right in rights],
-                "Resource": self._efs(f"file-system/{data.file_system.ref}"),
-                "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": self._efs(f"access-point/{storage.access_point.ref}")}},
+                "Action": [f"elasticfilesystem:{action}" for action in actions],
+                "Resource": self._efs(f"file-system/{self._data.file_system.ref}"),
+                "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": points}},
             }
+            for sid, (actions, writes) in rights.items()
+            if (
+                points := [
+                    self._efs(f"access-point/{self._storage.access_points[each.root].ref}") for each in mounts if each.write is writes
+                ]
+            )
         ]
 
 

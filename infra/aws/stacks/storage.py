@@ -7,12 +7,14 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_efs as efs
 from constructs import Construct
 
+from chalicelib.syncs.folders import SYNCED
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
 from infra.aws.stacks.data import Data
 from infra.aws.stacks.network import Network
 from infra.aws.stacks.tables import add_tables
-from infra.declared import Declared, Place
+from infra.declared import ROOTS, Declared, Place, Root
+from infra.declared.names import camel
 
 
 class Storage(SheenStack):
@@ -29,24 +31,35 @@ class Storage(SheenStack):
                 subnet_id=subnet.subnet_id,
                 security_groups=[network.files_group.security_group_id],
             )
-        # No user of its own: the agent, which is root, gives each app's files to the app's user.
-        self.access_point = efs.CfnAccessPoint(
-            self,
-            "TasksAccessPoint",
-            file_system_id=data.file_system.ref,
-            root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
-                path="/sheen",
-                creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions="0755"),
-            ),
-            access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{stage.base}-tasks")],
-        )
+        self._former_access_point(data)
+        self.access_points = {root.name: self._access_point(f"{camel(root.name)}AccessPoint", root, data) for root in ROOTS}
         self.repository = self._add_repository(declared.images)
-        self.tell("AccessPoint", self.access_point.ref, "Where tasks enter the file system")
+        self.tell("AccessPoint", self.access_points[SYNCED].ref, "Where DataSync enters the file system")
         self.tell("Repository", self.repository.repository_uri, "Where the tasks' image is pushed")
         for table in declared.tables:
             if table.stream:
                 stream = {**data.tables, **self.tables}[table.name].attr_stream_arn
                 self.tell(f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}")
+
+    def _access_point(self, construct: str, root: Root, data: Data) -> efs.CfnAccessPoint:
+        """Make one without a user of its own: the agent, which is root, gives each app's files to the app's user."""
+        return efs.CfnAccessPoint(
+            self,
+            construct,
+            file_system_id=data.file_system.ref,
+            root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
+                path=f"/sheen/{root.name}".rstrip("/"),
+                creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions=f"{root.mode:04o}"),
+            ),
+            access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{self.stage.base}-{root.name or 'tasks'}")],
+        )
+
+    def _former_access_point(self, data: Data) -> None:
+        """Keep the one by which all tasks had everything: stacks that were deployed before import it, and are updated after this one.
+
+        No role may use it any more.
+        """
+        self.export_value(self._access_point("TasksAccessPoint", Root("", 0o755), data).ref)
 
     def _add_repository(self, images: Iterable[str]) -> ecr.Repository:
         return ecr.Repository(

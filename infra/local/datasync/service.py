@@ -15,6 +15,7 @@ from aiohttp import web
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from chalicelib.syncs import folders
 from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
 from infra.local.aws_errors import AwsError
 from infra.local.datasync.execution import ENDED, VERIFY, Execution, Runner
@@ -119,7 +120,9 @@ class DataSync:
             raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
         if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
             raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
-        return self._make("location", "LocationArn", {"folder": given.get("Subdirectory", "/"), "tags": _tags(given)})
+        # The one access point that this file system has for DataSync begins where synced folders are.
+        below = f"/{folders.SYNCED}" if given.get("AccessPointArn") else ""
+        return self._make("location", "LocationArn", {"folder": below + given.get("Subdirectory", "/"), "tags": _tags(given)})
 
     def _create_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         source, target = self._found(given.get("SourceLocationArn", "")), self._found(given.get("DestinationLocationArn", ""))

@@ -243,7 +243,13 @@ def test_roles_allow_the_same(templates: list[Template]) -> None:
         [policy] = properties.get("Policies", [{"PolicyDocument": {"Statement": []}}])
         statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
         extra = statements.keys() - {one.sid for one in role.statements} - {"Traces"}
-        assert extra == ({"Files"} if role.mounts or name in {task.role for task in DECLARED.task_definitions} else set()), name
+        mounts = DECLARED.mounts(LOCAL).get(name, ())
+        assert extra == {"Files" if mount.write else "ReadFiles" for mount in mounts}, name
+        for sid in extra:
+            points = statements[sid]["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]
+            points = points if isinstance(points, list) else [points]
+            assert len(points) == sum(mount.write is (sid == "Files") for mount in mounts), name
+            assert ("elasticfilesystem:ClientWrite" in statements[sid]["Action"]) is (sid == "Files"), name
         for statement in role.statements:
             there_is, document = statements[statement.sid], statement.document()
             assert (there_is["Action"], there_is["Effect"]) == (document["Action"], document["Effect"]), (name, statement.sid)

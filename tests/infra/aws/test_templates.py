@@ -17,7 +17,7 @@ from infra.aws.place import API_STAGE, aws_place
 from infra.aws.settings import RETENTIONS, Stage, load
 from infra.aws.stacks.network import AGENT_PORT
 from infra.aws.synth import Template, synthesise
-from infra.declared import TREE, environments
+from infra.declared import DECLARED, TREE, environments
 from tests.infra.aws.conftest import Templates
 
 
@@ -158,8 +158,15 @@ def test_tasks_have_a_read_only_root_and_files_by_tls_unless_operators_want_a_sh
     for name, task in tasks.items():
         [container] = task["Properties"]["ContainerDefinitions"]
         assert container["ReadonlyRootFilesystem"] is not stage.compute.exec, name
-        [files] = [one["EFSVolumeConfiguration"] for one in task["Properties"]["Volumes"] if "EFSVolumeConfiguration" in one]
-        assert files["TransitEncryption"] == "ENABLED" and files["AuthorizationConfig"]["IAM"] == "ENABLED", name
+        files = {one["Name"]: one["EFSVolumeConfiguration"] for one in task["Properties"]["Volumes"] if "EFSVolumeConfiguration" in one}
+        assert files
+        for volume in files.values():
+            assert volume["TransitEncryption"] == "ENABLED" and volume["AuthorizationConfig"]["IAM"] == "ENABLED", name
+        assert len({json.dumps(volume["AuthorizationConfig"]["AccessPointId"]) for volume in files.values()}) == len(files), name
+        places = {one["SourceVolume"]: one for one in container["MountPoints"] if one["SourceVolume"] in files}
+        [declared] = [one for one in DECLARED.task_definitions if task["Properties"]["Family"].endswith(f"-{one.name}")]
+        assert {volume: not one["ReadOnly"] for volume, one in places.items()} == {one.root: one.write for one in declared.mounts}, name
+        assert {one["ContainerPath"] for one in places.values()} == {f"/mnt/sheen/{volume}" for volume in files}, name
 
 
 def test_tasks_are_run_with_a_shell_where_the_stage_says_so(stage: Stage) -> None:
