@@ -347,7 +347,7 @@ class Served:
         visitor = passes.visitor_of("; ".join(request.headers.getall("Cookie", [])))
         self._sessions.belongs(session_id, visitor)
         ticket = self._issue_ticket(session_id)
-        return [passes.set_cookie(ticket, base, secure=secure), passes.set_visitor(visitor, base, secure=secure)]
+        return [passes.set_cookie(ticket, base, secure=secure), *passes.set_visitor(visitor, base, secure=secure)]
 
     def _session_of_ticket(self, ticket: str) -> str | None:
         def key_of(ref: InstanceRef) -> str | None:

@@ -26,9 +26,15 @@ def set_cookie(ticket: str, base: str, *, secure: bool) -> str:
     return f"{COOKIE}={ticket}; Path={base}/__sockjs__/; HttpOnly; {cookies.site(secure=secure)}"
 
 
-def set_visitor(visitor: str, base: str, *, secure: bool) -> str:
-    """The ``Set-Cookie`` header that tells a browser which visitor it is."""
-    return f"{VISITOR}={visitor}; Path={base}/; HttpOnly; {cookies.site(secure=secure)}"
+def set_visitor(visitor: str, base: str, *, secure: bool) -> list[str]:
+    """The ``Set-Cookie`` headers that tell a browser which visitor it is.
+
+    By https there are two. A frame in another site's page that opens a download in a tab of its own shows a partitioned cookie there no
+    more; the other one it shows where others' cookies are not blocked.
+    """
+    made = f"{VISITOR}={visitor}; Path={base}/; HttpOnly; "
+    sites = [cookies.site(secure=secure), "SameSite=None; Secure"] if secure else [cookies.site(secure=secure)]
+    return [made + site for site in sites]
 
 
 def visitor_of(cookie_header: str) -> str:
