@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from chalicelib.apps.model import App
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
-from chalicelib.queue.line import LEASE
+from chalicelib.queue.line import FIRST_LEASE, LEASE
 from chalicelib.sessions.lease import Expired, live
 
 ROW_BYTES = 900
 """Of an instance's row without its seats, about."""
 SEAT_BYTES = 48
 PLACE_BYTES = 110
+CEILING_BYTES = 900
+"""Of the row of the ceiling of instances, with a few that run."""
 APP_BYTES = 700
 CONNECTION_BYTES = 400
 FASTEST, SLOWEST = 0.002, 0.008
@@ -96,8 +98,18 @@ class Instances:
         return _copy(row) if row else None
 
     def claim(
-        self, version_id: str, slot: int, *, location: str, capacity: int, now: float, size: str = "large", seen: Row | None = None
+        self,
+        version_id: str,
+        slot: int,
+        *,
+        location: str,
+        capacity: int,
+        now: float,
+        size: str = "large",
+        seen: Row | None = None,
+        most: int = 0,
     ) -> Row | None:
+        assert not most, "the simulated deployment has no ceiling"
         self._pause()
         self._bill.write("PutItem instances", ROW_BYTES)
         there = self.rows[version_id].get(slot)
@@ -175,7 +187,11 @@ class Instances:
         def act(row: Row) -> None:
             row.state, row.stopped_at, row.failure = InstanceState.STOPPED.value, now, failure or row.failure
 
-        return self._update("mark stopped", ref, lambda row: row.state != InstanceState.STOPPED, act) is not None
+        stopped = self._update("mark stopped", ref, lambda row: row.state != InstanceState.STOPPED, act) is not None
+        if stopped:
+            self._pause()
+            self._bill.write("UpdateItem ceilings", CEILING_BYTES)
+        return stopped
 
     @staticmethod
     def seats_of(row: Row) -> dict[str, float]:
@@ -215,14 +231,14 @@ class Queues:
     def take(self, version_id: str, place: str, now: float) -> None:
         self._pause()
         self._bill.write("PutItem queue", PLACE_BYTES)
-        self.lines[version_id][place] = now + LEASE
+        self.lines[version_id][place] = now + FIRST_LEASE
 
-    def renew(self, version_id: str, place: str, now: float) -> bool:
+    def renew(self, version_id: str, place: str, now: float, lease: float = LEASE) -> bool:
         self._pause()
         self._bill.write("UpdateItem queue", PLACE_BYTES)
         if place not in self.lines[version_id]:
             return False
-        self.lines[version_id][place] = now + LEASE
+        self.lines[version_id][place] = now + lease
         return True
 
     def leave(self, version_id: str, place: str) -> None:

@@ -200,8 +200,7 @@ class Visits:
     def _robots(self, request: VisitorRequest, app: App | None) -> Answer:
         """What crawlers may do: the file of the app at the root, if that is awake and has one; else nothing."""
         if app is not None:
-            version_id = _version_id(app)
-            instance = self._scheduler.known.any_of(version_id, self._clock()) or next(filter(is_ready, store.of_version(version_id)), None)
+            instance = next(filter(is_ready, store.of_version(_version_id(app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
                 answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
                 if answer is not None and answer.status == 200:

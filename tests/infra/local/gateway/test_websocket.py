@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from infra.local.gateway import AWS, Invocation, Throttled, TimedOut
+from infra.local.gateway import AWS, Invocation, Throttled, TimedOut, TokenBucket
 from tests.infra.local.gateway.stand import FakeInvoker, Gateway, close_of, frame, gateway, raw_client, upgrade
 
 
@@ -377,6 +378,17 @@ async def test_past_the_accounts_rate_messages_are_refused_to_the_client() -> No
         async with asyncio.timeout(5):
             assert json.loads(await client.recv())["message"] == "Too Many Requests"
         assert api.invoker.bodies() == ["0", "1"]
+
+
+async def test_past_the_stages_own_rate_messages_are_refused_and_posts_to_the_client_are_not() -> None:
+    async with gateway(stage=TokenBucket(0.001, 2)) as api, connect(api.socket_url) as client:
+        await client.send("0")
+        await client.send("1")
+        async with asyncio.timeout(5):
+            assert json.loads(await client.recv())["message"] == "Too Many Requests"
+        assert api.invoker.bodies() == ["0"]
+        async with aiohttp.ClientSession() as http, http.post(api.connections_url(connection_of(api)), data=b"x") as posted:
+            assert posted.status == 200
 
 
 async def test_a_flood_is_handled_at_most_so_many_at_once_and_loses_nothing() -> None:
