@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
-from chalicelib.rules import BadEntry, Rule, choice, count, names_to, seconds, share, switch, text
+from chalicelib.rules import BadEntry, Rule, choice, count, names_to, no_setting, seconds, share, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
@@ -131,7 +131,7 @@ class AppSettings:
         for name, value in values.items():
             rule = known.get(name)
             if rule is None:
-                raise BadAppSetting(f'there is no setting "{name}"; the settings are {", ".join(sorted(known))}')
+                raise BadAppSetting(no_setting(name, sorted(known)))
             try:
                 parsed[name] = rule.read(value)
             except BadEntry as error:
