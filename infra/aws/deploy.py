@@ -119,7 +119,8 @@ class Aws:
                     self._say(f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}")
                 return outputs
             case Image():
-                kind = Kind(self._stage.compute.image_compression, self._stage.compute.image_packages)
+                compute = self._stage.compute
+                kind = Kind(compute.image_compression, compute.image_packages, compute.image_fonts)
                 return push_images(self._client("ecr"), known["Repository"], self._tree, self._declared, kind, self._run)
             case Functions():
                 return _apis(self._functions.deploy(self.place(known), {STREAM_VARIABLE: known["InstancesStream"]}))

@@ -30,6 +30,8 @@ class Kind(NamedTuple):
     compression: str = "zstd"
     packages: str = ""
     """The repository that R packages come from; empty: Debian."""
+    fonts: tuple[str, ...] = ()
+    """Debian's packages of fonts that it has besides."""
 
 
 Run = Callable[[Sequence[str], str], None]
@@ -73,6 +75,7 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: 
                 *("docker", "buildx", "build", "--builder", _BUILDER, "--target", image),
                 *("--platform", "linux/amd64", "--provenance", "false"),
                 *(("--build-arg", f"R_REPOSITORY={kind.packages}") if kind.packages else ()),
+                *(("--build-arg", f"FONTS={' '.join(kind.fonts)}") if kind.fonts else ()),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
             "",
@@ -86,7 +89,7 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, kind: 
 
 def tag_of(tree: Path, kind: Kind) -> str:
     """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
-    digest = hashlib.sha256(f"{kind.compression}\0{kind.packages}\0".encode())
+    digest = hashlib.sha256(f"{kind.compression}\0{kind.packages}\0{' '.join(kind.fonts)}\0".encode())
     for path in sorted(_files(tree)):
         mode = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{path.relative_to(tree)}\0{mode}\0".encode())

@@ -137,6 +137,10 @@ class Compute:
     of a repository, so that they are loaded as they are read."""
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
     """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
+    image_fonts: tuple[str, ...] = setting(
+        _each(_matches(r"(fonts|xfonts|ttf)-[a-z0-9][a-z0-9.+-]*", "a package of fonts of Debian such as fonts-noto-cjk")), default=()
+    )
+    """Fonts that the image has besides DejaVu's, for text in plots."""
     images_kept: int = setting(_between(2, 100), default=3)
     """Releases of the images that the repository keeps, the newest."""
     bundle_gb: int = setting(_between(1, 5), default=1)

@@ -34,11 +34,13 @@ def ended(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     return result.returncode, result.stdout + result.stderr
 
 
+AT = ("versions", "rollback", "redeploy", "download", "configure", "archive", "restore", "delete", "restart", "logs")
 EVERY_COMMAND = (
-    ("publish", "."), ("versions", "/x"), ("rollback", "/x"), ("redeploy", "/x"), ("download", "/x", "-o", "/missing/x"), ("apps",),
-    ("status",), ("configure", "/x"), ("archive", "/x"), ("restore", "/x"), ("delete", "/x"), ("restart", "/x"), ("sync",), ("syncs",), ("logs", "/x"),
-    ("run", "/x", "a.R"), ("env",),
-)  # fmt: skip
+    ("publish", "."),
+    *((command, "/x") for command in AT),
+    ("run", "/x", "a.R"),
+    *((command,) for command in ("apps", "status", "sync", "syncs", "env")),
+)
 
 
 @pytest.mark.parametrize("damage", ["none ran", "another file", "damaged", "of a wrong type"])

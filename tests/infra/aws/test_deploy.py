@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -213,6 +213,16 @@ def test_an_image_that_is_not_compressed_as_the_stage_says_is_not_deployed(accou
     pushed = push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd"), Docker())
     assert pushed.keys() == {"AgentImage", "BuildsImage"}
 
+    class Builds(Docker):
+        whole: ClassVar[list[str]] = []
+
+        def __call__(self, command: Sequence[str], text: str) -> None:
+            self.whole.append(" ".join(command))
+            super().__call__(command, text)
+
+    push_images(ecr, repository, tmp_path, DECLARED, Kind("zstd", fonts=("fonts-noto-cjk", "fonts-wqy-microhei")), Builds())
+    assert any("--build-arg FONTS=fonts-noto-cjk fonts-wqy-microhei " in command for command in Builds.whole)
+
 
 def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
     for folder in ("workers", "tasks", "chalice_app/chalicelib", "client/dist"):
@@ -220,6 +230,7 @@ def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "requirements.lock").touch()
     with_nothing = tag_of(tmp_path, Kind())
     assert tag_of(tmp_path, Kind("gzip")) != with_nothing != tag_of(tmp_path, Kind(packages="https://cran.example.org"))
+    assert tag_of(tmp_path, Kind(fonts=("fonts-noto-cjk",))) != with_nothing
     (tmp_path / "workers" / "__pycache__").mkdir()
     (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()
     assert tag_of(tmp_path, Kind()) == with_nothing
