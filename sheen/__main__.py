@@ -1,6 +1,7 @@
 """The ``sheen`` command. ``sheen --help`` lists what it can do."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -159,8 +160,21 @@ def act(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def of_a_file(error: OSError) -> str:
+    """Return what happened to a file, and the way out, in one line. Pure."""
+    what = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
+    match error.errno:
+        case errno.EACCES | errno.EPERM:
+            return f"{what}; name another, or change who may use it"
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"{what}; make room, or set TMPDIR to a folder that has some"
+        case errno.EADDRINUSE:
+            return f"{what}; set SHEEN_PORT to another port, or end what has it"
+    return f"{what}; look whether it is what you mean"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors that Sheen knows, and AWS's, end in one line and status 1."""
+    """Run one command; errors that Sheen knows, AWS's, and those of files end in one line and status 1."""
     try:
         return act(parser().parse_args(arguments))
     except SheenError as error:
@@ -171,6 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # who reads it, as head does, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        progress(f"sheen: {of_a_file(error)}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -33,7 +33,14 @@ def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) 
     """
     location = locations.check(location)
     life.archived(location)
-    if ask is not None and ask(f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: ") != location:
+    if ask is not None and _answer(ask, location) != location:
         raise NotDeleted(f"{location} was not deleted: the answer was not its location")
     gone = json.loads(call(settings, "app_delete", {"location": location}))
     return f"deleted with {gone['versions']} versions; its files are being removed"
+
+
+def _answer(ask: Callable[[str], str], location: str) -> str:
+    try:
+        return ask(f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: ")
+    except EOFError:
+        raise NotDeleted(f"{location} was not deleted: there is nobody to ask; `sheen delete {location} --yes` does not ask") from None

@@ -35,6 +35,10 @@ def local_environment(folder: Path) -> dict[str, str]:
         ) from None
     except PermissionError:
         raise NoDeployment(f"{file} belongs to another user: run the command as the user who started the local stack") from None
+    except ValueError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise NoDeployment(f"{file} is damaged: start the local stack anew with `make run`, which writes it")
     return {str(name): str(value) for name, value in variables.items()}
 
 

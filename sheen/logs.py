@@ -39,7 +39,7 @@ def show_logs(settings: Settings, location: str, *, follow: bool, version: str, 
     """
     if not settings.log_group:
         raise NoLogs("this deployment names no log group: set SHEEN_LOG_GROUP")
-    start_ms = int((time.time() - seconds(since)) * 1000)
+    start_ms = max(0, int((time.time() - seconds(since)) * 1000))
     location = locations.check(location)
     app = apps.get(location)
     streams = beginning(app.app_id, version)

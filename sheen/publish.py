@@ -36,7 +36,7 @@ def publish(settings: Settings, source: Path, location: str | None, tell: Callab
     name = source.resolve().name
     ending = "" if source.is_dir() else ending_of(source)
     stem = name.removesuffix(ending)
-    location = locations.check(location or f"/{stem}")
+    location = locations.check(f"/{stem}" if location is None else location)
     with tempfile.TemporaryDirectory() as scratch:
         if ending:
             bundle, fingerprint = source, fingerprint_of(source)

@@ -1,5 +1,6 @@
 """``sheen versions``, ``rollback``, ``redeploy`` and ``download``: what was published before, and going back to it."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,8 +19,8 @@ from sheen.functions import call
 from sheen.publish import follow
 
 
-class FileThere(SheenError):
-    """A file of that name is there already."""
+class NotDownloaded(SheenError):
+    """There is no place for the file."""
 
 
 def show_versions(location: str) -> None:
@@ -70,13 +71,17 @@ def redeploy(settings: Settings, location: str, tell: Callable[[str], None], *, 
 def download(settings: Settings, location: str, version: str | None, to: Path | None) -> Path:
     """Fetch the bundle of a version, by default the active one, as it was uploaded; return the file.
 
-    ``to``: a file, or a folder; by default the bundle's own name, here. Raise :class:`FileThere` when that is there already,
-    :class:`NoSuchApp`, :class:`NoSuchVersion`.
+    ``to``: a file, or a folder; by default the bundle's own name, here. Raise :class:`NotDownloaded` when that is there already, or
+    cannot be made, :class:`NoSuchApp`, :class:`NoSuchVersion`.
     """
     found = again.kept(locations.check(location), version)
     target = to / found.name if to is not None and to.is_dir() else to or Path(found.name)
     if target.exists():
-        raise FileThere(f"{target} is there already; name another file with -o")
+        raise NotDownloaded(f"{target} is there already; name another file with -o")
+    if not target.parent.is_dir():
+        raise NotDownloaded(f"{target}: there is no folder {target.parent}; make it, or name another file with -o")
+    if not os.access(target.parent, os.W_OK):
+        raise NotDownloaded(f"{target}: you may not write in the folder {target.parent}; name another file with -o")
     aws.client("s3").download_file(settings.bucket, found.key, str(target))
     return target
 

@@ -2,8 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
+
+_LONGEST_NAME = 60
+"""Characters of a name that are looked at, and shown."""
 
 
 class Rule(NamedTuple):
@@ -32,6 +35,27 @@ def shown(value: Any) -> str:
 
 class BadEntry(ValueError):
     """One entry of a map is wrong. Its message is the entry's name: values may be nobody's business."""
+
+
+def no_setting(name: str, known: Collection[str]) -> str:
+    """Say that there is no such setting, and which was meant; all that there are when that cannot be told.
+
+    >>> no_setting("app_idle_timout", ["size", "app_idle_timeout"])
+    'there is no setting "app_idle_timout"; did you mean app_idle_timeout?'
+    """
+    shown = name[:_LONGEST_NAME]
+    near = nearest(name, known)
+    rest = f"did you mean {near}?" if near else f"the settings are {', '.join(known)}"
+    return f'there is no setting "{shown}"; {rest}'
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the name that was most likely meant; None when none is near. Of a map's entry, as in ``environment.TZ``, the map's."""
+    from difflib import get_close_matches  # only who misspells waits for it
+
+    whole = name[:_LONGEST_NAME].lower().replace("-", "_")
+    found = get_close_matches(whole, known, 1, 0.7) or get_close_matches(whole.partition(".")[0], known, 1, 0.7)
+    return found[0] if found else None
 
 
 def number(value: Any, low: float, high: float, kind: type[int] | type[float]) -> float:

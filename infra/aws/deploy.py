@@ -137,7 +137,9 @@ class Aws:
                 return outputs
             case Image():
                 ecr, repository = self._client("ecr"), known["Repository"]
-                pushed = push_images(ecr, repository, self._tree, self._declared, self._stage.compute.image_packages, self._run)
+                compute = self._stage.compute
+                arguments = {"R_REPOSITORY": compute.image_packages, "FONTS": " ".join(compute.image_fonts)}
+                pushed = push_images(ecr, repository, self._tree, self._declared, arguments, self._run)
                 for image in pushed.values():
                     for line in scan_lines(ecr, repository, image, time.sleep, self._poll_seconds):
                         self._say(f"  {line}")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,19 +57,21 @@ def image_parameter(image: str) -> str:
     return f"{image.capitalize()}Image"
 
 
-def push_images(client: Any, repository: str, tree: Path, declared: Declared, packages: str, run: Run = run_command) -> dict[str, Pushed]:
+def push_images(
+    client: Any, repository: str, tree: Path, declared: Declared, arguments: Mapping[str, str], run: Run = run_command
+) -> dict[str, Pushed]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
-    Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's URI, ``packages`` the
-    repository that R packages come from (empty: Debian). Raise :class:`DeployError`.
+    Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's URI, ``arguments`` those
+    of the Dockerfile (an empty one has its default). Raise :class:`DeployError`.
     """
-    made_from = tag_of(tree, packages)
+    made_from = tag_of(tree, arguments)
     return {
-        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", packages, run) for image in declared.images
+        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", arguments, run) for image in declared.images
     }
 
 
-def _push(client: Any, repository: str, tree: Path, image: str, tag: str, packages: str, run: Run) -> Pushed:
+def _push(client: Any, repository: str, tree: Path, image: str, tag: str, arguments: Mapping[str, str], run: Run) -> Pushed:
     digest = _digest(client, repository, tag)
     anew = digest is None
     if anew:
@@ -81,7 +83,7 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, packag
             [
                 *("docker", "buildx", "build", "--builder", _BUILDER, "--target", image),
                 *("--platform", "linux/amd64", "--provenance", "false"),
-                *(("--build-arg", f"R_REPOSITORY={packages}") if packages else ()),
+                *(part for name, value in _given(arguments).items() for part in ("--build-arg", f"{name}={value}")),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
             "",
@@ -93,14 +95,18 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, packag
     return Pushed(tag, f"{repository}@{digest}", anew)
 
 
-def tag_of(tree: Path, packages: str) -> str:
+def tag_of(tree: Path, arguments: Mapping[str, str]) -> str:
     """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
-    digest = hashlib.sha256(f"{COMPRESSION}\0{packages}\0".encode())
+    digest = hashlib.sha256(repr((COMPRESSION, sorted(_given(arguments).items()))).encode())
     for path in sorted(_files(tree)):
         mode = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{path.relative_to(tree)}\0{mode}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
+
+
+def _given(arguments: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in arguments.items() if value}
 
 
 def _files(tree: Path) -> Iterable[Path]:

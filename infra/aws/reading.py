@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from chalicelib.rules import nearest
 from infra.aws.errors import BadStage
 
 T = TypeVar("T")
@@ -38,7 +39,11 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
     for name, value in table.items():
         path = f"{key}.{name}" if key else name
         if name not in known:
-            raise BadStage(f'{file}: there is no setting "{path}"; {f"[{key}]" if key else "a stage"} has {", ".join(sorted(known))}')
+            near = nearest(name, known)
+            meant = f"; did you mean {near}?" if near else ""
+            raise BadStage(
+                f'{file}: there is no setting "{path}"; {f"[{key}]" if key else "a stage"} has {", ".join(sorted(known))}{meant}'
+            )
         values[name] = _value(types_of[name], value, file, path)
         rule: Rule | None = known[name].metadata.get(_RULE)
         if rule is not None and not rule.holds(values[name]):

@@ -146,6 +146,10 @@ class Compute:
     """CloudWatch Container Insights. Costs by task."""
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
     """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
+    image_fonts: tuple[str, ...] = setting(
+        _each(_matches(r"(fonts|xfonts|ttf)-[a-z0-9][a-z0-9.+-]*", "a package of fonts of Debian such as fonts-noto-cjk")), default=()
+    )
+    """Fonts that the image has besides DejaVu's, for text in plots."""
     images_kept: int = setting(_between(2, 100), default=3)
     """Releases of the images that the repository keeps, the newest."""
     low_concurrency: bool = False

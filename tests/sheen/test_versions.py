@@ -64,8 +64,10 @@ def test_a_bundle_is_fetched_as_it_was_uploaded(app: App, settings: Settings, tm
     assert command.download(settings, "/hello", None, tmp_path) == tmp_path / "hello2.zip"
     assert (tmp_path / "hello2.zip").read_bytes() == b"bundle 2"
     assert command.download(settings, "/hello", "20261121T133144Z-00000000", tmp_path / "x").read_bytes() == b"bundle 1"
-    with pytest.raises(command.FileThere, match="x is there already; name another file with -o"):
+    with pytest.raises(command.NotDownloaded, match="x is there already; name another file with -o"):
         command.download(settings, "/hello", None, tmp_path / "x")
+    with pytest.raises(command.NotDownloaded, match=r"there is no folder .*missing/dir; make it, or name another file with -o"):
+        command.download(settings, "/hello", None, tmp_path / "missing" / "dir" / "x.zip")
     with pytest.raises(NoSuchVersion, match="there is no bundle of v9; `sheen versions /hello` lists the versions of /hello"):
         command.download(settings, "/hello", "v9", None)
     with pytest.raises(NoSuchApp, match="no app at /nowhere"):

@@ -53,6 +53,22 @@ def test_without_a_repository_all_comes_from_debian(machine: Machine) -> None:
     assert "g++" not in calls[1] and "unixodbc-dev" not in calls[1]
 
 
+def test_the_image_has_the_fonts_that_its_build_argument_names(machine: Machine) -> None:
+    lines = (TREE / "workers" / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    assert 'ARG FONTS=""' in lines
+    install = next(
+        line.partition("&&")[0].partition(" ")[2] for line in lines if line.startswith("RUN /usr/local/lib/sheen/workers/install.sh")
+    )
+    script = install.replace("/usr/local/lib/sheen/workers/install.sh", str(INSTALL))
+    for fonts, wanted in (("fonts-noto-cjk fonts-wqy-microhei", True), ("", False)):
+        machine.calls.write_text("")
+        variables = machine.environment | {"FONTS": fonts, "R_REPOSITORY": ""}
+        subprocess.run(["bash", "-euc", script], env=variables, check=True, capture_output=True)
+        installed = machine.calls.read_text().splitlines()[1].split()
+        assert ({"fonts-noto-cjk", "fonts-wqy-microhei"} <= set(installed)) is wanted
+        assert {"fonts-dejavu-core", "locales"} <= set(installed)
+
+
 def test_with_a_repository_r_packages_come_from_there_and_compilers_go_again(machine: Machine) -> None:
     calls = machine.install("--repository", "https://cran.example.org")
     assert not [call for call in calls if "r-cran-" in call]

@@ -39,6 +39,9 @@ def check(location: str) -> str:
     """
     if not location.startswith("/"):
         raise BadLocation(f'location "{location}" does not begin with a slash; write "/{location}"')
+    if "//" in location:
+        once = re.sub("/+", "/", location[:LONGEST])
+        raise BadLocation(f'location "{location[:LONGEST]}" has two slashes in a row; write "{once}"')
     if len(location) > LONGEST:
         raise BadLocation(f'location "{location[:40]}…" has {len(location)} characters; at most {LONGEST} are allowed')
     segments = location.strip("/").split("/") if location.strip("/") else []

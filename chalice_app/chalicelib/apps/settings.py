@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from chalicelib.apps.errors import BadAppSetting
 from chalicelib.apps.rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
 from chalicelib.bodies.limits import LARGEST_OBJECT
-from chalicelib.rules import LONGEST_SHOWN, BadEntry, Rule, choice, count, names_to, seconds, share, shown, switch, text
+from chalicelib.rules import BadEntry, Rule, choice, count, names_to, no_setting, seconds, share, shown, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
@@ -154,7 +154,7 @@ class AppSettings:
         for name, value in values.items():
             rule = known.get(name)
             if rule is None:
-                raise BadAppSetting(f'there is no setting "{name[:LONGEST_SHOWN]}"; the settings are {", ".join(sorted(known))}')
+                raise BadAppSetting(no_setting(name, sorted(known)))
             try:
                 parsed[name] = rule.read(value)
             except BadEntry as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
-from chalicelib.rules import Rule, choice, count, seconds, switch
+from chalicelib.rules import Rule, choice, count, no_setting, seconds, switch
 from chalicelib.syncs.errors import BadSchedule, BadSync
 from chalicelib.syncs.keys import matcher, unfit
 from chalicelib.syncs.schedule import NEVER, Schedule
@@ -71,7 +71,7 @@ class SyncDefinition:
         for key, value in values.items():
             rule = _RULES.get(key)
             if rule is None:
-                raise BadSync(f'sync {name}: there is no setting "{key}"; the settings are {", ".join(SETTINGS)}')
+                raise BadSync(f"sync {name}: {no_setting(key, SETTINGS)}")
             try:
                 parsed[key] = rule.read(value)
             except BadSchedule as error:

@@ -60,7 +60,11 @@ def test_values_as_people_write_them(name: str, value: object, read: object) -> 
         ("r_path", "bin/R", "setting r_path is 'bin/R'; it is an absolute path without blanks, as in r_path=/opt/R/4.3.1/bin/R"),
         ("r_path", "/opt/my R", "an absolute path without blanks"),
         ("python", "python3", "an absolute path"),
-        ("app_ide_timeout", 5, "there is no setting"),
+        ("app_ide_timeout", 5, "did you mean app_idle_timeout\\?"),
+        ("Size", "small", "did you mean size\\?"),
+        ("enviroment.TZ", "UTC", "did you mean environment\\?"),
+        ("instances", 3, "did you mean max_instances\\?"),
+        ("colour", "red", "the settings are .*app_idle_timeout"),
     ],
 )
 def test_a_bad_value_is_told_its_rule(name: str, value: object, words: str) -> None:

@@ -34,14 +34,14 @@ def test_raising_the_base_makes_another_image_even_when_only_debians_packages_ar
         asked.append(command)
         return NEW
 
-    tags = {tag_of(tree, "")}
+    tags = {tag_of(tree, {})}
     assert raise_base(tree, date(2027, 1, 2), run) == NEW
     assert "debian:bookworm-slim" in asked[0]
     text = (tree / DOCKERFILE).read_text()
     assert f"FROM debian:bookworm-slim@{NEW} AS agent\n" in text and 'ARG REFRESHED="2027-01-02"' in text
-    tags.add(tag_of(tree, ""))
+    tags.add(tag_of(tree, {}))
     raise_base(tree, date(2027, 2, 3), run)
-    tags.add(tag_of(tree, ""))
+    tags.add(tag_of(tree, {}))
     assert len(tags) == 3
 
 

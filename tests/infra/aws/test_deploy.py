@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import boto3
@@ -241,26 +241,37 @@ def test_an_image_that_is_not_compressed_as_the_stage_says_is_not_deployed(accou
 
     for _ in range(2):  # nor is one that an earlier run has left
         with pytest.raises(DeployError, match=r"agent-\w+ has layers of type .*gzip, not zstd.*; remove it by `aws ecr batch-delete"):
-            push_images(ecr, repository, tmp_path, DECLARED, "", NoBuilders())
+            push_images(ecr, repository, tmp_path, DECLARED, {}, NoBuilders())
     [image] = ecr.describe_images(repositoryName="images")["imageDetails"]
     ecr.batch_delete_image(repositoryName="images", imageIds=[{"imageTag": image["imageTags"][0]}])
-    pushed = push_images(ecr, repository, tmp_path, DECLARED, "", Docker())
+    pushed = push_images(ecr, repository, tmp_path, DECLARED, {}, Docker())
     assert pushed.keys() == {"AgentImage", "BuildsImage"}
+
+    class Builds(Docker):
+        whole: ClassVar[list[str]] = []
+
+        def __call__(self, command: Sequence[str], text: str) -> None:
+            self.whole.append(" ".join(command))
+            super().__call__(command, text)
+
+    push_images(ecr, repository, tmp_path, DECLARED, {"R_REPOSITORY": "", "FONTS": "fonts-noto-cjk fonts-wqy-microhei"}, Builds())
+    assert any("--build-arg FONTS=fonts-noto-cjk fonts-wqy-microhei " in command for command in Builds.whole)
 
 
 def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
     for folder in ("workers", "tasks", "chalice_app/chalicelib", "client/dist"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "requirements.lock").touch()
-    with_nothing = tag_of(tmp_path, "")
-    assert with_nothing != tag_of(tmp_path, "https://cran.example.org")
+    with_nothing = tag_of(tmp_path, {"FONTS": ""})
+    assert with_nothing != tag_of(tmp_path, {"R_REPOSITORY": "https://cran.example.org"})
+    assert with_nothing != tag_of(tmp_path, {"FONTS": "fonts-noto-cjk"})
     (tmp_path / "workers" / "__pycache__").mkdir()
     (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()
-    assert tag_of(tmp_path, "") == with_nothing
+    assert tag_of(tmp_path, {}) == with_nothing
     (tmp_path / "workers" / "install.sh").write_text("true")
-    with_script = tag_of(tmp_path, "")
+    with_script = tag_of(tmp_path, {})
     (tmp_path / "workers" / "install.sh").chmod(0o755)
-    assert len({with_nothing, with_script, tag_of(tmp_path, "")}) == 3
+    assert len({with_nothing, with_script, tag_of(tmp_path, {})}) == 3
     (tmp_path / "requirements.lock").unlink()
     with pytest.raises(DeployError, match=r"requirements\.lock is not there; `make install` makes it"):
-        tag_of(tmp_path, "")
+        tag_of(tmp_path, {})

@@ -46,7 +46,10 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         (REGION + '[network]\ncidr = "10.0.0.1/20"', "network.cidr is '10.0.0.1/20'; it must be a block of addresses of /16 to /24"),
         (REGION + "[compute.spares]\nhuge = 1", "compute.spares is {'huge': 1}; it must be of small, medium"),
         (REGION + '[compute]\nspares = { small = "one" }', "compute.spares.small is 'one'; it must be a whole number"),
-        (REGION + "[compute]\nsopt = true", 's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_packages'),
+        (REGION + "[compute]\nsopt = true", 's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_fonts'),
+        (REGION + "[compute]\nimage_font = []", "; did you mean image_fonts?"),
+        (REGION + '[compute]\nimage_fonts = ["vim"]', "compute.image_fonts is ['vim']; it must be each a package of fonts"),
+        (REGION + '[compute]\nimage_fonts = ["fonts-x; rm"]', "it must be each a package of fonts of Debian such as fonts-noto-cjk"),
         (REGION + '[compute]\nrepositories = ["cran"]', "compute.repositories is ['cran']; it must be a list of URLs"),
         (REGION + '[compute]\nimage_compression = "gzip"', 'there is no setting "compute.image_compression"'),
         (
