@@ -12,12 +12,13 @@ run: install
 # Tests run in as many processes as there are cores: a file's in one of them, those of the shared stack too.
 PYTEST = $(BIN)/python -m pytest -n auto --durations=25
 
-test test-all: SYSTEM := --tests
+test: SYSTEM := --tests
 test: install
 	$(PYTEST) -m "not image"
 	cd client && npm test
 
-# The same at full length and with new seeds, and what takes long.
+# The same at full length and with new seeds, and what takes minutes by itself: the image by a real builder, with apps served from it.
+test-all: SYSTEM := --all-tests
 test-all: install
 	SHEEN_TESTS=all $(PYTEST)
 	cd client && npm test

@@ -110,6 +110,12 @@ def steps(dockerfile: str, target: str) -> Iterator[Step]:
     yield from stages[target]
 
 
+def base_of(dockerfile: str, target: str) -> str:
+    """Return the name of the base image of a target."""
+    first, *_ = steps(dockerfile, target)
+    return first.rest
+
+
 def make(tree: Path, root: Path, target: str = "agent") -> Image:
     """Make the image in ``root``, which must not be there; raise :class:`CannotStart` with what failed."""
     environment: dict[str, str] = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -118,7 +124,7 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
     for step in steps((tree / DOCKERFILE).read_text(), target):
         match step.name:
             case "FROM":
-                _debian(step.rest, root)
+                debian(step.rest, root)
             case "ARG":
                 name, _, value = step.rest.partition("=")
                 arguments[name] = value.strip('"')
@@ -138,8 +144,8 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
     return Image.load(root)
 
 
-def _debian(image: str, root: Path) -> None:
-    """Make what a ``debian:<suite>-slim`` image is."""
+def debian(image: str, root: Path) -> None:
+    """Make what a ``debian:<suite>-slim`` image is in ``root``, which must not be there; raise :class:`CannotStart`."""
     found = re.fullmatch(r"debian:([a-z]+)-slim(@sha256:[0-9a-f]{64})?", image)  # the digest is a registry's; a mirror has today's
     if found is None:
         raise CannotStart(f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only")

@@ -93,7 +93,7 @@ class Data(SheenStack):
             encrypted=True,
             kms_key_id=self.key.key_arn if self.key else None,
             performance_mode="generalPurpose",
-            throughput_mode="elastic",  # no credits to run out of on a small file system, and nothing to pay while nobody reads
+            throughput_mode="elastic",  # no credits to run out of on a small file system; paid by what is read and written
             lifecycle_policies=[{"transitionToIa": "AFTER_30_DAYS"}, {"transitionToPrimaryStorageClass": "AFTER_1_ACCESS"}],
             backup_policy={"status": "ENABLED" if self.stage.storage.backups else "DISABLED"},
             file_system_policy=_only_encrypted_and_by_access_points(),
