@@ -47,6 +47,7 @@ from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
 from chalicelib.settings import Settings
+from machine import room
 
 POSTS = 64
 """Posts to browsers at once, each on a kept-alive connection."""
@@ -80,6 +81,8 @@ class Served:
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+        elif not room.possible():
+            logger.info("workers have no mount namespaces of their own: that takes CAP_SYS_ADMIN")
         self._client = ClientFiles(client_dir)
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
