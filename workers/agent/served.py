@@ -52,7 +52,7 @@ from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
 from chalicelib.settings import Settings
-from machine.room import Seen
+from machine import room
 
 POSTS = 64
 """Posts to browsers at once, each on a kept-alive connection."""
@@ -91,6 +91,8 @@ class Served:
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+        elif not room.possible():
+            logger.info("workers have no mount namespaces of their own: that takes CAP_SYS_ADMIN")
         self._client = ClientFiles(client_dir)
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
@@ -259,7 +261,7 @@ class Served:
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
         efs = Path(self._settings.efs)
         hidden, seen = await asyncio.to_thread(app_folders.view, self._record, efs)
-        copy = Seen(self._copy.path, self._copy.path, writable=True)
+        copy = room.Seen(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=(copy, *seen))
 
     # agent.server.Orders
