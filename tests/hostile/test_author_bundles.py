@@ -54,7 +54,7 @@ def test_a_tree_deeper_than_anything_recurses_is_removed_with_its_app(stack: Sta
     stack.sheen("archive", "/deep-data")
     stack.sheen("delete", "/deep-data", "--yes")
     until(lambda: not data.exists() and not (efs / "apps" / app_id).exists(), 90, "the app's folders to be gone")
-    assert not list((efs / "data").glob(".removing-*"))
+    until(lambda: not list((efs / "data").glob(".removing-*")), 60, "all that was in them to be gone")
 
 
 def _app_id(stack: StackProcess, location: str) -> str:
