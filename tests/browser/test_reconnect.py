@@ -20,8 +20,11 @@ IDLE, AGE = 600 / SPEED, 7200 / SPEED
 EVERY = 2000
 """Milliseconds between two counts of the app: more than the gateway lets a connection be idle on the fast clock."""
 
-SWITCH = """
-localStorage.setItem("sheen-transports", '["websocket"]');
+ONLY_WEBSOCKETS = """localStorage.setItem("sheen-transports", '["websocket"]');"""
+"""Else the page goes by SockJS when its first WebSocket is not greeted within seconds, as on a machine that has much to do."""
+SWITCH = (
+    f"{ONLY_WEBSOCKETS}\n"
+    """
 window.sockets = [];
 window.WebSocket = class extends WebSocket {
   constructor(url, protocols) {
@@ -30,6 +33,7 @@ window.WebSocket = class extends WebSocket {
   }
 };
 """
+)
 
 # Not by a page that the test serves: Chromium lets such a one connect to no address of this machine.
 CHANGE = """
@@ -71,6 +75,7 @@ def with_settings(page: Page, url: str, **changes: float) -> dict[str, float]:
 
 
 def test_both_cuts_of_the_gateway_pass_unnoticed(url: str, fast: None, page: Page) -> None:
+    page.add_init_script(ONLY_WEBSOCKETS)
     opened: list[WebSocket] = []
     page.on("websocket", lambda socket: opened.append(socket))
     meant = with_settings(page, url, keepaliveSeconds=240 / SPEED, refreshSeconds=6600 / SPEED)
@@ -89,6 +94,7 @@ def test_both_cuts_of_the_gateway_pass_unnoticed(url: str, fast: None, page: Pag
 
 
 def test_a_cut_that_comes_all_the_same_costs_nothing(url: str, fast: None, page: Page) -> None:
+    page.add_init_script(ONLY_WEBSOCKETS)
     opened: list[WebSocket] = []
     page.on("websocket", lambda socket: opened.append(socket))
     with_settings(page, url, keepaliveSeconds=1e6, refreshSeconds=1e6)

@@ -56,7 +56,7 @@ def caller(request: VisitorRequest) -> Caller:
     purposes = [request.header(name).lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz")]
     if any(word in purpose for purpose in purposes for word in ("prefetch", "prerender", "preview")):
         return Caller.PREFETCH
-    agent = request.header("user-agent")[:_LONGEST].lower()
+    agent = request.header("user-agent")[:_LONGEST].lower().replace("cubot", "")  # makes telephones
     return Caller.CRAWLER if any(mark in agent for mark in _CRAWLERS) else Caller.VISITOR
 
 
