@@ -1,5 +1,6 @@
 """What only real AWS shows: a machine that vanishes without a word, and a claim of which no function hears, keep nobody waiting."""
 
+import json
 import time
 from pathlib import Path
 
@@ -63,3 +64,14 @@ def test_the_sweeper_starts_what_the_stream_did_not_tell(stack: StackProcess, tm
     stack.wake("/untold/")
     started = stack.instance_of("/untold")
     assert started is not None and started["instance_id"] == claimed["instance_id"]
+
+
+def test_the_functions_in_the_vpc_are_kept_active(stack: StackProcess) -> None:
+    prefix = stack.environment()["SHEEN_TABLE_PREFIX"]
+    before = stack.counters()["invocations"]
+    event = dict.fromkeys(("id", "account", "time", "region", "source", "detail-type", "version"), "") | {"detail": {}, "resources": []}
+    answer = stack.client("lambda").invoke(FunctionName=f"{prefix}keep_active", Payload=json.dumps(event))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    in_vpc = ["websocket_connect", "websocket_message", "websocket_disconnect", "instance_watch", "agents_restart"]
+    for function in [prefix.removesuffix("-"), *(prefix + name for name in in_vpc)]:
+        until(lambda: stack.counters()["invocations"].get(function, 0) > before.get(function, 0), what=f"{function} to be invoked")  # noqa: B023
