@@ -162,6 +162,10 @@ async def room(stand: Stand, size: int, target: str = "") -> object:
     return await stand.upload("", target=target or stand.job["uploadUrl"], size=size, type="text/csv")
 
 
+async def a_scripts_body(stand: Stand, target: str) -> object:
+    return await stand.upload("", method="POST", target=f"/{target}", size=10, type="text/plain")
+
+
 async def anothers_upload(stand: Stand) -> object:
     ticket, worker = stand.hostile.config["ticket"], stand.hostile.config["worker"]
     wish = {"ticket": ticket, "target": stand.job["uploadUrl"], "size": 5_000_000, "type": "text/csv"}
@@ -231,6 +235,9 @@ TRIES = [
     Try("ask for more room than R accepted", lambda stand: room(stand, 5 * 1024**4), 400),
     Try("ask for less", lambda stand: room(stand, 4_999_999), 400),
     Try("ask for room that R never heard of", lambda stand: room(stand, 5_000_000, "session/00c0ffee/upload/job?w=1"), 400),
+    Try("send a script's body to another's session", lambda stand: a_scripts_body(stand, stand.link), 400),
+    Try("… in another spelling", lambda stand: a_scripts_body(stand, stand.link.replace("session", "%73ession", 1)), 400),
+    Try("send one to the app", lambda stand: a_scripts_body(stand, "echo"), 201),
     Try("act on another's upload", anothers_upload, (201, [404, 404, 404, 404], 204)),
     Try(
         "have the app govern its neighbours",

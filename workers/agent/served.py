@@ -41,6 +41,7 @@ from agent.workers import Workers
 from chalicelib import tickets
 from chalicelib.apps.settings import AppSettings
 from chalicelib.aws import client
+from chalicelib.bodies.uploads import Wish
 from chalicelib.clock import wall_clock
 from chalicelib.instances import store
 from chalicelib.instances.log_streams import LogStream
@@ -154,7 +155,7 @@ class Served:
             Handover(self.workers, self._proxy.client, objects),
             self._session_of_ticket,
             self._has_seat,
-            self._sessions.accepts_upload,
+            self._accepts,
             lambda: self._record.settings.largest_upload,
         )
 
@@ -359,6 +360,11 @@ class Served:
             return tickets.check(ticket, key_of, wall_clock()).session_id
         except tickets.BadTicket:
             return None
+
+    def _accepts(self, session_id: str, wish: Wish) -> bool:
+        if wish.method:
+            return self._session_urls.is_open_to(session_id, wish.target)
+        return self._sessions.accepts_upload(session_id, wish.target, wish.size)
 
     def _no_page(self, session_id: str) -> None:
         self._pages.pop(session_id, None)

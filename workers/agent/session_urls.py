@@ -41,8 +41,7 @@ class SessionUrls:
 
     def refused(self, method: str, path: str, headers: Mapping[str, str], host: str) -> web.Response | None:
         """Return what somebody else's request for ``path`` (encoded) gets; None for a request that may go on to the worker."""
-        decoded = unquote(path)
-        found = _TOKEN.search(decoded)
+        found = _TOKEN.search(unquote(path))
         if found is None:
             return None
         session_id = self._sessions.session_of_token(found[1])
@@ -57,6 +56,14 @@ class SessionUrls:
         if opened or passes.from_own_site(headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), host):
             return None
         return _answer(403, _NOT_YOURS)
+
+    def is_open_to(self, session_id: str, path: str) -> bool:
+        """Tell whether a session's own page may send a body to ``path`` (encoded): not to another session's URL."""
+        found = _TOKEN.search(unquote(path))
+        if found is None:
+            return True
+        owner = self._sessions.session_of_token(found[1])
+        return owner == session_id or (owner is None and found.start() > 0)
 
 
 def _answer(status: int, text: str) -> web.Response:

@@ -92,3 +92,18 @@ def test_a_visitor_stays_the_same_in_every_tab() -> None:
     assert set_visitor(first, "/app", secure=False) == [f"sheen-visitor={first}; Path=/app/; HttpOnly; SameSite=Lax"]
     common = f"sheen-visitor={first}; Path=/; HttpOnly; SameSite=None; Secure"
     assert set_visitor(first, "", secure=True) == [f"{common}; Partitioned", common]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_open"),
+    [
+        ("/own?s=201", True),
+        (f"/session/{TOKEN}/dataobj/x?w=1", True),
+        (f"/session/{BARE}/dataobj/x?w=1", False),
+        (f"/%73ession/{BARE}/dataobj/x", False),
+        (f"/session/{'0' * 32}/dataobj/x", False),
+        (f"/files/session/{'0' * 32}/x", True),  # the app's own
+    ],
+)
+def test_a_page_sends_bodies_to_no_other_session(path: str, is_open: bool) -> None:
+    assert SessionUrls(Sessions()).is_open_to("s1", path) == is_open

@@ -58,7 +58,7 @@ class Uploads:
 
     :param session_of: returns the session of a ticket; None when the ticket is not good.
     :param is_live: tells whether a session has a seat.
-    :param accepts: tells whether a session's worker takes a file of so many bytes at a URL.
+    :param accepts: tells whether a session's page may send what it wishes to.
     :param largest: returns how many bytes a file may have (the app's ``largest_upload``).
     """
 
@@ -69,7 +69,7 @@ class Uploads:
         handover: Handover,
         session_of: Callable[[str], str | None],
         is_live: Callable[[str], bool],
-        accepts: Callable[[str, str, int], bool],
+        accepts: Callable[[str, Wish], bool],
         largest: Callable[[], int],
         *,
         patience: float = PATIENCE,
@@ -138,7 +138,9 @@ class Uploads:
             raise UnknownUpload("the page's session is over; load the page again")
         if wish.size > self._largest():
             raise BadUpload(f"a file of {wish.size:,} bytes: this app takes at most {self._largest():,}, by its setting largest_upload")
-        if not wish.method and not self._accepts(session_id, wish.target, wish.size):
+        if not self._accepts(session_id, wish):
+            if wish.method:
+                raise BadUpload("a body for another session's URL: a page may send to its own session only")
             raise BadUpload(f"a file of {wish.size:,} bytes: the app has not agreed to take it; choose the file again")
         if sum(upload.session_id == session_id and upload.state in _BUSY for upload in self._uploads.values()) >= MOST_UPLOADS:
             raise BadUpload(f"this page uploads {MOST_UPLOADS} files already; wait until one is done")

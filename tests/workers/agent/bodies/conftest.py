@@ -104,7 +104,7 @@ class Agent:
             handover,
             sessions.get,
             self.live.__contains__,
-            lambda *asked: self.accepted(*asked),
+            lambda session, wish: self.accepted(session, wish.target, wish.size),
             lambda: self.largest,
             patience=patience,
         )
