@@ -217,8 +217,8 @@ class Served:
             return dataclasses.replace(spec, environment=variables)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
         efs = Path(self._settings.efs)
-        hidden, seen = await asyncio.to_thread(app_folders.view, self._record, efs)
-        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=seen)
+        hidden, seen, links = await asyncio.to_thread(app_folders.view, self._record, efs)
+        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=seen, links=links)
 
     # agent.server.Orders
 
