@@ -74,6 +74,8 @@ def ending(returncode: int, out_of_memory: bool | None = None) -> str:
             return f"was killed ({name}), as happens when the instance runs out of memory"
         case signal.SIGSEGV | signal.SIGBUS | signal.SIGILL | signal.SIGABRT | signal.SIGFPE:
             return f"crashed ({name}), as happens when a package's compiled code fails"
+        case signal.SIGXFSZ:
+            return f"was stopped ({name}) because a file that it wrote has become larger than an app's file may be (8 GB)"
     return f"was stopped by {name}"
 
 

@@ -55,7 +55,7 @@ class Private:
         """Return a descriptor of the worker's own mount namespace; as :func:`machine.room.make`."""
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
-        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, names))
+        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
 
     def usage(self) -> Usage:
         """Return how much the worker has in its folders."""

@@ -26,6 +26,7 @@ def test_each_way_to_end_has_its_words() -> None:
     assert "because the instance ran out of memory" in failure.ending(-9, out_of_memory=True)
     assert failure.ending(-9, out_of_memory=False) == "was stopped by SIGKILL"
     assert "compiled code" in failure.ending(-11)
+    assert "larger than an app's file may be" in failure.ending(-25)
     assert failure.ending(-15) == "was stopped by SIGTERM"
     assert failure.ending(3) == "ended with exit status 3"
     assert "quit()" in str(failure.start_failed(0, ""))

@@ -226,7 +226,9 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
         assert found.pop(made.path.name) == (0o750, 0)
         assert made.path.stat().st_gid == 271_828
         scripts = {"serve.R", "start.R"} if entrypoint is None else {"sheen_relay.py", "start.py"}
-        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, 271_828)) | dict.fromkeys(scripts, (0o444, 0))
+        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, 271_828)) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {
+            "slash-tmp": (0o1777, 0)  # what /tmp is where the worker has a room; only its group gets there
+        }
     finally:
         made.remove()
     assert not made.path.exists()
@@ -247,7 +249,7 @@ def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_i
         patch.setattr(Folder, "give", watched)
         made = private.make(spec("echo"))
     made.remove()
-    assert given == [{"run", "tmp", "home", "serve.R", "start.R"}]
+    assert given == [{"run", "tmp", "home", "slash-tmp", "passwd", "serve.R", "start.R"}]
 
 
 async def test_no_program_gives_it_more_rights(app: App) -> None:
