@@ -76,7 +76,7 @@ SANDBOX = "the way into a sandbox, which goes by descriptors"
 VERSION = "a version's folder is root's own, and so are all above it"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
-    "workers/agent/app_folders.py": dict.fromkeys(("source.is_dir", "efs.resolve"), VERSION),
+    "workers/agent/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
     "workers/agent/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
     "workers/agent/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
     "workers/agent/fresh.py": {"os.open": IMAGE},

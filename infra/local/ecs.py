@@ -12,6 +12,7 @@ from aiohttp import web
 
 from infra.declared import Declared, Place, TaskDefinition
 from infra.local.aws_errors import AwsError
+from infra.local.cgroups import ControlGroups
 from infra.local.counters import Counters
 from infra.local.events import EventBus
 from infra.local.keys import AccessKey, Keys
@@ -40,8 +41,12 @@ class Ecs:
         metadata: TaskMetadata,
         bus: EventBus,
         no_capacity: Callable[[int], bool],
+        groups: ControlGroups | None = None,
     ) -> None:
-        """``no_capacity`` is asked at each of RunTask's calls, with its number from 1, whether there is no room for a task."""
+        """``groups`` hold tasks to their sizes.
+
+        ``no_capacity`` is asked at each of RunTask's calls, with its number from 1, whether there is no room for a task.
+        """
         self._place = place
         self._cluster = place.cluster
         self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
@@ -51,7 +56,7 @@ class Ecs:
         self._bus = bus
         self._no_capacity = no_capacity
         self._calls = 0
-        self._runner = TaskRunner(settings, self._changed, self._ended)
+        self._runner = TaskRunner(settings, self._changed, self._ended, groups)
         self._tasks: dict[str, Task] = {}
         self._by_client_token: dict[str, list[Task]] = {}
         self._addresses = task_addresses()

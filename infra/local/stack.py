@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.declared import DECLARED, Declared, admin_environment
-from infra.local import checks, task_mounts
+from infra.local import cgroups, checks, task_mounts
 from infra.local.app_logs import AppLogs
 from infra.local.app_roles import AppRoles
 from infra.local.changes import DataChanges
@@ -132,6 +132,10 @@ class Stack:
 
     async def _start(self) -> None:
         settings, console, place, declared = self.settings, self.console, self.place, self.declared
+        groups = cgroups.find()  # before anything else is started, which would be beside it
+        if isinstance(groups, str):
+            console.say(f"tasks are not held to the memory of their size: {groups}")
+            groups = None
         self._keys = Keys(settings.data / "keys.json")
 
         console.say("packaging the Lambdas")
@@ -166,7 +170,7 @@ class Stack:
         metadata = TaskMetadata()
         await metadata.start()
         self._started.push_async_callback(metadata.stop)
-        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus, self.faults.no_capacity)
+        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus, self.faults.no_capacity, groups)
         self._started.push_async_callback(ecs.stop)
         datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer)
         self._started.push_async_callback(datasync.stop)

@@ -14,6 +14,7 @@ from typing import Any
 
 from infra.declared import Place, TaskDefinition
 from infra.local import children, task_mounts
+from infra.local.cgroups import ControlGroups, TaskGroup
 from infra.local.image import Image
 from infra.local.keys import AccessKey
 from infra.local.settings import REGION, LocalSettings
@@ -64,6 +65,7 @@ class Task:
     stopping_at: float | None = None
     stopped_at: float | None = None
     process: asyncio.subprocess.Process | None = None
+    control_group: TaskGroup | None = None
 
     @property
     def arn(self) -> str:
@@ -142,8 +144,15 @@ _CONTAINERS = uuid.UUID("0c5a3f5e-6a40-4f6b-9f6e-1f6d4b7b5a10")
 class TaskRunner:
     """Starts and ends the processes of tasks, and tells of each change of their state."""
 
-    def __init__(self, settings: LocalSettings, changed: Callable[[Task], None], ended: Callable[[Task], None]) -> None:
-        """``changed`` is called at each new status, ``ended`` once after the last."""
+    def __init__(
+        self,
+        settings: LocalSettings,
+        changed: Callable[[Task], None],
+        ended: Callable[[Task], None],
+        groups: ControlGroups | None = None,
+    ) -> None:
+        """``changed`` is called at each new status, ``ended`` once after the last. Without ``groups`` tasks have no limits."""
+        self._groups = groups
         self._settings = settings
         task_mounts.make_roots(settings.efs)
         self._image = Image.load(settings.image) if settings.image is not None else None
@@ -166,6 +175,8 @@ class TaskRunner:
                 task.exit_code = 128 - task.exit_code
             if not task.stop_code:
                 task.stop_code, task.stopped_reason = "EssentialContainerExited", "Essential container in task exited"
+        if task.control_group is not None:
+            task.control_group.end()
         task.desired_status = "STOPPED"
         task.stopping_at = task.stopping_at or time.time()
         task.stopped_at = time.time()
@@ -229,9 +240,13 @@ class TaskRunner:
             **{pair["name"]: pair["value"] for pair in override.get("environment", [])},
         }
         log_path = self._settings.logs / f"{task.definition.container}-{task.task_id}.log"
+        line = [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *command]
+        if self._groups is not None:
+            task.control_group = self._groups.make(task.task_id, task.definition)
+            line = task.control_group.command(line)
         with log_path.open("ab") as log:
             task.process = await children.start(
-                [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *command],
+                line,
                 environment=environment,
                 cwd=tree,
                 output=log,

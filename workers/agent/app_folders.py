@@ -6,11 +6,12 @@ They are beside the app's versions, which they outlive; only the app's user can 
 from pathlib import Path
 
 from agent.log import logger
+from agent.quota import MOST_FILES
 from agent.record import Record
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.syncs import folders
-from machine.room import Seen
-from machine.untrusted import Folder
+from machine.room import Link, Seen
+from machine.untrusted import Folder, Usage
 
 DATA = "data"
 PACKAGES = "packages"
@@ -35,18 +36,27 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
     return efs / kind / app_id
 
 
-def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...]]:
+def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
+    """Return how much is in the app's folder of that kind. Raise :class:`OSError`, also when there is none."""
+    with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
+        return own.usage(MOST_FILES)
+
+
+def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
     """Return what an app's room hides, which is the shared file system, and what it finds there yet.
 
-    That is its own version, library, data and states, and what is synced for it; a sync that never ran is there for later workers.
+    That is its own version, library, data and states, and what is synced for it; a sync that never ran is there for later workers. Of a
+    sync it is the gate: only that lets in who was given the sync, and not all whose setting names it.
     """
     app_id = VersionId.parse(record.ref.version_id).app_id
     own = [record.directory] if record.library is None else [record.directory, record.library, efs / PACKAGES]
-    found = [(path, path, False) for path in own]
-    found += [(efs / kind / app_id, efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
-    for name in record.settings.data:
-        data = folders.data(efs, name)
-        found += [(data, data, True), (folders.link(efs, name), data, True)]
+    found = [(path, False) for path in own]
+    found += [(efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
+    found += [(folders.gate(efs, name), True) for name in record.settings.data]
     real = efs.resolve()
-    seen = (Seen(real / path.relative_to(efs), source, writable) for path, source, writable in found if source.is_dir())
-    return (real,), tuple(seen)
+    links = [(folders.link(efs, name), folders.data(efs, name)) for name in record.settings.data]
+    return (
+        (real,),
+        tuple(Seen(real / path.relative_to(efs), path, writable) for path, writable in found if path.is_dir()),
+        tuple(Link(real / link.relative_to(efs), str(real / data.relative_to(efs))) for link, data in links),
+    )

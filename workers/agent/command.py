@@ -10,7 +10,7 @@ from pathlib import Path
 
 from machine import begin
 from machine import room as rooms
-from machine.room import Seen
+from machine.room import Link, Seen
 from machine.untrusted import Folder
 
 SOCKET = "run/r.sock"
@@ -81,6 +81,8 @@ class WorkerSpec:
     """Folders that are empty for it, where the machine allows that, but for what is ``seen`` (:mod:`machine.room`)."""
     seen: tuple[Seen, ...] = ()
     """What it finds there."""
+    links: tuple[Link, ...] = ()
+    """And the links."""
     room: int = -1
     """The descriptor of its own mount namespace; -1: it has none."""
 

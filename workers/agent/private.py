@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.command import HOME, OF_PYTHON, OF_R, SOCKET, TMP, USER, WorkerSpec
+from agent.quota import MOST_FILES
 from machine import room
 from machine.room import Seen, View
-from machine.untrusted import NO_LIMIT, Budget, Folder
+from machine.untrusted import NO_LIMIT, Budget, Folder, Usage
 
 _LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (``sun_path`` less its end)."""
@@ -54,7 +55,12 @@ class Private:
         """Return a descriptor of the worker's own mount namespace; as :func:`machine.room.make`."""
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
-        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, names))
+        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
+
+    def usage(self) -> Usage:
+        """Return how much the worker has in its folders."""
+        with Folder.at(self.path) as folder:
+            return folder.usage(MOST_FILES)
 
     def remove(self, budget: Budget = NO_LIMIT) -> None:
         """Remove the folder with all that the worker left in it (FACTS R7). Follow no link. Raise :class:`OSError` when some stays."""

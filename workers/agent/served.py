@@ -12,7 +12,7 @@ import aiohttp
 import boto3
 from websockets.asyncio.client import ClientConnection
 
-from agent import app_environment, app_folders, process, r_socket, record, server
+from agent import app_environment, app_folders, process, quota, r_socket, record, server
 from agent.activity import Activity
 from agent.app_role import AppRoles
 from agent.bodies import Answers, Handover, LargeBodies, Objects, Uploads
@@ -23,6 +23,7 @@ from agent.life import Life
 from agent.log import logger
 from agent.oom import OomKills
 from agent.proxy import Proxy
+from agent.quota import Quota
 from agent.record import Record
 from agent.seats import Seats
 from agent.sessions import Sessions
@@ -46,6 +47,7 @@ from chalicelib.relay.settings import RelaySettings
 from chalicelib.relay.transports import passes
 from chalicelib.relay.transports.options import SockJsOptions
 from chalicelib.settings import Settings
+from machine import room
 
 POSTS = 64
 """Posts to browsers at once, each on a kept-alive connection."""
@@ -79,6 +81,8 @@ class Served:
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+        elif not room.possible():
+            logger.info("workers have no mount namespaces of their own: that takes CAP_SYS_ADMIN")
         self._client = ClientFiles(client_dir)
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
@@ -117,6 +121,7 @@ class Served:
         )
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
+        self._measuring = asyncio.create_task(self._measure(), name="quotas")
 
     @property
     def app(self) -> server.App:
@@ -139,6 +144,7 @@ class Served:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._seats.settled(), LAST_SEATS)
         self._renewing.cancel()
+        self._measuring.cancel()
         await self._uploads.close()
         await self._answers.close()
         await self.workers.close()
@@ -153,6 +159,28 @@ class Served:
         """Close the ways out, after the last request was answered."""
         await self._gateway.close()
         await self._http.close()
+
+    async def _measure(self) -> None:
+        data, data_at = Quota("Files in SHEEN_APP_DATA", quota.DATA, "The operator is told, and may archive the app."), 0.0
+        efs, ref = Path(self._settings.efs), self._record.ref
+        while True:
+            await asyncio.sleep(quota.EVERY)
+            for worker in self.workers.all:
+                try:
+                    await worker.keep_to_quota()
+                except Exception as error:  # the next look may find more
+                    logger.warning(f"a worker's folders were not measured: {error}", extra={"worker": worker.spec.worker_id})
+            if self.workers.all and time.monotonic() >= data_at:
+                data_at = time.monotonic() + quota.DATA_EVERY
+                try:
+                    used = await asyncio.to_thread(app_folders.usage, efs, app_folders.DATA, ref)
+                except OSError as error:
+                    logger.warning(f"the app's data was not measured: {error}")
+                    continue
+                if (line := data.judge(used)) is not None:
+                    logger.error(line)
+                    for worker in self.workers.all:
+                        worker.tell(line)
 
     def _busy(self) -> bool:
         return bool(self.workers.users or self._sessions.active() or self._sessions.reserved())
@@ -189,8 +217,8 @@ class Served:
             return dataclasses.replace(spec, environment=variables)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
         efs = Path(self._settings.efs)
-        hidden, seen = await asyncio.to_thread(app_folders.view, self._record, efs)
-        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=seen)
+        hidden, seen, links = await asyncio.to_thread(app_folders.view, self._record, efs)
+        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=seen, links=links)
 
     # agent.server.Orders
 

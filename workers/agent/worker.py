@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from agent import failure, fresh, orphans, private
+from agent import failure, fresh, orphans, private, quota
 from agent.command import WorkerSpec
 from agent.log import logger
 from agent.oom import OomKills
 from agent.output import Line, Output, Pace, Phase
 from agent.preloaded import Forked
 from agent.private import Private
+from agent.quota import Quota
 from agent.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.worker_log import AgentsOwnLog, WorkerLog
 from machine import room
@@ -77,6 +78,8 @@ class Worker:
         self._oom_kills = oom_kills
         self.out_of_memory: bool | None = None
         """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
+        stops = f"{spec.language} is stopped; the next visit starts it again."
+        self._quota = Quota(f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops)
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: RProcess | None = None
@@ -156,6 +159,21 @@ class Worker:
                 self.state = WorkerState.STOPPING
             self._stopping = asyncio.create_task(self._stop(), name=f"stop {self.spec.worker_id}")
         return self._stopping
+
+    def tell(self, line: str) -> None:
+        """Say something to the app's author, in its log."""
+        self._log.line(f"[sheen] {line}")
+
+    async def keep_to_quota(self) -> None:
+        """See how much is in its folders; tell when that comes to an end, and end a worker that has more than it may."""
+        if self.state is not WorkerState.READY:
+            return
+        used = await asyncio.to_thread(self._own.usage)
+        if (line := self._quota.judge(used)) is not None:
+            self.tell(line)
+        if self._quota.is_exceeded(used) and self.state is WorkerState.READY:
+            logger.error("a worker is ended: its temporary files take too much", extra={"worker": self.spec.worker_id})
+            self.begin_stop()
 
     async def gone(self) -> None:
         """Wait until the process has ended and nothing is left of it."""

@@ -29,8 +29,16 @@ class Seen:
     path: Path
     """Where it is seen."""
     source: Path
-    """Where it is. All above it is root's own."""
+    """Where it is. All above it is root's own, and who may enter that is not asked: who may enter it, its own mode has to say."""
     writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is there, in a hidden folder."""
+
+    path: Path
+    leads_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class View:
     seen: tuple[Seen, ...]
     temporary: Path
     """What ``/tmp`` and ``/var/tmp`` are."""
+    links: tuple[Link, ...] = ()
     files: tuple[tuple[Path, Path], ...] = ()
     """Files that others stand for: (what is there, what is seen)."""
 
@@ -101,6 +110,9 @@ def _furnish(view: View) -> None:
                 _mount(_descriptor(source), _descriptor(there), None, _MS_BIND | _MS_REC)
             if not seen.writable:
                 _read_only(seen.path)
+        for link in view.links:
+            with _made(link.path.parent) as there:
+                os.symlink(link.leads_to, link.path.name, dir_fd=there.descriptor)
         for path in view.hidden:
             _read_only(path)
         for file, path in view.files:

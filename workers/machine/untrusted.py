@@ -92,6 +92,17 @@ class Found(NamedTuple):
     entry: Entry
 
 
+class Usage(NamedTuple):
+    """How much is in a folder."""
+
+    bytes: int
+    """On the disk."""
+    entries: int
+    """Files and folders."""
+    complete: bool
+    """False: there is more, which was not counted."""
+
+
 class Folder:
     """A folder, held by its descriptor whatever becomes of its path. Close it, or use it as a context manager."""
 
@@ -163,6 +174,18 @@ class Folder:
                 with contextlib.suppress(FileNotFoundError, Unsafe):
                     below = opened.enter_context(folder._down(entry.name))
                     levels.append((below, f"{path}{entry.name}/", below.scan()))
+
+    def usage(self, most: int, deepest: int = DEEPEST) -> Usage:
+        """Return how much is in it: of ``most`` files and folders, down to ``deepest`` levels."""
+        size = number = 0
+        try:
+            for found in self.walk(deepest):
+                size, number = size + found.entry.status.st_blocks * 512, number + 1
+                if number > most:
+                    return Usage(size, number, complete=False)
+        except Unsafe:
+            return Usage(size, number, complete=False)
+        return Usage(size, number, complete=True)
 
     # Entering and reading
 

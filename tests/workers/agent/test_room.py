@@ -16,7 +16,7 @@ from agent.preloaded import Preloaded
 from agent.r_process import Starter
 from agent.worker import Worker
 from machine import room
-from machine.room import Seen
+from machine.room import Link, Seen
 
 MakeSpec = Callable[..., WorkerSpec]
 Ask = Callable[[str], Awaitable[Any]]
@@ -39,6 +39,12 @@ def efs(tmp_path: Path, apps: Path) -> Path:
             (efs / kind / app / "file").write_text(app)
         (efs / "data" / app).chmod(0o777)
     (efs / "apps" / "mine" / "app.R").write_bytes((apps / "intruder" / "app.R").read_bytes())
+    for name, mode in (("given", 0o755), ("closed", 0o700)):  # the gates of two syncs, and their data, which are open to everybody
+        data = efs / "synced" / name / "data"
+        data.mkdir(parents=True)
+        data.chmod(0o777)
+        (data / "file").write_text(name)
+        data.parent.chmod(mode)
     for above in (efs, *efs.parents[:3]):
         above.chmod(0o755)
     return efs
@@ -48,7 +54,10 @@ def efs(tmp_path: Path, apps: Path) -> Path:
 async def worker(spec: MakeSpec, starter: Starter, efs: Path) -> AsyncIterator[Worker]:
     mine = efs / "apps" / "mine"
     seen = (Seen(mine, mine), Seen(efs / "data" / "mine", efs / "data" / "mine", writable=True))
-    worker = Worker(dataclasses.replace(spec("echo"), directory=mine, hidden=(efs,), seen=seen), starter=starter)
+    gates = tuple(Seen(gate, gate, writable=True) for gate in (efs / "synced").iterdir())
+    links = tuple(Link(efs / "syncs" / gate.path.name, str(gate.path / "data")) for gate in gates)
+    made = dataclasses.replace(spec("echo"), directory=mine, hidden=(efs,), seen=seen + gates, links=links)
+    worker = Worker(made, starter=starter)
     await worker.start()
     yield worker
     await worker.stop()
@@ -64,11 +73,20 @@ async def does(worker: Worker, code: str) -> Any:
 
 
 async def test_a_worker_finds_its_own_folders_and_no_others(worker: Worker, efs: Path) -> None:
-    assert await does(worker, f"sort(list.files('{efs}', recursive = TRUE))") == ["apps/mine/app.R", "apps/mine/file", "data/mine/file"]
+    own = ["apps/mine/app.R", "apps/mine/file", "data/mine/file"]
+    synced = ["synced/given/data/file", "syncs/closed", "syncs/given/file"]  # a link that leads to what it may not enter
+    assert await does(worker, f"sort(list.files('{efs}', recursive = TRUE))") == own + synced
     assert await does(worker, f"{{ writeLines('x', '{efs}/data/mine/new'); readLines('{efs}/data/mine/new') }}") == ["x"]
     assert (efs / "data" / "mine" / "new").read_text() == "x\n"
     for place in ("apps/mine/new", "apps/new", "new"):
         assert "refused" in (await does(worker, f"writeLines('x', '{efs}/{place}')"))[0]
+
+
+async def test_a_folder_whose_gate_is_closed_is_not_open_in_a_room(worker: Worker, efs: Path) -> None:
+    for way in ("synced/closed/data", "syncs/closed"):
+        assert "cannot open" in (await does(worker, f"readLines('{efs}/{way}/file')"))[0]
+        assert "cannot open" in (await does(worker, f"writeLines('x', '{efs}/{way}/new')"))[0]
+    assert await does(worker, f"{{ writeLines('x', '{efs}/syncs/given/new'); readLines('{efs}/synced/given/data/new') }}") == ["x"]
 
 
 async def test_a_workers_temporary_folders_are_its_own(worker: Worker, apps: Path) -> None:

@@ -211,6 +211,19 @@ def test_what_is_read_in_a_walk_is_what_the_walk_found_when_names_are_swapped(fo
             assert found.folder.read("file", 100) == b"mine"
 
 
+def test_what_is_in_a_folder_is_counted_without_what_links_lead_to_and_not_for_ever(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"x" * 100_000)
+    (tmp_path / "link").symlink_to("/usr")
+    used = folder.usage(100)
+    assert used.complete
+    assert used.entries == 3
+    assert 100_000 <= used.bytes < 130_000
+    assert not folder.usage(2).complete
+    deep(tmp_path / "deep", 30)
+    assert not folder.usage(100, deepest=20).complete
+
+
 # Removing
 
 
