@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from chalicelib.errors import SheenError
+from machine import begin
 from machine.untrusted import Folder
 from tasks.discard import discard
 
@@ -75,16 +76,18 @@ class Sandbox:
         if self.unix_id is not None:
             drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
             drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
+        # Root's own programs see none of these variables, which may be an author's: they hold from the command on.
         process = subprocess.Popen(
-            [*self._limits(patience), _SETPRIV, *drop, "--", *command],
-            cwd=self.folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            [*self._limits(patience), _SETPRIV, *drop, "--", *begin.command(self.folder, command)],
+            env={},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        assert process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as told:
+            told.write(begin.variables(environment))
         reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
         reader.start()
         try:
