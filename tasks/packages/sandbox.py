@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,14 +78,16 @@ class Sandbox:
             drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
             drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
         # Root's own programs see none of these variables, which may be an author's: they hold from the command on.
-        process = subprocess.Popen(
-            [*self._limits(patience), _SETPRIV, *drop, "--", *begin.command(self.folder, command)],
-            env={},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with _own_interpreter(command) as interpreter:
+            process = subprocess.Popen(
+                [*self._limits(patience), _SETPRIV, *drop, "--", *begin.command(self.folder, command, interpreter)],
+                env={},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(interpreter,) if interpreter >= 0 else (),
+            )
         assert process.stdin is not None and process.stdout is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as told:
             told.write(begin.variables(environment))
@@ -114,6 +117,19 @@ class Sandbox:
             everything = [_SETPRIV, "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
             subprocess.run(everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         process.wait()
+
+
+@contextlib.contextmanager
+def _own_interpreter(command: Sequence[str]) -> Iterator[int]:
+    """Yield a descriptor of this process's Python when it is what is run; -1 when it is not. Its folders may be closed to the user."""
+    if command[0] != sys.executable:
+        yield -1
+        return
+    descriptor = os.open(sys.executable, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _read(output: IO[bytes], said: Callable[[str], None]) -> None:
