@@ -148,7 +148,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "tasks/packages/install.py": {"step.source.archive.open": CACHE, "shutil.copyfileobj": OPEN_FILES},
     "tasks/packages/repositories.py": dict.fromkeys(("to.parent.mkdir", "Path(beside).unlink"), CACHE),
     "tasks/packages/restore.py": dict.fromkeys(("place.making.mkdir", "(place.making / name).symlink_to"), CACHE),
-    "tasks/packages/sandbox.py": {"self.open": SANDBOX},
+    "tasks/packages/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/packages/sources.py": dict.fromkeys(("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE),
     "tasks/packages/sweep.py": dict.fromkeys(
         (

@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from chalicelib.errors import SheenError
+from machine import begin
 from machine.untrusted import Folder
 from tasks.discard import discard
 
@@ -83,16 +85,20 @@ class Sandbox:
         if self.unix_id is not None:
             drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
             drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-        process = subprocess.Popen(
-            [*self._limits(patience, memory), _SETPRIV, *drop, "--", *command],
-            cwd=self.folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
+        # Root's own programs see none of these variables, which may be an author's: they hold from the command on.
+        with _own_interpreter(command) as interpreter:
+            process = subprocess.Popen(
+                [*self._limits(patience, memory), _SETPRIV, *drop, "--", *begin.command(self.folder, command, interpreter)],
+                env={},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(interpreter,) if interpreter >= 0 else (),
+            )
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as told:
+            told.write(begin.variables(environment))
         reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
         reader.start()
         try:
@@ -121,6 +127,19 @@ class Sandbox:
             everything = [_SETPRIV, "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
             subprocess.run(everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         process.wait()
+
+
+@contextlib.contextmanager
+def _own_interpreter(command: Sequence[str]) -> Iterator[int]:
+    """Yield a descriptor of this process's Python when it is what is run; -1 when it is not. Its folders may be closed to the user."""
+    if command[0] != sys.executable:
+        yield -1
+        return
+    descriptor = os.open(sys.executable, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _read(output: IO[bytes], said: Callable[[str], None]) -> None:

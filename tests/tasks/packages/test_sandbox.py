@@ -164,3 +164,18 @@ def test_it_cannot_write_where_it_is_given_things() -> None:
 def test_a_chain_of_links_inside_a_package_is_taken() -> None:
     links = {"lib/libx.so": "libx.so.1", "lib/libx.so.1": "../real/libx.so.1.2", "deep/again": "./../lib/libx.so"}
     assert all(stays_inside(path, links) for path in links)
+
+
+def test_programs_of_root_see_none_of_an_authors_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They read message catalogues, loaders' paths and the like by such."""
+    seen = tmp_path / "seen"
+    watched = tmp_path / "setpriv"
+    watched.write_text(f'#!/bin/sh\nenv > {seen}\nexec /usr/bin/setpriv "$@"\n')
+    watched.chmod(0o755)
+    monkeypatch.setattr("tasks.packages.sandbox._SETPRIV", str(watched))
+    said: list[str] = []
+    with sandbox() as box:
+        environment = {"PATH": "/usr/bin:/bin", "LANGUAGE": "../../../evil", "TWO_LINES": "a\nb=c"}
+        assert box.run(["sh", "-c", 'echo "$LANGUAGE"; echo "$TWO_LINES"'], environment, said.append, 30.0) == 0
+    assert said == ["../../../evil", "a", "b=c"]
+    assert "evil" not in seen.read_text()
