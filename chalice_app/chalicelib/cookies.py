@@ -1,7 +1,7 @@
 """Whose a cookie is: Sheen's or the app's, and where the app's holds. Pure.
 
-A browser keeps the cookies of all apps of a deployment together, for they share a host. So an app sets cookies for its own
-path only, never in a name of Sheen's, and never for other hosts.
+A browser keeps the cookies of all apps of a deployment together, for they share a host. So an app
+sets cookies for its own path only, never in a name of Sheen's, and never for other hosts.
 """
 
 OURS = "sheen-"
@@ -44,20 +44,23 @@ def values(header: str, name: str) -> list[str]:
 
 
 def site(*, secure: bool) -> str:
-    """Return the attributes of a cookie of Sheen's that say in which pages' requests it goes. ``secure``: the visitor came by https.
+    """Return the attributes of a cookie of Sheen's that say in which pages' requests it goes.
+    ``secure``: the visitor came by https.
 
-    An app may be shown within another site's page. There a browser sends a cookie only if it says None, and keeps it, where others' cookies
-    are blocked, if it says Partitioned. Whoever reads the cookie looks whose page asks.
+    An app may be shown within another site's page. There a browser sends a cookie only if it says
+    None, and keeps it, where others' cookies are blocked, if it says Partitioned. Whoever reads the
+    cookie looks whose page asks.
     """
     return "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
 
 
 def held_to(set_cookie: str, base: str) -> str | None:
-    """Return an app's ``Set-Cookie`` header so that it holds for this host and below ``base`` only, the app's public path
-    without a slash at its end. Return None if the cookie is refused: it has a name of Sheen's, no name, or one that only
-    goes with the path ``/``.
+    """Return an app's ``Set-Cookie`` header so that it holds for this host and below ``base`` only,
+    the app's public path without a slash at its end. Return None if the cookie is refused: it has a
+    name of Sheen's, no name, or one that only goes with the path ``/``.
 
-    A cookie without a name is refused, for a browser sends its value as it is, and that may look like another cookie.
+    A cookie without a name is refused, for a browser sends its value as it is, and that may look
+    like another cookie.
 
     >>> held_to("a=1; Path=/; Domain=example.com; HttpOnly", "/sales")
     'a=1; HttpOnly; Path=/sales/'

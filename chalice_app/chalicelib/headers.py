@@ -1,10 +1,11 @@
 """Which HTTP headers pass between a visitor and an app: a list for each direction. Pure.
 
-What is not on a list does not pass. The lists hold exact names, so a name with an underscore never passes: a worker reads
-headers as CGI variables, in which ``Shiny_Server_Credentials`` and ``Shiny-Server-Credentials`` are one (FACTS R9).
+What is not on a list does not pass. The lists hold exact names, so a name with an underscore never
+passes: a worker reads headers as CGI variables, in which ``Shiny_Server_Credentials`` and
+``Shiny-Server-Credentials`` are one (FACTS R9).
 
-The apps of a deployment share one origin. So an app may not send a header that a browser obeys for the whole origin, and
-sets cookies for its own path only.
+The apps of a deployment share one origin. So an app may not send a header that a browser obeys for
+the whole origin, and sets cookies for its own path only.
 """
 
 import re
@@ -58,11 +59,13 @@ TO_WORKER = {
     "x-requested-with": "JavaScript libraries mark their requests with it",
     "x-xsrf-token": "as x-csrf-token",
 }
-"""What a worker gets to see of a visitor's request, and why. A header that claims who the visitor is (``Remote-User``,
-``X-Auth-Request-Email`` and the like) is a proxy's to set, and no visitor's; ``Proxy`` would become ``HTTP_PROXY``."""
+"""What a worker gets to see of a visitor's request, and why. A header that claims who the visitor
+is (``Remote-User``, ``X-Auth-Request-Email`` and the like) is a proxy's to set, and no visitor's;
+``Proxy`` would become ``HTTP_PROXY``."""
 
 _FAMILIES_TO_WORKER = ("hx-", "sec-", "x-app-")
-"""htmx's headers; those that only a browser itself can set; and any that an app's own script wants to send."""
+"""htmx's headers; those that only a browser itself can set; and any that an app's own script wants
+to send."""
 _HANDSHAKE = "sec-websocket-"
 """Between a browser and the gateway."""
 
@@ -105,12 +108,14 @@ FROM_WORKER = {
     "vary": "what this answer depends on",
     "www-authenticate": "a sign-in of the app's own",
 }
-"""What a visitor gets of a worker's answer, and why: each describes this one answer. Not among them, since a browser obeys
-them for the whole origin: ``Accept-CH``, ``Alt-Svc``, ``Clear-Site-Data``, ``Expect-CT``, ``NEL``, ``Origin-Agent-Cluster``,
-``Public-Key-Pins``, ``Report-To``, ``Service-Worker-Allowed``, ``Set-Login``, ``Strict-Transport-Security``."""
+"""What a visitor gets of a worker's answer, and why: each describes this one answer. Not among
+them, since a browser obeys them for the whole origin: ``Accept-CH``, ``Alt-Svc``,
+``Clear-Site-Data``, ``Expect-CT``, ``NEL``, ``Origin-Agent-Cluster``, ``Public-Key-Pins``,
+``Report-To``, ``Service-Worker-Allowed``, ``Set-Login``, ``Strict-Transport-Security``."""
 
 _FAMILIES_FROM_WORKER = ("hx-", "x-")
-"""htmx's headers, and an app's own for its script. The few of these that a browser obeys are about one answer."""
+"""htmx's headers, and an app's own for its script. The few of these that a browser obeys are about
+one answer."""
 _OF_SERVERS = ("x-accel-", "x-amz", "x-cache", "x-edge-", "x-forwarded-", "x-sendfile")
 """What proxies, caches and gateways say to one another."""
 
@@ -129,8 +134,8 @@ _HOP_BY_HOP = frozenset(
 )
 """Headers that belong to one hop (RFC 9110, 7.6.1)."""
 _OURS = ("sheen-", "shiny-server-credentials", "shiny-shared-secret")
-"""Headers by which R, agent and Lambdas know one another (FACTS S2): no visitor may send them, R may not say them, nobody
-sees them."""
+"""Headers by which R, agent and Lambdas know one another (FACTS S2): no visitor may send them, R
+may not say them, nobody sees them."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -146,7 +151,8 @@ def to_agent(headers: Headers) -> list[tuple[str, str]]:
 
 
 def to_worker(headers: Headers) -> list[tuple[str, str]]:
-    """Return what a worker gets of a visitor's headers, by HTTP or on its WebSocket: none of Sheen's cookies.
+    """Return what a worker gets of a visitor's headers, by HTTP or on its WebSocket: none of
+    Sheen's cookies.
 
     >>> to_worker([("Cookie", "sheen-ticket=1; a=2"), ("User-Agent", "curl")])
     [('Cookie', 'a=2'), ('User-Agent', 'curl')]
@@ -160,7 +166,8 @@ def to_worker(headers: Headers) -> list[tuple[str, str]]:
 
 
 def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
-    """Return what a visitor gets of a worker's headers. ``base`` is the app's public path without a slash at its end.
+    """Return what a visitor gets of a worker's headers. ``base`` is the app's public path without a
+    slash at its end.
 
     >>> from_worker([("Set-Cookie", "a=1; Path=/"), ("Clear-Site-Data", "*"), ("X-Own", "1")], "/sales")
     [('Set-Cookie', 'a=1; Path=/sales/'), ('X-Own', '1')]
@@ -178,8 +185,8 @@ def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
 
 
 def passing(headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers that go on to the other side, either way, with values that every HTTP library can send: none of one hop,
-    which ``Connection`` may name, and none that are ours.
+    """Return the headers that go on to the other side, either way, with values that every HTTP
+    library can send: none of one hop, which ``Connection`` may name, and none that are ours.
 
     >>> passing([("Connection", "close, X-Trace"), ("X-Trace", "1"), ("Sheen-Session", "2"), ("Accept", "*/*")])
     [('Accept', '*/*')]
@@ -192,8 +199,8 @@ def passing(headers: Headers) -> list[tuple[str, str]]:
 def text(value: str) -> str:
     """Return a header's value as text that can be sent as UTF-8 and is one line.
 
-    A value may come with any bytes. Those that are not UTF-8 were decoded to lone surrogates, and are taken as Latin-1.
-    Control characters, which may not be in a header, are left out.
+    A value may come with any bytes. Those that are not UTF-8 were decoded to lone surrogates, and
+    are taken as Latin-1. Control characters, which may not be in a header, are left out.
 
     >>> text("caf\\udce9\\r\\n x\\x00")
     'café x'
@@ -205,7 +212,8 @@ def text(value: str) -> str:
 
 
 def from_latin_1(value: str) -> str:
-    """Return a value as its sender wrote it: ``http.client`` reads the bytes of headers as Latin-1, and the agent writes UTF-8.
+    """Return a value as its sender wrote it: ``http.client`` reads the bytes of headers as Latin-1,
+    and the agent writes UTF-8.
 
     >>> from_latin_1("cafÃ©"), from_latin_1("caf\\xe9")
     ('café', 'café')

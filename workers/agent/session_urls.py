@@ -1,4 +1,4 @@
-"""Who is answered at a session's URLs, ``session/<token>/…``: its downloads, uploads and data (FACTS S3)."""
+"""Who is answered at a session's URLs: its downloads, uploads and data (FACTS S3)."""
 
 import re
 from collections.abc import Mapping
@@ -31,22 +31,25 @@ class Sessions(Protocol):
 
 
 class SessionUrls:
-    """Asks for the visitor cookie of a session's page, for a token in a URL is no pass: URLs are logged and shared.
+    """Asks for the visitor cookie of a session's page, for a token in a URL is no pass: URLs are
+    logged and shared.
 
-    A browser that keeps no cookies for the page shows none. The page says so on its socket, which has a ticket; then the token has to do.
+    A browser that keeps no cookies for the page shows none. The page says so on its socket, which
+    has a ticket; then the token has to do.
     """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     def refused(self, method: str, path: str, headers: Mapping[str, str], host: str) -> web.Response | None:
-        """Return what somebody else's request for ``path`` (encoded) gets; None for a request that may go on to the worker."""
+        """Return what somebody else's request for ``path`` (encoded) gets; None for a request that
+        may go on to the worker."""
         found = _TOKEN.search(unquote(path))
         if found is None:
             return None
         session_id = self._sessions.session_of_token(found[1])
         if session_id is None:
-            # A worker knows a token by this place in the path only; elsewhere it may be the app's own.
+            # A worker knows a token at the start of a path only; elsewhere the path is the app's.
             return _answer(404, _OVER) if found.start() == 0 else None
         if not self._sessions.keeps_cookies(session_id):
             return None

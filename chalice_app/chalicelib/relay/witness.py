@@ -1,10 +1,12 @@
-"""What page and worker agree on in Shiny's own messages, as far as the agent has to hold both to it. Pure.
+"""What page and worker agree on in Shiny's messages, and the agent holds both to. Pure.
 
-* A worker begins with ``{"config":{"sessionId":"<token>",…}}``: the token is in the URLs of that session's downloads, uploads
-  and data (FACTS S3).
-* A page that wants to upload says ``{"method":"uploadInit","args":[[{"size":…},…]],"tag":…}``, and the worker answers
-  ``{"response":{"tag":…,"value":{"uploadUrl":"session/<token>/upload/<job>?w=…",…}}}`` if it takes files of these sizes
-  (FACTS S5). The page ends the job with ``{"method":"uploadEnd","args":["<job>",…]}``.
+* A worker begins with ``{"config":{"sessionId":"<token>",…}}``: the token is in the URLs of that
+  session's downloads, uploads and data (FACTS S3).
+* A page that wants to upload says ``{"method":"uploadInit","args":[[{"size":…},…]],"tag":…}``, and
+  the worker answers
+  ``{"response":{"tag":…,"value":{"uploadUrl":"session/<token>/upload/<job>?w=…",…}}}`` if it takes
+  files of these sizes (FACTS S5). The page ends the job with
+  ``{"method":"uploadEnd","args":["<job>",…]}``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ _CONFIG = '{"config":'
 _UPLOAD = re.compile(r'\{"method": ?"upload(?:Init|End)"')
 _RESPONSE = '{"response":'
 _LONGEST = 1024 * 1024
-"""Characters of a message that is looked at; a page that names so many files at once sends them as Shiny does by itself."""
+"""Characters of a message that is read: some ten thousand files at once. What a longer one agrees
+on is not known, so S3 has no room for it."""
 _MOST = 64
 """Of each kind that are remembered of a session; the oldest are forgotten."""
 

@@ -1,7 +1,8 @@
 """Who may know that an app is there. Pure.
 
-A private or an archived app is to visitors as if nothing were published at its location: the same answer, whether that is Sheen's page or
-the answer of an app above it. Otherwise anybody could find out which locations there are.
+A private or an archived app is to visitors as if nothing were published at its location: the same
+answer, whether that is Sheen's page or the answer of an app above it. Otherwise anybody could find
+out which locations there are.
 """
 
 from chalicelib.apps.model import App
@@ -9,7 +10,8 @@ from chalicelib.errors import SheenError
 
 
 def is_shown(app: App) -> bool:
-    """Tell whether visitors may know of an app. Nobody can sign in yet, so nobody may know of a private one."""
+    """Tell whether visitors may know of an app. Nobody can sign in yet, so nobody may know of a
+    private one."""
     return app.archived_at is None and _visibility(app) != "private"
 
 
@@ -19,7 +21,8 @@ def is_listed(app: App) -> bool:
 
 
 def _visibility(app: App) -> str | None:
-    """Return who may see an app; None if its settings cannot be read, and neither its own nor its bundle's say private."""
+    """Return who may see an app; None if its settings cannot be read, and neither its own nor its
+    bundle's say private."""
     try:
         return app.effective_settings().visibility
     except SheenError:

@@ -1,10 +1,11 @@
 """What a browser shows for a session: cookies that the page's answer sets.
 
-* The ticket cookie, below ``<app>/__sockjs__/``, says whose session a new SockJS client may have. Sheen's own client sets one of
-  its own at ``…/__sockjs__/n=<id>``, so that two tabs do not share it; a browser shows the more exact one first.
-* The visitor cookie, below ``<app>/``, says which browser it is: all tabs have the same. The URLs of a session, and SockJS
-  clients that come back, are answered only to the browser that the session's page went to. An id in a URL is no pass by
-  itself, for URLs get logged and shared.
+* The ticket cookie, below ``<app>/__sockjs__/``, says whose session a new SockJS client may have.
+  Sheen's own client sets one of its own at ``…/__sockjs__/n=<id>``, so that two tabs do not share
+  it; a browser shows the more exact one first.
+* The visitor cookie, below ``<app>/``, says which browser it is: all tabs have the same. The URLs
+  of a session, and SockJS clients that come back, are answered only to the browser that the
+  session's page went to. An id in a URL is no pass by itself, for URLs get logged and shared.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ _FORM = re.compile(r"[0-9A-Za-z_-]{32}\Z")
 
 
 def set_cookie(ticket: str, base: str, *, secure: bool) -> str:
-    """The ``Set-Cookie`` header of a page's ticket. ``base`` is the app's public path without a trailing slash."""
+    """The ``Set-Cookie`` header of a page's ticket. ``base`` is the app's public path without a
+    trailing slash."""
     return f"{COOKIE}={ticket}; Path={base}/__sockjs__/; HttpOnly; {cookies.site(secure=secure)}"
 
 
 def set_visitor(visitor: str, base: str, *, secure: bool) -> list[str]:
     """The ``Set-Cookie`` headers that tell a browser which visitor it is.
 
-    By https there are two. A frame in another site's page that opens a download in a tab of its own shows a partitioned cookie there no
-    more; the other one it shows where others' cookies are not blocked.
+    By https there are two. A frame in another site's page that opens a download in a tab of its own
+    shows a partitioned cookie there no more; the other one it shows where others' cookies are not
+    blocked.
     """
     made = f"{VISITOR}={visitor}; Path={base}/; HttpOnly; "
     sites = [cookies.site(secure=secure), "SameSite=None; Secure"] if secure else [cookies.site(secure=secure)]
@@ -55,7 +58,8 @@ def tickets(cookie_header: str) -> list[str]:
 
 
 def from_own_site(fetch_site: str, origin: str, host: str) -> bool:
-    """Whether a request comes from the app's own page: another site's may not use the visitor's cookie.
+    """Whether a request comes from the app's own page: another site's may not use the visitor's
+    cookie.
 
     :param fetch_site: ``Sec-Fetch-Site``, which all present browsers send.
     :param origin: ``Origin``, which the others send at least from other sites.
