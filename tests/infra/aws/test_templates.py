@@ -212,6 +212,12 @@ def test_no_service_takes_a_role_on_for_another_account(stage: Stage, templates:
             assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, name
 
 
+def test_the_zones_are_those_that_the_stage_names(templates: Templates) -> None:
+    subnets = [one["Properties"]["AvailabilityZone"] for _, one in resources(templates["full"], "AWS::EC2::Subnet")]
+    assert sorted(set(subnets)) == list(load("full").network.zone_names)
+    assert all("Fn::Select" in one["Properties"]["AvailabilityZone"] for _, one in resources(templates["prod"], "AWS::EC2::Subnet"))
+
+
 def test_operators_are_told_what_to_do_at_each_alarm(stage: Stage, templates: Templates) -> None:
     page = (TREE / "docs" / "operator.md").read_text()
     for _, alarm in resources(templates[stage.name], "AWS::CloudWatch::Alarm"):
