@@ -8,10 +8,12 @@ and not change: a start does not wait for them.
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,7 +36,10 @@ REMOVING = 10.0
 """Seconds to remove the copy, of the 30 that ECS gives a task to end (FACTS E1)."""
 LONG = 1.0
 """Seconds after which a copy is worth a word to those who wait."""
+OLD = 3600.0
+"""Seconds after which a copy that no process holds is nobody's."""
 _CHUNK = 8 * 1024**2
+_PREFIX = "sheen-app-"
 
 
 @dataclass(slots=True)
@@ -94,9 +99,11 @@ class AppCopy:
         # Without a user of its own R could write through a link.
         self._linked_from = linked_from if owner is not None else most
         self._most = most
-        self._around = Path(tempfile.mkdtemp(prefix="sheen-app-"))
+        self._around = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._held = _lock(self._around)
         self._making: asyncio.Task[None] | None = None
         self._given_up = threading.Event()
+        self._sweeping: asyncio.Task[None] | None = None
 
     @property
     def path(self) -> Path:
@@ -122,8 +129,8 @@ class AppCopy:
     async def remove(self) -> None:
         """Remove it; no worker is there any more."""
         self._given_up.set()
-        if self._making is not None:
-            await asyncio.gather(self._making, return_exceptions=True)
+        running = [task for task in (self._making, self._sweeping) if task is not None]
+        await asyncio.gather(*running, return_exceptions=True)
         await asyncio.to_thread(self._remove)
 
     async def _make(self) -> None:
@@ -132,6 +139,7 @@ class AppCopy:
             await asyncio.to_thread(self._copy)
         finally:
             timer.cancel()
+        self._sweeping = asyncio.create_task(asyncio.to_thread(sweep, self._given_up.is_set), name="sweep of copies")
 
     def _copy(self) -> None:
         with Folder.at(self._version) as source, Folder.at(self._around) as around:
@@ -189,6 +197,37 @@ class AppCopy:
                 at.remove(self._around.name, Budget(seconds=REMOVING))
         except OSError as error:
             logger.warning(f"the app's copy stays behind: {error}")
+        finally:
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
+
+
+def sweep(is_over: Callable[[], bool] = lambda: False) -> None:
+    """Remove the copies of instances that were killed, on a machine that outlives them; go on with none when ``is_over`` says so."""
+    top = Path(tempfile.gettempdir())
+    for around in top.glob(f"{_PREFIX}*"):
+        if is_over():
+            return
+        with contextlib.suppress(OSError):  # another is faster, or it is another user's
+            if time.time() - around.lstat().st_mtime < OLD or (held := _lock(around)) is None:
+                continue
+            try:
+                with Folder.at(top) as at:
+                    at.remove(around.name, Budget(seconds=REMOVING))
+            finally:
+                os.close(held)
+
+
+def _lock(around: Path) -> int | None:
+    """Hold the folder around a copy as long as this process lives, or until what this returns is closed; None: another one holds it."""
+    descriptor = os.open(around, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _look(version: Folder) -> list[_Contents]:

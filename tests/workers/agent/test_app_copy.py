@@ -156,6 +156,24 @@ async def test_what_an_app_left_in_its_copy_goes_and_nothing_that_its_links_lead
     assert (tmp_path / "kept").read_text() == "kept"
 
 
+async def test_a_copy_that_a_killed_instance_left_goes_and_those_of_others_stay(version: Path, disk: Path) -> None:
+    copies = [AppCopy(version, OWNER) for _ in range(3)]
+    for copy in copies:
+        await copy.made()
+    killed, living, young = copies
+    for copy in (killed, living):
+        os.utime(copy.path.parent, (1_000_000_000, 1_000_000_000))
+    for copy in (killed, young):
+        assert copy._held is not None
+        os.close(copy._held)  # as the kernel does
+        copy._held = None
+    app_copy.sweep()
+    assert [copy.path.exists() for copy in copies] == [False, True, True]
+    for copy in (living, young):
+        await copy.remove()
+    assert is_empty(disk)
+
+
 async def test_what_is_no_plain_file_stops_no_start_for_ever_and_is_told(version: Path, disk: Path) -> None:
     os.mkfifo(version / "pipe")
     copy = AppCopy(version, OWNER)
