@@ -20,6 +20,7 @@ from agent.bodies.pages import LatePages, PageAsked
 from agent.failure import AppExited, WorkerFailed
 from agent.log import logger
 from agent.worker import Worker, WorkerState
+from agent.worker_http import LARGEST_HEAD, WorkerConnector
 from agent.workers import Workers
 from chalicelib.instances import worker_id
 
@@ -248,12 +249,14 @@ class Proxy:
         if client is None:
             ended = [self._clients.pop(known) for known in list(self._clients) if known.state is WorkerState.EXITED]
             client = self._clients[worker] = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path=str(worker.socket), limit=CONNECTIONS),
+                connector=WorkerConnector(str(worker.socket), CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
                 read_bufsize=CHUNK,
+                max_line_size=LARGEST_HEAD,
+                max_field_size=LARGEST_HEAD,
             )
             for gone in ended:
                 await gone.close()
@@ -359,4 +362,5 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:
         return failure.exited(worker.returncode, worker.said, worker.out_of_memory, worker.spec.language)
-    return AppExited(f"The app did not answer: {error or type(error).__name__}. Reload the page to try again.")
+    logger.warning("R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)})
+    return AppExited("The app did not answer: its connection broke. Reload the page to try again.")

@@ -140,6 +140,16 @@ async def test_a_large_answer_is_streamed_back_whole(agent: Agent) -> None:
     assert len(await answer.read()) == 30_000_000
 
 
+@pytest.mark.parametrize("largest", ["", "1000000"])
+async def test_a_file_larger_than_what_is_read_ahead_arrives_whole_each_time(agent: Agent, largest: str) -> None:
+    sizes = []
+    for _ in range(12):
+        more = {headers.LARGEST: largest} if largest else {}
+        async with asyncio.timeout(20), agent.get("/app/shared/shiny.min.js", **more) as answer:
+            sizes.append(len(await answer.read()))
+    assert min(sizes) == max(sizes) > 128 * 1024
+
+
 async def test_a_redirect_stays_in_the_apps_public_path(agent: Agent) -> None:
     answer = await agent.get("/app/redirect", **{"sheen-base": "/hello"})
     assert (answer.status, answer.headers["Location"]) == (302, "/hello/target?a=1")
@@ -277,3 +287,23 @@ def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:
     assert decoded(b"<html>", "br") is None
     assert decoded(b"broken", "gzip") is None
     assert decoded(gzip.compress(b"x" * (LARGEST_PAGE + 1)), "gzip") is None
+
+
+@pytest.mark.parametrize("largest", ["", "1000000"])
+async def test_no_odd_answer_of_an_app_is_our_failure_or_the_next_visitors(agent: Agent, largest: str) -> None:
+    more = AUTH | ({headers.LARGEST: largest} if largest else {})
+    for method in ("GET", "HEAD"):
+        for path, status in {
+            **{f"status?s={status}": status for status in (204, 304, 201, 599)},
+            **{f"status?s={status}": 502 for status in (100, 101, 102, 199, 600, 999, 1000, 0, -1)},
+            **dict.fromkeys(("no-value", "no-name", "bytes"), 200),
+            **dict.fromkeys(("chunked-length", "wrong-length"), 502),
+        }.items():
+            async with agent.http.request(method, f"/app/{path}", headers=more) as answer:
+                body = await answer.text()
+                assert answer.status == status or (method == "HEAD" and status == 502 and "length" in path), (method, path, answer.status)
+                if status in (204, 304):
+                    assert (body, answer.headers["ETag"]) == ("", '"e"')
+                elif status == 502 and method == "GET":
+                    assert body.startswith("The app's answer "), body
+    assert (await agent.get("/app/headers")).status == 200

@@ -178,7 +178,8 @@ class Uploads:
         except (WorkerFailed, BadUpload) as error:
             self._fail(upload, str(error))
         except (aiohttp.ClientError, OSError) as error:
-            self._fail(upload, f"the app did not take the file: {error or type(error).__name__}")
+            logger.warning("R did not take a file", extra={"session": upload.session_id, "error": repr(error)})
+            self._fail(upload, "the app did not take the file: its connection broke; send it again")
         except (ClientError, BotoCoreError) as error:
             self._fail(upload, f"the file's storage does not work: {error}")
         finally:
