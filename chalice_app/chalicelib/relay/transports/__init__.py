@@ -1,4 +1,4 @@
-"""SockJS over HTTP, as the document ``sockjs-protocol 0.3.3`` says, without any I/O.
+"""SockJS over HTTP, as the document ``sockjs-protocol`` of May 2026 says, without any I/O.
 
 * :mod:`.options`   what one service offers, and its delays and limits
 * :mod:`.urls`      which URL asks for what, by which methods

@@ -6,22 +6,21 @@ import re
 from email.utils import formatdate
 
 YEAR = 31_536_000
-NEVER_CACHED = {"Cache-Control": "no-store, no-cache, must-revalidate, max-age=0"}
+NEVER_CACHED = {"Cache-Control": "no-store, no-cache, no-transform, must-revalidate, max-age=0"}
+"""``no-transform``: a proxy that compresses a response holds it back until it has enough."""
 _COOKIE = re.compile(r"(?:^|;)\s*JSESSIONID=([0-9A-Za-z._!~+/=-]{1,128})\s*(?=;|$)")
 _HEADER_LIST = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~, -]{1,1024}\Z")
 
 
 def cors(origin: str, requested_headers: str) -> dict[str, str]:
-    """Let any page ask, with its credentials. ``null`` is a page from a file, which an echo would refuse.
+    """Let any page ask, with its credentials. ``null`` is a page from a file or a sandboxed frame; who says no origin needs no leave.
 
     Nothing is given away by this: a request shows a robust id, which cannot be guessed, or a ticket cookie, which only
     counts from the page's own site (:mod:`.passes`).
     """
-    headers = {
-        "Access-Control-Allow-Origin": origin if origin and origin != "null" else "*",
-        "Access-Control-Allow-Credentials": "true",
-        "Vary": "Origin",
-    }
+    headers = {"Access-Control-Allow-Origin": origin or "*", "Vary": "Origin"}
+    if origin:  # a browser takes credentials and "*" together for a mistake
+        headers["Access-Control-Allow-Credentials"] = "true"
     if _HEADER_LIST.match(requested_headers):
         headers["Access-Control-Allow-Headers"] = requested_headers
     return headers

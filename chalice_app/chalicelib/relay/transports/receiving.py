@@ -69,7 +69,7 @@ def _literal(frame: str) -> str:
 RECEIVING = {
     "xhr": Receiving(_SCRIPT, False, True, False, _none, _line),
     "xhr_streaming": Receiving(_SCRIPT, True, True, False, lambda _: "h" * 2048 + "\n", _line),
-    "eventsource": Receiving("text/event-stream; charset=UTF-8", True, True, False, lambda _: "\r\n", _event),
+    "eventsource": Receiving("text/event-stream", True, True, False, lambda _: "\r\n", _event),
     "htmlfile": Receiving(
         _HTML,
         True,
@@ -79,7 +79,8 @@ RECEIVING = {
         lambda callback: _HTMLFILE.format(callback=callback) + " " * 1024 + "\r\n\r\n",
         lambda frame, _: f"<script>\np({_literal(frame)});\n</script>\r\n",
     ),
-    "jsonp": Receiving(_SCRIPT, False, False, True, _none, lambda frame, callback: f"{callback}({_literal(frame)});\r\n"),
+    # The comment keeps a callback from being taken for the beginning of another kind of file, as Flash was by its first bytes.
+    "jsonp": Receiving(_SCRIPT, False, False, True, _none, lambda frame, callback: f"/**/{callback}({_literal(frame)});\r\n"),
 }
 """By the names in their URLs."""
 

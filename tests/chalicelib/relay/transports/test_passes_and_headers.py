@@ -44,8 +44,14 @@ def test_a_cookie_that_could_end_the_header_is_not_echoed() -> None:
         assert jsessionid(bad) == {"Set-Cookie": "JSESSIONID=dummy; path=/"}
 
 
-def test_cors_never_echoes_null_or_odd_headers() -> None:
-    assert cors("null", "")["Access-Control-Allow-Origin"] == "*"
+def test_cors_names_the_origin_also_of_files_and_lets_credentials_come_from_nowhere_else() -> None:
+    for origin in ("http://a", "null"):
+        assert cors(origin, "")["Access-Control-Allow-Origin"] == origin
+        assert cors(origin, "")["Access-Control-Allow-Credentials"] == "true"
+    assert cors("", "") == {"Access-Control-Allow-Origin": "*", "Vary": "Origin"}
+
+
+def test_cors_allows_no_odd_headers() -> None:
     assert "Access-Control-Allow-Headers" not in cors("http://a", "x\r\ny: z")
 
 

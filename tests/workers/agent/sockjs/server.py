@@ -1,4 +1,4 @@
-"""The services that the document ``sockjs-protocol 0.3.3`` wants of a test server, on the agent's own code.
+"""The services that the document ``sockjs-protocol`` (May 2026) wants of a test server, on the agent's own code.
 
 Run it with ``python -m tests.workers.agent.sockjs.server [port]``.
 """

@@ -107,7 +107,7 @@ async def test_through_a_lambda_a_poll_ends_with_a_heartbeat_before_the_gateway_
         ("xhr", "POST", lambda frame: frame + "\n"),
         ("xhr_streaming", "POST", lambda frame: PRELUDE + frame + "\n"),
         ("eventsource", "GET", lambda frame: f"\r\ndata: {frame}\r\n\r\n"),
-        ("jsonp?c=x", "GET", lambda frame: f'x("{frame}");\r\n'),
+        ("jsonp?c=x", "GET", lambda frame: f'/**/x("{frame}");\r\n'),
     ):
         for frame in ("o", "h", "h"):
             answer = await server.ask(method, f"/echo/0/{name[:4]}/{name}", BY_LAMBDA)
