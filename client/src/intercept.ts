@@ -1,5 +1,5 @@
 // shiny.js posts each file by XMLHttpRequest (FACTS S5). A large one is taken over here, and the request looks as if it had gone its usual way.
-import { THRESHOLD, Upload, UploadFailed, type Answer, type Network, type Target } from "./upload.ts";
+import { bytesOf, THRESHOLD, Upload, UploadFailed, type Answer, type Network, type Target } from "./upload.ts";
 
 /** What of a window is used; a test has its own. */
 export interface Scope {
@@ -58,15 +58,18 @@ const FAKED = [
   "getResponseHeader", "getAllResponseHeaders", "abort",
 ]; // prettier-ignore
 
-function carry(xhr: XMLHttpRequest, file: Blob, target: Target, base: string, ticket: () => string, network: Network): void {
+/** Have a request that is open look as if it had sent `file`. `failed` begins what it says when that could not be. */
+export function carry(
+  xhr: XMLHttpRequest, file: Blob, target: Target, base: string, ticket: () => string, network: Network, failed = "Upload failed",
+): void { // prettier-ignore
   let state = 1;
   let answer: Answer | null = null;
-  const text = () => answer?.body ?? "";
+  const text = () => (answer?.encoding ? new TextDecoder().decode(bytesOf(answer)) : (answer?.body ?? ""));
   const fake = (name: string, descriptor: PropertyDescriptor) => Object.defineProperty(xhr, name, { configurable: true, ...descriptor });
   fake("readyState", { get: () => state });
   fake("status", { get: () => answer?.status ?? 0 });
   fake("statusText", { get: () => answer?.statusText ?? "" });
-  fake("response", { get: text });
+  fake("response", { get: () => (answer ? responseOf(answer, xhr.responseType, text) : xhr.responseType ? null : "") });
   fake("responseText", { get: text });
   fake("responseURL", { get: () => "" });
   fake("getResponseHeader", {
@@ -115,10 +118,27 @@ function carry(xhr: XMLHttpRequest, file: Blob, target: Target, base: string, ti
       // With a status and a text, so that Shiny shows what went wrong rather than "error".
       const message = error instanceof Error ? error.message : String(error);
       const status = error instanceof UploadFailed && error.status >= 400 ? error.status : 502;
-      answer = { status, statusText: "Upload failed", headers: [["content-type", "text/plain"]], body: `Upload failed: ${message}` };
+      answer = { status, statusText: "Upload failed", headers: [["content-type", "text/plain"]], body: `${failed}: ${message}` };
       finish("load");
     },
   );
+}
+
+function responseOf(answer: Answer, kind: XMLHttpRequestResponseType, text: () => string): unknown {
+  switch (kind) {
+    case "arraybuffer":
+      return bytesOf(answer).buffer;
+    case "blob":
+      return new Blob([bytesOf(answer)], { type: answer.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "" });
+    case "json":
+      try {
+        return JSON.parse(text()) as unknown;
+      } catch {
+        return null;
+      }
+    default:
+      return text();
+  }
 }
 
 /** The network of a browser. */

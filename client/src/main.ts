@@ -1,4 +1,5 @@
 // What the script element in the page runs.
+import { interceptBodies } from "./bodies.ts";
 import { Chooser, readChoice } from "./chooser.ts";
 import { readConfig } from "./config.ts";
 import { sockjs } from "./fallbacks.ts";
@@ -50,13 +51,16 @@ function main(): void {
         (milliseconds) => new Promise((resolve) => window.setTimeout(resolve, milliseconds)),
       ),
   };
+  const { ticket } = config;
   install(window, () => {
     // The first socket has the session that came with the page; shiny.js asks for another only when that has ended.
     socket = new SheenSocket(config, page, notice);
     config = null;
     return socket;
   });
-  interceptUploads(window, config.base, () => socket?.ticket ?? "", browserNetwork(window));
+  const network = browserNetwork(window);
+  interceptUploads(window, config.base, () => socket?.ticket ?? "", network);
+  interceptBodies(window, config.base, config.worker, () => socket?.ticket ?? ticket, network);
   const reload = () => window.location.reload();
   new Chooser(document, storage, reload, () => ({ disabled, transport: socket?.transport ?? "" })).listen();
   window.addEventListener("online", () => socket?.check());

@@ -15,6 +15,14 @@ export interface Answer {
   statusText: string;
   headers: [string, string][];
   body: string;
+  /** How the body is written, if it is no text. */
+  encoding?: "base64" | undefined;
+}
+
+/** The body of an answer. */
+export function bytesOf(answer: Answer): Uint8Array<ArrayBuffer> {
+  if (answer.encoding !== "base64") return new TextEncoder().encode(answer.body);
+  return Uint8Array.from(atob(answer.body), (character) => character.charCodeAt(0));
 }
 
 /** What the app or S3 said; `document` is null when it was not JSON. */
@@ -46,6 +54,10 @@ export class UploadFailed extends Error {
 export interface Target {
   path: string;
   worker: string;
+  /** Of a request of the page's own: its method, and what it says of itself. */
+  method?: string;
+  type?: string;
+  headers?: [string, string][];
 }
 
 /** One file. */
@@ -76,7 +88,8 @@ export class Upload {
         ticket: this.ticket(),
         target: this.target.path,
         size: this.file.size,
-        type: "application/octet-stream",
+        type: this.target.type ?? "application/octet-stream",
+        ...(this.target.method && { method: this.target.method, headers: this.target.headers ?? [] }),
       });
       this.id = String(begun["id"]);
       this.partSize = Number(begun["partSize"]);
@@ -168,6 +181,7 @@ export class Upload {
       statusText: String(said["statusText"]),
       headers: said["headers"] as [string, string][],
       body: String(said["body"]),
+      ...(said["encoding"] === "base64" && { encoding: "base64" }),
     };
   }
 

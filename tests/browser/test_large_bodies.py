@@ -293,3 +293,47 @@ def test_bookmarked_state_comes_back(store: str, stack: StackProcess, page: Page
     expect(page.locator("#heard")).to_have_text("heard kept", timeout=START)
     if store == "server":
         expect(page.locator("#sum")).to_have_text(digest, timeout=30_000)
+
+
+OWN = """
+library(shiny)
+options(shiny.maxRequestSize = 30e6)
+ui <- function(request) {
+  if (request$PATH_INFO == "/post") {
+    sent <- request$rook.input$read()
+    return(httpResponse(200, "text/plain", paste(request$REQUEST_METHOD, length(sent), request$HTTP_CONTENT_TYPE, request$HTTP_X_OWN)))
+  }
+  fluidPage(textOutput("data"))
+}
+attr(ui, "http_methods_supported") <- c("GET", "POST", "PUT")
+server <- function(input, output, session) {
+  output$data <- renderText(session$registerDataObj("rows", NULL, function(data, request) {
+    httpResponse(200, "application/json", as.character(jsonlite::toJSON(list(size = length(request$rook.input$read())), auto_unbox = TRUE)))
+  }))
+}
+shinyApp(ui, server, uiPattern = ".*")
+"""
+
+
+def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+    page.goto(stack.publish(app(tmp_path / "own", OWN), "/own"))
+    expect(page.locator("#data")).to_contain_text("dataobj", timeout=START)
+    where = page.locator("#data").inner_text()
+    fetched = """async ([url, method, size]) => {
+      const answer = await fetch(url, {method, body: new Uint8Array(size), headers: {"x-own": "1", "content-type": "application/x-own"}});
+      return [answer.status, await answer.text()];
+    }"""
+    assert page.evaluate(fetched, [where, "POST", 12_000_000]) == [200, '{"size":12000000}']
+    assert page.evaluate(fetched, ["post", "PUT", 6_000_000]) == [200, "PUT 6000000 application/x-own 1"]
+    assert page.evaluate(fetched, ["post", "POST", 31_000_000])[0] == 413  # R's own limit
+    status, text = page.evaluate(fetched, ["post", "POST", 65 * 1024**2])
+    assert (status, "67,108,864 are allowed" in text) == (413, True)
+    posted = """(url) => new Promise((resolve) => {
+      const xhr = new XMLHttpRequest();
+      xhr.open("POST", url);
+      xhr.responseType = "json";
+      xhr.onload = () => resolve([xhr.status, xhr.response]);
+      xhr.send("x".repeat(5000000));
+    })"""
+    assert page.evaluate(posted, where) == [200, {"size": 5_000_000}]
+    until(lambda: not bodies_left(stack), 20, "the objects to be deleted")

@@ -41,5 +41,7 @@ MOST_UPLOADS = 8
 
 LARGEST_REQUEST = 16 * 1024
 """Of what the browser says about an upload."""
-LARGEST_REPLY = 1024 * 1024
-"""Of what R may answer to a file: shiny says ``OK``."""
+LARGEST_REPLY = 3 * 1024 * 1024
+"""Of what R may answer to what came by S3: in base64 it fits into a Lambda's answer. To a file shiny says ``OK``."""
+LARGEST_BODY = 64 * 1024 * 1024
+"""Of a body that a script of the page sends to the app; a file of ``fileInput`` may have more."""

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from chalicelib.bodies.errors import BadUpload
-from chalicelib.bodies.limits import LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
+from chalicelib.apps.locations import climbs
+from chalicelib.bodies.errors import BadUpload, TooLarge
+from chalicelib.bodies.limits import LARGEST_BODY, LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
 
 UPLOADS = "/__sheen__/uploads"
 """Below an app's path."""
 
 _TARGET = re.compile(r"/?session/[0-9a-f]{8,64}/upload/[A-Za-z0-9_-]{1,128}(\?[!-~]{0,512})?\Z")
+_OF_APP = re.compile(r"/(?!/)[!-\"$-\[\]-~]{0,2000}\Z")
+"""Any URL below the app's: no ``//`` at its start, no ``#``, no backslash."""
+_METHODS = ("POST", "PUT", "PATCH")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_VALUE = re.compile(r"[\t\x20-\x7e]{0,2000}\Z")
+_NOT_THE_PAGES = ("sheen-", "shiny-", "x-forwarded-", "x-amz", "sec-", "proxy-")
+"""With those in ``_OF_BROWSER`` the headers that are no script's to set: they are as the browser's own request has them."""
+_OF_BROWSER = frozenset(
+    {"host", "cookie", "origin", "referer", "user-agent", "connection", "content-length", "transfer-encoding", "expect"}
+)
 _CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(\s*;[ -~]{0,200})?\Z")
 _MIB = 1024 * 1024
 
@@ -33,23 +44,33 @@ class UploadState(StrEnum):
 
 
 class Wish(NamedTuple):
-    """A file that a page wants to upload."""
+    """A file that a page wants to upload, or a body that one of its scripts wants to send."""
 
     ticket: str
     target: str
     """R's URL for the file, below the app's: what ``uploadInit`` answered (FACTS S5)."""
     size: int
     content_type: str
+    method: str = ""
+    """Of a script's request; empty for a file, which is posted to the job that R made for it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What the script says besides."""
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read ``{"ticket": …, "target": …, "size": …, "type": …}``; raise :class:`BadUpload`."""
+        """Read ``{"ticket": …, "target": …, "size": …, "type": …}``, and of a script's request ``"method"`` and ``"headers"`` too.
+
+        Raise :class:`BadUpload`.
+        """
         said = _document(body)
         target, size, kind = said.get("target"), said.get("size"), said.get("type", "application/octet-stream")
         ticket = said.get("ticket")
         if not isinstance(ticket, str):
             raise BadUpload("the upload has no ticket; load the page again")
-        if not isinstance(target, str) or not _TARGET.match(target):
+        method = said.get("method", "")
+        if method:
+            _check_script(method, target, size)
+        elif not isinstance(target, str) or not _TARGET.match(target):
             raise BadUpload(
                 f"upload to {str(target)[:80]!r}: only a URL session/<token>/upload/<job> takes files; ask R for one by uploadInit"
             )
@@ -57,7 +78,27 @@ class Wish(NamedTuple):
             raise BadUpload(f"upload of {str(size)[:40]} bytes: a file has 1 to {LARGEST_OBJECT:,} bytes, the most that S3 takes")
         if not isinstance(kind, str) or not _CONTENT_TYPE.match(kind):
             raise BadUpload(f"upload of type {str(kind)[:80]!r}: a type is like text/csv")
-        return cls(ticket, "/" + target.removeprefix("/"), size, kind)
+        return cls(ticket, "/" + str(target).removeprefix("/"), size, kind, method, _of_script(said.get("headers", [])) if method else ())
+
+
+def _check_script(method: object, target: object, size: object) -> None:
+    if method not in _METHODS:
+        raise BadUpload(f"a body by {str(method)[:20]!r}: the methods {', '.join(_METHODS)} have one")
+    if not isinstance(target, str) or not _OF_APP.match(target) or target.startswith("/__s") or climbs(target.partition("?")[0]):
+        raise BadUpload(f"a body for {str(target)[:80]!r}: only the app's own URLs take one")
+    if isinstance(size, int) and size > LARGEST_BODY:
+        raise TooLarge(f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()")
+
+
+def _of_script(said: object) -> tuple[tuple[str, str], ...]:
+    """The headers that a script may set; others are left out."""
+    kept = []
+    for pair in said[:64] if isinstance(said, list) else ():
+        match pair:
+            case [str(name), str(value)] if _HEADER.match(name) and _VALUE.match(value):
+                if name.lower() not in _OF_BROWSER and not name.lower().startswith(_NOT_THE_PAGES):
+                    kept.append((name, value))
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.bodies.errors import BadUpload
-from chalicelib.bodies.limits import DIRECT_UPLOAD, LARGEST_ANSWER, LARGEST_OBJECT, MOST_LINKS, MOST_PARTS
+from chalicelib.bodies.limits import DIRECT_UPLOAD, LARGEST_ANSWER, LARGEST_BODY, LARGEST_OBJECT, MOST_LINKS, MOST_PARTS
 from chalicelib.bodies.uploads import Parts, Wish
 
 WISH = {"ticket": "t", "target": "session/00c0ffee/upload/abc123?w=v1.0.1", "size": 5_000_000, "type": "text/csv"}
@@ -15,6 +15,25 @@ WISH = {"ticket": "t", "target": "session/00c0ffee/upload/abc123?w=v1.0.1", "siz
 
 def wish(**changes: object) -> bytes:
     return json.dumps({**WISH, **changes}).encode()
+
+
+OTHERS = ["x", "//evil", "/__sheen__/uploads", "/__sockjs__/x", "/a/../b", "/a/%2e%2e/b", "/x y", "/x#y", "/x\\y", "/x\r\ny", "/é", None, 7]
+
+
+def test_a_scripts_request_is_read_with_the_headers_that_are_its_own() -> None:
+    headers = [
+        ["X-Own", "1"],
+        ["Host", "evil"],
+        ["X-Forwarded-For", "1"],
+        ["Sheen-Session", "s"],
+        ["a b", "1"],
+        ["X", "a\r\nb"],
+        [1, 2],
+        "x",
+    ]
+    read = Wish.parse(wish(method="PUT", target="/session/00c0ffee/dataobj/rows?w=v1.0.1&nonce=1", headers=headers))
+    assert (read.method, read.target) == ("PUT", "/session/00c0ffee/dataobj/rows?w=v1.0.1&nonce=1")
+    assert read.headers == (("X-Own", "1"),)
 
 
 def test_a_wish_is_read() -> None:
@@ -40,6 +59,10 @@ def test_a_wish_is_read() -> None:
         (wish(size=LARGEST_OBJECT + 1), "a file has 1 to"),
         (wish(type="a/b\r\nx: y"), "a type is like"),
         (wish(type=None), "a type is like"),
+        (wish(method="GET"), "the methods POST, PUT, PATCH have one"),
+        (wish(method=["POST"]), "the methods POST, PUT, PATCH have one"),
+        *((wish(method="POST", target=target), "only the app's own URLs") for target in OTHERS),
+        (wish(method="POST", target="/x", size=LARGEST_BODY + 1), f"{LARGEST_BODY:,} are allowed"),
     ],
 )
 def test_any_other_wish_is_refused_with_its_reason(body: bytes, says: str) -> None:

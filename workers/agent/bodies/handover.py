@@ -1,6 +1,7 @@
 """An uploaded object, given to R as if the browser had posted it."""
 
 import asyncio
+import base64
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from agent import headers
 from agent.bodies.objects import Objects
 from agent.worker import Worker
 from agent.workers import Workers
+from chalicelib.bodies.errors import BadUpload
 from chalicelib.bodies.limits import LARGEST_REPLY, PART
 
 AHEAD = 2
@@ -29,7 +31,14 @@ class Reply(NamedTuple):
     status: int
     reason: str
     headers: list[tuple[str, str]]
-    body: str
+    body: bytes
+
+    def told(self) -> dict[str, str]:
+        """The body as it stands in JSON."""
+        try:
+            return {"body": self.body.decode()}
+        except UnicodeDecodeError:
+            return {"body": base64.b64encode(self.body).decode(), "encoding": "base64"}
 
 
 class Handover:
@@ -50,8 +59,9 @@ class Handover:
         visitor: CIMultiDictProxy[str],
         base: str,
         progress: Callable[[int], None],
+        method: str = "POST",
     ) -> Reply:
-        """Post the object of ``size`` bytes to ``target`` at the session's worker.
+        """Post the object (or send it by another ``method``) of ``size`` bytes to ``target`` at the session's worker.
 
         ``visitor`` are the headers of the browser's request; ``progress`` is told how many bytes have been given.
 
@@ -62,7 +72,8 @@ class Handover:
             sent = headers.to_worker(visitor, base, worker.spec.secret, page=False)
             sent["Content-Type"] = content_type
             sent["Content-Length"] = str(size)
-            async with client.post(
+            async with client.request(
+                method,
                 _url(target),
                 headers=sent,
                 data=self._body(worker, client, key, size, base, visitor, progress),
@@ -73,9 +84,10 @@ class Handover:
                 async for chunk in answer.content.iter_any():
                     body += chunk
                     if len(body) > LARGEST_REPLY:
-                        break
+                        answer.close()
+                        raise BadUpload(f"the app's answer to it has more than {LARGEST_REPLY:,} bytes, the most that is passed on here")
                 passed = headers.from_worker(answer.headers, base, visitor.get("X-Forwarded-Host", visitor.get("Host", "")))
-                return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body[:LARGEST_REPLY]).decode(errors="replace"))
+                return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body))
 
     async def _body(
         self,

@@ -16,7 +16,7 @@ from agent.bodies.objects import NoHost, Objects
 from agent.failure import WorkerFailed
 from agent.log import logger
 from chalicelib.bodies import keys
-from chalicelib.bodies.errors import BadUpload, UnknownUpload
+from chalicelib.bodies.errors import BadUpload, TooLarge, UnknownUpload
 from chalicelib.bodies.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish
 from chalicelib.instances.model import InstanceRef
@@ -44,7 +44,7 @@ class _Upload:
         """What the browser is told."""
         said: dict[str, Any] = {"state": self.state, "given": self.given, "message": self.message}
         if self.reply is not None:
-            said |= {"status": self.reply.status, "statusText": self.reply.reason, "headers": self.reply.headers, "body": self.reply.body}
+            said |= {"status": self.reply.status, "statusText": self.reply.reason, "headers": self.reply.headers, **self.reply.told()}
         return said
 
 
@@ -100,6 +100,8 @@ class Uploads:
                     return web.Response(status=204)
         except UnknownUpload as error:
             return _said(404, {"message": str(error)})
+        except TooLarge as error:
+            return _said(413, {"message": str(error)})
         except (BadUpload, NoHost) as error:
             return _said(400, {"message": str(error)})
         except (ClientError, BotoCoreError) as error:
@@ -157,7 +159,13 @@ class Uploads:
 
     async def _complete(self, upload: _Upload, request: web.Request) -> dict[str, Any]:
         if upload.state is UploadState.OPEN and upload.task is None:
-            visitor = CIMultiDictProxy(CIMultiDict(request.headers))
+            sent = CIMultiDict(request.headers)
+            if upload.wish.method:
+                sent.popall("Accept", None)
+            for name in {name for name, _ in upload.wish.headers}:
+                sent.popall(name, None)
+            sent.extend(upload.wish.headers)
+            visitor = CIMultiDictProxy(sent)
             base = request.headers.get(headers.BASE, "").rstrip("/")
             upload.task = asyncio.create_task(self._hand_over(upload, visitor, base), name="upload")
         return await self._wait(upload)
@@ -172,7 +180,15 @@ class Uploads:
             await self._objects.complete(upload.key, upload.s3_id, there)
             upload.state = UploadState.HANDING
             upload.reply = await self._handover.give(
-                upload.session_id, upload.key, upload.wish.size, upload.wish.target, upload.wish.content_type, visitor, base, given
+                upload.session_id,
+                upload.key,
+                upload.wish.size,
+                upload.wish.target,
+                upload.wish.content_type,
+                visitor,
+                base,
+                given,
+                upload.wish.method or "POST",
             )
             upload.state = UploadState.DONE
         except (WorkerFailed, BadUpload) as error:

@@ -1,6 +1,7 @@
 """Files by S3, as a browser sends them."""
 
 import asyncio
+import base64
 import hashlib
 import os
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.bodies import Handover, Objects
+from chalicelib.bodies.limits import LARGEST_BODY
 from tests.workers.agent.bodies.conftest import BUCKET, Agent, Bucket
 from tests.workers.agent.bodies.test_answers import until
 
@@ -82,7 +84,7 @@ async def test_a_busy_r_is_not_given_more_than_it_has_written(agent: Agent, monk
     handover = Handover(agent.workers, agent.proxy.client, Zeros())
     visitor = CIMultiDictProxy(CIMultiDict({"Host": "x.org"}))
     reply = await handover.give("s1", "k", size, "/session/00c0ffee/upload/job?w=v1.0.1", "text/csv", visitor, "/app", progress)
-    assert reply.body.startswith(f"got {size} ")
+    assert reply.body.startswith(b"got %d " % size)
     assert await busy[0] <= 3 * window
 
 
@@ -148,3 +150,35 @@ async def test_bad_requests_are_refused_with_their_reason(agent: Agent) -> None:
     assert "no such upload" in (await agent.said("POST", f"{UPLOADS}/x/links", 404, json={"parts": [1]}))["message"]
     assert "16,384" in (await agent.said("POST", UPLOADS, 400, data=b" " * 20_000))["message"]
     assert "PUT is not for" in (await agent.said("PUT", UPLOADS, 405))["message"]
+
+
+async def own(agent: Agent, data: bytes, path: str, **more: Any) -> dict[str, Any]:
+    """Send a body as a script of the page does."""
+    wanted = {"ticket": "t1", "target": path, "size": len(data), "type": "application/x-own", "method": "PUT", **more}
+    begun = await agent.said("POST", UPLOADS, 201, json=wanted)
+    links = (await agent.said("POST", f"{UPLOADS}/{begun['id']}/links", 200, json={"parts": [1]}))["links"]
+    assert await put(links["1"], data) == 200
+    said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json={}, headers={"X-Forwarded-For": "192.0.2.1"})
+    while said["state"] in ("open", "handing"):
+        said = await agent.said("GET", f"{UPLOADS}/{begun['id']}", 200)
+    return dict(said)
+
+
+async def test_a_scripts_own_body_reaches_r_as_it_was_sent(agent: Agent, bucket: Bucket) -> None:
+    headers = [["X-Own", "1"], ["Accept", "text/csv"], ["X-Forwarded-For", "6.6.6.6"], ["Cookie", "a=1"], ["sheen-session", "s2"]]
+    said = await own(agent, bytes(6_000_000), "/own?s=201", headers=headers)
+    assert (said["state"], said["status"]) == ("done", 201)
+    assert said["body"] == "PUT 6000000 application/x-own 1 text/csv 192.0.2.1"
+    await until(bucket.empty)
+
+
+async def test_an_answer_that_is_no_text_comes_as_it_is(agent: Agent) -> None:
+    said = await own(agent, b"xyz", "/own?s=200")
+    assert (said["encoding"], base64.b64decode(said["body"])) == ("base64", b"\xff\x00x")
+
+
+async def test_a_body_too_large_is_told_with_the_limit(agent: Agent, bucket: Bucket) -> None:
+    wanted = {"ticket": "t1", "target": "/own", "size": LARGEST_BODY + 1, "type": "text/plain", "method": "POST"}
+    said = await agent.said("POST", UPLOADS, 413, json=wanted)
+    assert said["message"] == f"the body has {LARGEST_BODY + 1:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()"
+    assert bucket.empty()

@@ -10,6 +10,8 @@ ui <- function(request) {
     "/large.csv" = httpResponse(200, "text/csv", large(), headers = list("Content-Disposition" = "attachment", "X-Other" = "1")),
     "/small" = httpResponse(200, "text/plain", "small", headers = list("X-Other" = "1")),
     "/post" = httpResponse(200, "text/plain", large(as.numeric(query$n) + 10 * length(sent))),
+    "/own" = httpResponse(as.integer(query$s), "application/octet-stream", if (query$s == "200") as.raw(c(255, 0, sent[1])) else charToRaw(paste(
+      request$REQUEST_METHOD, length(sent), request$HTTP_CONTENT_TYPE, request$HTTP_X_OWN, request$HTTP_ACCEPT, request$HTTP_X_FORWARDED_FOR))),
     "/slow" = { Sys.sleep(2.5); httpResponse(200, "text/plain", paste("slow", rawToChar(sent))) },
     "/slow-large" = { Sys.sleep(2.5); httpResponse(200, "text/plain", large()) },
     "/slow-page" = { pages <<- pages + 1; Sys.sleep(2.5); tags$html(tags$head(), tags$body("page", pages)) },
@@ -22,6 +24,6 @@ ui <- function(request) {
     httpResponse(404, "text/plain", "none")
   )
 }
-attr(ui, "http_methods_supported") <- c("GET", "POST")
+attr(ui, "http_methods_supported") <- c("GET", "POST", "PUT")
 options(shiny.maxRequestSize = 70e6)
 shinyApp(ui, function(input, output) {}, uiPattern = ".*")
