@@ -76,6 +76,11 @@ SANDBOX = "the way into a sandbox, which goes by descriptors"
 VERSION = "a version's folder is root's own, and so are all above it"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
+    "workers/agent/app_copy.py": {
+        **dict.fromkeys(("top.glob", "around.lstat", "os.open"), "the agent's own folder around a copy, which no app can change"),
+        "os.statvfs": "by descriptor",
+        "os.utime": "by descriptor",
+    },
     "workers/agent/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
     "workers/agent/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
     "workers/agent/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
@@ -92,7 +97,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     ),
     "workers/agent/preloaded.py": dict.fromkeys(("Path(__file__).resolve", "library.is_file"), IMAGE),
     "workers/agent/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
-    "workers/agent/process.py": {"Path(f'/proc/{pid}/task').iterdir": KERNEL},
+    "workers/agent/process.py": {
+        "Path(f'/proc/{pid}/task').iterdir": KERNEL,
+        "os.open": "the agent's own /tmp, by one name and through no link",
+    },
+    "workers/agent/r_process.py": {"Path(f'/proc/{pid}/stat').read_text": KERNEL},
     "workers/agent/record.py": dict.fromkeys(("directory.is_dir", "library.is_dir"), VERSION),
     "workers/agent/server.py": {"Path(f'/proc/{worker.pid}').exists": KERNEL},
     "workers/agent/starter.py": {"spec.directory.is_dir": VERSION},
@@ -111,6 +120,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
             "to.parent.mkdir",
             "(target / path).parent.mkdir",
             "(target / path).symlink_to",
+            "os.utime",
         ),
         UNPACKED,
     ),

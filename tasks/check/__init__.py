@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -66,7 +66,10 @@ def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: Ap
         sources = dict(_sources(folder, (".py",) if kind is Kind.APP_PY else (".r",)))
         beside = [name for name in folder.names() if name.isprintable()]
         elsewhere = _looks_elsewhere(folder, beside, settings)
-    files = python_files(sources, app, beside) if kind is Kind.APP_PY else r_files(sources, beside)
+        if kind is Kind.APP_PY:
+            files = python_files(sources, app.name, beside, lambda name: folder.read(name, LARGEST))
+        else:
+            files = r_files(sources, beside)
     if not files.run or not set(files.run) <= sources.keys():
         return
     with sandbox() as box:
@@ -99,9 +102,9 @@ def r_files(paths: Iterable[str], beside: list[str]) -> Files:
     return Files(run if own[mains[-1]] is not None else [], [path for path in everything if path not in run], beside)
 
 
-def python_files(paths: Iterable[str], app: Path, beside: list[str]) -> Files:
-    """Say which Python file is the app."""
-    entrypoint = python_shiny.find(beside, lambda name: (app / name).read_bytes(), app.name)
+def python_files(paths: Iterable[str], app: str, beside: list[str], read: Callable[[str], bytes]) -> Files:
+    """Say which Python file is the app. ``app``: the name of its folder; ``read`` gives a file's content by its name."""
+    entrypoint = python_shiny.find(beside, read, app)
     everything = sorted(paths)
     run = [path for path in entrypoint.files if path in everything][:1] if entrypoint is not None else []
     return Files(run, [path for path in everything if path not in run], beside)
@@ -150,14 +153,23 @@ def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, by
 
 
 def _put(box: Sandbox, sources: dict[str, bytes], files: Files) -> None:
-    for path, content in sources.items():
-        to = box.folder / "app" / path
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(content)
-    for script in ("check.R", "check_python.py"):
-        (box.folder / script).write_bytes((_SCRIPTS / script).read_bytes())
-    for name, paths in files._asdict().items():
-        (box.folder / name).write_text("".join(f"{path}\n" for path in paths))
+    """Put the files where the sandbox's user can read them. Nothing of the user's runs yet."""
+    with box.open() as top:
+        for path, content in sources.items():
+            _write(top, f"app/{path}", content)
+        for script in ("check.R", "check_python.py"):
+            _write(top, script, (_SCRIPTS / script).read_bytes())
+        for name, paths in files._asdict().items():
+            _write(top, name, "".join(f"{path}\n" for path in paths).encode())
+
+
+def _write(folder: Folder, path: str, content: bytes) -> None:
+    first, slash, rest = path.partition("/")
+    if not slash:
+        folder.write(path, content, 0o644)
+        return
+    with folder.make(first, 0o755, exist_ok=True) as below:
+        _write(below, rest, content)
 
 
 def _libraries(library: Path | None, final: Path) -> list[Path]:

@@ -20,6 +20,8 @@ REFUSED = "sheen-refused"
 """Tells the agent's own no from the same status of an app's answer."""
 LARGEST = "sheen-largest"
 """Bytes that the asker can take as an answer; without it any number."""
+HEAD = "sheen-head"
+"""The visitor asked by HEAD, and the Lambda by GET: API Gateway counts a body's bytes itself, and sends none of them."""
 ADDRESS = "sheen-address"
 """The visitor's address, as the gateway saw it."""
 VISITOR = "Sheen-Visitor"
@@ -136,6 +138,29 @@ def accepts_gzip(headers: Mapping[str, str]) -> bool:
     """Whether the visitor's browser takes gzip. Only what is said outright counts: no ``*``, no ``q=0``."""
     offers = (offer.partition(";") for offer in headers.get("Accept-Encoding", "").split(","))
     return any(name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "") for name, _, more in offers)
+
+
+def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """Return the headers of an answer whose body is gzipped on the way: it is another representation, of which no ranges are given."""
+    result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in ("content-length", "accept-ranges"))
+    etag = result.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        result["ETag"] = f"W/{etag}"
+    result["Content-Encoding"] = "gzip"
+    if "accept-encoding" not in ", ".join(result.getall("Vary", [])).lower():
+        result.add("Vary", "Accept-Encoding")
+    return result
+
+
+def is_packable(headers: Mapping[str, str]) -> bool:
+    """Whether an answer with these headers gets smaller by gzip, and may be given so: a download is better resumed than smaller."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return (
+        "Content-Encoding" not in headers
+        and "no-transform" not in headers.get("Cache-Control", "").lower()
+        and not headers.get("Content-Disposition", "").strip().lower().startswith("attachment")
+        and (kind.startswith("text/") or kind.endswith(("json", "javascript", "xml")))
+    )
 
 
 def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:

@@ -153,10 +153,16 @@ class Proxy:
         assert self._large is not None
         try:
             start = b""
-            if (answer.content_length or 0) <= largest:
-                start = await _up_to(answer, largest)
+            limit = self._most_in_memory(visit, largest, answer)
+            if (answer.content_length or 0) <= limit:
+                start = await _up_to(answer, limit)
                 if len(start) <= largest:
                     return _whole(answer, passed, start)
+                if len(start) <= limit and len(smaller := await asyncio.to_thread(gzip.compress, start, 6)) <= largest:
+                    return _whole(answer, headers.packed(passed), smaller)
+            if visit.request.headers.get(headers.HEAD):
+                answer.close()
+                return _whole(answer, passed, b"")
             if answer.status == 206:
                 answer.close()
                 async with self._ask(worker, visit, whole=True) as again:  # S3 gives the range then
@@ -171,6 +177,13 @@ class Proxy:
         except (ClientError, BotoCoreError) as error:
             logger.exception("a large answer could not be stored")
             return _refused(f"The app's answer is large, and storing it failed: {error}")
+
+    @staticmethod
+    def _most_in_memory(visit: "_Visit", largest: int, answer: aiohttp.ClientResponse) -> int:
+        """So much of an answer is read whole: a larger one as well, if it may get small enough by gzip."""
+        asked = visit.request.headers
+        packable = answer.status == 200 and "Range" not in asked and headers.accepts_gzip(asked) and headers.is_packable(answer.headers)
+        return max(largest, LARGEST_PAGE) if packable else largest
 
     @staticmethod
     def _passed(visit: "_Visit", answer: aiohttp.ClientResponse) -> CIMultiDict[str]:

@@ -105,9 +105,9 @@ class _Cured(ResponseHandler):
         super().set_response_params(skip_payload=skip_payload, **parameters)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the answer."""
+        """Bytes of the answer; none: the client goes on with those that it has."""
         passed = self._cure.feed(data) if self._cure is not None else data
-        if passed:
+        if passed or not data:
             super().data_received(passed)
 
 

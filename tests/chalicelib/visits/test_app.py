@@ -127,6 +127,13 @@ def test_any_body_is_taken(agent: StandinAgent, content_type: str) -> None:
     assert agent.got[0].body == b"{"
 
 
+def test_head_is_answered_with_the_body_whose_length_the_gateway_tells(agent: StandinAgent) -> None:
+    running(published(), agent)
+    agent.answer = lambda got: Say(200, [("Content-Type", "text/css")], b"body {}")
+    assert body_of(ask("HEAD", "/hello/x.css")) == b"body {}"
+    assert (agent.got[0].method, agent.got[0].header("sheen-head")) == ("GET", "1")
+
+
 def test_the_largest_bodies_that_fit_go_through(agent: StandinAgent) -> None:
     running(published(), agent)
     agent.answer = lambda got: Say(200, [], b"x" * 4_600_000)

@@ -91,3 +91,26 @@ def test_a_worker_is_told_who_asks_for_what(sent: dict[str, str], told: str) -> 
 
 def test_a_visitor_cannot_say_it() -> None:
     assert passed({"Sheen-Visitor": "192.0.2.9 https evil 1"}).getall(headers.VISITOR) == ["- http - 80"]
+
+
+def test_a_gzipped_answer_is_another_representation() -> None:
+    before = CIMultiDict({"ETag": '"e"', "Accept-Ranges": "bytes", "Content-Length": "9", "Vary": "Origin", "Content-Type": "text/css"})
+    made = headers.packed(before)
+    assert (made["ETag"], made["Content-Encoding"], made.getall("Vary")) == ('W/"e"', "gzip", ["Origin", "Accept-Encoding"])
+    assert not {"Accept-Ranges", "Content-Length"} & set(made)
+
+
+@pytest.mark.parametrize(
+    ("sent", "packable"),
+    [
+        ({"Content-Type": "application/json; charset=utf-8"}, True),
+        ({"Content-Type": "image/svg+xml"}, True),
+        ({"Content-Type": "text/css", "Content-Encoding": "br"}, False),
+        ({"Content-Type": "text/csv", "Content-Disposition": "attachment"}, False),
+        ({"Content-Type": "text/css", "Cache-Control": "no-transform"}, False),
+        ({"Content-Type": "image/png"}, False),
+        ({}, False),
+    ],
+)
+def test_text_is_gzipped_unless_it_is_so_or_must_not(sent: dict[str, str], packable: bool) -> None:
+    assert headers.is_packable(CIMultiDict(sent)) is packable

@@ -140,6 +140,16 @@ async def test_a_large_answer_is_streamed_back_whole(agent: Agent) -> None:
     assert len(await answer.read()) == 30_000_000
 
 
+@pytest.mark.parametrize("largest", ["", "1000000"])
+async def test_a_file_larger_than_what_is_read_ahead_arrives_whole_each_time(agent: Agent, largest: str) -> None:
+    sizes = []
+    for _ in range(12):
+        more = {headers.LARGEST: largest} if largest else {}
+        async with asyncio.timeout(20), agent.get("/app/shared/shiny.min.js", **more) as answer:
+            sizes.append(len(await answer.read()))
+    assert min(sizes) == max(sizes) > 128 * 1024
+
+
 async def test_a_redirect_stays_in_the_apps_public_path(agent: Agent) -> None:
     answer = await agent.get("/app/redirect", **{"sheen-base": "/hello"})
     assert (answer.status, answer.headers["Location"]) == (302, "/hello/target?a=1")

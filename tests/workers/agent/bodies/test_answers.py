@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent import headers
 from chalicelib.bodies.limits import PART
 from tests.workers.agent.bodies.conftest import Agent, Bucket
 
@@ -40,6 +41,20 @@ async def test_a_large_answer_is_fetched_from_s3_under_its_name(agent: Agent, bu
     assert bucket.uploads() == []
 
 
+async def test_a_large_text_goes_gzipped_when_that_is_small_enough(agent: Agent, bucket: Bucket) -> None:
+    answer = await agent.follow("POST", "/post?n=3000000", data=b"", headers={"Accept-Encoding": "gzip"})
+    assert (answer.status, answer.body) == (200, LARGE)
+    assert bucket.empty()
+
+
+async def test_head_has_the_body_that_the_gateway_counts_or_none_if_it_is_too_large(agent: Agent, bucket: Bucket) -> None:
+    answer = await agent.follow("GET", "/small", headers={headers.HEAD: "1"})
+    assert (answer.status, answer.body) == (200, b"small")
+    answer = await agent.follow("GET", "/large.csv", headers={headers.HEAD: "1"})
+    assert (answer.status, answer.body) == (200, b"")
+    assert bucket.empty()
+
+
 async def test_who_takes_any_size_gets_it_as_it_streams(agent: Agent, bucket: Bucket) -> None:
     async with agent.ask("GET", "/large.csv", largest=None) as answer:
         assert (answer.status, await answer.read()) == (200, LARGE)
@@ -48,7 +63,7 @@ async def test_who_takes_any_size_gets_it_as_it_streams(agent: Agent, bucket: Bu
 
 @pytest.mark.parametrize(("n", "status"), [(999_900, 200), (1_000_000, 303)])
 async def test_a_posts_answer_too_goes_by_its_size(agent: Agent, fetch: Any, n: int, status: int) -> None:
-    answer = await agent.follow("POST", f"/post?n={n}", data=b"ten bytes.")
+    answer = await agent.follow("POST", f"/post?n={n}", data=b"ten bytes.", headers={"Accept-Encoding": "identity"})
     assert answer.status == status
     body = answer.body
     if status == 303:
@@ -93,7 +108,7 @@ async def test_a_late_answer_is_asked_for_until_it_is_there_and_once(agent: Agen
 
 
 async def test_a_late_and_large_answer(agent: Agent, fetch: Any) -> None:
-    answer = await agent.follow("GET", "/slow-large")
+    answer = await agent.follow("GET", "/slow-large", headers={"Accept-Encoding": "identity"})
     assert answer.status == 303 and answer.hops >= 2
     async with fetch(answer.location) as got:
         assert await got.read() == LARGE
