@@ -99,7 +99,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "workers/agent/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
     "workers/agent/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
-        "os.open": "the agent's own /tmp, by one name and through no link",
+        "os.open": "/tmp itself, and no link there",
     },
     "workers/agent/r_process.py": {"Path(f'/proc/{pid}/stat').read_text": KERNEL},
     "workers/agent/record.py": dict.fromkeys(("directory.is_dir", "library.is_dir"), VERSION),
@@ -110,6 +110,15 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "os.chdir": "runs as the app's user, when no privilege is left",
     },
     "workers/machine/room.py": {"os.open": KERNEL},
+    "tasks/check/__init__.py": {
+        **dict.fromkeys(("library.is_dir", "library.iterdir", "package.is_symlink", "package.readlink"), CACHE),
+        "(_SCRIPTS / script).read_bytes": IMAGE,
+        "box.open": SANDBOX,
+    },
+    "tasks/check/check_python.py": dict.fromkeys(
+        ("Path('app').rglob", "Path('beside').read_text", "Path(name).read_text", "path.read_bytes"),
+        "runs as the sandbox's user",
+    ),
     "tasks/archive/__init__.py": dict.fromkeys(
         (
             "open",

@@ -47,8 +47,6 @@ STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
 """What ``chalice_app/app.py`` reads the stream's name from."""
 
 ECS = "ecs.amazonaws.com"
-UNRESERVED = 100
-"""Concurrent executions of an account that AWS lets nobody reserve."""
 
 
 class Aws:
@@ -184,7 +182,7 @@ class Aws:
     def _can_reserve(self) -> bool:
         """Whether the account has enough concurrent executions that functions can reserve some: AWS keeps the last hundred for all."""
         limit = obstacles.concurrency(self._client("lambda"))
-        if limit >= self._declared.reserved + UNRESERVED:
+        if self._declared.can_reserve(limit):
             return True
         self._say(
             f"  warning: the account runs {limit} functions at once, too few to keep {self._declared.reserved} of them for what keeps apps "

@@ -21,6 +21,9 @@ from infra.declared.syncs import TOPICS, Topic, datasync_role
 from infra.declared.tables import TABLES, TableDeclaration
 from infra.declared.tasks import MACHINES, TASK_DEFINITIONS, Machine, TaskDefinition, agent_of, execution_role
 
+UNRESERVED = 100
+"""Concurrent executions of an account that AWS lets no function reserve."""
+
 __all__ = [
     "DECLARED",
     "MACHINES",
@@ -91,6 +94,10 @@ class Declared:
     def reserved(self) -> int:
         """Concurrent executions that functions reserve, where they do."""
         return sum(function.reserved or 0 for function in self.functions)
+
+    def can_reserve(self, limit: int) -> bool:
+        """Tell whether functions can reserve executions in an account that runs ``limit`` at once."""
+        return limit >= self.reserved + UNRESERVED
 
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
         """Return all variables of a function."""

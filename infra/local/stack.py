@@ -1,6 +1,7 @@
 """The whole local stack, put together: ``async with Stack(settings) as stack``."""
 
 import asyncio
+import dataclasses
 import json
 import signal
 from contextlib import AsyncExitStack
@@ -236,7 +237,10 @@ class Stack:
         console.say(f"the local stack is up at {settings.endpoint}")
 
     async def _package(self) -> Package:
-        place = local_place(LocalSettings(), self.place.app)  # whatever the port and the folder: the package is the same
+        place = dataclasses.replace(
+            local_place(LocalSettings(), self.place.app),  # whatever the port and the folder: the package is the same
+            reserves=self.declared.can_reserve(self.settings.concurrency),
+        )
         return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, self.declared, place, cache_folder())
 
     async def _start_lambdas(self, package: Package) -> LambdaInvoker:

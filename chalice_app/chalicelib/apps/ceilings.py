@@ -19,19 +19,19 @@ class Ceilings:
     most_instances_per_app: int = 0
     """The largest ``max_instances``; 0: any."""
     longest_idle: float = 0.0
-    """The longest ``instance_idle_timeout``, in seconds; 0: any, also for good."""
+    """The longest ``instance_idle_timeout`` and ``instance_unvisited_timeout``, in seconds; 0: any, also for good."""
 
     def cut(self, settings: AppSettings) -> AppSettings:
         """Return settings as they hold here, none beyond a ceiling."""
         size = min(settings.size, self.largest_size, key=SIZES.index)
         instances = min(settings.max_instances, self.most_instances_per_app or settings.max_instances)
-        idle = self.longest_idle if self._is_too_long(settings.instance_idle_timeout) else settings.instance_idle_timeout
         return replace(
             settings,
             size=size,
             max_instances=instances,
             start_count=min(settings.start_count, instances),
-            instance_idle_timeout=idle,
+            instance_idle_timeout=self._cut_idle(settings.instance_idle_timeout),
+            instance_unvisited_timeout=self._cut_idle(settings.instance_unvisited_timeout),
         )
 
     def check(self, settings: AppSettings, names: Collection[str]) -> None:
@@ -44,8 +44,8 @@ class Ceilings:
                     f"(its {ceiling}): choose no more than that, or ask its operator"
                 )
 
-    def _is_too_long(self, idle: float) -> bool:
-        return bool(self.longest_idle) and (idle == 0 or idle > self.longest_idle)
+    def _cut_idle(self, idle: float) -> float:
+        return self.longest_idle if self.longest_idle and (idle == 0 or idle > self.longest_idle) else idle
 
 
 _CEILINGS = {
@@ -53,6 +53,7 @@ _CEILINGS = {
     "max_instances": "most_instances_per_app",
     "start_count": "most_instances_per_app",
     "instance_idle_timeout": "longest_idle",
+    "instance_unvisited_timeout": "longest_idle",
 }
 
 

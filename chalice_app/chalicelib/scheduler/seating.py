@@ -133,7 +133,8 @@ class Scheduler:
         wanted = Wanted(version_id, location, settings)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
-            ready = next(filter(is_ready, rows), None)
+            gone = self.known.gone(now)
+            ready = min(filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None)
             places = [place_of(row) for row in rows]
             if ready is not None or not sleeps(places, now):
                 return ready
