@@ -132,10 +132,10 @@ class Stack:
 
     async def _start(self) -> None:
         settings, console, place, declared = self.settings, self.console, self.place, self.declared
-        groups = cgroups.find()  # before anything else is started, which would be beside it
-        if isinstance(groups, str):
-            console.say(f"tasks are not held to the memory of their size: {groups}")
-            groups = None
+        found = cgroups.find()  # before anything else is started, which would be beside it
+        if isinstance(found, str):
+            console.say(f"tasks are not held to the memory of their size: {found}")
+        groups = None if isinstance(found, str) else found
         self._keys = Keys(settings.data / "keys.json")
 
         console.say("packaging the Lambdas")
