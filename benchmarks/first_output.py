@@ -12,7 +12,7 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.sessions import sockjs_url
-from chalicelib.relay import hello
+from relay import hello
 from tests.support import shiny_page
 from tests.support.conversation import Conversation
 from tests.support.visitor import WebSocketWire

@@ -11,11 +11,11 @@ from pathlib import Path
 import aiohttp
 from websockets.asyncio.client import unix_connect
 
-from agent import fresh, process
-from agent.command import WorkerSpec
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh, process
+from agent.processes.command import WorkerSpec
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 from tests.support import shiny_page
 
 UNIX_ID = 271_828

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.measure import Load, measure, warm
 from benchmarks.peers import RAlone, Sheen, echo_app, r_alone, sheen
 from benchmarks.sessions import Echo, FramedEcho
-from chalicelib.relay.hello import Ping, control
+from relay.hello import Ping, control
 from tests.support.visitor import Visitor
 
 TRIPS = 60

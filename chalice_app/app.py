@@ -9,16 +9,17 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
-from chalicelib import keep_active as keeping
-from chalicelib import tasks
-from chalicelib.agents import restart as restarting
-from chalicelib.apps import configure, retention
-from chalicelib.bundles import publish
-from chalicelib.environment import Environment
-from chalicelib.instances import watch
-from chalicelib.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
-from chalicelib.reaper import archive, deaths, steps, sweep
-from chalicelib.scheduler import starts
+from chalicelib.lambdas import keep_active as keeping
+from chalicelib.aws import run_task
+from chalicelib.lives import restart as restarting
+from chalicelib.apps import configure
+from chalicelib.publishing import retention
+from chalicelib.publishing import publish
+from chalicelib.lambdas.environment import Environment
+from chalicelib.lives import watch
+from chalicelib.lambdas.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
+from chalicelib.lives import archive, deaths, steps, sweep
+from chalicelib.lives import starts
 from chalicelib.syncs import asking
 from chalicelib.syncs import steps as sync_steps
 from chalicelib.syncs.definition import NOT_TOLD
@@ -90,9 +91,9 @@ def on_task_stopped(event: CloudWatchEvent) -> None:
 
 
 @app.lambda_function()
-def task_run(event: tasks.RunEvent, context: Any) -> None:
+def task_run(event: run_task.RunEvent, context: Any) -> None:
     """A state machine that waits for a task: start it."""
-    tasks.run(event, here.settings)
+    run_task.run(event, here.settings)
 
 
 @app.lambda_function()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chalicelib.apps import life, locations
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.functions import call
 
 

@@ -5,8 +5,8 @@ import time
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws
-from chalicelib.bundles.keys import log_key
+from chalicelib.aws import clients
+from chalicelib.publishing.keys import log_key
 
 EVERY = 2.0
 """Seconds between two looks; the build writes it about as often."""
@@ -56,7 +56,7 @@ class BuildLog:
 
     def _from(self, start: int) -> bytes:
         try:
-            body = aws.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-")["Body"]
+            body = clients.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-")["Body"]
             data: bytes = body.read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOTHING_THERE:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.apps import locations
 from chalicelib.apps.configure import Configured
 from chalicelib.apps.errors import BadChange
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.console import table
 from sheen.functions import call
 

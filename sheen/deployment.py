@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
-from chalicelib.tables import bind
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import bind
 
 ENVIRONMENT_FILE = "environment.json"
 """In the local stack's data folder: the variables that point the AWS tools and this command at it; readable by its owner only."""
@@ -49,7 +49,7 @@ def as_shell(variables: Mapping[str, str]) -> str:
 
 def use() -> Settings:
     """Point this process at the deployment and return its settings."""
-    from chalicelib.schema import TABLES
+    from chalicelib.lambdas.schema import TABLES
 
     if "SHEEN_BUCKET" not in os.environ:
         os.environ.update(local_environment(data_folder()))

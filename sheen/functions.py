@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 
 
 class FunctionFailed(SheenError):
@@ -16,7 +16,7 @@ class FunctionFailed(SheenError):
 def call(settings: Settings, function: str, event: Mapping[str, Any]) -> bytes:
     """Invoke a function, wait for it and return its answer as JSON; raise :class:`FunctionFailed`."""
     name = settings.function_name(function)
-    answer = aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    answer = clients.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     payload: bytes = answer["Payload"].read()
     if answer.get("FunctionError"):
         error = json.loads(payload)

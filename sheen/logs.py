@@ -8,11 +8,11 @@ from typing import Any
 
 from chalicelib.apps import locations
 from chalicelib.apps import store as apps
-from chalicelib.aws import client
+from chalicelib.aws.clients import client
 from chalicelib.clock import Clock, wall_clock
 from chalicelib.errors import SheenError
 from chalicelib.instances.log_streams import LogStream, beginning
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.console import progress, say
 
 POLL = 1.0

@@ -3,7 +3,7 @@
 import time
 
 from chalicelib.apps import store as apps
-from chalicelib.apps.errors import BadAppSetting
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance

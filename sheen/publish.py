@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.apps import locations
 from chalicelib.apps.model import App, Version
-from chalicelib.bundles.keys import BundleKey
-from chalicelib.bundles.model import Bundle
-from chalicelib.bundles.status import OVER, BundleStatus
+from chalicelib.publishing.keys import BundleKey
+from chalicelib.publishing.model import Bundle
+from chalicelib.publishing.status import OVER, BundleStatus
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.build_log import BuildLog
 from sheen.bundle import ending_of, fingerprint_of, zip_folder
 from tasks.packages.log import NOTE
@@ -47,7 +47,7 @@ def publish(settings: Settings, source: Path, location: str | None, tell: Callab
                 tell(f"{location}: {note}")
         key = BundleKey.of(location, upload_name(stem, fingerprint, ending or ".zip", datetime.now(UTC))).key
         tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
-        aws.client("s3").upload_file(str(bundle), settings.bucket, key)
+        clients.client("s3").upload_file(str(bundle), settings.bucket, key)
     follow(settings.bucket, key, lambda message: tell(f"{location}: {message}"), show_log=show_log)
     return location
 

@@ -2,9 +2,9 @@
 
 import json
 
-from chalicelib.agents.restart import RestartEvent, Told
+from chalicelib.lives.restart import RestartEvent, Told
 from chalicelib.apps import locations
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.functions import call
 
 

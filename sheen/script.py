@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import scripts
+from chalicelib.publishing import scripts
 from chalicelib.apps import locations
 from chalicelib.apps import store as apps
-from chalicelib.aws import client
+from chalicelib.aws.clients import client
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs.definition import OWN_DATA
 from sheen.console import say
 
@@ -27,7 +27,7 @@ class RunFailed(SheenError):
 def run_script(settings: Settings, location: str, script: str, target: str | None) -> None:
     """Run the script of the app's active version; what it writes to SHEEN_OUTPUT goes below ``target`` (default: ``data/<app>/``).
 
-    Raises :class:`RunFailed`, :class:`chalicelib.apps.errors.NoSuchApp` or :class:`chalicelib.scripts.BadScript`.
+    Raises :class:`RunFailed`, :class:`chalicelib.apps.errors.NoSuchApp` or :class:`chalicelib.publishing.scripts.BadScript`.
     """
     location = locations.check(location)
     app = apps.get(location)

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import asking, requests, runs, store, transfers
 from chalicelib.syncs.model import RunStatus, SyncRun, Way
 from sheen.console import say

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib import aws
-from chalicelib.agents.restart import RestartEvent
+from chalicelib.aws import clients
+from chalicelib.lives.restart import RestartEvent
 from chalicelib.apps import locations, store, versions
 from chalicelib.apps.model import App, Version
-from chalicelib.bundles import again
-from chalicelib.bundles.keys import original_name
+from chalicelib.publishing import again
+from chalicelib.publishing.keys import original_name
 from chalicelib.errors import SheenError
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from sheen.console import say, table
 from sheen.functions import call
 from sheen.publish import follow
@@ -82,7 +82,7 @@ def download(settings: Settings, location: str, version: str | None, to: Path | 
         raise NotDownloaded(f"{target}: there is no folder {target.parent}; make it, or name another file with -o")
     if not os.access(target.parent, os.W_OK):
         raise NotDownloaded(f"{target}: you may not write in the folder {target.parent}; name another file with -o")
-    aws.client("s3").download_file(settings.bucket, found.key, str(target))
+    clients.client("s3").download_file(settings.bucket, found.key, str(target))
     return target
 
 

@@ -2,7 +2,7 @@
 
 The bundle is downloaded, looked through, and unpacked into a temporary folder on EFS, which becomes a version by one rename: either the
 whole version is there or nothing of it. A copy of the bundle is kept in S3 as long as the version is. The outcome goes to the state
-machine by task token: :class:`chalicelib.bundles.publish.Built`, or ``BadBundle`` with a sentence for the author.
+machine by task token: :class:`chalicelib.publishing.publish.Built`, or ``BadBundle`` with a sentence for the author.
 """
 
 import functools
@@ -18,23 +18,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from agent import process
-from chalicelib import aws
+from agent.processes import process
+from chalicelib.aws import clients
 from chalicelib.apps import grants
-from chalicelib.apps.errors import BadAppSetting
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
-from chalicelib.apps.settings import AppSettings
-from chalicelib.bundles import manifest, settings_file, store
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.keys import kept_key, log_key
-from chalicelib.bundles.kind import Kind, shape_of
-from chalicelib.bundles.model import Bundle
-from chalicelib.bundles.publish import Built, built_for
-from chalicelib.bundles.status import BundleStatus
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.publishing import manifest, settings_file, store
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.keys import kept_key, log_key
+from chalicelib.kinds.recognition import Kind, shape_of
+from chalicelib.publishing.model import Bundle
+from chalicelib.publishing.publish import Built, built_for
+from chalicelib.publishing.status import BundleStatus
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing
-from chalicelib.settings import Settings
-from chalicelib.tables import bind
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read
@@ -110,7 +110,7 @@ def build(job: Job, settings: Settings) -> Built:
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
-            aws.client("s3").upload_file(str(archive), settings.bucket, source)
+            clients.client("s3").upload_file(str(archive), settings.bucket, source)
             version_folder.make_app_folder(version.parent, job.unix_id)
             if has_library:
                 version_folder.put_in_place(incoming_library, library)
@@ -172,7 +172,7 @@ def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
     key = log_key(job.key)
 
     def write(text: bytes) -> None:
-        aws.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
+        clients.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
 
     def failed(error: Exception) -> None:
         logger.warning("the build log was not written", extra={"error": str(error)})
@@ -218,7 +218,7 @@ def _download(job: Job, bucket: str, to: Path) -> None:
     if job.etag:
         wanted["IfMatch"] = f'"{job.etag.strip(chr(34))}"'
     try:
-        body = aws.client("s3").get_object(**wanted)["Body"]
+        body = clients.client("s3").get_object(**wanted)["Body"]
         with to.open("wb") as file:
             shutil.copyfileobj(body, file, 1 << 20)
     except ClientError as error:

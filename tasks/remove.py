@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent import app_folders
+from agent.processes import app_folders
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.telemetry import logger

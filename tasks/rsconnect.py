@@ -1,14 +1,15 @@
 """What rsconnect and rsconnect-python say that a bundle is. Pure.
 
 Both write ``manifest.json`` into what they pack, at the top. Its ``appmode`` is their author's word for what the bundle is; whether the
-files are there that it takes is :mod:`chalicelib.bundles.kind`'s to say.
+files are there that it takes is :mod:`chalicelib.kinds.recognition`'s to say.
 """
 
 from collections.abc import Collection
 
-from chalicelib.bundles import manifest, python_shiny
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.kind import top_of
+from chalicelib.publishing import manifest
+from chalicelib.kinds import python_shiny
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.kinds.recognition import top_of
 
 SERVED = ("shiny", python_shiny.APPMODE)
 """A Shiny app in R, or in Python."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.errors import SettingMissing, SheenError
-from chalicelib.scripts import check_script, check_target
-from chalicelib.settings import Settings
+from chalicelib.publishing.scripts import check_script, check_target
+from chalicelib.configuration.deployment import Settings
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder, Unsafe
 from tasks import token
@@ -46,7 +46,7 @@ class Job:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Job":
-        """Read the job; raise :class:`SettingMissing` that names the variable, or :class:`chalicelib.scripts.BadScript`."""
+        """Read the job; raise :class:`SettingMissing` that names the variable, or :class:`chalicelib.publishing.scripts.BadScript`."""
         try:
             return cls(
                 app_id=environment["SHEEN_APP_ID"],
@@ -65,7 +65,7 @@ def run(job: Job, settings: Settings) -> list[str]:
     library = version.with_name(f"{version.name}.library")
     if not (version / job.script).is_file():
         raise ScriptFailed(f"version {job.version} of the app has no file {job.script}")
-    s3 = aws.client("s3")
+    s3 = clients.client("s3")
 
     def write(text: bytes) -> None:
         s3.put_object(Bucket=settings.bucket, Key=job.log_key, Body=text, ContentType="text/plain; charset=utf-8")

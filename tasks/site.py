@@ -20,17 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
-from chalicelib.bundles import manifest, rscignore, store
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.keys import BundleKey
-from chalicelib.bundles.kind import shape_of
-from chalicelib.bundles.packing import is_left_out, zip_files
-from chalicelib.bundles.status import BundleStatus
+from chalicelib.publishing import manifest, rscignore, store
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.keys import BundleKey
+from chalicelib.kinds.recognition import shape_of
+from chalicelib.publishing.packing import is_left_out, zip_files
+from chalicelib.publishing.status import BundleStatus
 from chalicelib.clock import wall_clock
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder
@@ -236,6 +236,6 @@ def upload(app: SiteApp, tree: SyncedTree, fingerprint: str, bucket: str) -> str
     with tempfile.TemporaryFile() as packed:
         zip_files(app.files, lambda name: tree.open(app.path(name)), packed)
         packed.seek(0)
-        client: Any = aws.client("s3")
+        client: Any = clients.client("s3")
         client.upload_fileobj(packed, bucket, key)
     return key

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib import task_tokens
+from chalicelib.aws import task_tokens
 from chalicelib.telemetry import logger
 
 BEAT_EVERY = 20.0

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from chalicelib.relay import page
+from relay import page
 from chalicelib.syncs.keys import matcher
 from tasks.packages import dcf, requirements
 

@@ -76,17 +76,17 @@ SANDBOX = "the way into a sandbox, which goes by descriptors"
 VERSION = "a version's folder is root's own, and so are all above it"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
-    "workers/agent/app_copy.py": {
+    "workers/agent/processes/app_copy.py": {
         **dict.fromkeys(("top.glob", "around.lstat", "os.open"), "the agent's own folder around a copy, which no app can change"),
         "os.statvfs": "by descriptor",
         "os.utime": "by descriptor",
     },
-    "workers/agent/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
-    "workers/agent/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
-    "workers/agent/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
-    "workers/agent/fresh.py": {"os.open": IMAGE},
-    "workers/agent/oom.py": dict.fromkeys(("self._file.read_text", "memberships.read_text", "candidate.is_file"), KERNEL),
-    "workers/agent/orphans.py": dict.fromkeys(
+    "workers/agent/processes/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
+    "workers/agent/http/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
+    "workers/agent/processes/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
+    "workers/agent/processes/fresh.py": {"os.open": IMAGE},
+    "workers/agent/processes/oom.py": dict.fromkeys(("self._file.read_text", "memberships.read_text", "candidate.is_file"), KERNEL),
+    "workers/agent/processes/orphans.py": dict.fromkeys(
         (
             "Path('/proc').iterdir",
             "(entry / 'stat').read_text",
@@ -95,16 +95,16 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         KERNEL,
     ),
-    "workers/agent/preloaded.py": dict.fromkeys(("Path(__file__).resolve", "library.is_file"), IMAGE),
-    "workers/agent/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
-    "workers/agent/process.py": {
+    "workers/agent/processes/preloaded.py": dict.fromkeys(("Path(__file__).resolve", "library.is_file"), IMAGE),
+    "workers/agent/processes/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
+    "workers/agent/processes/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
         "os.open": "/tmp itself, and no link there",
     },
-    "workers/agent/r_process.py": {"Path(f'/proc/{pid}/stat').read_text": KERNEL},
+    "workers/agent/processes/r_process.py": {"Path(f'/proc/{pid}/stat').read_text": KERNEL},
     "workers/agent/record.py": dict.fromkeys(("directory.is_dir", "library.is_dir"), VERSION),
-    "workers/agent/server.py": {"Path(f'/proc/{worker.pid}').exists": KERNEL},
-    "workers/agent/starter.py": {"spec.directory.is_dir": VERSION},
+    "workers/agent/http/server.py": {"Path(f'/proc/{worker.pid}').exists": KERNEL},
+    "workers/agent/processes/starter.py": {"spec.directory.is_dir": VERSION},
     "workers/machine/begin.py": {
         "Path(__file__).read_text": IMAGE,
         "os.chdir": "runs as the app's user, when no privilege is left",

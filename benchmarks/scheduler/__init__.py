@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.scheduler.day import SETTINGS, Day, Outcome
 from benchmarks.scheduler.traffic import Traffic
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 from tests.support.stack import TREE
 
 RESULTS = TREE / ".build" / "benchmarks" / "scheduler.json"

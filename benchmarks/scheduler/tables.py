@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from chalicelib.apps.model import App
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
-from chalicelib.queue.line import FIRST_LEASE, LEASE
-from chalicelib.sessions.lease import Expired, live
+from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE
+from chalicelib.instances.lease import Expired, live
 
 ROW_BYTES = 900
 """Of an instance's row without its seats, about."""
@@ -215,7 +215,7 @@ class Instances:
 
 
 class Queues:
-    """Stands in for :mod:`chalicelib.queue.store`."""
+    """Stands in for :mod:`chalicelib.scheduler.queue.store`."""
 
     def __init__(self, bill: Bill, pause: Callable[[], None]) -> None:
         self.lines: defaultdict[str, dict[str, float]] = defaultdict(dict)

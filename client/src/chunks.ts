@@ -1,4 +1,4 @@
-// A message that does not fit a frame travels in parts, as chalicelib/relay/chunks.py has it.
+// A message that does not fit a frame travels in parts, as workers/relay/chunks.py has it.
 import { escape, size } from "./sockjs.ts";
 
 /** `text` escaped, in pieces of at most `limit` bytes each as they travel. */

@@ -1,4 +1,4 @@
-// The browser's end of a session, without I/O: chalicelib/relay/session.py is the other end. Time is an argument, in
+// The browser's end of a session, without I/O: workers/relay/session.py is the other end. Time is an argument, in
 // milliseconds.
 import { split } from "./chunks.ts";
 import type { Settings } from "./config.ts";

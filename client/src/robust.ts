@@ -1,4 +1,4 @@
-// Numbered messages (FACTS S6), as chalicelib/relay/robust.py has them.
+// Numbered messages (FACTS S6), as workers/relay/robust.py has them.
 import { ProtocolError } from "./errors.ts";
 import { size } from "./sockjs.ts";
 

@@ -1,4 +1,4 @@
-// SockJS frames (FACTS S6), as chalicelib/relay/sockjs.py has them.
+// SockJS frames (FACTS S6), as workers/relay/sockjs.py has them.
 import { ProtocolError } from "./errors.ts";
 
 export type ServerFrame =

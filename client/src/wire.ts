@@ -27,7 +27,7 @@ export interface Wire {
   close(): void;
 }
 
-/** How a connection introduces itself: chalicelib/relay/hello.py. */
+/** How a connection introduces itself: workers/relay/hello.py. */
 export interface Hello {
   id: string;
   resume: boolean;
@@ -41,7 +41,7 @@ export function asFrame(hello: Hello, cookies = true): string {
   return JSON.stringify({ sheen: 1, ...hello, next: hexadecimal(hello.next), ...(cookies ? {} : { cookies }) });
 }
 
-/** The hello as a part of SockJS's prefix: chalicelib/relay/transports/urls.py. */
+/** The hello as a part of SockJS's prefix: workers/relay/transports/urls.py. */
 export function asPath(hello: Hello, worker: string): string {
   const own = `${hello.resume ? "o" : "n"}=${hello.id}/h=${hello.attempt}.${hexadecimal(hello.next)}`;
   return worker ? `${own}/w=${encodeURIComponent(worker)}` : own;

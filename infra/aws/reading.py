@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from chalicelib.rules import nearest
+from chalicelib.configuration.rules import nearest
 from infra.aws.errors import BadStage
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.apps.settings import SIZES
+from chalicelib.configuration.app_settings import SIZES
 from infra.aws.errors import BadStage
 from infra.aws.reading import Rule, read, setting
 from infra.declared.place import (

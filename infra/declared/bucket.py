@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.bodies.keys import PREFIX as BODIES
-from chalicelib.bundles.keys import KEPT, OUTCOMES
-from chalicelib.bundles.keys import PREFIX as BUNDLES
+from chalicelib.publishing.keys import KEPT, OUTCOMES
+from chalicelib.publishing.keys import PREFIX as BUNDLES
 
 __all__ = ["BODIES", "BUCKET", "BUNDLES", "KEPT", "OUTCOMES", "BucketRules"]
 

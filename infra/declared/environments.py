@@ -1,4 +1,4 @@
-"""The settings (:class:`chalicelib.settings.Settings`) that each part of a deployment gets, as environment variables."""
+"""The settings (:class:`chalicelib.configuration.deployment.Settings`) that each part of a deployment gets, as environment variables."""
 
 from urllib.parse import urlencode
 

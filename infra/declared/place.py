@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from chalicelib.apps.settings import SIZES
+from chalicelib.configuration.app_settings import SIZES
 
 REST_FUNCTION = "api_handler"
 """Chalice calls the REST API's function by the deployment's own name."""
@@ -46,7 +46,7 @@ class Place:
     region: str
     account: str
     websocket_url: str
-    """As :attr:`chalicelib.settings.Settings.websocket_url`."""
+    """As :attr:`chalicelib.configuration.deployment.Settings.websocket_url`."""
     connections_url: str
     efs: str
     """Where tasks have the file system."""
@@ -60,13 +60,13 @@ class Place:
     function_security_group: str
     app: str = "sheen"
     bodies_url: str = ""
-    """As :attr:`chalicelib.settings.Settings.bodies_url`."""
+    """As :attr:`chalicelib.configuration.deployment.Settings.bodies_url`."""
     bundle_gb: str = "1"
-    """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.settings.Settings.largest_bundle`."""
+    """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.configuration.deployment.Settings.largest_bundle`."""
     repositories: str = REPOSITORIES
-    """Where R packages come from; see :attr:`chalicelib.settings.Settings.repositories`."""
+    """Where R packages come from; see :attr:`chalicelib.configuration.deployment.Settings.repositories`."""
     python_repositories: str = PYTHON_REPOSITORIES
-    """Where Python packages come from; see :attr:`chalicelib.settings.Settings.python_repositories`."""
+    """Where Python packages come from; see :attr:`chalicelib.configuration.deployment.Settings.python_repositories`."""
     file_system: str = ""
     """Id of the EFS file system."""
     access_point: str = ""
@@ -77,13 +77,13 @@ class Place:
     execute_command: bool = False
     """Whether operators may open a shell in a task (ECS Exec)."""
     spares: str = ""
-    """How many spare instances there are to be, by size; see :mod:`chalicelib.scheduler.pool`."""
+    """How many spare instances there are to be, by size; see :mod:`chalicelib.lives.pool`."""
     most_instances: int = 100
     """Instances that there may be at once, spares counted; 0: any number."""
     most_held: int = 5
     """Requests that may wait in a Lambda at once for apps to start; 0: none waits."""
     edge_proof: str = ""
-    """As :attr:`chalicelib.settings.Settings.edge_proof`."""
+    """As :attr:`chalicelib.configuration.deployment.Settings.edge_proof`."""
     throttle: Throttle = field(default_factory=Throttle)
     """How much the APIs let through."""
     reserves: bool = True

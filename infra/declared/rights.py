@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chalicelib.tables import Table
+from chalicelib.aws.tables import Table
 from infra.declared.file_system import Mount
 from infra.declared.names import camel
 from infra.declared.place import Place

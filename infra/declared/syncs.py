@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.apps.model import App
-from chalicelib.bundles.model import Bundle
+from chalicelib.publishing.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from infra.declared import file_system as files

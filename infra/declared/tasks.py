@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chalicelib import scripts
+from chalicelib.publishing import scripts
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
-from chalicelib.bundles.model import Bundle
+from chalicelib.publishing.model import Bundle
 from chalicelib.instances.model import Instance
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync
@@ -36,7 +36,7 @@ MACHINES: Mapping[str, Machine] = {
     "xxlarge": Machine(1024, 4096),
     "xxxlarge": Machine(2048, 8192),
 }
-"""By :data:`chalicelib.apps.settings.SIZES`; Fargate sells no other pairs than it lists."""
+"""By :data:`chalicelib.configuration.app_settings.SIZES`; Fargate sells no other pairs than it lists."""
 
 
 def agent_of(size: str) -> str:

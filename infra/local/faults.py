@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from typing import NamedTuple
 
-from infra.local.datasync.faults import TransferFate
+from infra.local.transfer_faults import TransferFate
 
 
 @dataclass(frozen=True)

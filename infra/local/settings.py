@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chalicelib.apps.settings import SIZES
+from chalicelib.configuration.app_settings import SIZES
 from chalicelib.errors import SettingMissing
-from chalicelib.scheduler import pool
-from chalicelib.settings import largest_bundle
+from chalicelib.lives import pool
+from chalicelib.configuration.deployment import largest_bundle
 from infra.declared.place import LARGEST_SIZE, LONGEST_IDLE, MOST_INSTANCES_PER_APP, PYTHON_REPOSITORIES, REPOSITORIES
 from infra.local.errors import CannotStart
 from tasks.packages.indexes import BadIndex, Indexes

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive import tars, zips
 from tasks.archive.entries import Entry, check_path
 from tasks.archive.inventory import Inventory, take

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import IO, NamedTuple
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 
 _LONGEST_PATH = 1000
 _LONGEST_NAME = 255

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive.entries import SHOWN, Entry
 from tasks.archive.limits import Limits, too_many
 

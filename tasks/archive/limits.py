@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.settings import GIGABYTE
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.configuration.deployment import GIGABYTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
 from tasks.archive.limits import Limits, too_many
 

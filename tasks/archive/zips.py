@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib.bundles import packing
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing import packing
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
 from tasks.archive.limits import Limits, too_many
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from chalicelib.apps.settings import AppSettings
-from chalicelib.bundles import python_shiny
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.kind import Kind
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.kinds import python_shiny
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.kinds.recognition import Kind
 from machine.untrusted import Folder
 from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox

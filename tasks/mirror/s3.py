@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree import ElementTree
 
-from chalicelib.signing import Credentials, CredentialSource, Signer
+from chalicelib.aws.signing import Credentials, CredentialSource, Signer
 
 T = TypeVar("T")
 PATIENCE = 60.0

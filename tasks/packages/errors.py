@@ -1,6 +1,6 @@
 """What can be wrong with an app's packages. All of it is the bundle's to put right, so all of it is a bad bundle."""
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 
 
 class BadLock(BadBundle):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from chalicelib.bundles.manifest import LARGEST
+from chalicelib.publishing.manifest import LARGEST
 from tasks.packages import manifest, packrat, renv
 from tasks.packages.lock import Lock
 from tasks.packages.lock_files import read_text

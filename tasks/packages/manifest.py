@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.bundles import manifest
+from chalicelib.publishing import manifest
 from tasks.packages import versions
 from tasks.packages.lock import Lock, Reader, Wanted
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 from tasks.discard import discard
 from tasks.packages import image, plan
 from tasks.packages.cache import Cache

@@ -14,10 +14,10 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models import dynamodb_backends
 
-from chalicelib import aws
-from chalicelib.schema import TABLES
-from chalicelib.settings import Settings
-from chalicelib.tables import bind
+from chalicelib.aws import clients
+from chalicelib.lambdas.schema import TABLES
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import bind
 from infra.local import dynamodb_limits
 
 BUCKET = "sheen-test"
@@ -60,7 +60,7 @@ def aws_in_process() -> Iterator[Counter[str]]:
             return unlocked(self, event_name, request, **kwargs)
 
     with patch.dict("os.environ", ENVIRONMENT), patch.object(BotocoreStubber, "__call__", locked), mock_aws():
-        aws.client.cache_clear()
+        clients.client.cache_clear()
         bind(Settings.from_environment(), *TABLES)
         for table in TABLES:
             table._connection = None
@@ -70,4 +70,4 @@ def aws_in_process() -> Iterator[Counter[str]]:
         yield calls
         for table in TABLES:
             table._connection = None
-        aws.client.cache_clear()
+        clients.client.cache_clear()

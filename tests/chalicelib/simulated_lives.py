@@ -17,12 +17,12 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
-from chalicelib.instances.watch import watch
-from chalicelib.reaper import deaths, steps, sweep
-from chalicelib.relay.settings import RelaySettings
-from chalicelib.scheduler import starts
-from chalicelib.sessions.lease import RENEW_EVERY, renewed
-from chalicelib.settings import Settings
+from chalicelib.lives.watch import watch
+from chalicelib.lives import deaths, steps, sweep
+from relay.settings import RelaySettings
+from chalicelib.lives import starts
+from chalicelib.instances.lease import RENEW_EVERY, renewed
+from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.simulated_aws import SimulatedAws, SimulatedTask, refusal
 
 IDLE = 60.0
@@ -73,7 +73,7 @@ class Machine:
 
 
 class World(SimulatedAws):
-    """All of it. ``client`` is what ``chalicelib.aws.client`` is to be; ``request`` is what agents' client is to be."""
+    """All of it. ``client`` is what ``chalicelib.aws.clients.client`` is to be; ``request`` is what agents' client is to be."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.apps.errors import BadChange
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 from sheen.configure import changes, plain
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.bundles.keys import ENDINGS, BundleKey
+from chalicelib.publishing.keys import ENDINGS, BundleKey
 from sheen.bundle import NotAnApp, ending_of, zip_folder
 from sheen.publish import upload_name
 

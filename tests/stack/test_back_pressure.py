@@ -16,8 +16,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from chalicelib.relay import hello
-from chalicelib.relay.errors import ProtocolError, TooMuch
+from relay import hello
+from relay.errors import ProtocolError, TooMuch
 from tests.support.apps import app
 from tests.support.counting import APP, Counter
 from tests.support.relay_client import load_page, open_socket

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from chalicelib.relay.errors import AppExited, SessionClosed
+from relay.errors import AppExited, SessionClosed
 from tests.support import effort
 from tests.support.apps import app
 from tests.support.counting import APP, Counter

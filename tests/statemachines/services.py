@@ -21,11 +21,11 @@ from urllib.parse import unquote
 import boto3
 
 import app as lambdas
-from chalicelib import aws
-from chalicelib.environment import Environment
-from chalicelib.schema import TABLES
-from chalicelib.settings import Settings
-from chalicelib.tables import bind
+from chalicelib.aws import clients
+from chalicelib.lambdas.environment import Environment
+from chalicelib.lambdas.schema import TABLES
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import bind
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 from tests.chalicelib.proxy_events import Context
 
@@ -178,7 +178,7 @@ def services() -> Iterator[Services]:
         try:
             assert process.stdout.readline().strip() == "ready"
             with patch.dict("os.environ", {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url, "SHEEN_CONNECTIONS_URL": f"{server.url}/socket"}):
-                aws.client.cache_clear()
+                clients.client.cache_clear()
                 bind(Settings.from_environment(), *TABLES)
                 for table in TABLES:
                     table._connection = None
@@ -190,7 +190,7 @@ def services() -> Iterator[Services]:
             lambdas.here = here
             for table in TABLES:
                 table._connection = None
-            aws.client.cache_clear()
+            clients.client.cache_clear()
             process.kill()
             process.wait()
             server.shutdown()

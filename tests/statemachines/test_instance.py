@@ -9,14 +9,14 @@ import boto3
 import pytest
 from pynamodb.exceptions import GetError, UpdateError
 
-from chalicelib import tasks
-from chalicelib.apps.settings import AppSettings
-from chalicelib.connections import store as connections
+from chalicelib.aws import run_task
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.sessions.connections import store as connections
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.seating import Scheduler, Seated
-from chalicelib.scheduler.starts import Start
-from chalicelib.settings import Settings
+from chalicelib.lives.starts import Start
+from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 from tests.statemachines.services import ROOT, Services, services, state_machine
 
@@ -227,7 +227,7 @@ def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(monkeypatch: pytes
     wanted = {"definition": "d", "container": "agent", "capacity": "FARGATE", "started_by": "me", "environment": {}}
     for allowed in ("false", "true"):
         monkeypatch.setenv("SHEEN_EXECUTE_COMMAND", allowed)
-        tasks.run({**wanted, "token": allowed}, Settings.from_environment())
+        run_task.run({**wanted, "token": allowed}, Settings.from_environment())
     assert [task["enableExecuteCommand"] for task in aws.tasks] == [False, True]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.apps import versions
 from chalicelib.apps.model import App
-from chalicelib.bundles import store
+from chalicelib.publishing import store
 from tasks import build, token, version_folder
 from tests.statemachines.publishing import died, ended, kept_copies, outcome, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 
-from chalicelib import aws as clients
+from chalicelib.aws import clients
 from chalicelib.syncs import requests, runs, steps, store
 from chalicelib.syncs.model import RunStatus, SyncRun, Way
 from sheen import sync as command

@@ -8,10 +8,11 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.apps import life, retention, store, versions
+from chalicelib.apps import life, store, versions
+from chalicelib.publishing import retention
 from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import App
-from chalicelib.bundles import store as bundles
+from chalicelib.publishing import store as bundles
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
 from tests.chalicelib.aws_in_process import BUCKET

@@ -14,9 +14,9 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from chalicelib.relay import sockjs
-from chalicelib.relay.settings import RelaySettings
-from tests.chalicelib.relay.peer import Peer
+from relay import sockjs
+from relay.settings import RelaySettings
+from tests.workers.relay.peer import Peer
 
 HELLO_TIMEOUT = 20.0
 SILENCE = 25.0

@@ -10,7 +10,7 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from chalicelib.relay import hello
+from relay import hello
 from tests.support.conversation import Conversation
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive import Limits, check_path, read
 from tests.support.archives import make_tar, make_zip
 

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
-from chalicelib.bundles import store
+from chalicelib.publishing import store
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
@@ -138,7 +138,7 @@ def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path, code
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=KEY)
     if code == "AccessDenied":  # as S3 has it for a task that may not list the bucket
         refusal = ClientError({"Error": {"Code": code}}, "GetObject")
-        monkeypatch.setattr(aws.client("s3"), "get_object", Mock(side_effect=refusal))
+        monkeypatch.setattr(clients.client("s3"), "get_object", Mock(side_effect=refusal))
     run(tmp_path, etag)
     assert states.told[0][1]["error"] == "BadBundle"
     assert "was deleted before it was unpacked" in states.told[0][1]["cause"]

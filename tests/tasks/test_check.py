@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apps.settings import AppSettings
-from chalicelib.bundles.errors import BadBundle
-from chalicelib.bundles.kind import Kind
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.publishing.errors import BadBundle
+from chalicelib.kinds.recognition import Kind
 from tasks.check import Finding, check, r_files, told
 from tasks.packages.log import NOTE, BuildLog
 

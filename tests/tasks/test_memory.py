@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from chalicelib.bundles import manifest
+from chalicelib.publishing import manifest
 from tests.tasks.test_hostile_bundles import crowded_zip
 
 GIGABYTES = float(os.environ.get("SHEEN_BUNDLE_TEST_GB", "0.6"))
@@ -28,8 +28,8 @@ CHILD = """
 import re, sys
 from pathlib import Path
 import tasks.build
-from chalicelib.bundles import manifest
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing import manifest
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive import Limits, read
 archive, target = Path(sys.argv[1]), Path(sys.argv[2])
 opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))

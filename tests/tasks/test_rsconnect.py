@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.publishing.errors import BadBundle
 from tasks import rsconnect
 
 

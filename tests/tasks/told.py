@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws
+from chalicelib.aws import clients
 
 
 class States:
@@ -20,6 +20,6 @@ class States:
     def instead(cls, monkeypatch: pytest.MonkeyPatch) -> "States":
         """Take its place; all other services stay what they are."""
         made = cls()
-        real = aws.client
-        monkeypatch.setattr(aws, "client", lambda service: made if service == "stepfunctions" else real(service))
+        real = clients.client
+        monkeypatch.setattr(clients, "client", lambda service: made if service == "stepfunctions" else real(service))
         return made

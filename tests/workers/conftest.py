@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from agent import fresh
-from agent.command import WorkerSpec
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh
+from agent.processes.command import WorkerSpec
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 from chalicelib.apps.model import App
-from chalicelib.ceilings.model import Ceiling
+from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
-from chalicelib.settings import Settings
-from chalicelib.tables import bind
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import bind
 
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"

@@ -6,8 +6,8 @@ Loading R takes about as long as importing the agent, so it comes first and runs
 import os
 import sys
 
-from agent import process
-from agent.preloaded import NoFork, Preloaded
+from agent.processes import process
+from agent.processes.preloaded import NoFork, Preloaded
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
         preloaded = Preloaded()
     except NoFork as error:
         preloaded = error
-    from agent import task
+    from agent.life import task
 
     return task.main(preloaded)
 

@@ -56,7 +56,7 @@ class PageUnfit(WorkerFailed):
 def ending(returncode: int, out_of_memory: bool | None = None) -> str:
     """Say how a process ended, from what asyncio calls its return code.
 
-    ``out_of_memory``: whether the kernel counted a kill for want of memory (:mod:`agent.oom`); None: it does not say.
+    ``out_of_memory``: whether the kernel counted a kill for want of memory (:mod:`agent.processes.oom`); None: it does not say.
 
     >>> ending(-9)
     'was killed (SIGKILL), as happens when the instance runs out of memory'

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from chalicelib.apps.model import App
-from chalicelib.apps.settings import AppSettings
-from chalicelib.bundles import python_shiny
-from chalicelib.bundles.errors import BadBundle
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.kinds import python_shiny
+from chalicelib.publishing.errors import BadBundle
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
@@ -35,7 +35,7 @@ class Record:
     settings: AppSettings
     secret: str = field(repr=False)
     directory: Path
-    """The version's files; once the app is served, its copy of them (:mod:`agent.app_copy`)."""
+    """The version's files; once the app is served, its copy of them (:mod:`agent.processes.app_copy`)."""
     library: Path | None = None
     """The packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
     entrypoint: str | None = None

@@ -11,7 +11,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _SECRET = b"shiny-shared-secret"
 _VISITOR = b"sheen-visitor"
-"""The visitor's address, and scheme, name and port of what was asked (:data:`agent.headers.VISITOR`)."""
+"""The visitor's address, and scheme, name and port of what was asked (:data:`agent.http.headers.VISITOR`)."""
 _NAMELESS = re.compile(r"(session/[0-9a-f]{64}/(?:upload|download)/[^\s\"'<>\\?/]*\?w=)(?=[\"'\\])")
 """A session's URL that says which process it is for, as Shiny for Python writes it: with nothing after the ``w=``."""
 

@@ -17,7 +17,7 @@ import uvicorn
 from sheen_relay import Relay
 
 _LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Bytes of one message from a browser; :class:`chalicelib.relay.settings.RelaySettings` has the same."""
+"""Bytes of one message from a browser; :class:`relay.settings.RelaySettings` has the same."""
 _PATIENCE = 3
 """Seconds for open connections at the end, of the five after which the agent asks more firmly."""
 

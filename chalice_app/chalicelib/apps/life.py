@@ -7,7 +7,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
 from chalicelib.apps.store import get
-from chalicelib.tables import refused
+from chalicelib.aws.tables import refused
 
 
 def mark_restarted(location: str, now: float) -> None:

@@ -5,9 +5,9 @@ from typing import ClassVar
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.apps.ceilings import Ceilings
-from chalicelib.apps.settings import AppSettings
-from chalicelib.settings import Settings
-from chalicelib.tables import Table
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.deployment import Settings
+from chalicelib.aws.tables import Table
 
 
 class App(Table):
@@ -31,7 +31,7 @@ class App(Table):
     previous_version = UnicodeAttribute(null=True)
     """What was active before; it is kept, and what is gone back to when nobody says to which."""
     settings = JSONAttribute(default=dict)
-    """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.apps.settings`."""
+    """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.configuration.app_settings`."""
     bundle_settings = JSONAttribute(default=dict)
     """Settings that the active version's bundle brought along (``sheen.toml``)."""
     restarted_at = NumberAttribute(null=True)
@@ -77,7 +77,7 @@ class Version(Table):
     bundle = UnicodeAttribute()
     """S3 key of the bundle that it was made from."""
     kind = UnicodeAttribute()
-    """What it is, see :mod:`chalicelib.bundles.kind`: ``app.R`` or ``server.R``."""
+    """What it is, see :mod:`chalicelib.kinds.recognition`: ``app.R`` or ``server.R``."""
     source = UnicodeAttribute(null=True)
     """S3 key of the copy of its bundle that is kept as long as the version is."""
     settings = JSONAttribute(default=dict)

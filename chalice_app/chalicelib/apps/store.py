@@ -7,7 +7,7 @@ from pynamodb.exceptions import PutError
 
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App
-from chalicelib.tables import refused
+from chalicelib.aws.tables import refused
 from chalicelib.unix_ids import store as unix_ids
 
 

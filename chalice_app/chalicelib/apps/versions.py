@@ -13,8 +13,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.apps import grants, store
 from chalicelib.apps.errors import NoSuchVersion, TooBusy
 from chalicelib.apps.model import App, Version
-from chalicelib.apps.settings import AppSettings
-from chalicelib.tables import refused, transaction
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.aws.tables import refused, transaction
 
 _ATTEMPTS = 5
 
@@ -31,7 +31,7 @@ def add(app_id: str, version: str, *, bundle: str, kind: str, source: str, setti
 
 def add_removed(app_id: str, version: str, bundle: str, source: str, now: float) -> None:
     """Record a version that came to nothing as one that is being removed, unless it is recorded: it never becomes active, and what a build
-    may have left of it goes as old versions do (:mod:`chalicelib.apps.retention`)."""
+    may have left of it goes as old versions do (:mod:`chalicelib.publishing.retention`)."""
     _record(Version(app_id, version, bundle=bundle, kind="", source=source, settings={}, published_at=now, removing_at=now))
 
 
@@ -46,7 +46,7 @@ def _record(row: Version) -> None:
 def activate(location: str, version: str, order: str, now: float) -> bool:
     """Make a version the active one, and the settings of its bundle the ones that hold, unless a later upload was made active.
 
-    ``order`` orders uploads: :func:`chalicelib.bundles.keys.upload_order`. Return False when a later one was first. True also when this
+    ``order`` orders uploads: :func:`chalicelib.publishing.keys.upload_order`. Return False when a later one was first. True also when this
     one was activated before, and stays so when somebody has gone back from it since (a repeat, FACTS H4). Raise :class:`NoSuchApp`,
     :class:`NoSuchVersion` when the version is being removed, :class:`BadAppSetting` when the app's own settings and the bundle's do not go
     together, or ask for what the app may not have (:mod:`chalicelib.apps.grants`).

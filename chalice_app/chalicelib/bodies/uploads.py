@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from chalicelib.apps.locations import climbs
 from chalicelib.bodies.errors import BadUpload, TooLarge
-from chalicelib.bodies.limits import LARGEST_BODY, LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
+from chalicelib.configuration.limits import LARGEST_BODY, LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
 
 UPLOADS = "/__sheen__/uploads"
 """Below an app's path."""

@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 from pynamodb.attributes import JSONAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.tables import Table
+from chalicelib.aws.tables import Table
 
 
 class VersionId(NamedTuple):
@@ -70,7 +70,7 @@ class Instance(Table):
     queued_until = NumberAttribute(null=True)
     """Until when visitors queue for a seat here (epoch seconds): who comes without a place in the queue takes none."""
     size = UnicodeAttribute()
-    """How large its machine is: one of :data:`chalicelib.apps.settings.SIZES`."""
+    """How large its machine is: one of :data:`chalicelib.configuration.app_settings.SIZES`."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, once READY."""
     worker = UnicodeAttribute(null=True)

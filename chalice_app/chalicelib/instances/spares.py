@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
-from chalicelib.tables import refused, transaction
+from chalicelib.aws.tables import refused, transaction
 
 PREFIX = "spare."
 _SLOTS = 2**48

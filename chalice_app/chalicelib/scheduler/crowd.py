@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 
 SETTLED = 4.0
 """Seconds in which a page's connection usually comes: a younger page is left alone."""

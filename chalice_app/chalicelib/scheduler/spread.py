@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.apps.settings import WorkerLimits
+from chalicelib.configuration.app_settings import WorkerLimits
 
 _DIGITS = 9
 """A load factor is a decimal fraction: 0.29 of 100 seats are 29, not a little less."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws, task_tokens
-from chalicelib.settings import Settings
+from chalicelib.aws import clients, task_tokens
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
@@ -142,7 +142,7 @@ def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | N
     arn = settings.sync_state_machine.replace(":stateMachine:", ":execution:")
     try:
         name = requests.execution_name(sync, run_id)
-        found: dict[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=f"{arn}:{name}")
+        found: dict[str, Any] = clients.client("stepfunctions").describe_execution(executionArn=f"{arn}:{name}")
     except ClientError as error:
         if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
             return None

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.apps import store as apps
-from chalicelib.apps.errors import BadAppSetting
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs.model import RunStatus, SyncRun
 from chalicelib.telemetry import logger
 
@@ -30,7 +30,7 @@ def restart_readers(sync: str, function: str) -> list[str]:
 def restart(locations: Iterable[str], function: str) -> None:
     """Have apps restarted; old sessions live on until they end."""
     for location in locations:
-        aws.client("lambda").invoke(
+        clients.client("lambda").invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps({"location": location, "mode": "restart"})
         )
         logger.info("restarts", extra={"app": location})
@@ -46,4 +46,4 @@ def tell_failure(run: SyncRun, status: RunStatus, message: str, topic: str) -> N
     ]
     logger.warning("sync failed", extra={"sync": run.sync, "run": run.run_id, "why": message})
     if topic:
-        aws.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {status}"[:100], Message="\n".join(lines))
+        clients.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {status}"[:100], Message="\n".join(lines))

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
-from chalicelib.rules import Rule, choice, count, no_setting, seconds, switch
+from chalicelib.configuration.rules import Rule, choice, count, no_setting, seconds, switch
 from chalicelib.syncs.errors import BadSchedule, BadSync
 from chalicelib.syncs.keys import matcher, unfit
 from chalicelib.syncs.schedule import NEVER, Schedule
@@ -88,7 +88,7 @@ class SyncDefinition:
         return found
 
     def check_readable(self, own_bucket: str, others: Sequence[str]) -> None:
-        """Raise :class:`BadSync` for a source that the deployment may not read; ``others`` as in :class:`chalicelib.settings.Settings`."""
+        """Raise :class:`BadSync` for a source that the deployment may not read; ``others`` as in :class:`chalicelib.configuration.deployment.Settings`."""
         source = f"{self.bucket}/{self.prefix}"
         if self.bucket != own_bucket and not source.startswith(tuple(others)):
             raise BadSync(

@@ -3,7 +3,7 @@
 Each of these may be repeated, and what follows from a run is done before its row says that it has ended: twice is better than never.
 """
 
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, requests, runs
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from chalicelib.syncs.definition import SyncDefinition
-from chalicelib.tables import Table
+from chalicelib.aws.tables import Table
 
 
 class Way(StrEnum):

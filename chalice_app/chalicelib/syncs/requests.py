@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.keys import unfit
 from chalicelib.syncs.model import SyncRequest, Way
-from chalicelib.tables import refused
+from chalicelib.aws.tables import refused
 
 T = TypeVar("T")
 _LEASE = "lease/"
@@ -192,7 +192,7 @@ def start(sync: str, way: Way, machine: str, now: float) -> str | None:
 
 def begin(sync: str, way: Way, run_id: str, machine: str) -> None:
     """Start the state machine of a run that has the lease; the second time it does nothing."""
-    aws.client("stepfunctions").start_execution(
+    clients.client("stepfunctions").start_execution(
         stateMachineArn=machine, name=execution_name(sync, run_id), input=json.dumps({"sync": sync, "way": str(way), "run": run_id})
     )
 

@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, ends, requests, runs, store, transfers
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync, NoSuchSync

@@ -11,7 +11,7 @@ from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import Sync
 from chalicelib.syncs.schedule import Schedule
-from chalicelib.tables import refused
+from chalicelib.aws.tables import refused
 from chalicelib.unix_ids import store as unix_ids
 
 _WHAT = ("bucket", "prefix", "include", "exclude", "urgent")
@@ -33,7 +33,7 @@ def everything() -> list[Sync]:
 
 def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, others: Sequence[str] = ()) -> SyncDefinition:
     """Make a sync, or change the settings of one; a value of None goes back to the default. ``others``: the other buckets that may be
-    read, as in :class:`chalicelib.settings.Settings`.
+    read, as in :class:`chalicelib.configuration.deployment.Settings`.
 
     Raise :class:`BadSync`; then nothing has changed. A new one, or one that brings something else or at other times, is due at once.
     """

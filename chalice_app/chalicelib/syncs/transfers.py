@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws, task_tokens
-from chalicelib.settings import Settings
+from chalicelib.aws import clients, task_tokens
+from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import folders, keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
@@ -107,7 +107,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
     )
     if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
-    client = aws.client("datasync")
+    client = clients.client("datasync")
     subnet, security_group = settings.sync_network.split(",")
     file_system, access_point = settings.file_system.split(",")
     locations: list[str] = []
@@ -159,18 +159,18 @@ def forget_task(task: str) -> None:
     """Delete a task of DataSync's and its locations, if it is still there."""
     described = _described(task)
     if described is not None:
-        aws.client("datasync").delete_task(TaskArn=task)
+        clients.client("datasync").delete_task(TaskArn=task)
         _forget_locations([described["SourceLocationArn"], described["DestinationLocationArn"]])
 
 
 def _forget_locations(locations: Sequence[str]) -> None:
     for location in locations:
-        aws.client("datasync").delete_location(LocationArn=location)
+        clients.client("datasync").delete_location(LocationArn=location)
 
 
 def _described(task: str) -> dict[str, Any] | None:
     try:
-        described: dict[str, Any] = aws.client("datasync").describe_task(TaskArn=task)
+        described: dict[str, Any] = clients.client("datasync").describe_task(TaskArn=task)
     except ClientError as error:
         if error.response["Error"]["Code"] == "InvalidRequestException":
             return None
@@ -180,14 +180,14 @@ def _described(task: str) -> dict[str, Any] | None:
 
 def look(execution: str) -> dict[str, Any]:
     """Return what DataSync says of an execution."""
-    described: dict[str, Any] = aws.client("datasync").describe_task_execution(TaskExecutionArn=execution)
+    described: dict[str, Any] = clients.client("datasync").describe_task_execution(TaskExecutionArn=execution)
     return described
 
 
 def cancel(execution: str) -> None:
     """Stop an execution, if it has not ended."""
     try:
-        aws.client("datasync").cancel_task_execution(TaskExecutionArn=execution)
+        clients.client("datasync").cancel_task_execution(TaskExecutionArn=execution)
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidRequestException":
             raise

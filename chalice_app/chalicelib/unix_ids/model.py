@@ -2,7 +2,7 @@
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from chalicelib.tables import Table
+from chalicelib.aws.tables import Table
 
 
 class UnixId(Table):

@@ -12,8 +12,8 @@ from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.pages import AppEntry, apps_index
-from chalicelib.sessions.lease import live
-from chalicelib.snapshots import Snapshots
+from chalicelib.instances.lease import live
+from chalicelib.instances.snapshots import Snapshots
 from chalicelib.visits import admission
 from chalicelib.visits.answer import Answer
 

@@ -4,10 +4,10 @@ import secrets
 import time
 from collections.abc import Callable
 
-from chalicelib.apps.settings import AppSettings
-from chalicelib.ceilings import store as ceilings
-from chalicelib.ceilings.errors import TooManyInstances
-from chalicelib.ceilings.model import HELD
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances.ceilings import store as ceilings
+from chalicelib.instances.ceilings.errors import TooManyInstances
+from chalicelib.instances.ceilings.model import HELD
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Scheduler, StartFailed
 from chalicelib.visits.answer import Answer

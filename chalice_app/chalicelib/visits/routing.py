@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.worker_id import WorkerId, named
-from chalicelib.relay.transports import passes
-from chalicelib.tickets import instance_of
+from chalicelib.sessions import passes
+from chalicelib.sessions.tickets import instance_of
 from chalicelib.visits.request import VisitorRequest
 
 HEALTH_CHECK = "/__health-check__"

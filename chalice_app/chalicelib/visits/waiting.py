@@ -5,7 +5,7 @@ from chalicelib.apps.model import App
 from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
-from chalicelib.queue.line import Standing, next_poll
+from chalicelib.scheduler.queue.line import Standing, next_poll
 from chalicelib.visits import census
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.failures import told

@@ -10,7 +10,7 @@ from infra.aws.stacks.base import SheenStack, accept, log_group
 from infra.declared.rights import SOURCE_ACCOUNT
 
 AGENT_PORT = 8080
-"""As ``agent.instance.PORT``; a test compares them."""
+"""As ``agent.life.instance.PORT``; a test compares them."""
 HTTPS, NFS = 443, 2049
 
 

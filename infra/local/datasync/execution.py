@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.local import children
-from infra.local.datasync.faults import TransferFate
+from infra.local.transfer_faults import TransferFate
 from infra.local.settings import LocalSettings
 
 WITHOUT_SOME = (

@@ -11,8 +11,8 @@ from benchmarks.scheduler.tables import Bill, Instances, Queues
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
-from chalicelib.queue import store as queue
-from chalicelib.sessions.lease import longest_expired
+from chalicelib.scheduler.queue import store as queue
+from chalicelib.instances.lease import longest_expired
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 
 VERSION = "0123456789ab.v1"

@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib.apps import store
 from chalicelib.apps.configure import changed, configure, on_demand
-from chalicelib.apps.errors import BadAppSetting, BadChange, BadLocation, NoSuchApp
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.apps.errors import BadChange, BadLocation, NoSuchApp
 from chalicelib.apps.model import App
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.apps import store, versions
-from chalicelib.apps.errors import BadAppSetting, NoSuchApp, NoSuchVersion
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App, Version
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import aws
+from chalicelib.aws import clients
 from chalicelib.agents.client import AgentClient
-from chalicelib.apps.settings import SIZES, AppSettings
-from chalicelib.connections import store as connections
+from chalicelib.configuration.app_settings import SIZES, AppSettings
+from chalicelib.sessions.connections import store as connections
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, InstanceRef
-from chalicelib.instances.watch import watch
-from chalicelib.reaper import deaths, steps, sweep
-from chalicelib.scheduler import pool, starts
+from chalicelib.lives.watch import watch
+from chalicelib.lives import deaths, steps, sweep
+from chalicelib.lives import pool, starts
 from chalicelib.scheduler.seating import Scheduler, Seated, Starting
-from chalicelib.settings import Settings
+from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.simulated_aws import SimulatedAws
 from tests.chalicelib.standin_agent import Say, StandinAgent
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
     made = SimulatedAws()
-    monkeypatch.setattr(aws, "client", made.client)
+    monkeypatch.setattr(clients, "client", made.client)
     return made
 
 

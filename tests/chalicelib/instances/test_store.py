@@ -10,7 +10,7 @@ from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
-from chalicelib.sessions.lease import Expired
+from chalicelib.instances.lease import Expired
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.apps.settings import AppSettings, WorkerLimits
+from chalicelib.configuration.app_settings import AppSettings, WorkerLimits
 from chalicelib.scheduler.spread import Full, On, Open, spread
 
 LIMITS = st.builds(WorkerLimits, st.integers(1, 20), st.sampled_from([0.0, 0.05, 0.29, 0.5, 0.9, 1.0]), st.integers(1, 6))

@@ -7,8 +7,8 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
-from chalicelib import aws
-from chalicelib.settings import Settings
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 
 SETTINGS = Settings.from_environment(
@@ -65,7 +65,7 @@ class Services:
 
 @contextmanager
 def standin_aws() -> Iterator[Services]:
-    """Stand in for all of :func:`chalicelib.aws.client`'s clients; PynamoDB has its own."""
+    """Stand in for all of :func:`chalicelib.aws.clients.client`'s clients; PynamoDB has its own."""
     found = Services()
-    with patch.object(aws, "client", lambda service, endpoint_url=None: found):
+    with patch.object(clients, "client", lambda service, endpoint_url=None: found):
         yield found

@@ -55,7 +55,7 @@ class Machine:
 @pytest.fixture
 def machine(dynamodb_calls: Counter[str]) -> Iterator[Machine]:
     found = Machine()
-    with patch.object(requests.aws, "client", lambda _service: found):
+    with patch.object(requests.clients, "client", lambda _service: found):
         yield found
 
 

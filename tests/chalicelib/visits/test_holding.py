@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.apps.settings import AppSettings
-from chalicelib.ceilings import store as ceilings
-from chalicelib.ceilings.model import HELD
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances.ceilings import store as ceilings
+from chalicelib.instances.ceilings.model import HELD
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Scheduler

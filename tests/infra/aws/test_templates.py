@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from agent.instance import PORT
+from agent.life.instance import PORT
 from chalicelib.apps.locations import RESERVED_PREFIX
 from infra.aws.cloudformation import MOST_TEMPLATE_BYTES
 from infra.aws.errors import NotSynthesised

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import app_folders
+from agent.processes import app_folders
 from infra.declared import DECLARED, ROOTS, Mount, file_system
 from infra.local import task_mounts
 

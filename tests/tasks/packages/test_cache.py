@@ -28,7 +28,7 @@ for number in range(int(sys.argv[3])):
 BUILD = """
 import sys, uuid
 from pathlib import Path
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 from tasks.packages import locks, restore
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories

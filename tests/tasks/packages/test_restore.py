@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apps.settings import AppSettings
+from chalicelib.configuration.app_settings import AppSettings
 from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
 from tasks.packages.log import BuildLog

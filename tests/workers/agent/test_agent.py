@@ -22,7 +22,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from chalicelib import tickets
+from chalicelib.sessions import tickets
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef

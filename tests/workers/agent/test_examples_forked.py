@@ -15,11 +15,11 @@ import aiohttp
 import pytest
 import websockets.asyncio.client
 
-from agent import fresh
-from agent.command import WorkerSpec
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh
+from agent.processes.command import WorkerSpec
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 from tests.support import shiny_page
 from tests.support.stack import SHINY_EXAMPLES
 

@@ -12,9 +12,9 @@ import pytest
 from shiny._utils import rand_hex
 from websockets.asyncio.client import unix_connect
 
-from agent import fresh
-from agent.preloaded import Preloaded
-from agent.worker import Worker
+from agent.processes import fresh
+from agent.processes.preloaded import Preloaded
+from agent.processes.worker import Worker
 
 SERVE = Path(__file__).resolve().parents[3] / "workers" / "r" / "serve.R"
 

@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent import fresh, private
-from agent.command import WorkerSpec
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh, private
+from agent.processes.command import WorkerSpec
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 from machine.untrusted import Folder
 from tests.support import intruder
 

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent import fresh
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 
 Start = Callable[..., Awaitable[Worker]]
 CANARY = "AKIACANARY"

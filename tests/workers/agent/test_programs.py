@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from agent.command import WorkerSpec
+from agent.processes.command import WorkerSpec
 from agent.failure import AppStartFailed
-from agent.preloaded import Preloaded
-from agent.starter import Starter
-from agent.worker import Worker
+from agent.processes.preloaded import Preloaded
+from agent.processes.starter import Starter
+from agent.processes.worker import Worker
 
 MakeSpec = Callable[..., WorkerSpec]
 Start = Callable[..., Awaitable[Worker]]

@@ -10,11 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent import fresh, r_socket
-from agent.command import WorkerSpec
-from agent.preloaded import Preloaded
-from agent.r_process import Starter
-from agent.worker import Worker
+from agent.processes import fresh
+from agent.http import r_socket
+from agent.processes.command import WorkerSpec
+from agent.processes.preloaded import Preloaded
+from agent.processes.r_process import Starter
+from agent.processes.worker import Worker
 from machine import room
 from machine.room import Link, Seen
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import WorkerSpec
+from agent.processes.command import WorkerSpec
 from agent.failure import AppInitTimeout, AppStartFailed
-from agent.oom import OomKills
-from agent.worker import Worker
+from agent.processes.oom import OomKills
+from agent.processes.worker import Worker
 
 MakeSpec = Callable[..., WorkerSpec]
 
@@ -68,7 +68,7 @@ async def test_a_start_that_fails_is_logged_with_its_reason(spec: MakeSpec) -> N
 
 
 async def test_a_stop_that_r_does_not_heed_is_logged_as_that(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.worker.STOP_STEPS", ((signal.SIGINT, 0.1), (signal.SIGTERM, 0.1)))
+    monkeypatch.setattr("agent.processes.worker.STOP_STEPS", ((signal.SIGINT, 0.1), (signal.SIGTERM, 0.1)))
     log = Log()
     worker = Worker(spec("echo"), log=log)
     await worker.start()

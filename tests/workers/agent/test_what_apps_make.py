@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from agent import command, process, r_socket
-from agent.command import WorkerSpec
-from agent.private import Private
-from agent.proxy import Proxy
-from agent.server import is_sound
-from agent.worker import Worker, WorkerState
-from agent.workers import Workers
+from agent.processes import command, process
+from agent.http import r_socket
+from agent.processes.command import WorkerSpec
+from agent.processes.private import Private
+from agent.http.proxy import Proxy
+from agent.http.server import is_sound
+from agent.processes.worker import Worker, WorkerState
+from agent.processes.workers import Workers
 from machine import begin
 from machine.untrusted import Unremoved
 from tests.support.waiting import until
@@ -87,7 +88,7 @@ async def test_clearing_away_that_hangs_ends_in_time(spec: MakeSpec, monkeypatch
         remove(private)
 
     monkeypatch.setattr(Private, "remove", hanging)
-    monkeypatch.setattr("agent.worker.CLEARING", 0.2)
+    monkeypatch.setattr("agent.processes.worker.CLEARING", 0.2)
     await asyncio.wait_for(worker.stop(), 30)
     go_on.set()
 

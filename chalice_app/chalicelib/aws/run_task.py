@@ -1,0 +1,78 @@
+"""Starts a Fargate task for a state machine that waits for it. Outside the VPC.
+
+Step Functions cannot do it as it is to be done. Its SDK integration does not look at ``failures``, which is how ECS says that there is no
+room: the machine would take it for a task that says nothing. The one that looks (``ecs:runTask``) takes no ``startedBy``, by which an
+instance's tasks are found.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TypedDict
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws import clients, task_tokens
+from chalicelib import telemetry
+from chalicelib.configuration.deployment import Settings
+
+NO_MACHINE = "NoMachine"
+"""The error that the state machine gets when ECS starts no task."""
+_CLIENT_TOKEN_CHARACTERS = 64
+
+
+class RunEvent(TypedDict):
+    """Which task, and who waits for it."""
+
+    definition: str
+    """The task definition's family."""
+    container: str
+    """Its one container."""
+    capacity: str
+    """The capacity provider: ``FARGATE``, or ``FARGATE_SPOT``."""
+    started_by: str
+    environment: Mapping[str, str]
+    """What the task is told, beside the task token."""
+    token: str
+    """The task token; answered by the task, or here with :data:`NO_MACHINE` and ECS's reason."""
+
+
+def run(event: RunEvent, settings: Settings) -> None:
+    """Start the task. May come more than once (FACTS H4): one token starts one task (FACTS E1)."""
+    refused = _refused(event, settings)
+    if refused is not None:
+        telemetry.logger.warning("no machine", extra={"task": event["definition"], "for": event["started_by"], "error": refused})
+        task_tokens.fail(event["token"], NO_MACHINE, f"No machine was to be had: {refused}")
+
+
+def _refused(event: RunEvent, settings: Settings) -> str | None:
+    """Return why ECS started no task; None when it did."""
+    environment = {**event["environment"], "SHEEN_TASK_TOKEN": event["token"]}
+    try:
+        answer = clients.client("ecs").run_task(
+            cluster=settings.cluster,
+            taskDefinition=event["definition"],
+            capacityProviderStrategy=[{"capacityProvider": event["capacity"], "weight": 1}],
+            count=1,
+            clientToken=hashlib.sha256(event["token"].encode()).hexdigest()[:_CLIENT_TOKEN_CHARACTERS],
+            startedBy=event["started_by"],
+            propagateTags="TASK_DEFINITION",  # without it nothing of a task's bill has the stage's tag
+            enableExecuteCommand=settings.execute_command,
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": settings.subnets.split(","),
+                    "securityGroups": [settings.task_security_group],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+            overrides={
+                "containerOverrides": [
+                    {
+                        "name": event["container"],
+                        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+                    }
+                ]
+            },
+        )
+    except ClientError as error:
+        return str(error)
+    return str(answer["failures"][0].get("reason")) if answer["failures"] else None

@@ -1,0 +1,84 @@
+"""Taking places below a ceiling, and giving them back. The limit cannot be raced past: DynamoDB orders the writes of one row."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import size as size_of
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from chalicelib.instances.ceilings.model import Ceiling
+from chalicelib.aws.tables import refused
+
+
+def enter(name: str, holder: str, most: int, at: float) -> bool:
+    """Take a place for ``holder``; False when ``most`` are taken by others. Costs one call, and two more once in a deployment's life."""
+    room = _holder(holder).exists() | (size_of(Ceiling.holders) < most)  # type: ignore[no-untyped-call]
+    for _ in range(2):
+        try:
+            Ceiling(name).update(actions=[_holder(holder).set(at)], condition=Ceiling.name.exists() & room)
+        except UpdateError as error:
+            if not refused(error):
+                raise
+        else:
+            return True
+        if not _make(name):
+            return False
+    return False
+
+
+def leave(name: str, holder: str) -> bool:
+    """Give a place back; True for the one call that did it."""
+    return _remove(name, holder, _holder(holder).exists())
+
+
+def holders(name: str) -> dict[str, float]:
+    """Read who holds a place, consistently."""
+    try:
+        found: Any = Ceiling.get(name, consistent_read=True).holders
+    except Ceiling.DoesNotExist:
+        return {}
+    return {str(holder): float(at) for holder, at in found.as_dict().items()}
+
+
+def expire(name: str, now: float) -> int:
+    """Give back the places whose time is over; return how many. For ceilings whose times are ends."""
+    over = [(holder, at) for holder, at in holders(name).items() if at <= now]
+    return sum(_remove(name, holder, _holder(holder) == at) for holder, at in over)
+
+
+def correct(name: str, gone: Iterable[str], missing: Iterable[str], at: float) -> int:
+    """Give back the places of who is ``gone``, and give one to who is there without; return how many were wrong."""
+    wrong = sum(leave(name, holder) for holder in gone)
+    for holder in missing:
+        _make(name)
+        actions: list[Action] = [_holder(holder).set(at)]
+        Ceiling(name).update(actions=actions)
+        wrong += 1
+    return wrong
+
+
+def _make(name: str) -> bool:
+    """Make the row; False when it is there."""
+    try:
+        Ceiling(name, holders={}).save(condition=Ceiling.name.does_not_exist())
+    except PutError as error:
+        if refused(error):
+            return False
+        raise
+    return True
+
+
+def _remove(name: str, holder: str, condition: Any) -> bool:
+    try:
+        Ceiling(name).update(actions=[_holder(holder).remove()], condition=condition)
+    except UpdateError as error:
+        if refused(error):
+            return False
+        raise
+    return True
+
+
+def _holder(holder: str) -> Path:
+    return Path(["holders", holder])

@@ -1,0 +1,1 @@
+"""How Chalice calls the domain."""

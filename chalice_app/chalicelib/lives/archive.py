@@ -1,0 +1,61 @@
+"""Archives an app, and deletes one that is archived. Outside the VPC; each may come more than once (FACTS H4)."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from chalicelib.aws import clients
+from chalicelib import telemetry
+from chalicelib.apps import life as apps
+from chalicelib.publishing import retention
+from chalicelib.apps import versions
+from chalicelib.publishing.keys import log_key, outcome_key
+from chalicelib.publishing.model import Bundle
+from chalicelib.instances import store
+from chalicelib.lives import ending
+from chalicelib.lives.repairs import ARCHIVED
+from chalicelib.configuration.deployment import Settings
+
+_WHY = "The app was archived by its author."
+
+
+class LocationEvent(TypedDict):
+    """Which app."""
+
+    location: str
+
+
+def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
+    """Put an app away: nobody gets a seat any more, its visitors are told, its instances stop. Its versions, files and settings stay.
+
+    Raise :class:`NoSuchApp`.
+    """
+    app = apps.archive(event["location"], clock())
+    stopped = _end_all(app.app_id, settings, clock)
+    telemetry.logger.info("archived", extra={"app": app.location, "instances": stopped})
+    return {"stopped": stopped}
+
+
+def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
+    """Delete an archived app for good: its uploads, and then its row, so that what broke off before can be done again. From then on its
+    location is free, and what is left of it (files, data, versions) goes by the state machine that tidies; what breaks off there, the
+    rows of its versions tell. Raise :class:`NoSuchApp` or :class:`NotArchived`."""
+    app = apps.archived(event["location"])
+    _end_all(app.app_id, settings, clock)
+    there = versions.of(app.app_id)
+    uploads = list(Bundle.scan(Bundle.location == app.location))
+    keys = {version.bundle for version in there}
+    keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key), log_key(upload.key))}
+    s3 = clients.client("s3")
+    for key in sorted(keys):
+        s3.delete_object(Bucket=settings.bucket, Key=key)
+    for row in uploads:
+        row.delete()
+    apps.delete(app)
+    retention.start({"deleted": app.app_id}, settings.state_machine("tidy"))
+    telemetry.logger.warning("deleted", extra={"app": app.location, "app_id": app.app_id, "versions": len(there), "objects": len(keys)})
+    return {"versions": len(there), "bundles": len(uploads)}
+
+
+def _end_all(app_id: str, settings: Settings, clock: Callable[[], float]) -> int:
+    failure = {"error": ARCHIVED, "cause": _WHY}
+    return sum(ending.end(row, failure, _WHY, settings, clock) for row in store.of_app(app_id))

@@ -1,0 +1,62 @@
+"""The last steps of an instance's state machine: drain, stop, fail. Each may run more than once (FACTS H4). Outside the VPC."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws import clients
+from chalicelib import telemetry
+from chalicelib.sessions.connections import farewell
+from chalicelib.instances import spares, store
+from chalicelib.instances.model import InstanceRef
+
+
+def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:
+    """READY → DRAINING, if nobody holds a seat; say whether it is so now. ``event``: ``instance``."""
+    ref = InstanceRef.parse(event["instance"])
+    drained = store.drain(spares.rows_of(ref)[0], clock())
+    telemetry.logger.info("drained" if drained else "in use again", extra={"instance": ref.instance_id})
+    return {"drained": drained}
+
+
+def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> dict[str, int]:
+    """Stop a drained instance's task, then free its slot. ``event``: ``instance``."""
+    ref = InstanceRef.parse(event["instance"])
+    stopped = stop_tasks(ref, cluster, "idle")
+    for row in spares.rows_of(ref):
+        store.mark_stopped(row, None, clock())
+    telemetry.logger.info("stopped", extra={"instance": ref.instance_id, "tasks": stopped})
+    return {"tasks": stopped}
+
+
+def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> dict[str, int]:
+    """Free the slot of an instance that failed, with the reason, stop its task, and tell its visitors. ``event``: ``instance``, ``error``
+    (``Error``, ``Cause``).
+
+    The row comes first: whoever waits is told at once, and the next visitor gets another instance.
+    """
+    ref = InstanceRef.parse(event["instance"])
+    error = event.get("error") or {}
+    failure = {"error": str(error.get("Error", "Unknown")), "cause": str(error.get("Cause", ""))}
+    rows = spares.rows_of(ref)
+    for row in rows:
+        store.mark_stopped(row, failure, clock())
+    stopped = stop_tasks(ref, cluster, failure["error"])
+    telemetry.logger.warning("failed", extra={"instance": ref.instance_id, "tasks": stopped, **failure})
+    farewell.tell_all(rows[0], connections_url, "The app's machine no longer answers. Reload the page to start the app again.")
+    return {"tasks": stopped}
+
+
+def stop_tasks(ref: InstanceRef, cluster: str, reason: str) -> int:
+    """Stop every task that was started for the instance, and return how many there were."""
+    ecs = clients.client("ecs")
+    arns = ecs.list_tasks(cluster=cluster, startedBy=ref.instance_id)["taskArns"]
+    for arn in arns:
+        try:
+            ecs.stop_task(cluster=cluster, task=arn, reason=reason[:255])
+        except ClientError as error:
+            # It stopped by itself since it was listed.
+            if error.response["Error"]["Code"] != "InvalidParameterException":
+                raise
+    return len(arns)

@@ -1,0 +1,44 @@
+"""A version's bundle once more: published again, or given back as it was uploaded."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from chalicelib.aws import clients
+from chalicelib.apps import store as apps
+from chalicelib.apps.errors import NoSuchVersion
+from chalicelib.apps.model import Version
+from chalicelib.publishing.keys import again_key, original_name
+
+
+class Kept(NamedTuple):
+    """A version's own copy of its bundle."""
+
+    version: str
+    key: str
+    """In S3."""
+    name: str
+    """The file's name, as its author called it."""
+
+
+def kept(location: str, version: str | None = None) -> Kept:
+    """Find the bundle of a version, by default the active one. Raise :class:`NoSuchApp` or :class:`NoSuchVersion`."""
+    app = apps.get(location)
+    wanted = version or app.active_version
+    if wanted is None:
+        raise NoSuchVersion(f"nothing was published at {location} yet")
+    row = next(iter(Version.batch_get([(app.app_id, wanted)], consistent_read=True)), None)
+    if row is None or row.removing_at is not None or not row.source:
+        raise NoSuchVersion(f"there is no bundle of {wanted}; `sheen versions {location}` lists the versions of {location}")
+    return Kept(wanted, row.source, original_name(row.bundle))
+
+
+def publish_again(location: str, bucket: str, now: float, version: str | None = None) -> str:
+    """Publish the bundle of a version (by default the active one) as a new version, which is built anew; return the upload's key.
+
+    The copy within S3 is an upload like any other; so everything that holds for uploads holds for it. Raise :class:`NoSuchApp` or
+    :class:`NoSuchVersion`.
+    """
+    found = kept(location, version)
+    key = again_key(location, found.name, datetime.fromtimestamp(now, UTC).isoformat())
+    clients.client("s3").copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": found.key})
+    return key

@@ -1,0 +1,114 @@
+"""S3 keys of bundles and of their outcomes, and the names of versions. Pure.
+
+``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``; ``bundles/<name>.zip`` at ``/``. What becomes of it is in
+``outcomes/<location>/<name>.zip.json``, what installing its packages said in ``outcomes/<location>/<name>.zip.log``. A version's own copy
+of its bundle is ``versions/<app_id>/<version>/<name>.zip``: uploads may be overwritten and go away after a while.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+from chalicelib.apps.errors import BadLocation
+from chalicelib.apps.locations import check
+from chalicelib.publishing.errors import BadBundle
+
+PREFIX = "bundles/"
+OUTCOMES = "outcomes/"
+KEPT = "versions/"
+ENDINGS = (".zip", ".tar.gz", ".tgz")
+
+_LONGEST_NAME = 100
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
+_AGAIN = re.compile(r"\A(again-[0-9]{8}T[0-9]{6}Z-)+")
+_SEQUENCER_DIGITS = 32
+
+
+class BundleKey(NamedTuple):
+    """What the key of an upload says."""
+
+    location: str
+    name: str
+
+    @classmethod
+    def parse(cls, key: str) -> Self:
+        """Read a key; raise :class:`BadBundle` that says what is wrong with it."""
+        folder, _, name = key.removeprefix(PREFIX).rpartition("/")
+        if not key.startswith(PREFIX) or not name:
+            raise BadBundle(f'"{key}" is not the key of a bundle; upload to "{PREFIX}<location>/<name>.zip"')
+        if not name.endswith(ENDINGS):
+            raise BadBundle(f"bundle {name}: the name ends neither in .zip nor in .tar.gz; upload one of these")
+        if not _NAME.match(name):
+            raise BadBundle(f"bundle {name}: the name may have letters, digits and . _ - (at most 100), as in hello-2.tar.gz")
+        try:
+            parsed = cls(check("/" + folder), name)
+        except BadLocation as error:
+            raise BadBundle(f"bundle {name}: {error}") from error
+        if parsed.key != key:
+            raise BadBundle(f'bundle {name}: the key "{key}" has empty folders in it; upload to "{parsed.key}"')
+        return parsed
+
+    @classmethod
+    def of(cls, location: str, name: str) -> Self:
+        """What to upload so that it is published at ``location``; raise :class:`BadBundle` or :class:`BadLocation`."""
+        return cls.parse(cls(check(location), name).key)
+
+    @property
+    def key(self) -> str:
+        """The S3 key of the upload."""
+        return f"{PREFIX}{self.location.strip('/')}/{self.name}".replace("//", "/")
+
+    @property
+    def outcome_key(self) -> str:
+        """The S3 key of what became of it."""
+        return outcome_key(self.key)
+
+
+def outcome_key(key: str) -> str:
+    """The S3 key of what became of an upload, also of one whose own key is not allowed."""
+    return f"{OUTCOMES}{key.removeprefix(PREFIX)}.json"
+
+
+def log_key(key: str) -> str:
+    """The S3 key of an upload's build log, beside its outcome."""
+    return f"{OUTCOMES}{key.removeprefix(PREFIX)}.log"
+
+
+def kept_key(app_id: str, version: str, key: str) -> str:
+    """The S3 key of a version's own copy of the bundle that was uploaded as ``key``."""
+    return f"{KEPT}{app_id}/{version}/{original_name(key)}"
+
+
+def original_name(key: str) -> str:
+    """The file's name as its author called it, whether it was uploaded or published again."""
+    return _AGAIN.sub("", key.rsplit("/", 1)[-1])
+
+
+def again_key(location: str, name: str, time: str) -> str:
+    """The S3 key that publishes a kept bundle again; ``time`` as in :func:`upload_order`."""
+    again = f"again-{_compact(time)}-"
+    return BundleKey.of(location, again + name[-(_LONGEST_NAME - len(again)) :]).key
+
+
+def upload_order(time: str, sequencer: str) -> str:
+    """Where an upload stands among all uploads: sorts by time, within one key and second by S3's sequencer (FACTS E7).
+
+    ``time`` is the event's (``2026-11-20T13:31:44Z``), ``sequencer`` hex digits that S3 counts up for one key.
+    """
+    return f"{_compact(time)}/{padded(sequencer)}"
+
+
+def padded(sequencer: str) -> str:
+    """The sequencer so that longer and shorter ones compare as text; S3 says to fill them up on the right."""
+    return sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
+
+
+def version_name(time: str, key: str, sequencer: str) -> str:
+    """The name of the version that an upload becomes: sorts by time, and is the same each time its event comes."""
+    return f"{_compact(time)}-{hashlib.sha256(f'{key} {sequencer}'.encode()).hexdigest()[:8]}"
+
+
+def _compact(time: str) -> str:
+    moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

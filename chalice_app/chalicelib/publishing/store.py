@@ -1,0 +1,95 @@
+"""The rows of bundles, and what they say in S3 beside them."""
+
+import json
+from datetime import UTC, datetime
+
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.update import Action
+
+from chalicelib.aws import clients
+from chalicelib.publishing.keys import outcome_key, padded
+from chalicelib.publishing.model import Bundle
+from chalicelib.publishing.status import OVER, BundleStatus
+from chalicelib.aws.tables import refused
+
+
+def receive(key: str, sequencer: str, etag: str, location: str, version: str | None, now: float) -> bool:
+    """Record an upload, unless it is known to be over or a later one under this key was recorded; say whether there is something to do."""
+    order = padded(sequencer)
+    row = Bundle(
+        key,
+        sequencer=order,
+        etag=etag,
+        location=location,
+        version=version,
+        status=BundleStatus.RECEIVED.value,
+        message="The upload has arrived.",
+        updated_at=now,
+    )
+    over = sorted(status.value for status in OVER)
+    newer = Bundle.key.does_not_exist() | (Bundle.sequencer < order)
+    again = (Bundle.sequencer == order) & ~Bundle.status.is_in(*over)
+    try:
+        row.save(condition=newer | again)
+    except PutError as error:
+        if refused(error):
+            return False
+        raise
+    return True
+
+
+def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float, *, blameless: bool = False) -> bool:
+    """Say what happens to an upload now, in its row and beside it in S3; False when that is no longer so.
+
+    It is not when a later upload has taken its place under this key, or when it is over: what is over stays as it ended. ``blameless``: as
+    the row's.
+    """
+    actions: list[Action] = [Bundle.status.set(status.value), Bundle.message.set(message), Bundle.updated_at.set(now)]
+    if blameless:
+        actions.append(Bundle.blameless.set(True))
+    over = sorted(each.value for each in OVER if each != status)
+    try:
+        Bundle(key).update(actions=actions, condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over))
+    except UpdateError as error:
+        if refused(error):
+            return False
+        raise
+    _show(bucket, key)
+    return True
+
+
+def find(key: str) -> Bundle | None:
+    """Read what became of the newest upload under a key."""
+    try:
+        return Bundle.get(key, consistent_read=True)
+    except Bundle.DoesNotExist:
+        return None
+
+
+def _show(bucket: str, key: str) -> None:
+    """Leave what the row says where its author can read it without access to the tables.
+
+    Two may do this at once, and S3 knows no order between them: who wrote looks again, so that the last write is never an older state.
+    """
+    row = find(key)
+    while row is not None:
+        document = _document(row)
+        clients.client("s3").put_object(
+            Bucket=bucket, Key=outcome_key(key), Body=json.dumps(document, indent=1).encode(), ContentType="application/json"
+        )
+        row = find(key)
+        if row is None or _document(row) == document:
+            return
+
+
+def _document(row: Bundle) -> dict[str, str]:
+    location = row.location
+    return {
+        "key": row.key,
+        "status": row.status,
+        "message": row.message,
+        "location": location,
+        "version": row.version or "",
+        "path": location if location.endswith("/") or not location else location + "/",
+        "updated": datetime.fromtimestamp(row.updated_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

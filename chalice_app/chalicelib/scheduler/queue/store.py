@@ -1,0 +1,43 @@
+"""The rows of places in queues."""
+
+from collections.abc import Iterator
+
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE
+from chalicelib.scheduler.queue.model import QueuePlace
+from chalicelib.aws.tables import refused
+
+
+def line(version_id: str) -> dict[str, float]:
+    """Read the line of a version, consistently: place → when its lease ends. Expired ones are among them until the sweeper comes."""
+    return {str(row.place): float(row.lease) for row in QueuePlace.query(version_id, consistent_read=True)}
+
+
+def take(version_id: str, place: str, now: float) -> None:
+    """Keep a place from now on, until its page should have asked for it."""
+    QueuePlace(version_id, place, lease=now + FIRST_LEASE, expires_at=int(now + FIRST_LEASE)).save()
+
+
+def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool:
+    """Keep a place for ``lease`` seconds from now; False when it is gone."""
+    try:
+        QueuePlace(version_id, place).update(
+            actions=[QueuePlace.lease.set(now + lease), QueuePlace.expires_at.set(int(now + lease))],
+            condition=QueuePlace.place.exists(),
+        )
+    except UpdateError as error:
+        if refused(error):
+            return False
+        raise
+    return True
+
+
+def leave(version_id: str, place: str) -> None:
+    """Give a place up."""
+    QueuePlace(version_id, place).delete()
+
+
+def expired(now: float) -> Iterator[QueuePlace]:
+    """Find the places that nobody keeps any more; reads the whole table."""
+    yield from QueuePlace.scan(QueuePlace.lease <= now)

@@ -1,0 +1,30 @@
+"""The rows of connections."""
+
+from chalicelib.sessions.connections.model import Connection
+from chalicelib.instances.model import InstanceRef
+
+LIFE = 2 * 3600.0 + 600.0
+"""Seconds after which a row without a ``$disconnect`` may be deleted: the gateway cuts a connection at two hours (FACTS W2, W3)."""
+
+
+def add(connection_id: str, ref: InstanceRef, session_id: str, now: float) -> None:
+    """Record a connection."""
+    Connection(connection_id, instance=str(ref), session_id=session_id, connected_at=now, expires_at=int(now + LIFE)).save()
+
+
+def find(connection_id: str) -> Connection | None:
+    """Read a connection's row."""
+    try:
+        return Connection.get(connection_id, consistent_read=True)
+    except Connection.DoesNotExist:
+        return None
+
+
+def remove(connection_id: str) -> None:
+    """Delete a connection's row; nothing when it is gone already."""
+    Connection(connection_id).delete()
+
+
+def of_instance(ref: InstanceRef) -> list[str]:
+    """Find the connections of an instance's visitors; one that came a moment ago may be missing."""
+    return [str(row.connection_id) for row in Connection.of_instance.query(str(ref))]

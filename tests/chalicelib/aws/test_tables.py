@@ -1,0 +1,96 @@
+"""Writes that meet a transaction, which moto lets through in no time: DynamoDB refuses them while it is in flight."""
+
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.aws import tables
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import spares, store
+from chalicelib.instances.model import Instance
+from chalicelib.scheduler.seating import Scheduler, Starting
+from chalicelib.lambdas.schema import TABLES
+from chalicelib.aws.tables import CONNECT_SECONDS, READ_SECONDS
+from tests.chalicelib.direct_dynamodb import direct_dynamodb
+
+VERSION = "0123456789ab.20261120T133144Z-3f9a"
+NOW = 1_800_000_000.0
+pytestmark = pytest.mark.usefixtures("dynamodb_calls")
+
+
+def spare() -> Instance:
+    claimed = spares.claim("large", NOW)
+    return store.mark_ready(claimed.ref, "10.0.0.1:8080", "token", NOW)
+
+
+def bind(row: Instance, session_id: str) -> Instance | None:
+    return spares.bind(row, VERSION, 0, location="/hello", capacity=9, session_id=session_id, lease=NOW + 180, now=NOW, seen=None)
+
+
+def in_flight(operation: str, times: int, then: Callable[[], object] = lambda: None) -> Callable[[str], None]:
+    """What an operation meets ``times`` times before the transaction is through."""
+    met = []
+
+    def before(called: str) -> None:
+        if called == operation and len(met) < times:
+            met.append(called)
+            if len(met) == times:
+                then()
+            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "in flight"}}, operation)
+
+    return before
+
+
+def test_of_two_first_visitors_and_one_spare_the_slower_one_gets_a_seat_beside_the_other() -> None:
+    row = spare()
+    claims = in_flight("PutItem", 3, lambda: bind(row, "faster"))
+
+    def before(operation: str) -> None:
+        if operation == "TransactWriteItems" and store.in_slot(VERSION, 0) is None and not binding:
+            binding.append(operation)
+            raise ClientError({"Error": {"Code": "TransactionCanceledException", "Message": "TransactionConflict"}}, operation)
+        claims(operation)
+
+    binding: list[str] = []
+    with direct_dynamodb(before):
+        outcome = Scheduler(lambda: NOW, {"large"}).seat(VERSION, "/hello", AppSettings(), "slower")
+    assert not isinstance(outcome, Starting)
+    found = store.in_slot(VERSION, 0)
+    assert found is not None
+    assert set(store.seats_of(found)) == {"faster", "slower"}
+
+
+def test_a_seat_goes_back_and_a_state_is_written_when_the_transaction_is_through() -> None:
+    bound = bind(spare(), "a")
+    assert bound is not None
+    for write in (
+        lambda: store.give_back(bound.ref, "a"),
+        lambda: store.mark_ready(bound.ref, "10.0.0.2:8080", "newer", NOW),
+        lambda: store.mark_stopped(bound.ref, None, NOW),
+    ):
+        with direct_dynamodb(in_flight("UpdateItem", 2)):
+            assert write()
+
+
+def test_a_transaction_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = bind(spare(), "a")
+    assert bound is not None
+    monkeypatch.setattr("chalicelib.aws.tables._PAUSES", (0.001, 0.001))
+    with direct_dynamodb(in_flight("UpdateItem", 99)), pytest.raises(UpdateError):
+        store.give_back(bound.ref, "a")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.short_name)
+def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> None:
+    connection = table._get_connection().connection
+    config = connection.client.meta.config
+    attempts = config.retries["total_max_attempts"]
+    assert attempts > 1, "the first one may meet a dead connection"
+    assert attempts * (config.connect_timeout + config.read_timeout) < 25
+
+
+def test_a_transaction_is_no_more_patient() -> None:
+    config = tables.transaction()._connection.client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)

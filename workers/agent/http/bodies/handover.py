@@ -1,0 +1,148 @@
+"""An uploaded object, given to R as if the browser had posted it."""
+
+import asyncio
+import base64
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from agent.http import headers
+from agent.http.bodies.objects import Objects
+from agent.processes.worker import Worker
+from agent.processes.workers import Workers
+from chalicelib.bodies.errors import BadUpload
+from chalicelib.configuration.limits import LARGEST_REPLY, PART
+
+AHEAD = 2
+"""Parts that are read from S3 before R wants them."""
+PIECE = 256 * 1024
+WINDOW = 4 * PART
+"""httpuv reads a body as fast as it comes, and keeps in memory what R has no time to write: a busy R would grow by all of it. So
+after each window R is asked something small, which it answers when it has written what came before."""
+
+
+class Reply(NamedTuple):
+    """What R answered."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def told(self) -> dict[str, str]:
+        """The body as it stands in JSON."""
+        try:
+            return {"body": self.body.decode()}
+        except UnicodeDecodeError:
+            return {"body": base64.b64encode(self.body).decode(), "encoding": "base64"}
+
+
+class Handover:
+    """Gives objects to R. ``client`` returns the kept connections to a worker."""
+
+    def __init__(self, workers: Workers, client: Callable[[Worker], Awaitable[aiohttp.ClientSession]], objects: Objects) -> None:
+        self._workers = workers
+        self._client = client
+        self._objects = objects
+
+    async def give(
+        self,
+        session_id: str,
+        key: str,
+        size: int,
+        target: str,
+        content_type: str,
+        visitor: CIMultiDictProxy[str],
+        base: str,
+        progress: Callable[[int], None],
+        method: str = "POST",
+    ) -> Reply:
+        """Post the object (or send it by another ``method``) of ``size`` bytes to ``target`` at the session's worker.
+
+        ``visitor`` are the headers of the browser's request; ``progress`` is told how many bytes have been given.
+
+        R decides by the headers whether it wants the body (``shiny.maxRequestSize``), and gets it only then.
+        """
+        async with self._workers.of_session(session_id) as worker:
+            client = await self._client(worker)
+            sent = headers.to_worker(visitor, base, worker.spec.secret, page=False)
+            sent["Content-Type"] = content_type
+            sent["Content-Length"] = str(size)
+            async with client.request(
+                method,
+                _url(target),
+                headers=sent,
+                data=self._body(worker, client, key, size, base, visitor, progress),
+                expect100=True,
+                allow_redirects=False,
+            ) as answer:
+                body = bytearray()
+                async for chunk in answer.content.iter_any():
+                    body += chunk
+                    if len(body) > LARGEST_REPLY:
+                        answer.close()
+                        raise BadUpload(f"the app's answer to it has more than {LARGEST_REPLY:,} bytes, the most that is passed on here")
+                passed = headers.from_worker(answer.headers, base, visitor.get("Host", ""))
+                return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body))
+
+    async def _body(
+        self,
+        worker: Worker,
+        client: aiohttp.ClientSession,
+        key: str,
+        size: int,
+        base: str,
+        visitor: CIMultiDictProxy[str],
+        progress: Callable[[int], None],
+    ) -> AsyncIterator[bytes]:
+        given = since = 0
+        async for part in _read(self._objects, key, size):
+            for start in range(0, len(part), PIECE):
+                piece = part[start : start + PIECE]
+                yield piece
+                given += len(piece)
+                since += len(piece)
+            progress(given)
+            if since >= WINDOW and given < size:
+                since = 0
+                await self._written(worker, client, base, visitor)
+
+    async def _written(self, worker: Worker, client: aiohttp.ClientSession, base: str, visitor: CIMultiDictProxy[str]) -> None:
+        """Return when R has come to the end of what it had to do. No app answers OPTIONS, unless it says that it does."""
+        asked = headers.to_worker(visitor, base, worker.spec.secret, page=False)
+        for name in ("Content-Type", "Content-Length"):
+            asked.popall(name, None)
+        async with client.options(_url("/__sheen__/"), headers=asked, allow_redirects=False) as answer:
+            await answer.read()
+
+
+async def _read(objects: Objects, key: str, size: int) -> AsyncIterator[bytes]:
+    """Give an object, part by part, the next ones being read meanwhile."""
+    starts = iter(range(0, size, PART))
+    ahead: deque[asyncio.Task[bytes]] = deque()
+
+    def begin() -> None:
+        start = next(starts, None)
+        if start is not None:
+            ahead.append(asyncio.create_task(objects.read(key, start, min(start + PART, size) - 1)))
+
+    try:
+        for _ in range(AHEAD):
+            begin()
+        while ahead:
+            part = await ahead.popleft()
+            begin()
+            yield part
+            del part
+    finally:
+        for task in ahead:
+            task.cancel()
+        await asyncio.gather(*ahead, return_exceptions=True)
+
+
+def _url(target: str) -> URL:
+    return URL(f"http://localhost{target}", encoded=True)

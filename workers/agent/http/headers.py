@@ -1,0 +1,190 @@
+"""Which headers pass between the visitor and R, and how they change on the way. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from chalicelib import headers as rules
+
+AGENT_KEY = "sheen-agent-key"
+INSTANCE = "sheen-instance"
+SESSION = "sheen-session"
+NETWORK = "sheen-network"
+"""A keyed hash of where the visitor comes from (:mod:`chalicelib.visits.address`)."""
+BASE = "sheen-base"
+PAGE = "sheen-page"
+"""The token of a page that is kept (:mod:`agent.http.bodies.pages`)."""
+REFUSED = "sheen-refused"
+"""Tells the agent's own no from the same status of an app's answer."""
+LARGEST = "sheen-largest"
+"""Bytes that the asker can take as an answer; without it any number."""
+HEAD = "sheen-head"
+"""The visitor asked by HEAD, and the Lambda by GET: API Gateway counts a body's bytes itself, and sends none of them."""
+ADDRESS = "sheen-address"
+"""The visitor's address, as the gateway saw it."""
+VISITOR = "Sheen-Visitor"
+"""Tells a worker what its unix socket cannot: the visitor's address, and scheme, name and port of what was asked. Apps do not see it."""
+
+_CONDITIONAL = frozenset({"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"})
+_OF_ONE_PAGE = frozenset({"accept", "accept-encoding", "upgrade-insecure-requests", "cache-control", "pragma", "referer", "priority"})
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?\Z")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}\Z")
+_UNWRITABLE = re.compile(r"[^\t -~\u0080-\u00ff]")
+"""What no header of a WebSocket's request can have; a visitor may send any bytes."""
+_GONE = re.compile(r"max-age\s*=\s*(0|-)|expires\s*=.*\b(1970|1969)\b", re.IGNORECASE)
+"""How servers say that a cookie is to be deleted."""
+_OF_ONE_BODY = frozenset(
+    {"content-length", "content-encoding", "content-md5", "digest", "etag", "last-modified", "accept-ranges", "cache-control", "expires"}
+)
+
+
+def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool) -> CIMultiDict[str]:
+    """Return what a worker gets of a visitor's headers (:data:`chalicelib.headers.TO_WORKER`), and what the agent adds.
+
+    A ``page`` is asked for whole: it gets a ticket of its own, so a copy that the browser has is of no use.
+    """
+    result = CIMultiDict[str]()
+    for name, value in rules.to_worker(headers.items()):
+        if not page or name.lower() not in _CONDITIONAL:
+            result.add(name, value)
+    result["Accept-Encoding"] = "identity"
+    result["Shiny-Shared-Secret"] = secret
+    result["X-Forwarded-Prefix"] = base or "/"
+    if "Host" in result:
+        result["X-Forwarded-Host"] = result["Host"]
+    result[VISITOR] = visitor(headers)
+    return result
+
+
+def visitor(headers: Mapping[str, str]) -> str:
+    """Return the value of :data:`VISITOR` for a visitor's headers; what is not known, or has no place in it, is ``-``.
+
+    >>> visitor({"host": "example.com", "x-forwarded-proto": "https", "sheen-address": "192.0.2.1"})
+    '192.0.2.1 https example.com 443'
+    """
+    said = {name.lower(): value for name, value in headers.items()}
+    scheme = "https" if said.get("x-forwarded-proto") == "https" else "http"
+    host = _HOST.match(said.get("x-forwarded-host", "") or said.get("host", ""))
+    name, port = (host[1], host[2]) if host else ("-", None)
+    address = said.get(ADDRESS, "")
+    return f"{address if _ADDRESS.match(address) else '-'} {scheme} {name} {port or ('443' if scheme == 'https' else '80')}"
+
+
+def of_socket(page: CIMultiDict[str], set_cookies: Iterable[str] = ()) -> CIMultiDict[str]:
+    """Return the headers of the WebSocket to R for a page whose request went to R with the headers ``page``.
+
+    A browser that reaches R itself sends both to one host, with the same headers but for those about one page, and with an ``Origin``.
+    ``set_cookies`` are the ``Set-Cookie`` headers that the page came with.
+    """
+    result = CIMultiDict[str]()
+    for name, value in page.items():
+        low = name.lower()
+        if low in ("host", "cookie", "origin", *_OF_ONE_PAGE) or low.startswith(("content-", "sec-")) or low in _CONDITIONAL:
+            continue
+        result.add(name, _UNWRITABLE.sub("?", value))
+    cookies = _cookies("; ".join(page.getall("Cookie", [])), set_cookies)
+    if cookies:
+        result["Cookie"] = _UNWRITABLE.sub("?", cookies)
+    scheme = "https" if page.get("X-Forwarded-Proto") == "https" else "http"
+    host = page.get("X-Forwarded-Host", "") or page.get("Host", "")
+    if _HOST.match(host):
+        result["Origin"] = f"{scheme}://{host}"
+    return result
+
+
+def host_of(page: CIMultiDict[str]) -> str:
+    """Return the host that a page was asked from, ``localhost`` if it said none."""
+    host = page.get("Host", "")
+    return host if _HOST.match(host) else "localhost"
+
+
+def _cookies(cookie: str, set_cookies: Iterable[str]) -> str:
+    """Return what the browser sends after these ``Set-Cookie`` headers.
+
+    >>> _cookies("a=1; b=2", ["a=3; Path=/", "b=; Max-Age=0", "c=4"])
+    'a=3; c=4'
+    """
+    kept = [pair.strip() for pair in cookie.split(";") if pair.strip()]
+    for header in set_cookies:
+        pair, *attributes = (part.strip() for part in header.split(";"))
+        name = pair.partition("=")[0]
+        at = next((at for at, known in enumerate(kept) if known.partition("=")[0] == name), None)
+        gone = any(_GONE.match(attribute) for attribute in attributes)
+        if at is not None:
+            kept[at : at + 1] = [] if gone else [pair]
+        elif not gone:
+            kept.append(pair)
+    return "; ".join(kept)
+
+
+def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMultiDict[str]:
+    """Return what the visitor gets of a worker's headers (:data:`chalicelib.headers.FROM_WORKER`). ``host`` is the host that
+    the visitor asked."""
+    return CIMultiDict[str](
+        (name, public_location(value, base, host) if name.lower() == "location" else value)
+        for name, value in rules.from_worker(headers.items(), base)
+    )
+
+
+def largest(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes the asker can take; None: any number."""
+    said = headers.get(LARGEST, "")
+    return int(said) if said.isdigit() else None
+
+
+def accepts_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether the visitor's browser takes gzip. Only what is said outright counts: no ``*``, no ``q=0``."""
+    offers = (offer.partition(";") for offer in headers.get("Accept-Encoding", "").split(","))
+    return any(name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "") for name, _, more in offers)
+
+
+def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """Return the headers of an answer whose body is gzipped on the way: it is another representation, of which no ranges are given."""
+    result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in ("content-length", "accept-ranges"))
+    etag = result.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        result["ETag"] = f"W/{etag}"
+    result["Content-Encoding"] = "gzip"
+    if "accept-encoding" not in ", ".join(result.getall("Vary", [])).lower():
+        result.add("Vary", "Accept-Encoding")
+    return result
+
+
+def is_packable(headers: Mapping[str, str]) -> bool:
+    """Whether an answer with these headers gets smaller by gzip, and may be given so: a download is better resumed than smaller."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return (
+        "Content-Encoding" not in headers
+        and "no-transform" not in headers.get("Cache-Control", "").lower()
+        and not headers.get("Content-Disposition", "").strip().lower().startswith("attachment")
+        and (kind.startswith("text/") or kind.endswith(("json", "javascript", "xml")))
+    )
+
+
+def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:
+    """Return the headers of a page that was changed for one visitor: no cache may keep it."""
+    result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_BODY)
+    result["Content-Length"] = str(length)
+    result["Cache-Control"] = "private, no-store"
+    return result
+
+
+def public_location(location: str, base: str, host: str) -> str:
+    """Return R's redirect as the visitor can follow it: R knows nothing of the app's public path.
+
+    >>> public_location("/report?x=1", "/team/sales", "example.com")
+    '/team/sales/report?x=1'
+    """
+    if not base or location.startswith("//"):
+        return location
+    parts = urlsplit(location)
+    if parts.scheme:
+        if parts.scheme not in ("http", "https") or parts.netloc != host:
+            return location
+    elif not location.startswith("/"):
+        return location
+    if parts.path == base or parts.path.startswith(base + "/"):
+        return location
+    return parts._replace(path=base + (parts.path or "/")).geturl()

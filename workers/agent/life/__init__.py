@@ -1,0 +1,1 @@
+"""How an instance's task lives and ends."""

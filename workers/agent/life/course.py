@@ -1,0 +1,299 @@
+"""The instance's life, as the agent leads it: starting, ready, watched, idle, ended."""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agent.life import reports
+from agent.activity import Activity
+from agent.failure import WorkerFailed
+from agent.failure import cause as cause_of
+from agent.log import logger
+from agent.record import Record
+from agent.life.reports import NotAwaited
+from agent.processes.workers import Workers
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import store
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.state import InstanceState, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the agent does what it does, in seconds."""
+
+    beat: float = 20.0
+    tick: float = 1.0
+    """How often it looks whether anybody is here."""
+    retry: float = 2.0
+    """Between attempts to tell the state machine something that it must know."""
+    retired: float = 15.0
+    """A retired instance that was not empty after all is looked at again after so long."""
+    unwatched: float = 600.0
+    """An instance for which no state machine waited for so long ends by itself once it is idle."""
+    catch_up: float = 60.0
+    """How often it looks for a restart, a new version or an app that it was not told of; first as soon as it is ready."""
+
+
+class Led(Protocol):
+    """What the life needs to know of the app that is served."""
+
+    @property
+    def workers(self) -> Workers:
+        """Its workers."""
+
+    @property
+    def activity(self) -> Activity:
+        """Whether somebody is here."""
+
+    async def catch_up(self) -> None:
+        """Do what the app's row asks and nobody told this instance."""
+
+
+def idle_limit(settings: AppSettings, *, visited: bool) -> float:
+    """Return after how many quiet seconds an instance is idle; infinity for one that is kept for good. Pure.
+
+    One that no page ever connected to was started by a program that opened an address and went away.
+    """
+    limits = [settings.instance_idle_timeout] if visited else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
+    return min(filter(None, limits), default=math.inf)
+
+
+class Life:
+    """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
+
+    ``start`` is awaited before that: it raises :class:`agent.failure.WorkerFailed` when there is nothing to be put into service. Who
+    serves an app calls :meth:`lead`; a spare does when it is bound, and is never idle before: ``find_app`` looks for that, should nobody
+    have told it.
+    """
+
+    def __init__(
+        self,
+        ref: InstanceRef,
+        token: str,
+        address: str,
+        task_arn: str,
+        start: Callable[[], Awaitable[object]],
+        find_app: Callable[[], Awaitable[None]],
+        rhythm: Rhythm = Rhythm(),
+        steady: Callable[[], float] | None = None,
+    ) -> None:
+        self._ref = ref
+        self._first_token = token
+        self._token: str | None = token
+        self._token_order = 0
+        self._address = address
+        self._task_arn = task_arn
+        self._start_app = start
+        self._find_app = find_app
+        self._directory = Path("/")
+        self._led: Led | None = None
+        self.settings = AppSettings()
+        """Those that hold; a restart brings others."""
+        self.retired = False
+        """Whether it takes no new sessions any more."""
+        self._rhythm = rhythm
+        self._now = steady or asyncio.get_running_loop().time
+        self._ended = asyncio.Event()
+        self._check = asyncio.Event()
+        self._watched_at = self._now()
+        self._phases: asyncio.Queue[Phase] = asyncio.Queue()
+        self._retired_patience = 0.0
+        self._catch_up_at = 0.0
+        self.ready = False
+
+    def lead(self, record: Record, led: Led) -> None:
+        """This app is served from here on; its row is the one that says whether the instance is wanted."""
+        self._ref = record.ref
+        self._directory = record.directory
+        self.settings = record.settings
+        self._led = led
+        led.activity.touch()
+
+    async def run(self) -> int:
+        """Lead the life until :meth:`end`, or until nobody wants the instance; return the process's exit status."""
+        tasks = [asyncio.create_task(self._beat(), name="beat"), asyncio.create_task(self._mark_phases(), name="phases")]
+        try:
+            if not await self._start():
+                return 1
+            await self._serve()
+            return 0
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def end(self) -> None:
+        """The task is being stopped."""
+        self._ended.set()
+
+    def watch(self, token: str, order: int) -> bool:
+        """The state machine waits for this token now. One after an idle report says that somebody had come: idleness counts anew.
+
+        False when a later token is there, by its ``order``: the state machine has given up the attempt that this one is of.
+        """
+        if order < self._token_order:
+            logger.warning("a token came late, and is not taken")
+            return False
+        self._token_order = order
+        if token == self._token:
+            return True
+        logger.info("the state machine watches")
+        self._token = token
+        self._watched_at = self._now()
+        if self._led is not None:
+            self._led.activity.touch()
+            self._led.workers.touch()
+        return True
+
+    def retire(self) -> None:
+        """Take no new sessions, and be idle as soon as the last has left."""
+        if not self.retired:
+            logger.info("retired: takes no new sessions")
+            self.retired = True
+
+    def check(self) -> None:
+        """Somebody says that the instance was given up: look at its row."""
+        self._check.set()
+
+    def reached(self, phase: str) -> None:
+        """A start has come to ``phase``."""
+        if not self.ready and phase in (Phase.FILES, Phase.APP):
+            self._phases.put_nowait(Phase(phase))
+
+    async def _start(self) -> bool:
+        self._phases.put_nowait(Phase.R)
+        starting = asyncio.ensure_future(self._start_app())
+        ended = asyncio.create_task(self._ended.wait())
+        await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return False
+        token, self._token = self._first_token, None
+        try:
+            starting.result()
+        except WorkerFailed as error:
+            logger.error(str(error))
+            name, text = error.error, cause_of(error, self._directory)
+            await self._tell(lambda: reports.failed(token, name, text))
+            return False
+        if not await self._tell(lambda: reports.ready(token, self._address, self._task_arn)):
+            return False
+        self.ready = True
+        self._watched_at = self._now()
+        if self._led is not None:
+            self._led.activity.touch()
+        logger.info("ready", extra={"address": self._address})
+        return True
+
+    async def _serve(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._rhythm.tick)
+                return
+            if self._led is not None:
+                await self._look_after(self._led)
+            await self._catch_up(self._find_app if self._led is None else self._led.catch_up)
+            if self._check.is_set():
+                self._check.clear()
+                await self._end_if_given_up()
+
+    async def _look_after(self, led: Led) -> None:
+        settings = self.settings
+        quiet = led.activity.quiet_for()
+        if settings.app_idle_timeout:
+            for worker in led.workers.end_idle(settings.app_idle_timeout):
+                logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
+        if self.retired and self._token is not None and not led.activity.busy and quiet >= self._retired_patience:
+            self._retired_patience = self._rhythm.retired
+            await self._report_idle()
+        elif quiet >= idle_limit(settings, visited=led.activity.visited):
+            await self._report_idle()
+
+    async def _catch_up(self, look: Callable[[], Awaitable[None]]) -> None:
+        if self.retired or self._now() < self._catch_up_at:
+            return
+        self._catch_up_at = self._now() + self._rhythm.catch_up
+        try:
+            await look()
+        except Exception as error:  # what runs goes on, and the next look may find more
+            logger.warning(f"what was asked of this instance could not be looked up: {error}")
+
+    async def _report_idle(self) -> None:
+        token = self._token
+        if token is None:
+            if self._now() - self._watched_at >= self._rhythm.unwatched:
+                logger.error("idle, and no state machine has watched this instance for long: it ends itself")
+                self.end()
+            return
+        try:
+            await reports.idle(token)
+        except NotAwaited as error:
+            logger.warning(str(error))
+            self.check()
+        except Exception as error:  # told again at the next tick
+            logger.warning(f"the state machine was not told that nobody is here: {error}")
+            return
+        else:
+            logger.info("idle: told the state machine")
+        if self._token == token:
+            self._token = None
+            self._watched_at = self._now()
+
+    async def _beat(self) -> None:
+        while True:
+            token = self._token
+            if token is None:
+                await asyncio.sleep(self._rhythm.beat)
+                continue
+            try:
+                await reports.beat(token)
+            except NotAwaited as error:
+                if self._token == token:
+                    logger.warning(str(error))
+                    self._token = None
+                    self._watched_at = self._now()
+                    await self._end_if_given_up()
+            except Exception as error:  # one beat of several that fit into HeartbeatSeconds
+                logger.warning(f"a heartbeat failed: {error}")
+            await asyncio.sleep(self._rhythm.beat)
+
+    async def _mark_phases(self) -> None:
+        while True:
+            phase = await self._phases.get()
+            try:
+                if not await asyncio.to_thread(store.mark_phase, self._ref, phase):
+                    await self._end_if_given_up()
+            except Exception as error:  # it is only what the waiting page shows
+                logger.warning(f"phase {phase} was not written: {error}")
+
+    async def _end_if_given_up(self) -> None:
+        try:
+            instance = await asyncio.to_thread(store.get, self._ref)
+        except Exception as error:  # the next sign makes it look again
+            logger.warning(f"the instance's row could not be read: {error}")
+            return
+        if instance is None or instance.state == InstanceState.STOPPED:
+            logger.error("this instance was given up: its row is stopped, or another one's")
+            self.end()
+
+    async def _tell(self, report: Callable[[], Any]) -> bool:
+        """Repeat a report until it is told, the state machine does not wait for it, or the task is being stopped."""
+        while True:
+            try:
+                await report()
+                return True
+            except NotAwaited as error:
+                logger.error(str(error))
+                return False
+            except Exception as error:  # the network, or a throttle: what is told must be told
+                logger.warning(f"the state machine could not be told: {error}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._rhythm.retry)
+                return False

@@ -1,0 +1,143 @@
+"""One instance, from the task's start to its end: of an app from the beginning, or a spare that is bound to one."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+
+from agent.processes import app_folders, process
+from agent import log, record
+from agent.life import metadata, reports
+from agent.http import server
+from agent.processes.app_copy import AppCopy
+from agent.failure import AppStartFailed
+from agent.life.launch import Launch
+from agent.life.course import Life
+from agent.log import logger
+from agent.record import Record
+from agent.life.reports import NotAwaited
+from agent.life.served import Served
+from agent.processes.starter import Starter
+from chalicelib.errors import SheenError
+from chalicelib.instances import spares
+from chalicelib.instances.model import InstanceRef
+from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.instances.state import Phase
+from chalicelib.configuration.deployment import Settings
+
+PORT = 8080
+
+
+class BoundElsewhere(SheenError):
+    """The instance serves another app, or none that it could be bound to."""
+
+
+async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: Callable[[Callable[[], None]], None]) -> int:
+    """Lead the instance's whole life; return the process's exit status.
+
+    ``starter`` starts R. ``on_life`` is told, once, what to call when the task is to stop.
+    """
+    log.identify(launch.ref)
+    efs = Path(settings.efs)
+    spare = spares.is_spare(launch.ref.version_id)
+    try:
+        task = await metadata.identify(launch.metadata_url)
+        found = None if spare else await asyncio.to_thread(record.load, launch.ref, efs)
+        secret = found.secret if found is not None else await asyncio.to_thread(record.spare_secret, launch.ref)
+        instance = _Instance(launch, settings, starter, task, secret, await asyncio.to_thread(boto3.Session))
+        if found is not None:
+            await instance.serve(found)
+        on_life(instance.life.end)
+        return await instance.run()
+    except SheenError as error:
+        logger.error(str(error))
+        with contextlib.suppress(NotAwaited):
+            await reports.failed(launch.token, AppStartFailed.error, str(error))
+        return 1
+
+
+class _Instance:
+    def __init__(
+        self,
+        launch: Launch,
+        settings: Settings,
+        starter: Starter,
+        task: metadata.TaskIdentity,
+        secret: str,
+        aws: boto3.Session,
+    ) -> None:
+        self._launch = launch
+        self._settings = settings
+        self._starter = starter
+        self._address = task.address
+        self._aws = aws
+        self._served: Served | None = None
+        self._ref: InstanceRef | None = None
+        self._binding = asyncio.Lock()
+        self._first: asyncio.Task[object] | None = None
+        self.life = Life(launch.ref, launch.token, f"{task.address}:{PORT}", task.arn, self._start, self._find_app)
+        self._server = server.Server(launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind)
+
+    async def run(self) -> int:
+        """Serve until the life is over, then end all that was started. Raise :class:`agent.http.server.CannotListen`."""
+        runner = server.runner(self._server.application())
+        try:
+            await server.listen(runner, self._address, PORT)
+            return await self.life.run()
+        finally:
+            if self._served is not None:
+                await self._served.end()
+            await runner.cleanup()
+            if self._served is not None:
+                await self._served.close()
+            logger.info("ended")
+
+    async def serve(self, found: Record) -> None:
+        """Serve this app from here on."""
+        unix_id = found.unix_id if process.is_root() else None
+        copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
+        copy.begin()
+        found = replace(found, directory=copy.path)
+        states = await asyncio.to_thread(app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id)
+        log.identify(found.ref, found.location)
+        self._served = Served(found, copy, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
+        self._ref = found.ref
+        self.life.lead(found, self._served)
+        self._server.serve(self._served.app)
+
+    async def bind(self, instance: str) -> None:
+        """Let a spare be this instance. Once is as good as twice. Raise :class:`chalicelib.errors.SheenError` when it cannot be."""
+        try:
+            ref = InstanceRef.parse(instance)
+        except ValueError:
+            raise BoundElsewhere(f"{instance[:100]!r} is no instance") from None
+        async with self._binding:
+            if ref == self._ref:
+                return
+            if self._ref is not None or ref.instance_id != self._launch.ref.instance_id:
+                raise BoundElsewhere(f"this is instance {self._ref or self._launch.ref}; it cannot be bound to {ref}")
+            await self.serve(await asyncio.to_thread(record.load_bound, ref, Path(self._settings.efs)))
+            logger.info("bound", extra={"spare": str(self._launch.ref)})
+            assert self._served is not None
+            # The visitor's page follows at once, and waits for it; a failure is that page's to tell.
+            self._first = asyncio.create_task(self._served.workers.ready(), name="first start")
+            self._first.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _find_app(self) -> None:
+        """Be bound to the app that this spare's row names: who bound it may have died before it came to say so."""
+        ref = (await asyncio.to_thread(spares.rows_of, self._launch.ref))[0]
+        if ref != self._launch.ref:
+            await self.bind(str(ref))
+
+    async def _start(self) -> None:
+        if self._served is not None:
+            await self._served.workers.ready()
+            return
+        await self._starter.loaded()
+        # What takes long the first time, so that it is done when a visitor comes.
+        await asyncio.to_thread(self._aws.get_credentials)
+        await asyncio.to_thread(record.warm)
+        process.stop_giving_way(*self._starter.pids)

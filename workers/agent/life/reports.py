@@ -1,0 +1,38 @@
+"""What the agent tells the state machine, by task token (FACTS E6a)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.aws import task_tokens
+from chalicelib.errors import SheenError
+
+
+class NotAwaited(SheenError):
+    """The state machine does not wait for this token (any more)."""
+
+
+async def ready(token: str, address: str, task_arn: str) -> None:
+    """The instance serves its app at ``address``."""
+    await _tell(task_tokens.succeed, token, {"address": address, "task_arn": task_arn})
+
+
+async def idle(token: str) -> None:
+    """Nobody has been here for ``instance_idle_timeout``."""
+    await _tell(task_tokens.succeed, token, {"idle": True})
+
+
+async def failed(token: str, error: str, cause: str) -> None:
+    """The instance cannot serve its app; ``error`` is ``AppStartFailed`` or ``AppInitTimeout``."""
+    await _tell(task_tokens.fail, token, error, cause)
+
+
+async def beat(token: str) -> None:
+    """The agent lives."""
+    await _tell(task_tokens.beat, token)
+
+
+async def _tell(say: Callable[..., bool], token: str, *what: Any) -> None:
+    """Raise :class:`NotAwaited`, or what boto3 raises when it has tried for long enough."""
+    if not await asyncio.to_thread(say, token, *what):
+        raise NotAwaited(f"the state machine does not wait for this token: {say.__name__} came too late")

@@ -1,0 +1,62 @@
+"""Folders that are an app's for good, on the file system that its instances share: its data, and its bookmarked states.
+
+They are beside the app's versions, which they outlive; only the app's user can enter them.
+"""
+
+from pathlib import Path
+
+from agent.log import logger
+from agent.processes.quota import MOST_FILES
+from agent.record import Record
+from chalicelib.instances.model import InstanceRef, VersionId
+from chalicelib.syncs import folders
+from machine.room import Link, Seen
+from machine.untrusted import Folder, Usage
+
+DATA = "data"
+PACKAGES = "packages"
+"""What versions' libraries link to."""
+BOOKMARKS = "bookmarks"
+"""Where states are that ``enableBookmarking("server")`` saves."""
+
+
+def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | None:
+    """Return the app's folder of that kind, made when it is not there; None, logged, when that cannot be.
+
+    ``unix_id`` is the app's user, if it has one.
+    """
+    app_id = VersionId.parse(ref.version_id).app_id
+    try:
+        with Folder.at(efs) as root, root.make(kind, 0o711, exist_ok=True) as all_apps, all_apps.make(app_id, exist_ok=True) as own:
+            if unix_id is not None and own.status().st_uid != unix_id:
+                own.give(unix_id, unix_id)
+    except OSError as error:
+        logger.warning(f"the app has no folder for its {kind}", extra={"error": str(error)})
+        return None
+    return efs / kind / app_id
+
+
+def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
+    """Return how much is in the app's folder of that kind. Raise :class:`OSError`, also when there is none."""
+    with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
+        return own.usage(MOST_FILES)
+
+
+def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    """Return what an app's room hides, which is the shared file system, and what it finds there yet.
+
+    That is its own version, library, data and states, and what is synced for it; a sync that never ran is there for later workers. Of a
+    sync it is the gate: only that lets in who was given the sync, and not all whose setting names it.
+    """
+    app_id = VersionId.parse(record.ref.version_id).app_id
+    own = [record.directory] if record.library is None else [record.directory, record.library, efs / PACKAGES]
+    found = [(path, False) for path in own]
+    found += [(efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
+    found += [(folders.gate(efs, name), True) for name in record.settings.data]
+    real = efs.resolve()
+    links = [(folders.link(efs, name), folders.data(efs, name)) for name in record.settings.data]
+    return (
+        (real,),
+        tuple(Seen(real / path.relative_to(efs), path, writable) for path, writable in found if path.is_dir()),
+        tuple(Link(real / link.relative_to(efs), str(real / data.relative_to(efs))) for link, data in links),
+    )

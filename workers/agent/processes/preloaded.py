@@ -1,0 +1,179 @@
+"""An R that has Shiny loaded, from which workers are forked (r/preloaded.R, r/fork.c; FACTS R3 to R5).
+
+Its death never hurts a worker: a worker is forked twice, so that it is a child of the agent's own, and the memory that it shares stays.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from agent.processes import command, process
+from agent.processes.command import WorkerSpec
+from agent.processes.r_process import READ_SIZE, RProcess, end_of
+from chalicelib.syncs.folders import MOST_GROUPS
+from machine.untrusted import Folder
+
+FOLDER = Path(__file__).resolve().parent.parent / "r"
+LIBRARY = FOLDER / ".build" / "fork.so"
+LOADING = 20.0
+"""Seconds that loading may take; then workers get a fresh R."""
+FORKING = 10.0
+"""Seconds that a fork may take."""
+_LARGEST_MESSAGE = 64 * 1024
+_REQUEST = struct.Struct(f"={3 + MOST_GROUPS}i")
+_ANSWER = struct.Struct("=i")
+_SAID = 4096
+
+
+class NoFork(Exception):
+    """No worker can be forked; the message says why. A fresh R does as well."""
+
+
+class Preloaded:
+    """One such R, which is being started; made in the process's main thread, for its life is bound to that (PR_SET_PDEATHSIG)."""
+
+    def __init__(self, library: Path = LIBRARY) -> None:
+        """Raise :class:`NoFork` when it cannot even be started."""
+        if not library.is_file():
+            raise NoFork(f"{library} is not there; the image and `make install` build it from r/fork.c")
+        process.adopt_orphans()
+        self._folder = Path(tempfile.mkdtemp(prefix="sheen-preloaded-"))
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._socket = ours
+        self._lock = asyncio.Lock()
+        self._versions: dict[str, str] | None = None
+        try:
+            self._process = subprocess.Popen(
+                command.preloaded_command(FOLDER / "preloaded.R", theirs.fileno(), root=process.is_root()),
+                env=command.preloaded_environment(self._folder),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise NoFork(f"R could not be started: {error}") from error
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self._process.poll() is None
+
+    async def versions(self) -> dict[str, str]:
+        """Wait until it is loaded; return what is: package → version. Raise :class:`NoFork`."""
+        async with self._lock:
+            return await self._loaded()
+
+    async def fork(self, spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
+        """Fork a worker. Raise :class:`NoFork`; then nothing was started."""
+        async with self._lock:
+            await self._loaded()
+            input_read, input_write = os.pipe()
+            output_read, output_write = os.pipe()
+            kept = [input_write, output_read]
+            try:
+                user = -1 if spec.unix_id is None else spec.unix_id
+                try:
+                    given = [input_read, output_write, *command.passed(spec)]
+                    more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
+                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given)
+                finally:
+                    os.close(input_read)
+                    os.close(output_write)
+                answer = await self._hear(_ANSWER.size, FORKING)
+                (pid,) = _ANSWER.unpack(answer)
+                if pid < 0:
+                    raise NoFork(f"the fork failed: {os.strerror(-pid)}")
+                worker = Forked(pid)
+                kept.clear()
+            except OSError as error:
+                raise NoFork(f"it does not take requests: {error}") from error
+            except asyncio.CancelledError:
+                self._process.kill()  # its answer would be taken for that to the next request
+                raise
+            finally:
+                for descriptor in kept:
+                    os.close(descriptor)
+        await worker.furnish(input_write, output_read, command.forked_parameters(spec, folder, mark))
+        return worker
+
+    def close(self) -> None:
+        """End it; its workers live on."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+        with contextlib.suppress(OSError), Folder.at(self._folder.parent) as base:
+            base.remove(self._folder.name)
+
+    async def _loaded(self) -> dict[str, str]:
+        if self._versions is None:
+            text = (await self._hear(_LARGEST_MESSAGE, LOADING)).decode()
+            self._versions = dict(pair.split("=", 1) for pair in text.split())
+        return self._versions
+
+    async def _hear(self, size: int, patience: float) -> bytes:
+        """Return its next message. Who does not speak in time is not asked again."""
+        try:
+            async with asyncio.timeout(patience):
+                data = await asyncio.get_running_loop().sock_recv(self._socket, size)
+        except TimeoutError:
+            self._process.kill()
+            raise NoFork(f"it did not answer within {patience:g} s") from None
+        except OSError as error:
+            raise NoFork(f"it does not answer: {error}") from error
+        if not data:
+            raise NoFork(f"it has ended: {self._last_words()}")
+        return data
+
+    def _last_words(self) -> str:
+        self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, self._said.tell() - _SAID))
+        return self._said.read().decode(errors="replace").strip() or "it said nothing"
+
+
+class Forked:
+    """A forked worker's process; an :class:`agent.processes.r_process.RProcess`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self.stdout: asyncio.StreamReader | None = None
+        self._waiting = asyncio.Lock()
+
+    async def furnish(self, write_to: int, read_from: int, parameters: bytes) -> None:
+        """Take the ends of its pipes, and give it its parameters."""
+        loop = asyncio.get_running_loop()
+        self.stdout = asyncio.StreamReader(READ_SIZE, loop)
+        reader = self.stdout
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(read_from, "rb", 0))
+        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(write_to, "wb", 0))
+        with contextlib.suppress(OSError):
+            transport.write(parameters)
+        transport.close()
+
+    async def wait(self) -> int:
+        """Wait for its end, and reap it."""
+        async with self._waiting:
+            if self.returncode is None:
+                await end_of(self.pid)
+                _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222  (it has ended)
+                self.returncode = os.waitstatus_to_exitcode(status)
+            return self.returncode

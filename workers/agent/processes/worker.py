@@ -1,0 +1,383 @@
+"""One R process, from its start to its end; never used again."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from enum import Enum
+from pathlib import Path
+
+from agent import failure
+from agent.processes import fresh, orphans, private, quota
+from agent.processes.command import WorkerSpec
+from agent.log import logger
+from agent.processes.oom import OomKills
+from agent.processes.output import Line, Output, Pace, Phase, of_the_app
+from agent.processes.preloaded import Forked
+from agent.processes.private import Private
+from agent.processes.quota import Quota
+from agent.processes.r_process import READ_SIZE, RProcess, Starter, end_of
+from agent.processes.worker_log import AgentsOwnLog, WorkerLog
+from machine import room
+from machine.untrusted import Budget
+
+LINES_AT_ONCE = 2000
+"""Lines of R's output that are logged as they come."""
+LINES_A_SECOND = 1000.0
+"""Lines of R's output that are logged in the long run; a faster R waits, as it does for a slow terminal."""
+LINES_A_TURN = 50
+"""Lines after which the agent does something else."""
+LAST_WORDS = 1.0
+"""Seconds to read what R said last; a process that it left may hold the pipe open."""
+CLEARING = 60.0
+"""Seconds to end and remove what a worker left."""
+KILLED = 10.0
+"""Seconds for a process to end that was killed; one that waits for a device or a remote file system does so longer."""
+STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0))
+"""How R is asked to end, and for how many seconds; then SIGKILL. SIGINT first: R then runs onStop handlers and cleans up (FACTS R7)."""
+
+
+class WorkerState(Enum):
+    """NEW → STARTING → READY → STOPPING → EXITED; from each but EXITED straight to EXITED, when the process ends."""
+
+    NEW = "new"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    EXITED = "exited"
+
+
+class Worker:
+    """Runs R for one :class:`WorkerSpec`.
+
+    ``on_phase`` is told ``app`` when Shiny is loaded and the app's own code starts to run. ``on_exit`` is told when the process has ended
+    and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it. ``log`` takes what it says; ``oom_kills``
+    tells whether it was killed for want of memory. ``furnish`` completes the spec just before the start, by what takes time to find out.
+    """
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        on_phase: Callable[[str], None] = lambda phase: None,
+        on_exit: Callable[["Worker", bool], None] = lambda worker, unasked: None,
+        log: WorkerLog | None = None,
+        oom_kills: OomKills | None = None,
+        starter: Starter = fresh.start,
+        furnish: Callable[[WorkerSpec], Awaitable[WorkerSpec]] | None = None,
+    ) -> None:
+        self.spec = spec
+        self._starter = starter
+        self._furnish = furnish
+        self.state = WorkerState.NEW
+        self._on_phase = on_phase
+        self._on_exit = on_exit
+        self._log: WorkerLog = log or AgentsOwnLog(spec.worker_id)
+        self._oom_kills = oom_kills
+        self.out_of_memory: bool | None = None
+        """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
+        stops = f"{spec.language} is stopped; the next visit starts it again."
+        self._quota = Quota(f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops)
+        self._mark = secrets.token_hex(16)
+        self._output = Output(self._mark)
+        self._process: RProcess | None = None
+        self._private: Private | None = None
+        self._calls_run_app = False
+        self._killed = False
+        self._ready = asyncio.Event()
+        self._exited = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._spawning = asyncio.Lock()
+        self._stopping: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, once there is a process."""
+        return self._process.pid if self._process else None
+
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended (negative: by that signal), once it has."""
+        return self._process.returncode if self._process else None
+
+    @property
+    def forked(self) -> bool:
+        """Whether it came of a pre-loaded R."""
+        return isinstance(self._process, Forked)
+
+    @property
+    def folder(self) -> Path:
+        """Its private folder."""
+        return self._own.path
+
+    @property
+    def socket_path(self) -> Path:
+        """The unix socket on which R serves the app: for messages, since an app may put anything there."""
+        return self._own.socket_path
+
+    def connect(self) -> socket.socket:
+        """Return a socket that is connected to R's; raise as :meth:`machine.untrusted.Folder.connect`."""
+        return self._own.connect()
+
+    def has_socket(self) -> bool:
+        """Whether R's socket is there."""
+        return self._private is not None and self._private.has_socket()
+
+    @property
+    def _own(self) -> Private:
+        if self._private is None:
+            raise RuntimeError("the worker has not been started")
+        return self._private
+
+    @property
+    def said(self) -> str:
+        """The newest 64 KB of R's output."""
+        return self._output.text()
+
+    async def start(self) -> None:
+        """Start R and wait until it serves the app.
+
+        Raise :class:`agent.failure.AppStartFailed` or :class:`agent.failure.AppInitTimeout`, with what R said; R has then
+        ended. It ends also when :meth:`stop` comes meanwhile, and when the caller is cancelled.
+        """
+        try:
+            await self._spawn()
+            await self._until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End R and everything that it started; return when all is gone. May be called at any time, and more than once."""
+        await asyncio.shield(self.begin_stop())
+
+    def begin_stop(self) -> asyncio.Task[None]:
+        """Say that it is to end, at once: nobody may begin to use it from here on. Return what ends it."""
+        if self._stopping is None:
+            if self.state in (WorkerState.STARTING, WorkerState.READY):
+                self.state = WorkerState.STOPPING
+            self._stopping = asyncio.create_task(self._stop(), name=f"stop {self.spec.worker_id}")
+        return self._stopping
+
+    def tell(self, line: str) -> None:
+        """Say something to the app's author, in its log."""
+        self._log.line(f"[sheen] {line}")
+
+    async def keep_to_quota(self) -> None:
+        """See how much is in its folders; tell when that comes to an end, and end a worker that has more than it may."""
+        if self.state is not WorkerState.READY:
+            return
+        used = await asyncio.to_thread(self._own.usage)
+        if (line := self._quota.judge(used)) is not None:
+            self.tell(line)
+        if self._quota.is_exceeded(used) and self.state is WorkerState.READY:
+            logger.error("a worker is ended: its temporary files take too much", extra={"worker": self.spec.worker_id})
+            self.begin_stop()
+
+    async def gone(self) -> None:
+        """Wait until the process has ended and nothing is left of it."""
+        await self._gone.wait()
+
+    async def _spawn(self) -> None:
+        async with self._spawning:
+            if self.state is not WorkerState.NEW:
+                raise failure.AppStartFailed("The app was stopped before it started.")
+            self.state = WorkerState.STARTING
+            spec = self.spec
+            try:
+                if self._furnish is not None:
+                    self.spec = spec = await self._furnish(spec)
+                own = self._private = await asyncio.to_thread(private.make, spec)
+                with orphans.starting(spec.unix_id) as started, _room(spec, own) as spec:
+                    self._process = await self._starter(spec, own.path, self._mark)
+                    started(self._process.pid)
+            except failure.AppStartFailed as error:
+                self._log.line(f"[sheen] {spec.language} was not started: {error} {_in_one_line(error.said)}".rstrip())
+                self._log.end(well=False)
+                raise
+            except OSError as error:
+                self._log.line(f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}")
+                self._log.end(well=False)
+                raise failure.AppStartFailed(
+                    f"{spec.language} could not be started in {spec.directory.name}: {error.strerror}.",
+                    f"{error.filename}: {error.strerror}",
+                ) from error
+            self._log.line(f"[sheen] {spec.language} starts (process {self._process.pid})")
+            reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
+            self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
+
+    async def _until_ready(self) -> None:
+        waiting = [asyncio.create_task(event.wait()) for event in (self._ready, self._gone)]
+        try:
+            await asyncio.wait(waiting, timeout=self.spec.init_timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self.state is WorkerState.READY:
+            return
+        if self._stopping is not None:
+            raise failure.AppStartFailed("The app was stopped while it was starting.", self.said)
+        if self._calls_run_app:
+            raise failure.calls_run_app(self.said)
+        if self._gone.is_set() and self.returncode is not None:
+            raise failure.start_failed(self.returncode, self.said, self.out_of_memory, self.spec.language)
+        late = failure.init_timeout(self.spec.init_timeout, self.said)
+        self._log.line(f"[sheen] {late}")
+        raise late
+
+    async def _read(self, process: RProcess) -> None:
+        """Take in what R says, at a bounded rate: an app that floods waits, and its visitors do not."""
+        if process.stdout is None:
+            return
+        pace = Pace(LINES_AT_ONCE, LINES_A_SECOND, asyncio.get_running_loop().time())
+        while data := await process.stdout.read(READ_SIZE):
+            for number, event in enumerate(self._output.feed(data), 1):
+                self._heard(event)
+                wait = pace.take(asyncio.get_running_loop().time())
+                if self._exited.is_set():
+                    continue  # what it said last is bounded by the pipe, and wanted at once
+                if wait or number % LINES_A_TURN == 0:
+                    await asyncio.sleep(wait)
+        for event in self._output.end():
+            self._heard(event)
+
+    def _heard(self, event: Line | Phase) -> None:
+        match event:
+            case Line(text):
+                self._log.line(of_the_app(text))
+            case Phase("ready"):
+                if self.state is WorkerState.STARTING:
+                    self.state = WorkerState.READY
+                    self._ready.set()
+            case Phase("run_app"):
+                self._calls_run_app = True
+            case Phase(name):
+                self._on_phase(name)
+
+    async def _watch(self, process: RProcess, reading: asyncio.Task[None]) -> None:
+        """Wait for the process's end, then clear away what is left of it."""
+        await end_of(process.pid)
+        unasked = self.state is WorkerState.READY
+        self.state = WorkerState.EXITED
+        self._exited.set()
+        try:
+            await self._lay_to_rest(process, reading, unasked)
+        except Exception:
+            logger.exception("the end of a worker could not be told", extra={"worker": self.spec.worker_id})
+        finally:
+            self._be_gone(unasked)
+
+    async def _lay_to_rest(self, process: RProcess, reading: asyncio.Task[None], unasked: bool) -> None:
+        self._signal(signal.SIGKILL)
+        await self._cleared()
+        returncode = await self._returncode(process)
+        orphans.reaped(process.pid)
+        await asyncio.wait([reading], timeout=LAST_WORDS)
+        reading.cancel()
+        if returncode == -signal.SIGKILL and self._oom_kills is not None:
+            self.out_of_memory = self._oom_kills.one()
+        ending = f"{self.spec.language} {self._ending(returncode)}"
+        say = logger.error if unasked else logger.info
+        say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
+        asked = self._stopping is not None and returncode != -signal.SIGKILL
+        self._log.line(f"[sheen] {ending}")
+        if not self._ready.is_set() and self.spec.sanitize_errors:
+            self._log.line("[sheen] visitors are not shown what the app said; with sanitize_errors=false they are")
+        self._log.end(well=self._ready.is_set() if asked else returncode == 0)
+
+    async def _returncode(self, process: RProcess) -> int:
+        """How it ended. Only now: this also waits for the pipe, which something that was left may still hold open."""
+        try:
+            return await asyncio.wait_for(process.wait(), LAST_WORDS)
+        except TimeoutError:
+            logger.error("something that a worker left holds its output open", extra={"worker": self.spec.worker_id})
+            return -signal.SIGKILL if process.returncode is None else process.returncode
+
+    def _be_gone(self, unasked: bool) -> None:
+        if not self._gone.is_set():
+            self.state = WorkerState.EXITED
+            self._exited.set()
+            self._gone.set()
+            self._on_exit(self, unasked)
+
+    async def _cleared(self) -> None:
+        """Clear away, within :data:`CLEARING` seconds: a file system that hangs keeps nobody from ending."""
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._clear), CLEARING)
+        except TimeoutError:
+            logger.error("clearing up after a worker takes too long", extra={"worker": self.spec.worker_id, "seconds": CLEARING})
+
+    def _ending(self, returncode: int) -> str:
+        if self._killed:
+            return failure.stopped(returncode, sum(patience for _, patience in STOP_STEPS))
+        if self._stopping is not None and returncode != -signal.SIGKILL:
+            return failure.stopped(returncode)
+        return failure.ending(returncode, self.out_of_memory)
+
+    def _clear(self) -> None:
+        """End and remove all that is left. Whatever of it fails is logged, and keeps nothing else from ending."""
+        if self._private is None:
+            return
+        try:
+            orphans.end(self.pid, self.spec.unix_id, self._private.path)
+        except Exception:
+            logger.exception("processes of a worker stay behind", extra={"worker": self.spec.worker_id})
+        try:
+            self._private.remove(Budget(seconds=CLEARING))
+        except Exception:
+            logger.exception("a worker's folder stays behind", extra={"worker": self.spec.worker_id, "folder": str(self.folder)})
+
+    async def _stop(self) -> None:
+        async with self._spawning:  # so there is a process, or never will be
+            if self.state is not WorkerState.EXITED:
+                self.state = WorkerState.STOPPING
+            if self._process is None:
+                self.state = WorkerState.EXITED
+                await self._cleared()
+                self._log.end(well=True)
+                self._exited.set()
+                self._gone.set()
+                return
+        for number, patience in STOP_STEPS:
+            if self._exited.is_set():
+                break
+            self._signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exited.wait(), patience)
+        if not self._exited.is_set():
+            self._killed = True
+            self._signal(signal.SIGKILL)
+            try:
+                await asyncio.wait_for(self._exited.wait(), KILLED)
+            except TimeoutError:
+                logger.error("a killed worker does not end: it waits for a device", extra={"worker": self.spec.worker_id, "pid": self.pid})
+                self._be_gone(unasked=False)
+        await self._gone.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal R's whole process group."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+
+def _in_one_line(said: str) -> str:
+    """What the app said, in a line that is Sheen's own: it must not begin others."""
+    return " ".join(said.split())
+
+
+@contextlib.contextmanager
+def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
+    """The spec with a room for the worker, where it is to have one and the machine allows it; the worker keeps it open."""
+    if not spec.hidden or not room.possible():
+        yield spec
+        return
+    made = own.room(spec)
+    try:
+        yield dataclasses.replace(spec, room=made)
+    finally:
+        os.close(made)

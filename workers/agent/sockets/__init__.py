@@ -1,0 +1,1 @@
+"""The agent's WebSocket side: sessions, and their channels to R."""

@@ -1,0 +1,231 @@
+"""Posts to browsers through API Gateway's ``@connections``.
+
+A connection's frames are pulled from their session one at a time, so that at most one post is in flight per connection
+and the frames of a slow connection stay with the session, which bounds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from chalicelib.aws.signing import Credentials, CredentialSource, Signer
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 0.005
+"""Posts to one connection start at least this far apart, in seconds; what comes meanwhile shares a frame."""
+
+_FIRST_RETRY = 0.05
+_LAST_RETRY = 5.0
+_GIVE_UP = 60.0  # a connection that took nothing for so long, for whatever reason, is as good as gone
+_REFRESH = 60.0  # botocore renews a role's key a quarter of an hour before it ends; looking in this often is enough
+
+Source = Callable[[], str | None]
+
+
+class Gone(Exception):
+    """410: the connection has ended."""
+
+
+class _Pump:
+    """One connection's posts: a task that lives while there is something to post."""
+
+    __slots__ = ("gone", "last", "source", "task", "timer")
+
+    def __init__(self, source: Source, gone: Callable[[], None]) -> None:
+        self.source = source
+        self.gone = gone
+        self.last = -1.0
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Gateway:
+    """The way to the browsers.
+
+    :param url: of the WebSocket API's stage; posts go to ``<url>/@connections/<id>``.
+    :param http: kept alive and closed by the caller.
+    """
+
+    def __init__(self, url: str, region: str, credentials: CredentialSource, http: aiohttp.ClientSession) -> None:
+        parts = urlsplit(url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._path = parts.path.rstrip("/") + "/%40connections/"
+        self._http = http
+        self._source = credentials
+        self._signer = Signer(region, parts.netloc)
+        self._credentials: Credentials | None = None
+        self._credentials_at = 0.0
+        self._refresh: asyncio.Task[None] | None = None
+        self._pumps: dict[str, _Pump] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self.posts = 0
+
+    # Connections
+
+    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
+        """Post what ``source`` gives, whenever :meth:`wake` says that it may have something.
+
+        ``gone`` is called once if the connection turns out to have ended.
+        """
+        if connection_id not in self._pumps:
+            self._pumps[connection_id] = _Pump(source, gone)
+
+    def wake(self, connection_id: str, delay: float = 0.0) -> None:
+        """There may be something to post: now, or after ``delay`` seconds unless something comes before."""
+        pump = self._pumps.get(connection_id)
+        if pump is None or pump.task is not None:
+            return
+        if delay:
+            if pump.timer is None:
+                pump.timer = asyncio.get_running_loop().call_later(delay, self._start, connection_id, pump)
+            return
+        self._start(connection_id, pump)
+
+    def drop(self, connection_id: str) -> None:
+        """The connection has ended; a post in flight is given up."""
+        pump = self._pumps.pop(connection_id, None)
+        if pump is None:
+            return
+        if pump.timer is not None:
+            pump.timer.cancel()
+        if pump.task is not None and pump.task is not asyncio.current_task():
+            pump.task.cancel()
+
+    def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
+        """Post one frame to a connection that belongs to no session, once, for what it is worth."""
+        self._background(self._say(connection_id, frame, then_close))
+
+    async def close(self) -> None:
+        """Give up what is still in flight."""
+        for connection_id in list(self._pumps):
+            self.drop(connection_id)
+        tasks = [*self._closing, *([self._refresh] if self._refresh else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit for all of them together
+        """Wait until everything that was to be posted has been, or the time is over."""
+        pending = [pump.task for pump in self._pumps.values() if pump.task is not None]
+        pending.extend(self._closing)
+        if pending:
+            await asyncio.wait(pending, timeout=timeout)
+
+    # Inside
+
+    def _start(self, connection_id: str, pump: _Pump) -> None:
+        if pump.timer is not None:
+            pump.timer.cancel()
+            pump.timer = None
+        if pump.task is None:
+            pump.task = asyncio.get_running_loop().create_task(self._run(connection_id, pump))
+
+    async def _run(self, connection_id: str, pump: _Pump) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                wait = pump.last + INTERVAL - loop.time()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+                frame = pump.source()
+                if frame is None:
+                    return
+                pump.last = loop.time()
+                await self._post(connection_id, frame)
+        except Gone:
+            if self._pumps.get(connection_id) is pump:
+                del self._pumps[connection_id]
+                pump.gone()
+        except Exception:
+            log.exception("posting to %s failed", connection_id)
+        finally:
+            pump.task = None
+
+    async def _post(self, connection_id: str, frame: str) -> None:
+        """Post until it is taken: a frame is never skipped, for the next would leave a gap.
+
+        :raises Gone: the connection has ended, or took nothing for a minute.
+        """
+        body = frame.encode()
+        started = asyncio.get_running_loop().time()
+        delay = _FIRST_RETRY
+        while True:
+            status = await self._request("POST", connection_id, body)
+            if 200 <= status < 300:
+                return
+            if status in (410, 400, 413):
+                if status != 410:
+                    log.error("post to %s refused with %d: %d bytes", connection_id, status, len(body))
+                raise Gone
+            if status == 403:
+                self._credentials = None
+            if asyncio.get_running_loop().time() - started > _GIVE_UP:
+                log.warning("connection %s took nothing for %.0f s; last status %d", connection_id, _GIVE_UP, status)
+                raise Gone
+            # Throttled, or the browser does not read (FACTS W7), or the service has a bad moment.
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            delay = min(delay * 2, _LAST_RETRY)
+
+    async def _say(self, connection_id: str, frame: str, then_close: bool) -> None:
+        body = frame.encode()
+        for _ in range(3):
+            status = await self._request("POST", connection_id, body)
+            if status != 429 and status < 500:
+                break
+            await asyncio.sleep(0.2)
+        if then_close:
+            await asyncio.sleep(1.0)
+            await self._request("DELETE", connection_id, b"")
+
+    async def _request(self, method: str, connection_id: str, body: bytes) -> int:
+        path = self._path + quote(connection_id, safe="-_.~")
+        try:
+            credentials = await self._current_credentials()
+        except Exception as error:  # botocore's are many; all of them may pass
+            log.error("no credentials to post with: %r", error)
+            return 599
+        headers = self._signer.headers(method, path, body, credentials, time.time())
+        self.posts += 1
+        try:
+            async with self._http.request(method, URL(self._origin + path, encoded=True), data=body, headers=headers) as response:
+                await response.read()
+                return response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("post to %s failed: %r", connection_id, error)
+            return 599
+
+    async def _current_credentials(self) -> Credentials:
+        now = asyncio.get_running_loop().time()
+        if self._credentials is None or now - self._credentials_at > 10 * _REFRESH:
+            await self._read_credentials()
+        elif now - self._credentials_at > _REFRESH and self._refresh is None:
+            self._refresh = asyncio.get_running_loop().create_task(self._read_credentials())
+            self._refresh.add_done_callback(self._refreshed)
+        assert self._credentials is not None
+        return self._credentials
+
+    async def _read_credentials(self) -> None:
+        # botocore's role credentials fetch over HTTP when they near their end; that must not hold up the loop.
+        frozen = await asyncio.to_thread(self._source.get_frozen_credentials)
+        self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        self._credentials_at = asyncio.get_running_loop().time()
+
+    def _refreshed(self, task: asyncio.Task[None]) -> None:
+        self._refresh = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._credentials_at = asyncio.get_running_loop().time()
+            log.warning("could not renew the role's credentials: %r", error)
+
+    def _background(self, work: asyncio._CoroutineLike[None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

@@ -1,0 +1,115 @@
+"""The clients that poll: who they are, and when they are forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from agent.sockets.sockjs.application import Application, Carried, Visit, enter
+from relay.transports.options import SockJsOptions
+from relay.transports.polls import Polls
+
+
+class TooMany(Exception):
+    """As many clients as there may be are here."""
+
+
+class Client:
+    """One client that polls."""
+
+    def __init__(self, polls: Polls, application: Application, visit: Visit) -> None:
+        self.polls = polls
+        self.wanted = asyncio.Event()
+        self.carried: Carried = enter(application, visit, self.wanted.set)
+        self.request: web.Request | None = None
+        """The one that receives, or received last."""
+        self.timer: asyncio.TimerHandle | None = None
+        self._lost = False
+
+    def lose(self) -> None:
+        """Tell the application that this client is gone."""
+        if not self._lost:
+            self._lost = True
+            self.carried.lost()
+
+
+class Clients:
+    """All clients of one service, by the keys that their URLs have."""
+
+    def __init__(self, application: Application, options: SockJsOptions, clock: Callable[[], float]) -> None:
+        self._application = application
+        self._options = options
+        self._clock = clock
+        self._clients: dict[str, Client] = {}
+
+    def find(self, key: str) -> Client | None:
+        """A client that is here."""
+        return self._clients.get(key)
+
+    def enter(self, key: str, visit: Visit) -> Client:
+        """The client with this key, who comes with this if it is new.
+
+        :raises TooMany: there is no room for another.
+        """
+        client = self._clients.get(key)
+        if client is None:
+            if len(self._clients) >= self._options.most_clients:
+                raise TooMany
+            polls = Polls(self._options.heartbeat_delay, self._options.disconnect_delay, self._clock())
+            client = self._clients[key] = Client(polls, self._application, visit)
+        return client
+
+    def begin(self, client: Client, request: web.Request) -> str | None:
+        """A receiving request begins; what is given is all that it gets."""
+        if client.polls.receiving and client.request is not None and gone(client.request):
+            self.interrupt(client)
+        refusal = client.polls.begin(self._clock())
+        if refusal is None:
+            client.request = request
+        return refusal
+
+    def finish(self, key: str, client: Client) -> None:
+        """A receiving request ends as it should."""
+        client.polls.finish(self._clock())
+        self._settle(key, client)
+
+    def interrupt(self, client: Client, key: str | None = None) -> None:
+        """A receiving request's connection broke."""
+        client.polls.interrupt(self._clock())
+        self._settle(key, client)
+        client.wanted.set()
+
+    def close(self) -> None:
+        """Forget all."""
+        for client in self._clients.values():
+            if client.timer is not None:
+                client.timer.cancel()
+            client.lose()
+            client.wanted.set()
+        self._clients.clear()
+
+    def _settle(self, key: str | None, client: Client) -> None:
+        if client.polls.closing is not None:
+            client.lose()
+        if key is not None and client.timer is None and client.polls.deadline is not None:
+            delay = max(0.0, client.polls.deadline - self._clock())
+            client.timer = asyncio.get_running_loop().call_later(delay, self._time_out, key, client)
+
+    def _time_out(self, key: str, client: Client) -> None:
+        client.timer = None
+        deadline = client.polls.deadline
+        if deadline is None:
+            return  # it receives again; the end of that sets the timer anew
+        if deadline > self._clock():
+            self._settle(key, client)
+            return
+        if self._clients.get(key) is client:
+            del self._clients[key]
+        client.lose()
+
+
+def gone(request: web.Request) -> bool:
+    """Whether whoever asked has hung up."""
+    return request.transport is None or request.transport.is_closing()

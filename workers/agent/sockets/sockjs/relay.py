@@ -1,0 +1,126 @@
+"""The sessions of this instance, reached by SockJS."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Protocol
+
+from agent.sockets.sockjs.application import Carried, Refused, Visit
+from agent.sockets.sockjs.carriers import Carriers, Pulled
+from relay import sockjs
+from relay.errors import UnknownSession
+from relay.hello import Opening
+from chalicelib.sessions import passes
+from relay.transports.sending import Payload
+
+_GONE = sockjs.close(*UnknownSession().ending)
+
+
+class Sessions(Protocol):
+    """What this needs of :class:`agent.sockets.sessions.Sessions`."""
+
+    def session_of(self, robust_id: str) -> str | None:
+        """The session whose client has this id."""
+
+    def visitor_of(self, session_id: str) -> str:
+        """The visitor that a session belongs to; empty when there is no such session."""
+
+    def attach(self, connection_id: str, session_id: str, opening: Opening) -> bool:
+        """A connection that its URL introduces. False: there is no such session."""
+
+    async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
+        """A client's frame."""
+
+
+class RelayApplication:
+    """``session_of_ticket`` checks a ticket and gives its session, None for a bad one or another instance's.
+
+    A client belongs to the session that its robust id names, if its browser shows that session's ticket or is its visitor; one with a
+    new id belongs to the session of the ticket that its page's cookie has.
+    """
+
+    def __init__(self, sessions: Sessions, carriers: Carriers, session_of_ticket: Callable[[str], str | None]) -> None:
+        self._sessions = sessions
+        self._carriers = carriers
+        self._session_of_ticket = session_of_ticket
+        self._numbers = itertools.count(1)
+
+    def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
+        """A client comes.
+
+        :raises Refused: it names no session, or one that is not here.
+        """
+        session_id = self._session(visit)
+        if session_id is None:
+            raise Refused(UnknownSession().ending)
+        # No id of API Gateway's has a space.
+        connection_id = f"sockjs {next(self._numbers)}"
+        pulled = self._carriers.expect(connection_id, wake)
+        if not self._sessions.attach(connection_id, session_id, visit.parameters.opening):
+            self._carriers.drop(connection_id)
+            raise Refused(UnknownSession().ending)
+        return _Connection(self, self._sessions, self._carriers, pulled, connection_id, session_id)
+
+    def admits(self, session_id: str, visit: Visit) -> bool:
+        """Whether a request comes from a page of Sheen's in the browser that a session belongs to."""
+        if not _from_own_site(visit):
+            return False
+        if passes.is_visitor(_cookie(visit), self._sessions.visitor_of(session_id)):
+            return True
+        return session_id in map(self._session_of_ticket, passes.tickets(_cookie(visit)))
+
+    def _session(self, visit: Visit) -> str | None:
+        opening = visit.parameters.opening
+        if opening.robust_id is not None and (known := self._sessions.session_of(opening.robust_id)) is not None:
+            return known if self.admits(known, visit) else None
+        if opening.resume or not _from_own_site(visit):
+            return None
+        shown = map(self._session_of_ticket, passes.tickets(_cookie(visit)))
+        return next((session for session in shown if session is not None), None)
+
+
+def _from_own_site(visit: Visit) -> bool:
+    return passes.from_own_site(visit.headers.get("Sec-Fetch-Site", ""), visit.headers.get("Origin", ""), visit.host)
+
+
+def _cookie(visit: Visit) -> str:
+    return "; ".join(visit.headers.getall("Cookie", []))
+
+
+class _Connection:
+    """A session's connection that a SockJS client pulls from."""
+
+    def __init__(
+        self, relay: RelayApplication, sessions: Sessions, carriers: Carriers, pulled: Pulled, connection_id: str, session_id: str
+    ) -> None:
+        self._relay = relay
+        self._sessions = sessions
+        self._carriers = carriers
+        self._pulled = pulled
+        self._connection_id = connection_id
+        self._session_id = session_id
+
+    def take(self) -> str | None:
+        """The session's next frame, but its greeting: SockJS has said that itself."""
+        source = self._pulled.source
+        if source is None:
+            return _GONE
+        frame = source()
+        return source() if frame == sockjs.OPEN else frame
+
+    def admits(self, visit: Visit) -> bool:
+        """Whether a request comes from the session's own browser; that a session is over, anybody may learn."""
+        return self._pulled.source is None or self._relay.admits(self._session_id, visit)
+
+    async def receive(self, payload: Payload) -> None:
+        """Messages for the session."""
+        if self._pulled.source is not None:
+            await self._sessions.message(self._connection_id, self._session_id, payload.frame)
+
+    def lost(self) -> None:
+        """The session has lost its connection, and waits for the next."""
+        gone = self._pulled.gone
+        self._carriers.drop(self._connection_id)
+        if gone is not None:
+            gone()

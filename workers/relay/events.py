@@ -1,0 +1,60 @@
+"""What a session tells its edge, and the states of its life."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from relay.errors import Ending
+
+
+class State(Enum):
+    """A session's life: RESERVED → CONNECTED ⇄ AWAY → ENDED → FORGOTTEN."""
+
+    RESERVED = "reserved"
+    CONNECTED = "connected"
+    AWAY = "away"
+    ENDED = "ended"
+    FORGOTTEN = "forgotten"
+
+
+class ChannelOpened(NamedTuple):
+    """Open a socket to R for this channel; ``url`` is relative to the app's."""
+
+    channel: str
+    url: str
+
+
+class MessageReceived(NamedTuple):
+    """Hand this to R, then call ``Session.consumed`` with ``size``."""
+
+    channel: str
+    text: str
+    size: int
+
+
+class ChannelClosed(NamedTuple):
+    """Close the channel's socket to R."""
+
+    channel: str
+    code: int
+    reason: str
+
+
+class ConnectionSilent(NamedTuple):
+    """This connection was given up: tell it, if it is there after all, and forget it."""
+
+    connection: str
+
+
+class TicketDue(NamedTuple):
+    """Call ``Session.renew`` with a fresh ticket."""
+
+
+class Ended(NamedTuple):
+    """The session has ended, for this reason. Comes once."""
+
+    ending: Ending
+
+
+Event = ChannelOpened | MessageReceived | ChannelClosed | ConnectionSilent | TicketDue | Ended

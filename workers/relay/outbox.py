@@ -1,0 +1,162 @@
+"""What a session says: messages, acknowledgements, controls and its end, composed into frames when they are asked for."""
+
+from __future__ import annotations
+
+from relay import hello, robust, sockjs
+from relay.channels import OVERHEAD
+from relay.errors import Ending
+from relay.settings import RelaySettings
+
+
+class Outbox:
+    """Pulled by the connection of the moment; what it has given out is kept until the browser has acknowledged it.
+
+    ``incoming`` is what this end acknowledges.
+    """
+
+    def __init__(self, settings: RelaySettings, incoming: robust.Incoming, now: float) -> None:
+        self.numbered = True
+        """Whether the client numbers its messages."""
+        self.awaiting_continue = False
+        """Whether the client, which is not Sheen's own, has yet to say from where to go on."""
+        self.parted = False
+        """Whether this connection has been told how the session ended."""
+        self.heard = now
+        self.messages = robust.Outgoing(settings.buffer_limit)
+        self._settings = settings
+        self._in = incoming
+        self._greeted = self._say_continue = self._say_pong = False
+        self._say_ticket: str | None = None
+        self._spoke = self._progress = now
+
+    def begin(self, *, resumed: bool, now: float) -> None:
+        """A new connection: it is greeted, and if it is not the first, told where to go on."""
+        self._greeted = self.parted = self._say_pong = False
+        self._say_continue = resumed
+        self.heard = self._progress = now
+
+    # What there is to say
+
+    def queue(self, payload: str, now: float) -> None:
+        """A message, escaped.
+
+        :raises ResendOverflow: too much is waiting.
+        """
+        if self.messages.acknowledged == self.messages.next:
+            self._progress = now
+        self.messages.send(payload, sockjs.size(payload) + OVERHEAD)
+
+    def ask(self) -> None:
+        """Ask for messages that are missing."""
+        self._say_continue = True
+
+    def renew(self, ticket: str) -> None:
+        """A fresh ticket."""
+        self._say_ticket = ticket
+
+    # What the browser says about it
+
+    def acknowledge(self, following: int, now: float) -> None:
+        """``ACK``.
+
+        :raises ProtocolError: it names messages that were never sent.
+        """
+        if self.messages.acknowledge(following):
+            self._progress = now
+
+    def go_on(self, following: int, now: float) -> None:
+        """``CONTINUE``.
+
+        :raises ProtocolError: it names messages that are no longer, or not yet, there.
+        """
+        # A late or doubled one asks for what has arrived since (FACTS W4).
+        if self.awaiting_continue or following >= self.messages.acknowledged:
+            self.awaiting_continue = False
+            self.messages.resume(following)
+        self._progress = now
+
+    def pinged(self, following: int, now: float) -> None:
+        """A ping.
+
+        :raises ProtocolError: it names messages that were never sent.
+        """
+        if self.messages.acknowledge(following):
+            self._progress = now
+        elif following == self.messages.acknowledged and now - self._progress > 2 * self._settings.resend_after:
+            # Transmitted, and not there after all this time: lost without a later one to show the gap.
+            self.messages.resume(following)
+            self._progress = now
+        self._say_pong = True
+
+    # Frames
+
+    def due(self, now: float, *, reading: bool) -> bool:
+        """Whether :meth:`frame` has something besides what R said."""
+        controls = not self._greeted or self._say_continue or self._say_pong or self._say_ticket is not None
+        return controls or self._ack_due(now, reading) or self._heartbeat_due(now)
+
+    def frame(self, limit: int, now: float, *, reading: bool, ending: Ending | None) -> str | None:
+        """The next frame, at most ``limit`` bytes long; None when there is nothing to say.
+
+        ``reading`` says whether R keeps up. ``ending`` is said when all else has been.
+        """
+        frame = self._compose(limit, now, reading, ending)
+        if frame is not None:
+            self._spoke = now
+        return frame
+
+    def _compose(self, limit: int, now: float, reading: bool, ending: Ending | None) -> str | None:
+        if not self._greeted:
+            self._greeted = True
+            return sockjs.OPEN
+        # While R does not read, a ping is answered without a number, which would let the client send more.
+        alive = self._say_pong
+        elements = self._controls(reading)
+        self._add_messages(elements, limit - 32 - sum(sockjs.size(element) + 3 for element in elements))
+        if self._ack_due(now, reading) or (elements and self._may_ack(reading)):
+            elements.append(f"ACK {self._in.acknowledging():X}")
+        if elements:
+            return sockjs.array(elements)
+        if ending is not None:
+            self.parted = True
+            return sockjs.close(*ending)
+        return sockjs.HEARTBEAT if alive or self._heartbeat_due(now) else None
+
+    def _add_messages(self, elements: list[str], room: int) -> None:
+        while not self.awaiting_continue and (entry := self.messages.peek()) is not None:
+            element = f"{entry.number:X}#{entry.payload}" if self.numbered else entry.payload
+            room -= entry.size - OVERHEAD + len(element) - len(entry.payload) + 3
+            if room < 0 and elements:
+                return
+            elements.append(element)
+            self.messages.advance()
+            if not self.numbered:
+                self.messages.acknowledge(self.messages.cursor)
+
+    def _controls(self, reading: bool) -> list[str]:
+        elements: list[str] = []
+        if self._say_continue:
+            elements.append(f"CONTINUE {self._in.acknowledging():X}")
+        if self._say_pong and reading:
+            elements.append(sockjs.escape(hello.control(hello.Pong(self._in.next))))
+        if self._say_ticket is not None:
+            elements.append(sockjs.escape(hello.control(hello.Ticket(self._say_ticket))))
+        self._say_continue = self._say_pong = False
+        self._say_ticket = None
+        return elements
+
+    def _may_ack(self, reading: bool) -> bool:
+        return self.numbered and reading and self._in.unacknowledged_since is not None
+
+    def _ack_due(self, now: float, reading: bool) -> bool:
+        since = self._in.unacknowledged_since
+        if since is None or not self._may_ack(reading):
+            return False
+        return (
+            now - since >= self._settings.ack_delay
+            or self._in.unacknowledged_bytes >= self._settings.ack_bytes
+            or self._in.unacknowledged_count >= self._settings.ack_count
+        )
+
+    def _heartbeat_due(self, now: float) -> bool:
+        return now - max(self.heard, self._spoke) >= self._settings.heartbeat
