@@ -28,13 +28,15 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py
 	cd client && npm run --silent types && npm test
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py
 	$(BIN)/cfn-lint .build/package/sam.json
 	$(BIN)/python -m infra.aws.package .build/package-prod prod

@@ -9,17 +9,14 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
-from chalicelib.lambdas import keep_active as keeping
-from chalicelib.aws import run_task
-from chalicelib.lives import restart as restarting
 from chalicelib.apps import configure
-from chalicelib.publishing import retention
-from chalicelib.publishing import publish
+from chalicelib.aws import run_task
+from chalicelib.lambdas import keep_active as keeping
 from chalicelib.lambdas.environment import Environment
-from chalicelib.lives import watch
 from chalicelib.lambdas.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
-from chalicelib.lives import archive, deaths, steps, sweep
-from chalicelib.lives import starts
+from chalicelib.lives import archive, deaths, starts, steps, sweep, watch
+from chalicelib.lives import restart as restarting
+from chalicelib.publishing import publish, retention
 from chalicelib.syncs import asking
 from chalicelib.syncs import steps as sync_steps
 from chalicelib.syncs.definition import NOT_TOLD

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 from chalicelib.apps import life, locations
-from chalicelib.errors import SheenError
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
 from sheen.functions import call
 
 

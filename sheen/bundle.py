@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from chalicelib.errors import SheenError
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
 from chalicelib.publishing.packing import why_left_out, zip_files
-from chalicelib.errors import SheenError
 from tasks.archive import Limits
 
 NAMED = 8

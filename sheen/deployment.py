@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from chalicelib.errors import SheenError
-from chalicelib.configuration.deployment import Settings
 from chalicelib.aws.tables import bind
+from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
 
 ENVIRONMENT_FILE = "environment.json"
 """In the local stack's data folder: the variables that point the AWS tools and this command at it; readable by its owner only."""

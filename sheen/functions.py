@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.aws import clients
-from chalicelib.errors import SheenError
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
 
 
 class FunctionFailed(SheenError):

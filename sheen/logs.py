@@ -10,9 +10,9 @@ from chalicelib.apps import locations
 from chalicelib.apps import store as apps
 from chalicelib.aws.clients import client
 from chalicelib.clock import Clock, wall_clock
+from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
 from chalicelib.instances.log_streams import LogStream, beginning
-from chalicelib.configuration.deployment import Settings
 from sheen.console import progress, say
 
 POLL = 1.0

@@ -3,8 +3,8 @@
 import time
 
 from chalicelib.apps import store as apps
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.visits import census

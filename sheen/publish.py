@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib.aws import clients
 from chalicelib.apps import locations
 from chalicelib.apps.model import App, Version
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
-from chalicelib.errors import SheenError
-from chalicelib.configuration.deployment import Settings
 from sheen.build_log import BuildLog
 from sheen.bundle import ending_of, fingerprint_of, zip_folder
 from tasks.packages.log import NOTE

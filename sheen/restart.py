@@ -2,9 +2,9 @@
 
 import json
 
-from chalicelib.lives.restart import RestartEvent, Told
 from chalicelib.apps import locations
 from chalicelib.configuration.deployment import Settings
+from chalicelib.lives.restart import RestartEvent, Told
 from sheen.functions import call
 
 

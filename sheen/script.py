@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.publishing import scripts
 from chalicelib.apps import locations
 from chalicelib.apps import store as apps
 from chalicelib.aws.clients import client
-from chalicelib.errors import SheenError
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
+from chalicelib.publishing import scripts
 from chalicelib.syncs.definition import OWN_DATA
 from sheen.console import say
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
-from chalicelib.errors import SheenError
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
 from chalicelib.syncs import access, runs, store
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib.aws import clients
-from chalicelib.lives.restart import RestartEvent
 from chalicelib.apps import locations, store, versions
 from chalicelib.apps.model import App, Version
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SheenError
+from chalicelib.lives.restart import RestartEvent
 from chalicelib.publishing import again
 from chalicelib.publishing.keys import original_name
-from chalicelib.errors import SheenError
-from chalicelib.configuration.deployment import Settings
 from sheen.console import say, table
 from sheen.functions import call
 from sheen.publish import follow

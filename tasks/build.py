@@ -19,22 +19,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from agent.processes import process
-from chalicelib.aws import clients
 from chalicelib.apps import grants
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
+from chalicelib.aws import clients
+from chalicelib.aws.tables import bind
+from chalicelib.clock import wall_clock
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.errors import SettingMissing
+from chalicelib.kinds.recognition import Kind, shape_of
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
-from chalicelib.kinds.recognition import Kind, shape_of
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.publish import Built, built_for
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.clock import wall_clock
-from chalicelib.errors import SettingMissing
-from chalicelib.configuration.deployment import Settings
-from chalicelib.aws.tables import bind
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
 from tasks.archive import Limits, read

@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib.publishing.model import Bundle
+from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
-from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.publishing.model import Bundle
 from chalicelib.syncs import folders, requests, runs, store
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun, Way
-from chalicelib.aws.tables import bind
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder
 from tasks import token

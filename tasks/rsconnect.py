@@ -6,10 +6,10 @@ files are there that it takes is :mod:`chalicelib.kinds.recognition`'s to say.
 
 from collections.abc import Collection
 
-from chalicelib.publishing import manifest
 from chalicelib.kinds import python_shiny
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.kinds.recognition import top_of
+from chalicelib.publishing import manifest
+from chalicelib.publishing.errors import BadBundle
 
 SERVED = ("shiny", python_shiny.APPMODE)
 """A Shiny app in R, or in Python."""

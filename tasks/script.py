@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.publishing.scripts import check_script, check_target
-from chalicelib.configuration.deployment import Settings
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder, Unsafe
 from tasks import token

@@ -20,17 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-from chalicelib.aws import clients
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
+from chalicelib.aws import clients
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.deployment import Settings
+from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing import manifest, rscignore, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import BundleKey
-from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing.packing import is_left_out, zip_files
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.clock import wall_clock
-from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from relay import page
 from chalicelib.syncs.keys import matcher
+from relay import page
 from tasks.packages import dcf, requirements
 
 RATIO = 9.0

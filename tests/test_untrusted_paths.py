@@ -82,8 +82,12 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "os.utime": "by descriptor",
     },
     "workers/agent/processes/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
-    "workers/agent/http/client_files.py": dict.fromkeys(("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE),
-    "workers/agent/processes/command.py": {"shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"},
+    "workers/agent/http/client_files.py": dict.fromkeys(
+        ("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE
+    ),
+    "workers/agent/processes/command.py": {
+        "shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"
+    },
     "workers/agent/processes/fresh.py": {"os.open": IMAGE},
     "workers/agent/processes/oom.py": dict.fromkeys(("self._file.read_text", "memberships.read_text", "candidate.is_file"), KERNEL),
     "workers/agent/processes/orphans.py": dict.fromkeys(

@@ -18,13 +18,13 @@ from benchmarks.scheduler.traffic import Traffic, Visit, visits
 from chalicelib.apps import directory
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import lease
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.state import InstanceState, is_overdue
-from chalicelib.scheduler.queue import line
-from relay.settings import RelaySettings
 from chalicelib.scheduler import seating, spread
+from chalicelib.scheduler.queue import line
 from chalicelib.scheduler.seating import NoRoom, Queued, Scheduler, Seated, Starting
-from chalicelib.instances import lease
+from relay.settings import RelaySettings
 
 ENVIRONMENT_LIFE = 600.0
 """Seconds after which AWS ends an idle Lambda environment, about."""

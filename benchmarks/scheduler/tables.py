@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.apps.model import App
+from chalicelib.instances.lease import Expired, live
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE
-from chalicelib.instances.lease import Expired, live
 
 ROW_BYTES = 900
 """Of an instance's row without its seats, about."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.apps.model import App, Version
-from chalicelib.publishing.model import Bundle
 from chalicelib.instances.ceilings.model import Ceiling
-from chalicelib.sessions.connections.model import Connection
 from chalicelib.instances.model import Instance
+from chalicelib.instances.snapshots import Snapshot
 from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
+from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.instances.snapshots import Snapshot
+from chalicelib.sessions.connections.model import Connection
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
 from infra.declared import environments, syncs

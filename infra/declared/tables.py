@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.lambdas import schema
-from chalicelib.instances.model import Instance
 from chalicelib.aws.tables import Table
+from chalicelib.instances.model import Instance
+from chalicelib.lambdas import schema
 from infra.declared.place import Place
 
 EXPIRY_ATTRIBUTE = "expires_at"

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chalicelib.publishing import scripts
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
-from chalicelib.publishing.model import Bundle
 from chalicelib.instances.model import Instance
+from chalicelib.publishing import scripts
+from chalicelib.publishing.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync
 from infra.declared import environments, syncs

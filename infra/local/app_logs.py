@@ -9,9 +9,9 @@ import pwd
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances.log_streams import LogStream
 from infra.declared import Place
 from infra.local.moto import Moto

@@ -3,8 +3,7 @@
 from infra.declared import Place
 from infra.local.gateway import WebSocketRoutes
 from infra.local.image import Image
-from infra.local.lambdas.package import STAGE
-from infra.local.settings import ACCOUNT, REGION, LocalSettings
+from infra.local.settings import ACCOUNT, REGION, STAGE, LocalSettings
 
 
 def local_place(settings: LocalSettings, app: str = "sheen") -> Place:

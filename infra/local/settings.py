@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.configuration.app_settings import SIZES
+from chalicelib.configuration.deployment import largest_bundle
 from chalicelib.errors import SettingMissing
 from chalicelib.lives import pool
-from chalicelib.configuration.deployment import largest_bundle
 from infra.declared.place import LARGEST_SIZE, LONGEST_IDLE, MOST_INSTANCES_PER_APP, PYTHON_REPOSITORIES, REPOSITORIES
 from infra.local.errors import CannotStart
 from tasks.packages.indexes import BadIndex, Indexes
@@ -23,6 +23,7 @@ TREE = Path(__file__).resolve().parents[2]
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+STAGE = "local"
 MOST_CONCURRENCY = 10_000
 
 

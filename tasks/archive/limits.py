@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.configuration.deployment import GIGABYTE
+from chalicelib.publishing.errors import BadBundle
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.kinds import python_shiny
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.kinds.recognition import Kind
+from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
 from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox

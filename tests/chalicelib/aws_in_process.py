@@ -15,9 +15,9 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models import dynamodb_backends
 
 from chalicelib.aws import clients
-from chalicelib.lambdas.schema import TABLES
-from chalicelib.configuration.deployment import Settings
 from chalicelib.aws.tables import bind
+from chalicelib.configuration.deployment import Settings
+from chalicelib.lambdas.schema import TABLES
 from infra.local import dynamodb_limits
 
 BUCKET = "sheen-test"

@@ -13,16 +13,15 @@ from typing import Any
 
 from chalicelib.agents.client import Agent, AgentAnswer
 from chalicelib.agents.errors import AgentGone
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
 from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.lease import RENEW_EVERY, renewed
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
+from chalicelib.lives import deaths, starts, steps, sweep
 from chalicelib.lives.watch import watch
-from chalicelib.lives import deaths, steps, sweep
 from relay.settings import RelaySettings
-from chalicelib.lives import starts
-from chalicelib.instances.lease import RENEW_EVERY, renewed
-from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.simulated_aws import SimulatedAws, SimulatedTask, refusal
 
 IDLE = 60.0

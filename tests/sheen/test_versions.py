@@ -11,8 +11,8 @@ import pytest
 from chalicelib.apps import store, versions
 from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App, Version
-from chalicelib.publishing.keys import BundleKey, again_key, original_name
 from chalicelib.configuration.deployment import Settings
+from chalicelib.publishing.keys import BundleKey, again_key, original_name
 from sheen import versions as command
 from tests.chalicelib.aws_in_process import BUCKET, aws_in_process, empty_tables
 

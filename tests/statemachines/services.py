@@ -22,10 +22,10 @@ import boto3
 
 import app as lambdas
 from chalicelib.aws import clients
+from chalicelib.aws.tables import bind
+from chalicelib.configuration.deployment import Settings
 from chalicelib.lambdas.environment import Environment
 from chalicelib.lambdas.schema import TABLES
-from chalicelib.configuration.deployment import Settings
-from chalicelib.aws.tables import bind
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 from tests.chalicelib.proxy_events import Context
 

@@ -11,12 +11,12 @@ from pynamodb.exceptions import GetError, UpdateError
 
 from chalicelib.aws import run_task
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.sessions.connections import store as connections
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
-from chalicelib.scheduler.seating import Scheduler, Seated
 from chalicelib.lives.starts import Start
-from chalicelib.configuration.deployment import Settings
+from chalicelib.scheduler.seating import Scheduler, Seated
+from chalicelib.sessions.connections import store as connections
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent, standin_agent
 from tests.statemachines.services import ROOT, Services, services, state_machine
 

@@ -9,12 +9,12 @@ import boto3
 import pytest
 
 from chalicelib.apps import life, store, versions
-from chalicelib.publishing import retention
 from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import App
-from chalicelib.publishing import store as bundles
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
+from chalicelib.publishing import retention
+from chalicelib.publishing import store as bundles
 from tests.chalicelib.aws_in_process import BUCKET
 from tests.statemachines.publishing import died, ended, kept_copies, run, run_task, start, uploaded, versions_on
 from tests.statemachines.services import Services, services, state_machine

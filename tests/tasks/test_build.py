@@ -13,9 +13,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
+from chalicelib.aws import clients
 from chalicelib.publishing import store
 from tasks import build
 from tasks.packages import image

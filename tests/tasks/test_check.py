@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.kinds.recognition import Kind
+from chalicelib.publishing.errors import BadBundle
 from tasks.check import Finding, check, r_files, told
 from tasks.packages.log import NOTE, BuildLog
 

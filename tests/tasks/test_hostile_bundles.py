@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.kinds.recognition import shape_of
+from chalicelib.publishing.errors import BadBundle
 from tasks.archive import Limits, read
 from tests.support.archives import make_tar, make_zip
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from chalicelib.configuration.deployment import Settings
 from chalicelib.publishing import store
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder, Unsafe

@@ -16,10 +16,10 @@ from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from chalicelib.apps.model import App
+from chalicelib.aws.tables import bind
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
-from chalicelib.configuration.deployment import Settings
-from chalicelib.aws.tables import bind
 
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"

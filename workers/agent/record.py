@@ -7,14 +7,14 @@ from typing import Literal
 
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.kinds import python_shiny
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import InstanceState
+from chalicelib.kinds import python_shiny
+from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
 
 _LARGEST_SOURCE = 64 * 1024 * 1024
@@ -54,7 +54,7 @@ class Record:
 
 
 def renewed(record: Record) -> Record:
-    """Read the app's settings anew. Raise :class:`NothingToServe`, :class:`chalicelib.apps.errors.BadAppSetting`."""
+    """Read the app's settings anew. Raise :class:`NothingToServe`, :class:`chalicelib.configuration.errors.BadAppSetting`."""
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
     return replace(record, settings=app.effective_settings(), restarted_at=_restarted_at(app))
 
@@ -77,8 +77,8 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
 def load(ref: InstanceRef, efs: Path) -> Record:
     """Read the instance's row and its app's.
 
-    Raise :class:`InstanceChanged` when the instance was given up, :class:`NothingToServe` and :class:`chalicelib.apps.errors.BadAppSetting`
-    when its app cannot be served.
+    Raise :class:`InstanceChanged` when the instance was given up, and :class:`NothingToServe` and
+    :class:`chalicelib.configuration.errors.BadAppSetting` when its app cannot be served.
     """
     return _of(_row(ref, InstanceState.STARTING), efs)
 

@@ -17,7 +17,17 @@ from relay import hello, multiplex, robust, sockjs
 from relay.channels import OVERHEAD, Channels
 from relay.chunks import split
 from relay.connections import Gone, Refusals, Strangers
-from relay.errors import ConnectionLost, Ending, MessageTooBig, ProtocolError, RelayError, SessionClosed, SessionTaken, TooMuch, UnknownSession
+from relay.errors import (
+    ConnectionLost,
+    Ending,
+    MessageTooBig,
+    ProtocolError,
+    RelayError,
+    SessionClosed,
+    SessionTaken,
+    TooMuch,
+    UnknownSession,
+)
 from relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, Event, MessageReceived, State, TicketDue
 from relay.hello import Opening
 from relay.outbox import Outbox

@@ -6,8 +6,8 @@ A bundle or a change beyond a ceiling is refused. What was stored before the cei
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.app_settings import SIZES, AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from chalicelib import telemetry
 from chalicelib.apps import grants, locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
-from chalicelib.configuration.app_settings import MAPS, AppSettings
 from chalicelib.aws.tables import refused
+from chalicelib.configuration.app_settings import MAPS, AppSettings
 
 _ATTEMPTS = 5
 _NAMES = frozenset(field.name for field in fields(AppSettings))

@@ -11,10 +11,6 @@ class NotArchived(SheenError):
     """Only what is archived can be deleted."""
 
 
-class BadAppSetting(SheenError):
-    """A setting that there is not, or a value that it cannot have."""
-
-
 class NoSuchApp(SheenError):
     """Nothing is published there."""
 

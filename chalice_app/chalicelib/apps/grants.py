@@ -5,9 +5,9 @@ for which app it is: the part before the last slash is the app's location. ``tea
 ``shared/db`` is for every app, ``team/shared/db`` for the apps at ``/team`` and below.
 """
 
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.locations import ROOT
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs import access
 
 SHARED = "shared"

@@ -5,9 +5,9 @@ from typing import ClassVar
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.apps.ceilings import Ceilings
+from chalicelib.aws.tables import Table
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
-from chalicelib.aws.tables import Table
 
 
 class App(Table):

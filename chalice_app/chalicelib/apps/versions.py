@@ -13,8 +13,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.apps import grants, store
 from chalicelib.apps.errors import NoSuchVersion, TooBusy
 from chalicelib.apps.model import App, Version
-from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.aws.tables import refused, transaction
+from chalicelib.configuration.app_settings import AppSettings
 
 _ATTEMPTS = 5
 

@@ -11,8 +11,8 @@ from typing import TypedDict
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients, task_tokens
 from chalicelib import telemetry
+from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
 
 NO_MACHINE = "NoMachine"

@@ -4,8 +4,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.app_rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.limits import LARGEST_OBJECT
 from chalicelib.configuration.rules import BadEntry, Rule, choice, count, names_to, no_setting, seconds, share, shown, switch, text
 

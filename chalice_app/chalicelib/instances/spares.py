@@ -12,10 +12,10 @@ import secrets
 from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.aws.tables import refused, transaction
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
-from chalicelib.aws.tables import refused, transaction
 
 PREFIX = "spare."
 _SLOTS = 2**48

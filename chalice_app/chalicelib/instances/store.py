@@ -13,15 +13,15 @@ from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
+from chalicelib.aws.tables import refused
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import INSTANCES
 from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.lease import Expired, live
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import new_secret
 from chalicelib.instances.state import InstanceState, Phase, came_before
-from chalicelib.instances.lease import Expired, live
-from chalicelib.aws.tables import refused
 
 STOPPED_ROW_LIFE = 7 * 24 * 3600.0
 """Seconds after which a stopped row that nobody claims again may be deleted (FACTS D1)."""

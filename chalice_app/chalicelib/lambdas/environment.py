@@ -4,15 +4,15 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from chalicelib.lambdas import keep_active
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
-from chalicelib.clock import wall_clock
-from chalicelib.sessions.connections.passing import Connections
-from chalicelib.lives import pool
-from chalicelib.lambdas.schema import TABLES
-from chalicelib.configuration.deployment import Settings
 from chalicelib.aws.tables import bind
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.deployment import Settings
+from chalicelib.lambdas import keep_active
+from chalicelib.lambdas.schema import TABLES
+from chalicelib.lives import pool
+from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.visit import Visits
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from typing import TypedDict
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
 from chalicelib.apps import life as apps
-from chalicelib.publishing import retention
 from chalicelib.apps import versions
-from chalicelib.publishing.keys import log_key, outcome_key
-from chalicelib.publishing.model import Bundle
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import store
 from chalicelib.lives import ending
 from chalicelib.lives.repairs import ARCHIVED
-from chalicelib.configuration.deployment import Settings
+from chalicelib.publishing import retention
+from chalicelib.publishing.keys import log_key, outcome_key
+from chalicelib.publishing.model import Bundle
 
 _WHY = "The app was archived by its author."
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from chalicelib.aws import task_tokens
 from chalicelib import telemetry
-from chalicelib.sessions.connections import farewell
+from chalicelib.aws import task_tokens
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
+from chalicelib.sessions.connections import farewell
 
 TASK_DIED = "TaskDied"
 """The error that the state machine gets."""

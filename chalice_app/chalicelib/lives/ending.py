@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
-from chalicelib.sessions.connections import farewell
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, came_before
 from chalicelib.lives.steps import stop_tasks
-from chalicelib.configuration.deployment import Settings
+from chalicelib.sessions.connections import farewell
 
 
 def end(

@@ -5,9 +5,9 @@ from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.configuration.app_settings import SIZES
-from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.errors import SheenError
 from chalicelib.instances import spares
+from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.scheduler.decision import AFTER_FAILURE

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.lives import pool
-from chalicelib.configuration.deployment import Settings
 
 _COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "ServiceUnavailable", "InternalServerError", "InternalFailure"})
 
@@ -59,7 +59,9 @@ def start(one: Start, state_machine: str, now: float) -> bool:
     """
     ref = one.ref
     try:
-        clients.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=ref.instance_id, input=json.dumps(one.document()))
+        clients.client("stepfunctions").start_execution(
+            stateMachineArn=state_machine, name=ref.instance_id, input=json.dumps(one.document())
+        )
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ExecutionAlreadyExists":

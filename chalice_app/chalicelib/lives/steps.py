@@ -5,11 +5,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
-from chalicelib.sessions.connections import farewell
+from chalicelib.aws import clients
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
+from chalicelib.sessions.connections import farewell
 
 
 def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:

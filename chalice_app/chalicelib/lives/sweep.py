@@ -5,20 +5,19 @@ from typing import Any, assert_never
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
 from chalicelib.apps import store as apps
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
+from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.model import HELD, INSTANCES
-from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
-from chalicelib.scheduler.queue import store as queue
-from chalicelib.lives import deaths, ending
+from chalicelib.lives import deaths, ending, pool, starts
 from chalicelib.lives.deaths import MACHINE_STOPPED
 from chalicelib.lives.repairs import EXECUTION_LOST, End, Repair, SeenInstance, SeenTask, StartAgain, StopTask, drift, is_leaked, repairs
-from chalicelib.lives import pool, starts
-from chalicelib.configuration.deployment import Settings
+from chalicelib.scheduler.queue import store as queue
 
 _QUEUE_GRACE = 60.0
 _STOPPED_SPARE_KEPT = 600.0

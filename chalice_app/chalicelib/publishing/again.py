@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from chalicelib.aws import clients
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import Version
+from chalicelib.aws import clients
 from chalicelib.publishing.keys import again_key, original_name
 
 

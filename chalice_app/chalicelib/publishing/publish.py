@@ -9,17 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
 from chalicelib import telemetry
-from chalicelib.publishing import retention
-from chalicelib.apps import versions
 from chalicelib.apps import store as apps
-from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.apps import versions
 from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App
-from chalicelib.publishing import store
+from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.publishing import retention, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import BundleKey, kept_key, upload_order, version_name
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.configuration.deployment import Settings
 
 
 class Upload(TypedDict):

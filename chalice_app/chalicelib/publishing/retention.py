@@ -13,19 +13,19 @@ from typing import NotRequired, TypedDict
 
 from pynamodb.exceptions import DeleteError, TransactWriteError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
 from chalicelib.apps import store, versions
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App, Version
-from chalicelib.publishing.keys import log_key, outcome_key
-from chalicelib.publishing.model import Bundle
-from chalicelib.publishing.status import BundleStatus
+from chalicelib.aws import clients
+from chalicelib.aws.tables import refused, transaction
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.state import LIVING, is_overdue
-from chalicelib.aws.tables import refused, transaction
+from chalicelib.publishing.keys import log_key, outcome_key
+from chalicelib.publishing.model import Bundle
+from chalicelib.publishing.status import BundleStatus
 
 
 class TidyEvent(TypedDict):

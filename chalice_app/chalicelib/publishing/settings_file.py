@@ -3,8 +3,8 @@
 import tomllib
 from typing import Any
 
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.publishing import toml_nesting
 from chalicelib.publishing.errors import BadBundle
 

@@ -7,10 +7,10 @@ from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.update import Action
 
 from chalicelib.aws import clients
+from chalicelib.aws.tables import refused
 from chalicelib.publishing.keys import outcome_key, padded
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
-from chalicelib.aws.tables import refused
 
 
 def receive(key: str, sequencer: str, etag: str, location: str, version: str | None, now: float) -> bool:

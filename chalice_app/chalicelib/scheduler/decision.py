@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.instances.lease import Expired, live, longest_expired
+from chalicelib.instances.state import InstanceState, is_overdue
 
 AFTER_FAILURE = 60.0
 """Seconds after a failed start in which nothing is started ahead of need: a broken app must not start over and over."""

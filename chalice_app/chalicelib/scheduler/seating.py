@@ -6,17 +6,29 @@ from typing import NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import INSTANCES
-from chalicelib.instances import spares, store
+from chalicelib.instances.lease import HELD, Expired, new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
-from chalicelib.scheduler.queue import store as queue
-from chalicelib.scheduler.queue.line import FIRST_LEASE, MARK, MOST, TURN, Standing, alive, is_in, needs_renewal, new_place, of_address, standing
 from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, failed_lately, sleeps
 from chalicelib.scheduler.memory import KnownInstances
-from chalicelib.instances.lease import HELD, Expired, new_session_id
+from chalicelib.scheduler.queue import store as queue
+from chalicelib.scheduler.queue.line import (
+    FIRST_LEASE,
+    MARK,
+    MOST,
+    TURN,
+    Standing,
+    alive,
+    is_in,
+    needs_renewal,
+    new_place,
+    of_address,
+    standing,
+)
 
 ATTEMPTS = 8
 """Lost races before a visitor is told that the app is full; each means that somebody else got on."""

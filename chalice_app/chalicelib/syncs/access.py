@@ -6,8 +6,8 @@ A sync that publishes apps has no app among its writers: what an app writes must
 from collections.abc import Iterable, Mapping
 
 from chalicelib.apps import store as apps
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import Sync

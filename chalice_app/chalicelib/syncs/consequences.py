@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from chalicelib.aws import clients
 from chalicelib.apps import store as apps
+from chalicelib.aws import clients
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs.model import RunStatus, SyncRun
 from chalicelib.telemetry import logger

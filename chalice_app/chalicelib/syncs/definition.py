@@ -88,7 +88,10 @@ class SyncDefinition:
         return found
 
     def check_readable(self, own_bucket: str, others: Sequence[str]) -> None:
-        """Raise :class:`BadSync` for a source that the deployment may not read; ``others`` as in :class:`chalicelib.configuration.deployment.Settings`."""
+        """Raise :class:`BadSync` for a source that the deployment may not read.
+
+        ``others`` as in :class:`chalicelib.configuration.deployment.Settings`.
+        """
         source = f"{self.bucket}/{self.prefix}"
         if self.bucket != own_bucket and not source.startswith(tuple(others)):
             raise BadSync(

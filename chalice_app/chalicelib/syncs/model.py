@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
-from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.aws.tables import Table
+from chalicelib.syncs.definition import SyncDefinition
 
 
 class Way(StrEnum):

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
 from chalicelib.aws import clients
+from chalicelib.aws.tables import refused
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.keys import unfit
 from chalicelib.syncs.model import SyncRequest, Way
-from chalicelib.aws.tables import refused
 
 T = TypeVar("T")
 _LEASE = "lease/"

@@ -5,9 +5,9 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
+from chalicelib.aws.tables import refused
 from chalicelib.syncs import requests
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
-from chalicelib.aws.tables import refused
 
 FAILURES_TOLD = 20
 """Files that a run's row names of those that failed."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pynamodb.exceptions import PutError
 
 from chalicelib.apps.model import App
+from chalicelib.aws.tables import refused
 from chalicelib.errors import SheenError
 from chalicelib.syncs.model import Sync
-from chalicelib.aws.tables import refused
 from chalicelib.unix_ids.model import UnixId
 
 UNIX_IDS = range(200_000, 2**31)

@@ -9,11 +9,11 @@ from chalicelib.apps.model import App
 from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances import store as instances
+from chalicelib.instances.lease import live
 from chalicelib.instances.model import Instance
+from chalicelib.instances.snapshots import Snapshots
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.pages import AppEntry, apps_index
-from chalicelib.instances.lease import live
-from chalicelib.instances.snapshots import Snapshots
 from chalicelib.visits import admission
 from chalicelib.visits.answer import Answer
 

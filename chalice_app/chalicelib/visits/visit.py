@@ -11,14 +11,14 @@ from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
-from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.bodies.pages import kept_page
+from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
+from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.instances.lease import new_session_id
 from chalicelib.visits import admission, census, waiting
 from chalicelib.visits.address import address, tag
 from chalicelib.visits.answer import Answer

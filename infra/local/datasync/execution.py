@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.local import children
-from infra.local.transfer_faults import TransferFate
 from infra.local.settings import LocalSettings
+from infra.local.transfer_faults import TransferFate
 
 WITHOUT_SOME = (
     "Transfer and verification completed. Selected files transferred except for files skipped due to errors. "

@@ -19,10 +19,10 @@ from chalicelib.syncs import folders
 from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
 from infra.local.aws_errors import AwsError
 from infra.local.datasync.execution import ENDED, VERIFY, Execution, Runner
-from infra.local.transfer_faults import TransferFate
 from infra.local.events import EventBus
 from infra.local.keys import AccessKey
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
+from infra.local.transfer_faults import TransferFate
 
 QUEUED_AT_MOST = 50
 """Executions of one task (AWS's quota)."""

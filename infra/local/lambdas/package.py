@@ -34,7 +34,6 @@ from infra.local.settings import TREE, LocalSettings
 from infra.vendored import CannotVendor, services
 from infra.vendored import cache_folder as vendored_folder
 
-STAGE = "local"
 PACKAGES_KEPT = 6
 REST_FUNCTION = "APIHandler"
 

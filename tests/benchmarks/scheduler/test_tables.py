@@ -10,9 +10,9 @@ import pytest
 from benchmarks.scheduler.tables import Bill, Instances, Queues
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.lease import longest_expired
 from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.queue import store as queue
-from chalicelib.instances.lease import longest_expired
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 
 VERSION = "0123456789ab.v1"

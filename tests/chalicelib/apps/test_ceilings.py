@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from chalicelib.apps import store
 from chalicelib.apps.ceilings import Ceilings
 from chalicelib.apps.configure import configure, on_demand
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import SIZES, AppSettings
 from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.errors import BadAppSetting
 from tests.chalicelib.aws_in_process import ENVIRONMENT
 
 LIMITED = {"SHEEN_LARGEST_SIZE": "medium", "SHEEN_MOST_INSTANCES_PER_APP": "3", "SHEEN_LONGEST_IDLE": "3600"}

@@ -7,9 +7,9 @@ import pytest
 
 from chalicelib.apps import store
 from chalicelib.apps.configure import changed, configure, on_demand
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.errors import BadChange, BadLocation, NoSuchApp
 from chalicelib.apps.model import App
+from chalicelib.configuration.errors import BadAppSetting
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 

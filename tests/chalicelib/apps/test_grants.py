@@ -4,9 +4,9 @@ import pytest
 
 from chalicelib.apps import grants, store, versions
 from chalicelib.apps.configure import configure
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs import store as syncs
 from chalicelib.syncs.errors import BadSync
 

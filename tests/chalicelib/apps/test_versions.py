@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.apps import store, versions
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App, Version
+from chalicelib.configuration.errors import BadAppSetting
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 

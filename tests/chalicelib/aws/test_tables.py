@@ -7,12 +7,12 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.aws import tables
+from chalicelib.aws.tables import CONNECT_SECONDS, READ_SECONDS
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
-from chalicelib.scheduler.seating import Scheduler, Starting
 from chalicelib.lambdas.schema import TABLES
-from chalicelib.aws.tables import CONNECT_SECONDS, READ_SECONDS
+from chalicelib.scheduler.seating import Scheduler, Starting
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.bodies.errors import BadUpload
-from chalicelib.configuration.limits import DIRECT_UPLOAD, LARGEST_ANSWER, LARGEST_BODY, LARGEST_OBJECT, MOST_LINKS, MOST_PARTS
 from chalicelib.bodies.uploads import Parts, Wish
+from chalicelib.configuration.limits import DIRECT_UPLOAD, LARGEST_ANSWER, LARGEST_BODY, LARGEST_OBJECT, MOST_LINKS, MOST_PARTS
 
 WISH = {"ticket": "t", "target": "session/00c0ffee/upload/abc123?w=v1.0.1", "size": 5_000_000, "type": "text/csv"}
 

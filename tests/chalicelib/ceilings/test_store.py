@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import HELD, INSTANCES
-from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
-from chalicelib.lives.repairs import GRACE, SeenInstance, drift
 from chalicelib.lives import pool
+from chalicelib.lives.repairs import GRACE, SeenInstance, drift
 from chalicelib.scheduler.seating import Busy, Queued, Scheduler, Seated, Starting
 
 NOW = 1_800_000_000.0

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws import clients
 from chalicelib.agents.client import AgentClient
+from chalicelib.aws import clients
 from chalicelib.configuration.app_settings import SIZES, AppSettings
-from chalicelib.sessions.connections import store as connections
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, InstanceRef
+from chalicelib.lives import deaths, pool, starts, steps, sweep
 from chalicelib.lives.watch import watch
-from chalicelib.lives import deaths, steps, sweep
-from chalicelib.lives import pool, starts
 from chalicelib.scheduler.seating import Scheduler, Seated, Starting
-from chalicelib.configuration.deployment import Settings
+from chalicelib.sessions.connections import store as connections
 from tests.chalicelib.simulated_aws import SimulatedAws
 from tests.chalicelib.standin_agent import Say, StandinAgent
 

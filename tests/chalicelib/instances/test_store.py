@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
+from chalicelib.instances.lease import Expired
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
-from chalicelib.instances.lease import Expired
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 

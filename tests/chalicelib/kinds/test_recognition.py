@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.publishing.errors import BadBundle
 from chalicelib.kinds.recognition import Kind, Shape, shape_of
+from chalicelib.publishing.errors import BadBundle
 
 
 def EMPTY(path: str) -> bytes:  # noqa: N802

@@ -5,18 +5,18 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.aws import clients
 from chalicelib.apps import life
-from chalicelib.publishing import retention
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import NoSuchApp, NotArchived
 from chalicelib.apps.model import App, Version
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
+from chalicelib.instances import store
+from chalicelib.lives import starts
+from chalicelib.lives.archive import archive, delete
+from chalicelib.publishing import retention
 from chalicelib.publishing.model import Bundle
 from chalicelib.sessions.connections import store as connections
-from chalicelib.instances import store
-from chalicelib.lives.archive import archive, delete
-from chalicelib.lives import starts
-from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.aws_in_process import BUCKET
 from tests.chalicelib.simulated_aws import SimulatedAws
 

@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients
-from chalicelib.sessions.connections import store as connections
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.lives import deaths
+from chalicelib.sessions.connections import store as connections
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 URL = "https://sockets.example/socket"

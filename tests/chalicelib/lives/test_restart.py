@@ -3,13 +3,13 @@
 import pytest
 
 from chalicelib.agents.client import AgentClient
-from chalicelib.lives.restart import RestartEvent, restart
 from chalicelib.apps import life
 from chalicelib.apps import store as apps
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
+from chalicelib.lives.restart import RestartEvent, restart
 from tests.chalicelib.standin_agent import Say, StandinAgent
 
 OLD, NEW = "20261120T133144Z-3f9a", "20261120T140000Z-0000"

@@ -6,21 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws import clients
 from chalicelib.apps import life
 from chalicelib.apps import store as apps
+from chalicelib.aws import clients
+from chalicelib.configuration.deployment import Settings
+from chalicelib.instances import store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.model import INSTANCES
-from chalicelib.sessions.connections import store as connections
-from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import START_LIMIT, InstanceState
+from chalicelib.lives import ending, starts, sweep
+from chalicelib.lives.repairs import DRAIN_LIMIT, GRACE, End, SeenInstance, SeenTask, StartAgain, StopTask, is_leaked, repairs
 from chalicelib.scheduler.queue import store as queue
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.lives import ending, sweep
-from chalicelib.lives.repairs import DRAIN_LIMIT, GRACE, End, SeenInstance, SeenTask, StartAgain, StopTask, is_leaked, repairs
-from chalicelib.lives import starts
-from chalicelib.configuration.deployment import Settings
+from chalicelib.sessions.connections import store as connections
 from tests.chalicelib.simulated_aws import SimulatedAws
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")

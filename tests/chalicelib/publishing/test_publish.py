@@ -9,11 +9,11 @@ import pytest
 from chalicelib.apps import versions
 from chalicelib.apps.configure import configure
 from chalicelib.apps.model import App, Version
+from chalicelib.configuration.deployment import GIGABYTE, Settings
 from chalicelib.publishing import publish, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.configuration.deployment import GIGABYTE, Settings
 from tests.chalicelib.aws_in_process import BUCKET
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")

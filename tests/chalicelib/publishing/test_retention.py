@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.publishing import retention
 from chalicelib.apps import store, versions
 from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import App
+from chalicelib.publishing import retention
 
 names = st.lists(st.text("abc", min_size=1), unique=True, max_size=8).map(lambda found: sorted(found, reverse=True))
 

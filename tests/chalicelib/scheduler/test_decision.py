@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.instances.lease import Expired, live
 from chalicelib.instances.state import START_LIMIT, InstanceState
 from chalicelib.scheduler.decision import AFTER_FAILURE, Claim, Full, Limits, Place, Seat, Wait, ahead, decide, sleeps
-from chalicelib.instances.lease import Expired, live
 
 NOW = 10_000.0
 

@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from chalicelib.aws import clients
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import TIMEOUT
 from chalicelib.agents.errors import AgentGone
+from chalicelib.aws import clients
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
+from chalicelib.instances.lease import live, new_session_id
 from chalicelib.instances.state import InstanceState
 from chalicelib.scheduler.queue.line import LEASE
 from chalicelib.scheduler.seating import Queued, Scheduler, Seated, Starting
-from chalicelib.instances.lease import live, new_session_id
-from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 from tests.chalicelib.simulated_lives import IDLE, START_ATTEMPTS, WATCH_ATTEMPTS, SimulatedAgent, World

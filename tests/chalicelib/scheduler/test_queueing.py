@@ -6,12 +6,12 @@ import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
+from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.queue import store as queue
 from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE, MARK, MOST, RENEW_AFTER, TURN
 from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.scheduler.seating import NoRoom, Outcome, Queued, Scheduler, Seated, Starting
-from chalicelib.instances.lease import new_session_id
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
 SETTINGS = AppSettings(simple_scheduler=2)

@@ -7,9 +7,9 @@ import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
+from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Outcome, Queued, Scheduler, Seated, Starting
-from chalicelib.instances.lease import new_session_id
 
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
 NOW = 1_800_000_000.0

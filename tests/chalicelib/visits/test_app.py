@@ -12,10 +12,10 @@ import app as lambdas
 from chalicelib.apps import life, versions
 from chalicelib.apps import store as apps
 from chalicelib.configuration.limits import LARGEST_ANSWER
-from chalicelib.lambdas.environment import Environment
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.lambdas.environment import Environment
 from chalicelib.lives import starts
 from tests.chalicelib.proxy_events import Context, body_of, header_of, rest_event
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.instances import store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.model import HELD
-from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.scheduler.seating import Scheduler
 from chalicelib.visits.answer import Answer

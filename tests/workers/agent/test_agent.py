@@ -22,11 +22,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from chalicelib.sessions import tickets
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.sessions import tickets
 
 TREE = Path(__file__).resolve().parents[3]
 LOCATION = "/echo"

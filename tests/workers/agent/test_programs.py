@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent.processes.command import WorkerSpec
 from agent.failure import AppStartFailed
+from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker

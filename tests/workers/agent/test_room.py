@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.processes import fresh
 from agent.http import r_socket
+from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter

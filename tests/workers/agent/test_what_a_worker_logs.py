@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.processes.command import WorkerSpec
 from agent.failure import AppInitTimeout, AppStartFailed
+from agent.processes.command import WorkerSpec
 from agent.processes.oom import OomKills
 from agent.processes.worker import Worker
 

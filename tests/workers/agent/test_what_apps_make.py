@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from agent.processes import command, process
 from agent.http import r_socket
-from agent.processes.command import WorkerSpec
-from agent.processes.private import Private
 from agent.http.proxy import Proxy
 from agent.http.server import is_sound
+from agent.processes import command, process
+from agent.processes.command import WorkerSpec
+from agent.processes.private import Private
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from machine import begin

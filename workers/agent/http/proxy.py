@@ -14,15 +14,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict
 from yarl import URL
 
-from agent.http import answers, headers
 from agent import failure
+from agent.failure import AppExited, WorkerFailed
+from agent.http import answers, headers
 from agent.http.bodies.answers import Answer, Answers, AnswerTooLarge
 from agent.http.bodies.pages import LatePages, PageAsked
-from agent.failure import AppExited, WorkerFailed
-from agent.log import logger
 from agent.http.r_socket import WorkerConnector
-from agent.processes.worker import Worker, WorkerState
 from agent.http.worker_http import LARGEST_HEAD
+from agent.log import logger
+from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from chalicelib.instances import worker_id
 

@@ -15,10 +15,10 @@ from aiohttp.client_exceptions import UnixClientConnectorError
 from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 
-from agent.http import headers
 from agent.failure import WorkerFailed
-from agent.processes.worker import Worker
+from agent.http import headers
 from agent.http.worker_http import CuringConnector
+from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from chalicelib.configuration.limits import LONGEST_PAGE
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from agent.http import headers
 from agent.activity import Activity
+from agent.http import headers
 from agent.http.client_files import ClientFiles
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.life import reports
 from agent.activity import Activity
 from agent.failure import WorkerFailed
 from agent.failure import cause as cause_of
-from agent.log import logger
-from agent.record import Record
+from agent.life import reports
 from agent.life.reports import NotAwaited
+from agent.log import logger
 from agent.processes.workers import Workers
+from agent.record import Record
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.log import logger
-from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.clock import Clock, wall_clock
+from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.scheduler.crowd import SETTLED, CrowdLimits, OpenPage, giving_way

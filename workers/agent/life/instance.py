@@ -8,25 +8,25 @@ from pathlib import Path
 
 import boto3
 
-from agent.processes import app_folders, process
 from agent import log, record
-from agent.life import metadata, reports
-from agent.http import server
-from agent.processes.app_copy import AppCopy
 from agent.failure import AppStartFailed
-from agent.life.launch import Launch
+from agent.http import server
+from agent.life import metadata, reports
 from agent.life.course import Life
-from agent.log import logger
-from agent.record import Record
+from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import Served
+from agent.log import logger
+from agent.processes import app_folders, process
+from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
+from agent.record import Record
+from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import Phase
-from chalicelib.configuration.deployment import Settings
 
 PORT = 8080
 

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 
 from agent.log import logger
 from chalicelib.clock import Clock, wall_clock
-from chalicelib.instances import store
+from chalicelib.instances import lease, store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
-from chalicelib.instances import lease
 
 FIRST_RETRY = 0.5
 LONGEST_RETRY = 15.0

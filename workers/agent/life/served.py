@@ -14,48 +14,47 @@ from aiohttp import web
 from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 
-from agent.processes import app_environment, app_folders, process, quota
-from agent.http import r_socket, server
 from agent import record
 from agent.activity import Activity
-from agent.processes.app_copy import AppCopy
-from agent.processes.app_role import AppRoles
+from agent.http import r_socket, server
 from agent.http.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.http.client_files import ClientFiles
-from agent.processes.command import WorkerSpec
-from agent.life.crowd import Crowd
-from agent.sockets.gateway import Gateway
-from agent.life.course import Life
-from agent.log import logger
-from agent.processes.oom import OomKills
 from agent.http.proxy import Proxy
-from agent.processes.quota import Quota
-from agent.record import Record
-from agent.life.seats import Seats
 from agent.http.session_urls import SessionUrls
-from agent.sockets.sessions import Sessions
-from agent.sockets.sockjs import Carriers, RelayApplication, SockJs
+from agent.life.course import Life
+from agent.life.crowd import Crowd
+from agent.life.seats import Seats
+from agent.log import logger
+from agent.processes import app_environment, app_folders, process, quota
+from agent.processes.app_copy import AppCopy
+from agent.processes.app_role import AppRoles
+from agent.processes.command import WorkerSpec
+from agent.processes.oom import OomKills
+from agent.processes.quota import Quota
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
 from agent.processes.workers import Workers
-from chalicelib.sessions import tickets
-from chalicelib.configuration.app_settings import AppSettings
+from agent.record import Record
+from agent.sockets.gateway import Gateway
+from agent.sockets.sessions import Sessions
+from agent.sockets.sockjs import Carriers, RelayApplication, SockJs
 from chalicelib.aws.clients import client
 from chalicelib.bodies.uploads import Wish
 from chalicelib.clock import wall_clock
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import store
 from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose
+from chalicelib.sessions import passes, tickets
+from machine import room
 from relay import page
 from relay.errors import AppExited, AppRestarted, ConnectionLost, ShuttingDown
 from relay.settings import RelaySettings
-from chalicelib.sessions import passes
 from relay.transports.options import SockJsOptions
-from chalicelib.configuration.deployment import Settings
-from machine import room
 
 POSTS = 64
 """Posts to browsers at once, each on a kept-alive connection."""

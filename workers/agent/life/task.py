@@ -4,18 +4,18 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from agent.life import instance
 from agent import log
+from agent.life import instance
 from agent.life.launch import Launch
 from agent.log import logger
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.starter import Starter
 from chalicelib.apps.model import App
+from chalicelib.aws.tables import bind
+from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing
 from chalicelib.instances.model import Instance
-from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs.model import Sync
-from chalicelib.aws.tables import bind
 
 
 async def run(launch: Launch, settings: Settings, starter: Starter) -> int:

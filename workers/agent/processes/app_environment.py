@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from agent.processes import app_folders, secrets
 from agent.log import logger
+from agent.processes import app_folders, secrets
 from agent.record import Record
 from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync

@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from agent.failure import AppStartFailed
 from agent.log import logger
 from chalicelib.apps import grants
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.aws.clients import client
+from chalicelib.configuration.errors import BadAppSetting
 
 RENEWED_BEFORE = timedelta(minutes=20)
 """How long credentials that are given out are valid at least; SDKs renew theirs 15 minutes before the end."""

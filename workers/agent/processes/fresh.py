@@ -7,9 +7,9 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
+from agent.failure import AppStartFailed
 from agent.processes import command, python_app
 from agent.processes.command import WorkerSpec
-from agent.failure import AppStartFailed
 from agent.processes.r_process import READ_SIZE, RProcess
 from machine import begin
 

@@ -18,7 +18,7 @@ from agent.processes.r_process import READ_SIZE, RProcess, end_of
 from chalicelib.syncs.folders import MOST_GROUPS
 from machine.untrusted import Folder
 
-FOLDER = Path(__file__).resolve().parent.parent / "r"
+FOLDER = Path(__file__).resolve().parents[2] / "r"
 LIBRARY = FOLDER / ".build" / "fork.so"
 LOADING = 20.0
 """Seconds that loading may take; then workers get a fresh R."""

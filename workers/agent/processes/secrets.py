@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from agent.failure import AppStartFailed
 from agent.log import logger
 from chalicelib.apps import grants
-from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.aws.clients import client
+from chalicelib.configuration.errors import BadAppSetting
 
 _SENTENCE = "A secret that the app needs cannot be read."
 _WHY = {

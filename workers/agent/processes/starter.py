@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.log import logger
 from agent.processes import command, fresh
 from agent.processes.command import WorkerSpec
-from agent.log import logger
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.r_process import RProcess
 

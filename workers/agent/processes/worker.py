@@ -12,9 +12,9 @@ from enum import Enum
 from pathlib import Path
 
 from agent import failure
+from agent.log import logger
 from agent.processes import fresh, orphans, private, quota
 from agent.processes.command import WorkerSpec
-from agent.log import logger
 from agent.processes.oom import OomKills
 from agent.processes.output import Line, Output, Pace, Phase, of_the_app
 from agent.processes.preloaded import Forked

@@ -1,7 +1,7 @@
 """Where the lines of a worker go: a log stream of its own in CloudWatch Logs.
 
-A line is sent within a second, with those that came close to it. What cannot be sent waits, bounded by :mod:`agent.processes.log_buffer`, and is
-tried again at growing intervals. R waits for none of it.
+A line is sent within a second, with those that came close to it. What cannot be sent waits, bounded by
+:mod:`agent.processes.log_buffer`, and is tried again at growing intervals. R waits for none of it.
 """
 
 import asyncio

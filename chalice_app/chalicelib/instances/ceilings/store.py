@@ -8,8 +8,8 @@ from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.aws.tables import refused
+from chalicelib.instances.ceilings.model import Ceiling
 
 
 def enter(name: str, holder: str, most: int, at: float) -> bool:

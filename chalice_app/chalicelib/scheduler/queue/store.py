@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from pynamodb.exceptions import UpdateError
 
+from chalicelib.aws.tables import refused
 from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.aws.tables import refused
 
 
 def line(version_id: str) -> dict[str, float]:

@@ -6,10 +6,10 @@ import json
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import clients
 from chalicelib import telemetry
-from chalicelib.sessions.connections import store
+from chalicelib.aws import clients
 from chalicelib.instances.model import InstanceRef
+from chalicelib.sessions.connections import store
 
 APP_EXITED = 4503
 """Close code: the app's process ended (FACTS S7)."""

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from chalicelib import telemetry
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError, AgentGone
-from chalicelib.sessions.connections import store
-from chalicelib.sessions.connections.offer import PROTOCOL, ticket_in
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import InstanceState
+from chalicelib.sessions.connections import store
+from chalicelib.sessions.connections.offer import PROTOCOL, ticket_in
 from chalicelib.sessions.tickets import BadTicket, check
 
 _MOST = 10_000

@@ -1,7 +1,7 @@
 """The rows of connections."""
 
-from chalicelib.sessions.connections.model import Connection
 from chalicelib.instances.model import InstanceRef
+from chalicelib.sessions.connections.model import Connection
 
 LIFE = 2 * 3600.0 + 600.0
 """Seconds after which a row without a ``$disconnect`` may be deleted: the gateway cuts a connection at two hours (FACTS W2, W3)."""

@@ -9,12 +9,12 @@ import pytest
 
 import app as lambdas
 from chalicelib.agents.errors import AgentGone
-from chalicelib.sessions.connections import store as connections
-from chalicelib.sessions.connections.offer import ticket_in
-from chalicelib.lambdas.environment import Environment
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.instances.secret import Purpose, key_for
+from chalicelib.lambdas.environment import Environment
+from chalicelib.sessions.connections import store as connections
+from chalicelib.sessions.connections.offer import ticket_in
 from chalicelib.sessions.tickets import issue
 from tests.chalicelib.proxy_events import Context
 from tests.chalicelib.standin_agent import Say, StandinAgent

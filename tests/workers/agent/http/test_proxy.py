@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from agent.http import headers, server
 from agent.activity import Activity
+from agent.http import headers, server
 from agent.http.client_files import ClientFiles
-from agent.processes.command import WorkerSpec
 from agent.http.proxy import LARGEST_PAGE, Proxy, decoded
+from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from chalicelib.configuration.app_settings import WorkerLimits

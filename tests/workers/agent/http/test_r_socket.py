@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
 from agent.http import r_socket
-from agent.processes.command import WorkerSpec
 from agent.http.proxy import Proxy
+from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 

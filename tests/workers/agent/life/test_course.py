@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from agent.life import reports
 from agent.activity import Activity
+from agent.life import reports
 from agent.life.course import Life, Rhythm, idle_limit
-from agent.record import Record
 from agent.life.reports import NotAwaited
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
+from agent.record import Record
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.failure import AppStartFailed
 from agent.processes import app_copy
 from agent.processes.app_copy import AppCopy, linked
-from agent.failure import AppStartFailed
 from tests.workers.agent.test_agent import APP_ID, VERSION, Launch, Running, launch, until
 
 __all__ = ["launch"]

@@ -9,9 +9,9 @@ import pytest
 from botocore.credentials import ContainerProvider, ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
+from agent.failure import AppStartFailed
 from agent.processes import app_role
 from agent.processes.app_role import AppRoles
-from agent.failure import AppStartFailed
 from tests.chalicelib.aws_in_process import aws_in_process
 
 PREFIX = "arn:aws:iam::123456789012:role/sheen-test/"

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.failure import AppInitTimeout, AppStartFailed
 from agent.processes import command, fresh
 from agent.processes.command import WorkerSpec
-from agent.failure import AppInitTimeout, AppStartFailed
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.r_process import Starter as Start
 from agent.processes.starter import Starter

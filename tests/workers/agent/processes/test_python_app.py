@@ -13,8 +13,8 @@ import pytest
 import websockets.asyncio.client
 from websockets.exceptions import InvalidStatus
 
-from agent.processes.command import WorkerSpec
 from agent.failure import AppStartFailed
+from agent.processes.command import WorkerSpec
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker, WorkerState
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from agent.processes import secrets
 from agent.failure import AppStartFailed
+from agent.processes import secrets
 from tests.chalicelib.aws_in_process import aws_in_process
 
 

@@ -12,9 +12,9 @@ import pytest
 import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
+from agent.failure import AppInitTimeout, AppStartFailed
 from agent.processes import process
 from agent.processes.command import WorkerSpec
-from agent.failure import AppInitTimeout, AppStartFailed
 from agent.processes.worker import Worker, WorkerState
 
 Start = Callable[..., Awaitable[Worker]]

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
+from agent.failure import AppExited, AppStartFailed, NoPlace, WorkerGone
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.failure import AppExited, AppStartFailed, NoPlace, WorkerGone
 from agent.processes.preloaded import Preloaded
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers

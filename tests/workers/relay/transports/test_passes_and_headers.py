@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.sessions.passes import from_own_site, set_cookie, tickets
 from relay.transports.headers import cors, jsessionid
 from relay.transports.pages import iframe, matches
-from chalicelib.sessions.passes import from_own_site, set_cookie, tickets
 
 HOST = "app.example"
 

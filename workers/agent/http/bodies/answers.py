@@ -14,8 +14,8 @@ from aiohttp import web
 from agent.http.bodies.objects import Objects, Part
 from agent.log import logger
 from chalicelib.bodies import keys
-from chalicelib.configuration.limits import ABANDONED, KEPT_SECONDS, LINK_SECONDS, MOST_PARTS, PART, PATIENCE
 from chalicelib.bodies.stored import stored
+from chalicelib.configuration.limits import ABANDONED, KEPT_SECONDS, LINK_SECONDS, MOST_PARTS, PART, PATIENCE
 from chalicelib.errors import SheenError
 from chalicelib.instances.model import InstanceRef
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from chalicelib.aws.signing import CredentialSource
 from chalicelib.bodies.presign import Signing, presigned
 from chalicelib.bodies.stored import Stored
 from chalicelib.errors import SheenError
-from chalicelib.aws.signing import CredentialSource
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
 

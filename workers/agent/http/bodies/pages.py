@@ -16,8 +16,8 @@ from aiohttp import web
 from agent.http.bodies.answers import Answer
 from agent.log import logger
 from chalicelib import pages
-from chalicelib.configuration.limits import ABANDONED, LONGEST_PAGE, MOST_PAGES, PAGE_PATIENCE, PAGES_BYTES
 from chalicelib.bodies.pages import PAGES, page_cookie
+from chalicelib.configuration.limits import ABANDONED, LONGEST_PAGE, MOST_PAGES, PAGE_PATIENCE, PAGES_BYTES
 
 _NO_STORE = {"Cache-Control": "no-store"}
 

@@ -10,15 +10,15 @@ from aiohttp import web
 from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from agent.failure import WorkerFailed
 from agent.http import headers
 from agent.http.bodies.handover import Handover, Reply
 from agent.http.bodies.objects import NoHost, Objects
-from agent.failure import WorkerFailed
 from agent.log import logger
 from chalicelib.bodies import keys
 from chalicelib.bodies.errors import BadUpload, TooLarge, UnknownUpload
-from chalicelib.configuration.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
+from chalicelib.configuration.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
 from chalicelib.instances.model import InstanceRef
 
 REMEMBERED = 600.0

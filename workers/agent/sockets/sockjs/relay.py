@@ -8,10 +8,10 @@ from typing import Protocol
 
 from agent.sockets.sockjs.application import Carried, Refused, Visit
 from agent.sockets.sockjs.carriers import Carriers, Pulled
+from chalicelib.sessions import passes
 from relay import sockjs
 from relay.errors import UnknownSession
 from relay.hello import Opening
-from chalicelib.sessions import passes
 from relay.transports.sending import Payload
 
 _GONE = sockjs.close(*UnknownSession().ending)
