@@ -262,7 +262,7 @@ class Served:
             return dataclasses.replace(spec, environment=variables)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
         efs = Path(self._settings.efs)
-        hidden, seen, links = await asyncio.to_thread(app_folders.view, self._record, efs)
+        hidden, seen, links = await asyncio.to_thread(app_folders.view, self._record, efs, self._copy.version)
         copy = room.Seen(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=(copy, *seen), links=links)
 

@@ -106,6 +106,11 @@ class AppCopy:
         self._sweeping: asyncio.Task[None] | None = None
 
     @property
+    def version(self) -> Path:
+        """The version's own folder."""
+        return self._version
+
+    @property
     def path(self) -> Path:
         """Where it is, or will be."""
         return self._around / self._version.name

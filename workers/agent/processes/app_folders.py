@@ -42,14 +42,15 @@ def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
         return own.usage(MOST_FILES)
 
 
-def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
     """Return what an app's room hides, which is the shared file system, and what it finds there yet.
 
-    That is its own version, library, data and states, and what is synced for it; a sync that never ran is there for later workers. Of a
-    sync it is the gate: only that lets in who was given the sync, and not all whose setting names it.
+    That is its ``version``'s folder (large files of the instance's copy are links to it), its library, data and states, and
+    what is synced for it; a sync that never ran is there for later workers. Of a sync it is the gate: only the gate keeps out
+    an app that was not given the sync, though its settings name it.
     """
     app_id = VersionId.parse(record.ref.version_id).app_id
-    own = [record.directory] if record.library is None else [record.directory, record.library, efs / PACKAGES]
+    own = [version] if record.library is None else [version, record.library, efs / PACKAGES]
     found = [(path, False) for path in own]
     found += [(efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
     found += [(folders.gate(efs, name), True) for name in record.settings.data]

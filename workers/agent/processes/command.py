@@ -19,7 +19,7 @@ TMP = "tmp"
 HOME = "home"
 USER = "shiny"
 """What the app's user is called."""
-_WORKERS = Path(__file__).parent.parent
+_WORKERS = Path(__file__).parents[2]
 OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
 """What a fresh R runs: the last, with what that needs."""
 OF_PYTHON = tuple(_WORKERS / "python" / name for name in ("sheen_relay.py", "start.py"))
