@@ -2,10 +2,7 @@
 import { ProtocolError } from "./errors.ts";
 
 export type ServerFrame =
-  | { kind: "open" }
-  | { kind: "heartbeat" }
-  | { kind: "messages"; messages: string[] }
-  | { kind: "close"; code: number; reason: string };
+  { kind: "open" } | { kind: "heartbeat" } | { kind: "messages"; messages: string[] } | { kind: "close"; code: number; reason: string };
 
 /** A JSON string's content, without its quotes. */
 export function escape(text: string): string {

@@ -38,7 +38,7 @@ test("numbered messages are upper-case hexadecimal", () => {
 });
 
 test("parts fit, split no pair, and make the message again", () => {
-  for (const text of ["a".repeat(1000), '"'.repeat(500), "😀".repeat(300), "\u0001é😀\"x".repeat(200), "a😀".repeat(99)]) {
+  for (const text of ["a".repeat(1000), '"'.repeat(500), "😀".repeat(300), '\u0001é😀"x'.repeat(200), "a😀".repeat(99)]) {
     for (const limit of [12, 13, 50, 333]) {
       const pieces = split(text, limit);
       assert.ok(pieces.every((piece) => size(piece) <= limit));
