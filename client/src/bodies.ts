@@ -54,7 +54,7 @@ async function sentBy(
   scope: BodyScope,
 ): Promise<Sent | null> {
   const given = typeof input === "object" && "clone" in input ? input : null;
-  const url = given ? given.url : String(input);
+  const url = given ? given.url : String(input as string | URL);
   const target = bodyTarget(url, init?.method ?? given?.method ?? "GET", base, worker, scope);
   if (!target || (init?.body ? !isLarge(init.body) : !given?.body)) return null;
   const request = given && !init?.body ? given.clone() : new Request(new URL(url, scope.document.baseURI), { ...init, signal: null });

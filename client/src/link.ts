@@ -11,7 +11,7 @@ export interface Surroundings extends SockJsPage {
   /** Whether the browser keeps cookies for this page. */
   keepsCookies: boolean;
   now(): number;
-  random(): number;
+  random: () => number;
   setTimeout(work: () => void, milliseconds: number): unknown;
   clearTimeout(timer: unknown): void;
 }
@@ -88,7 +88,7 @@ export class Link {
   flush(): void {
     if (this.flushing || this.over) return;
     this.flushing = true;
-    Promise.resolve().then(() => {
+    void Promise.resolve().then(() => {
       this.flushing = false;
       this.transmit();
     });

@@ -42,7 +42,7 @@ export function decode(frame: string): ServerFrame {
     case "a": {
       const messages = json(frame.slice(1));
       if (Array.isArray(messages) && messages.every((message) => typeof message === "string")) {
-        return { kind: "messages", messages: messages as string[] };
+        return { kind: "messages", messages };
       }
       break;
     }

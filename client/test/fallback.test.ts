@@ -148,7 +148,7 @@ test("settings that leave no way say so", async () => {
 
 test("a page whose browser keeps no cookies says so in its hello", () => {
   const hello = { id: "x", resume: false, attempt: 1, next: 0 };
-  assert.equal(JSON.parse(asFrame(hello, false)).cookies, false);
+  assert.equal((JSON.parse(asFrame(hello, false)) as { cookies: unknown }).cookies, false);
   assert.ok(!("cookies" in JSON.parse(asFrame(hello))));
 });
 

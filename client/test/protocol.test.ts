@@ -99,7 +99,7 @@ test("nothing is sent before the server has greeted, nor after a resume before i
 
 test("a frame never exceeds the limit, whatever the message", () => {
   const peer = greeted({ frameLimit: 1000, windowBytes: 1e9, windowCount: 1e9 });
-  for (const text of ["é".repeat(5000), "\u0000".repeat(999), "x", '"'.repeat(3000), ...Array(300).fill("y")]) peer.send(text);
+  for (const text of ["é".repeat(5000), "\u0000".repeat(999), "x", '"'.repeat(3000), ...Array<string>(300).fill("y")]) peer.send(text);
   let frames = 0;
   for (let frame = peer.take(0); frame; frame = peer.take(0)) {
     assert.ok(new TextEncoder().encode(frame).length <= 1000);
