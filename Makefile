@@ -30,7 +30,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py
-	cd client && npm run --silent types && npm test
+	cd client && npm run --silent check && npm test
 
 lint: install
 	$(BIN)/ruff check .
@@ -44,7 +44,7 @@ lint: install
 	$(BIN)/python -m infra.aws.synth .build/templates
 	$(BIN)/cfn-lint .build/templates/*/*.template.json
 	$(BIN)/hadolint workers/Dockerfile
-	cd client && npm run --silent types
+	cd client && npm run --silent check
 
 install: system $(VENV)/.installed client/dist/relay.js workers/r/.build/fork.so package
 

@@ -1,9 +1,10 @@
 // Bundles the client into dist/relay.js, with SockJS's own bundle for its iframes beside it, or with --tests each test into
 // build/test/.
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { argv } from "node:process";
 import { build } from "esbuild";
 
-if (process.argv.includes("--tests")) {
+if (argv.includes("--tests")) {
   const tests = readdirSync("test").filter((name) => name.endsWith(".test.ts") || name === "harness.ts");
   await build({
     entryPoints: tests.map((name) => `test/${name}`),

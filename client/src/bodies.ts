@@ -20,7 +20,13 @@ export function interceptBodies(scope: BodyScope, base: string, worker: string, 
 }
 
 /** Where a request goes, if it is the app's; null for any other, and for our own. */
-export function bodyTarget(url: string, method: string, base: string, worker: string, scope: Pick<Scope, "location" | "document">): Target | null {
+export function bodyTarget(
+  url: string,
+  method: string,
+  base: string,
+  worker: string,
+  scope: Pick<Scope, "location" | "document">,
+): Target | null {
   if (!METHODS.includes(method.toUpperCase())) return null;
   let resolved: URL;
   try {
@@ -40,9 +46,15 @@ interface Sent {
   signal: AbortSignal | null;
 }
 
-async function sentBy(input: RequestInfo | URL, init: RequestInit | undefined, base: string, worker: string, scope: BodyScope): Promise<Sent | null> {
+async function sentBy(
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+  base: string,
+  worker: string,
+  scope: BodyScope,
+): Promise<Sent | null> {
   const given = typeof input === "object" && "clone" in input ? input : null;
-  const url = given ? given.url : String(input);
+  const url = given ? given.url : String(input as string | URL);
   const target = bodyTarget(url, init?.method ?? given?.method ?? "GET", base, worker, scope);
   if (!target || (init?.body ? !isLarge(init.body) : !given?.body)) return null;
   const request = given && !init?.body ? given.clone() : new Request(new URL(url, scope.document.baseURI), { ...init, signal: null });
@@ -52,8 +64,13 @@ async function sentBy(input: RequestInfo | URL, init: RequestInit | undefined, b
 }
 
 async function fetched(
-  body: Blob, target: Target, signal: AbortSignal | null, base: string, ticket: () => string, network: Network,
-): Promise<Response> { // prettier-ignore
+  body: Blob,
+  target: Target,
+  signal: AbortSignal | null,
+  base: string,
+  ticket: () => string,
+  network: Network,
+): Promise<Response> {
   const upload = new Upload(body, target, base, ticket, network, () => undefined);
   const stop = () => upload.abort();
   signal?.addEventListener("abort", stop);
@@ -95,7 +112,8 @@ function interceptRequests(scope: BodyScope, base: string, worker: string, ticke
     const request = opened.get(this);
     const target = request && !request.waits ? bodyTarget(request.url, request.method, base, worker, scope) : null;
     const own = target && /^\/session\/[0-9a-f]+\/upload\//.test(target.path); // Shiny's, by intercept.ts
-    if (!request || !target || own || !body || !("nodeType" in Object(body) ? false : isLarge(body as BodyInit))) return send.call(this, body);
+    if (!request || !target || own || !body || !("nodeType" in Object(body) ? false : isLarge(body as BodyInit)))
+      return send.call(this, body);
     const made = new Request(scope.location.href, { method: "POST", body: body as BodyInit });
     const headers = new Headers(request.headers);
     if (!headers.has("content-type") && made.headers.has("content-type")) headers.set("content-type", made.headers.get("content-type")!);

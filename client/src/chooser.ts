@@ -104,7 +104,11 @@ export class Chooser {
     apply.className = "first";
     const actions = element("div", "");
     actions.className = "actions";
-    actions.append(apply, button("Use all", () => this.keep(null)), button("Cancel", () => dialog.close()));
+    actions.append(
+      apply,
+      button("Use all", () => this.keep(null)),
+      button("Cancel", () => dialog.close()),
+    );
     dialog.append(title, words, fields, warning, actions);
     styled(root);
     root.append(dialog);

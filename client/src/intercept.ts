@@ -60,8 +60,14 @@ const FAKED = [
 
 /** Have a request that is open look as if it had sent `file`. `failed` begins what it says when that could not be. */
 export function carry(
-  xhr: XMLHttpRequest, file: Blob, target: Target, base: string, ticket: () => string, network: Network, failed = "Upload failed",
-): void { // prettier-ignore
+  xhr: XMLHttpRequest,
+  file: Blob,
+  target: Target,
+  base: string,
+  ticket: () => string,
+  network: Network,
+  failed = "Upload failed",
+): void {
   let state = 1;
   let answer: Answer | null = null;
   const text = () => (answer?.encoding ? new TextDecoder().decode(bytesOf(answer)) : (answer?.body ?? ""));
@@ -75,7 +81,9 @@ export function carry(
   fake("getResponseHeader", {
     value: (name: string) => answer?.headers.find(([each]) => each.toLowerCase() === name.toLowerCase())?.[1] ?? null,
   });
-  fake("getAllResponseHeaders", { value: () => (answer?.headers ?? []).map(([name, value]) => `${name.toLowerCase()}: ${value}\r\n`).join("") });
+  fake("getAllResponseHeaders", {
+    value: () => (answer?.headers ?? []).map(([name, value]) => `${name.toLowerCase()}: ${value}\r\n`).join(""),
+  });
 
   const tell = (on: EventTarget, type: string, loaded: number) =>
     on.dispatchEvent(Object.assign(new Event(type), { lengthComputable: true, loaded, total: file.size }));

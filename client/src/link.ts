@@ -11,7 +11,7 @@ export interface Surroundings extends SockJsPage {
   /** Whether the browser keeps cookies for this page. */
   keepsCookies: boolean;
   now(): number;
-  random(): number;
+  random: () => number;
   setTimeout(work: () => void, milliseconds: number): unknown;
   clearTimeout(timer: unknown): void;
 }
@@ -37,7 +37,10 @@ const MARGIN = 10_000; // the server's grace counts from when it noticed
 const RESERVATION = 45_000; // so long a page's session waits for its first connection (FACTS S10)
 const STEPS = [200, 1000, 2000, 3000, 4000];
 const LOST = { code: 4705, reason: "The connection was lost for too long, so your session has ended. Reload the page to start a new one." };
-const FOR_GOOD = { code: 4705, reason: "The connection was lost, and this app does not resume sessions. Reload the page to start a new one." };
+const FOR_GOOD = {
+  code: 4705,
+  reason: "The connection was lost, and this app does not resume sessions. Reload the page to start a new one.",
+};
 const GARBLED = { code: 4704, reason: "Something garbled the connection between this page and the app. Reload the page to start again." };
 const NO_WAY = { code: 4509, reason: "This app's settings leave no way to connect to it. Whoever runs it can change disable_protocols." };
 
@@ -85,7 +88,7 @@ export class Link {
   flush(): void {
     if (this.flushing || this.over) return;
     this.flushing = true;
-    Promise.resolve().then(() => {
+    void Promise.resolve().then(() => {
       this.flushing = false;
       this.transmit();
     });

@@ -142,10 +142,7 @@ export class Peer {
       this.out.advance();
     }
     const since = this.incoming.unacknowledgedSince;
-    if (
-      since !== null &&
-      (elements.length || now - since >= ackSeconds * 1000 || this.incoming.unacknowledgedBytes >= ackBytes)
-    ) {
+    if (since !== null && (elements.length || now - since >= ackSeconds * 1000 || this.incoming.unacknowledgedBytes >= ackBytes)) {
       elements.push(`ACK ${hexadecimal(this.incoming.acknowledging())}`);
     }
     return elements.length ? array(elements) : null;

@@ -3,9 +3,7 @@ import { ProtocolError } from "./errors.ts";
 import { size } from "./sockjs.ts";
 
 export type Numbered =
-  | { kind: "data"; number: number; payload: string }
-  | { kind: "ack"; next: number }
-  | { kind: "continue"; next: number };
+  { kind: "data"; number: number; payload: string } | { kind: "ack"; next: number } | { kind: "continue"; next: number };
 
 const DATA = /^([0-9A-F]{1,12})#/;
 const WORD = /^(ACK|CONTINUE) ([0-9A-F]{1,12})$/;

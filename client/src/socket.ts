@@ -96,8 +96,7 @@ export class SheenSocket extends EventTarget {
     const routes = new Routes(allowed(config.settings.disabled, this.page.chosenTransports()));
     this.link = new Link(this.peer, config, routes, this.page, {
       event: (event) => this.event(event),
-      lost: (since, retryAt) =>
-        this.notice.lost(since + config.settings.greyAfterSeconds * 1000, retryAt, () => this.link.reconnectNow()),
+      lost: (since, retryAt) => this.notice.lost(since + config.settings.greyAfterSeconds * 1000, retryAt, () => this.link.reconnectNow()),
       trying: () => this.notice.trying(),
       restored: () => this.notice.restored(),
     });

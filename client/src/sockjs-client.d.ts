@@ -1,6 +1,6 @@
 // The parts of sockjs-client that its types leave out: lib/entry.js puts the same together.
 declare module "sockjs-client/lib/main" {
-  import type { SockJsSocket } from "./wire.ts";
+  type SockJsSocket = import("./wire.ts").SockJsSocket;
   interface Options {
     transports: string[];
     timeout: number;

@@ -2,10 +2,7 @@
 import { ProtocolError } from "./errors.ts";
 
 export type ServerFrame =
-  | { kind: "open" }
-  | { kind: "heartbeat" }
-  | { kind: "messages"; messages: string[] }
-  | { kind: "close"; code: number; reason: string };
+  { kind: "open" } | { kind: "heartbeat" } | { kind: "messages"; messages: string[] } | { kind: "close"; code: number; reason: string };
 
 /** A JSON string's content, without its quotes. */
 export function escape(text: string): string {
@@ -45,7 +42,7 @@ export function decode(frame: string): ServerFrame {
     case "a": {
       const messages = json(frame.slice(1));
       if (Array.isArray(messages) && messages.every((message) => typeof message === "string")) {
-        return { kind: "messages", messages: messages as string[] };
+        return { kind: "messages", messages };
       }
       break;
     }

@@ -175,7 +175,7 @@ export class Upload {
       this.progress(Math.floor(this.file.size * SENDING + Number(said["given"]) * (1 - SENDING)));
       said = await this.ask(`/${this.id}/wait`, {});
     }
-    if (said["state"] !== "done") throw new UploadFailed(String(said["message"] || "the upload was given up"), 502);
+    if (said["state"] !== "done") throw new UploadFailed(String((said["message"] as string) || "the upload was given up"), 502);
     this.progress(this.file.size);
     return {
       status: Number(said["status"]),
@@ -199,7 +199,10 @@ export class Upload {
       if (said.status >= 200 && said.status < 300 && said.document) return said.document;
       const passing = said.status === 0 || said.status === 429 || said.status >= 500;
       if (!passing || attempt >= TRIES) {
-        throw new UploadFailed(String(said.document?.["message"] ?? `the app does not answer (${said.status})`), said.status);
+        throw new UploadFailed(
+          String((said.document?.["message"] as string | undefined) ?? `the app does not answer (${said.status})`),
+          said.status,
+        );
       }
       await this.pause(attempt);
     }

@@ -126,7 +126,12 @@ export class SockJsWire implements Wire {
   private session = "";
   private readonly url: string;
 
-  constructor(config: Config, hello: Hello, transports: string[], private page: SockJsPage) {
+  constructor(
+    config: Config,
+    hello: Hello,
+    transports: string[],
+    private page: SockJsPage,
+  ) {
     const prefix = `${config.base}/__sockjs__/`;
     // A cookie of its own, so that two tabs of one browser do not take each other's sessions.
     if (!hello.resume) page.setCookie(cookie(config.ticket, `${prefix}n=${hello.id}`, page.location.protocol === "https:"));

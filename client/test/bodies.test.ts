@@ -75,7 +75,10 @@ test("a Request, a form and bytes are bodies too", async () => {
   }
   await scope.fetch(new Request("https://x.org/hello/post", { method: "PATCH", body: bytes }));
   assert.match(String(wishes[0]!["type"]), /^multipart\/form-data; ?boundary=/);
-  assert.deepEqual(wishes.map((each) => each["method"]), ["PUT", "PUT", "PUT", "PUT", "PUT", "PATCH"]);
+  assert.deepEqual(
+    wishes.map((each) => each["method"]),
+    ["PUT", "PUT", "PUT", "PUT", "PUT", "PATCH"],
+  );
 });
 
 test("what is small, elsewhere, ours or no body goes its usual way", async () => {

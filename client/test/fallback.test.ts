@@ -113,17 +113,29 @@ test("polling is neither pinged for idleness nor renewed by age", async () => {
 
 test("what worked before is tried twice more, then the other way has its turns", () => {
   const routes = new Routes([...TRANSPORTS]);
-  assert.deepEqual([1, 2, 3, 4].map(() => routes.next()), ["websocket", "sockjs", "websocket", "sockjs"]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => routes.next()),
+    ["websocket", "sockjs", "websocket", "sockjs"],
+  );
   routes.worked("sockjs");
-  assert.deepEqual([1, 2, 3, 4, 5].map(() => routes.next()), ["sockjs", "sockjs", "websocket", "sockjs", "websocket"]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map(() => routes.next()),
+    ["sockjs", "sockjs", "websocket", "sockjs", "websocket"],
+  );
   routes.worked("websocket");
-  assert.deepEqual([1, 2, 3].map(() => routes.next()), ["websocket", "websocket", "sockjs"]);
+  assert.deepEqual(
+    [1, 2, 3].map(() => routes.next()),
+    ["websocket", "websocket", "sockjs"],
+  );
 });
 
 test("the app's settings and the visitor's choice both hold", () => {
   assert.deepEqual(allowed(["websocket", "xhr-streaming"], ["websocket", "jsonp-polling"]), ["jsonp-polling"]);
   assert.deepEqual(allowed([], ["no-such"]), [...TRANSPORTS]);
-  assert.deepEqual(allowed(["jsonp-polling"], ["jsonp-polling"]), TRANSPORTS.filter((name) => name !== "jsonp-polling"));
+  assert.deepEqual(
+    allowed(["jsonp-polling"], ["jsonp-polling"]),
+    TRANSPORTS.filter((name) => name !== "jsonp-polling"),
+  );
 });
 
 test("settings that leave no way say so", async () => {
@@ -136,7 +148,7 @@ test("settings that leave no way say so", async () => {
 
 test("a page whose browser keeps no cookies says so in its hello", () => {
   const hello = { id: "x", resume: false, attempt: 1, next: 0 };
-  assert.equal(JSON.parse(asFrame(hello, false)).cookies, false);
+  assert.equal((JSON.parse(asFrame(hello, false)) as { cookies: unknown }).cookies, false);
   assert.ok(!("cookies" in JSON.parse(asFrame(hello))));
 });
 

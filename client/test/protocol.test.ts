@@ -38,7 +38,7 @@ test("numbered messages are upper-case hexadecimal", () => {
 });
 
 test("parts fit, split no pair, and make the message again", () => {
-  for (const text of ["a".repeat(1000), '"'.repeat(500), "😀".repeat(300), "\u0001é😀\"x".repeat(200), "a😀".repeat(99)]) {
+  for (const text of ["a".repeat(1000), '"'.repeat(500), "😀".repeat(300), '\u0001é😀"x'.repeat(200), "a😀".repeat(99)]) {
     for (const limit of [12, 13, 50, 333]) {
       const pieces = split(text, limit);
       assert.ok(pieces.every((piece) => size(piece) <= limit));
@@ -99,7 +99,7 @@ test("nothing is sent before the server has greeted, nor after a resume before i
 
 test("a frame never exceeds the limit, whatever the message", () => {
   const peer = greeted({ frameLimit: 1000, windowBytes: 1e9, windowCount: 1e9 });
-  for (const text of ["é".repeat(5000), "\u0000".repeat(999), "x", '"'.repeat(3000), ...Array(300).fill("y")]) peer.send(text);
+  for (const text of ["é".repeat(5000), "\u0000".repeat(999), "x", '"'.repeat(3000), ...Array<string>(300).fill("y")]) peer.send(text);
   let frames = 0;
   for (let frame = peer.take(0); frame; frame = peer.take(0)) {
     assert.ok(new TextEncoder().encode(frame).length <= 1000);

@@ -20,7 +20,10 @@ class FakeNetwork implements Network {
   hold: Promise<void> = Promise.resolve();
   private generation = 0;
 
-  constructor(private size: number, private partSize = 8 * MB) {}
+  constructor(
+    private size: number,
+    private partSize = 8 * MB,
+  ) {}
 
   async ask(url: string, body: unknown): Promise<Said> {
     const path = url.replace("/hello/__sheen__/uploads", "").replace("?w=v1.0.1", "");
@@ -65,7 +68,17 @@ class FakeNetwork implements Network {
 function upload(network: FakeNetwork, size: number) {
   const seen: number[] = [];
   const file = { size, slice: (start: number, end: number) => ({ size: end - start }) } as unknown as Blob;
-  return { seen, upload: new Upload(file, TARGET, "/hello", () => "t1", network, (bytes) => seen.push(bytes)) };
+  return {
+    seen,
+    upload: new Upload(
+      file,
+      TARGET,
+      "/hello",
+      () => "t1",
+      network,
+      (bytes) => seen.push(bytes),
+    ),
+  };
 }
 
 test("a file goes in parts, four at once, and R's answer comes back", async () => {
@@ -73,7 +86,10 @@ test("a file goes in parts, four at once, and R's answer comes back", async () =
   const { upload: it, seen } = upload(network, 100 * MB);
   assert.deepEqual(await it.run(), { status: 200, statusText: "OK", headers: [["Content-Type", "text/plain"]], body: "OK" });
   assert.equal(network.most, 4);
-  assert.equal([...network.parts.values()].reduce((sum, size) => sum + size), 100 * MB);
+  assert.equal(
+    [...network.parts.values()].reduce((sum, size) => sum + size),
+    100 * MB,
+  );
   assert.deepEqual(network.bodies[0], { ticket: "t1", target: TARGET.path, size: 100 * MB, type: "application/octet-stream" });
   assert.deepEqual(network.asked, ["", "/u1/links", "/u1/complete"]);
   assert.ok(seen.every((bytes, index) => index === 0 || bytes >= seen[index - 1]! || bytes > 0));
@@ -136,7 +152,10 @@ test("giving up stops what is on its way and deletes what has arrived", async ()
   go();
   await assert.rejects(ended, new UploadFailed("the upload was given up", 0));
   assert.equal(network.parts.size, 0);
-  assert.deepEqual(network.asked.filter((each) => each.endsWith("/abort")), ["/u1/abort"]);
+  assert.deepEqual(
+    network.asked.filter((each) => each.endsWith("/abort")),
+    ["/u1/abort"],
+  );
 });
 
 class FakeXHR extends EventTarget {
