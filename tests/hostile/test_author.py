@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.skipif(os.geteuid() != 0, reason="o
 APPS = Path(__file__).parent / "apps"
 
 WORKERS_FOLDER = "normalizePath(file.path(Sys.getenv('HOME'), '..'))"
+EFS = "dirname(dirname(Sys.getenv('SHEEN_APP_DATA')))"
 DEEP = """
 import os
 os.chdir(os.environ["TMPDIR"])
@@ -61,7 +62,8 @@ TRIES = {
     "name a catalogue for root's programs": Try("Sys.getenv('LANGUAGE')", lambda said: "sheen-hostile" in said),
     "fork without end": Try(intruder.python(LIMITS), lambda said: said == f'["0 1000 {8 * 1024**3}"]'),
     "become another user": Try(intruder.python("import os; os.setuid(0)"), lambda said: "Operation not permitted" in said),
-    "change its own code": Try("cat('x', file = 'app.R')", refused),
+    "change its version's code": Try(f"cat('x', file = Sys.glob(file.path({EFS}, 'apps', '*', '*', 'app.R'))[1])", refused),
+    "write in its instance's own copy": Try("{ writeLines('1', 'own.txt'); file.exists('own.txt') }", lambda said: said == "[true]"),
     "leave a folder that is too deep to be removed": Try(intruder.python(DEEP), lambda said: said == '["made"]'),
     "leave a FIFO, a socket and a loop of links": Try(
         intruder.shell("cd $TMPDIR && mkfifo fifo && ln -s loop loop && ln -s / root && echo made"), lambda said: "made" in said
