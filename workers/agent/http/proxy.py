@@ -235,7 +235,7 @@ class Proxy:
         whole = await self._whole(worker, answer)
         if whole is None:
             raise failure.PageUnfit(f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way.")
-        self._seen(session, _to_worker(worker, visit, page=True), answer.headers.getall("Set-Cookie", []))
+        self._seen(session, _to_worker(worker, visit, page=True), passed.getall("Set-Cookie", []))
         html = self._make_page(whole, session, base)
         largest = headers.largest(request.headers)
         # A page cannot go by S3: its relative URLs and its session are bound to where it came from.

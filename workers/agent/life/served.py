@@ -23,14 +23,14 @@ from agent.http.proxy import Proxy
 from agent.http.session_urls import SessionUrls
 from agent.life.course import Life
 from agent.life.crowd import Crowd
+from agent.life.measuring import Measuring
 from agent.life.seats import Seats
 from agent.log import logger
-from agent.processes import app_environment, app_folders, process, quota
+from agent.processes import app_environment, app_folders, process
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_role import AppRoles
 from agent.processes.command import WorkerSpec
 from agent.processes.oom import OomKills
-from agent.processes.quota import Quota
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
@@ -162,7 +162,9 @@ class Served:
 
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
         self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
-        self._measuring = asyncio.create_task(self._measure(), name="quotas")
+        efs = Path(settings.efs)
+        measuring = Measuring(self.workers, copy, lambda: app_folders.usage(efs, app_folders.DATA, found.ref))
+        self._measuring = asyncio.create_task(measuring.run(), name="quotas")
 
     @property
     def app(self) -> server.App:
@@ -203,28 +205,6 @@ class Served:
         """Close the ways out, after the last request was answered."""
         await self._gateway.close()
         await self._http.close()
-
-    async def _measure(self) -> None:
-        data, data_at = Quota("Files in SHEEN_APP_DATA", quota.DATA, "The operator is told, and may archive the app."), 0.0
-        efs, ref = Path(self._settings.efs), self._record.ref
-        while True:
-            await asyncio.sleep(quota.EVERY)
-            for worker in self.workers.all:
-                try:
-                    await worker.keep_to_quota()
-                except Exception as error:  # the next look may find more
-                    logger.warning(f"a worker's folders were not measured: {error}", extra={"worker": worker.spec.worker_id})
-            if self.workers.all and time.monotonic() >= data_at:
-                data_at = time.monotonic() + quota.DATA_EVERY
-                try:
-                    used = await asyncio.to_thread(app_folders.usage, efs, app_folders.DATA, ref)
-                except OSError as error:
-                    logger.warning(f"the app's data was not measured: {error}")
-                    continue
-                if (line := data.judge(used)) is not None:
-                    logger.error(line)
-                    for worker in self.workers.all:
-                        worker.tell(line)
 
     def _busy(self) -> bool:
         return bool(self.workers.users or self._sessions.active() or self._sessions.reserved())

@@ -22,7 +22,8 @@ from typing import NamedTuple
 
 from agent.failure import AppStartFailed
 from agent.log import logger
-from machine.untrusted import Budget, Folder
+from agent.processes.quota import MOST_FILES
+from machine.untrusted import Budget, Folder, Usage
 
 LINKED_FROM = 64 * 1024**2
 """Bytes of a file that is linked rather than copied."""
@@ -130,6 +131,15 @@ class AppCopy:
                 what = "The app's files do not fit on the disk of its instance: leave data out of the bundle, or let a sync bring it."
                 raise AppStartFailed(what) from error
             raise AppStartFailed(f"The app's files could not be copied: {error.strerror}.", str(error)) from error
+
+    def usage(self) -> Usage:
+        """Return how much is in it. Raise :class:`OSError` if it was not made yet."""
+        with Folder.at(self._around) as around, around.enter(self._version.name) as copy:
+            return copy.usage(MOST_FILES)
+
+    def forget(self) -> None:
+        """Have it made anew for the next worker; no worker is there any more."""
+        self._making = None
 
     async def remove(self) -> None:
         """Remove it; no worker is there any more."""

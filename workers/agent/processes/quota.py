@@ -7,6 +7,8 @@ from machine.untrusted import Usage
 GB = 1024**3
 TEMPORARY = 8 * GB
 """Bytes in a worker's own folders; Fargate's disk has 20 GB for all of a task, with its image."""
+COPY = 8 * GB
+"""Bytes in the instance's copy of the app's files, of which a version has at most 2 GB."""
 DATA = 20 * GB
 """Bytes in an app's data folder."""
 MOST_FILES = 200_000
