@@ -103,51 +103,54 @@ def task_run(event: run_task.RunEvent, context: Any) -> None:
 
 @app.lambda_function()
 def instance_watch(event: watch.WatchEvent, context: Any) -> None:
-    """Put an instance into service, for its state machine."""
+    """Put an instance into service (a step of its state machine)."""
     watch.watch(event, here.agents, here.clock)
 
 
 @app.lambda_function()
 def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.Told:
-    """Restart an app, for the command, a publish or a sync."""
+    """Restart an app (invoked by the command, a publish or a sync)."""
     assert here.settings
     return restarting.restart(event, here.agents, here.clock)
 
 
 @app.lambda_function()
 def instance_drain(event: dict[str, Any], context: Any) -> dict[str, bool]:
-    """Drain an instance without sessions, for its state machine: it takes no new ones."""
+    """Drain an instance, if it has no sessions (a step of its state machine).
+
+    A draining instance takes no new sessions.
+    """
     assert here.settings
     return steps.drain(event, here.clock)
 
 
 @app.lambda_function()
 def instance_stop(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Stop a drained instance, for its state machine."""
+    """Stop a drained instance (a step of its state machine)."""
     return steps.stop(event, here.settings.cluster, here.clock)
 
 
 @app.lambda_function()
 def instance_fail(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Clean up after a failed instance, for its state machine."""
+    """Clean up after a failed instance (a step of its state machine)."""
     return steps.fail(event, here.settings.cluster, here.settings.connections_url, here.clock)
 
 
 @app.schedule("rate(5 minutes)")
 def sweeper(event: CloudWatchEvent) -> None:
-    """Repair, periodically, what every other path missed."""
+    """Repair what every other path missed."""
     sweep.sweep(here.settings, here.clock)
 
 
 @app.schedule("rate(1 day)")
 def keep_active(event: CloudWatchEvent) -> None:
-    """Invoke, once a day, the functions in the VPC that nobody has used."""
+    """Invoke every function in the VPC, so that Lambda does not make it inactive."""
     keeping.keep_active(here.settings.vpc_functions)
 
 
 @app.lambda_function()
 def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
-    """Show or change an app's settings, for the command or any other permitted caller.
+    """Show or change an app's settings (invoked by the command or another permitted caller).
 
     ``event`` is ``{"location": "/PATH", "settings": {NAME: VALUE}}``.
     """
@@ -157,45 +160,45 @@ def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
 
 @app.lambda_function()
 def app_archive(event: archive.LocationEvent, context: Any) -> dict[str, int]:
-    """Archive an app, for the command."""
+    """Archive an app (invoked by the command)."""
     return archive.archive(event, here.settings, here.clock)
 
 
 @app.lambda_function()
 def app_delete(event: archive.LocationEvent, context: Any) -> dict[str, int]:
-    """Delete an archived app for good, for the command."""
+    """Delete an archived app permanently (invoked by the command)."""
     return archive.delete(event, here.settings, here.clock)
 
 
 @app.lambda_function()
 def publish_check(event: dict[str, Any], context: Any) -> publish.Upload:
-    """Check an upload that has arrived, for the state machine of a publish."""
+    """Check an upload that has arrived (a step of publishing)."""
     return publish.check(event, here.settings.bucket, here.settings.largest_bundle, here.clock)
 
 
 @app.lambda_function()
 def publish_register(event: dict[str, Any], context: Any) -> None:
-    """Register a version that has been built, for the state machine of a publish."""
+    """Register a version that has been built (a step of publishing)."""
     assert here.settings
     publish.register(event, here.clock)
 
 
 @app.lambda_function()
 def publish_activate(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Make the built version the active one, for the state machine of a publish."""
+    """Make the built version the active one (a step of publishing)."""
     assert here.settings
     return publish.activate(event, here.clock)
 
 
 @app.lambda_function()
 def publish_report(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Tell the author the outcome, for the state machine of a publish."""
+    """Tell the author the outcome (a step of publishing)."""
     return publish.report(event, here.settings.bucket, here.clock)
 
 
 @app.lambda_function()
 def publish_reject(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Tell the author why an upload was rejected, for the state machine of a publish."""
+    """Tell the author why an upload was rejected (a step of publishing)."""
     return publish.reject(event, here.settings, here.clock)
 
 
@@ -213,7 +216,7 @@ def sync_tick(event: CloudWatchEvent) -> None:
 
 @app.lambda_function()
 def sync_step(event: dict[str, Any], context: Any) -> sync_steps.Order:
-    """Return the next step, for the state machine of a sync's run."""
+    """Return what the state machine of a sync's run does next."""
     return sync_steps.step(event, here.settings, here.clock)
 
 
@@ -252,18 +255,18 @@ def on_transfer_change(event: CloudWatchEvent) -> None:
 
 @app.schedule("rate(6 hours)")
 def tidy_sweep(event: CloudWatchEvent) -> None:
-    """Remove, periodically, versions that are no longer used and the remains of deleted apps."""
+    """Start the removal of versions no longer used, and of the remains of deleted apps."""
     retention.sweep(here.settings.state_machine("tidy"), here.clock)
 
 
 @app.lambda_function()
 def tidy_begin(event: retention.TidyEvent, context: Any) -> list[retention.Removal]:
-    """Mark the versions of an app to be removed, for the state machine that tidies."""
+    """Mark the versions of an app that are to be removed (a step of tidying)."""
     assert here.settings
     return retention.begin(event, here.clock)
 
 
 @app.lambda_function()
 def tidy_finish(event: retention.Removal, context: Any) -> None:
-    """Forget a version whose files are gone, for the state machine that tidies."""
+    """Forget a version whose files are gone (a step of tidying)."""
     retention.finish(event, here.settings.bucket)

@@ -24,7 +24,7 @@ class App(Table):
     app_id = UnicodeAttribute()
     """Twelve hex digits: the app's folder on EFS, and the first half of its versions' ids."""
     unix_id = NumberAttribute()
-    """User and group id of the app's R; keeps other apps out of its files on EFS (DESIGN rule 5)."""
+    """User and group id of the app's R, which keeps other apps out on EFS (DESIGN rule 5)."""
     active_version = UnicodeAttribute(null=True)
     active_upload = UnicodeAttribute(null=True)
     """The position of the active version's upload in the order of uploads.

@@ -1,4 +1,4 @@
-"""How the values of settings are read that only apps have. Pure."""
+"""Rules for the values of settings that only apps have. Pure."""
 
 import shlex
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which apps may have a sync's folder, and how.
+"""Which apps may read a sync's folder, and which may write to it.
 
 If a sync publishes apps, no app may write to its folder: files written by an app must never
 become another app's code.

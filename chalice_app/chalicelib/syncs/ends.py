@@ -44,7 +44,8 @@ def drop(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -
 def forget(run: SyncRun, way: Way, now: float) -> None:
     """Forget a run's requests, including those that it did not take.
 
-    Requests made since then are left to the next run.
+    Later requests are left to the next run. For a copy these are requests after ``now``, for a
+    transfer those after the run's start.
     """
     left = requests.pending(run.sync, way, None)
     since = now if way is Way.COPY else run.started_at
