@@ -66,7 +66,7 @@ def as_document(run: SyncRun) -> dict[str, Any]:
 
 
 def on_object(event: Mapping[str, Any], settings: Settings, now: float) -> int:
-    """Request a copy of a written object from each sync that treats it as urgent.
+    """Request a copy of a written object, in each sync that treats it as urgent.
 
     Return the number of those syncs. A sync with an invalid definition does not stop the others.
     """

@@ -42,7 +42,7 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
     includes: list[str] = [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
     excludes = list(definition.exclude)
     if definition.urgent and definition.urgent != EVERYTHING:
-        # The slash keeps an object that has the folder's name in the transfer.
+        # With the folder's slash, so that an object with the folder's name is not excluded.
         excludes.append(f"{keys.pattern_of(definition.urgent)}*")
     return {
         "task": task,
