@@ -1,24 +1,69 @@
-"""The root of Sheen's errors.
+"""The root of Sheen's errors, and the tree of them by module.
 
-::
+In parentheses after a class: its subclasses. In chalicelib::
 
     SheenError
-    ├── SettingMissing
-    ├── apps.errors        (AppNotFound, BadLocation, BadAppSetting, …)
-    ├── bodies.errors      (BadUpload, …)
-    ├── bundles.errors     (BadBundle, …)
-    ├── instances.errors   (InstanceChanged, …)
-    ├── scheduler.errors   (NoSeat, …)
-    ├── tickets.errors     (BadTicket)
-    └── relay.errors       (ProtocolError, …)
+    ├── errors                     SettingMissing
+    ├── agents.errors              AgentError (AgentGone, AgentSilent)
+    ├── apps.errors                BadLocation, NotArchived, NoSuchApp, NoSuchVersion, BadChange,
+    │                              TooBusy
+    ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
+    ├── configuration.errors       BadAppSetting
+    ├── instances.errors           InstanceChanged
+    ├── instances.ceilings.errors  TooManyInstances
+    ├── lives.pool                 BadSpares
+    ├── pages.markup               BadTemplate
+    ├── publishing.errors          BadBundle
+    ├── publishing.scripts         BadScript
+    ├── sessions.tickets.errors    BadTicket
+    ├── syncs.errors               BadSync, NoSuchSync, BadSchedule
+    └── unix_ids.store             NoUnixId
 
-The message of each names the thing, the rule that it broke and the way out.
+In the packages that use chalicelib::
+
+    SheenError
+    ├── infra.aws.errors             DeployError (BadStage, NotSynthesised)
+    ├── infra.local.errors           LocalStackError (CannotStart, CannotGoOn)
+    │   ├── infra.local.aws_errors     AwsError
+    │   ├── infra.local.moto           MotoFailed
+    │   ├── infra.local.rights.call    NotMapped
+    │   ├── infra.local.rights.policy  CannotJudge
+    │   └── infra.local.rights.trust   CannotBeTaken
+    ├── publishing.errors.BadBundle
+    │   └── tasks.packages.errors      BadLock, NotAvailable, NotInstalled
+    ├── sheen.archive                NotDeleted
+    ├── sheen.bundle                 NotAnApp
+    ├── sheen.deployment             NoDeployment
+    ├── sheen.functions              FunctionFailed
+    ├── sheen.logs                   BadSince, NoLogs
+    ├── sheen.publish                PublishFailed
+    ├── sheen.script                 RunFailed
+    ├── sheen.syncs                  BadWords
+    ├── sheen.versions               NotDownloaded
+    ├── tasks.copy                   NotCopied
+    ├── tasks.packages.image         NoR
+    ├── tasks.packages.indexes       BadIndex
+    ├── tasks.packages.repositories  BadRepositories, Unreachable
+    ├── tasks.packages.sandbox       NoUser
+    ├── tasks.remove                 BadRemoval
+    ├── tasks.script                 ScriptFailed
+    ├── workers.agent.failure        WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
+    │                                AppExited (WorkerGone), PageUnfit)
+    ├── workers.agent.http.bodies.answers  AnswerTooLarge
+    ├── workers.agent.http.bodies.objects  NoHost
+    ├── workers.agent.http.server    CannotListen
+    ├── workers.agent.life.instance  BoundElsewhere
+    ├── workers.agent.life.metadata  MetadataMissing
+    ├── workers.agent.life.reports   NotAwaited
+    └── workers.agent.record         NothingToServe
+
+The message of each error names the thing, the rule that it broke and the way out.
 """
 
 
 class SheenError(Exception):
-    """Something that Sheen itself says no to; its message is for people."""
+    """Sheen itself refuses or cannot do something; the message is for people."""
 
 
 class SettingMissing(SheenError):
-    """The deployment did not say something that this part cannot work without."""
+    """The deployment lacks a setting that this part cannot work without."""

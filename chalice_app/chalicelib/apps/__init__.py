@@ -1,1 +1,4 @@
-"""An app: what an author publishes, found at a location. Its row says which version is active and how it is set."""
+"""An app: what an author publishes at a location.
+
+Its row holds the active version and the settings.
+"""

@@ -1,6 +1,7 @@
-"""What an app's settings may ask for at most in a deployment: what its operator pays for. Pure.
+"""Ceilings for apps' settings in a deployment, since its operator pays for what apps use. Pure.
 
-A bundle or a change beyond a ceiling is refused. What was stored before the ceiling was set is cut to it.
+A bundle or a change that exceeds a ceiling is refused. Settings that were stored before the ceiling
+was set are cut to it.
 """
 
 from collections.abc import Collection
@@ -12,17 +13,23 @@ from chalicelib.configuration.errors import BadAppSetting
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """The ceilings of one deployment; by default there are none. Its operator sets them under ``[compute]`` by these names."""
+    """The ceilings of one deployment; by default there are none.
+
+    The operator sets them under ``[compute]``, by these names.
+    """
 
     largest_size: str = SIZES[-1]
     """The largest ``size``."""
     most_instances_per_app: int = 0
     """The largest ``max_instances``; 0: any."""
     longest_idle: float = 0.0
-    """The longest ``instance_idle_timeout`` and ``instance_unvisited_timeout``, in seconds; 0: any, also for good."""
+    """The longest ``instance_idle_timeout`` and ``instance_unvisited_timeout``, in seconds.
+
+    0: any, including forever.
+    """
 
     def cut(self, settings: AppSettings) -> AppSettings:
-        """Return settings as they hold here, none beyond a ceiling."""
+        """Return the settings with every value cut to its ceiling."""
         size = min(settings.size, self.largest_size, key=SIZES.index)
         instances = min(settings.max_instances, self.most_instances_per_app or settings.max_instances)
         return replace(
@@ -35,7 +42,10 @@ class Ceilings:
         )
 
     def check(self, settings: AppSettings, names: Collection[str]) -> None:
-        """Raise :class:`BadAppSetting` that names the ceiling when one of the settings called ``names`` is beyond it."""
+        """Raise :class:`BadAppSetting` if a setting in ``names`` exceeds its ceiling.
+
+        The error names the ceiling.
+        """
         held = self.cut(settings)
         for name, ceiling in _CEILINGS.items():
             if name in names and getattr(held, name) != getattr(settings, name):

@@ -1,4 +1,7 @@
-"""Showing and changing an app's settings: what the function ``app_configure`` does, for the command and for whoever else may invoke it."""
+"""Showing and changing an app's settings, as the function ``app_configure`` does.
+
+The command invokes it, as may any other permitted caller.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -17,7 +20,11 @@ _ATTEMPTS = 5
 _NAMES = frozenset(field.name for field in fields(AppSettings))
 
 Source = Literal["set", "sheen.toml", "default", "ceiling"]
-"""Who says what a setting is: the app itself, its active version's bundle, nobody, or the deployment, which allows no more."""
+"""Where a setting's value comes from.
+
+It is the app itself, its active version's bundle, the default, or a ceiling of the deployment that
+cuts the value.
+"""
 
 
 class Configured(TypedDict):
@@ -25,15 +32,18 @@ class Configured(TypedDict):
 
     location: str
     settings: dict[str, Any]
-    """All of them, with the values that hold."""
+    """All settings, with their effective values."""
     sources: dict[str, Source]
 
 
 def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configured:
-    """``event``: ``{"location": "/hello", "settings": {"size": "small", "environment.TZ": "UTC", "app_idle_timeout": null}}``.
+    """Show or change the settings of an app.
 
-    Values as in ``sheen.toml``, or as text as on the command line; see :func:`configure`. Without ``settings`` it only shows them. Raise
-    :class:`BadLocation`, and what :func:`configure` raises.
+    ``event`` is, for example, ``{"location": "/hello", "settings": {"size": "small",
+    "environment.TZ": "UTC", "app_idle_timeout": null}}``. Values are as in ``sheen.toml``, or text
+    as on the command line; see :func:`configure`. Without ``settings``, nothing is changed. Raise
+    :class:`BadChange` if the event has another form, :class:`BadLocation`, and what
+    :func:`configure` raises.
     """
     location, changes = event.get("location"), event.get("settings")
     if event.keys() - {"location", "settings"} or not isinstance(location, str) or not isinstance(changes, dict | None):
@@ -56,11 +66,12 @@ def _source(app: App, name: str) -> Source:
 
 
 def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
-    """Apply ``changes`` in one conditional write and return the app as it is then; none: only return it.
+    """Apply ``changes`` in one conditional write and return the app as it is then.
 
-    Name → value; None or ``""`` goes back to what the bundle says, or the default. ``NAME.KEY`` is one entry of a setting that is a map.
-    An instance reads its settings when it starts: a change holds from the next start on. Raise :class:`NoSuchApp`,
-    :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
+    Without changes, only return the app. ``changes`` maps names to values; None or ``""`` resets a
+    setting to the bundle's value or the default. ``NAME.KEY`` is one entry of a setting that is a
+    map. An instance reads its settings when it starts, so a change takes effect at the next start.
+    Raise :class:`NoSuchApp`, :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
     """
     for _ in range(_ATTEMPTS):
         app = store.get(location)
@@ -73,7 +84,8 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         App.ceilings.check(held, {name for name, value in changes.items() if value is not None and value != ""})
         unchanged = (App.settings == before) & (App.app_id == app.app_id)
         if app.active_version is not None:
-            unchanged &= App.active_version == app.active_version  # and with it what the bundle says
+            # The bundle's settings belong to the active version.
+            unchanged &= App.active_version == app.active_version
         try:
             app.update(actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged)
         except UpdateError as error:

@@ -1,4 +1,4 @@
-"""Finding the app that a path belongs to, with a short memory."""
+"""Finding the app that owns a path, with a short memory."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,7 +7,10 @@ from chalicelib.apps import locations, store
 from chalicelib.apps.model import App
 
 REMEMBERED = 2.0
-"""Seconds that an app's row is used without being read again: how long a new version or setting may go unnoticed."""
+"""Seconds for which an app's row is used without being read again.
+
+For so long, a new version or setting may go unnoticed.
+"""
 _MOST = 1000
 
 
@@ -21,10 +24,10 @@ class Found(NamedTuple):
 class Directory:
     """The apps by location, as one Lambda environment remembers them.
 
-    An app owns its path from its first version on: until then, the path is the app's above it. Only rows that led somewhere are
-    remembered: an app that was published a moment ago is found at once.
+    An app owns its path from its first version on. Until then, the app above it owns the path. Rows
+    are remembered only if an app was found, so a newly published app is found at once.
 
-    Apps that are not ``shown`` are as if they were not there.
+    Apps that are not ``shown`` are treated as if they did not exist.
     """
 
     def __init__(self, shown: Callable[[App], bool] = lambda app: True) -> None:
@@ -32,10 +35,11 @@ class Directory:
         self._rows: dict[str, tuple[float, App | None]] = {}
 
     def find(self, path: str, now: float, *, page: bool = True) -> Found | None:
-        """Return the app that owns a path; reads all prefixes in one call at most.
+        """Return the app that owns a path; read all prefixes in at most one call.
 
-        When it is not for a ``page``, a name with a dot at the end of the path is taken for a file below a remembered app, not for a
-        location: each of a page's files would need a look otherwise.
+        If the request is not for a ``page`` and the path ends with a name that has a dot, the name
+        is taken for a file below a remembered app, not for a location. Otherwise each of a page's
+        files would need a read.
         """
         candidates = locations.prefixes(path)
         needed = candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates

@@ -1,27 +1,27 @@
-"""What can be wrong with an app."""
+"""Errors of apps."""
 
 from chalicelib.errors import SheenError
 
 
 class BadLocation(SheenError):
-    """A URL path that no app can have."""
+    """The URL path cannot be the location of an app."""
 
 
 class NotArchived(SheenError):
-    """Only what is archived can be deleted."""
+    """The app cannot be deleted, because it is not archived."""
 
 
 class NoSuchApp(SheenError):
-    """Nothing is published there."""
+    """No app is published at the location."""
 
 
 class NoSuchVersion(SheenError):
-    """The app has no version of that name, or it is about to be removed."""
+    """The app has no version with this name, or the version is being removed."""
 
 
 class BadChange(SheenError):
-    """What asks for a change of an app's settings is not of the form that it has."""
+    """A request to change an app's settings is malformed."""
 
 
 class TooBusy(SheenError):
-    """Others change the same app at the same time, again and again."""
+    """Other callers repeatedly changed the app at the same time."""

@@ -1,8 +1,9 @@
-"""What an app may be given: secrets, a role, and syncs' folders.
+"""What an app may be given: secrets, a role, and synced folders.
 
-Authors write these settings into bundles, so none of them may reach what is meant for another app. A secret's or a role's name says
-for which app it is: the part before the last slash is the app's location. ``team/sales/db`` is for the app at ``/team/sales``.
-``shared/db`` is for every app, ``team/shared/db`` for the apps at ``/team`` and below.
+Authors write these settings into bundles, so no setting may reach what is meant for another app.
+The name of a secret or a role says which app it is for: the part before the last slash is the app's
+location. ``team/sales/db`` is for the app at ``/team/sales``. ``shared/db`` is for every app, and
+``team/shared/db`` for the apps at ``/team`` and below.
 """
 
 from chalicelib.apps.locations import ROOT
@@ -11,11 +12,11 @@ from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.syncs import access
 
 SHARED = "shared"
-"""The folder of names that are for all apps at and below the folder that it is in."""
+"""Folder whose names are for all apps at and below the folder that contains it."""
 
 
 def check(location: str, settings: AppSettings) -> None:
-    """Raise :class:`BadAppSetting` when the app at a location may not have what its settings ask for."""
+    """Raise :class:`BadAppSetting` if an app's settings ask for what it may not have."""
     check_names(location, settings)
     access.check_app(location, settings.data)
 
@@ -28,7 +29,7 @@ def check_names(location: str, settings: AppSettings) -> None:
 
 
 def check_secret(location: str, variable: str, name: str) -> None:
-    """Raise :class:`BadAppSetting` when a secret of this name is not for the app at a location. Pure."""
+    """Raise :class:`BadAppSetting` if the secret is not for the app at the location. Pure."""
     if not is_for(name, location):
         raise BadAppSetting(
             f'setting secrets: the secret "{name}" (for {variable}) is not for the app at {location}. {_names_for(location)}: '
@@ -37,7 +38,10 @@ def check_secret(location: str, variable: str, name: str) -> None:
 
 
 def check_role(location: str, name: str) -> None:
-    """Raise :class:`BadAppSetting` when a role of this name is not for the app at a location; no name is for every app. Pure."""
+    """Raise :class:`BadAppSetting` if the role is not for the app at the location. Pure.
+
+    An empty name is for every app.
+    """
     if name and not is_for(name, location):
         raise BadAppSetting(
             f'setting role: the role "{name}" is not for the app at {location}. {_names_for(location)}: '
@@ -46,7 +50,7 @@ def check_role(location: str, name: str) -> None:
 
 
 def is_for(name: str, location: str) -> bool:
-    """Say whether a secret or role of this name is for the app at a location. Pure.
+    """Return whether a secret or role with this name is for the app at a location. Pure.
 
     >>> [is_for("team/sales/db", at) for at in ("/team/sales", "/team", "/team/sales/2026")]
     [True, False, False]

@@ -1,4 +1,7 @@
-"""An app's life cycle, beside publishing: restarted, archived, restored, deleted. Each is one conditional write on its row."""
+"""The life cycle of a published app: restart, archive, restore and delete.
+
+Each is one conditional write on the app's row.
+"""
 
 from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -11,26 +14,32 @@ from chalicelib.aws.tables import refused
 
 
 def mark_restarted(location: str, now: float) -> None:
-    """Say that workers that began before ``now`` take no new sessions; a later restart stays. Raise :class:`NoSuchApp`."""
+    """Record that workers that began before ``now`` take no new sessions.
+
+    The time of a later restart stays. Raise :class:`NoSuchApp`.
+    """
     earlier = App.restarted_at.does_not_exist() | (App.restarted_at < now)
     if not _update(location, [App.restarted_at.set(now)], earlier):
         get(location)
 
 
 def archive(location: str, now: float) -> App:
-    """Put an app away: nobody gets a seat of it any more. The second time it changes nothing. Raise :class:`NoSuchApp`."""
+    """Archive an app, so that nobody gets a seat on it any more.
+
+    A repeated call changes nothing. Raise :class:`NoSuchApp`.
+    """
     _update(location, [App.archived_at.set(now), App.updated_at.set(now)], App.archived_at.does_not_exist())
     return get(location)
 
 
 def restore(location: str, now: float) -> App:
-    """Take an app out of the archive; it sleeps until somebody comes. Raise :class:`NoSuchApp`."""
+    """Take an app out of the archive; it sleeps until a visitor comes. Raise :class:`NoSuchApp`."""
     _update(location, [App.archived_at.remove(), App.updated_at.set(now)], App.archived_at.exists())
     return get(location)
 
 
 def archived(location: str) -> App:
-    """Read an app that may be deleted; raise :class:`NoSuchApp`, or :class:`NotArchived`."""
+    """Return an app that may be deleted; raise :class:`NoSuchApp` or :class:`NotArchived`."""
     app = get(location)
     if app.archived_at is None:
         raise NotArchived(f"the app at {location} is not archived; only what is archived can be deleted: `sheen archive {location}` first")
@@ -38,7 +47,10 @@ def archived(location: str) -> App:
 
 
 def delete(app: App) -> None:
-    """Delete the row of an archived app: from then on there is none. Raise :class:`NotArchived` when it is another one than was read."""
+    """Delete the row of an archived app, and so the app.
+
+    Raise :class:`NotArchived` if the row has changed since it was read.
+    """
     as_read = (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
     try:
         App(app.location).delete(condition=App.location.does_not_exist() | as_read)

@@ -1,6 +1,7 @@
-"""Locations: which URL paths apps may have, and which app a path belongs to. Pure.
+"""Locations: the URL paths that apps may have, and the app that owns a path. Pure.
 
-An app owns its location and everything below it, except what a longer location owns: the longest one wins.
+An app owns its location and everything below it, except what belongs to a longer location: the
+longest location wins.
 """
 
 import re
@@ -12,19 +13,19 @@ from chalicelib.apps.errors import BadLocation
 
 ROOT = "/"
 LONGEST = 200
-"""Characters in a location."""
+"""Characters of a location."""
 DEEPEST = 8
-"""Segments in a location; so a path has at most nine prefixes, which one BatchGetItem reads."""
+"""Segments of a location. A path has at most nine prefixes, which one BatchGetItem reads."""
 RESERVED_PREFIX = "__"
-"""Segments that begin so are Sheen's own: ``__sheen__``, ``__sockjs__``, ``__health-check__``."""
+"""Segments that begin so are Sheen's: ``__sheen__``, ``__sockjs__``, ``__health-check__``."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]*\Z")
 
 
 class Match(NamedTuple):
-    """Where a path leads: the app's location, and the rest of the path as the app sees it.
+    """The destination of a path: the app's location, and the rest of the path as the app sees it.
 
-    The rest begins with ``/``, but for the location itself without a slash, where it is empty.
+    The rest begins with ``/``. It is empty for the location itself without a slash at its end.
     """
 
     location: str
@@ -32,7 +33,7 @@ class Match(NamedTuple):
 
 
 def check(location: str) -> str:
-    """Return the location as it is stored, or raise :class:`BadLocation` that says which rule it breaks.
+    """Return the location as it is stored; raise :class:`BadLocation` that names the broken rule.
 
     >>> check("/team/sales/")
     '/team/sales'
@@ -59,7 +60,9 @@ def check(location: str) -> str:
 
 
 def prefixes(path: str) -> list[str]:
-    """Return every location that could own a path, the longest first; the path is as it came in the URL, percent-encoded or not.
+    """Return every location that could own a path, longest first.
+
+    The path is as it came in the URL, percent-encoded or not.
 
     >>> prefixes("/team/sales/plot.png")
     ['/team/sales/plot.png', '/team/sales', '/team', '/']
@@ -78,7 +81,7 @@ def prefixes(path: str) -> list[str]:
 
 
 def resolve(path: str, locations: Container[str]) -> Match | None:
-    """Return the longest of the ``locations`` that owns a path, and the rest of the path; None when none does.
+    """Return the longest location that owns a path, and the rest of the path, or None.
 
     >>> resolve("/team/sales/plot.png", {"/", "/team"})
     Match(location='/team', rest='/sales/plot.png')
@@ -90,12 +93,15 @@ def resolve(path: str, locations: Container[str]) -> Match | None:
 
 
 def rest_of(path: str, location: str) -> str:
-    """Return what a path has beyond the location that owns it."""
+    """Return the part of a path after the location that owns it."""
     depth = location.count("/") if location != ROOT else 0
     rest = path.removeprefix("/").split("/")[depth:]
     return "/" + "/".join(rest) if rest else ""
 
 
 def climbs(path: str) -> bool:
-    """Whether a path has a ``.`` or ``..`` segment, encoded or not: browsers send none, and they must not reach an app's server."""
+    """Return whether a path has a ``.`` or ``..`` segment, percent-encoded or not.
+
+    Browsers send none, and they must not reach an app's server.
+    """
     return any(unquote(segment) in (".", "..") for segment in path.replace("%2f", "/").replace("%2F", "/").split("/"))

@@ -11,7 +11,7 @@ from chalicelib.configuration.deployment import Settings
 
 
 class App(Table):
-    """One app, by its location. The active version switches in one conditional write on this row."""
+    """One app, by its location; one conditional write on this row switches the active version."""
 
     short_name = "apps"
     kept = True
@@ -20,38 +20,46 @@ class App(Table):
         table_name = "apps"
 
     location = UnicodeAttribute(hash_key=True)
-    """URL path: ``/``, ``/hello``, ``/team/sales``; no slash at the end but for the root."""
+    """URL path: ``/``, ``/hello``, ``/team/sales``; only the root ends with a slash."""
     app_id = UnicodeAttribute()
-    """Twelve hex digits; the app's folder on EFS, and the first half of its versions' ids."""
+    """Twelve hex digits: the app's folder on EFS, and the first half of its versions' ids."""
     unix_id = NumberAttribute()
-    """User and group id that this app's R runs with, its own: EFS keeps other apps out by it (DESIGN rule 5)."""
+    """User and group id of the app's R, which keeps other apps out on EFS (DESIGN rule 5)."""
     active_version = UnicodeAttribute(null=True)
     active_upload = UnicodeAttribute(null=True)
-    """Where the active version's upload stands in the order of uploads, so that an older one that is built later never takes its place."""
+    """The position of the active version's upload in the order of uploads.
+
+    An older upload that is built later never takes its place.
+    """
     previous_version = UnicodeAttribute(null=True)
-    """What was active before; it is kept, and what is gone back to when nobody says to which."""
+    """The version that was active before. It is kept, and is the default target of a rollback."""
     settings = JSONAttribute(default=dict)
-    """Settings that were given to the app itself, by directive name; see :mod:`chalicelib.configuration.app_settings`."""
+    """The app's own settings, by name; see :mod:`chalicelib.configuration.app_settings`."""
     bundle_settings = JSONAttribute(default=dict)
-    """Settings that the active version's bundle brought along (``sheen.toml``)."""
+    """Settings in the active version's bundle (``sheen.toml``)."""
     restarted_at = NumberAttribute(null=True)
-    """Workers that began before this take no new sessions. An instance that was not told compares it with what it read at its start."""
+    """Workers that began before this take no new sessions.
+
+    An instance that was not told of a restart compares this with the value read at its start.
+    """
     archived_at = NumberAttribute(null=True)
-    """Since when the app is archived: it has everything, and nobody gets a seat of it."""
+    """When the app was archived. An archived app keeps everything, but nobody gets a seat on it."""
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
 
     ceilings: ClassVar[Ceilings] = Ceilings()
-    """What the deployment allows apps at most."""
+    """The deployment's ceilings for apps' settings."""
 
     @classmethod
     def bound(cls, settings: Settings) -> None:
-        """Take over the deployment's ceilings."""
+        """Adopt the deployment's ceilings."""
         size = settings.largest_size or Ceilings().largest_size
         cls.ceilings = Ceilings(size, settings.most_instances_per_app, settings.longest_idle)
 
     def effective_settings(self) -> AppSettings:
-        """Return the settings that hold: the app's own, else the bundle's, else the defaults, none beyond a ceiling of the deployment.
+        """Return the effective settings: the app's own, the bundle's, or the defaults.
+
+        All are cut to the ceilings of the deployment.
 
         Raise :class:`BadAppSetting`.
         """
@@ -73,15 +81,15 @@ class Version(Table):
 
     app_id = UnicodeAttribute(hash_key=True)
     version = UnicodeAttribute(range_key=True)
-    """Sorts by time: ``20261120T133144Z-3f9a``."""
+    """The version's name, which sorts by time: ``20261120T133144Z-3f9a``."""
     bundle = UnicodeAttribute()
-    """S3 key of the bundle that it was made from."""
+    """S3 key of the bundle that the version was made from."""
     kind = UnicodeAttribute()
-    """What it is, see :mod:`chalicelib.kinds.recognition`: ``app.R`` or ``server.R``."""
+    """A :class:`chalicelib.kinds.recognition.Kind`; empty if the upload came to nothing."""
     source = UnicodeAttribute(null=True)
-    """S3 key of the copy of its bundle that is kept as long as the version is."""
+    """S3 key of the copy of its bundle, which is kept as long as the version."""
     settings = JSONAttribute(default=dict)
-    """Settings that its bundle brought along (``sheen.toml``)."""
+    """Settings in its bundle (``sheen.toml``)."""
     published_at = NumberAttribute()
     removing_at = NumberAttribute(null=True)
-    """Since when its files are being removed; it cannot be active any more."""
+    """Since when its files are being removed; from then on it cannot become active."""

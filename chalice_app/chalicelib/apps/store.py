@@ -12,17 +12,17 @@ from chalicelib.unix_ids import store as unix_ids
 
 
 def at(locations: Iterable[str]) -> dict[str, App]:
-    """Read the apps at some locations (at most 100), in one call; those that are not there are left out."""
+    """Read the apps at some locations (at most 100) in one call, leaving out missing ones."""
     return {app.location: app for app in App.batch_get(list(locations))}
 
 
 def everywhere() -> list[App]:
-    """Read all apps, by location."""
+    """Read all apps, sorted by location."""
     return sorted(App.scan(), key=lambda app: app.location)
 
 
 def get(location: str) -> App:
-    """Read the app at a location, consistently; raise :class:`NoSuchApp`."""
+    """Read the app at a location, consistently; raise :class:`NoSuchApp` if there is none."""
     try:
         return App.get(location, consistent_read=True)
     except App.DoesNotExist:
@@ -30,7 +30,10 @@ def get(location: str) -> App:
 
 
 def ensure(location: str, now: float) -> App:
-    """Return the app at a location; make it, without a version, when there is none. Of two who make it at once one does."""
+    """Return the app at a location; if there is none, make it, without a version.
+
+    If two callers make it at once, one succeeds and both get the same app.
+    """
     for _ in range(2):
         try:
             return App.get(location, consistent_read=True)
@@ -47,7 +50,7 @@ def ensure(location: str, now: float) -> App:
                 app.save(condition=App.location.does_not_exist())
             except PutError as error:
                 if not refused(error):
-                    raise  # the row may be there all the same, with its number
+                    raise  # the row may have been written nevertheless, so its number stays taken
                 unix_ids.give_back(int(app.unix_id))
             else:
                 return app

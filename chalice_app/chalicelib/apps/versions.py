@@ -1,6 +1,7 @@
-"""An app's versions: recorded once, active one at a time, and gone only when nothing needs them.
+"""An app's versions: recorded once, active one at a time, removed when nothing needs them.
 
-The active version switches in one write (DESIGN rule 1), which also checks that the version is not being removed.
+One write switches the active version (DESIGN rule 1). It also checks that the version is not being
+removed.
 """
 
 from collections.abc import Mapping
@@ -20,18 +21,21 @@ _ATTEMPTS = 5
 
 
 def of(app_id: str) -> list[Version]:
-    """Read an app's versions, consistently, the newest first."""
+    """Read an app's versions, consistently, newest first."""
     return list(Version.query(app_id, consistent_read=True, scan_index_forward=False))
 
 
 def add(app_id: str, version: str, *, bundle: str, kind: str, source: str, settings: Mapping[str, Any], now: float) -> None:
-    """Record a built version; the second time it changes nothing (FACTS H4)."""
+    """Record a built version; a repeated call changes nothing (FACTS H4)."""
     _record(Version(app_id, version, bundle=bundle, kind=kind, source=source, settings=dict(settings), published_at=now))
 
 
 def add_removed(app_id: str, version: str, bundle: str, source: str, now: float) -> None:
-    """Record a version that came to nothing as one that is being removed, unless it is recorded: it never becomes active, and what a build
-    may have left of it goes as old versions do (:mod:`chalicelib.publishing.retention`)."""
+    """Record a version that came to nothing as one that is being removed, unless it is recorded.
+
+    It never becomes active. What a build may have left of it is removed like old versions
+    (:mod:`chalicelib.publishing.retention`).
+    """
     _record(Version(app_id, version, bundle=bundle, kind="", source=source, settings={}, published_at=now, removing_at=now))
 
 
@@ -44,12 +48,14 @@ def _record(row: Version) -> None:
 
 
 def activate(location: str, version: str, order: str, now: float) -> bool:
-    """Make a version the active one, and the settings of its bundle the ones that hold, unless a later upload was made active.
+    """Make a version and its bundle's settings the active ones, unless a later upload was faster.
 
-    ``order`` orders uploads: :func:`chalicelib.publishing.keys.upload_order`. Return False when a later one was first. True also when this
-    one was activated before, and stays so when somebody has gone back from it since (a repeat, FACTS H4). Raise :class:`NoSuchApp`,
-    :class:`NoSuchVersion` when the version is being removed, :class:`BadAppSetting` when the app's own settings and the bundle's do not go
-    together, or ask for what the app may not have (:mod:`chalicelib.apps.grants`).
+    ``order`` orders uploads: :func:`chalicelib.publishing.keys.upload_order`. Return False if a
+    later upload was activated first. Return True also if this one was activated before (a repeat,
+    FACTS H4); a rollback since then stays in effect. Raise :class:`NoSuchApp`,
+    :class:`NoSuchVersion` if the version is being removed, or :class:`BadAppSetting` if the app's
+    own settings conflict with the bundle's or ask for what the app may not have
+    (:mod:`chalicelib.apps.grants`). Raise :class:`TooBusy` if others keep changing the app.
     """
     for _ in range(_ATTEMPTS):
         app = store.get(location)
@@ -61,10 +67,11 @@ def activate(location: str, version: str, order: str, now: float) -> bool:
 
 
 def roll_back(location: str, version: str | None, now: float) -> App:
-    """Make an older (or any other) version the active one, by default the one that was active before; return the app as it is then.
+    """Make another version the active one, by default the one that was active before.
 
-    A later upload is still a later upload: what is built at this moment becomes active when it is done. Raise :class:`NoSuchApp`,
-    :class:`NoSuchVersion`, :class:`BadAppSetting`.
+    Return the app as it is then. The order of uploads is unchanged: an upload that is being built
+    now becomes active when it is done. Raise :class:`NoSuchApp`, :class:`NoSuchVersion`,
+    :class:`BadAppSetting` or :class:`TooBusy`.
     """
     for _ in range(_ATTEMPTS):
         app = store.get(location)
@@ -79,7 +86,7 @@ def roll_back(location: str, version: str | None, now: float) -> App:
 
 
 def _switch(app: App, version: str, now: float, *more: Action) -> bool:
-    """Switch in one write, on the condition that the app is as it was read; False when it is not."""
+    """Switch in one write; return False if the app has changed since it was read."""
     row = next(iter(Version.query(app.app_id, Version.version == version, consistent_read=True)), None)
     if row is None or row.removing_at is not None:
         what = "is being removed" if row else "is none of its versions"

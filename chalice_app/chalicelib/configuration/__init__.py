@@ -1,1 +1,1 @@
-"""What the operator and the author want."""
+"""Settings: what the operator and the author want."""

@@ -1,4 +1,4 @@
-"""How the values of settings are read that only apps have. Pure."""
+"""Rules for the values of settings that only apps have. Pure."""
 
 import shlex
 from typing import Any
@@ -52,7 +52,7 @@ def read_command(value: Any) -> tuple[str, ...]:
 
 
 def program(example: str) -> Rule:
-    """A program of the image, by its path."""
+    """Return the rule for a program of the image, given by its path."""
     return text(r"(/[!-~]{1,1000})?", "an absolute path without blanks", example)
 
 
@@ -69,9 +69,12 @@ _LOADER = (
     "RES_OPTIONS",
     "TZDIR",
 )
-"""With LD_* and MALLOC_*: what glibc itself does not believe in a privileged program. R is started by one that has privileges yet."""
+"""Together with LD_* and MALLOC_*: variables that glibc ignores in a privileged program.
+
+The program that starts R still has privileges.
+"""
 _OURS = ("HOME", "LOGNAME", "PATH", "TMPDIR", "USER", "WORKER_ID")
-"""What Sheen sets for R."""
+"""Variables that Sheen sets for R."""
 
 VARIABLE = rf"(?!SHEEN_|AWS_|SHINY_|LD_|MALLOC_|(?:{'|'.join(_LOADER + _OURS)})\Z)[A-Za-z_][A-Za-z0-9_]{{0,127}}"
-"""A variable that an author may set in R's environment."""
+"""Pattern of the variables that an author may set in R's environment."""

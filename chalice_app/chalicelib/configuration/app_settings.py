@@ -1,4 +1,4 @@
-"""An app's settings, by the names of Shiny Server's directives where there is one. Pure."""
+"""An app's settings, named after Shiny Server's directives where one exists. Pure."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
@@ -10,7 +10,7 @@ from chalicelib.configuration.limits import LARGEST_OBJECT
 from chalicelib.configuration.rules import BadEntry, Rule, choice, count, names_to, no_setting, seconds, share, shown, switch, text
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
-"""The sizes of an instance, by shinyapps.io's names; ``infra.declared`` says how much of a machine each is."""
+"""Sizes of an instance, named as on shinyapps.io; ``infra.declared`` defines each."""
 
 
 class WorkerLimits(NamedTuple):
@@ -19,7 +19,10 @@ class WorkerLimits(NamedTuple):
     max_connections: int
     """Sessions that one worker takes."""
     load_factor: float
-    """A further worker is opened when a new session would fill the workers that there are by more than this share."""
+    """A further worker is opened if a new session would raise the share of taken seats above this.
+
+    The share is over the workers that exist.
+    """
     max_processes: int
 
     @property
@@ -30,102 +33,115 @@ class WorkerLimits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """How one app is run. Times are in seconds."""
+    """The settings of one app. Times are in seconds."""
 
     title: str = ""
-    """What the list of apps and the waiting page call it; empty: the end of its location."""
+    """Title in the list of apps and on the waiting page; empty: the end of its location."""
     size: str = "large"
-    """How large an instance is."""
+    """Size of an instance, one of :data:`SIZES`."""
     start_count: int = 1
     """Instances that the first visit starts."""
     instance_load_factor: float = 0.5
-    """A further instance is started when the seats of those that there are, are taken by more than this share."""
+    """A further instance starts when the share of taken seats exceeds this.
+
+    The share is over ready and starting instances.
+    """
 
     app_init_timeout: float = 60.0
-    """How long R may take until the app answers (FACTS S10)."""
+    """Time within which R must make the app answer (FACTS S10)."""
     app_idle_timeout: float = 5.0
-    """How long an R process without sessions is kept; 0: for good."""
+    """How long an R process without sessions is kept; 0: forever."""
     instance_idle_timeout: float = 900.0
-    """How long an instance without sessions is kept; 0: for good."""
+    """How long an instance without sessions is kept; 0: forever."""
     instance_unvisited_timeout: float = 90.0
-    """The same for an instance to which no page has connected yet; 0: as long as any other."""
+    """The same for an instance that no page has connected to yet; 0: as for other instances."""
     app_session_timeout: float = 0.0
-    """How long a session may be idle; 0: for good."""
+    """How long a session may be idle; 0: forever."""
     connection_timeout: float = 900.0
-    """How long a browser may be silent until its connection is taken for lost; 0: for good."""
+    """How long a browser may be silent before its connection counts as lost; 0: forever."""
     read_timeout: float = 3600.0
-    """How long R may send a session nothing until it is ended; 0: for good."""
+    """How long R may send nothing to a session before the session is ended; 0: forever."""
     simple_scheduler: int = 100
-    """Sessions that one instance takes, all of them on one worker; see :attr:`worker_limits`."""
+    """Sessions on one instance, all of them on one worker; see :attr:`worker_limits`."""
     utilization_scheduler: tuple[int, float, int] | None = None
-    """Connections of one worker at most, load factor, workers of one instance at most; instead of ``simple_scheduler``."""
+    """The most connections per worker, the load factor, and the most workers per instance.
+
+    Replaces ``simple_scheduler``.
+    """
     max_connections: int | None = None
-    """The first value of ``utilization_scheduler``, by shinyapps.io's name for it."""
+    """The first value of ``utilization_scheduler``, under shinyapps.io's name."""
     worker_load_factor: float | None = None
-    """The second."""
+    """The second value of ``utilization_scheduler``, under shinyapps.io's name."""
     max_worker_processes: int | None = None
-    """The third."""
+    """The third value of ``utilization_scheduler``, under shinyapps.io's name."""
     max_retired_workers: int = 3
-    """After a restart, workers of before that may live on beside the new ones until their sessions end."""
+    """How many old workers may run on after a restart, until their sessions end."""
     max_retired_versions: int = 3
-    """After a publish, versions of before whose instances may live on beside the new one until their sessions end."""
+    """How many old versions may keep their instances after a publish, until their sessions end."""
     max_instances: int = 1
-    """Instances of one version at most."""
+    """The most instances of one version."""
     queue_page_timeout: float = 15.0
-    """How long a page keeps its seat whose connection does not come, while visitors queue."""
+    """How long a page without a connection keeps its seat while visitors queue."""
     queue_page_share: float = 0.5
-    """The share of the seats that such pages may have together, while visitors queue."""
+    """The share of seats that all such pages may hold while visitors queue."""
     queue_per_address: int = 50
-    """How many such pages, and how many places in the queue, may be of one address; 0: any number."""
+    """The most such pages, and the most places in the queue, of one address; 0: any number."""
     preload: bool = True
-    """Whether workers are forked from an R that has Shiny loaded already."""
+    """Whether workers are forked from an R process that has loaded Shiny already."""
     sanitize_errors: bool = True
-    """Whether visitors are spared what R said when it failed."""
+    """Whether R's error messages are hidden from visitors."""
     sockjs_heartbeat_delay: float = 25.0
     sockjs_disconnect_delay: float = 5.0
     reconnect: bool = True
     """Whether a session outlives its connection."""
     reconnect_grace: float = 15.0
-    """How long it does (FACTS S7)."""
+    """How long a session outlives its connection (FACTS S7)."""
     disable_websockets: bool = False
     disable_protocols: tuple[str, ...] = ()
     visibility: str = "public"
-    """Who may see the app: ``public``, everybody; ``unlisted``, whoever knows its URL; ``private``, nobody without signing in."""
+    """Who may see the app.
+
+    ``public``: everybody. ``unlisted``: everybody who knows its URL. ``private``: nobody without
+    signing in.
+    """
     largest_upload: int = 5 * 1024**3
-    """Bytes of one file that a visitor may upload; R's own ``shiny.maxRequestSize`` holds besides."""
+    """The most bytes of a visitor's uploaded file; R's ``shiny.maxRequestSize`` also applies."""
     exec_supervisor: tuple[str, ...] = ()
-    """A command that is put before R's, or Python's, as in ``nice -n 10``."""
+    """A command put in front of R's or Python's, as in ``nice -n 10``."""
     r_path: str = ""
-    """The R that runs an app in R; empty: the image's."""
+    """The R program that runs an app in R; empty: the image's."""
     python: str = ""
-    """The Python that runs an app in Python; empty: the image's."""
+    """The Python program that runs an app in Python; empty: the image's."""
     r_version: str = ""
-    """The R that the app needs, as in ``4.2``; empty: the image's."""
+    """The version of R that the app needs, as in ``4.2``; empty: the image's."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables of R's environment."""
+    """Variables in R's environment."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variables of R's environment whose values are secrets of Secrets Manager: variable → the secret's name."""
+    """Variables in R's environment whose values are secrets: variable → name in Secrets Manager."""
     role: str = ""
-    """The AWS role that the app's processes have, as path and name below the deployment's path; empty: none."""
+    """AWS role of the app's processes: path and name below the deployment's path; empty: none."""
     check: bool = True
-    """Whether a build tries an app before it is published."""
+    """Whether a build tries the app before it is published."""
     package_cache: bool = True
-    """Whether a build uses packages that another build has made."""
+    """Whether a build reuses packages that another build has made."""
     package_mismatch: str = "stop"
-    """What a build does that can get a package only at another version than the one asked for: ``stop``, or go on ``with-installed``."""
+    """What a build does if it can get a package only in another version than requested.
+
+    It stops (``stop``), or goes on with that version (``with-installed``).
+    """
     versions_kept: int = 5
-    """Versions of the app that are kept; the active one and the one before it always are."""
+    """How many versions of the app are kept; the active one and the one before always stay."""
     preserve_logs: bool = True
-    """Whether the logs of workers that ended well are kept."""
+    """Whether the logs of workers that ended without failure are kept."""
     log_file_mode: str = "0640"
     data: Mapping[str, str] = field(default_factory=dict)
     """Synced folders that the app sees: name of the sync → ``read`` or ``write``."""
     restart_on_sync: bool = False
-    """Whether the app is restarted when a folder of :attr:`data` has changed."""
+    """Whether the app restarts when a folder of :attr:`data` has changed."""
 
     @property
     def worker_limits(self) -> WorkerLimits:
-        """The limits, whichever names they were given by."""
+        """The limits, whichever settings define them."""
         if self.utilization_scheduler is not None:
             return WorkerLimits(*self.utilization_scheduler)
         if self.max_connections is None and self.worker_load_factor is None and self.max_worker_processes is None:
@@ -137,7 +153,7 @@ class AppSettings:
         )
 
     def _too_many_seats(self, given: Container[str]) -> str:
-        """Say what makes the sum: what was given, and the defaults."""
+        """Return a message that names the factors: settings that were given, and defaults."""
         limits = self.worker_limits
         if self.utilization_scheduler is not None:
             made = f"utilization_scheduler asks for {limits.max_connections} sessions on each of {limits.max_processes} R processes"
@@ -148,7 +164,10 @@ class AppSettings:
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
-        """Read the settings of an app's row; raise :class:`BadAppSetting` that names the setting, its rule and an example."""
+        """Read the settings of an app's row.
+
+        Raise :class:`BadAppSetting` that names the setting, its rule and an example.
+        """
         known = {name: RULES[name] for name in (field.name for field in fields(cls))}
         parsed: dict[str, Any] = {}
         for name, value in values.items():
@@ -160,7 +179,8 @@ class AppSettings:
             except BadEntry as error:
                 raise BadAppSetting(f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}') from None
             except (TypeError, ValueError):
-                wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"  # a map's values may be nobody's business
+                # The values of a map may be confidential, so they are not shown.
+                wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"
                 raise BadAppSetting(f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}") from None
         settings = cls(**parsed)
         if settings.start_count > settings.max_instances:
@@ -178,9 +198,10 @@ class AppSettings:
 
     @classmethod
     def effective(cls, bundle: Mapping[str, Any], own: Mapping[str, Any]) -> "AppSettings":
-        """Return what holds of a bundle's settings and those that were given to the app itself; raise :class:`BadAppSetting`.
+        """Merge the settings of a bundle and of the app itself; raise :class:`BadAppSetting`.
 
-        The app's own win: name by name, entry by entry in :data:`MAPS`, and over the other ways to say how sessions are spread.
+        Settings of the app override those of the bundle, key by key for :data:`MAPS`. If the app
+        says how sessions are spread, all the bundle's settings about that are ignored.
         """
         own_way = next((way for way in _SCHEDULERS if any(name in own for name in way)), None)
         other_ways = {name for way in _SCHEDULERS if own_way is not None and way is not own_way for name in way}
@@ -189,7 +210,7 @@ class AppSettings:
             if name in bundle and name in own:
                 merged[name] = {**_read_map(name, bundle), **_read_map(name, own)}
         for name, other in (("environment", "secrets"), ("secrets", "environment")):
-            # A variable that the app itself has in one of them is not the bundle's in the other.
+            # A variable that the app has in one of them overrides the bundle's in the other.
             if name in own and other in bundle:
                 mine = _read_map(name, own).keys() - (_read_map(other, own).keys() if other in own else ())
                 merged[other] = {key: value for key, value in _read_map(other, merged).items() if key not in mine}
@@ -197,7 +218,7 @@ class AppSettings:
 
 
 MAPS = ("environment", "secrets", "data")
-"""Settings that are names with values."""
+"""Settings that map names to values."""
 
 
 def _read_map(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -206,15 +227,15 @@ def _read_map(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 _SCHEDULERS = (("simple_scheduler",), ("utilization_scheduler",), ("max_connections", "worker_load_factor", "max_worker_processes"))
-"""Each says how sessions are spread; an app has one."""
+"""The alternative ways to say how sessions are spread; an app uses one of them."""
 _MOST_SEATS = 1000
-"""A seat is about 50 bytes of an instance's row, which holds 400 KB."""
+"""Limit of seats on an instance: a seat is about 50 bytes of its row, which holds 400 KB."""
 
 
 _DAY = 86400.0
 
 RULES: dict[str, Rule] = {
-    # The state machine gives a start up after 300 s, the machine's share included (FACTS E1).
+    # The state machine gives up on a start after 300 s, which includes the machine's (FACTS E1).
     "app_init_timeout": seconds(1, 240, "60"),
     "app_idle_timeout": seconds(0, 30 * _DAY, "5"),
     "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),

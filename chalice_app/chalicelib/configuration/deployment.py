@@ -1,4 +1,7 @@
-"""The one settings object: what the deployment tells a Lambda, the agent, a task or the command, by environment variables."""
+"""Settings that the deployment passes to its parts in environment variables.
+
+Lambdas, the agent, tasks and the command all read this one settings object.
+"""
 
 import os
 from collections.abc import Mapping
@@ -10,104 +13,137 @@ from chalicelib.errors import SettingMissing
 PREFIX = "SHEEN_"
 GIGABYTE = 1024**3
 MOST_BUNDLE_GB = 5
-"""What one PUT and one copy within S3 take."""
+"""The limit of one PUT and of one copy within S3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One deployment of Sheen, as its parts see it.
 
-    Each field is read from the environment variable ``SHEEN_<FIELD>``; endpoints and credentials of AWS itself come from
-    the AWS variables that every SDK obeys, so that nothing here knows whether it runs on AWS or on one machine.
+    Each field is read from the environment variable ``SHEEN_<FIELD>``. AWS's endpoints and
+    credentials come from the variables that every AWS SDK obeys. So nothing here knows whether it
+    runs on AWS or on one machine.
     """
 
     bucket: str
     """S3 bucket of bundles, outcomes and bodies too large for a gateway."""
     table_prefix: str
-    """DynamoDB tables are called ``<prefix><name>``."""
+    """Prefix of DynamoDB tables, which are named ``<prefix><name>``."""
     websocket_url: str
-    """The WebSocket API as a browser reaches it: absolute (``wss://…``), or a path on the page's own host."""
+    """The WebSocket API's URL for browsers: absolute (``wss://…``) or a path on the page's host."""
     instance_state_machine: str = ""
-    """ARN of the state machine of an instance's life; only for what starts instances."""
+    """ARN of the state machine of an instance's life; only for parts that start instances."""
     cluster: str = ""
-    """ECS cluster of the instances; only for what stops tasks."""
+    """ECS cluster of the instances; only for parts that stop tasks."""
     connections_url: str = ""
-    """Where ``@connections`` is, for what posts to browsers; only the agent and functions outside the VPC."""
+    """URL of ``@connections``, for posts to browsers; only agents and functions outside the VPC."""
     subnets: str = ""
-    """Where tasks run, with commas between; only for what runs tasks."""
+    """Subnets for tasks, separated by commas; only for parts that run tasks."""
     task_security_group: str = ""
-    """Likewise."""
+    """Security group of tasks; only for parts that run tasks."""
     execute_command: bool = False
-    """Whether operators may open a shell in a task (ECS Exec); likewise."""
+    """Whether operators may open a shell in a task (ECS Exec); only for parts that run tasks."""
     spares: str = ""
-    """How many spare instances there are to be, by size; see :mod:`chalicelib.lives.pool`; only functions."""
+    """Number of spare instances by size; see :mod:`chalicelib.lives.pool`. Only functions."""
     most_instances: int = 0
-    """Instances that there may be in the deployment, spares counted; 0: any number. Only functions."""
+    """The most instances in the deployment, including spares; 0: any number. Only functions."""
     most_held: int = 0
-    """Requests that may wait in a Lambda at once for apps to start; 0: none waits. Only functions."""
+    """The most requests that wait in Lambdas at once for apps to start; 0: none. Only functions."""
     edge_proof: str = ""
-    """By what functions recognise CloudFront, see :mod:`chalicelib.visits.address`; empty: there is none. Only functions."""
+    """Proof by which functions recognise CloudFront; empty: there is no CloudFront.
+
+    See :mod:`chalicelib.visits.address`. Only functions.
+    """
     efs: str = ""
     """Where the file system with the apps' versions is mounted; only tasks."""
     bodies_url: str = ""
-    """S3 as a browser reaches it: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint; only the agent."""
+    """URL of S3 for browsers; only the agent.
+
+    Absolute, or ``/`` for the page's own host; empty: AWS's own endpoint.
+    """
     largest_bundle: int = GIGABYTE
-    """Bytes of a bundle, packed and unpacked; ``SHEEN_BUNDLE_GB`` says it in GB, 5 at most. Only what publishes."""
+    """The most bytes of a bundle, packed and unpacked; only parts that publish.
+
+    The variable ``SHEEN_BUNDLE_GB`` has it in GB, at most 5.
+    """
     script_state_machine: str = ""
-    """ARN of the state machine that runs an app's scripts; only for who asks for that."""
+    """ARN of the state machine that runs an app's scripts; only for parts that start it."""
     app_roles: str = ""
-    """Begins the ARNs of the roles that apps may have; only the agent."""
+    """ARN prefix of the roles that apps may have; only the agent."""
     log_group: str = ""
-    """CloudWatch log group of the workers' logs; only the agent and who reads them."""
+    """CloudWatch log group of the workers' logs; only the agent and parts that read them."""
 
     repositories: str = ""
-    """Where R packages come from, see :class:`tasks.packages.repositories.Repositories`; only the task that builds."""
+    """Sources of R packages; only the task that builds.
+
+    See :class:`tasks.packages.repositories.Repositories`.
+    """
     python_repositories: str = ""
-    """Where Python packages come from, see :class:`tasks.packages.python.Indexes`; only the task that builds."""
+    """Sources of Python packages; only the task that builds.
+
+    See :class:`tasks.packages.indexes.Indexes`.
+    """
     sync_state_machine: str = ""
-    """ARN of the state machine of a sync's run; only for what starts runs."""
+    """ARN of the state machine of a sync's run; only for parts that start runs."""
     sync_role: str = ""
-    """ARN of the role by which DataSync reads buckets; only for what makes DataSync's tasks, like the next four."""
+    """ARN of the role with which DataSync reads buckets.
+
+    This and the next four are only for parts that make DataSync's tasks.
+    """
     sync_mode: str = "BASIC"
-    """DataSync's task mode, ``BASIC`` or ``ENHANCED``; likewise."""
+    """DataSync's task mode, ``BASIC`` or ``ENHANCED``."""
     sync_log: str = ""
-    """ARN of the CloudWatch log group to which DataSync writes what it could not copy."""
+    """ARN of the CloudWatch log group where DataSync logs the files that it could not copy."""
     sync_network: str = ""
-    """ARNs, with a comma between them, of the subnet and the security group by which DataSync reaches the file system."""
+    """ARNs of the subnet and the security group for DataSync, separated by a comma.
+
+    Through them DataSync reaches the file system.
+    """
     file_system: str = ""
-    """ARNs, with a comma between them, of the file system and of its access point for synced folders."""
+    """ARNs of the file system and its access point for synced folders, separated by a comma."""
     other_buckets: tuple[str, ...] = ()
-    """Other buckets that syncs may read, each with its prefix: ``<bucket>/<prefix>``; in the variable with blanks between. Only what
-    defines syncs."""
+    """Other buckets that syncs may read, each as ``<bucket>/<prefix>``.
+
+    Blanks separate them in the variable. Only parts that define syncs.
+    """
     vpc_functions: tuple[str, ...] = ()
-    """Full names of the functions in the VPC; in the variable with blanks between. Only what keeps them active."""
+    """Full names of the functions in the VPC; only the part that keeps them active.
+
+    Blanks separate them in the variable.
+    """
     tags: tuple[tuple[str, str], ...] = ()
-    """The deployment's tags; in the variable as a URL's query has them. Only what makes DataSync's tasks."""
+    """The deployment's tags; only parts that make DataSync's tasks.
+
+    The variable has them in the form of a URL's query.
+    """
     topic: str = ""
-    """ARN of the SNS topic that failures are told to; only functions outside the VPC."""
+    """ARN of the SNS topic for failures; only functions outside the VPC."""
     largest_size: str = ""
-    """The largest size that an app may have; empty: any. This and the next two are :class:`chalicelib.apps.ceilings.Ceilings`."""
+    """The largest size that an app may have; empty: any.
+
+    This and the next two are :class:`chalicelib.apps.ceilings.Ceilings`.
+    """
     most_instances_per_app: int = 0
-    """How many instances an app may have; 0: any number."""
+    """The most instances that an app may have; 0: any number."""
     longest_idle: float = 0.0
-    """Seconds for which an app may keep an instance without sessions; 0: any time."""
+    """The most seconds for which an app may keep an instance without sessions; 0: any time."""
 
     def function_name(self, function: str) -> str:
-        """Return the full name of a function of ``app.py``, but for the REST API's."""
+        """Return the full name of a function of ``app.py``, other than the REST API's."""
         return self.table_prefix + function
 
     def state_machine(self, name: str) -> str:
-        """Return the ARN of another state machine of the deployment; only for what starts instances."""
+        """Return the ARN of another state machine; only for parts that start instances."""
         return f"{self.instance_state_machine.rpartition(':')[0]}:{self.table_prefix}{name}"
 
     @property
     def secret_prefix(self) -> str:
-        """Begins the name of each secret in Secrets Manager that apps of this deployment may have: ``sheen-prod/``."""
+        """Prefix of the secrets that apps may have, in Secrets Manager: ``sheen-prod/``."""
         return self.table_prefix.removesuffix("-") + "/"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; raise :class:`SettingMissing` that names the variable."""
+        """Read the settings; raise :class:`SettingMissing` that names a missing variable."""
 
         def required(name: str) -> str:
             variable = PREFIX + name.upper()
@@ -158,7 +194,7 @@ class Settings:
 
 
 def largest_bundle(text: str) -> int:
-    """Read a number of gigabytes (empty: one) as bytes; raise :class:`SettingMissing`."""
+    """Return a number of gigabytes (empty: one) in bytes; raise :class:`SettingMissing`."""
     try:
         gigabytes = float(text or 1)
     except ValueError:

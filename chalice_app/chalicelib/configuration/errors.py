@@ -1,7 +1,7 @@
-"""What is wrong with a setting."""
+"""Errors of settings."""
 
 from chalicelib.errors import SheenError
 
 
 class BadAppSetting(SheenError):
-    """A setting that there is not, or a value that it cannot have."""
+    """A setting does not exist, or cannot have this value."""

@@ -1,4 +1,4 @@
-"""How the values of settings are read, as people write them on a command line, in TOML or in JSON. Pure."""
+"""How values of settings are read, as people write them in a command, in TOML or in JSON. Pure."""
 
 import re
 import shlex
@@ -6,39 +6,45 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 _LONGEST_NAME = 60
-"""Characters of a name that are looked at, and shown."""
+"""Characters of a name that are examined and shown."""
 
 
 class Rule(NamedTuple):
-    """What one setting may be."""
+    """The values that one setting may have."""
 
     read: Callable[[Any], Any]
-    """Returns the value as it is meant; raises TypeError or ValueError, :class:`BadEntry` where only a part of it is wrong."""
+    """Return the parsed value; raise TypeError or ValueError.
+
+    If only one entry of a map is wrong, raise :class:`BadEntry`.
+    """
     words: str
-    """What it may be, after "it is"."""
+    """The allowed values in words, to follow "it is"."""
     example: str
-    """As it stands after ``NAME=`` on a command line."""
+    """An example, as it follows ``NAME=`` on a command line."""
 
 
 LONGEST_SHOWN = 200
-"""Characters of a value in a message."""
+"""Characters of a value that a message shows."""
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it, however large or deep it is."""
+    """Return a value as a message shows it, however large or deeply nested it is."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # an int of thousands of digits; lists within lists
+    except (ValueError, RecursionError):  # an int of thousands of digits, or deeply nested lists
         return f"a value of type {type(value).__name__} that is too large to show"
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 class BadEntry(ValueError):
-    """One entry of a map is wrong. Its message is the entry's name: values may be nobody's business."""
+    """One entry of a map is wrong.
+
+    The message is the entry's name only, because values may be confidential.
+    """
 
 
 def no_setting(name: str, known: Collection[str]) -> str:
-    """Say that there is no such setting, and which was meant; all that there are when that cannot be told.
+    """Say that a setting does not exist, and name the likely one, or else all that exist.
 
     >>> no_setting("app_idle_timout", ["size", "app_idle_timeout"])
     'there is no setting "app_idle_timout"; did you mean app_idle_timeout?'
@@ -50,8 +56,11 @@ def no_setting(name: str, known: Collection[str]) -> str:
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """Return the name that was most likely meant; None when none is near. Of a map's entry, as in ``environment.TZ``, the map's."""
-    from difflib import get_close_matches  # only who misspells waits for it
+    """Return the name that was most likely meant, or None if none is similar.
+
+    For an entry of a map, as in ``environment.TZ``, return the map's name.
+    """
+    from difflib import get_close_matches  # imported here, since only misspelt names need it
 
     whole = name[:_LONGEST_NAME].lower().replace("-", "_")
     found = get_close_matches(whole, known, 1, 0.7) or get_close_matches(whole.partition(".")[0], known, 1, 0.7)
@@ -115,7 +124,10 @@ def text(pattern: str, words: str, example: str) -> Rule:
 
 
 def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule:
-    """Names to values: a table in TOML, ``A=1 B=2`` on the command line; ``most`` characters altogether."""
+    """Return the rule for a map of names to values: a TOML table, or ``A=1 B=2`` in a command.
+
+    ``most`` is the number of characters allowed altogether.
+    """
 
     def read(values: Any) -> dict[str, str]:
         pairs = dict(part.split("=", 1) for part in shlex.split(values)) if isinstance(values, str) else values

@@ -1,1 +1,1 @@
-"""What can be served."""
+"""Kinds of apps that Sheen serves, and how to recognise them."""

@@ -1,6 +1,6 @@
-"""How a Shiny app in Python is told from other bundles, and where its app object is. Pure.
+"""Recognising a Shiny app in Python, and finding its app object. Pure.
 
-Who builds a version and who serves it ask the same, so that both find the same.
+The build of a version and its agent use the same functions, so that both find the same.
 """
 
 import re
@@ -12,22 +12,22 @@ from chalicelib.publishing.errors import BadBundle
 
 APP = "app.py"
 APPMODE = "python-shiny"
-"""What rsconnect-python calls such an app in the manifest."""
+"""rsconnect-python's name for such an app in the manifest."""
 
 _LONGEST_LINE = 1000
-"""Characters of a line that may be an import."""
+"""Lines with more characters are not searched for imports."""
 _EXPRESS = "shiny.express.app"
-"""The module whose attributes are apps of Shiny Express: the attribute is the file's name, escaped."""
+"""Module whose attributes are apps of Shiny Express; an attribute is the file's escaped name."""
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ENTRYPOINT = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*)(?::(?P<attribute>{_NAME}))?\Z")
 _SHINY = re.compile(r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. \t]*+,[ \t]*+)*shiny\b)")
 
 Content = Callable[[str], bytes]
-"""Gives a file's content by its path."""
+"""Returns the content of a file, given its path."""
 
 
 class Entrypoint(NamedTuple):
-    """Where the app object is: ``app:app``."""
+    """The place of the app object: ``app:app``."""
 
     module: str
     attribute: str
@@ -37,13 +37,13 @@ class Entrypoint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read ``module`` or ``module:attribute``; None when it is something else."""
+        """Read ``module`` or ``module:attribute``; return None for anything else."""
         match = _ENTRYPOINT.match(text)
         return cls(match["module"], match["attribute"] or "app") if match else None
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files of a bundle one of which it may be."""
+        """The files of a bundle that may hold the app object; one of them must exist."""
         if self.module == _EXPRESS:
             return (re.sub(r"_([0-9a-f]{1,4})_", lambda escaped: chr(int(escaped[1], 16)), self.attribute),)
         path = self.module.replace(".", "/")
@@ -51,7 +51,7 @@ class Entrypoint(NamedTuple):
 
 
 def is_shiny(source: str) -> bool:
-    """Whether a Python file imports Shiny.
+    """Return whether a Python file imports Shiny.
 
     >>> is_shiny("from shiny.express import ui"), is_shiny("import shinyswatch")
     (True, False)
@@ -60,10 +60,10 @@ def is_shiny(source: str) -> bool:
 
 
 def find(paths: Collection[str], content: Content, bundle: str) -> Entrypoint | None:
-    """Return where the app is when the files at ``paths`` are a Shiny app in Python; None when they are something else.
+    """Return the entrypoint if the files at ``paths`` are a Shiny app in Python, else None.
 
-    The manifest's word counts; without one an app.R or server.R comes before an app.py. Only the names at the top are needed. Raise
-    :class:`BadBundle` when the manifest names what is no entrypoint.
+    The manifest decides. Without one, app.R or server.R has precedence over app.py. Only the names
+    at the top are needed. Raise :class:`BadBundle` if the manifest's entrypoint is malformed.
     """
     said = manifest.parse(content(manifest.FILE)) if manifest.FILE in paths else None
     if said is not None and said["metadata"]["appmode"] == APPMODE:
@@ -78,7 +78,7 @@ def find(paths: Collection[str], content: Content, bundle: str) -> Entrypoint | 
 
 
 def check(entrypoint: Entrypoint, paths: Collection[str], bundle: str) -> None:
-    """Raise :class:`BadBundle` when the file of an entrypoint is not there."""
+    """Raise :class:`BadBundle` if the file of an entrypoint does not exist."""
     if not any(file in paths for file in entrypoint.files):
         raise BadBundle(
             f'bundle {bundle}: {manifest.FILE}: "entrypoint" is "{str(entrypoint)[:100]}", and there is no '

@@ -1,4 +1,4 @@
-"""What a bundle is, by the names of its files, and for an app in Python by what is in them. Pure."""
+"""Recognising a bundle by its files' names, and a Python app also by its contents. Pure."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -10,16 +10,19 @@ from chalicelib.publishing.errors import BadBundle
 
 
 class Kind(StrEnum):
-    """How the app is started."""
+    """The kind of an app, which decides how it is started."""
 
     APP_R = "app.R"
     SERVER_R = "server.R"
     APP_PY = "app.py"
-    """A Shiny app in Python, whatever its file is called."""
+    """A Shiny app in Python, whatever the name of its file."""
 
 
 class Shape(NamedTuple):
-    """What was found: the kind, and the one folder that everything is in (``""`` when the app is at the top)."""
+    """The kind of a bundle, and the one folder that holds everything.
+
+    The folder is ``""`` if the app is at the top.
+    """
 
     kind: Kind
     top: str
@@ -32,14 +35,17 @@ _NOT_YET = (
     (re.compile(r"plumber\.r"), "a Plumber API"),
     (re.compile(r"index\.html?"), "a static site"),
 )
-"""What people publish elsewhere and Sheen does not serve; an app may have such files too, so they count when there is no app."""
+"""Things that people publish elsewhere and Sheen does not serve.
+
+They are considered only if there is no app, because an app may have such files too.
+"""
 
 
 def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes]) -> Shape:
-    """Find the app among a bundle's files (relative paths with ``/``), at the top or in the one folder at the top.
+    """Find the app in a bundle, at the top or in the only folder at the top.
 
-    ``content`` gives what is in one of them. Like Shiny itself this does not mind upper and lower case. Raise :class:`BadBundle` that says
-    why when there is no app.
+    ``paths`` are relative, with ``/``. ``content`` returns the content of a file. Like Shiny, this
+    ignores case. Raise :class:`BadBundle` that says why if there is no app.
     """
     files = list(paths)
     if not files:
@@ -71,7 +77,7 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
 
 
 def top_of(paths: Collection[str]) -> str:
-    """Return the one folder that everything is in, or ``""``: that is where an app's own files are."""
+    """Return the one folder that holds everything, and so the app's own files, or ``""``."""
     first = {path.split("/", 1)[0] for path in paths}
     return first.pop() if len(first) == 1 and all("/" in path for path in paths) else ""
 

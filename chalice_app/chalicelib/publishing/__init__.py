@@ -1,1 +1,1 @@
-"""A bundle: one upload, and what became of it."""
+"""A bundle: one upload, and its outcome."""

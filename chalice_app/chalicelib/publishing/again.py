@@ -1,4 +1,4 @@
-"""A version's bundle once more: published again, or given back as it was uploaded."""
+"""A version's bundle used again: published as a new version, or downloaded as it was uploaded."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -15,13 +15,16 @@ class Kept(NamedTuple):
 
     version: str
     key: str
-    """In S3."""
+    """The S3 key."""
     name: str
-    """The file's name, as its author called it."""
+    """The name that the author gave to the file."""
 
 
 def kept(location: str, version: str | None = None) -> Kept:
-    """Find the bundle of a version, by default the active one. Raise :class:`NoSuchApp` or :class:`NoSuchVersion`."""
+    """Find the bundle of a version, by default the active one.
+
+    Raise :class:`NoSuchApp` or :class:`NoSuchVersion`.
+    """
     app = apps.get(location)
     wanted = version or app.active_version
     if wanted is None:
@@ -33,10 +36,10 @@ def kept(location: str, version: str | None = None) -> Kept:
 
 
 def publish_again(location: str, bucket: str, now: float, version: str | None = None) -> str:
-    """Publish the bundle of a version (by default the active one) as a new version, which is built anew; return the upload's key.
+    """Publish the bundle of a version (by default the active one) as a new version.
 
-    The copy within S3 is an upload like any other; so everything that holds for uploads holds for it. Raise :class:`NoSuchApp` or
-    :class:`NoSuchVersion`.
+    Return the upload's key. The new version is built anew. The copy within S3 is an upload like any
+    other, with the same rules. Raise :class:`NoSuchApp` or :class:`NoSuchVersion`.
     """
     found = kept(location, version)
     key = again_key(location, found.name, datetime.fromtimestamp(now, UTC).isoformat())

@@ -1,8 +1,10 @@
 """S3 keys of bundles and of their outcomes, and the names of versions. Pure.
 
-``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``; ``bundles/<name>.zip`` at ``/``. What becomes of it is in
-``outcomes/<location>/<name>.zip.json``, what installing its packages said in ``outcomes/<location>/<name>.zip.log``. A version's own copy
-of its bundle is ``versions/<app_id>/<version>/<name>.zip``: uploads may be overwritten and go away after a while.
+``bundles/<location>/<name>.zip`` or ``.tar.gz`` publishes at ``/<location>``, and
+``bundles/<name>.zip`` at ``/``. The outcome is in ``outcomes/<location>/<name>.zip.json``, and the
+output of installing packages in ``outcomes/<location>/<name>.zip.log``. A version keeps its own
+copy of its bundle as ``versions/<app_id>/<version>/<name>.zip``, because uploads may be overwritten
+and expire after a while.
 """
 
 import hashlib
@@ -26,7 +28,7 @@ _SEQUENCER_DIGITS = 32
 
 
 class BundleKey(NamedTuple):
-    """What the key of an upload says."""
+    """The parts of an upload's key."""
 
     location: str
     name: str
@@ -51,7 +53,10 @@ class BundleKey(NamedTuple):
 
     @classmethod
     def of(cls, location: str, name: str) -> Self:
-        """What to upload so that it is published at ``location``; raise :class:`BadBundle` or :class:`BadLocation`."""
+        """Return the key that publishes ``name`` at ``location``.
+
+        Raise :class:`BadBundle` or :class:`BadLocation`.
+        """
         return cls.parse(cls(check(location), name).key)
 
     @property
@@ -61,51 +66,52 @@ class BundleKey(NamedTuple):
 
     @property
     def outcome_key(self) -> str:
-        """The S3 key of what became of it."""
+        """The S3 key of the upload's outcome."""
         return outcome_key(self.key)
 
 
 def outcome_key(key: str) -> str:
-    """The S3 key of what became of an upload, also of one whose own key is not allowed."""
+    """Return the S3 key of an upload's outcome, even if the upload's own key is not allowed."""
     return f"{OUTCOMES}{key.removeprefix(PREFIX)}.json"
 
 
 def log_key(key: str) -> str:
-    """The S3 key of an upload's build log, beside its outcome."""
+    """Return the S3 key of an upload's build log, beside its outcome."""
     return f"{OUTCOMES}{key.removeprefix(PREFIX)}.log"
 
 
 def kept_key(app_id: str, version: str, key: str) -> str:
-    """The S3 key of a version's own copy of the bundle that was uploaded as ``key``."""
+    """Return the S3 key of a version's own copy of the bundle that was uploaded as ``key``."""
     return f"{KEPT}{app_id}/{version}/{original_name(key)}"
 
 
 def original_name(key: str) -> str:
-    """The file's name as its author called it, whether it was uploaded or published again."""
+    """Return the author's name for a file, whether it was uploaded or published again."""
     return _AGAIN.sub("", key.rsplit("/", 1)[-1])
 
 
 def again_key(location: str, name: str, time: str) -> str:
-    """The S3 key that publishes a kept bundle again; ``time`` as in :func:`upload_order`."""
+    """Return the S3 key that publishes a kept bundle again; ``time`` as in :func:`upload_order`."""
     again = f"again-{_compact(time)}-"
     return BundleKey.of(location, again + name[-(_LONGEST_NAME - len(again)) :]).key
 
 
 def upload_order(time: str, sequencer: str) -> str:
-    """Where an upload stands among all uploads: sorts by time, within one key and second by S3's sequencer (FACTS E7).
+    """Return a text that sorts uploads by time, and then by S3's sequencer (FACTS E7).
 
-    ``time`` is the event's (``2026-11-20T13:31:44Z``), ``sequencer`` hex digits that S3 counts up for one key.
+    ``time`` is the event's (``2026-11-20T13:31:44Z``). ``sequencer`` consists of hex digits, which
+    S3 counts up for one key; it decides between uploads in the same second.
     """
     return f"{_compact(time)}/{padded(sequencer)}"
 
 
 def padded(sequencer: str) -> str:
-    """The sequencer so that longer and shorter ones compare as text; S3 says to fill them up on the right."""
+    """Return a sequencer padded on the right, as S3 says, so that all compare as text."""
     return sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
 
 
 def version_name(time: str, key: str, sequencer: str) -> str:
-    """The name of the version that an upload becomes: sorts by time, and is the same each time its event comes."""
+    """Return the name of an upload's version: sorts by time, and is the same for each event."""
     return f"{_compact(time)}-{hashlib.sha256(f'{key} {sequencer}'.encode()).hexdigest()[:8]}"
 
 

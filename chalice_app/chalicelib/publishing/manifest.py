@@ -1,15 +1,19 @@
-"""``manifest.json``, as rsconnect and rsconnect-python write it into what they pack. Pure."""
+"""``manifest.json``, as rsconnect and rsconnect-python write it into bundles. Pure."""
 
 import json
 from typing import Any
 
 FILE = "manifest.json"
 LARGEST = 5 * 1024**2
-"""Bytes, as of other lock files: it names each file and describes each package, and takes up to 25 times as much memory when it is read."""
+"""Bytes, the limit of other lock files too.
+
+The manifest names each file and describes each package. Reading it takes up to 25 times as much
+memory.
+"""
 
 
 def parse(text: str | bytes) -> dict[str, Any] | None:
-    """Return the manifest; None when it is not rsconnect's: any app may have a file of this name."""
+    """Return the manifest, or None if it is not rsconnect's: any app may have such a file."""
     try:
         manifest = json.loads(text)
     except (ValueError, RecursionError):
@@ -19,6 +23,9 @@ def parse(text: str | bytes) -> dict[str, Any] | None:
 
 
 def appmode(text: str | bytes) -> str | None:
-    """Return what it says that the bundle is (``shiny``, ``python-shiny``); None when it is not rsconnect's."""
+    """Return what kind of bundle the manifest declares; None if it is not rsconnect's.
+
+    Kinds are, for example, ``shiny`` and ``python-shiny``.
+    """
     found = parse(text)
     return found["metadata"]["appmode"] if found else None

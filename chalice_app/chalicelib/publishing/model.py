@@ -1,4 +1,4 @@
-"""The rows of bundles: what became of each upload can be read back here."""
+"""The rows of bundles: the outcome of each upload."""
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
@@ -17,14 +17,14 @@ class Bundle(Table):
     key = UnicodeAttribute(hash_key=True)
     """S3 key: ``bundles/<location>/<name>.zip`` or ``.tar.gz``."""
     sequencer = UnicodeAttribute()
-    """S3's own order of the writes to one key; an event that comes late or twice is told by it (FACTS E7)."""
+    """S3's order of the writes to one key; it identifies late and repeated events (FACTS E7)."""
     etag = UnicodeAttribute()
     location = UnicodeAttribute()
     status = UnicodeAttribute()
-    """One of :class:`chalicelib.publishing.status.BundleStatus`: received → building → active, or rejected."""
+    """One of :class:`chalicelib.publishing.status.BundleStatus`."""
     message = UnicodeAttribute(default="")
-    """What happens now, or why it was rejected; a sentence for the author."""
+    """What happens now, or why the upload was rejected: a sentence for the author."""
     blameless = BooleanAttribute(null=True)
-    """Whether it was rejected for what was not its fault: the same files may do better another time."""
+    """Whether it was rejected for reasons outside it, so that the same files may succeed later."""
     version = UnicodeAttribute(null=True)
     updated_at = NumberAttribute()

@@ -1,4 +1,4 @@
-"""Packs files into a zip, and says what of an author's folder stays out of it."""
+"""Packing files into a zip, and the files of an author's folder that stay out of it."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ _ANYWHERE = {
     ".DS_Store": "a Mac's",
     "__MACOSX": "a Mac's",
 }
-"""What belongs to an author's tools and not to the app, wherever it is."""
+"""Files of an author's tools, which are not part of the app, in any folder."""
 _AT_THE_TOP = {
     ".RData": "R's saved workspace",
     ".sheen": "a local stack's data",
@@ -25,46 +25,53 @@ _AT_THE_TOP = {
     "node_modules": "JavaScript packages of this machine",
     "rsconnect": "records of rsconnect",
 }
-"""What does so only in the app's own folder: further down it may be what the app serves."""
+"""More such files, in the app's own folder only: further down, the app may serve them."""
 _LIBRARIES = {
     *(("renv", name) for name in ("library", "local", "staging", "sandbox", "python")),
     *(("packrat", name) for name in ("lib", "lib-R", "lib-ext", "src")),
 }
-"""Packages as they are installed on the author's machine; the lock file beside them says how to get them."""
+"""Packages installed on the author's machine; the lock file beside them says how to get them."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The oldest time that a zip can say; the true one is in an extra field."""
+"""The oldest time that a zip can record; the true time is in an extra field."""
 TIMES = 0x5455
-"""The extra field of a zip's entry that says when its file was changed, in seconds since 1970 and UTC."""
+"""The extra field of a zip's entry that records its last change, in UTC seconds since 1970."""
 _TIMES = struct.Struct("<HHBI")
 _WHEN_CHANGED = 1
 
 
 def why_left_out(path: PurePath) -> str | None:
-    """Say why a file or folder stays out of a bundle; None when it does not. ``path`` is relative to the app's folder. Pure."""
+    """Say why a file or folder stays out of a bundle; return None if it is packed. Pure.
+
+    ``path`` is relative to the app's folder.
+    """
     if path.parts[:2] in _LIBRARIES:
         return "R packages of this machine"
     return _AT_THE_TOP.get(path.parts[0]) or next((_ANYWHERE[part] for part in path.parts if part in _ANYWHERE), None)
 
 
 def is_left_out(path: PurePath) -> bool:
-    """Say whether a file or folder stays out of a bundle; ``path`` is relative to the app's folder. Pure."""
+    """Return whether a file or folder stays out of a bundle. Pure.
+
+    ``path`` is relative to the app's folder.
+    """
     return why_left_out(path) is not None
 
 
 def zip_files(
     names: Iterable[str], read: Callable[[str], BinaryIO], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None
 ) -> str:
-    """Zip files and links into ``bundle``, and return a fingerprint that is the same for the same names, contents and execute bits.
+    """Zip files and links into ``bundle``, and return a fingerprint.
 
-    ``names`` are paths with ``/``, and ``read`` opens one. ``links``: path → where it leads, from the link's folder. Of a file's mode
-    the execute bit is kept, and the time of its last change.
+    The fingerprint is the same for the same names, contents and execute bits. ``names`` are paths
+    with ``/``, and ``read`` opens one. ``links`` maps a path to the link's target, relative to the
+    link's folder. Each file keeps its execute bit and the time of its last change.
     """
     fingerprint = hashlib.sha256()
     with zipfile.ZipFile(bundle, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, EPOCH)
-            entry.create_system = 3  # Unix: it has modes and links
+            entry.create_system = 3  # Unix, which has modes and links
             entry.compress_type = zipfile.ZIP_DEFLATED
             with read(name) as source:
                 about = os.fstat(source.fileno())

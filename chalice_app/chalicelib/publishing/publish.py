@@ -1,7 +1,8 @@
-"""The steps of the state machine that publishes: check, (build,) register, activate, report; or reject. Outside the VPC.
+"""The steps of the state machine that publishes a bundle. Outside the VPC.
 
-Each may run more than once (FACTS H4), at any time after it ran first, also in an execution that was started again: it then finds done
-what it has done, and says the same.
+They are check, build (a task), register, activate and report; or reject. Each may run more than
+once (FACTS H4), at any later time and even in another execution. A repeated step finds its work
+done, and returns the same.
 """
 
 import json
@@ -22,7 +23,10 @@ from chalicelib.publishing.status import BundleStatus
 
 
 class Upload(TypedDict):
-    """What :func:`check` makes of S3's event and the later steps go by. Values are text: they go into a task's environment."""
+    """The result of :func:`check`, which later steps use.
+
+    Values are text, since they become the environment of a task.
+    """
 
     build: bool
     """Whether there is something to do."""
@@ -37,24 +41,26 @@ class Upload(TypedDict):
 
 
 class Built(TypedDict):
-    """What the build task answers."""
+    """The result of the build task."""
 
     kind: str
     source: str
     """S3 key of the version's own copy of the bundle."""
     settings: dict[str, Any]
-    """What is in its ``sheen.toml``."""
+    """The contents of its ``sheen.toml``."""
 
 
 def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[], float]) -> Upload:
-    """Record an upload and make its app, if it is the first. ``event``: EventBridge's "Object Created": ``time``, ``detail``.
+    """Record an upload, and make its app if this is the first upload.
 
-    ``largest``: bytes that an upload may have. Raise :class:`BadBundle` for what can be seen to be wrong without opening it.
+    ``event`` is EventBridge's "Object Created": ``time`` and ``detail``. ``largest`` is the number
+    of bytes that an upload may have. Raise :class:`BadBundle` for faults that show without opening
+    the bundle.
     """
     wanted = event["detail"]["object"]
     key, sequencer, etag = wanted["key"], wanted.get("sequencer", ""), wanted.get("etag", "")
     now = clock()
-    # Recorded before it is checked, so that a rejection has a row to go to.
+    # The upload is recorded before it is checked, so that a rejection has a row.
     if not _receive(event, now):
         telemetry.logger.info("nothing to do", extra={"bundle": key})
         return {"build": False}
@@ -82,7 +88,10 @@ def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[
 
 
 def built_for(key: str, app_id: str) -> App:
-    """Read the app that an upload is built for; raise :class:`BadBundle` when that was deleted, whether or not another one is there now."""
+    """Return the app that an upload is built for.
+
+    Raise :class:`BadBundle` if that app was deleted, even if there is another at its location now.
+    """
     location, name = BundleKey.parse(key)
     app = _app_at(location)
     if app is None or app.app_id != app_id:
@@ -91,7 +100,10 @@ def built_for(key: str, app_id: str) -> App:
 
 
 def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
-    """Record the version that was built. ``event``: ``upload`` as checked, ``built`` (:class:`Built`). Raise :class:`BadBundle`."""
+    """Record a version that was built; raise :class:`BadBundle` if its app was deleted.
+
+    ``event`` has ``upload``, from :func:`check`, and ``built`` (:class:`Built`).
+    """
     upload, built = event["upload"], event["built"]
     built_for(upload["key"], upload["app_id"])
     versions.add(
@@ -106,14 +118,18 @@ def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
 
 
 def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, str]:
-    """Make a registered version the active one, unless a later upload was faster. ``event``: ``upload``. Raise :class:`BadBundle`."""
+    """Make a registered version the active one, unless a later upload was faster.
+
+    ``event`` has ``upload``. Raise :class:`BadBundle` if the app was deleted or if the version's
+    settings do not go with the app's own.
+    """
     upload = event["upload"]
     location, version = upload["location"], upload["version"]
     built_for(upload["key"], upload["app_id"])
     try:
         active = versions.activate(location, version, upload["order"], clock())
     except NoSuchVersion:
-        active = False  # so many later ones were faster that it is being removed
+        active = False  # it is already being removed, because enough later versions were faster
     except BadAppSetting as error:
         name = BundleKey.parse(upload["key"]).name
         raise BadBundle(f"bundle {name}: its settings, with the app's own, cannot hold: {error}") from None
@@ -129,16 +145,20 @@ _SAID = {
 
 
 def report(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) -> dict[str, str]:
-    """Tell the author that it is done. ``event``: ``upload``, ``status`` as :func:`activate` has said."""
+    """Tell the author that the upload is done.
+
+    ``event`` has ``upload``, and ``status`` as returned by :func:`activate`.
+    """
     upload, status = event["upload"], BundleStatus(event["status"])
     store.tell(bucket, upload["key"], upload["sequencer"], status, _SAID[status], clock())
     return {"status": status.value}
 
 
 def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> dict[str, str]:
-    """Tell the author why nothing came of an upload, and see that nothing is left of it.
+    """Tell the author why an upload was rejected, and clean up after it.
 
-    ``event``: ``time``, ``detail`` as S3 sent it, ``error`` (``Error``, ``Cause``), and of one that was checked ``checked``: ``upload``.
+    ``event`` has ``time`` and ``detail`` as S3 sent them, and ``error`` (``Error``, ``Cause``). If
+    the upload was checked, ``checked`` has ``upload``.
     """
     wanted = event["detail"]["object"]
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
@@ -146,30 +166,37 @@ def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], flo
     status, message = BundleStatus.REJECTED, reason(error, key)
     app = _app_at(_location_of(key))
     if app is not None and app.active_upload == upload_order(event["time"], sequencer):
-        # A step failed after the switch, or said so although it had not.
+        # A step failed after the switch, or reported a failure although it succeeded.
         status, message = BundleStatus.ACTIVE, _SAID[BundleStatus.ACTIVE]
     now = clock()
-    _receive(event, now)  # it is here that it is recorded if the check did not come as far
+    _receive(event, now)  # not yet recorded if the check failed early
     blameless = status is BundleStatus.REJECTED and is_blameless(error)
     store.tell(settings.bucket, key, sequencer, status, message, now, blameless=blameless)
     telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
     upload: Upload | None = event.get("checked", {}).get("upload")
     if upload is not None and status is BundleStatus.REJECTED:
         is_gone = app is None or app.app_id != upload["app_id"]
-        if is_gone or error.get("Error") != BadBundle.__name__:  # a build that finds one clears up by itself
+        if is_gone or error.get("Error") != BadBundle.__name__:  # a build cleans up after BadBundle
             versions.add_removed(upload["app_id"], upload["version"], key, kept_key(upload["app_id"], upload["version"], key), now)
-        if is_gone:  # what was deleted with it may have been put back
+        if is_gone:  # files deleted with the app may have been written again
             retention.start({"deleted": upload["app_id"]}, settings.state_machine("tidy"))
     return {"status": status.value}
 
 
 def is_blameless(error: Mapping[str, Any]) -> bool:
-    """Whether the same files may do better another time: what takes too long will take as long again. Pure."""
+    """Return whether the same files may succeed another time. Pure.
+
+    A build that takes too long would take as long again.
+    """
     return error.get("Error") not in (BadBundle.__name__, "States.Timeout")
 
 
 def reason(error: Mapping[str, Any], key: str) -> str:
-    """The sentence for the author: a bad bundle's own message; for anything else that it was not the bundle. Pure."""
+    """Return the sentence for the author. Pure.
+
+    For a bad bundle it is the error's own message; for anything else it says that the bundle is not
+    at fault.
+    """
     name, cause = str(error.get("Error", "")), str(error.get("Cause", ""))
     message = _message_of(cause)
     if name == BadBundle.__name__:
@@ -181,7 +208,7 @@ def reason(error: Mapping[str, Any], key: str) -> str:
 
 
 def _message_of(cause: str) -> str:
-    """A Lambda's error comes as JSON with its message in it."""
+    """Return the message in a cause; a Lambda's error is JSON with a message in it."""
     try:
         value = json.loads(cause)
     except (ValueError, RecursionError):
@@ -190,7 +217,7 @@ def _message_of(cause: str) -> str:
 
 
 def _receive(event: Mapping[str, Any], now: float) -> bool:
-    """Record an upload; say whether there is something to do."""
+    """Record an upload; return whether there is something to do."""
     wanted = event["detail"]["object"]
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
     version = version_name(event["time"], key, sequencer)

@@ -1,9 +1,13 @@
-"""Which versions go: those that are neither kept, nor active, nor the one before, nor used by anybody, and all of an app that was deleted;
-and how they go.
+"""Which versions are removed, and how.
 
-A version is first marked, on the condition that it is not active and not the one before: from then on it cannot become active. Then a
-task removes its files, then its bundle and what was told of it go, and last its row. What broke off on the way is found by its mark, and
-done again. Of an app that was deleted everything goes, with its data; its versions' rows, which no app has any more, go last.
+A version is removed if it is none of these: kept, active, the one before, or in use. All of a
+deleted app is removed.
+
+A version is first marked, on the condition that it is neither active nor the one before. A marked
+version cannot become active. Then a task removes its files, then its bundle and outcome are
+removed, and finally its row. If the removal is interrupted, the mark is found later and the removal
+is repeated. Of a deleted app everything is removed, with its data. The rows of its versions, which
+no app has any more, are removed last.
 """
 
 import json
@@ -29,34 +33,35 @@ from chalicelib.publishing.status import BundleStatus
 
 
 class TidyEvent(TypedDict):
-    """Where the state machine is to tidy: one of them."""
+    """What the state machine is to tidy: exactly one of these."""
 
     location: NotRequired[str]
-    """The versions of this app that are too many."""
+    """Location of an app whose superfluous versions are to be removed."""
     deleted: NotRequired[str]
-    """``app_id`` of an app that was deleted: all of it."""
+    """``app_id`` of a deleted app, to be removed completely."""
 
 
 class Removal(TypedDict):
-    """One version that is to go, or all of an app; what the state machine passes on."""
+    """A version to be removed, or all of an app; passed from step to step by the state machine."""
 
     app_id: str
     version: str
-    """Empty: all of an app that was deleted."""
+    """Empty: all of a deleted app."""
     remove: str
-    """As ``tasks.remove`` wants it."""
+    """The path, as ``tasks.remove`` takes it."""
 
 
 def not_kept(names: Sequence[str], needed: Collection[str | None], kept: int) -> list[str]:
-    """Return which of an app's versions are too many. Pure.
+    """Return the superfluous versions of an app. Pure.
 
-    ``names`` are all, the newest first; ``needed`` stay whatever their age; ``kept``: how many of the newest stay.
+    ``names`` are all versions, newest first. ``needed`` versions stay whatever their age. ``kept``
+    is the number of newest versions that stay.
     """
     return [name for name in names[kept:] if name not in needed]
 
 
 def due(app: App, now: float) -> list[str]:
-    """Return the app's versions that may go, and those that began to."""
+    """Return the app's versions that may be removed, and those marked already."""
     rows = versions.of(app.app_id)
     leaving = [row.version for row in rows if row.removing_at is not None]
     there = [row.version for row in rows if row.removing_at is None]
@@ -66,7 +71,7 @@ def due(app: App, now: float) -> list[str]:
 
 
 def begin(event: TidyEvent, clock: Callable[[], float]) -> list[Removal]:
-    """Mark the versions of an app that are to go, and return them; may come more than once (FACTS H4)."""
+    """Mark the versions of an app to be removed, and return them; may be repeated (FACTS H4)."""
     if "deleted" in event:
         return _all_of(event["deleted"])
     location = event["location"]
@@ -82,16 +87,20 @@ def begin(event: TidyEvent, clock: Callable[[], float]) -> list[Removal]:
 
 
 def _all_of(app_id: str) -> list[Removal]:
-    """An id is given once: what no app has, none will ever have again."""
+    """Return the removal of all of a deleted app, or nothing if the app exists.
+
+    An id is used once: if no app has it now, none will have it again.
+    """
     if any(app.app_id == app_id for app in App.scan(consistent_read=True)):
         return []
     return [{"app_id": app_id, "version": "", "remove": app_id}]
 
 
 def finish(removal: Removal, bucket: str) -> None:
-    """Forget a marked version whose files are gone: its bundle, what was told of it, and its row; may come more than once.
+    """Forget a marked version whose files are gone; may be repeated.
 
-    Why an upload was rejected stays told. Of an app that was deleted likewise the kept copies of its versions' bundles, and their rows.
+    This removes its bundle, its outcome and its row. The outcome of a rejected upload stays. For a
+    deleted app, it removes the kept copies of its versions' bundles, and the versions' rows.
     """
     if not removal["version"]:
         for version in versions.of(removal["app_id"]):
@@ -116,8 +125,11 @@ def finish(removal: Removal, bucket: str) -> None:
 
 
 def sweep(state_machine: str, clock: Callable[[], float]) -> list[str]:
-    """Start the state machine for each app of which a version could go, or began to: what no publish has done; and for what is left of
-    apps that were deleted. Return the locations and ids."""
+    """Start the state machine where something is left to remove; return locations and ids.
+
+    These are apps with versions that may be removed or are marked, which no publish has removed,
+    and the remains of deleted apps.
+    """
     with_versions = {version.app_id for version in Version.scan()}
     apps = store.everywhere()
     locations = [app.location for app in apps if _is_due(app, clock())]
@@ -138,7 +150,7 @@ def _is_due(app: App, now: float) -> bool:
 
 
 def start(event: TidyEvent, state_machine: str) -> None:
-    """Start the state machine."""
+    """Start the state machine that tidies."""
     clients.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=json.dumps(event))
 
 
@@ -148,7 +160,7 @@ def _lives(app_id: str, version: str, now: float) -> bool:
 
 
 def _mark(app: App, version: str, now: float) -> bool:
-    """Mark it, in one write that also checks that nobody has made it active since."""
+    """Mark a version, in one write that also checks that it has not become active since."""
     not_needed = App.app_id == app.app_id
     for needed in (App.active_version, App.previous_version):
         not_needed &= needed.does_not_exist() | (needed != version)

@@ -1,8 +1,8 @@
-"""``.rscignore``: what an author wants to stay out of bundles, by rsconnect's rules. Pure.
+"""``.rscignore``: files that an author excludes from bundles, by rsconnect's rules. Pure.
 
-Each folder may have one. A line is the name of a file or folder beside it, not of one further
-down; there are no regular expressions. An asterisk stands for any characters of a name, a question
-mark for one. Empty lines, and those that begin with ``#``, say nothing.
+Each folder may have one. A line is the name of a file or folder beside it, not further down. There
+are no regular expressions: an asterisk stands for any characters of a name, and a question mark for
+one. Empty lines and lines that begin with ``#`` are ignored.
 """
 
 from collections.abc import Iterable
@@ -11,27 +11,30 @@ from typing import NamedTuple
 
 NAME = ".rscignore"
 LARGEST = 64 * 1024
-"""Bytes that are read of one."""
+"""Bytes of one file that are read."""
 MOST_LINES = 1000
 
 
 class Rules(NamedTuple):
-    """What one such file says."""
+    """The rules of one such file."""
 
     lines: tuple[str, ...]
 
     def leave_out(self, name: str) -> bool:
-        """Whether the file or folder of that name, beside the rules, stays out."""
+        """Return whether the file or folder with this name, beside the rules, stays out."""
         return any(_matches(name, line) for line in self.lines)
 
     def without_effect(self, names: Iterable[str]) -> list[str]:
-        """Return the lines that no name beside the rules matches: what they were to keep out is packed, or is not there."""
+        """Return the lines that match no name beside the rules.
+
+        What they should exclude is either packed or does not exist.
+        """
         names = list(names)
         return [line for line in self.lines if not any(_matches(name, line) for name in names)]
 
 
 def read(content: bytes) -> Rules:
-    """Read the file. What is beyond :data:`LARGEST` bytes or :data:`MOST_LINES` lines is not looked at."""
+    """Read the file; ignore all beyond :data:`LARGEST` bytes or :data:`MOST_LINES` lines."""
     lines = content[:LARGEST].decode(errors="surrogateescape").splitlines()[:MOST_LINES]
     return Rules(tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")))
 

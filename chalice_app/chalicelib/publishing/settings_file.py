@@ -1,4 +1,4 @@
-"""``sheen.toml``: settings that a bundle brings along. Pure; only tasks read it."""
+"""``sheen.toml``: settings that come with a bundle. Pure; only tasks read it."""
 
 import tomllib
 from typing import Any
@@ -9,12 +9,15 @@ from chalicelib.publishing import toml_nesting
 from chalicelib.publishing.errors import BadBundle
 
 NAME = "sheen.toml"
-"""Beside app.R."""
+"""The file's name, beside app.R."""
 LARGEST = 64 * 1024
 
 
 def read(data: bytes, bundle: str) -> dict[str, Any]:
-    """Return the settings of the file, checked; raise :class:`BadBundle` that names the line, or the setting and its rule."""
+    """Return the settings of the file, checked.
+
+    Raise :class:`BadBundle` that names the line, or the setting and its rule.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -24,7 +27,8 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
         raise BadBundle(f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} levels; no setting does")
     try:
         values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; numbers of thousands of digits raise another
+    except (ValueError, RecursionError) as error:
+        # tomllib's own error is a ValueError; numbers with thousands of digits raise another one.
         raise BadBundle(f"bundle {bundle}: {NAME} is not TOML: {error}; write NAME = VALUE, text in quotes") from None
     try:
         AppSettings.parse(values)

@@ -1,10 +1,13 @@
-"""What became of an upload."""
+"""The status of an upload."""
 
 from enum import StrEnum
 
 
 class BundleStatus(StrEnum):
-    """received → building → active, or rejected; superseded when a later upload was faster."""
+    """The status of an upload: received → building → active, or rejected.
+
+    An upload is superseded if a later one became active before it.
+    """
 
     RECEIVED = "received"
     BUILDING = "building"
@@ -14,4 +17,4 @@ class BundleStatus(StrEnum):
 
 
 OVER = frozenset({BundleStatus.ACTIVE, BundleStatus.REJECTED, BundleStatus.SUPERSEDED})
-"""Nothing more happens to an upload that is so."""
+"""The final states of an upload."""

@@ -1,4 +1,4 @@
-"""The rows of bundles, and what they say in S3 beside them."""
+"""The rows of bundles, and the copies of their outcomes in S3."""
 
 import json
 from datetime import UTC, datetime
@@ -14,7 +14,11 @@ from chalicelib.publishing.status import OVER, BundleStatus
 
 
 def receive(key: str, sequencer: str, etag: str, location: str, version: str | None, now: float) -> bool:
-    """Record an upload, unless it is known to be over or a later one under this key was recorded; say whether there is something to do."""
+    """Record an upload; return whether there is something to do.
+
+    There is nothing to do, and nothing is recorded, if this upload is over or if a later one under
+    this key was recorded.
+    """
     order = padded(sequencer)
     row = Bundle(
         key,
@@ -39,10 +43,10 @@ def receive(key: str, sequencer: str, etag: str, location: str, version: str | N
 
 
 def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float, *, blameless: bool = False) -> bool:
-    """Say what happens to an upload now, in its row and beside it in S3; False when that is no longer so.
+    """Record the status of an upload, in its row and beside it in S3; return whether it applied.
 
-    It is not when a later upload has taken its place under this key, or when it is over: what is over stays as it ended. ``blameless``: as
-    the row's.
+    It does not apply if a later upload has taken its place under this key, or if the upload is
+    over: a final status stays. ``blameless`` is as in the row.
     """
     actions: list[Action] = [Bundle.status.set(status.value), Bundle.message.set(message), Bundle.updated_at.set(now)]
     if blameless:
@@ -59,7 +63,7 @@ def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: s
 
 
 def find(key: str) -> Bundle | None:
-    """Read what became of the newest upload under a key."""
+    """Return the row of the newest upload under a key, or None."""
     try:
         return Bundle.get(key, consistent_read=True)
     except Bundle.DoesNotExist:
@@ -67,9 +71,11 @@ def find(key: str) -> Bundle | None:
 
 
 def _show(bucket: str, key: str) -> None:
-    """Leave what the row says where its author can read it without access to the tables.
+    """Write what the row says to S3, where its author can read it without access to the tables.
 
-    Two may do this at once, and S3 knows no order between them: who wrote looks again, so that the last write is never an older state.
+    Two callers may do this at once, and S3 does not order their writes. So a caller reads the row
+    again after its write, and repeats it if the row has changed: the last write is never an older
+    state.
     """
     row = find(key)
     while row is not None:

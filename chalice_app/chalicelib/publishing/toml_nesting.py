@@ -1,17 +1,18 @@
-"""How deeply a TOML text nests, found out in one pass before ``tomllib`` reads it. Pure.
+"""The nesting depth of a TOML text, found in one pass before ``tomllib`` reads it. Pure.
 
-``tomllib`` recurses once for each bracket, and takes quadratic time for a key with many dots (30 s for 64 KB). No settings need either.
+``tomllib`` recurses once for each bracket, and takes quadratic time for a key with many dots (30 s
+for 64 KB). No setting needs either.
 """
 
 DEEPEST = 16
-"""Brackets within brackets, and parts of one key."""
+"""The most brackets within brackets, and the most parts of one key."""
 _LONG_QUOTES = ('"""', "'''")
 
 
 def too_deep(text: str) -> int | None:
-    """Return the line in which values or keys nest more than :data:`DEEPEST` levels; None when there is none.
+    """Return the line where values or keys nest deeper than :data:`DEEPEST`, or None.
 
-    Where the text is no TOML this may give up early: ``tomllib`` stops there too.
+    If the text is not TOML, this may give up early, where ``tomllib`` stops too.
 
     >>> too_deep('a = 1\\nb = ' + '[' * 20), too_deep('a = "[[[[[[[[[[[[[[[[[[[["')
     (2, None)
@@ -48,7 +49,7 @@ def too_deep(text: str) -> int | None:
 
 
 def _end_of_string(text: str, at: int) -> int | None:
-    """Return where the string that begins at a quote is over; None when it is not."""
+    """Return the end of the string that begins at a quote, or None if it does not end."""
     quote = text[at : at + 3] if text[at : at + 3] in _LONG_QUOTES else text[at]
     place = at + len(quote)
     while True:
@@ -59,13 +60,16 @@ def _end_of_string(text: str, at: int) -> int | None:
             end += len(quote)
             if len(quote) == 1:
                 return end
-            # Up to two more quotes are the string's own last characters.
+            # Up to two more quotes belong to the string as its last characters.
             return end + len(text[end : end + 2]) - len(text[end : end + 2].lstrip(quote[0]))
         place = end + 1
 
 
 def _is_escaped(text: str, first: int, at: int) -> bool:
-    """Whether an odd number of backslashes is before a place, none of them before ``first``."""
+    """Return whether a place is escaped: an odd number of backslashes precedes it.
+
+    Backslashes before ``first`` do not count.
+    """
     before = at
     while before > first and text[before - 1] == "\\":
         before -= 1

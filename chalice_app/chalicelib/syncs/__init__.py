@@ -1,1 +1,1 @@
-"""Syncs: copies of S3 folders on EFS, kept up by schedule, on demand and at once."""
+"""Syncs: copies of S3 folders on EFS, updated by schedule, on demand or at once."""

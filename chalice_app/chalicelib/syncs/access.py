@@ -1,6 +1,7 @@
-"""Which apps may have a sync's folder, and how.
+"""Which apps may read a sync's folder, and which may write to it.
 
-A sync that publishes apps has no app among its writers: what an app writes must never become another app's code.
+If a sync publishes apps, no app may write to its folder: files written by an app must never
+become another app's code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ WRITE = "write"
 def check_app(location: str, data: Mapping[str, str]) -> None:
     """Check an app's ``data`` setting against the syncs that it names.
 
-    Raise :class:`BadAppSetting` when the app would write to a sync that publishes apps.
+    Raise :class:`BadAppSetting` if the app would write to a sync that publishes apps.
     """
     for name in (name for name, mode in data.items() if mode == WRITE):
         try:
@@ -33,7 +34,7 @@ def check_app(location: str, data: Mapping[str, str]) -> None:
 def check_sync(definition: SyncDefinition) -> None:
     """Check a definition against the apps that name it.
 
-    Raise :class:`BadSync` when an app writes to what would be published.
+    Raise :class:`BadSync` if the sync publishes apps and an app writes to its folder.
     """
     if not definition.publish:
         return
@@ -44,7 +45,7 @@ def check_sync(definition: SyncDefinition) -> None:
 
 
 def conflict(sync: str, publish: str, location: str) -> str:
-    """Say why one app and one sync do not go together, and how to end that. Pure."""
+    """Say why one app and one sync conflict, and how to resolve it. Pure."""
     return (
         f"the app at {location} has data {sync}=write, and sync {sync} publishes the apps in its folder at {publish}. "
         f"What an app writes is never published. Either let the app read only "
@@ -55,7 +56,7 @@ def conflict(sync: str, publish: str, location: str) -> str:
 def asking(sync: str, found: Iterable[App]) -> list[tuple[App, str]]:
     """Return the apps whose ``data`` setting names a sync, each with ``read`` or ``write``.
 
-    An app whose settings cannot be read does not run, and is left out. Pure.
+    An app whose settings cannot be read does not run, so it is left out. Pure.
     """
     result = []
     for app in found:

@@ -1,4 +1,4 @@
-"""Who asks for a sync: somebody by invocation, the clock, or an object that has just been written. Outside the VPC."""
+"""Requests for a sync: by invocation, by schedule, or by a written object. Outside the VPC."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,14 +14,15 @@ from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
 from chalicelib.telemetry import logger
 
 LOST_AFTER = 120.0
-"""Seconds after which somebody looks whether a run's execution was started, and goes on."""
+"""Seconds after which a tick checks whether a run's execution was started and still runs."""
 POLL = 0.5
 
 
 def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float], remaining_ms: Callable[[], int]) -> dict[str, Any]:
-    """``event``: ``{"sync": NAME, "prefix": "…", "wait": true}``, the last two optional.
+    """Request a sync: ``{"sync": NAME, "prefix": "…", "wait": true}``, the last two optional.
 
-    Return ``sync``, ``status``, ``stamps`` (by way: the run that answers has it) and, when waited for, ``runs``. Raise
+    Return ``sync``, ``status``, ``stamps`` and, if the caller waits, ``runs``. ``stamps`` holds a
+    stamp for each way; the run that answers the request has the same stamp. Raise
     :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`BadSync`.
     """
     unknown = event.keys() - {"sync", "prefix", "wait"}
@@ -46,12 +47,12 @@ def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], 
 
 
 def answering(sync: str, stamp: str) -> SyncRun | None:
-    """Return the run that answers a request; None when none has taken it yet."""
+    """Return the run that answers a request, or None if no run has taken it yet."""
     return next((run for run in runs.since(sync, stamp.partition("/")[0]) if stamp in (run.stamps or ())), None)
 
 
 def as_document(run: SyncRun) -> dict[str, Any]:
-    """Return what a run's row says, as JSON has it."""
+    """Return a run's row as a JSON document."""
     return {
         "run": run.run_id,
         "way": run.way,
@@ -65,7 +66,10 @@ def as_document(run: SyncRun) -> dict[str, Any]:
 
 
 def on_object(event: Mapping[str, Any], settings: Settings, now: float) -> int:
-    """An object was written: ask for it where it is urgent; return for how many syncs. One that makes no sense does not stop the others."""
+    """Request a copy of a written object, in each sync that treats it as urgent.
+
+    Return the number of those syncs. A sync with an invalid definition does not stop the others.
+    """
     written = keys.written(event)
     count = 0
     for row in store.everything():
@@ -83,7 +87,10 @@ def on_object(event: Mapping[str, Any], settings: Settings, now: float) -> int:
 
 
 def tick(settings: Settings, now: float) -> None:
-    """Every few minutes: ask for what is due, and see after what runs; one sync's trouble is not another's."""
+    """Request the syncs that are due and look after running ones, every few minutes.
+
+    A failure in one sync does not affect the others.
+    """
     for row in store.everything():
         try:
             _tick(row, settings, now)
@@ -104,7 +111,11 @@ def _tick(row: Sync, settings: Settings, now: float) -> None:
 
 
 def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Settings, now: float) -> None:
-    """A run's execution may never have started, or be gone; DataSync's event may be lost; or DataSync may hang."""
+    """Recover a run that is stuck.
+
+    Its execution may never have started or may be gone, DataSync's event may be lost, or DataSync
+    may hang.
+    """
     definition = row.definition(settings.bucket)
     if now - since > LOST_AFTER:
         execution = _execution(row.name, run_id, settings)
@@ -129,7 +140,10 @@ def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Setting
 
 
 def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:
-    """End a run that does not end itself. It may be the telling that fails, so here it ends first."""
+    """End a run that does not end by itself.
+
+    The run ends before its failure is reported, because the report may be what fails.
+    """
     if run.status == RunStatus.RUNNING:
         ends.forget(run, way, now)
         runs.end(run, RunStatus.FAILED, why, now)
@@ -138,7 +152,7 @@ def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -
 
 
 def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | None:
-    """Return the execution of a run; None when it was never started."""
+    """Return the execution of a run, or None if it was never started."""
     arn = settings.sync_state_machine.replace(":stateMachine:", ":execution:")
     try:
         name = requests.execution_name(sync, run_id)

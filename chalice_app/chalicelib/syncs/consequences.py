@@ -1,4 +1,4 @@
-"""What follows from a run: apps whose data changed are restarted, and people are told of failures. Outside the VPC."""
+"""Consequences of a run: apps with changed data restart, failures are reported. Outside the VPC."""
 
 import json
 from collections.abc import Iterable
@@ -14,13 +14,16 @@ RESTARTER = "agents_restart"
 
 
 def restart_readers(sync: str, function: str) -> list[str]:
-    """Restart the apps that see a sync's folder and want that (``restart_on_sync``); return their locations."""
+    """Restart the apps that see a sync's folder and have ``restart_on_sync`` set.
+
+    Return their locations.
+    """
     locations = []
     for app in apps.everywhere():
         try:
             settings = app.effective_settings()
         except BadAppSetting:
-            continue  # it does not run either
+            continue  # an app whose settings cannot be read does not run either
         if settings.restart_on_sync and sync in settings.data:
             locations.append(str(app.location))
     restart(locations, function)
@@ -28,7 +31,7 @@ def restart_readers(sync: str, function: str) -> list[str]:
 
 
 def restart(locations: Iterable[str], function: str) -> None:
-    """Have apps restarted; old sessions live on until they end."""
+    """Request restarts of apps; existing sessions continue until they end."""
     for location in locations:
         clients.client("lambda").invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps({"location": location, "mode": "restart"})
@@ -37,7 +40,7 @@ def restart(locations: Iterable[str], function: str) -> None:
 
 
 def tell_failure(run: SyncRun, status: RunStatus, message: str, topic: str) -> None:
-    """Say that a run is about to end as failed, or some of its files."""
+    """Report that a run is about to end as failed, or with some failed files."""
     lines = [
         f"Sync {run.sync}, run {run.run_id} ({run.trigger or 'unknown trigger'}): {status}.",
         message,

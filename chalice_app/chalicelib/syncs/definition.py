@@ -1,4 +1,4 @@
-"""What a sync is: where from, when, what of it, and how carefully. Pure."""
+"""A sync's definition: its source, schedule, selection of files and verification. Pure."""
 
 import re
 import shlex
@@ -16,15 +16,15 @@ from chalicelib.syncs.keys import matcher, unfit
 from chalicelib.syncs.schedule import NEVER, Schedule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""As the ``data`` setting of an app has it."""
+"""The form of a sync's name, as the ``data`` setting of an app uses it."""
 VERIFY = {"none": "NONE", "transferred": "ONLY_FILES_TRANSFERRED", "all": "POINT_IN_TIME_CONSISTENT"}
-"""What may be verified, with DataSync's names for it."""
+"""The choices for ``verify``, with DataSync's names for them."""
 EVERYTHING = "/"
-"""As :attr:`SyncDefinition.urgent`."""
+"""Value of :attr:`SyncDefinition.urgent` that makes every object urgent."""
 OWN_DATA = "data/"
 """Folder of the deployment's own bucket that holds data; all else in that bucket is Sheen's."""
 NOT_TOLD = "bodies/"
-"""Objects below it are nobody's data, and no events about them reach a sync."""
+"""Objects below this prefix are not data, and no events about them reach a sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +39,31 @@ class SyncDefinition:
     schedule: str = "rate(1 hour)"
     """EventBridge's ``rate(…)`` or ``cron(…)``, or ``never``."""
     include: tuple[str, ...] = ()
-    """DataSync's patterns of what to copy; none: everything. ``*`` only at the end."""
+    """DataSync's patterns of what to copy; empty: everything. ``*`` only at the end."""
     exclude: tuple[str, ...] = ()
     """DataSync's patterns of what to leave out."""
     delete: bool = False
-    """Whether a file goes when its object has gone."""
+    """Whether a file is deleted when its object is gone."""
     verify: str = "transferred"
     """One of :data:`VERIFY`."""
     urgent: str = ""
-    """Prefix below which an object is copied as soon as it is there; empty: none; ``/``: everything."""
+    """Prefix below which objects are copied as soon as they exist. Empty: none; ``/``: all."""
     urgent_limit: int = 64 << 20
-    """Bytes up to which an urgent object is copied by a task of ours instead of DataSync, which takes minutes."""
+    """Bytes up to which one of our own tasks copies an urgent object; DataSync takes minutes."""
     stall_timeout: float = 1800.0
     """Seconds without progress after which a run is stopped."""
     retries: int = 3
-    """How often a run that failed is tried again."""
+    """How often a failed run is tried again."""
     apps: tuple[str, ...] = ()
-    """Locations of the apps that may be given the folder; ``*`` stands for any characters; none: no app."""
+    """Locations of the apps that may use the folder; ``*`` matches any characters; empty: none."""
     publish: str = ""
-    """Location below which each folder with an app in it is published; empty: this is data and not apps."""
+    """Location below which each folder with an app is published. Empty: data, not apps."""
 
     @classmethod
     def parse(cls, name: str, values: Mapping[str, Any], own_bucket: str) -> "SyncDefinition":
         """Read a definition; raise :class:`BadSync` that names the key, its value and the rule.
 
-        Without ``bucket`` it is the deployment's own, without ``prefix`` it is ``data/<name>/``.
+        ``bucket`` defaults to the deployment's own bucket, ``prefix`` to ``data/<name>/``.
         """
         if not NAME.fullmatch(name):
             raise BadSync(f'sync "{name}": a name has small letters, digits and -, at most 63, as in sales-2026')
@@ -88,9 +88,9 @@ class SyncDefinition:
         return found
 
     def check_readable(self, own_bucket: str, others: Sequence[str]) -> None:
-        """Raise :class:`BadSync` for a source that the deployment may not read.
+        """Raise :class:`BadSync` if the deployment may not read the source.
 
-        ``others`` as in :class:`chalicelib.configuration.deployment.Settings`.
+        ``others`` is as in :class:`chalicelib.configuration.deployment.Settings`.
         """
         source = f"{self.bucket}/{self.prefix}"
         if self.bucket != own_bucket and not source.startswith(tuple(others)):
@@ -105,23 +105,23 @@ class SyncDefinition:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def lets_in(self, location: str) -> bool:
-        """Whether the app at a location may be given the folder."""
+        """Return whether the app at a location may use the folder."""
         return any(fnmatchcase(location, pattern) for pattern in self.apps)
 
     def relative(self, bucket: str, key: str) -> str | None:
-        """Return an object's key below this sync's prefix; None when it is not one of this sync's."""
+        """Return an object's key below this sync's prefix, or None if it is outside the sync."""
         if bucket != self.bucket or not key.startswith(self.prefix) or key == self.prefix:
             return None
         return key[len(self.prefix) :]
 
     def wants(self, relative: str) -> bool:
-        """Whether :attr:`include` and :attr:`exclude` leave an object in."""
+        """Return whether :attr:`include` and :attr:`exclude` select an object."""
         include, exclude = matcher(self.include), matcher(self.exclude)
         path = f"/{relative}"
         return (include is None or bool(include.match(path))) and (exclude is None or not exclude.match(path))
 
     def is_urgent(self, relative: str) -> bool:
-        """Whether an object is copied as soon as it is there, if it is wanted at all."""
+        """Return whether an object, if selected at all, is copied as soon as it exists."""
         return self.urgent == EVERYTHING or (bool(self.urgent) and relative.startswith(self.urgent))
 
 
@@ -142,7 +142,10 @@ def _prefix(value: Any) -> str:
 
 
 _LOCATABLE = re.compile(r"[A-Za-z0-9_+./()-]")
-"""With blanks, what the folder of a DataSync location may be called with (its ``S3Subdirectory``); filters take anything."""
+"""Besides blanks, the characters allowed in the folder of a DataSync location.
+
+The folder is its ``S3Subdirectory``. Filters take any characters.
+"""
 
 
 def _urgent(value: Any) -> str:
@@ -209,4 +212,4 @@ _RULES: dict[str, Rule] = {
 }
 
 SETTINGS = tuple(field.name for field in fields(SyncDefinition) if field.name != "name")
-"""The settings, by name."""
+"""The names of the settings."""

@@ -1,6 +1,8 @@
-"""How a run ends: what it was asked is forgotten, apps and people learn of it, and the next one may start. Outside the VPC.
+"""How a run ends: its requests are forgotten, its outcome takes effect. Outside the VPC.
 
-Each of these may be repeated, and what follows from a run is done before its row says that it has ended: twice is better than never.
+Apps restart, people learn of failures, and the next run may start. Each of these steps may be
+repeated. What follows from a run is done before its row says that it has ended: doing it twice is
+better than never.
 """
 
 from chalicelib.configuration.deployment import Settings
@@ -9,7 +11,7 @@ from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
 
 def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
-    """End a run that has come to its end, be it without some files."""
+    """End a run that ran to completion; some of its files may have failed."""
     failed = int(run.files_failed)
     status, message = (RunStatus.PARTIAL, f"{failed} files failed.") if failed else (RunStatus.SUCCEEDED, "Done.")
     if failed:
@@ -20,16 +22,19 @@ def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
 
 
 def give_up(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> None:
-    """End a run that failed, and forget what it was asked: the next run by schedule brings it too."""
+    """End a failed run and forget its requests; the next scheduled run covers them too."""
     forget(run, way, now)
-    _restart_readers(run, settings)  # some files have come all the same
+    _restart_readers(run, settings)  # some files may have arrived nevertheless
     consequences.tell_failure(run, RunStatus.FAILED, message, settings.topic)
     runs.end(run, RunStatus.FAILED, message, now)
     hand_over(run, way, settings, now)
 
 
 def drop(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> None:
-    """End a run of a sync that is not there any more, or makes no sense: no further run could do what is asked, so none follows."""
+    """End a run whose sync has been removed or has an invalid definition.
+
+    No run follows, since none could serve the requests.
+    """
     _forget(run, requests.pending(run.sync, way, None))
     consequences.tell_failure(run, RunStatus.FAILED, message, settings.topic)
     runs.end(run, RunStatus.FAILED, message, now)
@@ -37,7 +42,11 @@ def drop(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -
 
 
 def forget(run: SyncRun, way: Way, now: float) -> None:
-    """Forget what a run was asked, whether or not it came to take it; what was asked since is the next run's."""
+    """Forget a run's requests, including those that it did not take.
+
+    Later requests are left to the next run. For a copy these are requests after ``now``, for a
+    transfer those after the run's start.
+    """
     left = requests.pending(run.sync, way, None)
     since = now if way is Way.COPY else run.started_at
     _forget(run, [each for each in left if each.run_id == run.run_id or each.asked_at <= since])
@@ -45,12 +54,12 @@ def forget(run: SyncRun, way: Way, now: float) -> None:
 
 def _forget(run: SyncRun, rows: list[SyncRequest]) -> None:
     if others := [each for each in rows if each.run_id != run.run_id]:
-        runs.note(run, others, run.message)  # who waits for them finds that this is the run
+        runs.note(run, others, run.message)  # a caller that waits for them finds this run
     requests.done(rows)
 
 
 def hand_over(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
-    """Give the lease back, and start a run of what was asked meanwhile."""
+    """Give the lease back, and start a run if there are new requests."""
     requests.give_back(run.sync, way, run.run_id)
     if requests.pending(run.sync, way, 1):
         requests.start(run.sync, way, settings.sync_state_machine, now)

@@ -1,4 +1,4 @@
-"""What syncs say no to."""
+"""Errors of syncs."""
 
 from chalicelib.errors import SheenError
 
@@ -12,4 +12,4 @@ class NoSuchSync(SheenError):
 
 
 class BadSchedule(SheenError):
-    """An expression is neither ``rate(…)`` nor ``cron(…)`` as EventBridge has them."""
+    """An expression is neither ``rate(…)`` nor ``cron(…)`` in EventBridge's syntax."""

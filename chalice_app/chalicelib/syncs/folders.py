@@ -1,8 +1,10 @@
 """Where a sync's files are on EFS, and who may enter. Pure.
 
-``synced/<name>/`` lets in the group of the sync's readers and nobody else; ``data`` in it is what apps see, by the link ``syncs/<name>``.
-Only the group of its writers may add to that, and the sticky bit keeps them from what others have put there. Beside it, where no app sees
-them, are files that are not yet complete. EFS has no access lists, and a folder has one group: so there are two folders, each with its own.
+``synced/<name>/`` lets in the group of the sync's readers and nobody else. Apps see the folder
+``data`` in it, through the link ``syncs/<name>``. Only the group of the sync's writers may add to
+``data``, and its sticky bit protects the files of others. Incomplete files are kept beside
+``data``, where no app sees them. EFS has no access lists and a folder has one group, so there are
+two folders, each with its own group.
 """
 
 from pathlib import Path
@@ -12,10 +14,10 @@ SYNCED = "synced"
 DATA = "data"
 INCOMING = ".incoming"
 STATE = ".state"
-"""What the sync remembers of the apps that it publishes."""
+"""What the sync remembers about the apps that it publishes."""
 
 MOST_SYNCS = 16
-"""Synced folders that one app sees at most."""
+"""The most synced folders that one app sees."""
 MOST_GROUPS = 2 * MOST_SYNCS
 
 GATE_MODE = 0o750
@@ -35,10 +37,13 @@ def data(efs: Path, name: str) -> Path:
 
 
 def link(efs: Path, name: str) -> Path:
-    """Return the path by which apps know the folder; what may be entered by it is the folder's own matter."""
+    """Return the path by which apps know the folder; the folder's own mode controls access."""
     return efs / SYNCS / name
 
 
 def groups(mode: str, read_gid: int, write_gid: int) -> tuple[int, ...]:
-    """Return the groups that an app is in whose ``data`` setting says ``mode`` (``read`` or ``write``) of a sync."""
+    """Return the groups of an app whose ``data`` setting gives a sync ``mode``.
+
+    ``mode`` is ``read`` or ``write``.
+    """
     return (read_gid, write_gid) if mode == "write" else (read_gid,)

@@ -1,6 +1,6 @@
-"""S3 keys as events spell them, as files can be called, and as DataSync's filters say them. Pure.
+"""S3 keys as events spell them, as file names, and as patterns in DataSync's filters. Pure.
 
-EventBridge gives keys as they are, one event for each object (FACTS E7).
+EventBridge sends keys unencoded, in one event for each object (FACTS E7).
 """
 
 import re
@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 FILTER_CHARACTERS = 102_400
-"""Of one filter, all its patterns and the ``|`` between them."""
+"""Limit of one filter: all its patterns and the ``|`` between them."""
 FILTER_BYTES = 60_000
-"""Of one filter of ours: Step Functions passes 256 KiB from state to state, in which a character of two bytes can take six."""
+"""Limit of one of our filters.
+
+Step Functions passes at most 256 KiB between states, where a character of two bytes can take six.
+"""
 LONGEST_NAME = 255
-"""Bytes of one folder's or file's name."""
+"""Bytes of the name of one folder or file."""
 
 _SPECIAL = re.compile(r"[\\*|]")
 
 
 class Written(NamedTuple):
-    """An object that was written."""
+    """An object that has been written."""
 
     bucket: str
     key: str
@@ -26,13 +29,16 @@ class Written(NamedTuple):
 
 
 def written(event: Mapping[str, Any]) -> Written:
-    """Return the object that an event of EventBridge's is about."""
+    """Return the object that an event from EventBridge is about."""
     detail = event["detail"]
     return Written(detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0)))
 
 
 def unfit(relative: str) -> str | None:
-    """Say why a key cannot be the path of a file, or return None when it can be. A key that ends with a slash is a folder."""
+    """Say why a key cannot be the path of a file, or return None if it can.
+
+    A key that ends with a slash is a folder.
+    """
     for segment in relative.removesuffix("/").split("/"):
         if segment in ("", ".", ".."):
             return f'"{segment}" cannot be the name of a folder or file'
@@ -44,17 +50,20 @@ def unfit(relative: str) -> str | None:
 
 
 def pattern_of(relative: str) -> str:
-    """Return DataSync's pattern of just this key: special characters get a backslash in front."""
+    """Return DataSync's pattern for exactly this key: special characters get a backslash."""
     return "/" + _SPECIAL.sub(r"\\\g<0>", relative)
 
 
 def prefix_pattern(prefix: str) -> str:
-    """Return DataSync's pattern of all keys that begin so; a folder's pattern matches what is in it."""
+    """Return DataSync's pattern for all keys with this prefix.
+
+    The pattern of a folder matches everything in it.
+    """
     return pattern_of(prefix[:-1]) if prefix.endswith("/") else f"{pattern_of(prefix)}*"
 
 
 def chunks(relatives: Iterable[str], limit: int = FILTER_BYTES) -> Iterator[list[str]]:
-    """Divide keys or prefixes into as many as one filter takes at a time."""
+    """Divide keys or prefixes into chunks, each as large as one filter takes."""
     chunk: list[str] = []
     size = 0
     for relative in relatives:
@@ -69,9 +78,10 @@ def chunks(relatives: Iterable[str], limit: int = FILTER_BYTES) -> Iterator[list
 
 
 def matcher(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """Return what matches the paths (with a slash in front) that any of DataSync's patterns means; None without patterns.
+    """Return an expression for paths that match any of DataSync's patterns; None without patterns.
 
-    ``*`` stands for any characters, ``\\`` makes ``*``, ``|`` and ``\\`` themselves; a folder's pattern matches what is in it.
+    Paths have a slash in front. ``*`` stands for any characters; ``\\`` escapes ``*``, ``|`` and
+    ``\\``. The pattern of a folder matches everything in it.
     """
     parts = [_as_expression(pattern) for pattern in patterns if pattern]
     return re.compile("|".join(parts), re.DOTALL) if parts else None
@@ -82,7 +92,7 @@ def _as_expression(pattern: str) -> str:
     at = 0
     while at < len(pattern):
         character = pattern[at]
-        if character == "\\":  # before anything else than a special character it is ignored
+        if character == "\\":  # ignored in front of an ordinary character
             at += 1
             parts[-1] += re.escape(pattern[at]) if at < len(pattern) else ""
         elif character == "*":
@@ -94,11 +104,12 @@ def _as_expression(pattern: str) -> str:
     expression = first
     if others:
         *between, last = others
-        # What is between two stars is taken where it comes first and never looked for again: no match is lost, and the time is linear.
+        # Text between two stars is matched at its first occurrence, without backtracking. No match
+        # is lost, and the time is linear.
         expression += "".join(f"(?>.*?{part})" for part in between if part) + f".*{last}"
     return f"(?:{expression.removesuffix('/')})(?:/.*)?\\Z"
 
 
 def split_filter(value: str) -> list[str]:
-    """Return the patterns of a filter, which ``|`` divides where no backslash is before it."""
+    """Return the patterns of a filter: its parts between ``|`` that no backslash precedes."""
     return [part for part in re.findall(r"((?:\\.|[^\\|])*)(?:\||\Z|\\\Z)", value, re.DOTALL) if part]

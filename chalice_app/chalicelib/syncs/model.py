@@ -1,4 +1,4 @@
-"""The rows of syncs, of what is asked of them, and of what became of it."""
+"""The rows of syncs, of the requests for them, and of their runs."""
 
 from enum import StrEnum
 
@@ -9,26 +9,29 @@ from chalicelib.syncs.definition import SyncDefinition
 
 
 class Way(StrEnum):
-    """How files get to EFS. A file has one way at any time, and of each way one run of a sync runs at a time (FACTS E5)."""
+    """How files get to EFS.
+
+    A file has one way at any time. Of each way, one run of a sync runs at a time (FACTS E5).
+    """
 
     TRANSFER = "transfer"
-    """DataSync: everything but what is urgent, and urgent objects that are large."""
+    """DataSync: everything that is not urgent, and large urgent objects."""
     COPY = "copy"
-    """A task of ours: urgent objects that are small, within seconds."""
+    """One of our own tasks: small urgent objects, within seconds."""
 
 
 class RunStatus(StrEnum):
-    """What became of a run."""
+    """The status of a run."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
-    """All but some files, which :attr:`SyncRun.failures` names."""
+    """Some files failed; :attr:`SyncRun.failures` names the first of them."""
     FAILED = "failed"
 
 
 class Sync(Table):
-    """One definition."""
+    """The definition of one sync."""
 
     short_name = "syncs"
     kept = True
@@ -40,21 +43,21 @@ class Sync(Table):
     settings = JSONAttribute()
     """See :class:`chalicelib.syncs.definition.SyncDefinition`."""
     read_gid = NumberAttribute()
-    """Group of the apps that may read the folder, its own (DESIGN rule 5)."""
+    """Group of the apps that may read the folder; it belongs to this sync only (DESIGN rule 5)."""
     write_gid = NumberAttribute()
-    """Group of the apps that may add to it."""
+    """Group of the apps that may add to the folder."""
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
     due_at = NumberAttribute(null=True)
-    """When the schedule's next time is; None: never."""
+    """The next time of the schedule; None: never."""
     transferred_at = NumberAttribute(null=True)
-    """Everything that DataSync brings is at least as new as this."""
+    """Everything that DataSync copies is at least as new as this."""
     copied_at = NumberAttribute(null=True)
     """Everything urgent is at least as new as this."""
     task_arn = UnicodeAttribute(null=True)
-    """DataSync's task."""
+    """ARN of the DataSync task."""
     task_for = UnicodeAttribute(null=True)
-    """What the task was made for; when that changes, a new one is made."""
+    """What the task was made for; if that changes, a new task is made."""
     folder_ready = BooleanAttribute(default=False)
     """Whether the folder on EFS has been made."""
 
@@ -64,9 +67,10 @@ class Sync(Table):
 
 
 class SyncRequest(Table):
-    """What is asked of a sync and not yet done: requests for the same thing are one row, so that they are one copy.
+    """A request for a sync that is not yet done.
 
-    The row ``lease/<way>`` says which run runs.
+    Requests for the same thing share a row, so that they lead to one copy. The row
+    ``lease/<way>`` names the run that runs now.
     """
 
     short_name = "sync_requests"
@@ -78,18 +82,18 @@ class SyncRequest(Table):
     request = UnicodeAttribute(range_key=True)
     """``<way>/prefix/<hash>``, ``<way>/key/<hash>`` or ``lease/<way>``."""
     target = UnicodeAttribute(null=True)
-    """The prefix or the key, relative to the sync's."""
+    """The prefix or key, relative to the sync's prefix."""
     size = NumberAttribute(null=True)
     trigger = UnicodeAttribute(null=True)
     asked_at = NumberAttribute()
     stamps = UnicodeSetAttribute(null=True)
-    """Who waits for an answer."""
+    """Stamps of the callers that wait for an answer."""
     run_id = UnicodeAttribute(null=True)
-    """The run that has taken it; a new request for the same thing takes that away."""
+    """The run that has taken the request; a new request for the same thing clears it."""
 
 
 class SyncRun(Table):
-    """One run's outcome."""
+    """One run and its outcome."""
 
     short_name = "sync_runs"
     kept = True
@@ -103,17 +107,17 @@ class SyncRun(Table):
     way = UnicodeAttribute()
     status = UnicodeAttribute()
     trigger = UnicodeAttribute(default="")
-    """``schedule``, ``urgent``, ``asked``, or several with commas between them."""
+    """``schedule``, ``urgent`` or ``asked``, or several of these separated by commas."""
     started_at = NumberAttribute()
     ended_at = NumberAttribute(null=True)
     message = UnicodeAttribute(default="")
-    """What happens now, or what was wrong; a sentence for people."""
+    """What happens now, or what was wrong: a sentence for people."""
     keys = NumberAttribute(default=0)
-    """How many single files were asked for."""
+    """How many single files were requested."""
     attempt = NumberAttribute(default=0)
-    """How often what it does now has failed before."""
+    """How often the current step has failed."""
     gave_up = UnicodeAttribute(null=True)
-    """Why it fails, once that is certain: what it has changed all the same is published before it ends."""
+    """Why the run fails, once that is certain. It still publishes its changes before it ends."""
     files_seen = NumberAttribute(default=0)
     bytes_seen = NumberAttribute(default=0)
     files_copied = NumberAttribute(default=0)
@@ -122,16 +126,16 @@ class SyncRun(Table):
     files_deleted = NumberAttribute(default=0)
     files_failed = NumberAttribute(default=0)
     failures = JSONAttribute(default=list)
-    """The first of them: ``[path, why]``."""
+    """The first failures, each ``[path, why]``."""
     stamps = UnicodeSetAttribute(null=True)
-    """The requests that it answers."""
+    """The stamps of the requests that this run answers."""
     execution = UnicodeAttribute(null=True)
-    """DataSync's task execution that runs now."""
+    """ARN of the DataSync execution that runs now."""
     token = UnicodeAttribute(null=True)
-    """The state machine's token that waits for its end."""
+    """Task token of the state machine that waits for the end of the execution."""
     progress = NumberAttribute(default=0)
-    """How far the execution was when it was last looked at; more than before is a sign of life."""
+    """The execution's progress when last checked; a larger number is a sign of life."""
     progress_at = NumberAttribute(null=True)
-    """When that was."""
+    """When :attr:`progress` last changed."""
     steps = JSONAttribute(default=list)
-    """What was done and needs not be done again when a step is repeated."""
+    """Steps that are done; they are not done again when a step is repeated."""

@@ -1,8 +1,9 @@
-"""What is asked of syncs: merged by what it is about, so that a thousand files are one run or two and never a thousand.
+"""Requests for syncs, merged by target, so that a thousand files lead to one or two runs.
 
-Who asks writes a row and then tries to get the lease of its way; who gets it starts the state machine. A run that ends gives its lease
-back and then looks for rows again. So no row is left without a run: it was written either before that look, or before a claim that came
-after the lease was given back.
+A caller writes a row and then tries to get the lease of its way. If it gets the lease, it starts
+the state machine. When a run ends, it gives its lease back and then looks for rows again. So no
+row is left without a run: the row was written before that look, or its writer claims the lease
+after it was given back.
 """
 
 import hashlib
@@ -25,15 +26,16 @@ from chalicelib.syncs.model import SyncRequest, Way
 T = TypeVar("T")
 _LEASE = "lease/"
 MOST_TAKEN = 1000
-"""Requests that one step of a run takes."""
+"""The most requests that one step of a run takes."""
 CLOCKS_DIFFER = 60.0
-"""Seconds between the clocks of two functions, at most."""
+"""The most seconds by which the clocks of two functions differ."""
 
 
 def ways_of(definition: SyncDefinition, prefix: str) -> dict[Way, str]:
-    """Return by which ways what begins with a prefix comes, and the part of it that each brings. Pure.
+    """Return the ways that copy objects with a prefix, and the part that each copies. Pure.
 
-    What is urgent is never DataSync's but by name, so that the two never write the same file.
+    DataSync copies an urgent object only when asked for it by name, so the two ways never write
+    the same file.
     """
     urgent = definition.urgent
     if not urgent:
@@ -46,7 +48,7 @@ def ways_of(definition: SyncDefinition, prefix: str) -> dict[Way, str]:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return a prefix that was asked for; raise :class:`BadSync`."""
+    """Return a requested prefix; raise :class:`BadSync` if it is invalid."""
     if prefix and (prefix.startswith("/") or unfit(prefix) is not None):
         raise BadSync(
             f'prefix "{prefix}": it is the beginning of keys below the sync\'s own prefix, without a slash in front, as in sales/2026/'
@@ -55,9 +57,10 @@ def check_prefix(prefix: str) -> str:
 
 
 def ask_for_prefix(definition: SyncDefinition, prefix: str, trigger: str, now: float) -> dict[Way, str]:
-    """Ask for everything below a prefix; return a stamp for each way that it comes by, which its run will name.
+    """Request everything below a prefix; return a stamp for each way.
 
-    A stamp begins with the first run's id that may be its run's, and a slash.
+    The run that answers the request has the stamp. A stamp begins with the id of the first run
+    that may answer it, or with the time from which to look, and a slash.
     """
     stamps: dict[Way, str] = {}
     for way, part in ways_of(definition, check_prefix(prefix)).items():
@@ -73,14 +76,17 @@ def _new_stamp(sync: str, way: Way, now: float) -> str:
 
 
 def ask_for_object(definition: SyncDefinition, relative: str, size: int, now: float) -> Way:
-    """Ask for one urgent object; return by which way it comes."""
+    """Request one urgent object; return the way by which it is copied."""
     way = Way.TRANSFER if size > definition.urgent_limit or _is_asked(definition.name, Way.TRANSFER, relative) else Way.COPY
     _write(definition.name, way, "key", relative, "urgent", now, size=size)
     return way
 
 
 def _is_asked(sync: str, way: Way, relative: str) -> bool:
-    """Whether the object, larger then, is on its way already: what comes now must come after it."""
+    """Return whether the object, larger at that time, is already on its way.
+
+    The new copy must come after that one.
+    """
     try:
         SyncRequest.get(sync, _row(way, "key", relative), consistent_read=True)
     except SyncRequest.DoesNotExist:
@@ -106,29 +112,32 @@ def _write(sync: str, way: Way, kind: str, target: str, trigger: str, now: float
 
 
 def pending(sync: str, way: Way, limit: int | None = MOST_TAKEN) -> list[SyncRequest]:
-    """Read what is asked and not done, prefixes after keys."""
+    """Read the requests that are not done, keys before prefixes."""
     return list(SyncRequest.query(sync, SyncRequest.request.startswith(f"{way}/"), consistent_read=True, limit=limit))
 
 
 def is_prefix(row: SyncRequest) -> bool:
-    """Whether it asks for a prefix, else for one key."""
+    """Return whether a row requests a prefix, rather than one key."""
     return "/prefix/" in row.request
 
 
 def of_one_kind(rows: list[SyncRequest]) -> list[SyncRequest]:
-    """Return those of the rows that one transfer can bring: prefixes before keys, or else the first keys. Pure."""
+    """Return the rows that one transfer can serve: all prefixes, or else the first keys. Pure."""
     prefixes = [each for each in rows if is_prefix(each)]
     return prefixes or rows[:MOST_TAKEN]
 
 
 def as_of(definition: SyncDefinition, way: Way, rows: Iterable[SyncRequest]) -> float | None:
-    """Return the time as of which all that comes by a way is there when these rows are done; None when they are about a part. Pure."""
+    """Return the time as of which a way's files are complete once these rows are done. Pure.
+
+    Return None if the rows cover only a part.
+    """
     whole = ways_of(definition, "").get(way)
     return max((float(each.asked_at) for each in rows if is_prefix(each) and each.target == whole), default=None)
 
 
 def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
-    """Mark rows as taken by a run; return those that are unchanged since they were read."""
+    """Mark rows as taken by a run; return those that have not changed since they were read."""
 
     def mark(row: SyncRequest) -> SyncRequest | None:
         try:
@@ -143,7 +152,7 @@ def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
 
 
 def done(rows: Iterable[SyncRequest]) -> None:
-    """Forget rows that have been dealt with, unless the same was asked again since they were read."""
+    """Forget rows that are done, except those requested again since they were read."""
 
     def forget(row: SyncRequest) -> None:
         try:
@@ -156,19 +165,19 @@ def done(rows: Iterable[SyncRequest]) -> None:
 
 
 def forget(sync: str) -> None:
-    """Forget all that is asked of a sync; a run that has the lease gives it back itself."""
+    """Forget all requests for a sync; a run that has the lease gives it back itself."""
     for way in Way:
         done(pending(sync, way, None))
 
 
 def _each(act: Callable[[SyncRequest], T], rows: Iterable[SyncRequest]) -> list[T]:
-    """Conditional writes go one by one, so several at a time."""
+    """Apply ``act`` to several rows at a time: conditional writes cannot be batched."""
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(act, rows))
 
 
 def new_run_id(way: Way, now: float) -> str:
-    """Return a run's id, which sorts by time."""
+    """Return a run's id. Ids sort by time."""
     return f"{_time(now)}-{secrets.token_hex(3)}-{way}"
 
 
@@ -177,7 +186,7 @@ def _time(now: float) -> str:
 
 
 def start(sync: str, way: Way, machine: str, now: float) -> str | None:
-    """Start a run if none runs; return the id of the run that was started."""
+    """Start a run unless one runs; return the id of the started run, or None."""
     run_id = new_run_id(way, now)
     lease = SyncRequest(sync, _LEASE + way, run_id=run_id, asked_at=now)
     try:
@@ -191,19 +200,19 @@ def start(sync: str, way: Way, machine: str, now: float) -> str | None:
 
 
 def begin(sync: str, way: Way, run_id: str, machine: str) -> None:
-    """Start the state machine of a run that has the lease; the second time it does nothing."""
+    """Start the state machine of a run that has the lease; a repeated call does nothing."""
     clients.client("stepfunctions").start_execution(
         stateMachineArn=machine, name=execution_name(sync, run_id), input=json.dumps({"sync": sync, "way": str(way), "run": run_id})
     )
 
 
 def execution_name(sync: str, run_id: str) -> str:
-    """Return the name of a run's execution (80 characters at most)."""
+    """Return the name of a run's execution (at most 80 characters)."""
     return f"{sync[:40]}-{run_id}"
 
 
 def lease(sync: str, way: Way) -> SyncRequest | None:
-    """Read who runs."""
+    """Read the lease of the run that runs now, or None."""
     try:
         return SyncRequest.get(sync, _LEASE + way, consistent_read=True)
     except SyncRequest.DoesNotExist:
@@ -211,7 +220,7 @@ def lease(sync: str, way: Way) -> SyncRequest | None:
 
 
 def give_back(sync: str, way: Way, run_id: str) -> None:
-    """End a run's lease; the second time it does nothing."""
+    """End a run's lease; a repeated call does nothing."""
     try:
         SyncRequest(sync, _LEASE + way).delete(condition=SyncRequest.run_id == run_id)
     except DeleteError as error:

@@ -1,4 +1,4 @@
-"""The table of runs: what became of each."""
+"""The table of runs and their outcomes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from chalicelib.syncs import requests
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
 FAILURES_TOLD = 20
-"""Files that a run's row names of those that failed."""
+"""The most failed files that a run's row names."""
 COUNTS = ("files_seen", "bytes_seen", "files_copied", "bytes_copied", "files_skipped", "files_deleted", "files_failed")
 
 
 def begin(sync: str, way: Way, run_id: str, now: float) -> SyncRun:
-    """Record that a run has begun, and return its row as it is now: a step may be repeated (FACTS H4)."""
+    """Record that a run has begun and return its current row; may be repeated (FACTS H4)."""
     row = SyncRun(sync, run_id, way=str(way), status=RunStatus.RUNNING, started_at=now, message="Starting.")
     try:
         row.update(
@@ -35,17 +35,17 @@ def begin(sync: str, way: Way, run_id: str, now: float) -> SyncRun:
 
 
 def of(sync: str, limit: int = 20) -> list[SyncRun]:
-    """Read a sync's last runs, the newest first."""
+    """Read a sync's latest runs, newest first."""
     return list(SyncRun.query(sync, scan_index_forward=False, limit=limit, consistent_read=True))
 
 
 def since(sync: str, run_id: str) -> Iterable[SyncRun]:
-    """Read the runs from one on, or from a time that a run's id could begin with."""
+    """Read the runs from a given id on; ``run_id`` may also be a time in the format of ids."""
     return SyncRun.query(sync, SyncRun.run_id >= run_id, consistent_read=True)
 
 
 def find(sync: str, run_id: str) -> SyncRun | None:
-    """Read one."""
+    """Read one run, or return None."""
     try:
         return SyncRun.get(sync, run_id, consistent_read=True)
     except SyncRun.DoesNotExist:
@@ -53,7 +53,7 @@ def find(sync: str, run_id: str) -> SyncRun | None:
 
 
 def change(row: SyncRun, actions: list[Any]) -> bool:
-    """Change a run that has not ended; return whether it has not."""
+    """Change a run that has not ended; return False if it has ended."""
     try:
         row.update(actions=actions, condition=SyncRun.status == RunStatus.RUNNING)
     except UpdateError as error:
@@ -64,12 +64,15 @@ def change(row: SyncRun, actions: list[Any]) -> bool:
 
 
 def tell(row: SyncRun, message: str) -> None:
-    """Say what happens now."""
+    """Set the message that says what happens now."""
     change(row, [SyncRun.message.set(message)])
 
 
 def note(run: SyncRun, rows: list[SyncRequest], message: str, *, counted: bool = True) -> None:
-    """Write into the run's row what it is about; ``counted``: and how many single files that is."""
+    """Record in the run's row which requests it serves.
+
+    With ``counted``, also add the number of single files.
+    """
     triggers = {part for part in run.trigger.split(",") if part} | {row.trigger for row in rows if row.trigger}
     actions: list[Any] = [
         SyncRun.message.set(message),
@@ -82,9 +85,9 @@ def note(run: SyncRun, rows: list[SyncRequest], message: str, *, counted: bool =
 
 
 def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[tuple[str, str]] = (), attempt: int = 0) -> bool:
-    """Add what a step of the run has done, once; return whether it was not added before.
+    """Add the results of a step once; return False if they were added before or the run has ended.
 
-    ``attempt``: how often what comes next has been tried; a step that went well makes a new start.
+    ``attempt`` is how often the next step has been tried; a successful step resets it to 0.
     """
     row.refresh(consistent_read=True)
     if step in row.steps:
@@ -95,10 +98,10 @@ def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[t
 
 
 def has_changed(run: SyncRun) -> bool:
-    """Whether a run has changed what apps see."""
+    """Return whether a run has changed files that apps see."""
     return bool(run.files_copied + run.files_deleted)
 
 
 def end(row: SyncRun, status: RunStatus, message: str, now: float) -> bool:
-    """Record the outcome, once; return whether it was not recorded before."""
+    """Record the outcome once; return False if it was recorded before."""
     return change(row, [SyncRun.status.set(status), SyncRun.message.set(message), SyncRun.ended_at.set(now), SyncRun.token.remove()])

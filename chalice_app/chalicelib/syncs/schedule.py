@@ -1,7 +1,8 @@
-"""EventBridge's schedule expressions, ``rate(1 hour)`` and ``cron(0 8 ? * MON-FRI *)``: when is the next time? Pure.
+"""EventBridge's schedule expressions, ``rate(1 hour)`` and ``cron(0 8 ? * MON-FRI *)``. Pure.
 
-Times are UTC. A cron expression has minutes, hours, day of month, month, day of week (1 is Sunday) and year; of the two kinds of day
-one is ``?``. ``L``, ``W`` and ``#`` are understood where EventBridge does.
+Times are UTC. A cron expression has minutes, hours, day of month, month, day of week (1 is Sunday)
+and year. Exactly one of the two day fields is ``?``. ``L``, ``W`` and ``#`` are understood where
+EventBridge understands them.
 """
 
 import calendar
@@ -12,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from chalicelib.syncs.errors import BadSchedule
 
 NEVER = "never"
-"""Not EventBridge's: only on demand."""
+"""Only on demand; not an expression of EventBridge."""
 
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
@@ -24,16 +25,16 @@ _YEARS = range(1970, 2200)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When something is due, again and again."""
+    """When a sync is due, repeatedly."""
 
     expression: str
     period: int = 0
-    """Seconds between two times, of a rate; 0: see :attr:`cron`."""
+    """Seconds between two times of a rate; 0: :attr:`cron` applies, if set."""
     cron: "_Cron | None" = None
 
     @classmethod
     def parse(cls, expression: str) -> "Schedule":
-        """Read an expression; raise :class:`BadSchedule` that says which part breaks which rule."""
+        """Read an expression; raise :class:`BadSchedule` that names the part and its rule."""
         if expression == NEVER:
             return cls(expression)
         if (rate := _RATE.fullmatch(expression)) is not None:
@@ -45,7 +46,10 @@ class Schedule:
         raise BadSchedule(f'"{expression}" is neither {NEVER} nor rate(…) nor cron(…), as in rate(1 hour) or cron(0 8 ? * MON-FRI *)')
 
     def next_after(self, moment: float) -> float | None:
-        """Return the next time after ``moment``, both in seconds since 1970; None when there is none any more."""
+        """Return the next time after ``moment``, or None if there is none.
+
+        Both are in seconds since 1970.
+        """
         if self.period:
             return moment + self.period
         return self.cron.next_after(moment) if self.cron is not None else None
@@ -103,7 +107,7 @@ class _Cron:
         return None
 
     def _days(self, year: int, month: int, expression: str = "") -> set[int]:
-        """The days of a month on which it fires."""
+        """Return the days of a month on which the schedule fires."""
         last = calendar.monthrange(year, month)[1]
         if self.weekday == "?":
             return _days_of_month(expression, self.day, year, month, last)
@@ -139,7 +143,7 @@ def _days_of_week(expression: str, field: str, year: int, month: int, last: int)
 
 
 def _nearest_weekday(year: int, month: int, day: int, last: int) -> int:
-    """The working day next to a day, within the month."""
+    """Return the working day nearest to a day, within the month."""
     match date(year, month, day).weekday():
         case 5:
             return day - 1 if day > 1 else 3
@@ -149,7 +153,7 @@ def _nearest_weekday(year: int, month: int, day: int, last: int) -> int:
 
 
 def _numbers(expression: str, what: str, field: str, allowed: range, names: dict[str, int] | None = None) -> set[int]:
-    """Read a field: ``*``, numbers and names, ranges, steps, and lists of these."""
+    """Read a field: ``*``, numbers, names, ranges, steps, and lists of these."""
 
     def number(text: str) -> int:
         if names and text in names:

@@ -1,6 +1,7 @@
-"""The steps of the state machine of a run. Each may run more than once (FACTS H4). Outside the VPC.
+"""The steps of a run's state machine. Each may run more than once (FACTS H4). Outside the VPC.
 
-The machine asks :func:`step` what to do, does that, and asks again with what came of it, until there is nothing more.
+The machine asks :func:`step` what to do, does it, and asks again with the result, until the run
+ends.
 """
 
 import json
@@ -18,26 +19,33 @@ from chalicelib.syncs.model import RunStatus, Sync, SyncRequest, SyncRun, Way
 from chalicelib.telemetry import logger
 
 FIRST_PAUSE = 20
-"""Seconds until the first repeat of what failed; each further is three times as long."""
+"""Seconds before the first retry; each further pause is three times as long."""
 LONGEST_PAUSE = 1800
 APPS, COPY = "apps", "copy"
 
 
 class Order(TypedDict):
-    """What the state machine shall do."""
+    """What the state machine does next."""
 
     do: str
     """``work``, ``transfer``, ``wait``, ``end`` or ``fail``."""
     id: NotRequired[str]
-    """Of this step; what it did is counted once."""
+    """Id of this step; its results are counted once."""
     work: NotRequired[str]
-    """``transfer``, or what a task of ours does: ``prepare``, ``copy`` or ``apps``; see :mod:`tasks.copy`."""
+    """``transfer``, or the work of one of our tasks: ``prepare``, ``copy`` or ``apps``.
+
+    See :mod:`tasks.copy`.
+    """
     transfer: NotRequired[transfers.Transfer]
     seconds: NotRequired[int]
 
 
 def step(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> Order:
-    """``event``: ``sync``, ``way``, ``run``; of the step before ``order`` (``id`` and ``work``) and ``did`` (its counts), or ``error``."""
+    """Return the state machine's next order.
+
+    ``event`` has ``sync``, ``way`` and ``run``. After a step it also has the step's ``order``
+    (``id`` and ``work``) and either ``did`` (with its counts) or ``error``.
+    """
     now = clock()
     way = Way(event["way"])
     run = runs.begin(event["sync"], way, event["run"], now)
@@ -72,7 +80,7 @@ def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, setting
     if rows and way is Way.TRANSFER:
         try:
             task = transfers.ensure_task(row, definition, settings)
-        except ClientError as error:  # of a bucket that may not be read, for one
+        except ClientError as error:  # for example, when a bucket may not be read
             return _again(run, way, definition, {}, {"Error": type(error).__name__, "Cause": str(error)}, settings, now)
         if taken := _take(run):
             runs.note(run, taken, "DataSync compares and copies.")
@@ -90,14 +98,14 @@ def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, setting
 
 
 def _take(run: SyncRun) -> list[SyncRequest]:
-    """Take requests that one transfer can bring; none when nothing is asked any more."""
+    """Take requests that one transfer can serve; return an empty list if there are none."""
     while rows := requests.pending(run.sync, Way.TRANSFER, None):
         few = {each.target: each for each in requests.of_one_kind(rows)}
         whole = few.pop("", None)
         taken = requests.take([whole] if whole else [few[target] for target in next(chunks(few))], run.run_id)
         if whole and taken:
             taken += requests.take(few.values(), run.run_id)
-        if taken:  # else all were asked again between these two lines
+        if taken:  # otherwise all were requested again after they were read
             return taken
     return []
 
@@ -109,7 +117,11 @@ def _transfer(definition: SyncDefinition, task: str, taken: list[SyncRequest], m
 
 
 def _has_copied(run: SyncRun) -> bool:
-    """Whether the run's task has done its work: what was asked since is the next run's, or one that is never left alone would never end."""
+    """Return whether the run's task has done its work.
+
+    Later requests are left to the next run: otherwise a sync under constant load would never end
+    its run.
+    """
     return not run.attempt and any(step.startswith(COPY) for step in run.steps)
 
 
@@ -120,7 +132,10 @@ def _has_apps(definition: SyncDefinition, run: SyncRun) -> bool:
 def _did(
     row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, order: Mapping[str, Any], did: Mapping[str, Any], settings: Settings
 ) -> None:
-    """Record what a step has done, after all that follows from it: a repeat finds that recorded, or does it again."""
+    """Record the results of a step, after everything that follows from them.
+
+    A repeated call finds the step recorded, or does the same again.
+    """
     if order["id"] in run.steps:
         return
     counts = did.get("counts") or {}
@@ -145,9 +160,12 @@ def _again(
     settings: Settings,
     now: float,
 ) -> Order:
-    """After a failure: once more after a pause, or not; then what has changed all the same is published."""
+    """Handle a failure: retry after a pause, or give up.
+
+    Before a run that gives up ends, it publishes its changes.
+    """
     cause = _cause(error)
-    if cause.get("counts"):  # a part has come all the same
+    if cause.get("counts"):  # some files may have arrived nevertheless
         runs.add(run, order["id"], cause["counts"], cause.get("failures") or (), attempt=int(run.attempt))
     message = reason(error)
     if run.gave_up:
@@ -168,8 +186,11 @@ def _fail(run: SyncRun, way: Way, message: str, settings: Settings, now: float) 
 
 
 def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a cause as Lambda and :func:`chalicelib.syncs.transfers.failure` give it: ``errorMessage``, perhaps ``counts`` and
-    ``failures``. Pure."""
+    """Return a cause in the form that Lambda and our transfers use. Pure.
+
+    It has ``errorMessage`` and may have ``counts`` and ``failures``; see
+    :func:`chalicelib.syncs.transfers.failure`.
+    """
     cause = str(error.get("Cause", ""))
     try:
         found = json.loads(cause)
@@ -179,7 +200,7 @@ def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def reason(error: Mapping[str, Any]) -> str:
-    """Return the sentence for people of an error that the state machine caught. Pure."""
+    """Return a sentence for people about an error that the state machine caught. Pure."""
     name = str(error.get("Error", ""))
     if name in ("States.Timeout", "States.HeartbeatTimeout"):
         return "It did not come to an end, or gave no sign of life, and was stopped."
@@ -188,11 +209,13 @@ def reason(error: Mapping[str, Any]) -> str:
 
 
 def follow(event: Mapping[str, Any]) -> None:
-    """An execution has started: its end answers the token. ``event``: ``sync``, ``run``, ``execution``, ``token``.
+    """Record a started execution, so that its end answers the token.
 
-    It may have ended before anybody knew whom to tell.
+    ``event`` has ``sync``, ``run``, ``execution`` and ``token``. The execution may have ended
+    before its token was recorded, so this also answers at once if it has ended. Raise
+    :class:`NoSuchSync` if the sync or the run's row is gone.
     """
-    store.find(event["sync"])  # of a sync that has just been removed, nobody hears the end
+    store.find(event["sync"])  # raises if the sync has been removed: its end would answer nobody
     run = runs.find(event["sync"], event["run"])
     if run is None:
         raise NoSuchSync(f"run {event['run']} of sync {event['sync']} has no row any more")
@@ -201,7 +224,10 @@ def follow(event: Mapping[str, Any]) -> None:
 
 
 def on_transfer_change(event: Mapping[str, Any]) -> None:
-    """EventBridge: an execution of DataSync's has ended; answer who waits for it. ``event`` has ``resources``."""
+    """Answer the state machine that waits for a DataSync execution, when EventBridge says it ended.
+
+    ``event`` has ``resources``.
+    """
     for execution in event.get("resources", ()):
         task = execution.partition("/execution/")[0]
         for row in store.everything():

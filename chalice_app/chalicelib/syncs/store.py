@@ -1,4 +1,4 @@
-"""The table of definitions."""
+"""The table of syncs' definitions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from chalicelib.syncs.schedule import Schedule
 from chalicelib.unix_ids import store as unix_ids
 
 _WHAT = ("bucket", "prefix", "include", "exclude", "urgent")
-"""Settings that say what is brought: when one changes, nobody knows whether that is there."""
+"""Settings that select the files; when one changes, the folder may no longer be complete."""
 
 
 def find(name: str) -> Sync:
-    """Read one; raise :class:`NoSuchSync`."""
+    """Read one sync; raise :class:`NoSuchSync` if there is none."""
     row = _get(name)
     if row is None:
         raise NoSuchSync(f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one')
@@ -27,15 +27,17 @@ def find(name: str) -> Sync:
 
 
 def everything() -> list[Sync]:
-    """Read all, by name."""
+    """Read all syncs, sorted by name."""
     return sorted(Sync.scan(consistent_read=True), key=lambda row: row.name)
 
 
 def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, others: Sequence[str] = ()) -> SyncDefinition:
-    """Make a sync, or change the settings of one; a value of None goes back to the default. ``others``: the other buckets that may be
-    read, as in :class:`chalicelib.configuration.deployment.Settings`.
+    """Make a sync or change its settings; None resets a setting to its default.
 
-    Raise :class:`BadSync`; then nothing has changed. A new one, or one that brings something else or at other times, is due at once.
+    ``others`` are the other buckets that may be read, as in
+    :class:`chalicelib.configuration.deployment.Settings`. A sync is due at once if it is new or if
+    its selection of files or its schedule has changed. Raise :class:`BadSync` without changing
+    anything if the definition is invalid.
     """
     while True:
         row = _get(name)
@@ -69,7 +71,10 @@ def _get(name: str) -> Sync | None:
 
 
 def due(row: Sync, definition: SyncDefinition, now: float) -> bool:
-    """Whether the schedule's time has come; of several who ask at once one is told so. Sets the next time."""
+    """Return whether the sync is due, and set its next time.
+
+    If several callers ask at once, only one gets True.
+    """
     if row.due_at is None or row.due_at > now:
         return False
     schedule = Schedule.parse(definition.schedule)
@@ -81,7 +86,7 @@ def due(row: Sync, definition: SyncDefinition, now: float) -> bool:
 
 
 def data_as_of(row: Sync, definition: SyncDefinition) -> float | None:
-    """Return the time as of which everything is there; None when there is no such time yet."""
+    """Return the time as of which all files are there, or None if there is no such time yet."""
     times = []
     if definition.urgent != EVERYTHING:
         times.append(row.transferred_at)
@@ -91,13 +96,16 @@ def data_as_of(row: Sync, definition: SyncDefinition) -> float | None:
 
 
 def update(row: Sync, actions: list[Any], condition: Any = None) -> bool:
-    """Change a row that is still there; return whether the condition held."""
+    """Change a row that still exists; return whether the condition held."""
     there = Sync.name.exists()
     return _write(row, actions, there & condition if condition is not None else there)
 
 
 def is_as_of(row: Sync, way_at: NumberAttribute, time: float | None) -> None:
-    """Note as of when all that comes by one way is there; what was asked before the definition changed says nothing of what it is now."""
+    """Record the time as of which all files of one way are there.
+
+    A time before the definition last changed is ignored: it does not apply to the new definition.
+    """
     if time is not None:
         update(row, [way_at.set(time)], Sync.updated_at <= time)
 
@@ -113,5 +121,5 @@ def _write(row: Sync, actions: list[Any], condition: Any) -> bool:
 
 
 def remove(name: str) -> None:
-    """Forget a definition; its folder on EFS and its runs stay."""
+    """Remove a definition; its folder on EFS and its runs remain."""
     find(name).delete()

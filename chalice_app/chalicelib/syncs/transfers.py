@@ -1,4 +1,4 @@
-"""DataSync's API: the task of a sync, its executions, and what these say of themselves. Outside the VPC."""
+"""DataSync's API: a sync's task, the task's executions, and their reports. Outside the VPC."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _CHANGES = ("files_copied", "bytes_copied", "files_deleted")
 
 
 class Transfer(TypedDict):
-    """What StartTaskExecution is told."""
+    """Arguments for StartTaskExecution."""
 
     task: str
     includes: list[dict[str, str]]
@@ -29,17 +29,21 @@ class Transfer(TypedDict):
 
 
 class TransferFailed(Exception):
-    """An execution ended, and not well; its name is the error's in the state machine."""
+    """An execution failed. The state machine sees the name of this class as the error's name."""
 
 
 def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
-    """Return the transfer of everything below some prefixes but for what is urgent. Pure. Without any it would be everything."""
+    """Return the transfer of everything below some prefixes, except urgent objects. Pure.
+
+    Raise :class:`ValueError` if there are no prefixes: such a transfer would copy everything.
+    """
     if not prefixes:
         raise ValueError("no prefixes")
     includes: list[str] = [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
     excludes = list(definition.exclude)
     if definition.urgent and definition.urgent != EVERYTHING:
-        excludes.append(f"{keys.pattern_of(definition.urgent)}*")  # not an object that is called as the folder is
+        # With the folder's slash, so that an object with the folder's name is not excluded.
+        excludes.append(f"{keys.pattern_of(definition.urgent)}*")
     return {
         "task": task,
         "includes": _filter(_within(includes, definition.include)),
@@ -49,7 +53,10 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
 
 
 def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> Transfer:
-    """Return the transfer of just these. Pure. Without any it would be everything."""
+    """Return the transfer of the given keys only. Pure.
+
+    Raise :class:`ValueError` if there are no keys: such a transfer would copy everything.
+    """
     if not relatives:
         raise ValueError("no keys")
     return {
@@ -61,9 +68,10 @@ def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> 
 
 
 def _within(asked: Sequence[str], include: Sequence[str]) -> Sequence[str]:
-    """The patterns of what was asked for, or else of what the definition includes.
+    """Return the requested patterns, or those that the definition includes if none are requested.
 
-    DataSync takes one list: of a definition that includes a part only, a prefix within that part is asked for, or else the whole part.
+    DataSync takes one list. If the definition includes only a part and a requested prefix is not
+    within that part, the whole part is transferred.
     """
     if not include or not asked:
         return asked or include
@@ -85,7 +93,7 @@ def _options(definition: SyncDefinition) -> dict[str, str]:
         "TaskQueueing": "ENABLED",
         "Mtime": "PRESERVE",
         "Atime": "BEST_EFFORT",
-        # Objects say nothing of users; who may enter, the folder around them says.
+        # Objects do not record users. The folder around them decides who may enter.
         "Uid": "NONE",
         "Gid": "NONE",
         "PosixPermissions": "NONE",
@@ -94,14 +102,17 @@ def _options(definition: SyncDefinition) -> dict[str, str]:
 
 
 def in_mode(options: Mapping[str, str], mode: str) -> dict[str, str]:
-    """Return the options as a task mode takes them. Pure. Enhanced mode verifies what it transfers, and nothing else."""
+    """Return the options as a task mode takes them. Pure.
+
+    Enhanced mode verifies only the files that it transfers.
+    """
     if mode == "ENHANCED" and options["VerifyMode"] == VERIFY["all"]:
         return {**options, "VerifyMode": VERIFY["transferred"]}
     return dict(options)
 
 
 def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
-    """Return the ARN of the sync's DataSync task, made when there is none for its source."""
+    """Return the ARN of the sync's DataSync task; make the task if none exists for its source."""
     made_for = json.dumps(
         [definition.bucket, definition.prefix, settings.file_system, settings.sync_role, settings.sync_log, *_unusual(settings)]
     )
@@ -113,7 +124,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
     locations: list[str] = []
     tags = [{"Key": name, "Value": value} for name, value in settings.tags]
     try:
-        locations.append(  # DataSync tries here whether it may list the bucket
+        locations.append(  # DataSync tests here whether it may list the bucket
             client.create_location_s3(
                 S3BucketArn=f"arn:aws:s3:::{definition.bucket}",
                 Subdirectory=f"/{definition.prefix}",
@@ -127,7 +138,8 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 AccessPointArn=access_point,
                 FileSystemAccessRoleArn=settings.sync_role,
                 InTransitEncryption="TLS1_2",
-                Subdirectory=f"/{definition.name}/{folders.DATA}",  # below the access point, which is that of synced folders
+                # Relative to the access point, which is the root of synced folders.
+                Subdirectory=f"/{definition.name}/{folders.DATA}",
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
                 Tags=tags,
             )["LocationArn"]
@@ -151,12 +163,12 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
 
 
 def _unusual(settings: Settings) -> list[str]:
-    """The task mode, unless it is the one that tasks of before have."""
+    """Return the task mode unless it is Basic, the mode of tasks from older deployments."""
     return [] if settings.sync_mode == "BASIC" else [settings.sync_mode]
 
 
 def forget_task(task: str) -> None:
-    """Delete a task of DataSync's and its locations, if it is still there."""
+    """Delete a DataSync task and its locations, if the task still exists."""
     described = _described(task)
     if described is not None:
         clients.client("datasync").delete_task(TaskArn=task)
@@ -179,13 +191,13 @@ def _described(task: str) -> dict[str, Any] | None:
 
 
 def look(execution: str) -> dict[str, Any]:
-    """Return what DataSync says of an execution."""
+    """Return DataSync's description of an execution."""
     described: dict[str, Any] = clients.client("datasync").describe_task_execution(TaskExecutionArn=execution)
     return described
 
 
 def cancel(execution: str) -> None:
-    """Stop an execution, if it has not ended."""
+    """Stop an execution if it has not ended."""
     try:
         clients.client("datasync").cancel_task_execution(TaskExecutionArn=execution)
     except ClientError as error:
@@ -194,10 +206,10 @@ def cancel(execution: str) -> None:
 
 
 def counts(described: Mapping[str, Any]) -> dict[str, int]:
-    """Return an execution's counts by a run's names for them. Pure.
+    """Return an execution's counts under the names that a run uses. Pure.
 
-    In Enhanced mode DataSync counts what failed. In Basic mode it does not: it is what it meant to transfer or to delete and did
-    not, and at least one file.
+    In Enhanced mode DataSync counts failed files. In Basic mode it does not: the number is then
+    the files that it planned to transfer or delete and did not, and at least one.
     """
 
     def number(name: str) -> int:
@@ -218,24 +230,33 @@ def counts(described: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _ended_without_some(described: Mapping[str, Any]) -> bool:
-    """Whether an execution came to its end and some files failed: only its error's text tells that from other ends. Pure."""
+    """Return whether an execution ran to completion but some files failed. Pure.
+
+    Only the text of its error distinguishes this from other failures.
+    """
     return described.get("Status") == "ERROR" and bool(_COMPLETED.match((described.get("Result") or {}).get("ErrorDetail") or ""))
 
 
 def outcome(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the state machine is told of an execution that came to its end, be it without some files. Pure."""
+    """Return what to tell the state machine about an execution that ran to completion. Pure.
+
+    Some files may have failed.
+    """
     counted = counts(described)
     return {"counts": counted, "failures": [("DataSync", described["Result"]["ErrorDetail"][:1000])] if counted["files_failed"] else []}
 
 
 def failure(message: str, described: Mapping[str, Any]) -> str:
-    """Return the cause that the state machine is told of an execution that did not, with what it has changed all the same. Pure."""
+    """Return the cause to tell the state machine when an execution did not run to completion. Pure.
+
+    The cause includes the changes that the execution made nevertheless.
+    """
     counted = counts(described)
     return json.dumps({"errorMessage": message[:1000], "counts": {name: counted[name] for name in _CHANGES if counted[name]}})
 
 
 def progress(described: Mapping[str, Any]) -> int:
-    """Return a number that grows as long as an execution gets on. Pure."""
+    """Return a number that grows as long as an execution makes progress. Pure."""
     phases = ("QUEUED", "LAUNCHING", "PREPARING", "TRANSFERRING", "VERIFYING")
     status = str(described.get("Status"))
     phase = phases.index(status) if status in phases else len(phases)
@@ -244,7 +265,7 @@ def progress(described: Mapping[str, Any]) -> int:
 
 
 def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
-    """Tell the state machine that waits for an execution that it has ended; return False when it has not."""
+    """Tell the waiting state machine that an execution has ended; return False if it has not."""
     if described["Status"] not in ENDED or not run.token:
         return False
     if described["Status"] == "SUCCESS" or _ended_without_some(described):

@@ -1,1 +1,1 @@
-"""The numbers of users and groups on the file system: who has which, so that no two have the same."""
+"""Numbers of users and groups on the file system, recorded so that no two owners share one."""

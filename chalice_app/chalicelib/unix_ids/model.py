@@ -1,4 +1,4 @@
-"""The rows of numbers that are taken."""
+"""The rows of taken numbers."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -6,7 +6,10 @@ from chalicelib.aws.tables import Table
 
 
 class UnixId(Table):
-    """One number. It is never given to anybody else: files of its owner may be left somewhere, or come back from a backup."""
+    """One number, which is never given to another owner.
+
+    Files of its owner may be left somewhere, or come back from a backup.
+    """
 
     short_name = "unix_ids"
     kept = True
@@ -15,7 +18,7 @@ class UnixId(Table):
         table_name = "unix_ids"
 
     unix_id = NumberAttribute(hash_key=True)
-    """The number; 0 says that all numbers have rows that were drawn before there was this table."""
+    """The number. The row 0 records that numbers from before this table existed have rows."""
     owner = UnicodeAttribute()
-    """``app /sales``, ``sync sales``: what it was drawn for, for people."""
+    """What it was drawn for, in words for people: ``app /sales``, ``sync sales``."""
     drawn_at = NumberAttribute()

@@ -1,4 +1,7 @@
-"""Drawing numbers of users and groups. One write decides who has a number, so that no two who draw at once get the same."""
+"""Drawing numbers of users and groups.
+
+One conditional write reserves a number, so that concurrent callers never get the same.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -12,18 +15,21 @@ from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
 
 UNIX_IDS = range(200_000, 2**31)
-"""Well above every user of an image, and within what a file system can store."""
+"""Well above every user of an image, and within the range of file systems."""
 _ATTEMPTS = 100
 _TAKEN_OVER = 0
-"""The number of the row that says that older deployments' numbers have rows."""
+"""The number of the row that records that older deployments' numbers have rows."""
 
 
 class NoUnixId(SheenError):
-    """No free number was found."""
+    """No free number could be found."""
 
 
 def draw(owner: str, now: float) -> int:
-    """Return a number that nobody else has or gets; ``owner`` says for what, in words. Raise :class:`NoUnixId`."""
+    """Return a number that nobody else has or gets; ``owner`` says in words what it is for.
+
+    Raise :class:`NoUnixId` if no free number is found.
+    """
     _take_over(now)
     for _ in range(_ATTEMPTS):
         number = UNIX_IDS.start + secrets.randbelow(len(UNIX_IDS))
@@ -38,7 +44,10 @@ def give_back(number: int) -> None:
 
 
 def _take_over(now: float) -> None:
-    """Give rows to the numbers that a deployment drew before there was this table. What breaks off is done again by the next draw."""
+    """Add rows for numbers that a deployment drew before this table existed.
+
+    If this is interrupted, the next draw does it again.
+    """
     try:
         UnixId.get(_TAKEN_OVER, consistent_read=True)
     except UnixId.DoesNotExist:

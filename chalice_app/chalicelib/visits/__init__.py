@@ -1,2 +1,4 @@
-"""A visit: one HTTP request of a visitor, on its way from the location to a seat, to the agent, and back as an answer
-or as one of our pages."""
+"""A visit: one HTTP request of a visitor, from location to seat, agent and answer.
+
+The answer is the agent's, or one of Sheen's own pages.
+"""

@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as that can be believed: for limits by address. Pure."""
+"""The address that a request comes from, as far as it can be trusted, for rate limits. Pure."""
 
 import hashlib
 import hmac
@@ -7,21 +7,22 @@ import ipaddress
 from chalicelib.visits.request import EDGE_HEADER, VisitorRequest
 
 _IPV6_PREFIX = 64
-"""What one customer has of IPv6, at least."""
+"""Bits of the smallest IPv6 network that one customer gets."""
 _TAG_DIGITS = 12
 
 
 def edge_proof(secret: str) -> str:
-    """Return what functions know of the secret that CloudFront shows: enough to recognise it."""
+    """Return what functions know of the secret that CloudFront sends: enough to recognise it."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def address(request: VisitorRequest, proof: str = "") -> str:
-    """Return the address that a request comes from; empty when it is not known.
+    """Return the address that a request comes from; empty if it is not known.
 
-    It is the address that connected to API Gateway: the visitor's, or CloudFront's, which shows the secret whose
-    :func:`edge_proof` is ``proof``. Then the visitor's is the last but one of ``X-Forwarded-For``: CloudFront adds it
-    there, and API Gateway adds CloudFront's own. All else in that header is the visitor's own word.
+    If the request carries the secret whose :func:`edge_proof` is ``proof``, CloudFront connected to
+    API Gateway. The visitor's address is then the last but one in ``X-Forwarded-For``: CloudFront
+    adds it there, and API Gateway adds CloudFront's own. The rest of that header is a claim of the
+    visitor. Otherwise the address that connected to API Gateway is the visitor's.
     """
     said = request.source_ip
     if proof and hmac.compare_digest(edge_proof(request.header(EDGE_HEADER)), proof):
@@ -36,12 +37,12 @@ def address(request: VisitorRequest, proof: str = "") -> str:
 
 
 def network(request: VisitorRequest, proof: str = "") -> str:
-    """Return the :func:`address` that a request comes from, of IPv6 the /64 that it is in."""
+    """Return the :func:`address` that a request comes from, or its /64 network if it is IPv6."""
     found = address(request, proof)
     return str(ipaddress.ip_network((found, _IPV6_PREFIX), strict=False)) if ":" in found else found
 
 
 def tag(request: VisitorRequest, proof: str = "") -> str:
-    """Return a name for where a request comes from, the same for the same :func:`network`; empty when that is not known."""
+    """Return a short hash of a request's :func:`network`; empty if the network is not known."""
     found = network(request, proof)
     return hashlib.sha256(found.encode()).hexdigest()[:_TAG_DIGITS] if found else ""

@@ -1,8 +1,8 @@
-"""Who may know that an app is there. Pure.
+"""Which apps visitors may know of. Pure.
 
-A private or an archived app is to visitors as if nothing were published at its location: the same
-answer, whether that is Sheen's page or the answer of an app above it. Otherwise anybody could find
-out which locations there are.
+To visitors, a private or an archived app looks as if nothing were published at its location. They
+get the same answer as without it: a page of Sheen, or the answer of an app above it. Otherwise
+anybody could find out which locations exist.
 """
 
 from chalicelib.apps.model import App
@@ -10,19 +10,24 @@ from chalicelib.errors import SheenError
 
 
 def is_shown(app: App) -> bool:
-    """Tell whether visitors may know of an app. Nobody can sign in yet, so nobody may know of a
-    private one."""
+    """Return whether visitors may know of an app.
+
+    Nobody can sign in yet, so nobody may know of a private app.
+    """
     return app.archived_at is None and _visibility(app) != "private"
 
 
 def is_listed(app: App) -> bool:
-    """Tell whether the list of apps shows an app; one whose settings cannot be read is left out."""
+    """Return whether the list of apps shows an app; one with unreadable settings is left out."""
     return app.archived_at is None and _visibility(app) == "public"
 
 
 def _visibility(app: App) -> str | None:
-    """Return who may see an app; None if its settings cannot be read, and neither its own nor its
-    bundle's say private."""
+    """Return who may see an app.
+
+    If its settings cannot be read, return ``private`` if its own or its bundle's settings say so,
+    and None otherwise.
+    """
     try:
         return app.effective_settings().visibility
     except SheenError:

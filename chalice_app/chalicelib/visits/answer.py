@@ -1,4 +1,4 @@
-"""What a visitor gets back. Pure."""
+"""The answer to a visitor's request. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from chalicelib.pages import Page
 
 
 class Answer(NamedTuple):
-    """An HTTP answer; a header may come more than once."""
+    """An HTTP answer; a header may occur more than once."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -16,17 +16,17 @@ class Answer(NamedTuple):
 
     @classmethod
     def page(cls, page: Page) -> Self:
-        """One of our pages."""
+        """Return one of our pages as an answer."""
         return cls(page.status, tuple(page.headers.items()), page.html.encode())
 
     @classmethod
     def text(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Self:
-        """Plain text, never stored."""
+        """Return an answer in plain text, which caches must not store."""
         return cls(
             status, (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *(headers or {}).items()), text.encode()
         )
 
     @classmethod
     def json(cls, status: int, value: Mapping[str, Any]) -> Self:
-        """JSON, never stored."""
+        """Return an answer in JSON, which caches must not store."""
         return cls(status, (("content-type", "application/json"), ("cache-control", "no-store")), json.dumps(value).encode())

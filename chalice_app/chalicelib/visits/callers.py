@@ -1,4 +1,4 @@
-"""Which requests start nothing and take no seat: what a browser fetches in advance, crawlers, and what only asks about. Pure."""
+"""Which requests start no app and take no seat: prefetches, crawlers, HEAD and OPTIONS. Pure."""
 
 from enum import Enum
 
@@ -6,10 +6,10 @@ from chalicelib.visits.request import VisitorRequest
 
 ROBOTS = "/robots.txt"
 ROBOTS_TEXT = "User-agent: *\nDisallow: /\n"
-"""Unless an app at the root has a file of that name."""
+"""The answer to :data:`ROBOTS` unless an app at the root has a file of that name."""
 
 _LONGEST = 1000
-"""Characters of a user agent that are looked at."""
+"""Characters of a user agent that are examined."""
 _CRAWLERS = (
     "bot/",
     "bot;",
@@ -38,32 +38,34 @@ _CRAWLERS = (
     "pingdom",
     "uptimerobot",
 )
-"""What the user agents of well-known crawlers, and of services that show a page's preview, have in them."""
+"""Parts of the user agents of well-known crawlers and of services that show page previews."""
 
 
 class Caller(Enum):
-    """Who asks, as far as that says whether an app is to start for it."""
+    """The kind of caller, as far as it decides whether an app starts for it."""
 
     VISITOR = "visitor"
     """A person's browser, or a program."""
     PREFETCH = "prefetch"
-    """A browser, for a page that may never be opened."""
+    """A browser that prefetches a page, which may never be opened."""
     CRAWLER = "crawler"
 
 
 def caller(request: VisitorRequest) -> Caller:
-    """Return who asks, by what it says of itself."""
+    """Return the kind of caller, judged by the request's headers."""
     purposes = [request.header(name).lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz")]
     if any(word in purpose for purpose in purposes for word in ("prefetch", "prerender", "preview")):
         return Caller.PREFETCH
-    agent = request.header("user-agent")[:_LONGEST].lower().replace("cubot", "")  # makes telephones
+    # The name of Cubot's telephones contains "bot".
+    agent = request.header("user-agent")[:_LONGEST].lower().replace("cubot", "")
     return Caller.CRAWLER if any(mark in agent for mark in _CRAWLERS) else Caller.VISITOR
 
 
 def is_program(request: VisitorRequest) -> bool:
-    """Whether a program asks on its own, and no page of a browser: it may start the app that it asks, and is held until the app is there.
+    """Return whether a program sent the request, not a page in a browser.
 
-    A page that is left open may ask for ever: it must not keep its app awake.
+    A program's request may start the app, and is held until the app is ready. A page that is left
+    open may send requests forever, and must not keep its app awake.
     """
     return (
         caller(request) is Caller.VISITOR

@@ -1,4 +1,4 @@
-"""What runs now: for the health check and the list of apps. The counting is pure."""
+"""What runs now, for the health check and the list of apps. The counting is pure."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
@@ -19,7 +19,7 @@ from chalicelib.visits.answer import Answer
 
 
 class Census(NamedTuple):
-    """How many sessions, apps with a living instance, and living instances there are."""
+    """The number of sessions, of apps with a living instance, and of living instances."""
 
     connections: int
     apps: int
@@ -27,13 +27,13 @@ class Census(NamedTuple):
 
 
 def count(rows: Iterable[Instance], now: float) -> Census:
-    """Count what the rows say."""
+    """Count the sessions, apps and instances in the rows."""
     there = living(rows, now)
     return Census(sessions(there, now), len({row.location for row in there}), len(there))
 
 
 def living(rows: Iterable[Instance], now: float) -> list[Instance]:
-    """Return the rows of apps' instances that are there: starting, ready or draining."""
+    """Return the rows of apps' living instances: starting, ready or draining."""
     return [
         row
         for row in rows
@@ -44,7 +44,7 @@ def living(rows: Iterable[Instance], now: float) -> list[Instance]:
 
 
 def spare(rows: Iterable[Instance], now: float) -> list[Instance]:
-    """Return the rows of spare instances that are starting, or wait for an app."""
+    """Return the rows of spare instances that are starting or waiting for an app."""
     return [
         row
         for row in rows
@@ -59,7 +59,7 @@ def sessions(rows: Iterable[Instance], now: float) -> int:
 
 
 def app_state(rows: Iterable[Instance]) -> Literal["sleeping", "starting", "running"]:
-    """Return what an app does whose living instances these are."""
+    """Return the state of an app, given its living instances."""
     states = {row.state for row in rows}
     if InstanceState.READY in states:
         return "running"
@@ -67,9 +67,10 @@ def app_state(rows: Iterable[Instance]) -> Literal["sleeping", "starting", "runn
 
 
 class Overview:
-    """What runs and what is published, as pages for anybody show it: from a snapshot, since they cost nobody a sign-in.
+    """Public pages about what runs and what is published.
 
-    How many visitors an app has is not among it.
+    They come from a snapshot, because anybody can request them without signing in. They do not
+    show how many visitors an app has.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -82,7 +83,10 @@ class Overview:
         return Answer.text(200, f"active-connections: {connections}\nactive-apps: {running}\nactive-processes: {processes}\n")
 
     def index(self, base: str, query: str) -> Answer:
-        """Answer ``/`` where no app is: the list of apps that have a version and are for everybody, those that ``query`` finds."""
+        """Answer ``/`` if no app is there: list the public apps that ``query`` finds.
+
+        Only apps with a version are listed.
+        """
         entries = [
             AppEntry(title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state)
             for location, title, state in self._look()["apps"]
@@ -95,7 +99,7 @@ class Overview:
 
 
 def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> dict[str, Any]:
-    """Return what the snapshot holds: the census, and of each listed app its location, title and state."""
+    """Return the snapshot: the census, and the location, title and state of each listed app."""
     there = living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
@@ -108,7 +112,7 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
 
 
 def title_of(app: App) -> str:
-    """What people call an app: its ``title``, or the end of its location."""
+    """Return an app's title for people: its ``title``, or the last part of its location."""
     try:
         return app.effective_settings().title or readable(app.location)
     except SheenError:
@@ -116,7 +120,7 @@ def title_of(app: App) -> str:
 
 
 def readable(location: str) -> str:
-    """The end of a location as a title.
+    """Return the last part of a location as a title.
 
     >>> readable("/team/breast-cancer"), readable("/a/001-hello"), readable("/PK_Analysis"), readable("/")
     ('Breast cancer', '001 hello', 'PK Analysis', 'The app')

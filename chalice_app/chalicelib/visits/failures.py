@@ -1,4 +1,4 @@
-"""Why a start failed, as a visitor is told. Pure."""
+"""Why a start failed, in words for a visitor. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,16 @@ _TITLES = {
 
 
 _BEGIN_WITH_A_SENTENCE = frozenset({"AppStartFailed", "AppInitTimeout"})
-"""Errors that agents report: the first paragraph of their cause is Sheen's own, what R said comes after it."""
+"""Errors reported by agents: the first paragraph of the cause is Sheen's, R's output follows."""
 
 _WHAT_TO_DO = "Try again in a moment. If it stays so, tell the app's author: the app's log says why."
 
 
 def told(failure: Mapping[str, Any], sanitize: bool) -> StartFailure:
-    """Return what the waiting page shows. With ``sanitize`` (the app's ``sanitize_errors``) what R said is left out."""
+    """Return what the waiting page shows.
+
+    With ``sanitize`` (the app's ``sanitize_errors``), R's output is left out.
+    """
     error, cause = str(failure.get("error", "")), str(failure.get("cause", ""))
     title = _TITLES.get(error, "The app could not be started")
     if not sanitize:

@@ -1,4 +1,7 @@
-"""Holds the request of a program until its app has started, as long as the gateway allows and as few at once as the deployment says."""
+"""Holding a program's request until its app has started, within the limits of the gateway.
+
+The deployment limits how many requests are held at once.
+"""
 
 import secrets
 import time
@@ -16,12 +19,16 @@ LONGEST = 25.0
 """Seconds that a request is held; the gateway gives up at 29 (FACTS H1)."""
 LOOK_EVERY = 0.5
 _SPARE = 5.0
-"""Seconds by which a place outlives its request, should the Lambda end under it."""
+"""Seconds by which a held request's place outlives the request, in case the Lambda dies."""
 _RETRY_AFTER = "5"
 
 
 class Holding:
-    """``most``: requests that are held at once in the deployment. ``steady`` and ``pause`` are a clock and how to wait by it."""
+    """Holds requests until their app is ready.
+
+    ``most`` is the number of requests that the deployment holds at once. ``steady`` is a monotonic
+    clock, and ``pause`` waits for some seconds by it.
+    """
 
     def __init__(
         self,
@@ -38,7 +45,10 @@ class Holding:
         self._pause = pause
 
     def ready(self, version_id: str, location: str, settings: AppSettings) -> tuple[Instance, float] | Answer:
-        """Start the app if it sleeps; return a ready instance and for how many seconds the request has been held, or why there is none."""
+        """Start the app if it sleeps; return a ready instance, or an answer that says why not.
+
+        With the instance comes the number of seconds for which the request has been held.
+        """
         began = self._steady()
         found = self._look(version_id, location, settings)
         if isinstance(found, Answer):
@@ -61,7 +71,7 @@ class Holding:
         return later("the app is starting; ask again")
 
     def _look(self, version_id: str, location: str, settings: AppSettings) -> Instance | Answer | None:
-        """Return a ready instance, why there will be none, or None while one starts."""
+        """Return a ready instance, None while one starts, or an answer if none will start."""
         try:
             found = self._scheduler.wake(version_id, location, settings)
         except TooManyInstances as error:
@@ -78,5 +88,5 @@ class Holding:
 
 
 def later(why: str, retry_after: str = _RETRY_AFTER) -> Answer:
-    """Say that there is no answer yet, and when to ask again."""
+    """Return an answer that says why to ask again later, and when."""
     return Answer.text(503, f"{why}\n", {"retry-after": retry_after})

@@ -1,4 +1,4 @@
-"""A visitor's request, as API Gateway's proxy event tells it. Pure."""
+"""A visitor's request, read from API Gateway's proxy event. Pure."""
 
 import base64
 from collections.abc import Mapping
@@ -6,24 +6,34 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlencode
 
 EDGE_HEADER = "sheen-edge"
-"""A request that has it came by CloudFront, on a domain of the deployment's own."""
+"""Header of requests that came through CloudFront, on a domain of the deployment's own."""
 
 
 class VisitorRequest(NamedTuple):
-    """One request. ``path`` is percent-encoded as the visitor sent it; header names are in lower case, values in their order."""
+    """One request.
+
+    ``path`` is percent-encoded as the visitor sent it. Header names are in lower case, and values
+    are in their original order.
+    """
 
     method: str
     path: str
     base: str
-    """What the public URL has before ``path``: the stage's name on API Gateway's own domain, else nothing."""
+    """The public URL's part before ``path``: the stage on API Gateway's own domain, else empty."""
     query: tuple[tuple[str, str], ...]
     headers: tuple[tuple[str, str], ...]
     body: bytes
     request_id: str
     source_ip: str = ""
-    """Who connected to API Gateway: the visitor, or CloudFront; see :mod:`chalicelib.visits.address`."""
+    """The address that connected to API Gateway: the visitor's, or CloudFront's.
+
+    See :mod:`chalicelib.visits.address`.
+    """
     bare: bool = False
-    """Whether the public URL ends with the stage's name, without a slash: relative URLs of a page lead nowhere from there."""
+    """Whether the public URL is the stage's name without a slash at the end.
+
+    A page's relative URLs would lead nowhere from there.
+    """
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -31,9 +41,11 @@ class VisitorRequest(NamedTuple):
         context = event["requestContext"]
         path = quote(event.get("path") or "/", safe="/%:@!$&'()*+,;=~-._")
         headers = tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders")))
-        by_edge = any(name == EDGE_HEADER for name, _ in headers)  # CloudFront puts the stage before the path by itself
+        # CloudFront adds the stage to the path by itself.
+        by_edge = any(name == EDGE_HEADER for name, _ in headers)
         public = quote((not by_edge and context.get("path")) or path, safe="/%:@!$&'()*+,;=~-._")
-        bare = path == "/" and not public.endswith("/")  # API Gateway tells of /STAGE, and gives the path "/"
+        # For /STAGE, API Gateway gives the path "/"; only the context has the path without a slash.
+        bare = path == "/" and not public.endswith("/")
         if bare:
             public += "/"
         body = event.get("body") or ""
@@ -50,31 +62,31 @@ class VisitorRequest(NamedTuple):
         )
 
     def header(self, name: str) -> str:
-        """Return the last value of a header, empty without one."""
+        """Return the last value of a header, or an empty string if there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), "")
 
     def parameter(self, name: str) -> str | None:
-        """Return the first value of a query parameter."""
+        """Return the first value of a query parameter, or None if there is none."""
         return next((value for key, value in self.query if key == name), None)
 
     @property
     def cookies(self) -> str:
-        """All cookies, as one header."""
+        """All cookies, joined into one header."""
         return "; ".join(value for name, value in self.headers if name == "cookie")
 
     @property
     def by_edge(self) -> bool:
-        """Whether the request came by CloudFront."""
+        """Whether the request came through CloudFront."""
         return bool(self.header(EDGE_HEADER))
 
     @property
     def host(self) -> str:
-        """The host that the visitor asked: by CloudFront ``Host`` is the gateway's own."""
+        """The host that the visitor requested; through CloudFront, ``Host`` is the gateway's."""
         return (self.by_edge and self.header("x-forwarded-host")) or self.header("host")
 
     @property
     def query_string(self) -> str:
-        """The query as it goes on to the app, duplicates in their order."""
+        """The query as it is passed to the app, with duplicates in their order."""
         return urlencode(self.query, quote_via=quote)
 
 

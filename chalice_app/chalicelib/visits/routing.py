@@ -1,4 +1,4 @@
-"""Where a request goes, by its path, query and headers. Pure."""
+"""Where a request goes, decided by its path, query and headers. Pure."""
 
 from typing import NamedTuple
 
@@ -18,29 +18,32 @@ _PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"
 
 
 class Redirect(NamedTuple):
-    """The location without its slash: go to the one with it, so that an app's relative URLs work."""
+    """A redirect from a location without a slash to the one with it.
+
+    An app's relative URLs need the slash.
+    """
 
     to: str
 
 
 class StartStatus(NamedTuple):
-    """The waiting page asks how far a start is."""
+    """A request of the waiting page for the progress of a start."""
 
     instance_id: str
 
 
 class QueueStatus(NamedTuple):
-    """The page of a full app asks whether it may go in."""
+    """A request of a full app's page: may the visitor enter?"""
 
     place: str
 
 
 class Navigation(NamedTuple):
-    """A page of the app, which needs a seat."""
+    """A request for a page of the app, which needs a seat."""
 
 
 class ToWorker(NamedTuple):
-    """A request for one R process."""
+    """A request for one particular R process."""
 
     worker: WorkerId
 
@@ -53,7 +56,10 @@ Destination = Redirect | StartStatus | QueueStatus | Navigation | ToWorker | Ass
 
 
 def destination(request: VisitorRequest, location: str, rest: str) -> Destination:
-    """Decide what a request is that belongs to the app at ``location``; ``rest`` is the path as the app sees it."""
+    """Return the destination of a request to the app at ``location``.
+
+    ``rest`` is the path as the app sees it.
+    """
     if not rest or request.bare:
         query = f"?{request.query_string}" if request.query else ""
         return Redirect(f"{request.base}{location.rstrip('/')}/{query}")
@@ -68,27 +74,31 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
 
 
 def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:
-    """Return where the page came from whose ticket cookie a SockJS request has. The agent checks the ticket."""
+    """Return the worker named by a SockJS request's ticket cookie; the agent checks the ticket."""
     cookies = "; ".join(value for name, value in request.headers if name == "cookie")
     ref = next((ref for ref in map(instance_of, passes.tickets(cookies)) if ref is not None), None)
     return WorkerId(VersionId.parse(ref.version_id).version, ref.slot, 0) if ref is not None and "." in ref.version_id else None
 
 
 def is_navigation(request: VisitorRequest, rest: str) -> bool:
-    """Whether somebody opens a page of the app."""
+    """Return whether the request opens a page of the app."""
     return wants_page(request) and not rest.startswith(NO_PAGES)
 
 
 def takes_over(request: VisitorRequest) -> bool:
-    """Whether it asks for a service worker's script that would answer for every app: one in the topmost folder.
+    """Return whether the request is for a service worker that would control every app.
 
-    A browser lets a service worker answer for all that is in its script's folder and below. Only a browser itself sets the header.
+    A browser lets a service worker control its script's folder and everything below, so scripts in
+    the topmost folder are refused. Only the browser itself can set the header.
     """
     return bool(request.header("service-worker")) and "/" not in request.path.lstrip("/")
 
 
 def wants_page(request: VisitorRequest) -> bool:
-    """Whether it is a GET that wants HTML, and that the browser says is for a window or a frame, if it says so."""
+    """Return whether the request is a GET that accepts HTML for a window or a frame.
+
+    A browser that does not say what the answer is for counts as well.
+    """
     fetched_for = request.header("sec-fetch-dest")
     return (
         request.method == "GET"

@@ -1,4 +1,4 @@
-"""Takes a visitor's request through: location → seat → agent → answer."""
+"""Carrying out a visitor's request: location → seat → agent → answer."""
 
 import contextlib
 from collections.abc import Callable, Collection
@@ -43,11 +43,14 @@ from chalicelib.visits.routing import (
 LONGEST_ANSWER = 28.0
 """Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
 _MOST_GONE = 2
-"""Instances that a page's request may find gone before it tries the last one: each may take three seconds to show it."""
+"""Gone instances that a page's request tolerates; each may take three seconds to detect.
+
+If one more is gone, the request fails.
+"""
 
 
 class Visits:
-    """What one Lambda environment needs to take visitors' requests through, and remembers from one to the next."""
+    """Carries out visitors' requests; one object lives as long as its Lambda environment."""
 
     def __init__(
         self,
@@ -58,8 +61,11 @@ class Visits:
         most_held: int = 0,
         edge_proof: str = "",
     ) -> None:
-        """``spares``, ``most_instances``: as :class:`Scheduler` takes them; ``most_held``: as :class:`Holding`; ``edge_proof``: as
-        :func:`chalicelib.visits.address.network`."""
+        """Set up the parts that requests need.
+
+        ``spares`` and ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as
+        :class:`Holding` does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
@@ -70,7 +76,7 @@ class Visits:
         self._holding = Holding(self._scheduler, clock, most_held)
 
     def answer(self, request: VisitorRequest) -> Answer:
-        """Answer any request; what goes wrong is told by a page with its cause and way out."""
+        """Answer any request; after a failure, a page gives the cause and the way out."""
         with telemetry.about(request_id=request.request_id):
             try:
                 return self._answer(request)
@@ -91,7 +97,7 @@ class Visits:
                 return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
 
     def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
-        """``gone``: the instances that this request found gone."""
+        """Answer a request; ``gone`` are the instances that it has found gone so far."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
         if climbs(request.path):
@@ -126,7 +132,7 @@ class Visits:
                     assert_never(where)
 
     def _navigate(self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]) -> Answer:
-        """A page: take a seat, and let the app answer; or say what the visitor waits for."""
+        """Take a seat and let the app answer with a page, or say what the visitor waits for."""
         match caller(request):
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
@@ -147,7 +153,8 @@ class Visits:
                         return answer if place is None else waiting.without_place(request, app, answer)
                     except AgentGone:
                         self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
-                        self._directory.forget()  # it may have retired because another version is active now
+                        # It may have retired because another version has become active.
+                        self._directory.forget()
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
                             raise
@@ -165,7 +172,10 @@ class Visits:
                 assert_never(outcome)
 
     def _kept_page(self, request: VisitorRequest, app: App, rest: str) -> Answer | None:
-        """The page that an agent has kept for the visitor, who got the one of a busy app before; None: there is none (any more)."""
+        """Return the page that an agent has kept for the visitor; None if there is none any more.
+
+        Such a visitor got the page of a busy app before.
+        """
         kept = kept_page(request.cookies)
         if kept is None:
             return None
@@ -183,7 +193,7 @@ class Visits:
         return None if any(name.lower() == REFUSAL for name, _ in got.headers) else _passed_back(got)
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
-        """A request for one R process goes to its instance and to no other, also when another version is active by now."""
+        """Pass a request for one R process to its instance, even if another version is active."""
         version_id = str(VersionId(app.app_id, worker.version))
         remembered = self._scheduler.known.in_slot(version_id, worker.slot)
         if remembered is not None:
@@ -198,7 +208,11 @@ class Visits:
         return self._ask(request, app, rest, instance)
 
     def _robots(self, request: VisitorRequest, app: App | None) -> Answer:
-        """What crawlers may do: the file of the app at the root, if that is awake and has one; else nothing."""
+        """Return the rules for crawlers.
+
+        If the app at the root is awake and has a ``robots.txt``, its file applies; otherwise
+        crawlers may visit nothing.
+        """
         if app is not None:
             instance = next(filter(is_ready, store.of_version(_version_id(app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
@@ -208,7 +222,7 @@ class Visits:
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
-        """A request without a seat goes to any ready instance of the active version."""
+        """Pass a request that needs no seat to any ready instance of the active version."""
         version_id = _version_id(app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
@@ -236,7 +250,10 @@ class Visits:
     def _ask(
         self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "", within: float | None = None
     ) -> Answer:
-        """Pass a request on to an agent, and its answer back; ``within``: seconds that it may take, when these are fewer than usual."""
+        """Pass a request on to an agent, and pass back its answer.
+
+        ``within`` is the number of seconds that it may take, if fewer than usual.
+        """
         seat = [("sheen-session", session_id), ("sheen-network", tag(request, self._edge_proof))] if session_id else []
         return _passed_back(self._got(request, app, rest, instance, seat, within))
 
@@ -249,7 +266,7 @@ class Visits:
         more: list[tuple[str, str]],
         within: float | None = None,
     ) -> AgentAnswer:
-        """What the agent answers to a visitor's request, which has ``more`` headers of ours."""
+        """Return the agent's answer to a visitor's request; ``more`` are headers added by Sheen."""
         seen = address(request, self._edge_proof)
         sent = [
             *_from_visitor(request, seen),
@@ -263,7 +280,7 @@ class Visits:
         target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
         self._binding.ensure(instance)
         method = request.method
-        if method == "HEAD":  # the gateway counts the body's bytes by itself, and sends none of them
+        if method == "HEAD":  # the gateway counts the bytes of the body itself, and sends none
             method = "GET"
             sent.append(("sheen-head", "1"))
         return self._agents.request(Agent.of(instance), method, target, sent, request.body, timeout=within)
@@ -275,12 +292,16 @@ def _version_id(app: App) -> str:
 
 
 def _public(request: VisitorRequest) -> str:
-    """The URL of this request, for trying again."""
+    """Return the URL of this request, for a retry."""
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
 def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
-    """The visitor's headers for the agent: address and host are what the gateway saw; the length is counted anew."""
+    """Return the visitor's headers for the agent.
+
+    The address and the host are those that the gateway saw. The content length is left out, as it
+    is computed anew.
+    """
     passed = [
         (name, value)
         for name, value in headers.to_agent(request.headers)

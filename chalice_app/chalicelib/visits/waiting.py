@@ -1,4 +1,4 @@
-"""What a visitor gets who has to wait: for a start, or for a seat. And what the waiting page asks."""
+"""Answers to visitors who wait for a start or a seat, and to the waiting page's requests."""
 
 from chalicelib import cookies, pages
 from chalicelib.apps.model import App
@@ -13,12 +13,12 @@ from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import QUEUE_STATUS, START_STATUS
 
 PLACE_COOKIE = "sheen-place"
-"""Carries the visitor's place in the queue from the page that waited to the one that is let in."""
+"""Carries the visitor's place in the queue from the waiting page to the page that is let in."""
 _COOKIE_LIFE = 3600
 
 
 def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: float) -> Answer:
-    """The page that follows a start."""
+    """Return the page that follows a start."""
     status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
@@ -26,7 +26,10 @@ def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: floa
 
 
 def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
-    """How far a start is, as JSON; 410 when that instance is no more, so that the page loads itself again."""
+    """Return the progress of a start as JSON, or 410 if the instance is gone.
+
+    On 410 the page reloads itself.
+    """
     row = next((row for row in rows if row.instance_id == instance_id), None)
     if row is None or is_overdue(row.state, float(row.claimed_at), now):
         return Answer.json(410, {"message": "this instance is no more; load the page again"})
@@ -39,7 +42,7 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
 
 
 def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
-    """The page of a full app, with the visitor's place in the queue."""
+    """Return the page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
     page = Answer.page(pages.users(census.title_of(app), queue=pages.InQueue(url, standing.before)))
     cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {_site(request)}"
@@ -47,26 +50,32 @@ def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing
 
 
 def queue_status(standing: Standing | None) -> Answer:
-    """Where a place in the queue stands, as JSON; None: the page may go in."""
+    """Return the standing of a place in the queue as JSON; with None, the page may enter."""
     if standing is None:
         return Answer.json(200, {"state": "enter", "before": 0, "again_in": next_poll(0)})
     return Answer.json(200, {"state": "wait", "before": standing.before, "again_in": next_poll(standing.before)})
 
 
 def place_of(request: VisitorRequest) -> str | None:
-    """Return the visitor's place in the queue, from the cookie."""
+    """Return the visitor's place in the queue, read from the cookie."""
     header = "; ".join(value for name, value in request.headers if name == "cookie")
     return next(iter(cookies.values(header, PLACE_COOKIE)), None)
 
 
 def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
-    """The answer to a visitor who has a seat now: the place in the queue is forgotten, so that the next page asks for no queue."""
+    """Return the answer with the cookie of the place in the queue deleted.
+
+    The visitor has a seat now, and the next page must not refer to the queue.
+    """
     cookie = f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; {_site(request)}"
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 
 def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
-    """The answer to a visitor for whom no page is kept any more: the cookie that names one is forgotten."""
+    """Return the answer with the cookie that names a kept page deleted, if the visitor sent one.
+
+    An answer that sets this cookie itself is returned unchanged.
+    """
     if f"{COOKIE}=" not in request.cookies or any(value.startswith(f"{COOKIE}=") for _, value in answer.headers):
         return answer
     cookie = page_cookie("", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https")
