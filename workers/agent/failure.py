@@ -1,4 +1,4 @@
-"""The sentences that describe why R did not start, or how it ended. No I/O."""
+"""The sentences that describe why R did not start, or how it ended; no I/O."""
 
 import signal
 from pathlib import Path

@@ -108,7 +108,8 @@ def _apart(furnish: Callable[[], None]) -> int:
 
 def _furnish(view: View) -> None:
     with contextlib.ExitStack() as held:
-        sources = [(seen, held.enter_context(_folder(seen.source))) for seen in view.seen]  # before anything is hidden
+        # Open the sources before anything is hidden.
+        sources = [(seen, held.enter_context(_folder(seen.source))) for seen in view.seen]
         temporary = held.enter_context(Folder.at(view.temporary))
         for place in ("/tmp", "/var/tmp"):  # noqa: S108
             _mount(_descriptor(temporary), place, None, _MS_BIND)

@@ -112,7 +112,7 @@ class Folder:
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        """Take over ``descriptor``. ``path`` is for messages only."""
+        """Take over ``descriptor``; ``path`` is for messages only."""
         self.descriptor = descriptor
         self.path = path
 

@@ -18,7 +18,7 @@ _TEXT = re.compile(r"([0-9A-Za-z]{1,16})\|([omcp])\|")
 
 
 class Open(NamedTuple):
-    """A channel opens. ``url`` is relative to the app's."""
+    """A channel opens; ``url`` is relative to the app's."""
 
     channel: str
     url: str

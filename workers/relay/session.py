@@ -38,7 +38,7 @@ from relay.silence import Silence
 
 
 class Session:
-    """One session's state. No method does I/O; ``now`` is in seconds on any steady clock."""
+    """One session's state, without any I/O; ``now`` is in seconds on any steady clock."""
 
     def __init__(self, session_id: str, settings: RelaySettings, now: float) -> None:
         self.id = session_id
@@ -245,7 +245,7 @@ class Session:
             return False
         return self.over or self._out.due(now, reading=self._channels.reading)
 
-    # Inside: in
+    # Inside: what comes in
 
     @property
     def _is_sheen(self) -> bool:

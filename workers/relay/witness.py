@@ -1,4 +1,4 @@
-"""What page and worker agree on in Shiny's messages; the agent holds both to it. No I/O.
+"""What page and worker agree on in Shiny's messages, to which the agent holds both; no I/O.
 
 * A worker begins with ``{"config":{"sessionId":"<token>",…}}``: the token is in the URLs of that
   session's downloads, uploads and data (FACTS S3).

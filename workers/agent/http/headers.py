@@ -1,4 +1,4 @@
-"""Which headers pass between the visitor and R, and how they change on the way. No I/O."""
+"""Which headers pass between the visitor and R, and how they change on the way; no I/O."""
 
 import re
 from collections.abc import Iterable, Mapping

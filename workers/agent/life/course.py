@@ -60,8 +60,8 @@ class Led(Protocol):
 def idle_limit(settings: AppSettings, *, visited: bool) -> float:
     """Return the quiet seconds after which an instance is idle; infinity if it is kept for good.
 
-    No I/O. If no page has ever connected, the instance was probably started by a program that
-    opened an address and went away; such an instance is idle earlier.
+    No I/O. If no page has ever connected, the instance was started by a program that opened an
+    address and went away; such an instance may be idle earlier.
     """
     limits = [settings.instance_idle_timeout] if visited else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
     return min(filter(None, limits), default=math.inf)

@@ -70,7 +70,7 @@ class _Part(NamedTuple):
 
 
 def linked(sizes: Sequence[int], room: int, linked_from: int = LINKED_FROM) -> list[bool]:
-    """Return for each file whether it is linked instead of copied. No I/O.
+    """Return for each file whether it is linked instead of copied; no I/O.
 
     Large files are linked. Of the others, the largest are linked until the rest fits into ``room``.
 

@@ -32,7 +32,7 @@ _SAID = 4096
 
 
 class NoFork(Exception):
-    """No worker can be forked; the message says why. A fresh R can be used instead."""
+    """No worker can be forked, for the reason in the message; a fresh R can be used instead."""
 
 
 class Preloaded:

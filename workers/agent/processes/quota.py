@@ -18,7 +18,7 @@ DATA = 20 * GB
 MOST_FILES = 200_000
 """Files and folders in either; more are not counted."""
 NEAR = 0.8
-"""Share of a quota from which on the app's author is warned."""
+"""Share of a quota from which on there is a warning."""
 EVERY = 60.0
 """Seconds between two checks of a worker's folders."""
 DATA_EVERY = 3600.0

@@ -8,7 +8,7 @@
 * :mod:`.pages`     the greeting, the capabilities and the iframe page
 * :mod:`.polls`     one client's polls: greeting, heartbeats, one receiver at a time, the close,
   the timeout
-* :mod:`.passes`    the ticket cookie, which says which session a new client may have
 
-The frames themselves are in :mod:`relay.sockjs`.
+The frames themselves are in :mod:`relay.sockjs`. The ticket cookie, which says which session a new
+client may have, is in :mod:`chalicelib.sessions.passes`.
 """

@@ -22,7 +22,7 @@ def cors(origin: str, requested_headers: str) -> dict[str, str]:
     origin needs no permission.
 
     This gives nothing away: a session's requests show a cookie, which only counts if it comes from
-    the page's own site (:mod:`.passes`).
+    the page's own site (:mod:`chalicelib.sessions.passes`).
     """
     headers = {"Access-Control-Allow-Origin": origin or "*", "Vary": "Origin"}
     if origin:  # a browser rejects credentials together with "*"

@@ -34,8 +34,8 @@ class Objects:
     """Objects in ``bucket``.
 
     :param s3: returns the boto3 client, made when it is first used.
-    :param url: where browsers reach S3: absolute, ``/`` for the page's own host, or empty for AWS's own
-        endpoint.
+    :param url: where browsers reach S3: absolute, ``/`` for the page's own host, or empty for AWS's
+        own endpoint.
     """
 
     def __init__(self, bucket: str, s3: Callable[[], Any], region: str, credentials: CredentialSource, url: str = "") -> None:

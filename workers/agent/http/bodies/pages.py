@@ -55,8 +55,8 @@ class LatePages:
     """The pages that visitors of this instance wait for.
 
     :param worker_id: returns an id by which a Lambda finds this instance again (FACTS S3).
-    :param is_live: returns whether a session still has its seat; it has not if its visitor stayed away
-        too long.
+    :param is_live: returns whether a session still has its seat; it has not if its visitor stayed
+        away too long.
     """
 
     def __init__(
