@@ -36,8 +36,9 @@ class Channels:
     def read(self, payload: str, *, parts: bool) -> ChannelOpened | MessageReceived | ChannelClosed | None:
         """Read one message of the channel layer; ``parts`` says whether it may be a part of one.
 
-        :raises ProtocolError: it makes no sense here. :raises MessageTooBig: its parts are together
-        larger than a message may be. :raises TooMuch: more than the limit would be waiting for R.
+        :raises ProtocolError: it makes no sense here.
+        :raises MessageTooBig: its parts are together larger than a message may be.
+        :raises TooMuch: more than the limit would be waiting for R.
         """
         match multiplex.parse(payload):
             case multiplex.Message(channel, text):

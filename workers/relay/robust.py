@@ -155,8 +155,8 @@ class Incoming:
     def receive(self, data: Data, size: int, now: float) -> list[str]:
         """Take a message, and return the payloads that are now in turn.
 
-        :raises ProtocolError: it is too far ahead. :raises TooMuch: too much is waiting for a
-        missing one.
+        :raises ProtocolError: it is too far ahead.
+        :raises TooMuch: too much is waiting for a missing one.
         """
         if data.number < self.next or data.number in self._early:
             # A duplicate shows that the peer does not know of the arrival: acknowledge again.

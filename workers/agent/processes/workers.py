@@ -178,7 +178,7 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def of_session(self, session_id: str) -> AsyncIterator[Worker]:
-        """Yield the worker of a session; raise :class:`agent.failure.WorkerGone` if it has none."""
+        """Yield a session's worker; raise :class:`agent.failure.WorkerGone` if it does not serve."""
         async with self._its_own(self._of.get(session_id)) as worker:
             yield worker
 
@@ -207,7 +207,7 @@ class Workers:
         """Retire the current workers, and return how many that were.
 
         New sessions go to new workers, within ``limits``. The retired workers end with their last
-        session. At most ``at_most`` retired workers keep running; the oldest others are ended
+        session. At most ``at_most`` retired workers keep running; beyond that, the oldest are ended
         although they have sessions.
         """
         self._limits = limits

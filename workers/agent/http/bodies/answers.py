@@ -53,7 +53,7 @@ class Answers:
     """Holds late answers, and makes objects of large ones.
 
     :param worker_id: returns the id of R's process, by which a Lambda finds this instance again
-    (FACTS S3).
+        (FACTS S3).
     """
 
     def __init__(

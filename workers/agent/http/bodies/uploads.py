@@ -272,7 +272,7 @@ async def _quietly(work: Awaitable[None]) -> None:
     try:
         await work
     except ClientError as error:
-        # It is an object by now, or its parts were never begun.
+        # It is an object by now, or it was never more than a wish.
         if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
             logger.warning("could not clear up in S3", extra={"error": str(error)})
     except Exception as error:  # the bucket's lifecycle rule clears up later
