@@ -67,7 +67,7 @@ class RelaySettings:
     frame_rate: float = 500.0
     """Frames a second that a browser may send in the long run.
 
-    That is twice what R can answer (FACTS R2), and a twentieth of what the account may receive
+    That is twice what R can answer (FACTS R2), and a twentieth of the account's requests a second
     (W7).
     """
     frame_burst: float = 2000.0

@@ -53,7 +53,7 @@ SIGINT is first because R then runs onStop handlers and cleans up (FACTS R7).
 class WorkerState(Enum):
     """NEW → STARTING → READY → STOPPING → EXITED.
 
-    When the process ends, any other state changes straight to EXITED.
+    A process that ends takes its worker straight to EXITED from any other state.
     """
 
     NEW = "new"

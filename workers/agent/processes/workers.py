@@ -178,7 +178,10 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def of_session(self, session_id: str) -> AsyncIterator[Worker]:
-        """Yield a session's worker; raise :class:`agent.failure.WorkerGone` if it does not serve."""
+        """Yield a session's worker.
+
+        Raise :class:`agent.failure.WorkerGone` if it does not serve.
+        """
         async with self._its_own(self._of.get(session_id)) as worker:
             yield worker
 
