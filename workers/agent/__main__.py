@@ -1,6 +1,7 @@
-"""``python -m agent``: an ECS task's program.
+"""``python -m agent``: the program of an ECS task.
 
-Loading R takes about as long as importing the agent, so it comes first and runs meanwhile; what it needs is quickly imported.
+Loading R takes about as long as importing the agent. So R starts first and loads meanwhile; what
+that needs is imported quickly.
 """
 
 import os
@@ -11,7 +12,7 @@ from agent.processes.preloaded import NoFork, Preloaded
 
 
 def main() -> int:
-    """Shield this process, have an R loaded, and lead the task's life; return the exit status."""
+    """Shield this process, start an R, and lead the task's life; return the exit status."""
     process.shield()
     process.open_temporary_folder()
     if os.environ.get("SHEEN_INSTANCE", "").startswith("spare."):

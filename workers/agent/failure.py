@@ -1,4 +1,4 @@
-"""What people are told when R does not start, or ends. Pure functions from what happened to a sentence."""
+"""The sentences that describe why R did not start, or how it ended; no I/O."""
 
 import signal
 from pathlib import Path
@@ -6,11 +6,15 @@ from pathlib import Path
 from chalicelib.errors import SheenError
 
 SHOWN = 8 * 1024
-"""Characters of R's output that a failure shows: the newest."""
+"""Characters of R's newest output that a failure shows."""
 
 
 class WorkerFailed(SheenError):
-    """R cannot serve the app. ``error`` names it for the state machine; the message is a sentence, ``said`` is R's own output, cleaned."""
+    """R cannot serve the app.
+
+    ``error`` names the failure for the state machine. The message is a sentence, and ``said`` is
+    R's own output, cleaned.
+    """
 
     error = "AppExited"
 
@@ -20,13 +24,13 @@ class WorkerFailed(SheenError):
 
 
 class AppStartFailed(WorkerFailed):
-    """R ended before the app was there."""
+    """R ended before it served the app."""
 
     error = "AppStartFailed"
 
 
 class AppInitTimeout(WorkerFailed):
-    """The app was not there after ``app_init_timeout``."""
+    """R did not serve the app within ``app_init_timeout``."""
 
     error = "AppInitTimeout"
 
@@ -43,20 +47,21 @@ class WorkerGone(AppExited):
 
 
 class NoPlace(WorkerFailed):
-    """Every R process that there may be has all the sessions that it takes."""
+    """Every worker is full, and no more may be started."""
 
     def __init__(self, seats: int) -> None:
         super().__init__(f"All {seats} places of this instance are taken.")
 
 
 class PageUnfit(WorkerFailed):
-    """R's answer cannot be made a page of a session."""
+    """R's answer cannot become a page of a session."""
 
 
 def ending(returncode: int, out_of_memory: bool | None = None) -> str:
-    """Say how a process ended, from what asyncio calls its return code.
+    """Return how a process ended, given what asyncio calls its return code.
 
-    ``out_of_memory``: whether the kernel counted a kill for want of memory (:mod:`agent.processes.oom`); None: it does not say.
+    ``out_of_memory`` says whether the kernel counted a kill for lack of memory
+    (:mod:`agent.processes.oom`); None means that it does not say.
 
     >>> ending(-9)
     'was killed (SIGKILL), as happens when the instance runs out of memory'
@@ -80,7 +85,9 @@ def ending(returncode: int, out_of_memory: bool | None = None) -> str:
 
 
 def stopped(returncode: int, killed_after: float | None = None) -> str:
-    """Say how a process ended that was asked to. ``killed_after``: it had not after so many seconds, and was killed.
+    """Return how a process ended that was asked to stop.
+
+    ``killed_after`` is the number of seconds after which it was killed, or None if it was not.
 
     >>> stopped(0)
     'was asked to stop, and has ended'
@@ -92,12 +99,12 @@ def stopped(returncode: int, killed_after: float | None = None) -> str:
 
 
 def calls_run_app(said: str) -> AppStartFailed:
-    """The app's own code has started a second app, which nobody can reach."""
+    """Return the failure of an app whose own code starts a second app, which nobody can reach."""
     return AppStartFailed("The app calls runApp(), which a hosted app must not: let app.R end with shinyApp(ui, server).", said)
 
 
 def start_failed(returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R") -> AppStartFailed:
-    """R, or what runs the app, ended with ``returncode`` while the app was starting."""
+    """Return the failure of an app whose process ended with ``returncode`` during its start."""
     if returncode == 0:
         what = "quit() or stopApp()" if language == "R" else "sys.exit()"
         return AppStartFailed(f"The app ended while it was starting: its code calls {what}.", said)
@@ -105,19 +112,22 @@ def start_failed(returncode: int, said: str, out_of_memory: bool | None = None, 
 
 
 def init_timeout(seconds: float, said: str) -> AppInitTimeout:
-    """The app was not there after ``seconds``."""
+    """Return the failure of an app that was not ready after ``seconds``."""
     return AppInitTimeout(
         f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its start quicker, or raise app_init_timeout.", said
     )
 
 
 def exited(returncode: int, said: str = "", out_of_memory: bool | None = None, language: str = "R") -> AppExited:
-    """R, or what runs the app, ended with ``returncode`` while it served visitors."""
+    """Return the failure of an app whose process ended with ``returncode`` after its start."""
     return AppExited(f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. The next visit starts it again.", said)
 
 
 def shown(said: str, directory: Path) -> str:
-    """Return the end of R's output as people may see it: paths within the app, without where the app lies on this machine."""
+    """Return the end of R's output as people may see it.
+
+    Paths within the app are shown without the app's place on this machine.
+    """
     text = said.replace(f"{directory}/", "").replace(str(directory), ".")
     if len(text) > SHOWN:
         text = "…\n" + text[-SHOWN:].partition("\n")[2]
@@ -125,5 +135,8 @@ def shown(said: str, directory: Path) -> str:
 
 
 def cause(failure: WorkerFailed, directory: Path) -> str:
-    """Return what the state machine is told: the sentence, and what R said. Who shows it to visitors heeds ``sanitize_errors``."""
+    """Return the text for the state machine: the sentence, and R's output.
+
+    A caller that shows it to visitors must respect ``sanitize_errors``.
+    """
     return f"{failure}\n\n{shown(failure.said, directory)}" if failure.said else str(failure)

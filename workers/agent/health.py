@@ -1,6 +1,7 @@
-"""ECS's and Docker's health check of an instance: ``python3 -I -S health.py``; 0 is healthy. Needs the standard library only.
+"""Health check of an instance, for ECS and Docker: ``python3 -I -S health.py``; 0 is healthy.
 
-Asks the agent, which judges R by its process and its socket and never by how fast it answers (FACTS R6).
+It asks the agent, which judges R by its process and its socket, and never by how fast it answers
+(FACTS R6). It needs the standard library only.
 """
 
 import http.client
@@ -15,7 +16,7 @@ PATIENCE = 4.0
 
 
 def main() -> int:
-    """Ask; return the exit status."""
+    """Ask the agent; return the exit status."""
     try:
         with urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=PATIENCE) as answer:  # noqa: S310
             address = json.load(answer)["Containers"][0]["Networks"][0]["IPv4Addresses"][0]

@@ -1,6 +1,7 @@
-"""The agent's logger: JSON lines with the app and the instance on each; ``session`` by ``extra``.
+"""The agent's logger: JSON lines, each with the app and the instance; ``session`` by ``extra``.
 
-It is the standard logger ``agent`` too, so what modules log by ``logging.getLogger(__name__)`` comes out the same way.
+It is also the standard logger ``agent``, so what modules log by ``logging.getLogger(__name__)``
+looks the same.
 """
 
 import logging
@@ -20,7 +21,7 @@ def identify(ref: InstanceRef, location: str = "") -> None:
 
 
 def include_libraries() -> None:
-    """Have the libraries' warnings come out as the agent's own lines do."""
+    """Log the libraries' warnings in the same form as the agent's own lines."""
     for name in _LIBRARIES:
         library = logging.getLogger(name)
         library.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What the tables say about this instance, read at its start, and what has become of its app since."""
+"""What the tables say about this instance: at its start, and about its app since then."""
 
 import contextlib
 from dataclasses import dataclass, field, replace
@@ -18,11 +18,11 @@ from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
 
 _LARGEST_SOURCE = 64 * 1024 * 1024
-"""Bytes of a manifest or an app.py that are read to see what a version is."""
+"""Largest manifest or app.py that is read to find a version's kind, in bytes."""
 
 
 class NothingToServe(SheenError):
-    """The app, or the version's files, are not there."""
+    """The app, or the version's files, do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,16 @@ class Record:
     settings: AppSettings
     secret: str = field(repr=False)
     directory: Path
-    """The version's files; once the app is served, its copy of them (:mod:`agent.processes.app_copy`)."""
+    """The version's files; once the app is served, its copy (:mod:`agent.processes.app_copy`)."""
     library: Path | None = None
-    """The packages that were restored for it (``tasks/packages``); None: the image's are all that it wants."""
+    """Folder of the packages that were restored for the version (``tasks/packages``).
+
+    None if the image's packages are all that it needs.
+    """
     entrypoint: str | None = None
-    """Where the app object of an app in Python is; None: the app is in R."""
+    """Where the app object of an app in Python is; None if the app is in R."""
     restarted_at: float | None = None
-    """When its app was last restarted, as the app's row said when these settings were read."""
+    """When the app was last restarted, according to the app's row when the settings were read."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -49,20 +52,24 @@ class Record:
 
     @property
     def worker_prefix(self) -> str:
-        """What its workers' ids begin with: ``<version>.<slot>``."""
+        """Start of its workers' ids: ``<version>.<slot>``."""
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
 def renewed(record: Record) -> Record:
-    """Read the app's settings anew. Raise :class:`NothingToServe`, :class:`chalicelib.configuration.errors.BadAppSetting`."""
+    """Read the app's settings again.
+
+    Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
+    """
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
     return replace(record, settings=app.effective_settings(), restarted_at=_restarted_at(app))
 
 
 def missed(record: Record) -> Literal["restart", "retire"] | None:
-    """Read what the app's row asks of this instance that it has not done: it was starting when others were told, or out of reach.
+    """Return what the app's row asks of this instance that it has not done yet.
 
-    Both times of a restart are the row's, so that no two clocks are compared.
+    The instance may have been starting, or unreachable, when others were told. Both times of a
+    restart come from the row, so no two clocks are compared.
     """
     app_id, version = VersionId.parse(record.ref.version_id)
     try:
@@ -77,25 +84,28 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
 def load(ref: InstanceRef, efs: Path) -> Record:
     """Read the instance's row and its app's.
 
-    Raise :class:`InstanceChanged` when the instance was given up, and :class:`NothingToServe` and
-    :class:`chalicelib.configuration.errors.BadAppSetting` when its app cannot be served.
+    Raise :class:`InstanceChanged` if the instance was given up. Raise :class:`NothingToServe` or
+    :class:`chalicelib.configuration.errors.BadAppSetting` if its app cannot be served.
     """
     return _of(_row(ref, InstanceState.STARTING), efs)
 
 
 def load_bound(ref: InstanceRef, efs: Path) -> Record:
-    """Read likewise what a spare was bound to: its row is READY from the start."""
+    """Read the instance to which a spare was bound, as :func:`load` does.
+
+    Its row is READY from the start.
+    """
     return _of(_row(ref, InstanceState.READY), efs)
 
 
 def warm() -> None:
-    """Read an app that cannot be, so that the way to the tables is there."""
+    """Read an app that cannot exist, so that the connection to the tables is open."""
     with contextlib.suppress(App.DoesNotExist):
         App.get("-")
 
 
 def spare_secret(ref: InstanceRef) -> str:
-    """Read a spare's secret. Raise :class:`InstanceChanged` when it was given up."""
+    """Return a spare's secret; raise :class:`InstanceChanged` if the spare was given up."""
     return _row(ref, InstanceState.STARTING).secret
 
 

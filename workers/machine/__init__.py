@@ -1,4 +1,5 @@
 """What the agent and the one-shot tasks share about the machine that they run on.
 
-:mod:`machine.untrusted` is the only way by which code that runs as root touches what an app, an upload or a package may have made.
+Code that runs as root touches what an app, an upload or a package may have made by
+:mod:`machine.untrusted` only.
 """

@@ -1,7 +1,11 @@
-"""What a program of an app begins with, once its privileges are gone: ``python3 -I -S -c <this file> FOLDER DESCRIPTOR PROGRAM ARGUMENT…``.
+"""First program of every app process: it becomes the app's program once privileges are gone.
 
-Programs that root starts see a clean environment: variables that an author chose reach loaders, message catalogues and allocators. So
-they come here, on the standard input, and hold from the last step on, which becomes the app's program. Needs the standard library only.
+The command line is ``python3 -I -S -c <this file> FOLDER DESCRIPTOR PROGRAM ARGUMENT…``.
+
+Programs that root starts must see a clean environment, because variables that an author chose reach
+loaders, message catalogues and allocators. So the variables arrive here on standard input. They
+take effect only in the last step, which becomes the app's program. This file needs the standard
+library only.
 """
 
 import os
@@ -10,22 +14,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PYTHON = "/usr/bin/python3"
-"""Debian's, which every user can run; the one that runs this process may be closed to others."""
+"""Debian's Python, which every user can run.
+
+The Python that runs this process may be closed to other users.
+"""
 _LENGTH = 10
-"""Digits before the variables."""
+"""Number of digits that precede the variables and give their length in bytes."""
 _NO_PROGRAM = 127
 
 
 def command(directory: Path, program: Sequence[str], descriptor: int = -1) -> list[str]:
-    """Return the command line that becomes ``program`` in ``directory``; what it reads first is :func:`variables`.
+    """Return the command line that becomes ``program`` in ``directory``.
 
-    ``descriptor``, if there is one, is the program itself, opened by its starter and passed on: one of his own, never an author's.
+    The process must first read :func:`variables` from its standard input.
+
+    If ``descriptor`` is not negative, it is the program itself, opened by its starter and passed
+    on. It must be one of the starter's own files, never an author's.
     """
     return [PYTHON, "-I", "-S", "-c", Path(__file__).read_text(), str(directory), str(descriptor), *program]
 
 
 def variables(environment: Mapping[str, str]) -> bytes:
-    """Return what tells the program's whole environment. Raise :class:`ValueError` for what cannot be a variable."""
+    """Return the bytes that carry the program's whole environment.
+
+    Raise :class:`ValueError` if a name or value cannot be a variable.
+    """
     lines = [f"{name}={value}" for name, value in environment.items()]
     if any("\0" in line for line in lines) or any("=" in name for name in environment):
         raise ValueError("a variable's name has an equals sign, or a variable has a null byte")
@@ -34,7 +47,7 @@ def variables(environment: Mapping[str, str]) -> bytes:
 
 
 def _read(size: int) -> bytes:
-    """Read exactly so many bytes, and no more: what follows is the program's."""
+    """Read exactly ``size`` bytes; whatever follows belongs to the program."""
     got = b""
     while len(got) < size:
         part = os.read(0, size - len(got))

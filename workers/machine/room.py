@@ -1,7 +1,9 @@
-"""A mount namespace of its own for each worker, where the machine allows it: what is not the app's is not there.
+"""A separate mount namespace ("room") for each worker, where the machine allows it.
 
-Files are kept apart by users and modes already. In a room other apps' folders have no name at all, ``/tmp`` and ``/dev/shm`` are the
-worker's own, and its user has a name. It takes CAP_SYS_ADMIN: there is none on Fargate, where a task has one app only.
+Users and modes already keep the files of apps apart. In a room, other apps' folders do not even
+have a name, ``/tmp`` and ``/dev/shm`` are the worker's own, and the worker's user has a name.
+Making a room takes CAP_SYS_ADMIN. Fargate has no such capability, and there a task runs only one
+app.
 """
 
 import contextlib
@@ -24,18 +26,22 @@ _EMPTY = "mode=755,size=1m"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A folder that is there."""
+    """A folder that is visible in the room."""
 
     path: Path
-    """Where it is seen."""
+    """Where it is visible."""
     source: Path
-    """Where it is. All above it is root's own, and who may enter that is not asked: who may enter it, its own mode has to say."""
+    """The folder that is shown there.
+
+    Every folder above it belongs to root, and the modes of those folders are not checked. Its own
+    mode must therefore say who may enter it.
+    """
     writable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that is there, in a hidden folder."""
+    """A symbolic link inside a hidden folder of the room."""
 
     path: Path
     leads_to: str
@@ -43,21 +49,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a worker finds."""
+    """What a worker sees in its room."""
 
     hidden: tuple[Path, ...]
-    """Folders of which only what is ``seen`` is left."""
+    """Folders that appear empty except for what is ``seen``."""
     seen: tuple[Seen, ...]
     temporary: Path
-    """What ``/tmp`` and ``/var/tmp`` are."""
+    """The folder that appears as ``/tmp`` and as ``/var/tmp``."""
     links: tuple[Link, ...] = ()
     files: tuple[tuple[Path, Path], ...] = ()
-    """Files that others stand for: (what is there, what is seen)."""
+    """Files that are replaced by others: pairs of (file that is shown, path where it appears)."""
 
 
 @functools.cache
 def possible() -> bool:
-    """Whether this process may make rooms."""
+    """Return whether this process may make rooms."""
     try:
         os.close(_apart(lambda: None))
     except OSError:
@@ -66,15 +72,20 @@ def possible() -> bool:
 
 
 def make(view: View) -> int:
-    """Return a descriptor of a new mount namespace, for ``nsenter`` or ``setns``; it lasts as long as that is open or a process is in it.
+    """Return a descriptor of a new mount namespace, for ``nsenter`` or ``setns``.
 
-    Raise :class:`OSError`.
+    The namespace lasts as long as the descriptor is open or a process is in it.
+
+    Raise :class:`OSError` if it cannot be made.
     """
     return _apart(lambda: _furnish(view))
 
 
 def _apart(furnish: Callable[[], None]) -> int:
-    """Call ``furnish`` in a new mount namespace: in a thread that ends with it, for a thread can have one of its own."""
+    """Call ``furnish`` in a new mount namespace, and return a descriptor of that namespace.
+
+    This happens in a thread of its own, because a thread can have its own mount namespace.
+    """
     made: list[int] = []
     failed: list[OSError] = []
 
@@ -97,7 +108,8 @@ def _apart(furnish: Callable[[], None]) -> int:
 
 def _furnish(view: View) -> None:
     with contextlib.ExitStack() as held:
-        sources = [(seen, held.enter_context(_folder(seen.source))) for seen in view.seen]  # before anything is hidden
+        # Open the sources before anything is hidden.
+        sources = [(seen, held.enter_context(_folder(seen.source))) for seen in view.seen]
         temporary = held.enter_context(Folder.at(view.temporary))
         for place in ("/tmp", "/var/tmp"):  # noqa: S108
             _mount(_descriptor(temporary), place, None, _MS_BIND)
@@ -131,7 +143,10 @@ def _folder(path: Path) -> Folder:
 
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[Folder]:
-    """A folder, made with those above it where one is missing: in what was put there for this room, as the others are there."""
+    """Yield the folder at ``path``, and make it and its missing parents.
+
+    Folders are made only inside what was mounted for this room; the other parents already exist.
+    """
     folder = Folder.at(Path("/"))
     try:
         for name in path.parts[1:]:

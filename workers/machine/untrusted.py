@@ -1,10 +1,12 @@
 """Root's only way to files, folders and sockets that an app, an upload or a package may have made.
 
-Whoever may write to a folder can put a link, a FIFO or a socket where root expects a file, and can swap one for the other
-between two calls. So nothing here goes by a path: a :class:`Folder` is held by its descriptor, each step down is one name that
-is not followed if it is a link, and what was opened is looked at before it is used.
+A user who may write to a folder can put a link, a FIFO or a socket where root expects a file, and
+can swap one for the other between two calls. So nothing here works by path. A :class:`Folder` is
+held by its descriptor, each step down is a single name that is not followed if it is a link, and an
+opened file is checked before it is used.
 
-Every failure is an :class:`OSError`; what is not what it should be is :class:`Unsafe`.
+Every failure is an :class:`OSError`. Something of the wrong kind, owner or name raises
+:class:`Unsafe`.
 """
 
 import contextlib
@@ -21,39 +23,39 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 DEEPEST = 64
-"""Levels that :meth:`Folder.walk` goes down; it keeps two descriptors for each."""
+"""Levels that :meth:`Folder.walk` goes down; it keeps two descriptors open for each."""
 REMOVING = ".removing-"
-"""The name of a folder in which :meth:`Folder.remove` takes a tree apart begins so."""
+"""Prefix of the folder in which :meth:`Folder.remove` takes a tree apart."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREDENTIALS = struct.Struct("=3i")
 _MOST_LINKS = 40
-"""On the way to one file; Linux allows as many."""
+"""Links followed on the way to one file; Linux has the same limit."""
 _PASSES = 100
-"""How often a folder is emptied in which somebody goes on making things."""
+"""Passes over a folder to which another process keeps writing, before removal gives up."""
 
 
 class Unsafe(OSError):
-    """Something is not what it should be: a link, a FIFO, a file of another user, a name with a slash."""
+    """Something is of the wrong kind: a link, a FIFO, another user's file, a name with a slash."""
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
 
 
 class Unremoved(OSError):
-    """Some of a tree could not be removed; the message says what, and why."""
+    """Part of a tree could not be removed; the message says what, and why."""
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
 
 
 class Budget(NamedTuple):
-    """How much a removal may take before it gives up."""
+    """Limits of one removal; it gives up when it exceeds one."""
 
     entries: int | None = None
-    """Files and folders."""
+    """Number of files and folders."""
     seconds: float | None = None
 
 
@@ -61,24 +63,24 @@ NO_LIMIT = Budget()
 
 
 class Entry(NamedTuple):
-    """What a folder has under a name; a link is a link here."""
+    """One name in a folder; a link is reported as a link, not followed."""
 
     name: str
     status: os.stat_result
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder."""
+        """Whether this is a folder."""
         return stat.S_ISDIR(self.status.st_mode)
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a regular file."""
+        """Whether this is a regular file."""
         return stat.S_ISREG(self.status.st_mode)
 
     @property
     def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
+        """Whether this is a symbolic link."""
         return stat.S_ISLNK(self.status.st_mode)
 
 
@@ -86,38 +88,44 @@ class Found(NamedTuple):
     """One entry of a tree."""
 
     folder: "Folder"
-    """The folder that has it, open until the next step of the walk."""
+    """The folder that contains the entry; it stays open until the next step of the walk."""
     path: str
-    """Its path, relative to where the walk began."""
+    """Path of the entry, relative to the start of the walk."""
     entry: Entry
 
 
 class Usage(NamedTuple):
-    """How much is in a folder."""
+    """Size of a folder's content."""
 
     bytes: int
-    """On the disk."""
+    """Bytes on the disk."""
     entries: int
-    """Files and folders."""
+    """Number of files and folders."""
     complete: bool
-    """False: there is more, which was not counted."""
+    """False if there is more that was not counted."""
 
 
 class Folder:
-    """A folder, held by its descriptor whatever becomes of its path. Close it, or use it as a context manager."""
+    """A folder, held by its descriptor even if its path changes.
+
+    Close it, or use it as a context manager.
+    """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        """Take over ``descriptor``. ``path`` is for messages only."""
+        """Take over ``descriptor``; ``path`` is for messages only."""
         self.descriptor = descriptor
         self.path = path
 
     @classmethod
     def at(cls, trusted: Path) -> Self:
-        """Open a folder whose whole path only root, or this process's user, can change. Links on the way are followed."""
+        """Open a folder whose whole path only root, or this process's user, can change.
+
+        Links on the way are followed.
+        """
         return cls(os.open(trusted, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), trusted)
 
     def close(self) -> None:
-        """Close the descriptor; nothing happens the second time."""
+        """Close the descriptor; a second call does nothing."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -135,25 +143,27 @@ class Folder:
         return os.fstat(self.descriptor)
 
     def stat(self, name: str) -> os.stat_result:
-        """Return the status of what is under a name, of a link its own."""
+        """Return the status of an entry; for a link, the status of the link itself."""
         return os.stat(self._checked(name), dir_fd=self.descriptor, follow_symlinks=False)
 
     def names(self) -> list[str]:
-        """Return the names of all that is in it, in no order."""
+        """Return the names of all entries, in no order."""
         return os.listdir(self.descriptor)  # noqa: PTH208  (by descriptor)
 
     def scan(self) -> Iterator[Entry]:
-        """Yield all that is in it, in no order; what vanishes meanwhile is left out."""
+        """Yield all entries, in no order; entries that vanish meanwhile are left out."""
         with os.scandir(self.descriptor) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     yield Entry(entry.name, entry.stat(follow_symlinks=False))
 
     def walk(self, deepest: int = DEEPEST) -> Iterator[Found]:
-        """Yield all of the tree below it, a folder before what is in it. Links and other file systems are not entered.
+        """Yield all entries of the tree below this folder, each folder before its content.
 
-        Raise :class:`Unsafe` when the tree is deeper than ``deepest`` levels. A folder that vanishes or becomes something else
-        meanwhile is passed over.
+        Links and other file systems are not entered. A folder that vanishes or becomes something
+        else meanwhile is skipped.
+
+        Raise :class:`Unsafe` if the tree is deeper than ``deepest`` levels.
         """
         device = self.status().st_dev
         with contextlib.ExitStack() as opened:
@@ -176,7 +186,10 @@ class Folder:
                     levels.append((below, f"{path}{entry.name}/", below.scan()))
 
     def usage(self, most: int, deepest: int = DEEPEST) -> Usage:
-        """Return how much is in it: of ``most`` files and folders, down to ``deepest`` levels."""
+        """Return how much the folder contains.
+
+        Counting stops after ``most`` files and folders, or below ``deepest`` levels.
+        """
         size = number = 0
         try:
             for found in self.walk(deepest):
@@ -190,7 +203,10 @@ class Folder:
     # Entering and reading
 
     def enter(self, path: str) -> "Folder":
-        """Open a folder below it, name by name; raise :class:`Unsafe` for a link or anything else that is no folder."""
+        """Open a folder below this one, name by name.
+
+        Raise :class:`Unsafe` if a name is a link or anything else that is not a folder.
+        """
         folder = self
         for name in path.split("/"):
             try:
@@ -202,7 +218,11 @@ class Folder:
         return folder
 
     def enter_own(self, name: str) -> "Folder":
-        """Open a folder, or what a link leads to that this process's user has made in a folder that only he can change."""
+        """Open a folder, or follow a link to it that this process's user has made.
+
+        Only this user must be able to change the folder that contains the name. Raise
+        :class:`Unsafe` if another user made the entry.
+        """
         if self.stat(name).st_uid != os.geteuid():
             raise self._unsafe(errno.EPERM, "was made by another user", name)
         try:
@@ -211,9 +231,10 @@ class Folder:
             raise self._named(error, name) from None
 
     def open(self, name: str, owner: int | None = None) -> BinaryIO:
-        """Open a regular file for reading; raise :class:`Unsafe` for anything else, without waiting for it.
+        """Open a regular file for reading, without blocking.
 
-        With ``owner`` the file must belong to that user, and have no other name.
+        Raise :class:`Unsafe` for anything else. If ``owner`` is given, the file must belong to that
+        user and have no other name.
         """
         try:
             descriptor = os.open(self._checked(name), _READ, dir_fd=self.descriptor)
@@ -236,7 +257,11 @@ class Folder:
             raise
 
     def read(self, name: str, most: int, owner: int | None = None) -> bytes:
-        """Return a regular file's content; raise :class:`Unsafe` when it has more than ``most`` bytes, and as :meth:`open`."""
+        """Return the content of a regular file.
+
+        Raise :class:`Unsafe` if it has more than ``most`` bytes, and for the same reasons as
+        :meth:`open`.
+        """
         with self.open(name, owner) as file:
             content = file.read(most + 1)
         if len(content) > most:
@@ -244,9 +269,12 @@ class Folder:
         return content
 
     def read_linked(self, path: str, most: int) -> bytes:
-        """Return a regular file's content, whether it and its folders are links or not, as long as all lead to places in this folder.
+        """Return the content of a regular file, and follow links that stay in this folder.
 
-        Raise :class:`Unsafe` for a link that leads out, and as :meth:`read`.
+        Both the file and the folders on its path may be links.
+
+        Raise :class:`Unsafe` if a link leads out of this folder, and for the same reasons as
+        :meth:`read`.
         """
         left, done, links = path.split("/"), list[str](), 0
         while left:
@@ -269,7 +297,10 @@ class Folder:
     # Making and changing
 
     def create(self, name: str, mode: int = 0o600) -> BinaryIO:
-        """Make a new file with exactly this mode, and open it for writing; raise :class:`FileExistsError` when anything is there."""
+        """Make a new file with exactly this mode, and open it for writing.
+
+        Raise :class:`FileExistsError` if the name exists.
+        """
         try:
             descriptor = os.open(self._checked(name), _NEW, mode, dir_fd=self.descriptor)
         except OSError as error:
@@ -278,12 +309,15 @@ class Folder:
         return os.fdopen(descriptor, "wb")
 
     def write(self, name: str, content: bytes, mode: int = 0o600) -> None:
-        """Make a new file of this content; raise :class:`FileExistsError` when anything is there."""
+        """Make a new file with this content; raise :class:`FileExistsError` if the name exists."""
         with self.create(name, mode) as file:
             file.write(content)
 
     def make(self, name: str, mode: int = 0o700, *, exist_ok: bool = False) -> "Folder":
-        """Make a folder with exactly this mode, and open it; with ``exist_ok`` one that is there keeps its mode."""
+        """Make a folder with exactly this mode, and open it.
+
+        With ``exist_ok``, an existing folder is opened and keeps its mode.
+        """
         try:
             os.mkdir(self._checked(name), mode, dir_fd=self.descriptor)
         except FileExistsError as error:
@@ -305,7 +339,10 @@ class Folder:
         os.fchmod(self.descriptor, mode)
 
     def rename(self, name: str, target: "Folder", new_name: str) -> None:
-        """Move what is under a name, a link as such, into ``target``; a file there under the new name is replaced."""
+        """Move an entry into ``target``, and replace a file that has the new name there.
+
+        A link is moved itself, not what it leads to.
+        """
         try:
             os.rename(self._checked(name), target._checked(new_name), src_dir_fd=self.descriptor, dst_dir_fd=target.descriptor)
         except OSError as error:
@@ -319,16 +356,20 @@ class Folder:
             raise self._named(error, name) from None
 
     def remove(self, name: str, budget: Budget = NO_LIMIT, clock: Callable[[], float] = time.monotonic) -> None:
-        """Remove what is under a name, with all that is in it, however deep that is and whatever is done to it meanwhile.
+        """Remove an entry with everything below it, however deep, even while others write to it.
 
-        Raise :class:`FileNotFoundError` when nothing is there, and :class:`Unremoved` when something stays: it is in a
-        folder beside it then, whose name begins with :data:`REMOVING`, and can be removed as that. No other file system is entered.
+        No other file system is entered.
+
+        Raise :class:`FileNotFoundError` if the entry does not exist, and :class:`Unremoved` if
+        something stays. What stays is then in a folder beside the entry, whose name begins with
+        :data:`REMOVING`. That folder can be removed in the same way.
         """
         if not stat.S_ISDIR(self.stat(name).st_mode):
             self.unlink(name)
             return
-        # The tree is taken apart in a folder that is this process's own: each folder of it is moved there before it is emptied.
-        # So no step goes deeper than two levels, and two descriptors do.
+        # The tree is taken apart in a folder that belongs to this process: every folder of the tree
+        # is moved there before it is emptied. So no step goes deeper than two levels, and two
+        # descriptors suffice.
         trash = REMOVING + secrets.token_hex(8)
         with self.make(trash) as top:
             try:
@@ -342,10 +383,13 @@ class Folder:
     # Sockets
 
     def connect(self, name: str, owner: int) -> socket.socket:
-        """Return a socket, not blocking, that is connected to the unix socket under a name, if a process of ``owner`` listens there.
+        """Connect to the unix socket ``name``, at which a process of ``owner`` must listen.
 
-        Raise :class:`Unsafe` when somebody else does, before a byte is sent, and :class:`BlockingIOError` when too many
-        wait already to be accepted: try again.
+        Return a non-blocking socket.
+
+        Raise :class:`Unsafe` if a process of another user listens there; no byte has been sent
+        then. Raise :class:`BlockingIOError` if too many connections already wait to be accepted;
+        the caller can try again.
         """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -386,13 +430,13 @@ class Folder:
 
 
 def peer(connection: socket.socket) -> int:
-    """Return the user of the process that listens at, or connected, the other end of a unix socket; 2³²-1 when there is none."""
+    """Return the user id of the process at a unix socket's other end; 2³²-1 if there is none."""
     _pid, user, _group = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return int(user) & 0xFFFFFFFF
 
 
 class _Removal:
-    """Empties ``top``, a folder of this process's own."""
+    """Empties ``top``, a folder that belongs to this process."""
 
     def __init__(self, top: Folder, what: str, budget: Budget, clock: Callable[[], float]) -> None:
         self._top = top
@@ -413,9 +457,10 @@ class _Removal:
             raise Unremoved(errno.ENOTEMPTY, f"some of it stays: {next(iter(self._why.values()))}", self._what)
 
     def _take(self, name: str) -> None:
-        """Empty a folder of the top, and remove it; if that cannot be, note why."""
+        """Empty a folder of ``top`` and remove it; if that fails, note why."""
         try:
-            if not stat.S_ISDIR(self._top.stat(name).st_mode):  # it was swapped just before it was moved
+            # It was swapped just before it was moved.
+            if not stat.S_ISDIR(self._top.stat(name).st_mode):
                 self._top.unlink(name)
                 return
             with _unlocked(self._top, name) as folder:
@@ -432,7 +477,7 @@ class _Removal:
             self._why[name] = error.strerror or str(error)
 
     def _empty(self, folder: Folder) -> None:
-        """Take out all that can be; raise the first error at the end."""
+        """Take out all entries that can be moved or removed; raise the first error at the end."""
         first: OSError | None = None
         for entry in folder.scan():
             self._spend()
@@ -443,7 +488,8 @@ class _Removal:
                 else:
                     folder.unlink(entry.name)
             except (FileNotFoundError, IsADirectoryError):
-                pass  # somebody was faster; the next pass takes what it has become
+                # Another process was faster. The next pass takes whatever the entry has become.
+                pass
             except OSError as error:
                 first = first or error
         if first is not None:
@@ -467,7 +513,7 @@ class _Removal:
 
 
 def _moved(folder: Folder, name: str, target: Folder, new_name: str) -> None:
-    """Move a folder, also one that its owner, who is this process, has closed to himself."""
+    """Move a folder, even if its owner (this process's user) has no permission on it."""
     try:
         folder.rename(name, target, new_name)
     except PermissionError:
@@ -476,7 +522,10 @@ def _moved(folder: Folder, name: str, target: Folder, new_name: str) -> None:
 
 
 def _unlocked(folder: Folder, name: str) -> Folder:
-    """Open a folder, and see that its owner may change what is in it: without root's capabilities that takes its mode."""
+    """Open a folder, and make sure that its owner may change its content.
+
+    Without root's capabilities, that depends on the folder's mode, which is therefore set first.
+    """
     if os.geteuid() != 0:
         held = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.descriptor)
         try:

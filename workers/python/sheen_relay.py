@@ -1,4 +1,8 @@
-"""What stands between the agent and the app: who may ask, and how a session's requests find their process. Pure ASGI."""
+"""ASGI middleware between the agent and the app: admits requests and names their process.
+
+It only passes requests that come from the agent, and it marks a session's URLs so that later
+requests find the process. Pure ASGI.
+"""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,13 +15,22 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _SECRET = b"shiny-shared-secret"
 _VISITOR = b"sheen-visitor"
-"""The visitor's address, and scheme, name and port of what was asked (:data:`agent.http.headers.VISITOR`)."""
+"""Header with the visitor's address, and the scheme, name and port of the request.
+
+See :data:`agent.http.headers.VISITOR`.
+"""
 _NAMELESS = re.compile(r"(session/[0-9a-f]{64}/(?:upload|download)/[^\s\"'<>\\?/]*\?w=)(?=[\"'\\])")
-"""A session's URL that says which process it is for, as Shiny for Python writes it: with nothing after the ``w=``."""
+"""A session's URL as Shiny for Python writes it, with nothing after the ``w=``.
+
+The process's id belongs there.
+"""
 
 
 class Relay:
-    """Refuses who does not know the secret, as Shiny for R does (FACTS S2), and puts this process's id into URLs (FACTS S3)."""
+    """Refuses requests without the secret, and puts this process's id into URLs (FACTS S3).
+
+    Shiny for R refuses such requests in the same way (FACTS S2).
+    """
 
     def __init__(self, app: App, secret: str, worker_id: str) -> None:
         self._app = app
@@ -25,7 +38,7 @@ class Relay:
         self._worker_id = worker_id
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection; an ASGI application."""
+        """Serve one connection, as an ASGI application."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif (_SECRET, self._secret) not in scope["headers"]:
@@ -49,7 +62,10 @@ class Relay:
 
 
 def _located(scope: Message) -> Message:
-    """Return the scope with what the agent says of the visitor where apps look for it: a unix socket has no addresses."""
+    """Return the scope with the visitor's address and the server's name where apps look for them.
+
+    The agent sends them in a header, because a unix socket has no addresses.
+    """
     told = next((value for name, value in scope["headers"] if name == _VISITOR), None)
     if told is None:
         return scope

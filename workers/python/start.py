@@ -1,8 +1,9 @@
 """Starts the Shiny app in the working directory and serves it on a unix socket.
 
-The agent starts Python with this file and writes the parameters as ``name=value`` lines to its standard input, where no child of it and no
-other user can read them later. How far the start is goes to stderr as a line ``<mark> <phase>``, as from ``r/serve.R``:
-``app``: Shiny is loaded and the app's own code starts to run; ``ready``: the socket is open.
+The agent starts Python with this file and writes the parameters as ``name=value`` lines to its
+standard input. Child processes and other users cannot read them there later. The progress of the
+start goes to stderr as lines ``<mark> <phase>``, as from ``r/serve.R``. Phase ``app``: Shiny is
+loaded and the app's own code starts to run. Phase ``ready``: the socket is open.
 """
 
 import contextlib
@@ -17,13 +18,16 @@ import uvicorn
 from sheen_relay import Relay
 
 _LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Bytes of one message from a browser; :class:`relay.settings.RelaySettings` has the same."""
+"""Largest message from a browser, in bytes; :class:`relay.settings.RelaySettings` has the same."""
 _PATIENCE = 3
-"""Seconds for open connections at the end, of the five after which the agent asks more firmly."""
+"""Seconds that open connections get at the end.
+
+The agent sends a stronger signal after five seconds.
+"""
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Reports to the agent when it listens."""
 
     mark = ""
 
@@ -34,21 +38,21 @@ class _Server(uvicorn.Server):
 
 
 def phase(mark: str, name: str) -> None:
-    """Tell the agent how far the start is."""
+    """Tell the agent which phase the start has reached."""
     sys.stderr.write(f"\n{mark} {name}\n")
     sys.stderr.flush()
 
 
 def parameters() -> dict[str, str]:
-    """Read what the agent says, and leave an empty standard input to the app."""
+    """Read the agent's parameters, and leave an empty standard input to the app."""
     lines = sys.stdin.buffer.read().decode().splitlines()
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  (before anything else is imported that is not needed)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  (before any import that is not needed)
         os.dup2(nothing.fileno(), 0)
     return dict(line.split("=", 1) for line in lines)
 
 
 def listening(path: str) -> socket.socket:
-    """Open the socket, which only this user can reach (FACTS R2)."""
+    """Return the listening socket, which only this user can reach (FACTS R2)."""
     before = os.umask(0o177)
     try:
         opened = socket.socket(socket.AF_UNIX)
@@ -59,11 +63,14 @@ def listening(path: str) -> socket.socket:
 
 
 def keep_bookmarks(folder: str) -> None:
-    """Have states of ``bookmark_store="server"`` kept in ``folder``: the app's own goes with its instance."""
+    """Keep the states of ``bookmark_store="server"`` in ``folder``.
+
+    The folder that Shiny uses by default is lost with the instance.
+    """
     try:
         from shiny.bookmark import set_global_restore_dir_fn, set_global_save_dir_fn
     except ImportError:
-        return  # the app brings a Shiny of before bookmarks
+        return  # the app's Shiny is older than bookmarks
 
     def save(name: str) -> Path:
         state = Path(folder, name)
@@ -75,7 +82,7 @@ def keep_bookmarks(folder: str) -> None:
 
 
 def load(entrypoint: str) -> Any:
-    """Import the app; one of Shiny Express is wrapped as ``shiny run`` does it."""
+    """Import the app; wrap a Shiny Express app as ``shiny run`` does."""
     module, _, attribute = entrypoint.partition(":")
     file = Path(module.replace(".", "/") + ".py")
     if file.is_file():
@@ -87,7 +94,7 @@ def load(entrypoint: str) -> Any:
 
 
 def main() -> None:
-    """Serve until the agent says stop."""
+    """Serve until the agent stops this process."""
     told = parameters()
     if not os.access(".", os.R_OK | os.X_OK):
         sys.exit(f"the app's folder {Path.cwd()} cannot be read by the app's user")
@@ -109,12 +116,13 @@ def main() -> None:
         timeout_graceful_shutdown=_PATIENCE,
         ws_max_size=_LARGEST_MESSAGE,
         ws_per_message_deflate=False,
-        ws_ping_interval=None,  # the agent is judged by its process, and may be slow to read on purpose
+        # The agent is judged by its process, and it may read slowly on purpose.
+        ws_ping_interval=None,
         ws_ping_timeout=None,
     )
     server = _Server(config)
     server.mark = told["mark"]
-    with contextlib.suppress(KeyboardInterrupt):  # SIGINT is how the agent asks it to end
+    with contextlib.suppress(KeyboardInterrupt):  # the agent sends SIGINT to stop this process
         server.run(sockets=[listening(told["socket"])])
     if not server.started:
         sys.exit(3)

@@ -1,4 +1,4 @@
-"""A session's channels to R: which are open, messages that come in parts, and what R has not taken yet."""
+"""A session's channels to R: open channels, partial messages, and what R has not taken yet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from relay.events import ChannelClosed, ChannelOpened, MessageReceived
 from relay.settings import RelaySettings
 
 OVERHEAD = 64
-"""What a short message costs in memory besides its text, in bytes."""
+"""Bytes of memory that a short message takes besides its text."""
 
 _MOST = 32
 
 
 class Channels:
-    """The browser's numbered messages, in turn, come in; what to tell R comes out."""
+    """Turns the browser's messages, in order, into events for R."""
 
     def __init__(self, settings: RelaySettings) -> None:
         self.open: set[str] = set()
@@ -25,18 +25,18 @@ class Channels:
 
     @property
     def reading(self) -> bool:
-        """Whether R keeps up, so that the browser may send on."""
+        """Whether R keeps up, so that the browser may send more."""
         return self.unread < self._settings.high_water
 
     @property
     def bytes(self) -> int:
-        """What waits here: for R, and for its other parts."""
+        """Bytes that wait here, for R or for the rest of their message."""
         return self.unread + self._assembling
 
     def read(self, payload: str, *, parts: bool) -> ChannelOpened | MessageReceived | ChannelClosed | None:
-        """One message of the channel layer; ``parts`` says whether it may be one of several.
+        """Read one message of the channel layer; ``parts`` says whether it may be a part of one.
 
-        :raises ProtocolError: it has no sense here.
+        :raises ProtocolError: it makes no sense here.
         :raises MessageTooBig: its parts are together larger than a message may be.
         :raises TooMuch: more than the limit would be waiting for R.
         """
@@ -60,16 +60,16 @@ class Channels:
         return None
 
     def consumed(self, size: int) -> None:
-        """R has taken messages of this size."""
+        """Note that R has taken messages of this size."""
         self.unread -= size
 
     def drop(self, channel: str) -> None:
-        """A channel is closed."""
+        """Forget a channel that is closed."""
         self.open.discard(channel)
         self._assemblies.pop(channel, None)
 
     def clear(self) -> None:
-        """All are closed."""
+        """Forget all channels."""
         self.open.clear()
         self._assemblies.clear()
 
@@ -78,12 +78,13 @@ class Channels:
         return sum(assembly.bytes for assembly in self._assemblies.values())
 
     def _assembly(self, channel: str) -> Assembly:
-        # A message may cross its channel's close on the way: it is put together and dropped.
+        # A message may cross its channel's close on the way: it is assembled and dropped.
         return self._assemblies.get(channel) or Assembly(self._settings.max_message)
 
     def _part(self, channel: str, text: str) -> None:
         self._assembly(channel).part(text)
-        # One channel's limit holds for all of them together: parts are acknowledged as they come.
+        # The limit of one channel holds for all of them together, because parts are acknowledged as
+        # they come.
         if len(self._assemblies) > 1 and self._assembling > self._settings.max_message:
             raise MessageTooBig(f"messages of more than {self._settings.max_message} bytes in parts, on several channels")
 

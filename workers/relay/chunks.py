@@ -1,6 +1,7 @@
-"""A message that does not fit a frame travels in parts: ``<chan>|p|…`` for all but the last, which is ``<chan>|m|…``.
+"""A message that does not fit a frame travels in parts.
 
-Parts are numbered like any message, so that a lost connection costs a part and not the whole. Only Sheen's own client
+All parts but the last are ``<chan>|p|…``; the last is ``<chan>|m|…``. Parts are numbered like any
+message, so a lost connection costs one part and not the whole message. Only Sheen's own client
 understands them.
 """
 
@@ -9,11 +10,15 @@ from __future__ import annotations
 from relay.errors import MessageTooBig
 from relay.sockjs import escape, size
 
-_OVERHEAD = 64  # what a part costs in memory besides its text: tiny parts must not slip under the limit
+# Memory that a part takes besides its text, so that many tiny parts cannot evade the limit.
+_OVERHEAD = 64
 
 
 def split(text: str, limit: int) -> list[str]:
-    """``text`` escaped for SockJS, in pieces of at most ``limit`` bytes each as they travel (``limit`` ≥ 12)."""
+    """Return ``text``, escaped for SockJS, in pieces.
+
+    Each piece has at most ``limit`` bytes as it travels; ``limit`` is at least 12.
+    """
     escaped = escape(text)
     if size(escaped) <= limit:
         return [escaped]
@@ -41,19 +46,19 @@ class Assembly:
         self.bytes = 0
 
     def part(self, text: str) -> None:
-        """A part; more follows.
+        """Add a part; more follows.
 
         :raises MessageTooBig: the message would be larger than the limit.
         """
         self._add(text)
 
     def last(self, text: str) -> str:
-        """The message that ``text`` completes.
+        """Return the message that ``text`` completes.
 
         :raises MessageTooBig: the message would be larger than the limit.
         """
         if not self._parts:
-            # Nothing to join: the common case stays one comparison.
+            # There is nothing to join: the common case stays one comparison.
             if len(text) > self._limit or size(text) > self._limit:
                 raise MessageTooBig(f"a message of {size(text)} bytes; the limit is {self._limit}")
             return text

@@ -19,8 +19,9 @@
     * :exc:`ResendOverflow` (4710)
     * :exc:`MessageTooBig` (4711)
 
-The codes up to 4705 are Shiny Server's (FACTS S7): after 45xx a client stops, after 47xx it may start a new session.
-4508 to 4512, 4710 and 4711 are Sheen's own within the same two ranges.
+The codes up to 4705 are Shiny Server's (FACTS S7): after 45xx a client stops, after 47xx it may
+start a new session. The codes 4508 to 4512, 4710 and 4711 are Sheen's own within the same two
+ranges.
 """
 
 from __future__ import annotations
@@ -51,16 +52,17 @@ __all__ = [
 
 
 class Ending(NamedTuple):
-    """What the browser is told: the close code and a sentence for the visitor."""
+    """The close code for the browser, and a sentence for the visitor."""
 
     code: int
     reason: str
 
 
 class RelayError(Exception):
-    """A session cannot go on.
+    """The session cannot go on.
 
-    :attr:`sentence` is for the visitor; the exception's own text is for the log and may name details.
+    :attr:`sentence` is for the visitor. The exception's own text is for the log and may name
+    details.
     """
 
     code: ClassVar[int]
@@ -90,7 +92,7 @@ class OverCapacity(RelayError):
 
 
 class AppExited(RelayError):
-    """R's process ended, or its socket broke, under the session."""
+    """R's process ended, or its socket broke, during the session."""
 
     code = 4503
     sentence = "The app stopped unexpectedly. Reload the page to start it again."
@@ -104,7 +106,10 @@ class VersionRetired(RelayError):
 
 
 class AppRestarted(VersionRetired):
-    """The app was restarted, and the session's process is one of too many that are left from before."""
+    """The app was restarted, and too many processes from before the restart still run.
+
+    The session's process is one of those that are stopped.
+    """
 
     sentence = "The app has been restarted. Reload the page to use it as it is now."
 
@@ -117,7 +122,10 @@ class SessionClosed(RelayError):
 
 
 class TransportDisabled(RelayError):
-    """The app does not use the transport that the client came by (``disable_websockets``, ``disable_protocols``)."""
+    """The app does not use the client's transport.
+
+    See the directives ``disable_websockets`` and ``disable_protocols``.
+    """
 
     code = 4509
     sentence = "This app is not reached this way. Reload the page; if that does not help, tell whoever runs it."
@@ -131,14 +139,17 @@ class VisitorIdle(RelayError):
 
 
 class AppSilent(RelayError):
-    """R said nothing for ``read_timeout``."""
+    """R sent nothing for ``read_timeout``."""
 
     code = 4511
     sentence = "The app has said nothing for a long time, so its session has ended. Reload the page to start a new one."
 
 
 class TooMuch(RelayError):
-    """The browser sends more, or more often, than R can take; a page that behaves waits for acknowledgements."""
+    """The browser sends more, or more often, than R can take.
+
+    A well-behaved page waits for acknowledgements.
+    """
 
     code = 4512
     sentence = "This page sent more than the app can take, so its session has ended. Reload the page to start again."
@@ -152,21 +163,21 @@ class ShuttingDown(RelayError):
 
 
 class ProtocolError(RelayError):
-    """A peer said what the protocol does not allow."""
+    """A peer sent something that the protocol does not allow."""
 
     code = 4704
     sentence = "Something garbled the connection between this page and the app. Reload the page to start again."
 
 
 class UnknownSession(RelayError):
-    """The connection names a session that is not here."""
+    """The connection names a session that does not exist here."""
 
     code = 4705
     sentence = "Your session is no longer there. Reload the page to start a new one."
 
 
 class ConnectionLost(UnknownSession):
-    """Nobody resumed the session within its grace period."""
+    """The client did not resume the session within its grace period."""
 
     sentence = "The connection was lost for too long, so your session has ended. Reload the page to start a new one."
 

@@ -1,4 +1,4 @@
-"""What a session tells its edge, and the states of its life."""
+"""The events that a session gives to the agent's edge, and the states of a session's life."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChannelOpened(NamedTuple):
 
 
 class MessageReceived(NamedTuple):
-    """Hand this to R, then call ``Session.consumed`` with ``size``."""
+    """Hand the message to R, then call ``Session.consumed`` with ``size``."""
 
     channel: str
     text: str
@@ -42,7 +42,7 @@ class ChannelClosed(NamedTuple):
 
 
 class ConnectionSilent(NamedTuple):
-    """This connection was given up: tell it, if it is there after all, and forget it."""
+    """The connection was given up: close it, if it still exists, and forget it."""
 
     connection: str
 
@@ -52,7 +52,7 @@ class TicketDue(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The session has ended, for this reason. Comes once."""
+    """The session has ended for this reason; the event comes once."""
 
     ending: Ending
 

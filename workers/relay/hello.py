@@ -1,16 +1,21 @@
-"""What Sheen's own client and the agent say besides SockJS.
+"""Messages that Sheen's own client and the agent exchange in addition to SockJS.
 
-The client speaks first on a WebSocket (FACTS W3) and says hello, one frame that is a JSON object::
+The client speaks first on a WebSocket (FACTS W3). It says hello with one frame that is a JSON
+object::
 
     {"sheen":1,"id":"<robust id>","resume":false,"attempt":1,"next":"0"}
 
-``sheen`` is this protocol's version, ``id`` what Shiny Server's clients put into ``n=`` and ``o=`` (FACTS S7),
-``resume`` whether the client has been connected before, ``attempt`` counts its connections from 1 (an older hello that
-comes late is ignored, FACTS W4), and ``next`` is the next number that it expects: its CONTINUE. ``"cookies":false`` says that
-the browser keeps no cookies for this page, as in some frames of other sites.
+- ``sheen`` is the version of this protocol.
+- ``id`` is what Shiny Server's clients put into ``n=`` and ``o=`` (FACTS S7).
+- ``resume`` says whether the client has been connected before.
+- ``attempt`` counts its connections from 1. An older hello that arrives late is ignored (FACTS W4).
+- ``next`` is the number of the message that the client expects next: its CONTINUE.
+- ``"cookies":false`` says that the browser keeps no cookies for this page, as in some frames of
+  other sites.
 
-Later either side may put ``SHEEN {…}`` among its messages: ``{"ping":"<HEX>"}`` from the client names the next number
-it expects, ``{"pong":"<HEX>"}`` answers it likewise, ``{"ticket":"…"}`` from the agent is the ticket to reconnect with.
+Later, either side may put ``SHEEN {…}`` among its messages. ``{"ping":"<HEX>"}`` from the client
+and the answer ``{"pong":"<HEX>"}`` each name the next number that their sender expects.
+``{"ticket":"…"}`` from the agent is the ticket for the next reconnect.
 """
 
 from __future__ import annotations
@@ -32,9 +37,10 @@ _ID = re.compile(r"[0-9A-Za-z]{1,64}\Z")
 class Opening:
     """How a connection introduces itself.
 
-    ``robust_id`` is None for a client that does not number its messages; it can then not resume. ``sheen`` says that
-    it is Sheen's own client, which understands parts, resends in mid-connection and control messages. ``cookies`` is False
-    if its browser keeps none for the page.
+    ``robust_id`` is None for a client that does not number its messages; such a client cannot
+    resume. ``sheen`` says that it is Sheen's own client, which understands parts, resends within a
+    connection and control messages. ``cookies`` is False if its browser keeps no cookies for the
+    page.
     """
 
     robust_id: str | None
@@ -64,14 +70,14 @@ class Ticket(NamedTuple):
 
 
 def is_hello(frame: str) -> bool:
-    """Whether a client's frame is meant as a hello."""
+    """Return whether a client's frame is meant as a hello."""
     return frame.startswith("{")
 
 
 def parse_hello(frame: str) -> Opening:
-    """A client's hello.
+    """Parse a client's hello.
 
-    :raises ProtocolError: it is not one, or of another version.
+    :raises ProtocolError: it is malformed, or of another version.
     """
     value = _object(frame)
     match value:
@@ -85,7 +91,7 @@ def parse_hello(frame: str) -> Opening:
 
 
 def hello(opening: Opening) -> str:
-    """The frame that says hello."""
+    """Return the frame that says hello."""
     return json.dumps(
         {
             "sheen": VERSION,
@@ -100,9 +106,9 @@ def hello(opening: Opening) -> str:
 
 
 def parse_control(text: str) -> Ping | Pong | Ticket:
-    """A ``SHEEN {…}`` message.
+    """Parse a ``SHEEN {…}`` message.
 
-    :raises ProtocolError: it is none that this version knows.
+    :raises ProtocolError: this version does not know the message.
     """
     match _object(text.removeprefix(PREFIX)):
         case {"ping": number}:
@@ -115,7 +121,7 @@ def parse_control(text: str) -> Ping | Pong | Ticket:
 
 
 def control(message: Ping | Pong | Ticket) -> str:
-    """A ``SHEEN {…}`` message."""
+    """Return a ``SHEEN {…}`` message."""
     match message:
         case Ping(number):
             value = {"ping": hexadecimal(number)}

@@ -1,6 +1,8 @@
-"""Channels (FACTS S6): ``<chan>|o|<relUrl>`` opens one, ``<chan>|m|<message>`` speaks, ``<chan>|c|{…}`` closes it.
+"""Channels (FACTS S6): several Shiny sockets of a page share one connection.
 
-``<chan>|p|<part>`` is Sheen's own: a part of a message, the rest of which follows (see :mod:`.chunks`).
+``<chan>|o|<relUrl>`` opens a channel, ``<chan>|m|<message>`` carries a message and ``<chan>|c|{…}``
+closes the channel. ``<chan>|p|<part>`` is Sheen's own: a part of a message, the rest of which
+follows (see :mod:`.chunks`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ _TEXT = re.compile(r"([0-9A-Za-z]{1,16})\|([omcp])\|")
 
 
 class Open(NamedTuple):
-    """A channel opens. ``url`` is relative to the app's."""
+    """A channel opens; ``url`` is relative to the app's."""
 
     channel: str
     url: str
@@ -45,7 +47,7 @@ class Close(NamedTuple):
 
 
 def parse(payload: str) -> Open | Message | Part | Close:
-    """One message of the channel layer.
+    """Parse one message of the channel layer.
 
     :raises ProtocolError: it has another form.
     """
@@ -64,7 +66,7 @@ def parse(payload: str) -> Open | Message | Part | Close:
 
 
 def closing(channel: str, code: int, reason: str) -> str:
-    """The message that closes a channel."""
+    """Return the message that closes a channel."""
     return f"{channel}|c|" + json.dumps({"code": code, "reason": reason}, ensure_ascii=False)
 
 

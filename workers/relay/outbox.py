@@ -1,4 +1,4 @@
-"""What a session says: messages, acknowledgements, controls and its end, composed into frames when they are asked for."""
+"""What a session sends: messages, acknowledgements, controls and its end, as frames on demand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from relay.settings import RelaySettings
 
 
 class Outbox:
-    """Pulled by the connection of the moment; what it has given out is kept until the browser has acknowledged it.
+    """The session's outgoing side, from which the current connection pulls frames.
 
-    ``incoming`` is what this end acknowledges.
+    Messages that have been sent are kept until the browser has acknowledged them. ``incoming`` is
+    what this end acknowledges.
     """
 
     def __init__(self, settings: RelaySettings, incoming: robust.Incoming, now: float) -> None:
         self.numbered = True
         """Whether the client numbers its messages."""
         self.awaiting_continue = False
-        """Whether the client, which is not Sheen's own, has yet to say from where to go on."""
+        """Whether a client that is not Sheen's own has yet to say where to go on."""
         self.parted = False
         """Whether this connection has been told how the session ended."""
         self.heard = now
@@ -30,15 +31,15 @@ class Outbox:
         self._spoke = self._progress = now
 
     def begin(self, *, resumed: bool, now: float) -> None:
-        """A new connection: it is greeted, and if it is not the first, told where to go on."""
+        """Start on a new connection: greet it and, if ``resumed``, tell it where to go on."""
         self._greeted = self.parted = self._say_pong = False
         self._say_continue = resumed
         self.heard = self._progress = now
 
-    # What there is to say
+    # What there is to send
 
     def queue(self, payload: str, now: float) -> None:
-        """A message, escaped.
+        """Take an escaped message.
 
         :raises ResendOverflow: too much is waiting.
         """
@@ -47,17 +48,17 @@ class Outbox:
         self.messages.send(payload, sockjs.size(payload) + OVERHEAD)
 
     def ask(self) -> None:
-        """Ask for messages that are missing."""
+        """Ask the browser for missing messages."""
         self._say_continue = True
 
     def renew(self, ticket: str) -> None:
-        """A fresh ticket."""
+        """Send a fresh ticket."""
         self._say_ticket = ticket
 
-    # What the browser says about it
+    # What the browser says about what was sent
 
     def acknowledge(self, following: int, now: float) -> None:
-        """``ACK``.
+        """Handle ``ACK``.
 
         :raises ProtocolError: it names messages that were never sent.
         """
@@ -65,25 +66,26 @@ class Outbox:
             self._progress = now
 
     def go_on(self, following: int, now: float) -> None:
-        """``CONTINUE``.
+        """Handle ``CONTINUE``.
 
-        :raises ProtocolError: it names messages that are no longer, or not yet, there.
+        :raises ProtocolError: it names messages that are no longer, or not yet, available.
         """
-        # A late or doubled one asks for what has arrived since (FACTS W4).
+        # A late or repeated one asks for what has arrived since (FACTS W4).
         if self.awaiting_continue or following >= self.messages.acknowledged:
             self.awaiting_continue = False
             self.messages.resume(following)
         self._progress = now
 
     def pinged(self, following: int, now: float) -> None:
-        """A ping.
+        """Handle a ping.
 
         :raises ProtocolError: it names messages that were never sent.
         """
         if self.messages.acknowledge(following):
             self._progress = now
         elif following == self.messages.acknowledged and now - self._progress > 2 * self._settings.resend_after:
-            # Transmitted, and not there after all this time: lost without a later one to show the gap.
+            # The message was transmitted but has not arrived after all this time. It is lost, and
+            # no later message has shown the gap.
             self.messages.resume(following)
             self._progress = now
         self._say_pong = True
@@ -91,14 +93,14 @@ class Outbox:
     # Frames
 
     def due(self, now: float, *, reading: bool) -> bool:
-        """Whether :meth:`frame` has something besides what R said."""
+        """Return whether :meth:`frame` has something to send besides R's messages."""
         controls = not self._greeted or self._say_continue or self._say_pong or self._say_ticket is not None
         return controls or self._ack_due(now, reading) or self._heartbeat_due(now)
 
     def frame(self, limit: int, now: float, *, reading: bool, ending: Ending | None) -> str | None:
-        """The next frame, at most ``limit`` bytes long; None when there is nothing to say.
+        """Return the next frame, at most ``limit`` bytes long; None if there is nothing to send.
 
-        ``reading`` says whether R keeps up. ``ending`` is said when all else has been.
+        ``reading`` says whether R keeps up. ``ending`` is sent after everything else.
         """
         frame = self._compose(limit, now, reading, ending)
         if frame is not None:
@@ -109,7 +111,8 @@ class Outbox:
         if not self._greeted:
             self._greeted = True
             return sockjs.OPEN
-        # While R does not read, a ping is answered without a number, which would let the client send more.
+        # While R does not read, a ping is answered without a number; a number would let the client
+        # send more.
         alive = self._say_pong
         elements = self._controls(reading)
         self._add_messages(elements, limit - 32 - sum(sockjs.size(element) + 3 for element in elements))

@@ -1,4 +1,7 @@
-"""The relay client in an app's page: a JSON script element with its configuration, and the script itself."""
+"""Puts the relay client into an app's page: a JSON script element and the script itself.
+
+The JSON element holds the client's configuration.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ _MARK = re.compile(
     rb"<(?:(?P<comment>!--)|(?P<text>script|style|title|textarea|noscript|template)\b|/(?P<head>head)\s*>|(?P<body>body)\b)",
     re.IGNORECASE,
 )
-"""What matters on the way to the end of head: it itself, body, and what begins a part of the page whose content is text."""
+"""The tags that matter on the way to the end of the head.
+
+These are the end of the head, the start of the body, and the start of any part whose content is
+text.
+"""
 _ENDS = {
     name: re.compile(rb"</%b\s*>" % name, re.IGNORECASE) for name in (b"script", b"style", b"title", b"textarea", b"noscript", b"template")
 }
@@ -31,18 +38,21 @@ class PageConfig:
     base: str
     """The app's public path without a trailing slash; empty for an app at the root."""
     client_hash: str
-    """Of the client's file, so that browsers may keep it for ever."""
+    """Hash of the client's file, so that browsers may keep the file for ever."""
     worker: str = ""
     """The R process's id, which the client puts into SockJS's URLs as ``w=`` (FACTS S3)."""
     settings: RelaySettings = field(default_factory=RelaySettings)
 
     @property
     def script_url(self) -> str:
-        """Where the page finds the client."""
+        """The URL at which the page finds the client."""
         return f"{self.base}/__sheen__/relay.js?{self.client_hash}"
 
     def as_json(self) -> dict[str, object]:
-        """As the client reads it; ``client/src/config.ts`` has the same names."""
+        """Return the configuration for the client.
+
+        ``client/src/config.ts`` has the same names.
+        """
         settings = self.settings
         return {
             "session": self.session,
@@ -70,14 +80,17 @@ class PageConfig:
 
 
 def inject(html: bytes, config: PageConfig) -> bytes:
-    """``html`` with the client before ``</head>``; without one before ``<body>``; without either at the start."""
+    """Return ``html`` with the client before ``</head>``.
+
+    Without ``</head>`` the client goes before ``<body>``, and without either, at the start.
+    """
     position = _position(html)
     return html[:position] + element(config) + html[position:]
 
 
 def element(config: PageConfig) -> bytes:
-    """The two script elements, in ASCII."""
-    # In a script element nothing is unescaped, so no character may look like its end.
+    """Return the two script elements, in ASCII."""
+    # Nothing is unescaped in a script element, so no character may look like the element's end.
     text = json.dumps(config.as_json(), separators=(",", ":"))
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     source = _attribute(config.script_url)
@@ -91,7 +104,10 @@ def _attribute(text: str) -> str:
 
 
 def _position(html: bytes) -> int:
-    """Return where the client goes in. Each byte is looked at a bounded number of times, whatever the page is."""
+    """Return where the client goes in.
+
+    Each byte is read a bounded number of times, whatever the page contains.
+    """
     at = 0
     endless: set[bytes] = set()
     while (mark := _MARK.search(html, at)) is not None:
@@ -103,7 +119,7 @@ def _position(html: bytes) -> int:
             continue
         end = _ENDS.get(name, _COMMENT_END).search(html, at)
         if end is None:
-            endless.add(name)  # nothing after it ends such a part either
+            endless.add(name)  # no such part that starts later can end either
         else:
             at = end.end()
     start = _START.match(html)

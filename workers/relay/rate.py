@@ -1,4 +1,4 @@
-"""How fast a browser may speak."""
+"""How fast a browser may send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Allowance:
         self._then = now
 
     def take(self, now: float) -> bool:
-        """Whether one frame more is within it."""
+        """Return whether one more frame is within the allowance, and count it."""
         self._left = min(self._burst, self._left + max(0.0, now - self._then) * self._rate)
         self._then = now
         if self._left < 1:

@@ -1,8 +1,9 @@
-"""Numbered messages (FACTS S6): each direction counts its messages in upper-case hexadecimal from 0.
+"""Numbered messages (FACTS S6): each direction counts its messages from 0.
 
-``<HEX>#payload`` is a message, ``ACK <HEX>`` and ``CONTINUE <HEX>`` name the next id that the receiver expects.
-The two halves here are the same for both ends: :class:`Outgoing` keeps what the peer has not acknowledged and can go
-back to any of it; :class:`Incoming` puts what arrives into order and drops doubles (FACTS W4).
+Numbers travel as upper-case hexadecimal. ``<HEX>#payload`` is a message. ``ACK <HEX>`` and
+``CONTINUE <HEX>`` name the next id that the receiver expects. The two classes here serve both ends.
+:class:`Outgoing` keeps what the peer has not acknowledged and can go back to any of it.
+:class:`Incoming` puts what arrives into order and drops duplicates (FACTS W4).
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ class Continue(NamedTuple):
 
 
 def hexadecimal(number: int) -> str:
-    """A number as it travels."""
+    """Return a number as it travels."""
     return f"{number:X}"
 
 
 def parse_number(text: object) -> int:
-    """A number as it travels.
+    """Parse a number as it travels.
 
     :raises ProtocolError: not upper-case hexadecimal of at most twelve digits.
     """
@@ -52,7 +53,7 @@ def parse_number(text: object) -> int:
 
 
 def parse(text: str) -> Data | Ack | Continue:
-    """One message of the numbered layer.
+    """Parse one message of the numbered layer.
 
     :raises ProtocolError: neither a numbered message nor ACK or CONTINUE.
     """
@@ -66,7 +67,7 @@ def parse(text: str) -> Data | Ack | Continue:
 
 
 class Entry(NamedTuple):
-    """A message that waits to be sent or acknowledged; ``size`` in bytes as it travels."""
+    """A message that waits to be sent or acknowledged; ``size`` is in bytes as it travels."""
 
     number: int
     payload: str
@@ -74,7 +75,7 @@ class Entry(NamedTuple):
 
 
 class Outgoing:
-    """What this end sends: the messages that the peer has not acknowledged, and how far they were transmitted."""
+    """What this end sends: unacknowledged messages, and how far they were transmitted."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -96,17 +97,17 @@ class Outgoing:
         self.bytes += size
 
     def peek(self) -> Entry | None:
-        """The next message to transmit, if there is one."""
+        """Return the next message to transmit, or None."""
         if self.cursor >= self.next:
             return None
         return self._entries[self.cursor - self.acknowledged]
 
     def advance(self) -> None:
-        """What :meth:`peek` gave has been transmitted."""
+        """Note that the message from :meth:`peek` has been transmitted."""
         self.cursor += 1
 
     def acknowledge(self, following: int) -> bool:
-        """The peer has everything before ``following``. True if that is news.
+        """Note that the peer has everything before ``following``; return True if that is news.
 
         :raises ProtocolError: it names messages that were never sent.
         """
@@ -121,9 +122,9 @@ class Outgoing:
         return True
 
     def resume(self, following: int) -> None:
-        """Transmit again from ``following``, which also acknowledges what lies before it.
+        """Transmit again from ``following``, which also acknowledges everything before it.
 
-        :raises ProtocolError: it names messages that are no longer, or not yet, there.
+        :raises ProtocolError: it names messages that are no longer, or not yet, available.
         """
         if following < self.acknowledged:
             raise ProtocolError(f"the peer asks for message {following:X} after acknowledging {self.acknowledged:X}")
@@ -131,14 +132,14 @@ class Outgoing:
         self.cursor = following
 
     def forget(self) -> None:
-        """Drop what has not been transmitted: the session ends without it."""
+        """Drop what has not been transmitted; the session ends without it."""
         while self.next > max(self.cursor, self.acknowledged):
             self.bytes -= self._entries.pop().size
             self.next -= 1
 
 
 class Incoming:
-    """What this end receives: the next number expected, and what came before its turn."""
+    """What this end receives: the next number expected, and messages that arrived early."""
 
     def __init__(self, limit_bytes: int, limit_count: int) -> None:
         self._limit_bytes = limit_bytes
@@ -152,13 +153,13 @@ class Incoming:
         self.unacknowledged_count = 0
 
     def receive(self, data: Data, size: int, now: float) -> list[str]:
-        """The payloads that are now in turn.
+        """Take a message, and return the payloads that are now in turn.
 
         :raises ProtocolError: it is too far ahead.
         :raises TooMuch: too much is waiting for a missing one.
         """
         if data.number < self.next or data.number in self._early:
-            # A double tells that the peer does not know yet: acknowledge again.
+            # A duplicate shows that the peer does not know of the arrival: acknowledge again.
             if self.unacknowledged_since is None:
                 self.unacknowledged_since = now
             return []
@@ -177,7 +178,7 @@ class Incoming:
         return ready
 
     def acknowledging(self) -> int:
-        """The number to put into an ACK that is about to be sent."""
+        """Return the number for an ACK that is about to be sent."""
         self.unacknowledged_since = None
         self.unacknowledged_bytes = self.unacknowledged_count = 0
         return self.next

@@ -1,4 +1,4 @@
-"""One visitor's session: what the connections that come and go carry between a page and R.
+"""One visitor's session: what its changing connections carry between a page and R.
 
 The agent's thin edge feeds it and obeys it::
 
@@ -7,8 +7,9 @@ The agent's thin edge feeds it and obeys it::
     frame = session.take(connection, limit, now)         # the next frame to post; one at a time
     events = session.tick(now)                           # a few times a second
 
-Output is pulled: nothing is lost between a failed post and the next connection, and while :attr:`Session.writable` is
-False the edge does not read R, so a slow browser slows R and memory stays bounded.
+Output is pulled, so nothing is lost between a failed post and the next connection. While
+:attr:`Session.writable` is False the edge does not read from R, so a slow browser slows R down and
+memory stays bounded.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from relay.silence import Silence
 
 
 class Session:
-    """One session's state. No method does I/O; ``now`` is in seconds on any steady clock."""
+    """One session's state, without any I/O; ``now`` is in seconds on any steady clock."""
 
     def __init__(self, session_id: str, settings: RelaySettings, now: float) -> None:
         self.id = session_id
@@ -62,7 +63,7 @@ class Session:
     # What the browser's side does
 
     def receive(self, connection: str, frame: str, now: float) -> list[Event]:
-        """A frame from a connection, in any order and any number of times (FACTS W4)."""
+        """Handle a frame from a connection; frames may be reordered or repeated (FACTS W4)."""
         events: list[Event] = []
         try:
             if not self._allowance.take(now):
@@ -80,7 +81,7 @@ class Session:
         return events
 
     def attach(self, connection: str, opening: Opening, now: float) -> list[Event]:
-        """A connection that introduces itself by its URL instead of a hello (SockJS)."""
+        """Handle a connection that introduces itself by its URL instead of a hello (SockJS)."""
         events: list[Event] = []
         try:
             self._attach(connection, opening, now, events)
@@ -90,7 +91,7 @@ class Session:
         return events
 
     def detach(self, connection: str, now: float) -> list[Event]:
-        """A connection is gone. Its frames may still come (FACTS W4)."""
+        """Note that a connection is gone; its frames may still arrive (FACTS W4)."""
         self._strangers.pop(connection)
         self._refusals.pop(connection)
         self._gone.add(connection, ours=connection == self.connection)
@@ -109,7 +110,7 @@ class Session:
 
     @property
     def writable(self) -> bool:
-        """Whether R may be read."""
+        """Whether the edge may read from R."""
         return self._out.messages.bytes < self._settings.high_water
 
     @property
@@ -119,22 +120,22 @@ class Session:
 
     @property
     def waiting(self) -> int:
-        """Bytes that wait here, in either direction, for whatever."""
+        """Bytes that wait here, in either direction, for any reason."""
         return self.waiting_out + self._channels.bytes + self._in.early_bytes + self._strangers.bytes
 
     @property
     def robust_id(self) -> str | None:
-        """The id by which its client resumes."""
+        """The id by which the client resumes."""
         return self._opening.robust_id if self._opening is not None else None
 
     @property
     def cookies(self) -> bool:
-        """Whether its client's browser keeps cookies for the page, as far as is known."""
+        """Whether the client's browser keeps cookies for the page, as far as is known."""
         return self._opening is None or self._opening.cookies
 
     @property
     def active(self) -> bool:
-        """Whether the session has a client, here or on its way back."""
+        """Whether the session has a client that is connected or may come back."""
         return self.state in (State.CONNECTED, State.AWAY)
 
     @property
@@ -143,7 +144,7 @@ class Session:
         return self.state in (State.ENDED, State.FORGOTTEN)
 
     def send(self, channel: str, message: str, now: float) -> list[Event]:
-        """A message from R."""
+        """Handle a message from R."""
         if channel not in self._channels.open or self.over:
             return []
         self._silence.of_r_broken(now)
@@ -162,7 +163,7 @@ class Session:
         return []
 
     def close_channel(self, channel: str, code: int, reason: str, now: float) -> list[Event]:
-        """R closed a channel's socket. With its last channel the session ends."""
+        """Note that R closed a channel's socket; the session ends with its last channel."""
         if channel not in self._channels.open or self.over:
             return []
         self._channels.drop(channel)
@@ -175,16 +176,16 @@ class Session:
         return self.end(Ending(code, reason) if code >= 4000 else SessionClosed().ending, now)
 
     def consumed(self, size: int) -> None:
-        """R has taken messages of this size: the client may send more."""
+        """Note that R has taken messages of this size, so the client may send more."""
         self._channels.consumed(size)
 
     def renew(self, ticket: str, now: float) -> None:
-        """A fresh ticket for the client."""
+        """Send the client a fresh ticket."""
         self._ticket_at = now
         self._out.renew(ticket)
 
     def end(self, ending: Ending, now: float, *, flush: bool = True) -> list[Event]:
-        """End the session. With ``flush`` the browser still gets what R said before."""
+        """End the session; with ``flush`` the browser still gets what R said before."""
         if self.over:
             return []
         self.state = State.ENDED
@@ -199,7 +200,10 @@ class Session:
     # What goes out
 
     def take(self, connection: str, max_bytes: int, now: float) -> str | None:
-        """The next SockJS frame for a connection, at most ``max_bytes`` long; None when there is nothing to say."""
+        """Return the next SockJS frame for a connection; None if there is nothing to send.
+
+        The frame is at most ``max_bytes`` long.
+        """
         refusal = self._refusals.pop(connection)
         if refusal is not None:
             return refusal
@@ -209,7 +213,11 @@ class Session:
         return self._out.frame(limit, now, reading=self._channels.reading, ending=self.ending)
 
     def tick(self, now: float) -> list[Event]:
-        """What is due by time: the ends of reservation, grace and farewell, of patience with who is silent, and renewals."""
+        """Do what is due by time.
+
+        That is the end of the reservation, grace and farewell times, the end of a silent session or
+        connection, requests for missing messages, and the renewal of tickets.
+        """
         if now >= self._deadline:
             if self.state is State.RESERVED or self.state is State.AWAY:
                 return self.end(ConnectionLost().ending, now)
@@ -232,12 +240,12 @@ class Session:
         return []
 
     def due(self, now: float) -> bool:
-        """Whether :meth:`take` has something for the current connection besides what R said."""
+        """Return whether :meth:`take` has something for the connection besides R's messages."""
         if self.connection is None or self._out.parted:
             return False
         return self.over or self._out.due(now, reading=self._channels.reading)
 
-    # Inside: in
+    # Inside: what comes in
 
     @property
     def _is_sheen(self) -> bool:
@@ -255,7 +263,8 @@ class Session:
             self._refuse(connection, SessionTaken().ending)
             return
         elif opening.sheen and (opening.attempt < self._attempt or connection == self.connection):
-            # A late one, or a double. A SockJS client that falls back to its next transport makes the same attempt again.
+            # A late hello, or a duplicate. A SockJS client that falls back to its next transport
+            # repeats the attempt.
             if connection != self.connection:
                 self._strangers.pop(connection)
                 self._gone.add(connection, ours=True)
@@ -270,7 +279,8 @@ class Session:
         elif opening.resume:
             self._out.awaiting_continue = True
         else:
-            # Its first connection never got to it (SockJS fell back to another transport): it starts from the beginning.
+            # The client's first connection failed (SockJS fell back to another transport): it
+            # starts from the beginning.
             try:
                 self._out.messages.resume(0)
             except ProtocolError:
@@ -303,8 +313,8 @@ class Session:
             self._message(text, now, events)
 
     def _late(self, connection: str, frame: str, now: float, events: list[Event]) -> None:
-        # A frame of an earlier connection, overtaken by a newer one: its numbered messages are as good as ever, but
-        # what it asked for or acknowledged is out of date.
+        # A frame of an earlier connection, overtaken by a newer one. Its numbered messages are
+        # still valid, but its requests and acknowledgements are out of date.
         if not self._gone.ours(connection) or self._opening is None or self._opening.robust_id is None:
             return
         for text in sockjs.decode_client(frame):
@@ -352,7 +362,7 @@ class Session:
     # Inside: connections
 
     def _fail(self, connection: str, error: RelayError, now: float, events: list[Event]) -> None:
-        # Only the session's own connections can spoil it.
+        # Only the session's own connections can end it by an error.
         if connection == self.connection or self._gone.ours(connection):
             events.extend(self.end(error.ending, now, flush=False))
         else:

@@ -1,4 +1,4 @@
-"""How long a session has been silent: the visitor, and R. No I/O."""
+"""How long the visitor and R of a session have been silent; no I/O."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from relay.settings import RelaySettings
 
 
 class Silence:
-    """``now`` is in seconds on any steady clock."""
+    """Tracks the silence of one session; ``now`` is in seconds on any steady clock."""
 
     def __init__(self, settings: RelaySettings, now: float) -> None:
         self._settings = settings
         self._visitor = self._r = now
 
     def of_visitor_broken(self, now: float) -> None:
-        """The visitor did something: a message for R came, not just a sign of life of the page."""
+        """Note that the visitor did something.
+
+        That means a message for R, not just a sign of life of the page.
+        """
         self._visitor = now
 
     def of_r_broken(self, now: float) -> None:
-        """R said something, or was given a channel to say it on."""
+        """Note that R said something, or was given a channel to say it on."""
         self._r = now
 
     def too_long(self, now: float) -> RelayError | None:
-        """Return why the session ends now, if it does."""
+        """Return why the session ends now, or None."""
         settings = self._settings
         if settings.session_timeout and now - self._visitor >= settings.session_timeout:
             return VisitorIdle()

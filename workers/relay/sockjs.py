@@ -1,7 +1,7 @@
 """SockJS frames (FACTS S6): what the server and the client put on the wire.
 
-A client sends a JSON array of strings. A server sends ``o`` (open), ``h`` (heartbeat), ``a["…","…"]`` (messages) or
-``c[code,"reason"]`` (closed).
+A client sends a JSON array of strings. A server sends ``o`` (open), ``h`` (heartbeat),
+``a["…","…"]`` (messages) or ``c[code,"reason"]`` (closed).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from relay.errors import ProtocolError
 OPEN = "o"
 HEARTBEAT = "h"
 
-# What browsers' JSON parsers or proxies have been seen to change, as SockJS's servers escape it.
+# Characters that some browsers' JSON parsers or proxies change. SockJS's servers escape them too.
 _UNSAFE = re.compile("[\ud800-\udfff\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -39,7 +39,7 @@ Frame = Literal["o", "h"] | Messages | Close
 
 
 def escape(text: str) -> str:
-    """A JSON string's content, without its quotes, with SockJS's escapes."""
+    """Return the content of a JSON string, without its quotes, with SockJS's escapes."""
     escaped = encode_basestring(text)[1:-1]
     if escaped.isascii():
         return escaped
@@ -47,34 +47,37 @@ def escape(text: str) -> str:
 
 
 def size(text: str) -> int:
-    """The bytes of ``text`` in UTF-8."""
+    """Return the bytes of ``text`` in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def array(escaped: Iterable[str]) -> str:
-    """An ``a`` frame of strings that :func:`escape` made."""
+    """Return an ``a`` frame of strings that :func:`escape` made."""
     return 'a["' + '","'.join(escaped) + '"]'
 
 
 def close(code: int, reason: str) -> str:
-    """A ``c`` frame."""
+    """Return a ``c`` frame."""
     return f'c[{code},"{escape(reason)}"]'
 
 
 def whole(text: str) -> str:
-    """``text`` with every lone surrogate replaced by U+FFFD, as a browser's own WebSocket does when it sends."""
+    """Return ``text`` with every lone surrogate replaced by U+FFFD.
+
+    A browser's own WebSocket does the same when it sends.
+    """
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def encode_client(messages: Iterable[str]) -> str:
-    """A client's frame."""
+    """Return a client's frame."""
     return '["' + '","'.join(map(escape, messages)) + '"]' if messages else "[]"
 
 
 def decode_client(frame: str) -> list[str]:
-    """The messages of a client's frame.
+    """Return the messages of a client's frame.
 
     :raises ProtocolError: not a JSON array of strings.
     """
@@ -82,7 +85,7 @@ def decode_client(frame: str) -> list[str]:
 
 
 def decode_server(frame: str) -> Frame:
-    """A server's frame, as a client reads it.
+    """Parse a server's frame, as a client reads it.
 
     :raises ProtocolError: not a SockJS frame.
     """

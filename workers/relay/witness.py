@@ -1,4 +1,4 @@
-"""What page and worker agree on in Shiny's messages, and the agent holds both to. Pure.
+"""What page and worker agree on in Shiny's messages, to which the agent holds both; no I/O.
 
 * A worker begins with ``{"config":{"sessionId":"<token>",…}}``: the token is in the URLs of that
   session's downloads, uploads and data (FACTS S3).
@@ -19,10 +19,12 @@ _CONFIG = '{"config":'
 _UPLOAD = re.compile(r'\{"method": ?"upload(?:Init|End)"')
 _RESPONSE = '{"response":'
 _LONGEST = 1024 * 1024
-"""Characters of a message that is read: some ten thousand files at once. What a longer one agrees
-on is not known, so S3 has no room for it."""
+"""Largest message that is read, in characters: enough for some ten thousand files at once.
+
+Uploads that a longer message agrees on are not known, so S3 does not accept them.
+"""
 _MOST = 64
-"""Of each kind that are remembered of a session; the oldest are forgotten."""
+"""Items of each kind that are remembered per session; the oldest are forgotten."""
 
 
 class Witness:
@@ -34,15 +36,18 @@ class Witness:
         self._jobs: dict[str, frozenset[int]] = {}
 
     def knows(self, token: str) -> bool:
-        """Whether the worker gave this token to the session."""
+        """Return whether the worker gave this token to the session."""
         return token in self._tokens
 
     def accepts(self, target: str, size: int) -> bool:
-        """Whether the worker takes a file of ``size`` bytes at ``target``, the URL that it gave."""
+        """Return whether the worker takes a file of ``size`` bytes at ``target``.
+
+        ``target`` is the URL that the worker gave.
+        """
         return size in self._jobs.get(_path(target), ())
 
     def from_page(self, channel: str, message: str) -> None:
-        """A message from the page."""
+        """Read a message from the page."""
         if _UPLOAD.match(message) and (said := _read(message)) is not None:
             match said:
                 case {"method": "uploadInit", "args": [[*files]], "tag": int(tag)}:
@@ -53,7 +58,7 @@ class Witness:
                         del self._jobs[known]
 
     def from_worker(self, channel: str, message: str) -> None:
-        """A message from the worker."""
+        """Read a message from the worker."""
         if message.startswith(_CONFIG) and (said := _read(message)) is not None:
             match said:
                 case {"config": {"sessionId": str(token)}}:

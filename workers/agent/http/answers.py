@@ -1,4 +1,4 @@
-"""What the agent itself answers when R cannot."""
+"""The agent's own answers for requests that R cannot answer."""
 
 from pathlib import Path
 
@@ -9,16 +9,20 @@ from agent.failure import AppExited, NoPlace, WorkerFailed, WorkerGone
 from chalicelib import pages
 
 RETRY_AFTER = 2
-"""Seconds after which a visitor's browser may try again, when R ended under a request."""
+"""Seconds after which a browser may try again if R ended during a request."""
 
 
 def wants_page(request: web.Request) -> bool:
-    """Whether a person will read the answer."""
+    """Return whether a person will read the answer."""
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
 
 
 def failed(request: web.Request, error: WorkerFailed, directory: Path, base: str, sanitize: bool) -> web.Response:
-    """R did not start, or ended: a page for people, else a line of text. ``sanitize`` keeps R's own words in the log."""
+    """Return the answer for a request during which R did not start, or ended.
+
+    It is a page for people, and otherwise a line of text. With ``sanitize``, R's own output only
+    goes to the log.
+    """
     if isinstance(error, WorkerGone):
         return web.Response(status=410, text=f"{error}\n", headers={"Cache-Control": "no-store"})
     if isinstance(error, NoPlace):

@@ -1,4 +1,4 @@
-"""The browser client's files, read once: they are few and small."""
+"""The browser client's files, which are few and small, and read only once."""
 
 import hashlib
 import mimetypes
@@ -19,7 +19,7 @@ class _File(NamedTuple):
 
 
 class ClientFiles:
-    """What lies in ``directory`` itself; no other path can be asked for."""
+    """The files directly in ``directory``; no other path can be requested."""
 
     def __init__(self, directory: Path) -> None:
         self._files: dict[str, _File] = {}
@@ -33,12 +33,12 @@ class ClientFiles:
 
     @property
     def entry_hash(self) -> str:
-        """The hash of the client's file, which its URL carries."""
+        """The hash of the client's file, which its URL contains."""
         entry = self._files.get(ENTRY)
         return entry.digest if entry else ""
 
     def answer(self, name: str, query: str, etag: str) -> web.Response:
-        """Answer a request for a file. With its hash as the query it may be kept for ever."""
+        """Answer a request for a file; with its hash as the query it may be kept for ever."""
         file = self._files.get(name)
         if file is None:
             return web.Response(status=404, text="no such file\n")

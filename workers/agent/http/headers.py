@@ -1,4 +1,4 @@
-"""Which headers pass between the visitor and R, and how they change on the way. Pure."""
+"""Which headers pass between the visitor and R, and how they change on the way; no I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,27 +12,36 @@ AGENT_KEY = "sheen-agent-key"
 INSTANCE = "sheen-instance"
 SESSION = "sheen-session"
 NETWORK = "sheen-network"
-"""A keyed hash of where the visitor comes from (:mod:`chalicelib.visits.address`)."""
+"""A keyed hash of the visitor's network (:mod:`chalicelib.visits.address`)."""
 BASE = "sheen-base"
 PAGE = "sheen-page"
 """The token of a page that is kept (:mod:`agent.http.bodies.pages`)."""
 REFUSED = "sheen-refused"
-"""Tells the agent's own no from the same status of an app's answer."""
+"""Distinguishes the agent's own refusal from an app's answer with the same status."""
 LARGEST = "sheen-largest"
-"""Bytes that the asker can take as an answer; without it any number."""
+"""Most bytes that the caller can take as an answer; any number without it."""
 HEAD = "sheen-head"
-"""The visitor asked by HEAD, and the Lambda by GET: API Gateway counts a body's bytes itself, and sends none of them."""
+"""The visitor asked by HEAD, and the Lambda asks by GET.
+
+API Gateway counts a body's bytes itself, and sends none of them.
+"""
 ADDRESS = "sheen-address"
 """The visitor's address, as the gateway saw it."""
 VISITOR = "Sheen-Visitor"
-"""Tells a worker what its unix socket cannot: the visitor's address, and scheme, name and port of what was asked. Apps do not see it."""
+"""The visitor's address, and the scheme, name and port of the request.
+
+A worker's unix socket cannot tell these. Apps do not see this header.
+"""
 
 _CONDITIONAL = frozenset({"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"})
 _OF_ONE_PAGE = frozenset({"accept", "accept-encoding", "upgrade-insecure-requests", "cache-control", "pragma", "referer", "priority"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?\Z")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}\Z")
 _UNWRITABLE = re.compile(r"[^\t -~\u0080-\u00ff]")
-"""What no header of a WebSocket's request can have; a visitor may send any bytes."""
+"""Characters that the headers of a WebSocket's request cannot contain.
+
+A visitor may send any bytes.
+"""
 _GONE = re.compile(r"max-age\s*=\s*(0|-)|expires\s*=.*\b(1970|1969)\b", re.IGNORECASE)
 """How servers say that a cookie is to be deleted."""
 _OF_ONE_BODY = frozenset(
@@ -41,9 +50,10 @@ _OF_ONE_BODY = frozenset(
 
 
 def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool) -> CIMultiDict[str]:
-    """Return what a worker gets of a visitor's headers (:data:`chalicelib.headers.TO_WORKER`), and what the agent adds.
+    """Return a visitor's headers as a worker gets them.
 
-    A ``page`` is asked for whole: it gets a ticket of its own, so a copy that the browser has is of no use.
+    These are the headers in :data:`chalicelib.headers.TO_WORKER`, and those that the agent adds. A
+    ``page`` is requested whole: it gets a ticket of its own, so the browser's copy is of no use.
     """
     result = CIMultiDict[str]()
     for name, value in rules.to_worker(headers.items()):
@@ -59,7 +69,9 @@ def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: b
 
 
 def visitor(headers: Mapping[str, str]) -> str:
-    """Return the value of :data:`VISITOR` for a visitor's headers; what is not known, or has no place in it, is ``-``.
+    """Return the value of :data:`VISITOR` for a visitor's headers.
+
+    Anything that is unknown, or does not fit there, is ``-``.
 
     >>> visitor({"host": "example.com", "x-forwarded-proto": "https", "sheen-address": "192.0.2.1"})
     '192.0.2.1 https example.com 443'
@@ -73,10 +85,13 @@ def visitor(headers: Mapping[str, str]) -> str:
 
 
 def of_socket(page: CIMultiDict[str], set_cookies: Iterable[str] = ()) -> CIMultiDict[str]:
-    """Return the headers of the WebSocket to R for a page whose request went to R with the headers ``page``.
+    """Return the headers of the WebSocket to R for a page.
 
-    A browser that reaches R itself sends both to one host, with the same headers but for those about one page, and with an ``Origin``.
-    ``set_cookies`` are the ``Set-Cookie`` headers that the page came with.
+    ``page`` are the headers with which R was asked for the page. ``set_cookies`` are the
+    ``Set-Cookie`` headers of R's answer.
+
+    A browser that reaches R itself sends both requests to one host, with the same headers except
+    those about a single page, and with an ``Origin``.
     """
     result = CIMultiDict[str]()
     for name, value in page.items():
@@ -95,13 +110,13 @@ def of_socket(page: CIMultiDict[str], set_cookies: Iterable[str] = ()) -> CIMult
 
 
 def host_of(page: CIMultiDict[str]) -> str:
-    """Return the host that a page was asked from, ``localhost`` if it said none."""
+    """Return the host from which a page was requested; ``localhost`` if there is none."""
     host = page.get("Host", "")
     return host if _HOST.match(host) else "localhost"
 
 
 def _cookies(cookie: str, set_cookies: Iterable[str]) -> str:
-    """Return what the browser sends after these ``Set-Cookie`` headers.
+    """Return the cookies that the browser sends after these ``Set-Cookie`` headers.
 
     >>> _cookies("a=1; b=2", ["a=3; Path=/", "b=; Max-Age=0", "c=4"])
     'a=3; c=4'
@@ -120,8 +135,11 @@ def _cookies(cookie: str, set_cookies: Iterable[str]) -> str:
 
 
 def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMultiDict[str]:
-    """Return what the visitor gets of a worker's headers (:data:`chalicelib.headers.FROM_WORKER`). ``host`` is the host that
-    the visitor asked."""
+    """Return a worker's headers as the visitor gets them.
+
+    These are the headers in :data:`chalicelib.headers.FROM_WORKER`. ``host`` is the host that the
+    visitor asked.
+    """
     return CIMultiDict[str](
         (name, public_location(value, base, host) if name.lower() == "location" else value)
         for name, value in rules.from_worker(headers.items(), base)
@@ -129,19 +147,25 @@ def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMulti
 
 
 def largest(headers: Mapping[str, str]) -> int | None:
-    """Return how many bytes the asker can take; None: any number."""
+    """Return how many bytes the caller can take; None for any number."""
     said = headers.get(LARGEST, "")
     return int(said) if said.isdigit() else None
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether the visitor's browser takes gzip. Only what is said outright counts: no ``*``, no ``q=0``."""
+    """Return whether the visitor's browser accepts gzip.
+
+    Only an explicit offer counts: no ``*``, no ``q=0``.
+    """
     offers = (offer.partition(";") for offer in headers.get("Accept-Encoding", "").split(","))
     return any(name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "") for name, _, more in offers)
 
 
 def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    """Return the headers of an answer whose body is gzipped on the way: it is another representation, of which no ranges are given."""
+    """Return the headers of an answer whose body is gzipped on the way.
+
+    It is another representation, of which no ranges are given.
+    """
     result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in ("content-length", "accept-ranges"))
     etag = result.get("ETag", "")
     if etag and not etag.startswith("W/"):
@@ -153,7 +177,10 @@ def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
 
 
 def is_packable(headers: Mapping[str, str]) -> bool:
-    """Whether an answer with these headers gets smaller by gzip, and may be given so: a download is better resumed than smaller."""
+    """Return whether an answer with these headers can be gzipped, and becomes smaller by that.
+
+    Downloads are excluded, because it is better that they can be resumed.
+    """
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return (
         "Content-Encoding" not in headers
@@ -164,7 +191,7 @@ def is_packable(headers: Mapping[str, str]) -> bool:
 
 
 def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:
-    """Return the headers of a page that was changed for one visitor: no cache may keep it."""
+    """Return the headers of a page that was changed for one visitor; no cache may keep it."""
     result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_BODY)
     result["Content-Length"] = str(length)
     result["Cache-Control"] = "private, no-store"
@@ -172,7 +199,9 @@ def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:
 
 
 def public_location(location: str, base: str, host: str) -> str:
-    """Return R's redirect as the visitor can follow it: R knows nothing of the app's public path.
+    """Return R's redirect as the visitor can follow it.
+
+    R does not know the app's public path.
 
     >>> public_location("/report?x=1", "/team/sales", "example.com")
     '/team/sales/report?x=1'

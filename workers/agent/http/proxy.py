@@ -1,4 +1,7 @@
-"""A visitor's request, passed to R over its unix socket, and R's answer back: as it streams, or as a Lambda can take it."""
+"""Passes a visitor's request to R over its unix socket, and R's answer back.
+
+The answer streams, or has a form that a Lambda can take.
+"""
 
 import asyncio
 import contextlib
@@ -27,11 +30,14 @@ from agent.processes.workers import Workers
 from chalicelib.instances import worker_id
 
 LARGEST_PAGE = 16 * 1024 * 1024
-"""Bytes of HTML that are read whole to put the relay client in; a larger page passes as it is."""
+"""Largest HTML page that is read whole to insert the relay client, in bytes.
+
+A larger page is refused.
+"""
 LARGEST_REQUEST = 10 * 1024 * 1024
-"""Bytes of a request's body; the gateway takes no more (FACTS H1)."""
+"""Largest body of a request, in bytes; the gateway takes no more (FACTS H1)."""
 CONNECTIONS = 32
-"""To one R process at once; R answers one request at a time anyway (FACTS R6)."""
+"""Connections to one R process at once; R answers one request at a time anyway (FACTS R6)."""
 CHUNK = 64 * 1024
 DEATH_SHOWS = 1.0
 """Seconds to learn that R has ended, after its connection broke."""
@@ -42,12 +48,15 @@ T = TypeVar("T", bound=web.StreamResponse | Answer)
 class Proxy:
     """Passes requests to the instance's worker.
 
-    ``make_page`` puts the relay client into HTML and awaits the session: (html, session id, base) → html. ``no_page`` is
-    told the session id when the answer turned out to be no page, so that no session will come of it. ``page_cookies`` gives the
-    page's ``Set-Cookie`` headers: (session id, base, the request). ``large`` takes what is too large or too late for the
-    asker, ``pages`` the pages that are too late; without ``large``, or when any size is asked for, answers stream. ``prefix``
-    is what the ids of this instance's workers begin with. ``seen`` is told with which headers R was asked for a session's
-    page, and the cookies that R set with it. ``came`` is told of each page that is asked for: session id, and where from.
+    ``make_page`` puts the relay client into HTML and prepares the session: (html, session id, base)
+    → html. ``no_page`` gets the session id if the answer turns out to be no page, so that no
+    session will come of it. ``page_cookies`` returns the page's ``Set-Cookie`` headers: (session
+    id, base, the request). ``large`` takes answers that are too large or too late for the caller,
+    and ``pages`` takes pages that are too late. Without ``large``, or if any size is accepted,
+    answers stream. ``prefix`` is the start of the ids of this instance's workers. ``seen`` gets the
+    headers with which R was asked for a session's page, and the cookies that R set with it.
+    ``came`` is called for each page that is requested, with the session id and the visitor's
+    network.
     """
 
     def __init__(
@@ -74,7 +83,10 @@ class Proxy:
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
-        """Answer a request for ``path`` (encoded, with a slash at its start) of the app. Waits while R starts."""
+        """Answer a request for ``path`` of the app; wait while R starts.
+
+        ``path`` is encoded and starts with a slash.
+        """
         base = request.headers.get(headers.BASE, "").rstrip("/")
         session = request.headers.get(headers.SESSION, "")
         if session:
@@ -87,7 +99,8 @@ class Proxy:
         asked = PageAsked(_target(request, path), session, base, request.headers.get("X-Forwarded-Proto") == "https")
         if token := request.headers.get(headers.PAGE):
             return await self._hand_over(self._large, token, asked, request.headers.get("Host", ""))
-        # The whole body, since who asks may have been sent elsewhere for the answer by the time that R takes it.
+        # Read the whole body now: the caller may have been sent elsewhere for the answer by the
+        # time that R takes the body.
         visit = _Visit(request, path, base, session, worker, await _body(request), asyncio.Event())
 
         async def fit(worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
@@ -102,7 +115,7 @@ class Proxy:
         return await self._large.within_patience(making, base, request.headers.get("Host", ""), waited)
 
     async def _hand_over(self, large: Answers, token: str, asked: PageAsked, host: str) -> web.Response:
-        """Answer with what was kept for the visitor, by R or by who says that it is still to come."""
+        """Answer with R's kept answer, or with the waiting page if R is still at work."""
         kept = await self._pages.hand_over(token, asked.target) if self._pages is not None else None
         if self._pages is None or kept is None:
             return web.Response(status=404, text="no such page is kept\n", headers={headers.REFUSED: "page"})
@@ -113,7 +126,7 @@ class Proxy:
         return answer
 
     def _named(self, request: web.Request, path: str) -> str:
-        """The worker that the request is for, if it is one of this instance's."""
+        """Return the id of the worker that the request names, if it is one of this instance's."""
         worker = worker_id.named(path, request.query.items())
         return str(worker) if worker is not None and worker.number and str(worker).startswith(f"{self._prefix}.") else ""
 
@@ -126,7 +139,7 @@ class Proxy:
     async def _answer(
         self, visit: "_Visit", deliver: Callable[[Worker, aiohttp.ClientResponse, CIMultiDict[str]], Awaitable[T]]
     ) -> T | web.Response:
-        """A page, what ``deliver`` makes of any other answer of R, or why there is none."""
+        """Return a page, the result of ``deliver`` for R's other answers, or an error."""
         request, base, session = visit.request, visit.base, visit.session
         worker: Worker | None = None
         page: web.Response | None = None
@@ -150,7 +163,7 @@ class Proxy:
                     self._no_page(session)
 
     async def _fit(self, visit: "_Visit", largest: int, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
-        """R's answer, or where it is kept when it has more than ``largest`` bytes."""
+        """Return R's answer, or where it is kept if it has more than ``largest`` bytes."""
         assert self._large is not None
         try:
             start = b""
@@ -166,7 +179,8 @@ class Proxy:
                 return _whole(answer, passed, b"")
             if answer.status == 206:
                 answer.close()
-                async with self._ask(worker, visit, whole=True) as again:  # S3 gives the range then
+                # S3 then gives the range.
+                async with self._ask(worker, visit, whole=True) as again:
                     return await self._fit(visit, largest, worker, again, self._passed(visit, again))
             if not 200 <= answer.status < 300:
                 return _refused(f"The app's answer {answer.status} is too large to pass on.")
@@ -181,7 +195,10 @@ class Proxy:
 
     @staticmethod
     def _most_in_memory(visit: "_Visit", largest: int, answer: aiohttp.ClientResponse) -> int:
-        """So much of an answer is read whole: a larger one as well, if it may get small enough by gzip."""
+        """Return how many bytes of an answer are read whole.
+
+        These may be more than ``largest`` if gzip can make the answer small enough.
+        """
         asked = visit.request.headers
         packable = answer.status == 200 and "Range" not in asked and headers.accepts_gzip(asked) and headers.is_packable(answer.headers)
         return max(largest, LARGEST_PAGE) if packable else largest
@@ -192,10 +209,11 @@ class Proxy:
 
     @contextlib.asynccontextmanager
     async def _asked(self, visit: "_Visit") -> AsyncIterator[tuple[Worker, aiohttp.ClientResponse]]:
-        """The worker that a request is for, and what it answers.
+        """Yield the worker for a request, and its answer.
 
-        What a page refers to may be there in its own worker only (``addResourcePath`` while the page is made), and its requests do not say
-        which that is: what one does not have, the others are asked for.
+        What a page refers to may exist in the page's own worker only (``addResourcePath`` while the
+        page is made), and the requests for it do not name that worker. So if one worker does not
+        have it, the others are asked.
         """
         async with self._worker_for(visit) as worker, contextlib.AsyncExitStack() as asked:
             answer = await asked.enter_async_context(self._ask(worker, visit))
@@ -238,7 +256,8 @@ class Proxy:
         self._seen(session, _to_worker(worker, visit, page=True), passed.getall("Set-Cookie", []))
         html = self._make_page(whole, session, base)
         largest = headers.largest(request.headers)
-        # A page cannot go by S3: its relative URLs and its session are bound to where it came from.
+        # A page cannot go by S3: its relative URLs and its session are bound to the place that it
+        # came from.
         packed = largest is not None and len(html) > largest and headers.accepts_gzip(request.headers)
         if packed:
             html = await asyncio.to_thread(gzip.compress, html, 6)
@@ -250,7 +269,11 @@ class Proxy:
         return web.Response(status=200, body=html, headers=told)
 
     async def _whole(self, worker: Worker, answer: aiohttp.ClientResponse) -> bytes | None:
-        """Read a page; None when it is larger than :data:`LARGEST_PAGE` or in an encoding that nobody asked for."""
+        """Return a page's content.
+
+        Return None if it is larger than :data:`LARGEST_PAGE`, or has an encoding that was not
+        requested.
+        """
         body = bytearray()
         try:
             async for chunk in answer.content.iter_any():
@@ -263,7 +286,7 @@ class Proxy:
         return decoded(bytes(body), answer.headers.get("Content-Encoding", "identity"))
 
     async def client(self, worker: Worker) -> aiohttp.ClientSession:
-        """Return the kept connections to ``worker``; those to workers that have ended are closed."""
+        """Return the kept connections to ``worker``; close those to workers that have ended."""
         client = self._clients.get(worker)
         if client is None:
             ended = [self._clients.pop(known) for known in list(self._clients) if known.state is WorkerState.EXITED]
@@ -290,14 +313,14 @@ class _Visit(NamedTuple):
     base: str
     session: str
     worker: str
-    """The id of the one worker that it is for; empty: any."""
+    """The id of the only worker for the request; empty if any worker will do."""
     body: bytes | StreamReader | None
     no_page: asyncio.Event
-    """Set as soon as it is known that the answer is no page of the app's."""
+    """Set as soon as it is known that the answer is not a page of the app's."""
 
     @property
     def is_for_any(self) -> bool:
-        """Whether each worker may be asked, one after the other."""
+        """Whether all workers may be asked, one after the other."""
         return not self.session and not self.worker and self.request.method in ("GET", "HEAD")
 
 
@@ -311,7 +334,11 @@ def _to_worker(worker: Worker, visit: _Visit, *, page: bool) -> CIMultiDict[str]
 
 
 def decoded(body: bytes, encoding: str) -> bytes | None:
-    """Return ``body`` without its content encoding; None when that is unknown, broken, or the result larger than :data:`LARGEST_PAGE`."""
+    """Return ``body`` without its content encoding.
+
+    Return None if the encoding is unknown or broken, or if the result is larger than
+    :data:`LARGEST_PAGE`.
+    """
     match encoding.strip().lower():
         case "" | "identity":
             return body
@@ -365,7 +392,10 @@ def _refused(why: str) -> web.Response:
 
 
 async def _stream(request: web.Request, _worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> web.StreamResponse:
-    """Pass the body on as it comes: the next part is read when the visitor's side has taken the last."""
+    """Pass the body on as it comes.
+
+    The next part is read when the visitor's side has taken the last one.
+    """
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=passed)
     await response.prepare(request)
     if request.method != "HEAD":
@@ -376,7 +406,7 @@ async def _stream(request: web.Request, _worker: Worker, answer: aiohttp.ClientR
 
 
 async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
-    """Say why R did not answer: it has ended, or something is wrong with it."""
+    """Return why R did not answer: it has ended, or its connection broke."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:

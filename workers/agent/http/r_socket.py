@@ -1,7 +1,9 @@
-"""The ways to R, over the worker's unix socket: for WebSockets, one for each channel of a session, and for HTTP.
+"""Connections to R over the worker's unix socket, for WebSockets and HTTP.
 
-An app can put another socket, or a link to one of root's, where its own should be. So each connection is looked at before a byte is
-sent: the process that listens must be of the app's user.
+Each channel of a session has its own WebSocket.
+
+An app can put another socket, or a link to one of root's, in the place of its own. So each
+connection is checked before a byte is sent: the process that listens must belong to the app's user.
 """
 
 import asyncio
@@ -28,22 +30,27 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Bytes of one message from R; :class:`relay.settings.RelaySettings` has the same."""
+"""Largest message from R, in bytes; :class:`relay.settings.RelaySettings` has the same."""
 OPEN_TIMEOUT = LONGEST_PAGE
-"""Seconds for the handshake: R answers it between two computations (FACTS R6), as it answers for pages."""
+"""Seconds for the handshake.
+
+R answers it between two computations (FACTS R6), as it does for pages.
+"""
 CLOSE_TIMEOUT = 5.0
 WAITING = 16
-"""Messages from R that wait to be taken; then its socket is not read."""
+"""Messages from R that may wait to be taken; above that, R's socket is not read."""
 _AGAIN = 0.05
-"""Seconds until a socket is tried again that too many wait for."""
+"""Seconds until another attempt, if too many connections wait for a socket."""
 
 
 async def connect(workers: Workers, session_id: str, page: CIMultiDict[str], set_cookies: Sequence[str] = ()) -> ClientConnection:
-    """Open a WebSocket to the worker of a session, as the browser would that got the session's page.
+    """Open a WebSocket to a session's worker, as the browser with the session's page would.
 
-    ``page`` are the headers with which R was asked for the page, ``set_cookies`` what it came with.
+    ``page`` are the headers with which R was asked for the page. ``set_cookies`` are the cookies
+    that R set with it.
 
-    Raise :class:`OSError`, also when that worker has ended, :class:`TimeoutError`, or :class:`websockets.exceptions.WebSocketException`.
+    Raise :class:`OSError` (also if that worker has ended), :class:`TimeoutError`, or
+    :class:`websockets.exceptions.WebSocketException`.
     """
     try:
         async with workers.of_session(session_id) as worker:
@@ -61,7 +68,8 @@ async def connect(workers: Workers, session_id: str, page: CIMultiDict[str], set
                 max_queue=WAITING,
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
-                ping_interval=None,  # R is judged by its process, not by how fast it answers (FACTS R6)
+                # R is judged by its process, not by how fast it answers (FACTS R6).
+                ping_interval=None,
                 proxy=None,
             )
     except WorkerFailed as error:
@@ -69,9 +77,10 @@ async def connect(workers: Workers, session_id: str, page: CIMultiDict[str], set
 
 
 async def opened(worker: Worker) -> socket.socket:
-    """Return a socket that is connected to a worker of the app's user; wait for as long as too many are before it.
+    """Return a socket connected to a worker; wait while too many other connections wait.
 
-    Raise :class:`OSError`; :class:`machine.untrusted.Unsafe` when somebody else listens there.
+    The process that listens belongs to the app's user. Raise :class:`OSError`, and
+    :class:`machine.untrusted.Unsafe` if a process of another user listens.
     """
     while True:
         try:
@@ -81,7 +90,7 @@ async def opened(worker: Worker) -> socket.socket:
 
 
 class WorkerConnector(CuringConnector):
-    """HTTP to one worker, by kept-alive connections, ``limit`` at once."""
+    """HTTP to one worker, by at most ``limit`` kept-alive connections at once."""
 
     def __init__(self, worker: Worker, limit: int) -> None:
         super().__init__(str(worker.socket_path), limit)

@@ -1,4 +1,4 @@
-"""The agent's HTTP server: what the Lambdas may ask of it."""
+"""The agent's HTTP server, which answers the Lambdas."""
 
 import hmac
 import json
@@ -18,58 +18,61 @@ from agent.processes.workers import Workers
 from chalicelib.errors import SheenError
 
 LARGEST_FRAME = 128 * 1024
-"""Bytes of one message of a connection (FACTS W1)."""
+"""Largest message of a connection, in bytes (FACTS W1)."""
 REFUSED = headers.REFUSED
 LAMBDA_SLEEPS = 300.0
-"""Seconds that an unused connection is kept, while an environment of a Lambda sleeps between two visitors. After 350 the
-network forgets a connection."""
+"""Seconds that an unused connection is kept, while a Lambda's environment sleeps.
+
+The environment sleeps between two visitors. After 350 s the network forgets a connection.
+"""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AppHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
 class CannotListen(SheenError):
-    """The agent's address is taken, or not this machine's."""
+    """The agent's address is in use, or does not belong to this machine."""
 
 
 class Relay(Protocol):
-    """What the server needs of :class:`agent.sockets.sessions.Sessions`."""
+    """The part of :class:`agent.sockets.sessions.Sessions` that the server uses."""
 
     async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
-        """A frame from a connection; False when there is no such session."""
+        """Handle a frame from a connection; return False if there is no such session."""
 
     async def disconnect(self, connection_id: str) -> None:
-        """A connection is gone."""
+        """Note that a connection is gone."""
 
     def active(self) -> int:
-        """How many sessions are live."""
+        """Return how many sessions are live."""
 
     def reserved(self) -> int:
-        """How many wait for their first connection."""
+        """Return how many sessions wait for their first connection."""
 
 
 class Orders(Protocol):
-    """What may be asked of the instance as a whole."""
+    """Requests that concern the instance as a whole."""
 
     @property
     def takes_sessions(self) -> bool:
         """Whether new sessions may come."""
 
     async def restart(self) -> int:
-        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
+        """Give new sessions new workers, by the current settings; return how many were retired."""
 
     def retire(self) -> None:
-        """Take no new sessions, and report idle when the last has left."""
+        """Take no new sessions, and report idle when the last session has left."""
 
     def supersede(self) -> None:
-        """Take no new sessions, and end those that are here."""
+        """Take no new sessions, and end the current ones."""
 
 
 @dataclass(frozen=True)
 class App:
-    """What serves an app.
+    """The parts that serve an app.
 
-    ``pages`` passes a request to R; ``sockjs`` answers those under ``__sockjs__``; ``bodies`` those about large bodies.
+    ``pages`` passes a request to R. ``sockjs`` answers requests under ``__sockjs__``, and
+    ``bodies`` those about large bodies.
     """
 
     pages: AppHandler
@@ -83,7 +86,11 @@ class App:
 
 
 class Server:
-    """The routes. A spare instance has no ``app`` until it is bound to one: ``bind`` is told which, and calls :meth:`serve`."""
+    """The routes of the agent.
+
+    A spare instance has no ``app`` until it is bound to one. ``bind`` gets the instance to bind to,
+    and calls :meth:`serve`.
+    """
 
     def __init__(
         self,
@@ -100,7 +107,7 @@ class Server:
         self._bound = app
 
     def serve(self, app: App) -> None:
-        """From here on this app is served."""
+        """Serve this app from here on."""
         self._bound = app
 
     @property
@@ -126,8 +133,9 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in only who knows this instance's key, and means this instance."""
-        if request.path == "/health":  # asked within the task, by who knows no key; it tells nothing else
+        """Refuse requests without this instance's key, or for another instance."""
+        # This is asked within the task, by a caller without the key. The answer tells nothing else.
+        if request.path == "/health":
             return await handler(request)
         if request.headers.get(headers.INSTANCE) != self._instance_id:
             return _refused(410, "this is the agent of another instance")
@@ -179,7 +187,8 @@ class Server:
     async def _take_watch(self, request: web.Request) -> web.Response:
         try:
             body = json.loads(await request.read())
-            token, order = body["token"], body.get("order", 0)  # none: of a function that is older than this agent
+            # A function that is older than this agent sends no order.
+            token, order = body["token"], body.get("order", 0)
         except (ValueError, KeyError, TypeError):
             token, order = None, 0
         if not isinstance(token, str) or not token or not isinstance(order, int):
@@ -202,7 +211,8 @@ class Server:
     async def _restart(self, _request: web.Request) -> web.Response:
         try:
             return web.json_response({"retired": await self._app.orders.restart()})
-        except SheenError as error:  # its app, or the app's settings, are not as they were: what runs goes on
+        # The app or its settings have changed for the worse; running workers continue.
+        except SheenError as error:
             return web.json_response({"message": str(error)}, status=409)
 
     async def _retire(self, _request: web.Request) -> web.Response:
@@ -214,14 +224,17 @@ class Server:
         return web.Response(status=204)
 
     async def _health(self, _request: web.Request) -> web.Response:
-        """Whether R is as it should be, by its processes and their sockets, never by how fast it answers (FACTS R6)."""
+        """Answer whether R is sound.
+
+        R is judged by its processes and their sockets, never by how fast it answers (FACTS R6).
+        """
         workers = self._bound.workers.all if self._bound is not None else ()
         broken = [worker.spec.worker_id for worker in workers if not is_sound(worker)]
         text = f"R is not as it should be: {', '.join(broken)}" if broken else "healthy"
         return web.Response(status=503 if broken else 200, text=f"{text}\n")
 
     async def _status(self, _request: web.Request) -> web.Response:
-        """What `sheen status` shows of the instance."""
+        """Answer with what `sheen status` shows of the instance."""
         return web.json_response(
             {
                 "sessions": self._app.relay.active(),
@@ -241,7 +254,10 @@ class Server:
 
 
 def is_sound(worker: Worker) -> bool:
-    """Whether a worker that serves has its process and its socket; one that starts or ends has time for that."""
+    """Return whether a worker that serves has its process and its socket.
+
+    A worker that starts or ends counts as sound.
+    """
     if worker.state is not WorkerState.READY:
         return True
     try:
@@ -251,7 +267,7 @@ def is_sound(worker: Worker) -> bool:
 
 
 def runner(application: web.Application) -> web.AppRunner:
-    """Return what runs the application; its ``cleanup`` ends it."""
+    """Return the runner of the application; its ``cleanup`` ends it."""
     return web.AppRunner(application, access_log=None, keepalive_timeout=LAMBDA_SLEEPS, shutdown_timeout=5.0)
 
 

@@ -1,4 +1,4 @@
-"""Who is answered at a session's URLs: its downloads, uploads and data (FACTS S3)."""
+"""Decides which requests may use a session's URLs: its downloads, uploads and data (FACTS S3)."""
 
 import re
 from collections.abc import Mapping
@@ -18,38 +18,41 @@ _NOT_YOURS = (
 
 
 class Sessions(Protocol):
-    """What this needs of :class:`agent.sockets.sessions.Sessions`."""
+    """The part of :class:`agent.sockets.sessions.Sessions` that is used here."""
 
     def session_of_token(self, token: str) -> str | None:
-        """The session to which a worker gave this token."""
+        """Return the session to which a worker gave this token."""
 
     def visitor_of(self, session_id: str) -> str:
-        """The visitor that a session belongs to."""
+        """Return the visitor to whom a session belongs."""
 
     def keeps_cookies(self, session_id: str) -> bool:
-        """Whether the session's browser keeps cookies for its page."""
+        """Return whether the session's browser keeps cookies for its page."""
 
 
 class SessionUrls:
-    """Asks for the visitor cookie of a session's page, for a token in a URL is no pass: URLs are
-    logged and shared.
+    """Requires the visitor cookie of a session's page for the session's URLs.
+
+    A token in a URL is not enough, because URLs are logged and shared.
 
     A browser that keeps no cookies for the page shows none. The page says so on its socket, which
-    has a ticket; then the token has to do.
+    has a ticket; then the token must suffice.
     """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     def refused(self, method: str, path: str, headers: Mapping[str, str], host: str) -> web.Response | None:
-        """Return what somebody else's request for ``path`` (encoded) gets; None for a request that
-        may go on to the worker."""
+        """Return the refusal of a request for ``path`` (encoded) by another visitor.
+
+        Return None for a request that may go on to the worker.
+        """
         found = _TOKEN.search(unquote(path))
         if found is None:
             return None
         session_id = self._sessions.session_of_token(found[1])
         if session_id is None:
-            # A worker knows a token at the start of a path only; elsewhere the path is the app's.
+            # A worker only knows a token at the start of a path; elsewhere the path is the app's.
             return _answer(404, _OVER) if found.start() == 0 else None
         if not self._sessions.keeps_cookies(session_id):
             return None
@@ -61,7 +64,10 @@ class SessionUrls:
         return _answer(403, _NOT_YOURS)
 
     def is_open_to(self, session_id: str, path: str) -> bool:
-        """Tell whether a session's own page may send a body to ``path`` (encoded): not to another session's URL."""
+        """Return whether a session's own page may send a body to ``path`` (encoded).
+
+        It may not send to another session's URL.
+        """
         found = _TOKEN.search(unquote(path))
         if found is None:
             return True

@@ -1,8 +1,10 @@
-"""What a worker answers by HTTP, made fit for an HTTP client.
+"""Makes a worker's HTTP answers fit for an HTTP client.
 
-An app can say what HTTP does not allow, and browsers would not mind: ``httpResponse(204, content = "x")``. A client takes the ``x`` for the
-beginning of the next answer, and fails at this one or at the next visitor's. So the head of each answer is looked at before the client sees
-it: what can be read in one way only is put right, and anything else becomes an answer that says what is wrong.
+An app can send what HTTP does not allow but browsers tolerate: ``httpResponse(204, content =
+"x")``. A client takes the ``x`` for the start of the next answer, and fails at this answer or at
+the next visitor's. So the head of each answer is checked before the client sees it. A fault that
+can be read in only one way is corrected, and any other fault turns the answer into one that says
+what is wrong.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 LARGEST_HEAD: Final = 256 * 1024
-"""Bytes; a head that is larger is none."""
+"""Largest head of an answer, in bytes; a larger one is not accepted."""
 
 _STATUS = re.compile(rb"HTTP/1\.[01] +(-?[0-9]{1,10})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\Z")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*\r?\Z")
@@ -24,7 +26,10 @@ _END = re.compile(rb"\r?\n\r?\n")
 
 
 class Cure:
-    """Puts one answer right as it comes. ``head_only``: it answers HEAD, and has no body whatever it says."""
+    """Corrects one answer as it arrives.
+
+    ``head_only`` says that it answers HEAD, and has no body whatever it says.
+    """
 
     def __init__(self, *, head_only: bool = False) -> None:
         self._head_only = head_only
@@ -33,7 +38,7 @@ class Cure:
         self._swallows = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return what of the next bytes the client may see."""
+        """Return what the client may see of the next bytes."""
         if self._swallows:
             return b""
         if self._begun:
@@ -55,7 +60,7 @@ class Cure:
         return passed
 
     def _cured(self, head: bytes) -> tuple[bytes, bool]:
-        """The head that the client sees, and whether the answer itself is still to come."""
+        """Return the head that the client sees, and whether the answer itself is still to come."""
         first, *lines = head.split(b"\n")
         said = _STATUS.match(first)
         if said is None:
@@ -81,7 +86,7 @@ class Cure:
         self._swallows = self._head_only or status in (204, 304)
         kept = [(name, value) for name, value in fields if name.lower() not in dropped]
         kept += [(b"Content-Length", value) for value in lengths]
-        if self._swallows:  # what comes after it is nobody's
+        if self._swallows:  # what comes after it is dropped
             kept.append((b"Connection", b"close"))
         return b"\r\n".join([b"HTTP/1.1 %d %s" % (status, said[2] or b""), *(b"%s: %s" % field for field in kept), b"", b""]), False
 
@@ -95,24 +100,27 @@ class Cure:
 
 
 class _Cured(ResponseHandler):
-    """A connection on which each answer is put right."""
+    """A connection on which each answer is corrected."""
 
     _cure: Cure | None = None
 
     def set_response_params(self, *, skip_payload: bool = False, **parameters: Any) -> None:
-        """A request is about to be answered; ``skip_payload`` says that it is a HEAD."""
+        """Prepare for the answer to a request; ``skip_payload`` says that the request is a HEAD."""
         self._cure = Cure(head_only=skip_payload)
         super().set_response_params(skip_payload=skip_payload, **parameters)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the answer; none: the client goes on with those that it has."""
+        """Take bytes of the answer.
+
+        No bytes mean that the client continues with those that it has.
+        """
         passed = self._cure.feed(data) if self._cure is not None else data
         if passed or not data:
             super().data_received(passed)
 
 
 class CuringConnector(aiohttp.UnixConnector):
-    """Connects to one worker's socket, whose answers it puts right."""
+    """Connects to one worker's socket, and corrects its answers."""
 
     def __init__(self, path: str, limit: int) -> None:
         super().__init__(path, limit=limit)

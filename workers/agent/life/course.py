@@ -24,51 +24,57 @@ from chalicelib.instances.state import InstanceState, Phase
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the agent does what it does, in seconds."""
+    """Intervals of the agent's regular tasks, in seconds."""
 
     beat: float = 20.0
     tick: float = 1.0
-    """How often it looks whether anybody is here."""
+    """How often it checks whether the instance is in use."""
     retry: float = 2.0
-    """Between attempts to tell the state machine something that it must know."""
+    """Pause between attempts to tell the state machine something that it must know."""
     retired: float = 15.0
-    """A retired instance that was not empty after all is looked at again after so long."""
+    """Time after which a retired instance that was not empty is checked again."""
     unwatched: float = 600.0
-    """An instance for which no state machine waited for so long ends by itself once it is idle."""
+    """Time without a waiting state machine after which an idle instance ends by itself."""
     catch_up: float = 60.0
-    """How often it looks for a restart, a new version or an app that it was not told of; first as soon as it is ready."""
+    """How often it looks for a restart, a new version or an app that it was not told of.
+
+    The first look is as soon as the instance is ready.
+    """
 
 
 class Led(Protocol):
-    """What the life needs to know of the app that is served."""
+    """What the life needs to know about the served app."""
 
     @property
     def workers(self) -> Workers:
-        """Its workers."""
+        """The app's workers."""
 
     @property
     def activity(self) -> Activity:
-        """Whether somebody is here."""
+        """The record of whether the app is in use."""
 
     async def catch_up(self) -> None:
-        """Do what the app's row asks and nobody told this instance."""
+        """Do what the app's row asks if this instance was not told."""
 
 
 def idle_limit(settings: AppSettings, *, visited: bool) -> float:
-    """Return after how many quiet seconds an instance is idle; infinity for one that is kept for good. Pure.
+    """Return the quiet seconds after which an instance is idle; infinity if it is kept for good.
 
-    One that no page ever connected to was started by a program that opened an address and went away.
+    No I/O. If no page has ever connected, the instance was started by a program that opened an
+    address and went away; such an instance may be idle earlier.
     """
     limits = [settings.instance_idle_timeout] if visited else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
     return min(filter(None, limits), default=math.inf)
 
 
 class Life:
-    """``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
+    """Leads one instance from its start to its end.
 
-    ``start`` is awaited before that: it raises :class:`agent.failure.WorkerFailed` when there is nothing to be put into service. Who
-    serves an app calls :meth:`lead`; a spare does when it is bound, and is never idle before: ``find_app`` looks for that, should nobody
-    have told it.
+    ``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
+    ``start`` is awaited before that; it raises :class:`agent.failure.WorkerFailed` if nothing can
+    be put into service. An instance that serves an app calls :meth:`lead`. A spare calls it when it
+    is bound, and is never idle before. ``find_app`` looks for a binding that the spare was not told
+    of.
     """
 
     def __init__(
@@ -93,7 +99,7 @@ class Life:
         self._directory = Path("/")
         self._led: Led | None = None
         self.settings = AppSettings()
-        """Those that hold; a restart brings others."""
+        """The current settings; a restart brings new ones."""
         self.retired = False
         """Whether it takes no new sessions any more."""
         self._rhythm = rhythm
@@ -107,7 +113,10 @@ class Life:
         self.ready = False
 
     def lead(self, record: Record, led: Led) -> None:
-        """This app is served from here on; its row is the one that says whether the instance is wanted."""
+        """Serve this app from here on.
+
+        From now on, the app's row says whether the instance is wanted.
+        """
         self._ref = record.ref
         self._directory = record.directory
         self.settings = record.settings
@@ -115,7 +124,10 @@ class Life:
         led.activity.touch()
 
     async def run(self) -> int:
-        """Lead the life until :meth:`end`, or until nobody wants the instance; return the process's exit status."""
+        """Lead the life until :meth:`end`, or until the instance is no longer wanted.
+
+        Return the process's exit status.
+        """
         tasks = [asyncio.create_task(self._beat(), name="beat"), asyncio.create_task(self._mark_phases(), name="phases")]
         try:
             if not await self._start():
@@ -128,13 +140,17 @@ class Life:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def end(self) -> None:
-        """The task is being stopped."""
+        """End the life, because the task is being stopped."""
         self._ended.set()
 
     def watch(self, token: str, order: int) -> bool:
-        """The state machine waits for this token now. One after an idle report says that somebody had come: idleness counts anew.
+        """Use this token, for which the state machine waits now.
 
-        False when a later token is there, by its ``order``: the state machine has given up the attempt that this one is of.
+        A token that follows an idle report says that a visitor had come, so the idle time starts
+        anew.
+
+        Return False if a token with a higher ``order`` is already here. The state machine has then
+        given up the attempt to which this token belongs.
         """
         if order < self._token_order:
             logger.warning("a token came late, and is not taken")
@@ -151,17 +167,17 @@ class Life:
         return True
 
     def retire(self) -> None:
-        """Take no new sessions, and be idle as soon as the last has left."""
+        """Take no new sessions, and be idle as soon as the last session has left."""
         if not self.retired:
             logger.info("retired: takes no new sessions")
             self.retired = True
 
     def check(self) -> None:
-        """Somebody says that the instance was given up: look at its row."""
+        """Look at the instance's row, because the instance may have been given up."""
         self._check.set()
 
     def reached(self, phase: str) -> None:
-        """A start has come to ``phase``."""
+        """Note that a start has come to ``phase``."""
         if not self.ready and phase in (Phase.FILES, Phase.APP):
             self._phases.put_nowait(Phase(phase))
 
@@ -222,7 +238,7 @@ class Life:
         self._catch_up_at = self._now() + self._rhythm.catch_up
         try:
             await look()
-        except Exception as error:  # what runs goes on, and the next look may find more
+        except Exception as error:  # workers keep running, and the next look may succeed
             logger.warning(f"what was asked of this instance could not be looked up: {error}")
 
     async def _report_idle(self) -> None:
@@ -270,7 +286,7 @@ class Life:
             try:
                 if not await asyncio.to_thread(store.mark_phase, self._ref, phase):
                     await self._end_if_given_up()
-            except Exception as error:  # it is only what the waiting page shows
+            except Exception as error:  # only the waiting page shows it
                 logger.warning(f"phase {phase} was not written: {error}")
 
     async def _end_if_given_up(self) -> None:
@@ -284,7 +300,10 @@ class Life:
             self.end()
 
     async def _tell(self, report: Callable[[], Any]) -> bool:
-        """Repeat a report until it is told, the state machine does not wait for it, or the task is being stopped."""
+        """Repeat a report until it succeeds; return whether it did.
+
+        Give up if the state machine does not wait for it, or if the task is being stopped.
+        """
         while True:
             try:
                 await report()
@@ -292,7 +311,7 @@ class Life:
             except NotAwaited as error:
                 logger.error(str(error))
                 return False
-            except Exception as error:  # the network, or a throttle: what is told must be told
+            except Exception as error:  # the network, or a throttle: this report must arrive
                 logger.warning(f"the state machine could not be told: {error}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), self._rhythm.retry)

@@ -1,4 +1,7 @@
-"""Gives the seats of pages whose connection does not come to those who queue, as :mod:`chalicelib.scheduler.crowd` says."""
+"""Frees the seats of pages that never connect, when visitors queue.
+
+:mod:`chalicelib.scheduler.crowd` says which pages give way.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -12,13 +15,21 @@ from chalicelib.scheduler.crowd import SETTLED, CrowdLimits, OpenPage, giving_wa
 from chalicelib.scheduler.seating import is_queued
 
 LOOK_EVERY = 2.0
-"""Seconds between two looks. The instance's row is read only while pages wait for their connection and half of the seats are taken."""
+"""Seconds between two looks.
+
+The instance's row is read only while pages wait for their connection and half of the seats are
+taken.
+"""
 _CROWDED = 0.5
 
 
 class Crowd:
-    """``pages`` gives the sessions that wait for their first connection, each with since when (by ``steady``); ``taken`` how many seats
-    are; ``settings`` those that hold; ``end`` ends a session."""
+    """Ends sessions of pages without a connection when visitors queue.
+
+    ``pages`` returns the sessions that wait for their first connection, each with its start time
+    (by ``steady``). ``taken`` returns how many seats are taken. ``settings`` returns the current
+    settings. ``end`` ends a session.
+    """
 
     def __init__(
         self,
@@ -42,20 +53,20 @@ class Crowd:
         self._addresses: dict[str, str] = {}
 
     def came(self, session_id: str, address: str) -> None:
-        """A page of this session is asked for, from this address."""
+        """Note that a page of this session was requested from this address."""
         self._addresses[session_id] = address
 
     def left(self, session_id: str) -> None:
-        """The session has ended, or no session came of it."""
+        """Note that the session has ended, or that it never started."""
         self._addresses.pop(session_id, None)
 
     async def run(self) -> None:
-        """Look from time to time, until cancelled."""
+        """Look at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(self._look_every)
             try:
                 await self.look()
-            except Exception as error:  # the next look may do better
+            except Exception as error:  # the next look may succeed
                 logger.warning(f"nobody could look whether visitors queue: {error}")
 
     async def look(self) -> None:

@@ -1,4 +1,7 @@
-"""One instance, from the task's start to its end: of an app from the beginning, or a spare that is bound to one."""
+"""One instance, from the task's start to its end.
+
+It serves an app from the beginning, or it is a spare that is bound to an app later.
+"""
 
 import asyncio
 import contextlib
@@ -32,13 +35,14 @@ PORT = 8080
 
 
 class BoundElsewhere(SheenError):
-    """The instance serves another app, or none that it could be bound to."""
+    """The instance serves another app, or cannot be bound to the named one."""
 
 
 async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: Callable[[Callable[[], None]], None]) -> int:
     """Lead the instance's whole life; return the process's exit status.
 
-    ``starter`` starts R. ``on_life`` is told, once, what to call when the task is to stop.
+    ``starter`` starts R. ``on_life`` is called once, with the function to call when the task is to
+    stop.
     """
     log.identify(launch.ref)
     efs = Path(settings.efs)
@@ -82,7 +86,10 @@ class _Instance:
         self._server = server.Server(launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind)
 
     async def run(self) -> int:
-        """Serve until the life is over, then end all that was started. Raise :class:`agent.http.server.CannotListen`."""
+        """Serve until the life is over, then end all that was started.
+
+        Raise :class:`agent.http.server.CannotListen`.
+        """
         runner = server.runner(self._server.application())
         try:
             await server.listen(runner, self._address, PORT)
@@ -109,7 +116,10 @@ class _Instance:
         self._server.serve(self._served.app)
 
     async def bind(self, instance: str) -> None:
-        """Let a spare be this instance. Once is as good as twice. Raise :class:`chalicelib.errors.SheenError` when it cannot be."""
+        """Turn a spare into this instance; a repeated call does nothing.
+
+        Raise :class:`chalicelib.errors.SheenError` if that is not possible.
+        """
         try:
             ref = InstanceRef.parse(instance)
         except ValueError:
@@ -122,12 +132,16 @@ class _Instance:
             await self.serve(await asyncio.to_thread(record.load_bound, ref, Path(self._settings.efs)))
             logger.info("bound", extra={"spare": str(self._launch.ref)})
             assert self._served is not None
-            # The visitor's page follows at once, and waits for it; a failure is that page's to tell.
+            # The visitor's page follows at once and waits for this start. That page also reports a
+            # failure.
             self._first = asyncio.create_task(self._served.workers.ready(), name="first start")
             self._first.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _find_app(self) -> None:
-        """Be bound to the app that this spare's row names: who bound it may have died before it came to say so."""
+        """Bind this spare to the app that its row names.
+
+        The binding process may have died before it could tell this spare.
+        """
         ref = (await asyncio.to_thread(spares.rows_of, self._launch.ref))[0]
         if ref != self._launch.ref:
             await self.bind(str(ref))
@@ -137,7 +151,7 @@ class _Instance:
             await self._served.workers.ready()
             return
         await self._starter.loaded()
-        # What takes long the first time, so that it is done when a visitor comes.
+        # Do what takes long the first time, so that it is done when a visitor comes.
         await asyncio.to_thread(self._aws.get_credentials)
         await asyncio.to_thread(record.warm)
         process.stop_giving_way(*self._starter.pids)

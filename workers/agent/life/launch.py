@@ -1,4 +1,4 @@
-"""What the task was told at its start, by environment variables."""
+"""What the task learns at its start from environment variables."""
 
 import os
 from collections.abc import MutableMapping
@@ -15,15 +15,18 @@ class Launch:
 
     ref: InstanceRef
     token: str = field(repr=False)
-    """The state machine's task token that waits for this instance to be ready; a secret."""
+    """The task token with which the state machine waits for this instance to be ready; a secret."""
     client_dir: Path
-    """Where the browser client's files are."""
+    """Folder of the browser client's files."""
     metadata_url: str
     """The task metadata endpoint, version 4."""
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str] = os.environ) -> "Launch":
-        """Read the variables, and remove the token from them; raise :class:`SettingMissing` that names what is missing or wrong."""
+        """Read the variables, and remove the token from them.
+
+        Raise :class:`SettingMissing`, which names the variable that is missing or wrong.
+        """
 
         def required(name: str) -> str:
             try:

@@ -1,4 +1,4 @@
-"""Who this task is, from the ECS task metadata endpoint, version 4."""
+"""The identity of this task, from the ECS task metadata endpoint, version 4."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from chalicelib.errors import SheenError
 
 
 class MetadataMissing(SheenError):
-    """The endpoint did not say what every task has."""
+    """The endpoint's answer lacks something that every task has."""
 
 
 class TaskIdentity(NamedTuple):
@@ -19,7 +19,7 @@ class TaskIdentity(NamedTuple):
 
 
 def identity_from(task: Any) -> TaskIdentity:
-    """Read ``GET <endpoint>/task``; raise :class:`MetadataMissing`."""
+    """Read the answer to ``GET <endpoint>/task``; raise :class:`MetadataMissing`."""
     try:
         return TaskIdentity(str(task["TaskARN"]), str(task["Containers"][0]["Networks"][0]["IPv4Addresses"][0]))
     except (KeyError, IndexError, TypeError):

@@ -1,4 +1,4 @@
-"""What the agent tells the state machine, by task token (FACTS E6a)."""
+"""The agent's reports to the state machine, by task token (FACTS E6a)."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,30 +9,36 @@ from chalicelib.errors import SheenError
 
 
 class NotAwaited(SheenError):
-    """The state machine does not wait for this token (any more)."""
+    """The state machine does not wait for this token, or no longer does."""
 
 
 async def ready(token: str, address: str, task_arn: str) -> None:
-    """The instance serves its app at ``address``."""
+    """Report that the instance serves its app at ``address``."""
     await _tell(task_tokens.succeed, token, {"address": address, "task_arn": task_arn})
 
 
 async def idle(token: str) -> None:
-    """Nobody has been here for ``instance_idle_timeout``."""
+    """Report that the instance has been unused for ``instance_idle_timeout``."""
     await _tell(task_tokens.succeed, token, {"idle": True})
 
 
 async def failed(token: str, error: str, cause: str) -> None:
-    """The instance cannot serve its app; ``error`` is ``AppStartFailed`` or ``AppInitTimeout``."""
+    """Report that the instance cannot serve its app.
+
+    ``error`` is ``AppStartFailed`` or ``AppInitTimeout``.
+    """
     await _tell(task_tokens.fail, token, error, cause)
 
 
 async def beat(token: str) -> None:
-    """The agent lives."""
+    """Report that the agent is alive."""
     await _tell(task_tokens.beat, token)
 
 
 async def _tell(say: Callable[..., bool], token: str, *what: Any) -> None:
-    """Raise :class:`NotAwaited`, or what boto3 raises when it has tried for long enough."""
+    """Send a report.
+
+    Raise :class:`NotAwaited`, or boto3's error after its retries.
+    """
     if not await asyncio.to_thread(say, token, *what):
         raise NotAwaited(f"the state machine does not wait for this token: {say.__name__} came too late")

@@ -1,6 +1,7 @@
-"""The agent's side of the seats: it renews the leases of the sessions that it has and gives back the seats of those that ended.
+"""The agent's side of the seats: renews the leases of its sessions, and gives back seats.
 
-One task does both, one after the other, so that a renewal can never bring back a seat that was given back (DESIGN rule 2).
+A seat goes back when its session has ended. One task does both, one after the other, so a renewal
+can never bring back a seat that was given back (DESIGN rule 2).
 """
 
 import asyncio
@@ -18,9 +19,10 @@ LONGEST_RETRY = 15.0
 
 
 class Seats:
-    """``sessions`` names those that have a place in a worker.
+    """Renews and gives back the seats of one instance.
 
-    ``on_changed`` is called when the row is no longer this instance's to renew in.
+    ``sessions`` returns the sessions that have a place in a worker. ``on_changed`` is called when
+    the row no longer belongs to this instance.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Seats:
         self._empty.set()
 
     def give_back(self, session_id: str) -> None:
-        """The session has ended: its seat goes back, as soon as the table takes it."""
+        """Give back the seat of a session that has ended, as soon as the table takes it."""
         self._ended[session_id] = None
         self._empty.clear()
         self._kick.set()
@@ -52,7 +54,7 @@ class Seats:
         await self._empty.wait()
 
     async def run(self) -> None:
-        """Renew and give back, until cancelled."""
+        """Renew leases and give back seats, until cancelled."""
         loop = asyncio.get_running_loop()
         renewal = loop.time() + self._renew_every
         retry = FIRST_RETRY
@@ -74,7 +76,7 @@ class Seats:
             session_id = next(iter(self._ended))
             try:
                 held = await asyncio.to_thread(store.give_back, self._ref, session_id)
-            except Exception as error:  # whatever the table's client raises: the seat must go back
+            except Exception as error:  # any error of the table's client: the seat must go back
                 logger.warning(f"a seat was not given back yet: {error}", extra={"session": session_id})
                 return False
             del self._ended[session_id]
@@ -89,5 +91,5 @@ class Seats:
         except InstanceChanged as error:
             logger.error(str(error))
             self._on_changed()
-        except Exception as error:  # one may be lost before a lease ends
+        except Exception as error:  # one renewal may fail before a lease ends
             logger.warning(f"leases were not renewed: {error}")

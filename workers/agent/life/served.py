@@ -1,4 +1,4 @@
-"""One app, served: the parts of the agent that know it, put together."""
+"""One app that is served: combines the parts of the agent that know the app."""
 
 import asyncio
 import contextlib
@@ -66,9 +66,10 @@ LAST_LINES = 5.0
 
 
 class Served:
-    """An app on this instance: its workers, sessions and all that leads to them. ``life`` is the instance's.
+    """An app on this instance: its workers, its sessions and everything that leads to them.
 
-    ``copy`` is what workers find as the app's folder, which ``found`` names as its directory.
+    ``life`` is the instance's. ``copy`` is the app's folder as its workers see it; ``found`` names
+    it as the directory.
     """
 
     def __init__(
@@ -89,7 +90,8 @@ class Served:
         self._settings = settings
         self._starter = starter
         if not found.settings.preload or found.settings.r_path or found.settings.exec_supervisor or found.entrypoint is not None:
-            starter.close()  # what nobody is forked from takes memory
+            # Nothing is forked from the preloaded R, so it would only take memory.
+            starter.close()
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
@@ -130,7 +132,10 @@ class Served:
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
         self._late_pages = LatePages(lambda: self._worker_id(""), self._has_seat)
         self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
-        """The headers with which R was asked for each session's page, and the cookies that it set: R's WebSocket is opened with them."""
+        """For each session, the headers of the request for its page, and the cookies that R set.
+
+        R's WebSocket is opened with them.
+        """
         self._crowd = Crowd(
             found.ref,
             self._sessions.waiting,
@@ -168,7 +173,7 @@ class Served:
 
     @property
     def app(self) -> server.App:
-        """What the server passes requests to."""
+        """The parts to which the server passes requests."""
         return server.App(
             pages=self._visit,
             relay=self._sessions,
@@ -181,7 +186,7 @@ class Served:
         )
 
     async def end(self) -> None:
-        """End sessions and workers, and tell who is to know."""
+        """End sessions and workers, and report that to the tables, logs and browsers."""
         ending = ShuttingDown().ending
         await self._sessions.end_all(ending.code, ending.reason)
         with contextlib.suppress(TimeoutError):
@@ -202,7 +207,7 @@ class Served:
         self._sockjs.close()
 
     async def close(self) -> None:
-        """Close the ways out, after the last request was answered."""
+        """Close the outgoing connections, after the last request was answered."""
         await self._gateway.close()
         await self._http.close()
 
@@ -246,7 +251,7 @@ class Served:
         copy = room.Seen(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=(copy, *seen), links=links)
 
-    # agent.http.server.Orders
+    # Implements agent.http.server.Orders
 
     @property
     def takes_sessions(self) -> bool:
@@ -254,7 +259,7 @@ class Served:
         return not self._life.retired
 
     async def restart(self) -> int:
-        """New sessions get new workers, by the settings of now; return how many of the old ones were retired."""
+        """Give new sessions new workers, by the current settings; return how many were retired."""
         self._record = await asyncio.to_thread(record.renewed, self._record)
         settings = self._record.settings
         self._life.settings = settings
@@ -266,37 +271,37 @@ class Served:
         return retired
 
     def retire(self) -> None:
-        """Take no new sessions, and report idle when the last has left."""
+        """Take no new sessions, and report idle when the last session has left."""
         self._life.retire()
 
     def supersede(self) -> None:
-        """Take no new sessions, and end those that are here: too many versions of before live on."""
+        """Take no new sessions, and end the current ones: too many old versions still run."""
         self.retire()
         self._sessions.end(self._sessions.ids(), AppRestarted().ending)
 
-    # agent.life.course.Led
+    # Implements agent.life.course.Led
 
     async def catch_up(self) -> None:
-        """Restart, or retire, if the app's row says so and nobody told this instance."""
+        """Restart or retire if the app's row says so and this instance was not told."""
         missed = await asyncio.to_thread(record.missed, self._record)
         if missed == "restart":
             await self.restart()
         elif missed == "retire":
             self.retire()
 
-    # agent.processes.workers.Listener
+    # Implements agent.processes.workers.Listener
 
     def changed(self) -> None:
-        """Other workers serve now."""
+        """Write the new set of workers to the instance's row."""
         self._worker_row.tell([worker.spec.worker_id for worker in self.workers.all])
 
     def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A worker of before a restart is ended, since there are too many of these."""
+        """End the sessions of a worker from before a restart: too many such workers are left."""
         logger.info("R stops: too many are left from before", extra={"worker": worker.spec.worker_id})
         self._sessions.end(sessions, AppRestarted().ending)
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A worker has ended, and with it its sessions."""
+        """End the sessions of a worker that has ended."""
         self._sessions.end(sessions, AppExited().ending)
 
     async def _connect_worker(self, session_id: str) -> ClientConnection:

@@ -1,4 +1,4 @@
-"""The task's life as a process: what it was told, its signals, its exit status."""
+"""The task as a process: its start parameters, its signals and its exit status."""
 
 import asyncio
 import signal
@@ -46,7 +46,10 @@ async def run(launch: Launch, settings: Settings, starter: Starter) -> int:
 
 
 def main(preloaded: Preloaded | NoFork) -> int:
-    """Read what this process was told, and serve. ``preloaded`` is the R that was started first, or why there is none."""
+    """Read the start parameters and serve; return the exit status.
+
+    ``preloaded`` is the R that was started first, or the reason why there is none.
+    """
     log.include_libraries()
     if isinstance(preloaded, NoFork):
         logger.warning(f"workers are not forked: {preloaded}")

@@ -1,1 +1,1 @@
-"""The worker processes, and what they may have."""
+"""The worker processes, and the resources that they may use."""

@@ -1,8 +1,10 @@
-"""The app's own copy of its version's files, on this instance's disk: R may write to it, and the version never changes.
+"""The app's own copy of its version's files, on this instance's disk.
 
-All workers of the instance share the copy, which is gone with the instance. Root makes it while nobody else can reach it, and opens
-it to the app's user when it is complete. Files of :data:`LINKED_FROM` bytes and more are links to the version's own, which R can read
-and not change: a start does not wait for them.
+R may write to the copy, and the version never changes. All workers of the instance share the copy,
+which is gone with the instance. Root makes it while nobody else can reach it, and opens it to the
+app's user when it is complete. Files of :data:`LINKED_FROM` bytes and more become links to the
+version's own files, so that a start does not wait for them. R can read those, but cannot change
+them.
 """
 
 import asyncio
@@ -26,39 +28,42 @@ from agent.processes.quota import MOST_FILES
 from machine.untrusted import Budget, Folder, Usage
 
 LINKED_FROM = 64 * 1024**2
-"""Bytes of a file that is linked rather than copied."""
+"""Size in bytes from which a file is linked instead of copied."""
 MOST_COPIED = 2 * 1024**3
-"""Bytes that are copied; when there are more, the largest files are linked too."""
+"""Most bytes that are copied; if there are more, the largest files are linked, too."""
 AT_ONCE = 16
-"""Parts that are copied at once: EFS takes long for each file, and no longer for many."""
+"""Parts that are copied at once.
+
+EFS takes long for a single file, but not longer for many at once.
+"""
 PART = 32
-"""Files of one part at most."""
+"""Most files in one part."""
 REMOVING = 10.0
 """Seconds to remove the copy, of the 30 that ECS gives a task to end (FACTS E1)."""
 LONG = 1.0
-"""Seconds after which a copy is worth a word to those who wait."""
+"""Seconds after which the waiting visitors are told about the copy."""
 OLD = 3600.0
-"""Seconds after which a copy that no process holds is nobody's."""
+"""Seconds after which a copy that no process holds counts as abandoned."""
 _CHUNK = 8 * 1024**2
 _PREFIX = "sheen-app-"
 
 
 @dataclass(slots=True)
 class _Contents:
-    """What is in one folder of a version, but for its own folders."""
+    """The content of one folder of a version, without its subfolders' content."""
 
     path: str
-    """Below the version's folder; empty: that itself."""
+    """Path relative to the version's folder; empty for that folder itself."""
     times: tuple[int, int]
-    """When it was read and changed last, in nanoseconds."""
+    """Times of the last access and the last change, in nanoseconds."""
     files: list[tuple[str, int]] = field(default_factory=list)
-    """Name and size."""
+    """Name and size of each file."""
     links: list[tuple[str, str]] = field(default_factory=list)
-    """Links of the bundle: name, and where it leads."""
+    """Links of the bundle: name and target of each."""
 
 
 class _Part(NamedTuple):
-    """Some of what is in one folder."""
+    """Part of the content of one folder."""
 
     path: str
     files: list[str]
@@ -66,7 +71,9 @@ class _Part(NamedTuple):
 
 
 def linked(sizes: Sequence[int], room: int, linked_from: int = LINKED_FROM) -> list[bool]:
-    """Say of each file whether it is linked: those that are large, and the largest of the others until the rest fits into ``room``. Pure.
+    """Return for each file whether it is linked instead of copied; no I/O.
+
+    Large files are linked. Of the others, the largest are linked until the rest fits into ``room``.
 
     >>> linked([10, 70, 30, 20], room=40, linked_from=64)
     [False, True, True, False]
@@ -83,7 +90,7 @@ def linked(sizes: Sequence[int], room: int, linked_from: int = LINKED_FROM) -> l
 
 
 class AppCopy:
-    """One copy. ``owner`` is the app's user, or None where workers run as the agent's own."""
+    """One copy; ``owner`` is the app's user, or None if workers run as the agent's own user."""
 
     def __init__(
         self,
@@ -93,11 +100,11 @@ class AppCopy:
         linked_from: int = LINKED_FROM,
         most: int = MOST_COPIED,
     ) -> None:
-        """``slow`` is called when the copy takes longer than :data:`LONG`."""
+        """Prepare a copy; ``slow`` is called if making it takes longer than :data:`LONG`."""
         self._version = version
         self._owner = owner
         self._slow = slow
-        # Without a user of its own R could write through a link.
+        # Without a user of its own, R could write through a link.
         self._linked_from = linked_from if owner is not None else most
         self._most = most
         self._around = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -113,17 +120,20 @@ class AppCopy:
 
     @property
     def path(self) -> Path:
-        """Where it is, or will be."""
+        """Where the copy is, or will be."""
         return self._around / self._version.name
 
     def begin(self) -> asyncio.Task[None]:
-        """Begin to make it, unless that was done; a failed attempt is made anew."""
+        """Begin to make the copy, unless that has begun; a failed attempt is repeated."""
         if self._making is None or (self._making.done() and (self._making.cancelled() or self._making.exception() is not None)):
             self._making = asyncio.create_task(self._make(), name="copy of the app")
         return self._making
 
     async def made(self) -> None:
-        """Wait until it is complete. Raise :class:`agent.failure.AppStartFailed` when it cannot be made."""
+        """Wait until the copy is complete.
+
+        Raise :class:`agent.failure.AppStartFailed` if it cannot be made.
+        """
         try:
             await asyncio.shield(self.begin())
         except OSError as error:
@@ -142,7 +152,7 @@ class AppCopy:
         self._making = None
 
     async def remove(self) -> None:
-        """Remove it; no worker is there any more."""
+        """Remove the copy; no worker may still exist."""
         self._given_up.set()
         running = [task for task in (self._making, self._sweeping) if task is not None]
         await asyncio.gather(*running, return_exceptions=True)
@@ -158,7 +168,7 @@ class AppCopy:
 
     def _copy(self) -> None:
         with Folder.at(self._version) as source, Folder.at(self._around) as around:
-            for name in around.names():  # of an attempt that failed
+            for name in around.names():  # left by a failed attempt
                 around.remove(name)
             with around.make(self._version.name) as target:
                 self._fill(source, target)
@@ -179,7 +189,7 @@ class AppCopy:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for _ in pool.map(lambda part: self._copy_part(source, target, part), parts):
                 pass
-        for folder in reversed(folders):  # what comes into a folder changes its time
+        for folder in reversed(folders):  # a new entry changes the folder's time
             with _below(target, folder.path) as at:
                 self._settle(at.descriptor, 0o750, folder.times)
 
@@ -219,12 +229,16 @@ class AppCopy:
 
 
 def sweep(is_over: Callable[[], bool] = lambda: False) -> None:
-    """Remove the copies of instances that were killed, on a machine that outlives them; go on with none when ``is_over`` says so."""
+    """Remove the copies of killed instances, on a machine that outlives its instances.
+
+    Stop as soon as ``is_over`` returns True.
+    """
     top = Path(tempfile.gettempdir())
     for around in top.glob(f"{_PREFIX}*"):
         if is_over():
             return
-        with contextlib.suppress(OSError):  # another is faster, or it is another user's
+        # Another process may be faster, or the copy may belong to another user.
+        with contextlib.suppress(OSError):
             if time.time() - around.lstat().st_mtime < OLD or (held := _lock(around)) is None:
                 continue
             try:
@@ -235,7 +249,11 @@ def sweep(is_over: Callable[[], bool] = lambda: False) -> None:
 
 
 def _lock(around: Path) -> int | None:
-    """Hold the folder around a copy as long as this process lives, or until what this returns is closed; None: another one holds it."""
+    """Lock the folder around a copy, and return a descriptor that holds the lock.
+
+    The lock lasts until the descriptor is closed or this process ends. Return None if another
+    process holds it.
+    """
     descriptor = os.open(around, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -246,7 +264,7 @@ def _lock(around: Path) -> int | None:
 
 
 def _look(version: Folder) -> list[_Contents]:
-    """Return what is in a version, each folder before those in it."""
+    """Return the content of a version, each folder before its subfolders."""
     about = version.status()
     found = {"": _Contents("", (about.st_atime_ns, about.st_mtime_ns))}
     for at, path, entry in version.walk():
@@ -283,7 +301,10 @@ def _below(folder: Folder, path: str) -> Iterator[Folder]:
 
 
 def _copy_some(source: int, target: int) -> int:
-    """Copy some bytes, without a second copy of them where the disk can do that; return how many, 0 at the end."""
+    """Copy some bytes; return how many, 0 at the end.
+
+    Where the disk supports it, both files share the bytes.
+    """
     try:
         return os.copy_file_range(source, target, _CHUNK)
     except OSError as error:

@@ -1,4 +1,7 @@
-"""The variables that an app's own settings bring into R's environment: its own, its secrets, and where its data is."""
+"""The variables that an app's settings add to R's environment.
+
+They are the app's own variables, its secrets, and the places of its data.
+"""
 
 import asyncio
 from pathlib import Path
@@ -10,12 +13,17 @@ from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 
 APP_DATA = "SHEEN_APP_DATA"
-"""Names the folder that is the app's for good, on the file system that its instances share."""
+"""Names the app's permanent folder on the file system that its instances share."""
 _SYNC = "SHEEN_SYNC_"
 
 
 async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: str) -> dict[str, str]:
-    """Return them. ``unix_id`` is the app's user, if it has one. Raise :class:`agent.failure.AppStartFailed` when a secret is missing."""
+    """Return these variables.
+
+    ``unix_id`` is the app's user, if it has one.
+
+    Raise :class:`agent.failure.AppStartFailed` if a secret is missing.
+    """
     values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
     variables = {**record.settings.environment, **values}
     data = await asyncio.to_thread(app_folders.make, efs, app_folders.DATA, record.ref, unix_id)
@@ -27,9 +35,10 @@ async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: 
 
 
 async def groups_of_app(record: Record, bucket: str) -> tuple[int, ...]:
-    """Return the groups by which the app's R may enter the synced folders that its ``data`` setting names, and no others.
+    """Return the groups with which the app's R may enter its synced folders.
 
-    ``bucket`` is the deployment's own.
+    These are the folders that the app's ``data`` setting names, and no others. ``bucket`` is the
+    deployment's own.
     """
     return await asyncio.to_thread(_groups, record, bucket) if record.settings.data else ()
 
@@ -57,7 +66,7 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
 
 
 def sync_variable(name: str) -> str:
-    """Return the variable that says where a synced folder is.
+    """Return the name of the variable that holds a synced folder's path.
 
     >>> sync_variable("sales-2026")
     'SHEEN_SYNC_SALES_2026'

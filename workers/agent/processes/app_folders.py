@@ -1,6 +1,7 @@
-"""Folders that are an app's for good, on the file system that its instances share: its data, and its bookmarked states.
+"""An app's permanent folders, on the file system that its instances share.
 
-They are beside the app's versions, which they outlive; only the app's user can enter them.
+They hold its data and its bookmarked states. They are beside the app's versions and outlive them.
+Only the app's user can enter them.
 """
 
 from pathlib import Path
@@ -15,15 +16,15 @@ from machine.untrusted import Folder, Usage
 
 DATA = "data"
 PACKAGES = "packages"
-"""What versions' libraries link to."""
+"""The folder to which the libraries of versions link."""
 BOOKMARKS = "bookmarks"
-"""Where states are that ``enableBookmarking("server")`` saves."""
+"""The folder of states that ``enableBookmarking("server")`` saves."""
 
 
 def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | None:
-    """Return the app's folder of that kind, made when it is not there; None, logged, when that cannot be.
+    """Return the app's folder of this kind, and make it if it is missing.
 
-    ``unix_id`` is the app's user, if it has one.
+    Return None, and log why, if it cannot be made. ``unix_id`` is the app's user, if it has one.
     """
     app_id = VersionId.parse(ref.version_id).app_id
     try:
@@ -37,17 +38,31 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
 
 
 def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
-    """Return how much is in the app's folder of that kind. Raise :class:`OSError`, also when there is none."""
+    """Return how much the app's folder of this kind contains.
+
+    Raise :class:`OSError` if that fails or the folder does not exist.
+    """
     with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
         return own.usage(MOST_FILES)
 
 
+<<<<<<< HEAD
 def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
     """Return what an app's room hides, which is the shared file system, and what it finds there yet.
 
     That is its ``version``'s folder (large files of the instance's copy are links to it), its library, data and states, and
     what is synced for it; a sync that never ran is there for later workers. Of a sync it is the gate: only the gate keeps out
     an app that was not given the sync, though its settings name it.
+=======
+def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    """Return what an app's room hides, and what stays visible in it.
+
+    The room hides the shared file system. Visible are the app's own version, library, data and
+    states, and its synced folders. A sync that has never run is visible to later workers only.
+
+    The visible part of a sync is its gate. Only the gate decides by the groups that the app was
+    given, so naming a sync in the setting is not enough to enter it.
+>>>>>>> words-workers
     """
     app_id = VersionId.parse(record.ref.version_id).app_id
     own = [version] if record.library is None else [version, record.library, efs / PACKAGES]

@@ -1,6 +1,7 @@
-"""The app's role: the agent takes it on, and gives its credentials to the app's processes the way that containers get theirs.
+"""The app's role: the agent assumes it and gives its credentials to the app's processes.
 
-SDKs ask for them at an address on loopback, with a token that only the environment of the app's own processes has, and again before they
+SDKs find the credentials as they do in a container. They ask an address on loopback, with a token
+that only the environment of the app's own processes contains, and ask again before the credentials
 end. The agent's own credentials stay with the agent.
 """
 
@@ -22,7 +23,10 @@ from chalicelib.aws.clients import client
 from chalicelib.configuration.errors import BadAppSetting
 
 RENEWED_BEFORE = timedelta(minutes=20)
-"""How long credentials that are given out are valid at least; SDKs renew theirs 15 minutes before the end."""
+"""Shortest validity of credentials that are given out.
+
+SDKs renew theirs 15 minutes before the end.
+"""
 _PATH = "/credentials/{role}"
 _ROUTE = "/credentials/{role:.+}"
 _SENTENCE = "The role that the app needs cannot be taken on."
@@ -32,15 +36,22 @@ _WHY = {"AccessDenied": "there is none of that name, or its trust policy does no
 
 class _Credentials(NamedTuple):
     document: Mapping[str, str]
-    """As SDKs take it."""
+    """The credentials as SDKs read them."""
     end: datetime
 
 
 class AppRoles:
-    """Hands out credentials of the roles that the app's processes were started with: one, and after a restart perhaps another."""
+    """Gives out credentials of the roles with which the app's processes were started.
+
+    That is usually one role; after a restart there may be another one.
+    """
 
     def __init__(self, prefix: str, location: str, app_id: str) -> None:
-        """``prefix`` begins the ARNs of all roles that apps may have; sessions are called by the app's id."""
+        """Prepare to assume roles; no request is made yet.
+
+        ``prefix`` begins the ARNs of all roles that apps may have. The role sessions are named
+        after the app's id.
+        """
         self._prefix = prefix
         self._location = location
         self._app_id = app_id
@@ -50,9 +61,12 @@ class AppRoles:
         self._runner: web.AppRunner | None = None
 
     async def variables(self, role: str, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the variables by which a process's SDKs find the role's credentials; none without a role.
+        """Return the variables with which a process's SDKs find the role's credentials.
 
-        Raise :class:`AppStartFailed` that names the role when it is not for this app, or cannot be taken on.
+        Return none if ``role`` is empty.
+
+        Raise :class:`AppStartFailed`, which names the role, if the role is not for this app or
+        cannot be assumed.
         """
         if not role:
             return {}
@@ -74,7 +88,7 @@ class AppRoles:
         }
 
     async def close(self) -> None:
-        """Stop answering."""
+        """Stop answering requests for credentials."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -110,7 +124,7 @@ class AppRoles:
 
 
 class _CannotAssume(Exception):
-    """Why, in words."""
+    """The role cannot be assumed; the message says why."""
 
 
 def _assume(arn: str, session: str) -> _Credentials:

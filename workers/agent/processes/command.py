@@ -14,100 +14,127 @@ from machine.room import Link, Seen
 from machine.untrusted import Folder
 
 SOCKET = "run/r.sock"
-"""In the worker's private folder, as are the next two; ``run`` is a folder of its own, for the socket is made by the app's user."""
+"""Path in the worker's private folder; ``TMP`` and ``HOME`` are there, too.
+
+``run`` is a separate folder because the app's user makes the socket.
+"""
 TMP = "tmp"
 HOME = "home"
 USER = "shiny"
+<<<<<<< HEAD
 """What the app's user is called."""
 _WORKERS = Path(__file__).parents[2]
+=======
+"""The user name that the app sees."""
+_WORKERS = Path(__file__).parent.parent
+>>>>>>> words-workers
 OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
-"""What a fresh R runs: the last, with what that needs."""
+"""Files that a fresh R needs; it runs the last one."""
 OF_PYTHON = tuple(_WORKERS / "python" / name for name in ("sheen_relay.py", "start.py"))
 PATH = "/usr/local/bin:/usr/bin:/bin"
-"""Where a worker's programs are looked for."""
+"""Folders in which a worker's programs are looked for."""
 _SETPRIV = "/usr/bin/setpriv"
 _PRLIMIT = "/usr/bin/prlimit"
 _NSENTER = "/usr/bin/nsenter"
 PROCESSES = 1000
-"""Processes and threads of an app's user on one machine."""
+"""Most processes and threads of an app's user on one machine."""
 LARGEST_FILE = 8 * 1024**3
-"""Bytes."""
+"""Largest file that a worker may write, in bytes."""
 _LOOKING = 10.0
-"""Seconds to look whether a program is there."""
+"""Seconds that the check for a program may take."""
 _LARGEST_DESCRIPTION = 1024 * 1024
 
 _AT_START = re.compile(r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)")
-"""Variables that R, its libraries or the loader read when the process starts: an R that runs already would not obey them."""
+"""Variables that R, its libraries or the loader read when the process starts.
+
+An R that already runs would ignore them.
+"""
 _STARTUP_FILES = (".Rprofile", ".Renviron")
 _OF_PRELOADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""A BLAS with threads starts them when it is loaded, and they would not be there after a fork (FACTS R5)."""
+"""A BLAS starts its threads when it is loaded, and a fork does not copy them (FACTS R5)."""
 
 SHINY_SERVER_VERSION = "1.5.20"
-"""Apps and packages ask SHINY_PORT and SHINY_SERVER_VERSION whether they are hosted; Shiny itself wants 0.3.4 or later."""
+"""Version in SHINY_SERVER_VERSION; Shiny itself requires 0.3.4 or later.
+
+Apps and packages use SHINY_PORT and SHINY_SERVER_VERSION to find out whether they are hosted.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """One R process that is to be, or a Python process that serves an app in Python."""
+    """What is needed to start one R process, or one Python process for an app in Python."""
 
     worker_id: str
-    """``<version>.<slot>.<n>``: Shiny puts it into its per-session URLs (FACTS S3)."""
+    """``<version>.<slot>.<n>``; Shiny puts it into its per-session URLs (FACTS S3)."""
     directory: Path
-    """The app's copy of the version's files: the working directory."""
+    """The app's copy of the version's files; it is the working directory."""
     unix_id: int | None
-    """User and group of the process; None: those of the agent."""
+    """User and group of the process; None for those of the agent."""
     secret: str = field(repr=False)
     """The Shiny shared secret (FACTS S2)."""
     sanitize_errors: bool
     init_timeout: float
     """``app_init_timeout`` in seconds."""
     library: Path | None = None
-    """The version's own packages; None: those of the image."""
+    """Folder of the version's own packages; None for the image's packages."""
     groups: tuple[int, ...] = ()
-    """More groups of the process: those of the synced folders that the app may see."""
+    """Additional groups of the process: those of the synced folders that the app may see."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """More variables: the app's own, its secrets, and where its data is."""
+    """Additional variables: the app's own, its secrets, and the place of its data."""
     preload: bool = True
     """Whether it may be forked from an R that has Shiny loaded."""
     bookmarks: Path | None = None
-    """Where the app's bookmarked states are, on the file system that its instances share; None: it has no such place."""
+    """Folder of the app's bookmarked states, on the file system that its instances share.
+
+    None if the app has no such folder.
+    """
     entrypoint: str | None = None
-    """Where the app object of an app in Python is, as in ``app:app``; None: the app is in R."""
+    """Where a Python app's object is, as in ``app:app``; None if the app is in R."""
     program: str = ""
-    """Path of the R or the Python that runs it; empty: the image's."""
+    """Path of the R or Python that runs it; empty for the image's."""
     supervisor: tuple[str, ...] = ()
-    """A command that is put before it (``exec_supervisor``)."""
+    """A command that goes before the program (``exec_supervisor``)."""
     hidden: tuple[Path, ...] = ()
-    """Folders that are empty for it, where the machine allows that, but for what is ``seen`` (:mod:`machine.room`)."""
+    """Folders that appear empty to the process except for what is ``seen`` (:mod:`machine.room`).
+
+    They stay visible where the machine does not allow rooms.
+    """
     seen: tuple[Seen, ...] = ()
-    """What it finds there."""
+    """Folders that are visible inside the hidden ones."""
     links: tuple[Link, ...] = ()
-    """And the links."""
+    """Links that are visible inside the hidden folders."""
     room: int = -1
-    """The descriptor of its own mount namespace; -1: it has none."""
+    """Descriptor of the process's own mount namespace; -1 if it has none."""
 
     @property
     def language(self) -> str:
-        """What runs it, for messages."""
+        """The name of the language, for messages."""
         return "R" if self.entrypoint is None else "Python"
 
 
 def command(spec: WorkerSpec, private: Path, _interpreter: int = -1) -> list[str]:
-    """Return the command line of R. It reads :func:`machine.begin.variables` of its environment first, then :func:`parameters`."""
+    """Return the command line of R.
+
+    The process first reads :func:`machine.begin.variables` of its environment, then
+    :func:`parameters`.
+    """
     return started(spec, [spec.program or "R", "--no-echo", "--no-save", "--no-restore", f"--file={private / OF_R[-1].name}"])
 
 
 def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> list[str]:
-    """Return the command line by which ``program`` (or ``descriptor``: :func:`machine.begin.command`) is started for a worker.
+    """Return the command line that starts ``program`` for a worker.
 
-    ``setpriv`` becomes the program without a fork: no new privileges, no other groups than the spec's, no capabilities, and SIGKILL from
-    the kernel when the agent dies. Without ``unix_id`` (an agent that is not root) user and groups stay.
+    For ``descriptor`` see :func:`machine.begin.command`.
+
+    ``setpriv`` becomes the program without a fork. The program gets no new privileges, no other
+    groups than the spec's and no capabilities, and the kernel sends it SIGKILL when the agent dies.
+    Without ``unix_id`` (an agent that is not root) user and groups stay the same.
     """
     return [*unprivileged(spec), *begin.command(spec.directory, [*spec.supervisor, *program], descriptor)]
 
 
 def unprivileged(spec: WorkerSpec) -> list[str]:
-    """Return what a command line begins with whose program has what the app's user may do and no more."""
+    """Return the start of a command line whose program has the rights of the app's user only."""
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if spec.unix_id is not None:
         drop += ["--reuid", str(spec.unix_id), "--regid", str(spec.unix_id)]
@@ -123,7 +150,10 @@ def passed(spec: WorkerSpec) -> tuple[int, ...]:
 
 
 def limited(*, own_user: bool) -> list[str]:
-    """Return what sets the limits of a worker's processes. ``own_user``: nobody else's processes count as theirs."""
+    """Return the start of a command line that limits a worker's processes.
+
+    ``own_user`` says that only the worker's own processes count towards its user's limit.
+    """
     limits = ["--core=0", f"--fsize={LARGEST_FILE}"]
     if own_user:
         limits.append(f"--nproc={PROCESSES}")
@@ -131,7 +161,10 @@ def limited(*, own_user: bool) -> list[str]:
 
 
 def missing(spec: WorkerSpec) -> str | None:
-    """Say which program that the app's settings name is not there for the app's user; None when all are."""
+    """Return a message about a program that the app's settings name but its user does not have.
+
+    Return None if all programs exist.
+    """
     own = "r_path" if spec.entrypoint is None else "python"
     for setting, program in (("exec_supervisor", next(iter(spec.supervisor), "")), (own, spec.program)):
         if program and not _is_there(spec, program):
@@ -143,7 +176,8 @@ def missing(spec: WorkerSpec) -> str | None:
 def _is_there(spec: WorkerSpec, program: str) -> bool:
     if "/" not in program:
         return shutil.which(program, path=PATH) is not None
-    # It may be anywhere, also behind an app's link: so the app's user looks.
+    # The program may be anywhere, even behind a link of the app's. So the check runs as the app's
+    # user.
     look = ["/usr/bin/test", "-f", str(spec.directory / program), "-a", "-x", str(spec.directory / program)]
     try:
         found = subprocess.run(
@@ -161,14 +195,15 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
 
 
 def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return R's whole environment; of the agent's own only the time zone goes into it.
+    """Return R's whole environment; the agent's own environment adds only the time zone.
 
     ``private`` is the process's own folder, with ``tmp`` and ``home`` in it.
     """
     result = {
         **hosted(spec, private, agent),
         "R_CONFIG_ACTIVE": "shinyapps",
-        # An app's .Rprofile may come with renv's or packrat's, which would fetch packages now and write them beside the app.
+        # The app's .Rprofile may load renv or packrat, which would now fetch packages and write
+        # them beside the app.
         "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
     }
     if spec.library is not None:
@@ -177,7 +212,7 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
 
 
 def hosted(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what every worker's environment has, whatever its language."""
+    """Return the environment that all workers share, whatever their language."""
     result = {
         "PATH": PATH,
         "HOME": str(private / HOME),
@@ -203,7 +238,7 @@ def parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
 
 
 def needs_fresh(spec: WorkerSpec) -> str | None:
-    """Say why a worker cannot be forked; None when it can."""
+    """Return why a worker cannot be forked; None if it can."""
     if not spec.preload:
         return "preload is false"
     if spec.program or spec.supervisor:
@@ -217,17 +252,18 @@ def needs_fresh(spec: WorkerSpec) -> str | None:
 
 
 def other_versions(library: Path, loaded: Mapping[str, str]) -> list[str]:
-    """Return the packages of ``library`` that are ``loaded`` in another version."""
+    """Return the packages in ``library`` whose version differs from the ``loaded`` one."""
     with Folder.at(library) as packages:
         there = set(packages.names())
         return sorted(name for name in loaded.keys() & there if _version(packages, name) != loaded[name])
 
 
 def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
-    """Return the command line of the R that workers are forked from; ``control`` is its socket's descriptor.
+    """Return the command line of the R from which workers are forked.
 
-    As root it keeps what it takes to make a worker another user, and to let it into its room, and no more: it can read and change no
-    other user's files.
+    ``control`` is the descriptor of its socket. As root, it keeps only the capabilities to give a
+    worker another user and to let it into its room. It can neither read nor change other users'
+    files.
     """
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if root:
@@ -238,12 +274,12 @@ def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
 
 
 def preloaded_environment(folder: Path) -> dict[str, str]:
-    """Return its environment; workers replace it by their own."""
+    """Return the environment of the preloaded R; workers replace it with their own."""
     return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", **_OF_PRELOADED}
 
 
 def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
-    """Return what a worker that r/preloaded.R forked reads from its standard input."""
+    """Return what a worker forked by r/preloaded.R reads from its standard input."""
     values = _values(spec, private, mark) | {"directory": str(spec.directory), "unset": " ".join(_OF_PRELOADED)}
     variables = {
         f"environment.{name}": value.replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
@@ -254,7 +290,8 @@ def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
 
 def _version(packages: Folder, name: str) -> str | None:
     try:
-        with packages.enter_own(name) as package:  # where it was restored, a link into the cache
+        # A restored package may be a link into the cache.
+        with packages.enter_own(name) as package:
             description = package.read_linked("DESCRIPTION", _LARGEST_DESCRIPTION).decode(errors="replace")
     except OSError:
         return None

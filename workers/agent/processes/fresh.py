@@ -1,4 +1,4 @@
-"""A fresh R for a worker, or a Python for an app in Python: a process of its own from the start."""
+"""A fresh R for a worker, or a Python for an app in Python: a new process that is not forked."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,18 @@ from machine import begin
 
 
 async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
-    """Start it; a :data:`agent.processes.r_process.Starter`."""
+    """Start the process; a :data:`agent.processes.r_process.Starter`."""
     if (why := await asyncio.to_thread(command.missing, spec)) is not None:
         raise AppStartFailed("A program that the app's settings name is not there.", why)
     language = command if spec.entrypoint is None else python_app
-    interpreter = os.open(sys.executable, os.O_RDONLY | os.O_CLOEXEC)  # which the app's user may not get to, where it is installed
+    # The app's user may not be able to reach the folder in which the interpreter is installed.
+    interpreter = os.open(sys.executable, os.O_RDONLY | os.O_CLOEXEC)
     try:
         process = await asyncio.create_subprocess_exec(
             *language.command(spec, folder, interpreter),
-            env={},  # of root's programs; the app's own comes when nothing is root's any more
+            # This environment is for root's programs. The app's own follows when no privileges are
+            # left.
+            env={},
             cwd=spec.directory,
             pass_fds=(interpreter, *command.passed(spec)),
             stdin=PIPE,
@@ -35,7 +38,7 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
     finally:
         os.close(interpreter)
     assert process.stdin is not None
-    with contextlib.suppress(ConnectionError):  # it ended at once; its exit is what counts
+    with contextlib.suppress(ConnectionError):  # it ended at once; its exit status counts
         process.stdin.write(begin.variables(language.environment(spec, folder)))
         process.stdin.write(command.parameters(spec, folder, mark))
         process.stdin.close()

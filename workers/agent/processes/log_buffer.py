@@ -1,7 +1,8 @@
-"""What of a worker's log has still to be sent, within CloudWatch Logs' limits and bounded in memory. No I/O.
+"""The unsent part of a worker's log, within CloudWatch Logs' limits and bounded in memory.
 
-The limits are those of PutLogEvents: at most 10,000 events and 1 MiB in a batch, counting 26 bytes for each event beside its text; at
-most 256 KiB an event; events in the order of their time; a batch within 24 hours.
+No I/O. The limits are those of PutLogEvents: at most 10,000 events and 1 MiB in a batch, which
+counts 26 bytes for each event besides its text; at most 256 KiB an event; events in the order of
+their time; a batch within 24 hours.
 """
 
 from collections import deque
@@ -14,7 +15,10 @@ BATCH_EVENTS = 10_000
 BATCH_SPAN_MS = 24 * 3600 * 1000
 EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD
 KEEP_BYTES = 2 * 1024 * 1024
-"""What may wait to be sent, counted as batches are; when more comes, the oldest lines are dropped, as the newest say how it ended."""
+"""Most bytes that wait to be sent, counted as batches are.
+
+If there are more, the oldest lines are dropped, because the newest say how it ended.
+"""
 
 
 class Event(NamedTuple):
@@ -26,12 +30,15 @@ class Event(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that it counts for."""
+        """Bytes that the event counts for."""
         return len(self.text.encode()) + EVENT_OVERHEAD
 
 
 class LogBuffer:
-    """Takes lines in, and gives them out in batches; says in the log how many it had to drop, where they are missing."""
+    """Collects lines, and returns them in batches.
+
+    Where lines had to be dropped, a line in the log says how many.
+    """
 
     def __init__(self, keep_bytes: int = KEEP_BYTES) -> None:
         self._keep_bytes = keep_bytes
@@ -46,16 +53,19 @@ class LogBuffer:
 
     @property
     def fills_a_batch(self) -> bool:
-        """Whether waiting for more would not make fewer batches."""
+        """Whether the lines fill a batch, so that waiting for more would not save one."""
         return self._bytes >= BATCH_BYTES or len(self._events) >= BATCH_EVENTS
 
     @property
     def lines(self) -> int:
-        """How many lines wait, or were dropped and this has not been told yet."""
+        """Number of waiting lines, and of dropped lines that the log does not mention yet."""
         return len(self._events) + self._dropped
 
     def add(self, at_ms: int, text: str) -> None:
-        """Take a line in. A clock that was set back does not bring events out of order; a line longer than an event is cut."""
+        """Add a line, and cut it if it is longer than an event may be.
+
+        Events stay in order even if the clock is set back.
+        """
         self._last_ms = max(self._last_ms, at_ms)
         event = Event(self._last_ms, _cut(text))
         self._events.append(event)
@@ -64,7 +74,7 @@ class LogBuffer:
             self._drop_oldest()
 
     def take(self) -> Sequence[Event]:
-        """Take out the oldest lines, as many as one batch holds."""
+        """Remove and return the oldest lines, as many as one batch holds."""
         batch: list[Event] = []
         size = 0
         if self._dropped:

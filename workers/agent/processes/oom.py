@@ -1,4 +1,7 @@
-"""Whether the kernel killed something because the task's memory had run out, from the counter that its cgroup keeps."""
+"""Tells whether the kernel killed a process because the task's memory ran out.
+
+The source is the counter that the task's cgroup keeps.
+"""
 
 import re
 from pathlib import Path
@@ -8,9 +11,10 @@ _COUNTER = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
 class OomKills:
-    """Counts the kills that were not asked for yet.
+    """Counts the kills that no caller has been told of yet.
 
-    In a container the cgroup's files lie at the root of the file system, whatever path ``/proc/self/cgroup`` names.
+    In a container, the cgroup's files are at the root of the file system, whatever path
+    ``/proc/self/cgroup`` names.
     """
 
     def __init__(self, root: Path = _ROOT, memberships: Path = Path("/proc/self/cgroup")) -> None:
@@ -18,7 +22,10 @@ class OomKills:
         self._seen = self._read() or 0
 
     def one(self) -> bool | None:
-        """Whether there was a kill that no call before has told of; None: this machine does not say."""
+        """Return whether there was a kill that no earlier call has reported.
+
+        Return None if this machine does not say.
+        """
         count = self._read()
         if count is None:
             return None

@@ -1,7 +1,8 @@
 """Processes that R started and left behind.
 
-R's process group is killed as a whole; what has put itself into another session comes to the agent when its parent ends
-(:func:`agent.processes.process.adopt_orphans`) and is found here, by what the kernel says about it.
+R's process group is killed as a whole. A process that has moved to another session becomes a child
+of the agent when its parent ends (:func:`agent.processes.process.adopt_orphans`). This module finds
+it by what the kernel says about it.
 """
 
 import contextlib
@@ -21,14 +22,17 @@ _DYING = 0.2
 """Seconds in which a killed process is gone, unless it waits for a device."""
 _NOBODY = -1
 _ours: dict[int, int | None] = {}
-"""Children that this process started itself and reaps: their users."""
+"""Children that this process started itself and reaps, with their users."""
 _starting: list[int | None] = []
 """Users as which children are being started."""
 
 
 @contextlib.contextmanager
 def starting(unix_id: int | None) -> Iterator[Callable[[int], None]]:
-    """A child is being started as that user; call what this gives with its process id."""
+    """Note that a child is being started as this user.
+
+    The caller must call the yielded function with the child's process id.
+    """
     _starting.append(unix_id)
     try:
         yield lambda pid: _ours.__setitem__(pid, unix_id)
@@ -37,17 +41,22 @@ def starting(unix_id: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def reaped(pid: int) -> None:
-    """That child has ended, and its exit status was read."""
+    """Note that this child has ended, and that its exit status was read."""
     _ours.pop(pid, None)
 
 
 def end(pid: int | None, unix_id: int | None, private: Path) -> int:
-    """Kill and reap what the worker ``pid`` left below this process; return how many processes there were.
+    """Kill and reap what the worker ``pid`` left below this process; return how many there were.
 
-    They are known by the worker's private folder in their environment, and by its user as well when no other worker has that: who
-    ends last clears up for all. When all that the user has on this machine is below this process, the kernel kills it at once, for
-    what forks on and on runs from a search. Otherwise all are stopped first, again until no new one is found. Raise
-    :class:`TimeoutError` when some are there after :data:`PATIENCE` seconds.
+    The processes are known by the worker's private folder in their environment. They are also known
+    by the worker's user, unless another worker has the same user; the last such worker to end then
+    clears up for all.
+
+    If all processes of the user on this machine are below this process, the kernel kills them at
+    once, because a process that keeps forking escapes a search. Otherwise all are stopped first,
+    repeatedly until no new one is found.
+
+    Raise :class:`TimeoutError` if some still exist after :data:`PATIENCE` seconds.
     """
     if pid in _ours:
         _ours[pid] = _NOBODY
@@ -67,7 +76,7 @@ def end(pid: int | None, unix_id: int | None, private: Path) -> int:
 
 
 def _freeze(orphans: set[int], unix_id: int | None, private: Path) -> None:
-    """Stop them, and all that they have forked meanwhile, which is added."""
+    """Stop these processes and all that they have forked meanwhile; add the latter to the set."""
     new = set(orphans)
     for _ in range(_ROUNDS):
         for orphan in new:
@@ -85,13 +94,16 @@ def _kill_all_of(unix_id: int) -> None:
 
 
 def _is_elsewhere(unix_id: int) -> bool:
-    """Whether the user has processes that are not below this one: those of another instance of the app, on one machine."""
+    """Return whether the user has processes that are not below this one.
+
+    Those belong to another instance of the app on the same machine.
+    """
     parents = _parents()
     for pid in parents:
         if _is_of_user(pid, unix_id):
             while pid in parents and pid != os.getpid():
                 pid = parents[pid]
-            if pid == 0:  # one whose parent is just ending has none that is known
+            if pid == 0:  # a process whose parent is just ending has no known parent
                 return True
     return False
 
@@ -106,7 +118,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _reap(orphans: set[int]) -> None:
-    """Wait for those that are children of this process, by now or by their parents' end, for a moment each."""
+    """Wait briefly for each process that is a child of this one, and reap it.
+
+    A process also becomes a child of this one when its parent ends.
+    """
     for orphan in orphans:
         until = time.monotonic() + _DYING
         while time.monotonic() < until:
@@ -114,12 +129,14 @@ def _reap(orphans: set[int]) -> None:
                 if os.waitpid(orphan, os.WNOHANG)[0]:
                     break
             except ChildProcessError:
-                break  # its parent is another of them, and reaped it or will come to it
+                # Its parent is another of these processes, and has reaped it or will do so.
+                break
             time.sleep(0.001)
 
 
 def _left(unix_id: int | None, private: Path) -> set[int]:
-    # First who is there, then whose they are: what is started meanwhile is not among them.
+    # List the processes first, then find out whose they are. Processes that start meanwhile are not
+    # among them.
     below = _below(os.getpid(), set(_ours))
     user = None if _is_shared(unix_id) else unix_id
     found: set[int] = set()
@@ -130,7 +147,10 @@ def _left(unix_id: int | None, private: Path) -> set[int]:
 
 
 def _below(root: int, ours: set[int]) -> list[tuple[int, int]]:
-    """Return the processes below ``root`` with their parents, each after its own; those in ``ours``, with all below them, are left out."""
+    """Return the processes below ``root``, each with its parent and after it.
+
+    Those in ``ours`` are left out, with everything below them.
+    """
     children: dict[int, list[int]] = {}
     for pid, parent in _parents().items():
         children.setdefault(parent, []).append(pid)
@@ -164,7 +184,8 @@ def _is_of(pid: int, unix_id: int | None, private: Path) -> bool:
 
 
 def _is_of_user(pid: int, unix_id: int) -> bool:
-    # Not by the owner of its folder in /proc: that is root when the process has made itself undumpable.
+    # The owner of its folder in /proc is no proof: that is root if the process has made itself
+    # undumpable.
     try:
         return f"Uid:\t{unix_id}\t" in Path(f"/proc/{pid}/status").read_text(errors="replace")
     except OSError:

@@ -1,4 +1,7 @@
-"""What R says: its lines for the log, how far its start is, and the end of it for a failure page. No I/O."""
+"""R's output: lines for the log, the phases of its start, and the end for a failure page.
+
+No I/O.
+"""
 
 import re
 import unicodedata
@@ -13,9 +16,12 @@ LONGEST_LINE = 16 * 1024
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _UNSEEN = re.compile("[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""What turns the direction of a line round, ends it for some readers, or has no width: a reader would see another text than there is."""
+"""Characters that reverse a line's direction, end it for some readers, or have no width.
+
+They would show a reader another text than there is.
+"""
 OWN_MARK = "[sheen]"
-"""Begins the lines of a worker's log that are Sheen's own."""
+"""Start of those lines in a worker's log that are Sheen's own."""
 
 
 class Line(NamedTuple):
@@ -25,13 +31,13 @@ class Line(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """R said how far it is: ``app`` or ``ready`` (see r/start.R)."""
+    """R has reached a phase of its start: ``app`` or ``ready`` (see r/start.R)."""
 
     name: str
 
 
 class Pace:
-    """A bucket of ``size`` that fills by ``rate`` a second."""
+    """A token bucket of ``size`` that fills by ``rate`` a second."""
 
     def __init__(self, size: float, rate: float, now: float) -> None:
         self._size = size
@@ -40,14 +46,16 @@ class Pace:
         self._at = now
 
     def take(self, now: float) -> float:
-        """Take one; return for how many seconds to wait before the next."""
+        """Take one token; return the seconds to wait before the next."""
         self._left = min(self._size, self._left + (now - self._at) * self._rate) - 1
         self._at = now
         return max(0.0, -self._left / self._rate)
 
 
 def clean(text: str) -> str:
-    """Return ``text`` without terminal colours and control characters, and with what nobody would see as an escape.
+    """Return ``text`` without terminal colours and control characters.
+
+    Invisible characters become escapes.
 
     >>> clean("\\x1b[31mred\\x1b[0m \\u202egnol")
     'red \\\\u202egnol'
@@ -57,7 +65,9 @@ def clean(text: str) -> str:
 
 
 def of_the_app(text: str) -> str:
-    """Return a line of the app, cleaned, as it goes into its log: with a mark, should it look like one of Sheen's own.
+    """Return a line of the app, cleaned, as it goes into its log.
+
+    A line that looks like one of Sheen's own gets a mark.
 
     >>> of_the_app("Listening"), of_the_app("[sheen] R ended")
     ('Listening', '| [sheen] R ended')
@@ -67,9 +77,10 @@ def of_the_app(text: str) -> str:
 
 
 class Output:
-    """Takes R's stdout and stderr, which are one stream, as the bytes come.
+    """Takes R's stdout and stderr, which are one stream, as the bytes arrive.
 
-    A line ``<mark> <phase>`` is a :class:`Phase` and is not output. Memory is bounded by :data:`KEEP` and :data:`LONGEST_LINE`.
+    A line ``<mark> <phase>`` is a :class:`Phase` and does not count as output. :data:`KEEP` and
+    :data:`LONGEST_LINE` bound the memory.
     """
 
     def __init__(self, mark: str) -> None:
@@ -78,7 +89,10 @@ class Output:
         self._kept = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Line | Phase]:
-        """Take some bytes; yield what is complete with them. Empty lines are not logged."""
+        """Take some bytes; yield the lines and phases that they complete.
+
+        Empty lines are not logged.
+        """
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = b""
         for line in lines:
@@ -89,13 +103,13 @@ class Output:
         self._rest = rest
 
     def end(self) -> Iterator[Line | Phase]:
-        """The stream has ended: yield what was left without an end of line."""
+        """End the stream: yield what is left without an end of line."""
         rest, self._rest = self._rest, b""
         if rest:
             yield from self._line(rest, b"\n")
 
     def text(self) -> str:
-        """Return the newest output, from a whole line on if some is lost, cleaned."""
+        """Return the newest output, cleaned; if some was lost, it starts with a whole line."""
         kept = bytes(self._kept) + self._rest
         if len(self._kept) >= KEEP:
             kept = kept.partition(b"\n")[2] or kept

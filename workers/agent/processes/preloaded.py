@@ -1,6 +1,7 @@
-"""An R that has Shiny loaded, from which workers are forked (r/preloaded.R, r/fork.c; FACTS R3 to R5).
+"""An R that has Shiny loaded, from which workers are forked.
 
-Its death never hurts a worker: a worker is forked twice, so that it is a child of the agent's own, and the memory that it shares stays.
+See r/preloaded.R, r/fork.c and FACTS R3 to R5. If this R dies, its workers are unharmed. A worker
+is forked twice, which makes it a child of the agent, and the memory that it shares stays.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from machine.untrusted import Folder
 FOLDER = Path(__file__).resolve().parents[2] / "r"
 LIBRARY = FOLDER / ".build" / "fork.so"
 LOADING = 20.0
-"""Seconds that loading may take; then workers get a fresh R."""
+"""Seconds that loading may take; after that, workers get a fresh R."""
 FORKING = 10.0
 """Seconds that a fork may take."""
 _LARGEST_MESSAGE = 64 * 1024
@@ -31,19 +32,23 @@ _SAID = 4096
 
 
 class NoFork(Exception):
-    """No worker can be forked; the message says why. A fresh R does as well."""
+    """No worker can be forked, for the reason in the message; a fresh R can be used instead."""
 
 
 class Preloaded:
-    """One such R, which is being started; made in the process's main thread, for its life is bound to that (PR_SET_PDEATHSIG)."""
+    """One preloaded R, which begins to start when this object is made.
+
+    Make it in the process's main thread, because its life is bound to that thread
+    (PR_SET_PDEATHSIG).
+    """
 
     def __init__(self, library: Path = LIBRARY) -> None:
-        """Raise :class:`NoFork` when it cannot even be started."""
+        """Start the R; raise :class:`NoFork` if that fails at once."""
         if not library.is_file():
             raise NoFork(f"{library} is not there; the image and `make install` build it from r/fork.c")
         process.adopt_orphans()
         self._folder = Path(tempfile.mkdtemp(prefix="sheen-preloaded-"))
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._socket = ours
@@ -73,16 +78,19 @@ class Preloaded:
 
     @property
     def alive(self) -> bool:
-        """Whether there is a process."""
+        """Whether the process exists."""
         return self._process.poll() is None
 
     async def versions(self) -> dict[str, str]:
-        """Wait until it is loaded; return what is: package → version. Raise :class:`NoFork`."""
+        """Wait until R is loaded; return the version of each loaded package.
+
+        Raise :class:`NoFork` if R does not answer.
+        """
         async with self._lock:
             return await self._loaded()
 
     async def fork(self, spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
-        """Fork a worker. Raise :class:`NoFork`; then nothing was started."""
+        """Fork a worker; raise :class:`NoFork` if nothing was started."""
         async with self._lock:
             await self._loaded()
             input_read, input_write = os.pipe()
@@ -106,7 +114,8 @@ class Preloaded:
             except OSError as error:
                 raise NoFork(f"it does not take requests: {error}") from error
             except asyncio.CancelledError:
-                self._process.kill()  # its answer would be taken for that to the next request
+                # Otherwise its answer would be taken for the answer to the next request.
+                self._process.kill()
                 raise
             finally:
                 for descriptor in kept:
@@ -115,7 +124,7 @@ class Preloaded:
         return worker
 
     def close(self) -> None:
-        """End it; its workers live on."""
+        """End the preloaded R; its workers keep running."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
@@ -130,7 +139,11 @@ class Preloaded:
         return self._versions
 
     async def _hear(self, size: int, patience: float) -> bytes:
-        """Return its next message. Who does not speak in time is not asked again."""
+        """Return the preloaded R's next message.
+
+        A preloaded process that misses its deadline is discarded. Raise :class:`NoFork` if no
+        message comes.
+        """
         try:
             async with asyncio.timeout(patience):
                 data = await asyncio.get_running_loop().sock_recv(self._socket, size)
@@ -159,7 +172,7 @@ class Forked:
         self._waiting = asyncio.Lock()
 
     async def furnish(self, write_to: int, read_from: int, parameters: bytes) -> None:
-        """Take the ends of its pipes, and give it its parameters."""
+        """Take the ends of the process's pipes, and send it its parameters."""
         loop = asyncio.get_running_loop()
         self.stdout = asyncio.StreamReader(READ_SIZE, loop)
         reader = self.stdout
@@ -170,7 +183,7 @@ class Forked:
         transport.close()
 
     async def wait(self) -> int:
-        """Wait for its end, and reap it."""
+        """Wait for the process to end, and reap it."""
         async with self._waiting:
             if self.returncode is None:
                 await end_of(self.pid)

@@ -1,7 +1,8 @@
-"""A worker's private folder: its socket, its temporary files and its home, which nobody else can open.
+"""A worker's private folder: its socket, temporary files and home, closed to other users.
 
-The folder itself is the agent's: an app can neither rename nor replace what the agent has put there. What the app can write to are the
-three folders in it; the agent touches those by :mod:`machine.untrusted` only.
+The folder itself belongs to the agent, so an app can neither rename nor replace what the agent has
+put there. The app can write to the three folders inside. The agent accesses those only by
+:mod:`machine.untrusted`.
 """
 
 import os
@@ -18,7 +19,7 @@ from machine.room import Seen, View
 from machine.untrusted import NO_LIMIT, Budget, Folder, Usage
 
 _LONGEST_SOCKET = 107
-"""Bytes of a unix socket's path (``sun_path`` less its end)."""
+"""Longest path of a unix socket, in bytes (``sun_path`` without its terminator)."""
 _SLASH_TMP = "slash-tmp"
 _NAMES = "passwd"
 _USERS = Path("/etc/passwd")
@@ -27,7 +28,7 @@ _NAME = _PREFIX + "x" * 8
 
 
 class Private:
-    """One such folder, at ``path``; ``owner`` is the worker's user."""
+    """One private folder, at ``path``; ``owner`` is the worker's user."""
 
     def __init__(self, path: Path, owner: int, run: Folder) -> None:
         self.path = path
@@ -36,15 +37,18 @@ class Private:
 
     @property
     def socket_path(self) -> Path:
-        """Where the worker serves the app."""
+        """Path of the socket on which the worker serves the app."""
         return self.path / SOCKET
 
     def connect(self) -> socket.socket:
-        """Return a socket that is connected to the worker's; as :meth:`machine.untrusted.Folder.connect`."""
+        """Return a socket that is connected to the worker's.
+
+        Raise as :meth:`machine.untrusted.Folder.connect`.
+        """
         return self._run.connect(self.socket_path.name, self.owner)
 
     def has_socket(self) -> bool:
-        """Whether the worker's user has a socket there."""
+        """Return whether the worker's user has a socket there."""
         try:
             found = self._run.stat(self.socket_path.name)
         except OSError:
@@ -52,7 +56,10 @@ class Private:
         return stat.S_ISSOCK(found.st_mode) and found.st_uid == self.owner
 
     def room(self, spec: WorkerSpec) -> int:
-        """Return a descriptor of the worker's own mount namespace; as :func:`machine.room.make`."""
+        """Return a descriptor of the worker's own mount namespace.
+
+        Raise as :func:`machine.room.make`.
+        """
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
         return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
@@ -63,17 +70,24 @@ class Private:
             return folder.usage(MOST_FILES)
 
     def remove(self, budget: Budget = NO_LIMIT) -> None:
-        """Remove the folder with all that the worker left in it (FACTS R7). Follow no link. Raise :class:`OSError` when some stays."""
+        """Remove the folder with all that the worker left in it (FACTS R7), and follow no link.
+
+        Raise :class:`OSError` if something stays.
+        """
         self._run.close()
         with Folder.at(self.path.parent) as base:
             base.remove(self.path.name, budget)
 
 
 def make(spec: WorkerSpec) -> Private:
-    """Make the folder, with the scripts that a fresh process runs, which are root's own, and with the worker's folders."""
+    """Make the private folder of a worker.
+
+    It contains the scripts that a fresh process runs, which belong to root, and the worker's own
+    folders.
+    """
     base = Path(tempfile.gettempdir())
     if len(os.fsencode(base / _NAME / SOCKET)) > _LONGEST_SOCKET:
-        base = Path("/tmp")  # noqa: S108  (mkdtemp makes the name unguessable and the folder private)
+        base = Path("/tmp")  # noqa: S108  (mkdtemp makes an unguessable name and a private folder)
     path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     owner = os.geteuid() if spec.unix_id is None else spec.unix_id
     with Folder.at(path) as folder:
@@ -86,14 +100,18 @@ def make(spec: WorkerSpec) -> Private:
         run = folder.enter(Path(SOCKET).parts[0])
         folder.make(_SLASH_TMP, 0o1777).close()
         folder.write(_NAMES, _users(path, owner), 0o444)
-        if spec.unix_id is not None:  # last: from here on the app's user can come in
+        # This comes last: from here on the app's user can enter.
+        if spec.unix_id is not None:
             folder.give(os.geteuid(), owner)
             folder.set_mode(0o750)
     return Private(path, owner, run)
 
 
 def _users(path: Path, owner: int) -> bytes:
-    """Return the machine's users, and the worker's by the name that its variables have, for its own eyes."""
+    """Return the machine's users, and the worker's user under the name in its variables.
+
+    Only the worker sees this file.
+    """
     users = _USERS.read_bytes()
     if f":x:{owner}:".encode() in users:
         return users

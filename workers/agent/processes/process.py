@@ -1,4 +1,4 @@
-"""How the agent's own process keeps its secrets from the app's code, and its orphans to itself."""
+"""Protects the agent's process from the app's code, and makes it adopt orphans."""
 
 import contextlib
 import ctypes
@@ -14,22 +14,29 @@ _EVERYBODYS = 0o1777
 
 
 def shield() -> None:
-    """Close ``/proc/<agent>`` to every other process without CAP_SYS_PTRACE, and forbid core dumps.
+    """Close ``/proc/<agent>`` to other processes without CAP_SYS_PTRACE; forbid core dumps.
 
-    ``/proc/<pid>/environ``, ``mem`` and ``fd`` of the agent hold the task role (FACTS E3). Where the agent is root, R's own
-    user keeps it out already; where both are the same user, this does.
+    ``/proc/<pid>/environ``, ``mem`` and ``fd`` of the agent give access to the task role (FACTS
+    E3). If the agent is root, R's own user cannot read them anyway. If both run as the same user,
+    this protects them.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def adopt_orphans() -> None:
-    """Make what R leaves behind a child of the agent, so that it can be found and ended (:func:`agent.processes.orphans.end`)."""
+    """Make processes that R leaves behind children of the agent.
+
+    So :func:`agent.processes.orphans.end` can find and end them.
+    """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def open_temporary_folder(path: str = "/tmp") -> None:  # noqa: S108  (the container's own)
-    """Let every user make files there, as R and its packages expect; a volume that a container is given may be root's alone."""
+    """Let every user make files in the folder, as R and its packages expect.
+
+    A volume that a container gets may be open to root only.
+    """
     if not is_root():
         return
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -41,13 +48,16 @@ def open_temporary_folder(path: str = "/tmp") -> None:  # noqa: S108  (the conta
 
 
 def give_way() -> None:
-    """Let others of this machine go first: nobody waits for this process, nor for what it starts."""
-    if is_root():  # nobody else could take it back
+    """Lower the priority of this process and its children, because nobody waits for them."""
+    if is_root():  # only root could undo it
         os.nice(_NICE)
 
 
 def stop_giving_way(*children: int) -> None:
-    """Somebody waits now, for this process and these children; Linux keeps the priority of each thread."""
+    """Restore the priority of this process and these children, because a visitor waits now.
+
+    Linux keeps a priority for each thread.
+    """
     if not is_root():
         return
     for pid in (os.getpid(), *children):
@@ -57,7 +67,7 @@ def stop_giving_way(*children: int) -> None:
 
 
 def is_root() -> bool:
-    """Whether R can run as a user of its own."""
+    """Return whether R can run as a user of its own."""
     return os.geteuid() == 0
 
 

@@ -1,4 +1,7 @@
-"""How much room an app may take: for the temporary files of one process, and for its data. Pure, but for what is measured elsewhere."""
+"""How much space an app may use: the temporary files of one process, and the app's data.
+
+No I/O; the use is measured elsewhere.
+"""
 
 from dataclasses import dataclass
 
@@ -6,34 +9,40 @@ from machine.untrusted import Usage
 
 GB = 1024**3
 TEMPORARY = 8 * GB
-"""Bytes in a worker's own folders; Fargate's disk has 20 GB for all of a task, with its image."""
+"""Bytes in a worker's own folders.
+
+Fargate's disk has 20 GB for the whole task, including its image.
+"""
 COPY = 8 * GB
-"""Bytes in the instance's copy of the app's files, of which a version has at most 2 GB."""
+"""Bytes in the instance's copy of the app's files; at most 2 GB of a version are copied."""
 DATA = 20 * GB
 """Bytes in an app's data folder."""
 MOST_FILES = 200_000
-"""Files and folders of either; more are not counted."""
+"""Files and folders in either; more are not counted."""
 NEAR = 0.8
-"""Share from which on it is told that the end is near."""
+"""Share of a quota from which on there is a warning."""
 EVERY = 60.0
-"""Seconds between two looks at a worker's folders."""
+"""Seconds between two checks of a worker's folders."""
 DATA_EVERY = 3600.0
-"""Seconds between two looks at the data, which are on a file system that is paid for by use."""
+"""Seconds between two checks of the data, which are on a file system that is paid for by use."""
 
 
 @dataclass(slots=True)
 class Quota:
-    """One quota, and how far it is used up."""
+    """One quota, and how much of it is used."""
 
     what: str
-    """What it is for, as a sentence begins."""
+    """What the quota is for, as the start of a sentence."""
     bytes: int
     consequence: str
     """What happens when it is exceeded, as a sentence."""
     _told: int = 0
 
     def judge(self, used: Usage) -> str | None:
-        """Return what is to be told, once for each step that the use has come to; None: nothing new."""
+        """Return a message when the use reaches a new step, or None.
+
+        The steps are a use that is near the limit and one that exceeds it.
+        """
         step = 2 if self.is_exceeded(used) else 1 if self._share(used) >= NEAR else 0
         risen, self._told = step > self._told, step
         if not risen:
@@ -43,7 +52,7 @@ class Quota:
         return f"{allowed} {self.consequence}" if step == 2 else f"{allowed} Remove what is not needed any more."
 
     def is_exceeded(self, used: Usage) -> bool:
-        """Whether more is used than is allowed."""
+        """Return whether the use exceeds the quota."""
         return self._share(used) > 1
 
     def _share(self, used: Usage) -> float:

@@ -9,7 +9,7 @@ from typing import Protocol
 from agent.processes.command import WorkerSpec
 
 LOOK_EVERY = 0.1
-"""Seconds between looks whether a process has ended, where the kernel does not tell."""
+"""Seconds between checks whether a process has ended, where the kernel does not notify."""
 READ_SIZE = 16 * 1024
 """Bytes of R's output that are read at once."""
 
@@ -23,31 +23,35 @@ class RProcess(Protocol):
 
     @property
     def returncode(self) -> int | None:
-        """How it ended (negative: by that signal), once :meth:`wait` knows."""
+        """The exit status (negative: the signal that ended it), once :meth:`wait` knows it."""
 
     @property
     def stdout(self) -> asyncio.StreamReader | None:
-        """Its stdout and stderr, which are one stream."""
+        """The process's stdout and stderr, which are one stream."""
 
     async def wait(self) -> int:
-        """Wait for its end, and reap it."""
+        """Wait for the process to end, and reap it."""
 
 
 Starter = Callable[[WorkerSpec, Path, str], Awaitable[RProcess]]
-"""Starts R for a spec, with its private folder (:mod:`agent.processes.private`) and the mark of its phases (:mod:`agent.processes.output`).
+"""Starts R for a spec, with its private folder and the mark of its phases.
 
-Raises :class:`OSError` or :class:`agent.failure.AppStartFailed`.
+See :mod:`agent.processes.private` and :mod:`agent.processes.output`. Raises :class:`OSError` or
+:class:`agent.failure.AppStartFailed`.
 """
 
 
 async def end_of(pid: int) -> None:
-    """Wait until process ``pid``, a child of this one, has ended, whoever may still hold its pipes."""
+    """Wait until process ``pid``, a child of this one, has ended.
+
+    It does not matter whether other processes still hold its pipes.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return  # it ended already, and was reaped
-    except OSError:  # a kernel or a container without it (ENOSYS, EPERM)
-        while not _has_ended(pid):  # noqa: ASYNC110  (nothing tells of it)
+    except OSError:  # a kernel or a container without pidfds (ENOSYS, EPERM)
+        while not _has_ended(pid):  # noqa: ASYNC110  (there is no notification)
             await asyncio.sleep(LOOK_EVERY)
         return
     loop = asyncio.get_running_loop()
@@ -61,7 +65,7 @@ async def end_of(pid: int) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or waits to be reaped."""
+    """Return whether a process is gone, or waits to be reaped."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,6 +1,7 @@
-"""The app's secrets: read from Secrets Manager when a worker starts, with the agent's role, and given to R as variables.
+"""The app's secrets, which R gets as variables.
 
-Values go nowhere else: no log, no error, no command line.
+They are read from Secrets Manager when a worker starts, with the agent's role. Values go nowhere
+else: not into a log, an error or a command line.
 """
 
 import asyncio
@@ -24,9 +25,12 @@ _WHY = {
 
 
 async def resolve(wanted: Mapping[str, str], prefix: str, location: str) -> dict[str, str]:
-    """Return variable → value for variable → name; ``prefix`` begins the names of all secrets of the deployment.
+    """Return the value of each variable in ``wanted``, which names the secret of each.
 
-    ``location`` is the app's. Raise :class:`AppStartFailed` that names the variable and the secret which cannot be read, and why.
+    ``prefix`` begins the names of all secrets of the deployment. ``location`` is the app's.
+
+    Raise :class:`AppStartFailed`, which names the variable and the secret that cannot be read, and
+    why.
     """
     for variable, name in wanted.items():
         try:

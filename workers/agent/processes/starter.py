@@ -1,4 +1,7 @@
-"""How this instance's workers start: R forked from one that is pre-loaded, or fresh when that cannot be; Python always fresh."""
+"""How this instance's workers start.
+
+R is forked from a preloaded R, or is fresh if that is not possible. Python is always fresh.
+"""
 
 import asyncio
 import time
@@ -12,11 +15,14 @@ from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.r_process import RProcess
 
 AGAIN = 60.0
-"""Seconds after which another pre-loaded R is started when one has died."""
+"""Seconds between the last start of a preloaded R and the start of its replacement."""
 
 
 class Starter:
-    """``preloaded`` is one that was started early; ``make`` starts another when it has died."""
+    """Starts workers.
+
+    ``preloaded`` is an R that was started early; ``make`` starts another one when it has died.
+    """
 
     def __init__(
         self,
@@ -39,7 +45,7 @@ class Starter:
         return process
 
     async def loaded(self) -> None:
-        """Wait until workers can be forked; return also when it turns out that they cannot."""
+        """Wait until workers can be forked, or until it turns out that they cannot."""
         if self._preloaded is not None:
             try:
                 await self._preloaded.versions()
@@ -49,11 +55,11 @@ class Starter:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The pre-loaded R's process id, if there is one."""
+        """The preloaded R's process id, if there is one."""
         return () if self._preloaded is None else (self._preloaded.pid,)
 
     def close(self) -> None:
-        """End the pre-loaded R; workers live on."""
+        """End the preloaded R; workers keep running."""
         preloaded, self._preloaded = self._preloaded, None
         if preloaded is not None:
             preloaded.close()

@@ -1,4 +1,4 @@
-"""One R process, from its start to its end; never used again."""
+"""One R process, from its start to its end; a worker is never used again."""
 
 import asyncio
 import contextlib
@@ -26,23 +26,35 @@ from machine import room
 from machine.untrusted import Budget
 
 LINES_AT_ONCE = 2000
-"""Lines of R's output that are logged as they come."""
+"""Lines of R's output that are logged at once."""
 LINES_A_SECOND = 1000.0
-"""Lines of R's output that are logged in the long run; a faster R waits, as it does for a slow terminal."""
+"""Lines of R's output per second that are logged in the long run.
+
+A faster R waits, as it would for a slow terminal.
+"""
 LINES_A_TURN = 50
-"""Lines after which the agent does something else."""
+"""Lines after which the agent yields to its other tasks."""
 LAST_WORDS = 1.0
-"""Seconds to read what R said last; a process that it left may hold the pipe open."""
+"""Seconds to read R's last output; a process that it left behind may hold the pipe open."""
 CLEARING = 60.0
-"""Seconds to end and remove what a worker left."""
+"""Seconds to end and remove what a worker left behind."""
 KILLED = 10.0
-"""Seconds for a process to end that was killed; one that waits for a device or a remote file system does so longer."""
+"""Seconds for a killed process to end.
+
+A process that waits for a device or a remote file system takes longer.
+"""
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0))
-"""How R is asked to end, and for how many seconds; then SIGKILL. SIGINT first: R then runs onStop handlers and cleans up (FACTS R7)."""
+"""Signals that ask R to end, each with the seconds that it is given; SIGKILL follows.
+
+SIGINT is first because R then runs onStop handlers and cleans up (FACTS R7).
+"""
 
 
 class WorkerState(Enum):
-    """NEW → STARTING → READY → STOPPING → EXITED; from each but EXITED straight to EXITED, when the process ends."""
+    """NEW → STARTING → READY → STOPPING → EXITED.
+
+    A process that ends takes its worker straight to EXITED from any other state.
+    """
 
     NEW = "new"
     STARTING = "starting"
@@ -54,9 +66,11 @@ class WorkerState(Enum):
 class Worker:
     """Runs R for one :class:`WorkerSpec`.
 
-    ``on_phase`` is told ``app`` when Shiny is loaded and the app's own code starts to run. ``on_exit`` is told when the process has ended
-    and everything of it is gone; ``unasked`` says that it was ready and nobody had stopped it. ``log`` takes what it says; ``oom_kills``
-    tells whether it was killed for want of memory. ``furnish`` completes the spec just before the start, by what takes time to find out.
+    ``on_phase`` receives ``app`` when Shiny is loaded and the app's own code starts to run.
+    ``on_exit`` is called when the process has ended and everything of it is gone; its argument
+    ``unasked`` says that the worker was ready and nobody had stopped it. ``log`` takes R's output.
+    ``oom_kills`` tells whether the process was killed for lack of memory. ``furnish`` completes the
+    spec just before the start, with values that take time to find.
     """
 
     def __init__(
@@ -78,7 +92,7 @@ class Worker:
         self._log: WorkerLog = log or AgentsOwnLog(spec.worker_id)
         self._oom_kills = oom_kills
         self.out_of_memory: bool | None = None
-        """Whether it was killed because memory had run out; None: nobody knows, or it was not killed."""
+        """Whether it was killed because memory ran out; None if unknown or not killed."""
         stops = f"{spec.language} is stopped; the next visit starts it again."
         self._quota = Quota(f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops)
         self._mark = secrets.token_hex(16)
@@ -96,35 +110,38 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The process id, once there is a process."""
+        """The process id; None before there is a process."""
         return self._process.pid if self._process else None
 
     @property
     def returncode(self) -> int | None:
-        """How the process ended (negative: by that signal), once it has."""
+        """The process's exit status (negative: the signal that ended it); None before it ends."""
         return self._process.returncode if self._process else None
 
     @property
     def forked(self) -> bool:
-        """Whether it came of a pre-loaded R."""
+        """Whether it was forked from a preloaded R."""
         return isinstance(self._process, Forked)
 
     @property
     def folder(self) -> Path:
-        """Its private folder."""
+        """The worker's private folder."""
         return self._own.path
 
     @property
     def socket_path(self) -> Path:
-        """The unix socket on which R serves the app: for messages, since an app may put anything there."""
+        """Path of the unix socket on which R serves the app.
+
+        Use it in messages only, because an app may put anything there.
+        """
         return self._own.socket_path
 
     def connect(self) -> socket.socket:
-        """Return a socket that is connected to R's; raise as :meth:`machine.untrusted.Folder.connect`."""
+        """Return a socket connected to R's; raise as :meth:`machine.untrusted.Folder.connect`."""
         return self._own.connect()
 
     def has_socket(self) -> bool:
-        """Whether R's socket is there."""
+        """Return whether R's socket exists."""
         return self._private is not None and self._private.has_socket()
 
     @property
@@ -141,8 +158,9 @@ class Worker:
     async def start(self) -> None:
         """Start R and wait until it serves the app.
 
-        Raise :class:`agent.failure.AppStartFailed` or :class:`agent.failure.AppInitTimeout`, with what R said; R has then
-        ended. It ends also when :meth:`stop` comes meanwhile, and when the caller is cancelled.
+        Raise :class:`agent.failure.AppStartFailed` or :class:`agent.failure.AppInitTimeout`, with
+        R's output; R has then ended. R also ends if :meth:`stop` is called meanwhile, or if the
+        caller is cancelled.
         """
         try:
             await self._spawn()
@@ -152,11 +170,17 @@ class Worker:
             raise
 
     async def stop(self) -> None:
-        """End R and everything that it started; return when all is gone. May be called at any time, and more than once."""
+        """End R and everything that it started; return when all of it is gone.
+
+        This may be called at any time, and more than once.
+        """
         await asyncio.shield(self.begin_stop())
 
     def begin_stop(self) -> asyncio.Task[None]:
-        """Say that it is to end, at once: nobody may begin to use it from here on. Return what ends it."""
+        """Begin to stop, and return the task that ends the worker.
+
+        From this call on, nobody may start to use the worker.
+        """
         if self._stopping is None:
             if self.state in (WorkerState.STARTING, WorkerState.READY):
                 self.state = WorkerState.STOPPING
@@ -164,11 +188,14 @@ class Worker:
         return self._stopping
 
     def tell(self, line: str) -> None:
-        """Say something to the app's author, in its log."""
+        """Write a line for the app's author to the worker's log."""
         self._log.line(f"[sheen] {line}")
 
     async def keep_to_quota(self) -> None:
-        """See how much is in its folders; tell when that comes to an end, and end a worker that has more than it may."""
+        """Measure the worker's folders.
+
+        Warn in the log when the quota is nearly used up, and end a worker that exceeds it.
+        """
         if self.state is not WorkerState.READY:
             return
         used = await asyncio.to_thread(self._own.usage)
@@ -230,7 +257,7 @@ class Worker:
         raise late
 
     async def _read(self, process: RProcess) -> None:
-        """Take in what R says, at a bounded rate: an app that floods waits, and its visitors do not."""
+        """Read R's output at a bounded rate: an app that floods waits, its visitors do not."""
         if process.stdout is None:
             return
         pace = Pace(LINES_AT_ONCE, LINES_A_SECOND, asyncio.get_running_loop().time())
@@ -239,7 +266,8 @@ class Worker:
                 self._heard(event)
                 wait = pace.take(asyncio.get_running_loop().time())
                 if self._exited.is_set():
-                    continue  # what it said last is bounded by the pipe, and wanted at once
+                    # The rest is bounded by the pipe, and it is wanted at once.
+                    continue
                 if wait or number % LINES_A_TURN == 0:
                     await asyncio.sleep(wait)
         for event in self._output.end():
@@ -259,7 +287,7 @@ class Worker:
                 self._on_phase(name)
 
     async def _watch(self, process: RProcess, reading: asyncio.Task[None]) -> None:
-        """Wait for the process's end, then clear away what is left of it."""
+        """Wait for the process to end, then clear away what is left of it."""
         await end_of(process.pid)
         unasked = self.state is WorkerState.READY
         self.state = WorkerState.EXITED
@@ -290,7 +318,11 @@ class Worker:
         self._log.end(well=self._ready.is_set() if asked else returncode == 0)
 
     async def _returncode(self, process: RProcess) -> int:
-        """How it ended. Only now: this also waits for the pipe, which something that was left may still hold open."""
+        """Return how the process ended.
+
+        Call it late: it also waits for the pipe, which a process that was left behind may hold
+        open.
+        """
         try:
             return await asyncio.wait_for(process.wait(), LAST_WORDS)
         except TimeoutError:
@@ -305,7 +337,10 @@ class Worker:
             self._on_exit(self, unasked)
 
     async def _cleared(self) -> None:
-        """Clear away, within :data:`CLEARING` seconds: a file system that hangs keeps nobody from ending."""
+        """Clear away what is left, for at most :data:`CLEARING` seconds.
+
+        So a file system that hangs does not keep the worker from ending.
+        """
         try:
             await asyncio.wait_for(asyncio.to_thread(self._clear), CLEARING)
         except TimeoutError:
@@ -319,7 +354,10 @@ class Worker:
         return failure.ending(returncode, self.out_of_memory)
 
     def _clear(self) -> None:
-        """End and remove all that is left. Whatever of it fails is logged, and keeps nothing else from ending."""
+        """End and remove all that is left.
+
+        A failure of one step is logged, and does not keep the others from running.
+        """
         if self._private is None:
             return
         try:
@@ -332,7 +370,7 @@ class Worker:
             logger.exception("a worker's folder stays behind", extra={"worker": self.spec.worker_id, "folder": str(self.folder)})
 
     async def _stop(self) -> None:
-        async with self._spawning:  # so there is a process, or never will be
+        async with self._spawning:  # now there either is a process, or never will be
             if self.state is not WorkerState.EXITED:
                 self.state = WorkerState.STOPPING
             if self._process is None:
@@ -359,20 +397,23 @@ class Worker:
         await self._gone.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal R's whole process group."""
+        """Send a signal to R's whole process group."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
 
 
 def _in_one_line(said: str) -> str:
-    """What the app said, in a line that is Sheen's own: it must not begin others."""
+    """Return the app's output as one line, so that it cannot forge a line of Sheen's."""
     return " ".join(said.split())
 
 
 @contextlib.contextmanager
 def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
-    """The spec with a room for the worker, where it is to have one and the machine allows it; the worker keeps it open."""
+    """Yield the spec with a room for the worker, if it needs one and the machine allows it.
+
+    The room's descriptor is closed afterwards; the worker's process keeps the room alive.
+    """
     if not spec.hidden or not room.possible():
         yield spec
         return

@@ -1,7 +1,8 @@
-"""Where the lines of a worker go: a log stream of its own in CloudWatch Logs.
+"""Sends a worker's lines to CloudWatch Logs, where each worker has its own log stream.
 
-A line is sent within a second, with those that came close to it. What cannot be sent waits, bounded by
-:mod:`agent.processes.log_buffer`, and is tried again at growing intervals. R waits for none of it.
+A line is sent within a second, together with lines that came close to it. Lines that cannot be sent
+wait, bounded by :mod:`agent.processes.log_buffer`, and are tried again at growing intervals. R does
+not wait for any of this.
 """
 
 import asyncio
@@ -23,40 +24,50 @@ GATHER = 1.0
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 30.0
 SENDERS = 2
-"""Batches that are on their way at once, whatever the number of workers."""
+"""Batches that are sent at once, whatever the number of workers."""
 _HOPELESS = frozenset({"InvalidParameterException", "ValidationException", "SerializationException"})
-"""The service will never take this batch."""
+"""Errors after which the service will never accept the batch."""
 
 
 class WorkerLog(Protocol):
-    """Takes what one worker says, from its start to its end."""
+    """Takes one worker's output, from its start to its end."""
 
     def line(self, text: str) -> None:
-        """R wrote a line; or the agent, then it begins with ``[sheen]``."""
+        """Log a line that R wrote, or a line of the agent's, which begins with ``[sheen]``."""
 
     def end(self, well: bool) -> None:
-        """The worker has ended; nothing more comes. ``well``: not by a failure of its own."""
+        """End the log, because the worker has ended.
+
+        ``well`` is True unless the worker failed by itself.
+        """
 
 
 class AgentsOwnLog:
-    """The lines go among those of the agent itself: for a deployment that names no group for them."""
+    """Puts the lines into the agent's own log, for a deployment without a log group for them."""
 
     def __init__(self, worker_id: str) -> None:
         self._worker_id = worker_id
 
     def line(self, text: str) -> None:
-        """Log it."""
+        """Log the line."""
         logger.info(text, extra={"worker": self._worker_id, "stream": "R"})
 
     def end(self, well: bool) -> None:
-        """Nothing is left to be done."""
+        """Do nothing."""
 
 
 class WorkerLogs:
-    """The logs of an instance's workers, in the log group ``group``; none has a stream when it is empty."""
+    """The logs of an instance's workers, in the log group ``group``.
+
+    If ``group`` is empty, workers have no streams.
+    """
 
     def __init__(self, group: str, make_client: Callable[[], Any], clock: Clock = wall_clock, retry: float = FIRST_RETRY) -> None:
-        """``make_client`` returns boto3's client of ``logs``; ``retry`` is the first interval, in seconds."""
+        """Prepare the logs; nothing is sent yet.
+
+        ``make_client`` returns boto3's ``logs`` client. ``retry`` is the first interval, in
+        seconds.
+        """
         self._group = group
         self._make_client = functools.cache(make_client)
         self._clock = clock
@@ -65,7 +76,10 @@ class WorkerLogs:
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="logs")
 
     def open(self, stream: LogStream, preserve: bool) -> WorkerLog:
-        """Return the log of a new worker; without ``preserve`` it is deleted when the worker ends well (``preserve_logs``)."""
+        """Return the log of a new worker.
+
+        Without ``preserve`` (setting ``preserve_logs``) it is deleted when the worker ends well.
+        """
         if not self._group:
             return AgentsOwnLog(stream.worker_id)
         log = _StreamLog(str(stream), preserve, self._clock, self._call, self._retry)
@@ -74,10 +88,11 @@ class WorkerLogs:
         return log
 
     async def close(self, within: float) -> None:
-        """Send what is left, for at most ``within`` seconds; say what could not be sent."""
+        """Send what is left, for at most ``within`` seconds; log how much could not be sent."""
         left = list(self._open)
         for log in left:
-            log.end(well=False)  # whoever has not ended by now is not known to have ended well
+            # A worker that has not ended by now is not known to have ended well.
+            log.end(well=False)
         if left:
             await asyncio.wait([log.sending for log in left], timeout=within)
         for log in left:
@@ -112,7 +127,7 @@ class _StreamLog:
 
     @property
     def waiting(self) -> int:
-        """Lines that are not in the stream yet."""
+        """Number of lines that are not in the stream yet."""
         return self._buffer.lines + self._on_its_way
 
     def line(self, text: str) -> None:
@@ -155,7 +170,7 @@ class _StreamLog:
             delay = min(delay * 2, LONGEST_RETRY)
 
     async def _put(self, batch: Sequence[Event], events: list[dict[str, Any]]) -> bool:
-        """Send one batch; return whether it is done with."""
+        """Send one batch; return whether it needs no further attempt."""
         if not self._made and not await self._do("create_log_stream", fine="ResourceAlreadyExistsException"):
             return False
         self._made = True
@@ -166,10 +181,11 @@ class _StreamLog:
             if code in _HOPELESS:
                 logger.error(f"CloudWatch Logs refused {len(batch)} lines: {error}", extra={"stream": self.stream})
                 return True
-            self._made = code != "ResourceNotFoundException"  # somebody deleted it: it is made again
+            # The stream was deleted; it is made again.
+            self._made = code != "ResourceNotFoundException"
             self._complain(error)
             return False
-        except Exception as error:  # whatever it is, R goes on and the lines wait
+        except Exception as error:  # any error: R continues and the lines wait
             self._complain(error)
             return False
         if rejected := answer.get("rejectedLogEventsInfo"):
@@ -178,7 +194,10 @@ class _StreamLog:
         return True
 
     async def _do(self, operation: str, fine: str) -> bool:
-        """Call an operation on the stream; an error of the code ``fine`` says that it was done already."""
+        """Call an operation on the stream; return whether its effect is there.
+
+        An error with the code ``fine`` means that it was already done.
+        """
         try:
             await self._call(operation, logStreamName=self.stream)
         except ClientError as error:
@@ -186,13 +205,13 @@ class _StreamLog:
                 return True
             self._complain(error)
             return False
-        except Exception as error:  # whatever it is, R goes on and the lines wait
+        except Exception as error:  # any error: R continues and the lines wait
             self._complain(error)
             return False
         return True
 
     def _complain(self, error: Exception) -> None:
-        """Say it once, not at every attempt."""
+        """Log the error once, not at every attempt."""
         if not self._complained:
             logger.warning(f"a worker's log cannot be written at the moment: {error}", extra={"stream": self.stream})
         self._complained = True

@@ -1,4 +1,4 @@
-"""Keeps the instance's row up to date about its R processes, for those who look (``sheen status``)."""
+"""Keeps the list of R processes in the instance's row up to date, for ``sheen status``."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,11 @@ from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 
 PAUSE = 2.0
-"""Seconds between two writes: workers may come and go faster than anybody looks."""
+"""Seconds between two writes; workers may come and go faster than anybody looks."""
 
 
 def as_text(worker_ids: Sequence[str]) -> str | None:
-    """Say which workers there are, in short; None for none.
+    """Return the worker ids as one short text; None if there are none.
 
     >>> as_text(["20261120T133144Z-3f9a.0.1", "20261120T133144Z-3f9a.0.4"])
     '20261120T133144Z-3f9a.0.1,4'
@@ -25,7 +25,10 @@ def as_text(worker_ids: Sequence[str]) -> str | None:
 
 
 class WorkerRow:
-    """Writes what it was told last; what it is told meanwhile is written next, and only the newest of it."""
+    """Writes the newest list of workers to the row.
+
+    Of the lists that arrive during a write, only the newest is written next.
+    """
 
     def __init__(self, ref: InstanceRef, pause: float = PAUSE) -> None:
         self._ref = ref
@@ -36,13 +39,13 @@ class WorkerRow:
         self._hurry = asyncio.Event()
 
     def tell(self, worker_ids: Sequence[str]) -> None:
-        """These R processes serve now."""
+        """Set the R processes that serve now."""
         self._wanted = as_text(worker_ids)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="workers' row")
 
     async def settled(self) -> None:
-        """Wait until the row says what was told, without pausing any more."""
+        """Wait until the row is up to date, without further pauses."""
         self._hurry.set()
         if self._writing is not None:
             await asyncio.wait([self._writing])
@@ -52,7 +55,7 @@ class WorkerRow:
             wanted = self._wanted
             try:
                 await asyncio.to_thread(store.mark_worker, self._ref, wanted)
-            except Exception as error:  # it is for show: nothing may fail with it
+            except Exception as error:  # the row only informs, so nothing may fail because of it
                 logger.warning("could not write which workers there are", extra={"error": repr(error)})
                 return
             self._written = wanted

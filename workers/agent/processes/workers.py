@@ -1,4 +1,7 @@
-"""The instance's workers: R processes that are opened as sessions need them, and end when they have had none for a while."""
+"""The instance's workers: R processes that start when sessions need them.
+
+A worker ends after it has had no sessions for a while.
+"""
 
 import asyncio
 import contextlib
@@ -16,37 +19,37 @@ _SERVING = (WorkerState.NEW, WorkerState.STARTING, WorkerState.READY)
 
 
 ONE = WorkerLimits(100, 1.0, 1)
-"""One worker, as without any setting."""
+"""The default: one worker."""
 
 
 class Listener(Protocol):
-    """Who wants to know what becomes of the workers."""
+    """Receives changes of the workers."""
 
     def changed(self) -> None:
-        """Another set of workers serves."""
+        """Another set of workers serves now."""
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A worker has ended under these sessions."""
+        """A worker has ended while it had these sessions."""
 
     def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """A retired worker is about to be ended under these sessions."""
+        """A retired worker is about to be ended while it has these sessions."""
 
 
 class Nobody:
-    """A listener that does not care."""
+    """A listener that ignores every change."""
 
     def changed(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class _Held:
-    """A worker, and who is on it."""
+    """A worker, with its sessions and users."""
 
     def __init__(self, number: int, worker: Worker, now: float) -> None:
         self.number = number
@@ -76,11 +79,14 @@ class _Held:
 
 
 class Workers:
-    """Gives out workers, and opens them when there are too few (:func:`chalicelib.scheduler.spread.spread`).
+    """Gives out workers, and starts new ones if there are too few.
 
-    ``make`` makes the n-th worker (counted from 1). A session keeps its worker from :meth:`seated` to :meth:`leave`. However many wait for
-    a worker's start, there is one; after a failed start the next who needs a worker tries again. ``clock`` is any steady clock, in seconds.
-    ``afresh`` makes one that is not forked, for an app that fails only when it is.
+    :func:`chalicelib.scheduler.spread.spread` says when there are.
+
+    ``make`` makes the n-th worker (counted from 1). A session keeps its worker from :meth:`seated`
+    to :meth:`leave`. A worker starts only once, however many callers wait for it; after a failed
+    start the next caller tries again. ``clock`` is any steady clock, in seconds. ``afresh`` makes a
+    worker that is not forked, for an app that fails only in a forked R.
     """
 
     def __init__(
@@ -104,42 +110,46 @@ class Workers:
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # Who is here
+    # Workers and their sessions
 
     @property
     def all(self) -> Sequence[Worker]:
-        """The workers whose processes are there, or about to be, the oldest first."""
+        """The workers that have a process, or are about to have one, oldest first."""
         return [held.worker for held in self._held.values()]
 
     @property
     def users(self) -> int:
-        """How many use a worker, or wait for one; sessions as such are not counted."""
+        """How many requests use a worker or wait for one; sessions as such are not counted."""
         return self._waiting + sum(held.users for held in self._held.values())
 
     def sessions(self) -> list[str]:
-        """The sessions that have a worker, from before their page is made: each holds a seat."""
+        """Return the sessions that have a worker; each holds a seat.
+
+        A session is among them even before its page is made.
+        """
         return list(self._of)
 
     @property
     def newest(self) -> Worker | None:
-        """The worker that was made last, whatever has become of it."""
+        """The worker that was made last, even if it has ended."""
         return self._newest
 
     def sessions_of(self, worker: Worker) -> int:
-        """How many sessions a worker has."""
+        """Return how many sessions a worker has."""
         return sum(held.worker is worker for held in self._of.values())
 
     def worker_of(self, session_id: str) -> Worker | None:
-        """The worker that a session has."""
+        """Return the worker of a session, or None."""
         held = self._of.get(session_id)
         return held.worker if held is not None else None
 
     def others(self, worker: Worker) -> list[Worker]:
-        """The other workers that serve now, those with sessions first."""
+        """Return the other workers that serve now, those with most sessions first."""
         ready = [held for held in self._held.values() if held.ready and held.worker is not worker]
         return [held.worker for held in sorted(ready, key=lambda held: (-len(held.sessions), held.number))]
 
-    # Who needs one. Each raises agent.failure.WorkerFailed; a caller that gives up does not stop a start for the others.
+    # Requests for a worker. Each raises agent.failure.WorkerFailed. If a caller gives up, the start
+    # continues for the others.
 
     async def ready(self) -> Worker:
         """Return any worker that serves the app."""
@@ -147,7 +157,10 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncIterator[Worker]:
-        """Any worker, that is not ended for idleness meanwhile: for what each of them can answer."""
+        """Yield any worker, for requests that every worker can answer.
+
+        The worker is not ended as idle meanwhile.
+        """
         async with self._waits():
             held = await self._any()
         async with self._using(held):
@@ -155,27 +168,36 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def named(self, worker_id: str) -> AsyncIterator[Worker]:
-        """The worker with this id and no other; raise :class:`agent.failure.WorkerGone`."""
+        """Yield the worker with this id.
+
+        Raise :class:`agent.failure.WorkerGone` if it does not serve.
+        """
         held = next((held for held in self._held.values() if held.worker.spec.worker_id == worker_id), None)
         async with self._its_own(held) as worker:
             yield worker
 
     @contextlib.asynccontextmanager
     async def of_session(self, session_id: str) -> AsyncIterator[Worker]:
-        """The worker that a session has; raise :class:`agent.failure.WorkerGone`."""
+        """Yield a session's worker.
+
+        Raise :class:`agent.failure.WorkerGone` if it does not serve.
+        """
         async with self._its_own(self._of.get(session_id)) as worker:
             yield worker
 
     @contextlib.asynccontextmanager
     async def seated(self, session_id: str) -> AsyncIterator[Worker]:
-        """Give a new session its worker; raise :class:`agent.failure.NoPlace` when each that there may be is full."""
+        """Give a new session its worker, and yield that.
+
+        Raise :class:`agent.failure.NoPlace` if every worker is full and no more may be started.
+        """
         async with self._waits():
             held = await self._seat(session_id)
         async with self._using(held):
             yield held.worker
 
     def leave(self, session_id: str) -> None:
-        """A session is over."""
+        """Note that a session is over."""
         held = self._of.pop(session_id, None)
         if held is not None:
             held.sessions.discard(session_id)
@@ -185,9 +207,11 @@ class Workers:
     # Ends
 
     def retire(self, limits: WorkerLimits, at_most: int) -> int:
-        """New sessions go to new workers, by these limits, and the workers of now end with their last session; return how many these are.
+        """Retire the current workers, and return how many that were.
 
-        Of all that are retired ``at_most`` live on: the oldest are ended under their sessions.
+        New sessions go to new workers, within ``limits``. The retired workers end with their last
+        session. At most ``at_most`` retired workers keep running; beyond that, the oldest are ended
+        although they have sessions.
         """
         self._limits = limits
         retired = [held for held in self._held.values() if held.open]
@@ -202,17 +226,23 @@ class Workers:
         return len(retired)
 
     def is_retired(self, worker: Worker) -> bool:
-        """Whether a worker takes no new sessions."""
+        """Return whether a worker takes no new sessions because it is retired."""
         return any(held.retired for held in self._held.values() if held.worker is worker)
 
     def touch(self) -> None:
-        """Workers without sessions are kept as if the last had just left: somebody is on the way."""
+        """Restart the idle time of all workers, because a visitor is on the way.
+
+        Workers without sessions are kept as if their last session had just left.
+        """
         now = self._clock()
         for held in self._held.values():
             held.quiet_since = now
 
     def end_idle(self, after: float) -> list[Worker]:
-        """End the workers on which nobody has been for ``after`` seconds, and return them; who comes meanwhile gets another."""
+        """End the workers that have been unused for ``after`` seconds, and return them.
+
+        Visitors who arrive meanwhile get another worker.
+        """
         now = self._clock()
         idle = [held for held in self._held.values() if held.open and held.ready and not held.busy and now - held.quiet_since >= after]
         for held in idle:
@@ -220,7 +250,7 @@ class Workers:
         return [held.worker for held in idle]
 
     async def close(self) -> None:
-        """Stop all; nothing starts any more."""
+        """Stop all workers; none starts any more."""
         self._closed = True
         starting = [held.starting for held in self._held.values() if held.starting is not None and not held.starting.done()]
         for task in starting:
@@ -236,7 +266,9 @@ class Workers:
     async def _any(self) -> _Held:
         while True:
             ready = [held for held in self._held.values() if held.ready]
-            if ready:  # a retired one rather than a start: what pages refer to is no session
+            # A retired worker is better than a start, because files that pages refer to need no
+            # session.
+            if ready:
                 return min(ready, key=lambda held: (held.retired, held.users, held.number))
             starting = next((held for held in self._held.values() if held.open), None)
             await self._started(starting or self._open())
@@ -248,7 +280,8 @@ class Workers:
             match spread(places, self._limits):
                 case On(number):
                     held = self._held[number]
-                case Open() if failed is not None:  # a further one does not start: those that serve have to do
+                # Another worker does not start, so those that serve must take the session.
+                case Open() if failed is not None:
                     held = self._roomiest(places, failed)
                 case Open():
                     held = self._open()
@@ -282,7 +315,7 @@ class Workers:
 
     async def _start(self, held: _Held) -> None:
         try:
-            # One that is ending still takes its memory.
+            # A worker that is ending still uses its memory.
             ending = [other.worker for other in self._held.values() if not other.serving and not other.retired]
             if sum(not other.retired for other in self._held.values()) > self._limits.max_processes:
                 await asyncio.gather(*(worker.gone() for worker in ending))
@@ -296,7 +329,11 @@ class Workers:
         self._listener.changed()
 
     async def _begin(self, held: _Held) -> None:
-        """Start a worker. One that was forked and fails is tried once more afresh; if that serves the app, so are all that come."""
+        """Start a worker.
+
+        If a forked worker fails, start a fresh one instead. If that serves the app, all later
+        workers are fresh, too.
+        """
         try:
             await held.worker.start()
         except failure.AppStartFailed:
@@ -363,6 +400,6 @@ class Workers:
 
 
 def _seen(task: asyncio.Task[None]) -> None:
-    """Mark a failed start as seen: those who waited may all have left."""
+    """Mark a failed start as seen, because all its waiters may have left."""
     if not task.cancelled():
         task.exception()

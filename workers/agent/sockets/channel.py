@@ -20,23 +20,23 @@ _CLOSE = 10.0
 
 
 class Owner(Protocol):
-    """What a channel tells its session's side."""
+    """Receives what happens on a channel, on the session's side."""
 
     def from_r(self, channel: str, message: str) -> None:
-        """A message from R."""
+        """Handle a message from R."""
 
     def r_took(self, size: int) -> None:
-        """R has taken messages of this size."""
+        """Note that R has taken messages of this size."""
 
     def r_closed(self, channel: str, code: int, reason: str) -> None:
-        """R's socket is gone; a code of 4000 and more is an ending of the session."""
+        """Note that R's socket is gone; a code of at least 4000 also ends the session."""
 
     async def room(self) -> None:
         """Wait until the browser's side has room."""
 
 
 class Channel:
-    """Runs from the channel's opening until R or the session closes it."""
+    """Carries messages from the opening of a channel until R or the session closes it."""
 
     def __init__(self, name: str, session_id: str, connect: Callable[[str], Awaitable[ClientConnection]], owner: Owner) -> None:
         self.name = name
@@ -49,15 +49,15 @@ class Channel:
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     def send(self, message: MessageReceived) -> None:
-        """Queue a message for R; the session bounds what may be queued."""
+        """Queue a message for R; the session limits how much may be queued."""
         self._queue.append(message)
         self._wanted.set()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close R's socket after what is queued, without telling the owner."""
+        """Close R's socket after the queued messages, without telling the owner."""
         self._closing = (code if 1000 <= code < 1016 and code not in (1004, 1005, 1006, 1015) else 1000, reason)
         self._wanted.set()
-        # An R that reads nothing any more cannot hold a session that is over.
+        # An R that no longer reads cannot hold a session that is over.
         timer = asyncio.get_running_loop().call_later(_CLOSE, self.task.cancel)
         self.task.add_done_callback(lambda _: timer.cancel())
 
@@ -110,7 +110,7 @@ class Channel:
 
 
 def _ending(socket: ClientConnection) -> tuple[int, str]:
-    # No closing handshake means that the process died; one with any code is R's own wish.
+    # Without a closing handshake, the process died. With one, R wanted to close, whatever the code.
     code = socket.close_code
     if code is None or code == 1006:
         return AppExited().ending

@@ -1,7 +1,7 @@
 """Posts to browsers through API Gateway's ``@connections``.
 
-A connection's frames are pulled from their session one at a time, so that at most one post is in flight per connection
-and the frames of a slow connection stay with the session, which bounds them.
+A connection's frames are pulled from their session one at a time. So at most one post is in flight
+per connection, and the frames of a slow connection stay with the session, which limits them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ from chalicelib.aws.signing import Credentials, CredentialSource, Signer
 log = logging.getLogger(__name__)
 
 INTERVAL = 0.005
-"""Posts to one connection start at least this far apart, in seconds; what comes meanwhile shares a frame."""
+"""Shortest time between the starts of two posts to one connection, in seconds.
+
+Messages that come meanwhile share a frame.
+"""
 
 _FIRST_RETRY = 0.05
 _LAST_RETRY = 5.0
-_GIVE_UP = 60.0  # a connection that took nothing for so long, for whatever reason, is as good as gone
-_REFRESH = 60.0  # botocore renews a role's key a quarter of an hour before it ends; looking in this often is enough
+# A connection that took nothing for so long, for whatever reason, counts as gone.
+_GIVE_UP = 60.0
+# botocore renews a role's key a quarter of an hour before it ends, so this interval is enough.
+_REFRESH = 60.0
 
 Source = Callable[[], str | None]
 
 
 class Gone(Exception):
-    """410: the connection has ended."""
+    """The connection has ended (status 410)."""
 
 
 class _Pump:
@@ -72,7 +77,7 @@ class Gateway:
     # Connections
 
     def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
-        """Post what ``source`` gives, whenever :meth:`wake` says that it may have something.
+        """Post the frames of ``source``, whenever :meth:`wake` says that it may have some.
 
         ``gone`` is called once if the connection turns out to have ended.
         """
@@ -80,7 +85,10 @@ class Gateway:
             self._pumps[connection_id] = _Pump(source, gone)
 
     def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """There may be something to post: now, or after ``delay`` seconds unless something comes before."""
+        """Post what the connection's source has, now or after ``delay`` seconds.
+
+        A call without a delay does not wait for an earlier one with a delay.
+        """
         pump = self._pumps.get(connection_id)
         if pump is None or pump.task is not None:
             return
@@ -91,7 +99,7 @@ class Gateway:
         self._start(connection_id, pump)
 
     def drop(self, connection_id: str) -> None:
-        """The connection has ended; a post in flight is given up."""
+        """Forget a connection that has ended, and give up a post in flight."""
         pump = self._pumps.pop(connection_id, None)
         if pump is None:
             return
@@ -101,7 +109,7 @@ class Gateway:
             pump.task.cancel()
 
     def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
-        """Post one frame to a connection that belongs to no session, once, for what it is worth."""
+        """Try to post one frame to a connection that belongs to no session."""
         self._background(self._say(connection_id, frame, then_close))
 
     async def close(self) -> None:
@@ -113,8 +121,8 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit for all of them together
-        """Wait until everything that was to be posted has been, or the time is over."""
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - for all of them together
+        """Wait until everything is posted, or ``timeout`` seconds have passed."""
         pending = [pump.task for pump in self._pumps.values() if pump.task is not None]
         pending.extend(self._closing)
         if pending:
@@ -151,7 +159,7 @@ class Gateway:
             pump.task = None
 
     async def _post(self, connection_id: str, frame: str) -> None:
-        """Post until it is taken: a frame is never skipped, for the next would leave a gap.
+        """Post until the frame is taken: skipping a frame would leave a gap before the next.
 
         :raises Gone: the connection has ended, or took nothing for a minute.
         """
@@ -171,7 +179,7 @@ class Gateway:
             if asyncio.get_running_loop().time() - started > _GIVE_UP:
                 log.warning("connection %s took nothing for %.0f s; last status %d", connection_id, _GIVE_UP, status)
                 raise Gone
-            # Throttled, or the browser does not read (FACTS W7), or the service has a bad moment.
+            # Throttled, or the browser does not read (FACTS W7), or the service fails for a moment.
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             delay = min(delay * 2, _LAST_RETRY)
 
@@ -190,7 +198,8 @@ class Gateway:
         path = self._path + quote(connection_id, safe="-_.~")
         try:
             credentials = await self._current_credentials()
-        except Exception as error:  # botocore's are many; all of them may pass
+        # botocore has many errors, and all of them may be temporary.
+        except Exception as error:
             log.error("no credentials to post with: %r", error)
             return 599
         headers = self._signer.headers(method, path, body, credentials, time.time())
@@ -214,7 +223,8 @@ class Gateway:
         return self._credentials
 
     async def _read_credentials(self) -> None:
-        # botocore's role credentials fetch over HTTP when they near their end; that must not hold up the loop.
+        # botocore fetches role credentials over HTTP when they are about to end. That must not
+        # block the loop.
         frozen = await asyncio.to_thread(self._source.get_frozen_credentials)
         self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
         self._credentials_at = asyncio.get_running_loop().time()

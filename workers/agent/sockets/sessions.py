@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 _TICK = 0.25
 _MOST_CONNECTIONS = 16
-"""Of one session, of which all but one have been replaced or have not introduced themselves."""
+"""Most connections of one session; all but one are replaced or have not said hello."""
 
-# What Shiny says about a computation just before it sends the results (also "idle" comes before them). A moment's wait
-# lets all of it travel in one frame, and the results are not held up by the post before (INTERVAL).
+# What Shiny says about a computation just before it sends the results ("idle" also comes before
+# them). With a short wait all of it travels in one frame, and the previous post does not delay the
+# results (INTERVAL).
 _PRELUDES = ('{"busy":', '{"recalculating":', '{"progress":{"type":"binding"')
 _PRELUDE_WAIT = 0.02
 
@@ -35,7 +36,7 @@ class Sessions:
 
     :param gateway: the way to the browsers.
     :param connect_worker: opens R's WebSocket for a session.
-    :param issue_ticket: a fresh ticket for a session.
+    :param issue_ticket: returns a fresh ticket for a session.
     :param clock: seconds, steady.
     :param on_end: gives the session's seat back; called once per session.
     """
@@ -63,11 +64,11 @@ class Sessions:
     # What the agent calls
 
     def use(self, settings: RelaySettings) -> None:
-        """Sessions from here on are led by these settings."""
+        """Use these settings for new sessions."""
         self._settings = settings
 
     def reserve(self, session_id: str) -> None:
-        """A page with this session is on its way."""
+        """Prepare a session whose page is on its way."""
         if session_id not in self._sessions:
             session = Session(session_id, self._settings, self._clock())
             self._sessions[session_id] = _Carried(self, session)
@@ -75,38 +76,47 @@ class Sessions:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     def belongs(self, session_id: str, visitor: str) -> None:
-        """A session's page goes to this visitor (:mod:`chalicelib.sessions.passes`)."""
+        """Note that a session's page goes to this visitor (:mod:`chalicelib.sessions.passes`)."""
         if (carried := self._sessions.get(session_id)) is not None:
             carried.visitor = visitor
 
     def visitor_of(self, session_id: str) -> str:
-        """Return the visitor that a session belongs to; empty when there is no such session."""
+        """Return the visitor to whom a session belongs; empty if there is no such session."""
         carried = self._sessions.get(session_id)
         return carried.visitor if carried is not None else ""
 
     def keeps_cookies(self, session_id: str) -> bool:
-        """Whether the browser of a session keeps cookies for the page, as far as is known."""
+        """Return whether a session's browser keeps cookies for the page, as far as is known."""
         carried = self._sessions.get(session_id)
         return carried is None or carried.session.cookies
 
     def session_of_token(self, token: str) -> str | None:
-        """Return the session to which a worker gave this token of Shiny's; sessions that have ended have none."""
+        """Return the session to which a worker gave this token of Shiny's.
+
+        Return None if there is none, or if it has ended.
+        """
         live = ((session_id, carried) for session_id, carried in self._sessions.items() if not carried.session.over)
         return next((session_id for session_id, carried in live if carried.witness.knows(token)), None)
 
     def accepts_upload(self, session_id: str, target: str, size: int) -> bool:
-        """Whether the worker has agreed to take a file of this size at this URL from the session's page."""
+        """Return whether the worker agreed to take a file of this size at this URL.
+
+        The agreement must be with the session's own page.
+        """
         carried = self._sessions.get(session_id)
         return carried is not None and carried.witness.accepts(target, size)
 
     async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
-        """A frame from a browser. False: there is no such session, and the browser has been told."""
+        """Handle a frame from a browser.
+
+        Return False if there is no such session; the browser has then been told.
+        """
         carried = self._sessions.get(session_id)
         if carried is None:
             self._gateway.say(connection_id, sockjs.close(*UnknownSession().ending), then_close=True)
             return False
         if self._connections.get(connection_id) != session_id:
-            if not self._settings.websocket:  # SockJS's clients were attached
+            if not self._settings.websocket:  # SockJS's clients were attached earlier
                 self._gateway.say(connection_id, sockjs.close(*TransportDisabled().ending), then_close=True)
                 return False
             self._join(connection_id, session_id, carried)
@@ -117,7 +127,10 @@ class Sessions:
         return True
 
     def attach(self, connection_id: str, session_id: str, opening: Opening) -> bool:
-        """A connection that its URL introduces (SockJS). False: there is no such session."""
+        """Attach a connection that introduces itself by its URL (SockJS).
+
+        Return False if there is no such session.
+        """
         carried = self._sessions.get(session_id)
         if carried is None:
             return False
@@ -127,11 +140,11 @@ class Sessions:
         return True
 
     def session_of(self, robust_id: str) -> str | None:
-        """The session whose client has this id."""
+        """Return the session whose client has this id."""
         return next((session_id for session_id, carried in self._sessions.items() if carried.session.robust_id == robust_id), None)
 
     async def disconnect(self, connection_id: str) -> None:
-        """A connection is gone."""
+        """Note that a connection is gone."""
         self._gateway.drop(connection_id)
         session_id = self._connections.pop(connection_id, None)
         carried = self._sessions.get(session_id) if session_id else None
@@ -140,13 +153,13 @@ class Sessions:
             carried.apply(carried.session.detach(connection_id, self._clock()))
 
     def end(self, session_ids: Iterable[str], ending: Ending) -> None:
-        """End some sessions, telling their browsers."""
+        """End some sessions, and tell their browsers."""
         for session_id in session_ids:
             if (carried := self._sessions.get(session_id)) is not None:
                 carried.apply(carried.session.end(ending, self._clock()))
 
     async def end_all(self, code: int, reason: str) -> None:
-        """End every session, telling each browser; returns when they have been told, or after two seconds."""
+        """End every session; return when all browsers have been told, or after two seconds."""
         for carried in list(self._sessions.values()):
             carried.apply(carried.session.end(Ending(code, reason), self._clock()))
             if carried.session.connection is not None:
@@ -154,7 +167,7 @@ class Sessions:
         await self._gateway.flush(2.0)
 
     async def close(self) -> None:
-        """End what is left, and wait until every seat is given back."""
+        """End the remaining sessions, and wait until their seats are given back."""
         await self.end_all(*ShuttingDown().ending)
         if self._ticker is not None:
             self._ticker.cancel()
@@ -171,57 +184,57 @@ class Sessions:
         self._sessions.clear()
 
     def active(self) -> int:
-        """How many sessions have a visitor, here or on the way back."""
+        """Return how many sessions have a visitor who is connected or may come back."""
         return sum(carried.session.active for carried in self._sessions.values())
 
     def reserved(self) -> int:
-        """How many pages are on their way."""
+        """Return how many pages are on their way."""
         return sum(carried.session.state is State.RESERVED for carried in self._sessions.values())
 
     def waiting(self) -> dict[str, float]:
-        """The sessions whose page waits for its first connection, each with since when."""
+        """Return the sessions whose page waits for its first connection, with their start times."""
         return {session_id: carried.since for session_id, carried in self._sessions.items() if carried.session.state is State.RESERVED}
 
     def ids(self) -> list[str]:
-        """The sessions that hold a seat."""
+        """Return the sessions that hold a seat."""
         return [session_id for session_id, carried in self._sessions.items() if not carried.session.over]
 
     # What the sessions call
 
     def open_channel(self, carried: _Carried, name: str) -> Channel:
-        """A channel of a session, which opens R's socket."""
+        """Return a new channel of a session, which opens R's socket."""
         channel = Channel(name, carried.session.id, self._connect_worker, carried)
         self.keep(channel.task)
         return channel
 
     def keep(self, task: asyncio.Task[None]) -> None:
-        """Hold on to a task until it is done, and log what it died of."""
+        """Keep a task until it is done, and log its failure."""
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """Something may be there for a connection."""
+        """Say that a connection may have something to send."""
         self._gateway.wake(connection_id, delay)
 
     def now(self) -> float:
-        """The time."""
+        """Return the time."""
         return self._clock()
 
     def ticket(self, session_id: str) -> str:
-        """A fresh ticket."""
+        """Return a fresh ticket."""
         return self._issue_ticket(session_id)
 
     def ended(self, session_id: str, ending: Ending) -> None:
-        """A session has ended: its seat goes back."""
+        """Give back the seat of a session that has ended."""
         log.info("session %s ended with %d: %s", session_id, *ending)
         self.keep(asyncio.get_running_loop().create_task(self._give_back(session_id)))
 
     def lost(self, connection_id: str) -> None:
-        """The gateway says that a connection is gone."""
+        """Forget a connection that is gone, according to the gateway."""
         self._connections.pop(connection_id, None)
 
     def give_up(self, connection_id: str) -> None:
-        """A connection is silent: it is taken for gone, and cut in case that it is not."""
+        """Treat a silent connection as gone, and cut it in case it is not."""
         self.lost(connection_id)
         self._gateway.drop(connection_id)
         self._gateway.say(connection_id, sockjs.HEARTBEAT, then_close=True)
@@ -231,7 +244,7 @@ class Sessions:
         self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
         carried.connections[connection_id] = None
         if len(carried.connections) > _MOST_CONNECTIONS:
-            # The end of a connection may never be told (FACTS W3).
+            # The end of a connection may never be reported (FACTS W3).
             oldest = next(known for known in carried.connections if known not in (connection_id, carried.session.connection))
             del carried.connections[oldest]
             self._connections.pop(oldest, None)
@@ -261,7 +274,7 @@ class Sessions:
         self._ticker = None
 
     def _keep_bounded(self, now: float) -> None:
-        """End the session that holds most while all of them together hold too much."""
+        """End the sessions that hold most, while all sessions together hold too much."""
         live = [carried for carried in self._sessions.values() if not carried.session.over]
         total = sum(carried.session.waiting for carried in live)
         while total > self._settings.instance_bytes:
@@ -295,13 +308,13 @@ class _Carried:
         self._room.set()
 
     def source(self, connection_id: str) -> Callable[[], str | None]:
-        """Where the gateway pulls a connection's frames from."""
+        """Return the function with which the gateway pulls a connection's frames."""
         session, now = self.session, self._sessions.now
-        limit = 1 << 30  # the session's own frame limit is the smaller one
+        limit = 1 << 30  # the session's own frame limit is smaller
         return lambda: session.take(connection_id, limit, now())
 
     def gone(self, connection_id: str) -> Callable[[], None]:
-        """What to do when a connection turns out to have ended."""
+        """Return the function to call when a connection turns out to have ended."""
 
         def lost() -> None:
             self._sessions.lost(connection_id)
@@ -311,7 +324,7 @@ class _Carried:
         return lost
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Do what the session says; and let R be read again if there is room now."""
+        """Carry out the session's events, and let R be read again if there is room now."""
         for event in events:
             match event:
                 case MessageReceived(channel=name, text=text):
@@ -338,10 +351,10 @@ class _Carried:
         if self.session.writable or self.session.over:
             self._room.set()
 
-    # channel.Owner
+    # Implements channel.Owner
 
     def from_r(self, channel: str, message: str) -> None:
-        """A message from R."""
+        """Handle a message from R."""
         self.witness.from_worker(channel, message)
         self.apply(self.session.send(channel, message, self._sessions.now()))
         if not self.session.writable:
@@ -349,14 +362,14 @@ class _Carried:
         self._wake(_PRELUDE_WAIT if message.startswith(_PRELUDES) else 0.0)
 
     def r_took(self, size: int) -> None:
-        """R has taken messages of this size."""
+        """Note that R has taken messages of this size."""
         self.session.consumed(size)
-        # Only a client that waits for it needs an acknowledgement now.
+        # Only a client that waits for an acknowledgement needs one now.
         if self.session.connection is not None and self.session.due(self._sessions.now()):
             self._wake()
 
     def r_closed(self, channel: str, code: int, reason: str) -> None:
-        """R's socket is gone."""
+        """Note that R's socket is gone."""
         self._channels.pop(channel, None)
         self.apply(self.session.close_channel(channel, code, reason, self._sessions.now()))
         self._wake()

@@ -6,8 +6,9 @@
 * :mod:`.sending`   the transports that send: which messages a request's body has
 * :mod:`.headers`   CORS, caching and cookies
 * :mod:`.pages`     the greeting, the capabilities and the iframe page
-* :mod:`.polls`     one client's polls: greeting, heartbeats, one receiver at a time, the close, the time out
-* :mod:`.passes`    the ticket cookie, which says whose session a new client may have
+* :mod:`.polls`     one client's polls: greeting, heartbeats, one receiver at a time, the close,
+  the timeout
 
-The frames themselves are :mod:`relay.sockjs`'s.
+The frames themselves are in :mod:`relay.sockjs`. The ticket cookie, which says which session a new
+client may have, is in :mod:`chalicelib.sessions.passes`.
 """

@@ -9,34 +9,46 @@ from relay.settings import KB, MB
 
 @dataclass(frozen=True, slots=True)
 class SockJsOptions:
-    """Times in seconds, sizes in bytes."""
+    """What one SockJS service offers; times in seconds, sizes in bytes."""
 
     websocket: bool = True
     """Whether WebSockets are answered here (``disable_websockets``)."""
     disabled: tuple[str, ...] = ()
     """Transports that are not answered, by Shiny Server's names (``disable_protocols``)."""
     cookie_needed: bool = False
-    """Whether session URLs set ``JSESSIONID``, by which some load balancers keep a client on one server."""
+    """Whether session URLs set ``JSESSIONID``.
+
+    Some load balancers use it to keep a client on one server.
+    """
     client_url: str = "/__sheen__/sockjs.js"
-    """The browser's library, which the iframe page loads; a path is below the app's own (header ``sheen-base``)."""
+    """The browser's library, which the iframe page loads.
+
+    A path is relative to the app's own path (header ``sheen-base``).
+    """
 
     heartbeat_delay: float = 25.0
-    """A receiver that got nothing for so long gets ``h`` (``sockjs_heartbeat_delay``, FACTS S8)."""
+    """Silence after which a receiver gets ``h`` (``sockjs_heartbeat_delay``, FACTS S8)."""
     disconnect_delay: float = 5.0
-    """A client without a receiver for so long is gone (``sockjs_disconnect_delay``, FACTS S8)."""
+    """Time without a receiver after which a client is gone.
+
+    See ``sockjs_disconnect_delay`` (FACTS S8).
+    """
     response_limit: int = 128 * KB
-    """A streaming response ends after so much, so that the browser can let go of it."""
+    """Size at which a streaming response ends, so that the browser can release its memory."""
     write_timeout: float = 60.0
-    """A client that reads nothing for so long is gone."""
+    """Time without reading after which a client is gone."""
 
     buffered_wait: float = 20.0
-    """Where responses are buffered one ends after so long with ``h``: the gateway waits 29 s (FACTS H1, H2)."""
+    """Time after which a response ends with ``h`` where responses are buffered.
+
+    The gateway waits 29 s (FACTS H1, H2).
+    """
     buffered_limit: int = MB
-    """A streaming response that is buffered ends after so much (FACTS H1, H2)."""
+    """Size at which a buffered streaming response ends (FACTS H1, H2)."""
 
     largest_body: int = 6 * MB
     """The largest request (FACTS H1)."""
     largest_message: int = 64 * MB
     """The largest WebSocket message."""
     most_clients: int = 4096
-    """So many clients are remembered at once; the next one is refused."""
+    """Clients that are remembered at once; any further client is refused."""

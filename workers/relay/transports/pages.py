@@ -30,20 +30,20 @@ _IFRAME = """<!DOCTYPE html>
 
 
 def info(*, websocket: bool, cookie_needed: bool, entropy: int) -> str:
-    """The capabilities. ``entropy`` is a number below 2**32 that nobody can foresee."""
+    """Return the capabilities; ``entropy`` is an unpredictable number below 2**32."""
     return json.dumps(
         {"websocket": websocket, "origins": ["*:*"], "cookie_needed": cookie_needed, "entropy": entropy}, separators=(",", ":")
     )
 
 
 def iframe(client_url: str) -> tuple[str, str]:
-    """The page that other sites put into an iframe, and its ETag."""
+    """Return the page that other sites put into an iframe, and its ETag."""
     source = client_url.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     page = _IFRAME.format(client_url=source)
     return page, f'"{hashlib.sha256(page.encode()).hexdigest()[:32]}"'
 
 
 def matches(etag: str, if_none_match: str) -> bool:
-    """Whether the browser's copy is good."""
+    """Return whether the browser's copy is still valid."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or "*" in tags

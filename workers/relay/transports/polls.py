@@ -1,4 +1,4 @@
-"""One client's polls: greeting, heartbeats, one receiver at a time, the close, the time out.
+"""One client's polls: greeting, heartbeats, one receiver at a time, the close, the timeout.
 
 A SockJS client over HTTP is a row of receiving requests, each of which takes some frames and ends::
 
@@ -20,11 +20,14 @@ GO_AWAY = sockjs.close(3000, "Go away!")
 
 
 class Polls:
-    """``heartbeat_delay`` and ``disconnect_delay`` in seconds; ``now`` on any steady clock."""
+    """The state of one client's polls.
+
+    ``heartbeat_delay`` and ``disconnect_delay`` are in seconds, ``now`` is on any steady clock.
+    """
 
     def __init__(self, heartbeat_delay: float, disconnect_delay: float, now: float) -> None:
         self.closing: str | None = None
-        """What every further receiver gets."""
+        """The frame that every further receiver gets."""
         self.receiving = False
         self._heartbeat_delay = heartbeat_delay
         self._disconnect_delay = disconnect_delay
@@ -33,7 +36,10 @@ class Polls:
         self._deadline: float | None = now + disconnect_delay
 
     def begin(self, now: float) -> str | None:
-        """A receiver comes. What is given is all that it gets: it is not this client's receiver."""
+        """Begin a receiver, and return None if it becomes this client's receiver.
+
+        Otherwise return the one frame that it gets.
+        """
         if self.closing is not None:
             return self.closing
         if self.receiving:
@@ -44,7 +50,10 @@ class Polls:
         return None
 
     def next(self, pull: Callable[[], str | None], now: float) -> str | None:
-        """The receiver's next frame; None when there is nothing to say. ``pull`` gives what the application says."""
+        """Return the receiver's next frame; None if there is nothing to send.
+
+        ``pull`` returns the application's next frame.
+        """
         if not self._greeted:
             self._greeted = True
             self._spoke = now
@@ -59,26 +68,29 @@ class Polls:
         return frame
 
     def heartbeat_in(self, now: float) -> float:
-        """Seconds until the receiver is to get a heartbeat."""
+        """Return the seconds until the receiver's next heartbeat is due."""
         return self._spoke + self._heartbeat_delay - now
 
     def finish(self, now: float) -> None:
-        """The receiver has ended as it should."""
+        """Note that the receiver has ended as it should."""
         self.receiving = False
         if self._deadline is None:
             self._deadline = now + self._disconnect_delay
 
     def interrupt(self, now: float) -> None:
-        """The receiver's connection broke: what it was given may be lost, and no frame may be skipped."""
+        """Note that the receiver's connection broke, and close the client.
+
+        What it was given may be lost, and no frame may be skipped.
+        """
         self.close(INTERRUPTED, now)
 
     def close(self, frame: str, now: float) -> None:
-        """The client is told this from now on, until the time out."""
+        """Give the client this frame from now on, until the timeout."""
         if self.closing is None:
             self.closing = frame
             self.finish(now)
 
     @property
     def deadline(self) -> float | None:
-        """When the client is to be forgotten, unless it receives before."""
+        """When the client is forgotten unless it receives before; None while it has a receiver."""
         return self._deadline

@@ -27,15 +27,15 @@ _HTMLFILE = """<!doctype html>
 
 
 class BadCallback(Exception):
-    """A request without the name of a JavaScript function, or with something else in its place. The text is the answer."""
+    """The request names no JavaScript function, or not a valid one; the text is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
     """A transport that receives.
 
-    ``prelude(callback)`` is what a response starts with and ``wrap(frame, callback)`` a frame in it. A transport that is not
-    ``streaming`` ends its response after one frame.
+    ``prelude(callback)`` is the start of a response, and ``wrap(frame, callback)`` is a frame in
+    it. A transport that is not ``streaming`` ends its response after one frame.
     """
 
     content_type: str
@@ -55,8 +55,8 @@ def _line(frame: str, _callback: str) -> str:
 
 
 def _event(frame: str, _callback: str) -> str:
-    # A frame has no line breaks: they are escaped in its JSON. sockjs-client takes it through decodeURI, so no percent sign
-    # may look like an escape; it can stand only in a JSON string.
+    # A frame has no line breaks, because its JSON escapes them. sockjs-client passes it through
+    # decodeURI, so no percent sign may look like an escape; one can only stand in a JSON string.
     escaped = frame.replace("%", "\\u0025")
     return f"data: {escaped}\r\n\r\n"
 
@@ -79,16 +79,17 @@ RECEIVING = {
         lambda callback: _HTMLFILE.format(callback=callback) + " " * 1024 + "\r\n\r\n",
         lambda frame, _: f"<script>\np({_literal(frame)});\n</script>\r\n",
     ),
-    # The comment keeps a callback from being taken for the beginning of another kind of file, as Flash was by its first bytes.
+    # The comment keeps a callback from being taken for the start of another file type, as happened
+    # with Flash.
     "jsonp": Receiving(_SCRIPT, False, False, True, _none, lambda frame, callback: f"/**/{callback}({_literal(frame)});\r\n"),
 }
-"""By the names in their URLs."""
+"""The receiving transports by their names in URLs."""
 
 
 def callback(value: str | None) -> str:
-    """The function that a request names.
+    """Return the name of the function that a request names.
 
-    :raises BadCallback: none, or no name.
+    :raises BadCallback: there is none, or it is not a name.
     """
     if not value:
         raise BadCallback('"callback" parameter required')

@@ -1,4 +1,4 @@
-"""The transports that send: which messages a request's body, or a WebSocket message, has."""
+"""The transports that send: which messages a request's body or a WebSocket message has."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from relay.errors import ProtocolError
 
 
 class BadPayload(Exception):
-    """A body that holds no messages. The text is the protocol's answer."""
+    """The body holds no messages; the text is the protocol's answer."""
 
 
 class Payload(NamedTuple):
-    """Messages, and the client's frame that has them."""
+    """Messages, and the client's frame that contains them."""
 
     frame: str
     messages: list[str]
 
 
 def xhr(body: bytes) -> Payload:
-    """What ``xhr_send`` sends: a JSON array of strings, whatever the content type says.
+    """Parse the body of ``xhr_send``: a JSON array of strings, whatever the content type says.
 
     :raises BadPayload: something else.
     """
@@ -30,7 +30,7 @@ def xhr(body: bytes) -> Payload:
 
 
 def jsonp(body: bytes, content_type: str) -> Payload:
-    """What ``jsonp_send`` sends: the same, in the field ``d`` of a form, or plain.
+    """Parse the body of ``jsonp_send``: a JSON array of strings, plain or in a form's field ``d``.
 
     :raises BadPayload: something else.
     """
@@ -44,7 +44,9 @@ def jsonp(body: bytes, content_type: str) -> Payload:
 
 
 def websocket(text: str) -> Payload | None:
-    """What a WebSocket message has: an array of strings or one string; None for an empty message, which is ignored.
+    """Parse a WebSocket message: an array of strings or one string.
+
+    Return None for an empty message, which is ignored.
 
     :raises BadPayload: something else.
     """
@@ -68,7 +70,8 @@ def _payload(text: str) -> Payload:
     try:
         return Payload(text, sockjs.decode_client(text))
     except ProtocolError as error:
-        # The one class stands for broken JSON and for JSON of another form, which the protocol tells apart.
+        # The protocol distinguishes broken JSON from JSON of another form; :exc:`ProtocolError`
+        # does not.
         raise BadPayload("Payload expected." if _is_json(text) else "Broken JSON encoding.") from error
 
 

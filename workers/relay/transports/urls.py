@@ -4,10 +4,14 @@ A service has a prefix, below which are::
 
     /  /info  /iframe*.html  /websocket  /<server>/<session>/<transport>
 
-Sheen's prefix is ``<app>/__sockjs__`` with parameters as path segments behind it, in any order: ``n=<id>`` starts and
-``o=<id>`` resumes a numbered session (FACTS S7), ``w=<worker id>`` names the R process (FACTS S3), ``h=<attempt>.<HEX>``
-is the hello of Sheen's own client (:mod:`relay.hello`), ``t=…`` and ``s=…`` are other clients' and mean nothing
-here. Paths are taken as they came, percent-encoded.
+Sheen's prefix is ``<app>/__sockjs__``, followed by parameters as path segments in any order:
+
+- ``n=<id>`` starts and ``o=<id>`` resumes a numbered session (FACTS S7).
+- ``w=<worker id>`` names the R process (FACTS S3).
+- ``h=<attempt>.<HEX>`` is the hello of Sheen's own client (:mod:`relay.hello`).
+- ``t=…`` and ``s=…`` come from other clients and mean nothing here.
+
+Paths are taken percent-encoded, as they came.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ METHODS = {
     "jsonp_send": _POST,
     "websocket": _GET,
 }
-"""What may be asked for, and the methods that it answers to."""
+"""The names of what a URL may ask for, and the methods that each answers to."""
 NAMES = {
     "raw": {"websocket"},
     "websocket": {"websocket"},
@@ -51,15 +55,19 @@ NAMES = {
     "htmlfile": {"iframe-htmlfile"},
     "jsonp": {"jsonp-polling"},
 }
-"""What clients call what they receive by, as ``disable_protocols`` has it. Who may not receive has nothing to send to."""
+"""The names of the receiving transports in ``disable_protocols``.
+
+Sending transports have none: a client that may not receive has nothing to send to.
+"""
 PAGES = frozenset({"greeting", "info", "iframe"})
-"""What belongs to no session; answers to HEAD as well."""
+"""Targets that belong to no session; they answer to HEAD as well."""
 
 
 class Target(NamedTuple):
-    """What a URL asks for: a name in :data:`METHODS`; for a transport also the client's session.
+    """What a URL asks for: a name in :data:`METHODS`, and for a transport its session.
 
-    A transport's ``session`` is the client's own choice and tells its requests from others' below the same prefix.
+    The client chooses a transport's ``session``. It tells the client's requests from those of
+    others below the same prefix.
     """
 
     name: str
@@ -72,7 +80,10 @@ class Target(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """What Sheen's prefix says. ``key`` is the prefix's own text, which all requests of one client share."""
+    """The parameters in Sheen's prefix.
+
+    ``key`` is the prefix's own text, which all requests of one client share.
+    """
 
     opening: Opening
     worker: str = ""
@@ -80,7 +91,10 @@ class Parameters(NamedTuple):
 
 
 def target(path: str) -> Target | None:
-    """What ``path`` below the prefix asks for; None when there is no such thing. The ``<server>`` part means nothing."""
+    """Return what ``path``, below the prefix, asks for; None if there is no such thing.
+
+    The ``<server>`` part means nothing.
+    """
     if path in ("", "/"):
         return Target("greeting")
     if path == "/info":
@@ -96,9 +110,9 @@ def target(path: str) -> Target | None:
 
 
 def parameters(path: str) -> tuple[Parameters, str]:
-    """The parameters at the start of ``path``, below ``__sockjs__``, and the rest of it.
+    """Return the parameters at the start of ``path``, below ``__sockjs__``, and the rest of it.
 
-    :raises ProtocolError: they contradict each other, or one has not the form that it should have.
+    :raises ProtocolError: they contradict each other, or one is malformed.
     """
     found: dict[str, str] = {}
     position = 0

@@ -11,7 +11,7 @@ ui <- function(request) {
     "/small" = httpResponse(200, "text/plain", "small", headers = list("X-Other" = "1")),
     "/post" = httpResponse(200, "text/plain", large(as.numeric(query$n) + 10 * length(sent))),
     "/own" = httpResponse(as.integer(query$s), "application/octet-stream", if (query$s == "200") as.raw(c(255, 0, sent[1])) else charToRaw(paste(
-      request$REQUEST_METHOD, length(sent), request$HTTP_CONTENT_TYPE, request$HTTP_X_OWN, request$HTTP_ACCEPT, request$HTTP_X_FORWARDED_FOR))),
+      request$REQUEST_METHOD, length(sent), request$HTTP_CONTENT_TYPE, request$HTTP_X_APP_OWN, request$HTTP_ACCEPT, request$HTTP_X_FORWARDED_FOR))),
     "/slow" = { Sys.sleep(2.5); httpResponse(200, "text/plain", paste("slow", rawToChar(sent))) },
     "/slow-large" = { Sys.sleep(2.5); httpResponse(200, "text/plain", large()) },
     "/slow-page" = { pages <<- pages + 1; Sys.sleep(2.5); tags$html(tags$head(), tags$body("page", pages)) },

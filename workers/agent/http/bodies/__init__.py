@@ -1,4 +1,4 @@
-"""Bodies too large for a Lambda, on their way between R and S3; :mod:`chalicelib.bodies` decides."""
+"""Bodies too large for a Lambda, between R and S3; :mod:`chalicelib.bodies` decides."""
 
 from agent.http.bodies.answers import Answers
 from agent.http.bodies.handover import Handover

@@ -1,7 +1,9 @@
-"""R's answers on their way through a Lambda, which takes neither a large one nor a late one (FACTS H1).
+"""R's answers that a Lambda cannot take, because they are too large or too late (FACTS H1).
 
-A large answer becomes an object, and the visitor is sent there. For a late one the visitor is sent to a URL of ours, which waits on and
-sends there again. Both by 303, which turns any method into a GET: R has had its request, and what follows only fetches the answer.
+A large answer becomes an object, to which the visitor is redirected. For a late answer the visitor
+is redirected to a URL of Sheen's, which waits longer and redirects there again. Both use status
+303, which turns any method into a GET: R has had its request, and what follows only fetches the
+answer.
 """
 
 import asyncio
@@ -20,16 +22,16 @@ from chalicelib.errors import SheenError
 from chalicelib.instances.model import InstanceRef
 
 LATE = "/__sheen__/answers/"
-"""Below an app's path: where a late answer is asked for again."""
+"""Path below an app's path at which a late answer is requested again."""
 SPILLS = 3
-"""Answers on their way to S3 at once; others wait, and R's side with them."""
+"""Answers that are sent to S3 at once; others wait, and R's side waits with them."""
 PARTS_AT_ONCE = 2
-"""Of one answer."""
+"""Parts of one answer that are sent at once."""
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class AnswerTooLarge(SheenError):
-    """More than S3 takes."""
+    """The answer is larger than the parts of one object may be together."""
 
 
 class Kept(NamedTuple):
@@ -48,9 +50,10 @@ class _Waiting:
 
 
 class Answers:
-    """Holds the answers that are late, and makes objects of the large ones.
+    """Holds late answers, and makes objects of large ones.
 
-    :param worker_id: returns the id of R's process, by which a Lambda finds this instance again (FACTS S3).
+    :param worker_id: returns the id of R's process, by which a Lambda finds this instance again
+        (FACTS S3).
     """
 
     def __init__(
@@ -76,18 +79,25 @@ class Answers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, make: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
-        """Have R asked, however long the visitor can wait; it ends with the instance at the latest."""
+        """Begin to make an answer, and return its task.
+
+        The task continues however long the visitor can wait. It ends with the instance at the
+        latest.
+        """
         task = asyncio.create_task(make, name="answer")
         self._making.add(task)
         task.add_done_callback(self._making.discard)
         return task
 
     async def within_patience(self, making: asyncio.Task[Answer], base: str, host: str, waited: float = 0.0) -> web.Response:
-        """Answer with what is being made, or, when that takes too long, with where to ask for it; ``waited``: seconds until now."""
+        """Return the answer that is being made, or a redirect to a URL that waits longer.
+
+        ``waited`` is the number of seconds that the visitor has already waited.
+        """
         return await self._wait("", _Waiting(making), base, host, waited)
 
     async def late(self, path: str, base: str, host: str) -> web.Response:
-        """Answer who asks for a late answer. ``path`` begins with :data:`LATE`."""
+        """Answer a request for a late answer; ``path`` begins with :data:`LATE`."""
         token = path.removeprefix(LATE)
         waiting = self._waiting.get(token)
         if waiting is None:
@@ -95,7 +105,10 @@ class Answers:
         return await self._wait(token, waiting, base, host)
 
     async def keep(self, headers: Mapping[str, str], path: str, body: AsyncIterator[bytes]) -> Kept:
-        """Make an object of an answer whose ``headers`` came with ``body``. Nothing stays of it when that fails or is cancelled."""
+        """Make an object of an answer with these ``headers`` and this ``body``.
+
+        If that fails or is cancelled, nothing of it stays.
+        """
         key = keys.answer_key(self._ref, secrets.token_urlsafe(24), path)
         async with self._spilling:
             upload_id = await self._objects.begin(key, stored(headers, path))
@@ -110,7 +123,7 @@ class Answers:
         return Kept(key)
 
     async def close(self) -> None:
-        """Give up what is late. What is kept stays: a visitor may be fetching it."""
+        """Give up late answers; objects stay, because a visitor may be fetching them."""
         for task in list(self._making):
             task.cancel()
         self._waiting.clear()
@@ -151,7 +164,8 @@ class Answers:
                     sent += [task.result() for task in done]
             sent += await asyncio.gather(*sending)
         except BaseException:
-            await asyncio.gather(*sending, return_exceptions=True)  # a part that arrives after the upload was given up would stay
+            # A part that arrives after the upload was given up would stay.
+            await asyncio.gather(*sending, return_exceptions=True)
             raise
         return sent
 
@@ -176,7 +190,7 @@ class Answers:
         async def run() -> None:
             try:
                 await work
-            except Exception as error:  # the bucket's lifecycle rule clears up what this could not
+            except Exception as error:  # the bucket's lifecycle rule clears up later
                 logger.warning("could not clear up in S3", extra={"error": str(error)})
 
         task = asyncio.create_task(run())
@@ -185,7 +199,7 @@ class Answers:
 
 
 async def _pieces(body: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
-    """Give ``body`` in pieces of ``size`` bytes; at least one."""
+    """Yield ``body`` in pieces of ``size`` bytes; at least one."""
     buffer = bytearray()
     given = False
     async for chunk in body:

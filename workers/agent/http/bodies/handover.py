@@ -1,4 +1,4 @@
-"""An uploaded object, given to R as if the browser had posted it."""
+"""Gives an uploaded object to R as if the browser had posted it."""
 
 import asyncio
 import base64
@@ -21,12 +21,15 @@ AHEAD = 2
 """Parts that are read from S3 before R wants them."""
 PIECE = 256 * 1024
 WINDOW = 4 * PART
-"""httpuv reads a body as fast as it comes, and keeps in memory what R has no time to write: a busy R would grow by all of it. So
-after each window R is asked something small, which it answers when it has written what came before."""
+"""Bytes after which R is asked something small, which it answers after the bytes before it.
+
+httpuv reads a body as fast as it comes, and keeps in memory what R has no time to write. Without
+the windows, the memory of a busy R would grow by the whole body.
+"""
 
 
 class Reply(NamedTuple):
-    """What R answered."""
+    """R's answer."""
 
     status: int
     reason: str
@@ -34,7 +37,7 @@ class Reply(NamedTuple):
     body: bytes
 
     def told(self) -> dict[str, str]:
-        """The body as it stands in JSON."""
+        """Return the body in a form that fits into JSON."""
         try:
             return {"body": self.body.decode()}
         except UnicodeDecodeError:
@@ -42,7 +45,7 @@ class Reply(NamedTuple):
 
 
 class Handover:
-    """Gives objects to R. ``client`` returns the kept connections to a worker."""
+    """Gives objects to R; ``client`` returns the kept connections to a worker."""
 
     def __init__(self, workers: Workers, client: Callable[[Worker], Awaitable[aiohttp.ClientSession]], objects: Objects) -> None:
         self._workers = workers
@@ -61,11 +64,13 @@ class Handover:
         progress: Callable[[int], None],
         method: str = "POST",
     ) -> Reply:
-        """Post the object (or send it by another ``method``) of ``size`` bytes to ``target`` at the session's worker.
+        """Post the object of ``size`` bytes to ``target`` at the session's worker.
 
-        ``visitor`` are the headers of the browser's request; ``progress`` is told how many bytes have been given.
+        ``method`` may name another method. ``visitor`` are the headers of the browser's request.
+        ``progress`` is called with the number of bytes that have been given.
 
-        R decides by the headers whether it wants the body (``shiny.maxRequestSize``), and gets it only then.
+        R decides by the headers whether it wants the body (``shiny.maxRequestSize``), and gets it
+        only then.
         """
         async with self._workers.of_session(session_id) as worker:
             client = await self._client(worker)
@@ -112,7 +117,10 @@ class Handover:
                 await self._written(worker, client, base, visitor)
 
     async def _written(self, worker: Worker, client: aiohttp.ClientSession, base: str, visitor: CIMultiDictProxy[str]) -> None:
-        """Return when R has come to the end of what it had to do. No app answers OPTIONS, unless it says that it does."""
+        """Return when R has finished its current work.
+
+        The question is an OPTIONS request; no app answers that, unless it says that it does.
+        """
         asked = headers.to_worker(visitor, base, worker.spec.secret, page=False)
         for name in ("Content-Type", "Content-Length"):
             asked.popall(name, None)
@@ -121,7 +129,7 @@ class Handover:
 
 
 async def _read(objects: Objects, key: str, size: int) -> AsyncIterator[bytes]:
-    """Give an object, part by part, the next ones being read meanwhile."""
+    """Yield an object part by part, while the next parts are being read."""
     starts = iter(range(0, size, PART))
     ahead: deque[asyncio.Task[bytes]] = deque()
 

@@ -1,4 +1,7 @@
-"""The bucket, for large bodies. Blocking calls run in threads; no more than a part is in memory for one object."""
+"""The bucket, for large bodies.
+
+Blocking calls run in threads. For one object, no more than a part is in memory.
+"""
 
 import asyncio
 import re
@@ -16,7 +19,7 @@ _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\
 
 
 class NoHost(SheenError):
-    """The visitor's request does not say which host it was sent to, so that no URL there can be signed."""
+    """The visitor's request does not say to which host it was sent, so no URL can be signed."""
 
 
 class Part(NamedTuple):
@@ -28,10 +31,11 @@ class Part(NamedTuple):
 
 
 class Objects:
-    """Objects of ``bucket``.
+    """Objects in ``bucket``.
 
     :param s3: returns the boto3 client, made when it is first used.
-    :param url: where browsers reach S3: absolute, ``/`` for the page's own host, or empty for AWS's own endpoint.
+    :param url: where browsers reach S3: absolute, ``/`` for the page's own host, or empty for AWS's
+        own endpoint.
     """
 
     def __init__(self, bucket: str, s3: Callable[[], Any], region: str, credentials: CredentialSource, url: str = "") -> None:
@@ -65,16 +69,16 @@ class Objects:
             marker = int(page["NextPartNumberMarker"])
 
     async def complete(self, key: str, upload_id: str, parts: Iterable[Part]) -> None:
-        """Make the object of its parts."""
+        """Make the object from its parts."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts)]
         await self._call("complete_multipart_upload", key, UploadId=upload_id, MultipartUpload={"Parts": listed})
 
     async def abort(self, key: str, upload_id: str) -> None:
-        """Give a multipart upload up, with its parts."""
+        """Give up a multipart upload, with its parts."""
         await self._call("abort_multipart_upload", key, UploadId=upload_id)
 
     async def read(self, key: str, first: int, last: int) -> bytes:
-        """Return the bytes ``first``…``last``."""
+        """Return the bytes ``first`` to ``last``, both included."""
 
         def read() -> bytes:
             answer = self._s3().get_object(Bucket=self._bucket, Key=key, Range=f"bytes={first}-{last}")
@@ -89,7 +93,7 @@ class Objects:
         await self._call("delete_object", key)
 
     async def signing(self) -> Signing:
-        """Return the credentials of now."""
+        """Return the current credentials for signing."""
         found = await asyncio.to_thread(self._credentials.get_frozen_credentials)
         return Signing(self._region, found.access_key, found.secret_key, found.token)
 
@@ -103,7 +107,11 @@ class Objects:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """Return a presigned URL. ``host`` is what the visitor's request was sent to; raise :class:`NoHost`."""
+        """Return a presigned URL.
+
+        ``host`` is the host to which the visitor's request was sent. Raise :class:`NoHost` if a URL
+        for it cannot be signed.
+        """
         own = self._url == "/"
         if own and not _HOST.match(host):
             raise NoHost(f"the request's Host is {host[:80]!r}: a URL for it cannot be signed")

@@ -1,8 +1,10 @@
-"""Pages that R has not made in time: it computes for somebody else, or for long, and a Lambda does not wait (FACTS H1).
+"""Pages that R has not made in time, because a Lambda does not wait (FACTS H1).
 
-The visitor gets a page that says so and asks how far it is. R goes on with the one request that it got; what it answers is kept, and handed
-over, once, when the visitor's browser asks for the same URL again with the cookie that the waiting page came with. A page cannot go by a
-redirect as other late answers do: its relative URLs and its session are bound to where it came from.
+R is computing for another visitor, or takes long for this page. The visitor gets a page that says
+so and asks for the progress. R continues with the one request that it got. Its answer is kept and
+handed over once, when the visitor's browser asks for the same URL again, with the cookie that came
+with the waiting page. A page cannot go by a redirect as other late answers do: its relative URLs
+and its session are bound to the place that it came from.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class PageAsked(NamedTuple):
-    """A visitor's request for a page. ``target`` is its path with the query, as the app sees it."""
+    """A visitor's request for a page; ``target`` is its path and query, as the app sees them."""
 
     target: str
     session: str
@@ -42,7 +44,7 @@ class _Kept:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds."""
+        """Bytes that the finished page holds."""
         if not self.making.done() or self.making.cancelled() or self.making.exception() is not None:
             return 0
         answer = self.making.result()
@@ -53,7 +55,8 @@ class LatePages:
     """The pages that visitors of this instance wait for.
 
     :param worker_id: returns an id by which a Lambda finds this instance again (FACTS S3).
-    :param is_live: tells whether a session has its seat still; one whose visitor stayed away too long has not.
+    :param is_live: returns whether a session still has its seat; it has not if its visitor stayed
+        away too long.
     """
 
     def __init__(
@@ -79,11 +82,14 @@ class LatePages:
         self._kept: dict[str, _Kept] = {}
 
     def __len__(self) -> int:
-        """How many visitors wait."""
+        """Return how many visitors wait."""
         return len(self._kept)
 
     async def within_patience(self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageAsked) -> web.Response | None:
-        """Wait for a page; return what the visitor gets who has to wait, or None when it is there, or turned out to be something else."""
+        """Wait for a page, and return the waiting page if it takes too long.
+
+        Return None if the page is ready, or if the answer turned out to be something else.
+        """
         if await self._in_time(making, no_page):
             return None
         if len(self._kept) >= self._most:
@@ -98,9 +104,10 @@ class LatePages:
         return self._busy(kept)
 
     async def hand_over(self, token: str, target: str) -> asyncio.Task[Answer] | web.Response | None:
-        """Return the finished answer that was kept for a page of ``target``, or what the visitor gets who has to wait on.
+        """Return the finished answer that was kept for a page of ``target``.
 
-        None: nothing is kept, and R has to be asked.
+        Return the waiting page if the answer is not finished. Return None if nothing is kept, and R
+        must be asked.
         """
         kept = self._kept.get(token)
         if kept is None or kept.asked.target != target:
@@ -126,11 +133,14 @@ class LatePages:
         return web.json_response({"state": "ready" if ready else "wait"}, headers=_NO_STORE)
 
     def cookie(self, asked: PageAsked, token: str = "") -> str:
-        """Return the ``Set-Cookie`` that has the browser ask for what is kept, or, without a token, forget it."""
+        """Return the ``Set-Cookie`` with which the browser asks for the kept page.
+
+        Without a token it makes the browser forget the page.
+        """
         return page_cookie(token, self._worker_id(), asked.base, secure=asked.secure)
 
     async def close(self) -> None:
-        """Give up what is kept."""
+        """Give up all kept pages."""
         for kept in list(self._kept.values()):
             self._give_up(kept)
         await asyncio.sleep(0)
@@ -173,7 +183,7 @@ class LatePages:
             kept.drop.cancel()
 
     def _keep_bounded(self) -> None:
-        """Give up the oldest of the finished pages while all together hold too much."""
+        """Give up the oldest finished pages while all together hold too much."""
         sizes = {kept.token: kept.size for kept in self._kept.values()}
         total = sum(sizes.values())
         for token, size in sizes.items():

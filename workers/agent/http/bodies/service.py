@@ -11,7 +11,7 @@ from chalicelib.bodies.uploads import UPLOADS
 
 
 class LargeBodies:
-    """Answers what a browser asks about them."""
+    """Answers a browser's requests about large bodies."""
 
     def __init__(self, answers: Answers, uploads: Uploads, pages: LatePages) -> None:
         self._answers = answers
@@ -19,7 +19,7 @@ class LargeBodies:
         self._uploads = uploads
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse | None:
-        """Answer a request for ``path`` of the app; None when it is not about large bodies."""
+        """Answer a request for ``path`` of the app; return None if it is not about large bodies."""
         if path.startswith(LATE) and request.method == "GET":
             base = request.headers.get(headers.BASE, "").rstrip("/")
             return await self._answers.late(path, base, request.headers.get("Host", ""))

@@ -25,7 +25,7 @@ REMEMBERED = 600.0
 """Seconds that R's answer to a file is kept for a browser that did not get it."""
 _NO_STORE = {"Cache-Control": "no-store"}
 _ACTIONS = ("links", "complete", "wait", "abort")
-"""What a page may want of an upload that has begun."""
+"""What a page may ask for an upload that has begun."""
 _BUSY = (UploadState.OPEN, UploadState.HANDING)
 
 
@@ -43,7 +43,7 @@ class _Upload:
         self.task: asyncio.Task[None] | None = None
 
     def told(self) -> dict[str, Any]:
-        """What the browser is told."""
+        """Return what the browser is told."""
         said: dict[str, Any] = {"state": self.state, "given": self.given, "message": self.message}
         if self.reply is not None:
             said |= {"status": self.reply.status, "statusText": self.reply.reason, "headers": self.reply.headers, **self.reply.told()}
@@ -53,12 +53,13 @@ class _Upload:
 class Uploads:
     """The uploads of this instance's sessions.
 
-    An upload belongs to the session of the ticket that it began with, and each request about it shows a ticket of that session. It begins
-    only if R has agreed to take a file of that size at that URL.
+    An upload belongs to the session of the ticket with which it began, and each request about it
+    shows a ticket of that session. It begins only if R has agreed to take a file of that size at
+    that URL.
 
-    :param session_of: returns the session of a ticket; None when the ticket is not good.
-    :param is_live: tells whether a session has a seat.
-    :param accepts: tells whether a session's page may send what it wishes to.
+    :param session_of: returns the session of a ticket; None if the ticket is not good.
+    :param is_live: returns whether a session has a seat.
+    :param accepts: returns whether a session's page may send what it wishes to send.
     :param largest: returns how many bytes a file may have (the app's ``largest_upload``).
     """
 
@@ -87,7 +88,7 @@ class Uploads:
 
     @property
     def busy(self) -> bool:
-        """Whether something is being given to R."""
+        """Whether a file is being given to R."""
         return any(upload.state is UploadState.HANDING for upload in self._uploads.values())
 
     async def handle(self, request: web.Request, path: str) -> web.Response:
@@ -121,12 +122,12 @@ class Uploads:
             return _said(502, {"message": f"the file's storage does not work: {error}"})
 
     async def end(self, session_id: str) -> None:
-        """A session has ended: what it was uploading goes."""
+        """Abort the uploads of a session that has ended."""
         for upload_id in [upload_id for upload_id, upload in self._uploads.items() if upload.session_id == session_id]:
             await self._abort(upload_id)
 
     async def close(self) -> None:
-        """Give every upload up."""
+        """Give up every upload."""
         await asyncio.gather(*(self._abort(upload_id) for upload_id in list(self._uploads)), return_exceptions=True)
         if self._clearing:
             await asyncio.wait(self._clearing, timeout=3.0)
@@ -225,7 +226,11 @@ class Uploads:
         upload.state = UploadState.FAILED
 
     async def _wait(self, upload: _Upload) -> dict[str, Any]:
-        """Return the upload's state: at once when it is final or the browser's turn, else when it is, or patience is over."""
+        """Return the upload's state.
+
+        Return at once if it is final or if the browser must act. Otherwise wait until it is final,
+        or until patience is over.
+        """
         if upload.task is not None and not upload.task.done():
             await asyncio.wait({upload.task}, timeout=self._patience)
         return upload.told()
@@ -243,7 +248,7 @@ class Uploads:
             upload.state = UploadState.ABORTED
 
     def _clear(self, upload: _Upload) -> None:
-        """Leave nothing in the bucket: neither the parts nor the object of them."""
+        """Remove the upload's parts and its object from the bucket."""
 
         async def clear() -> None:
             for gone in (self._objects.abort(upload.key, upload.s3_id), self._objects.delete(upload.key)):
@@ -267,9 +272,10 @@ async def _quietly(work: Awaitable[None]) -> None:
     try:
         await work
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "NoSuchUpload":  # it is an object by now, or was never more than a wish
+        # It is an object by now, or it was never more than a wish.
+        if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
             logger.warning("could not clear up in S3", extra={"error": str(error)})
-    except Exception as error:  # the bucket's lifecycle rule clears up what this could not
+    except Exception as error:  # the bucket's lifecycle rule clears up later
         logger.warning("could not clear up in S3", extra={"error": str(error)})
 
 

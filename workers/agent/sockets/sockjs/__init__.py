@@ -1,8 +1,8 @@
 """SockJS over the agent's port: :mod:`relay.transports` on aiohttp.
 
-* :mod:`.application` what a SockJS service carries: an interface
-* :mod:`.relay`       the sessions of this instance, as that
-* :mod:`.carriers`    lets the sessions speak through SockJS's requests as they do through ``@connections``
+* :mod:`.application` the interface of what a SockJS service carries
+* :mod:`.relay`       the sessions of this instance, with that interface
+* :mod:`.carriers`    carries the sessions' frames by SockJS's requests or by ``@connections``
 * :mod:`.clients`     the clients that poll
 * :mod:`.polling`     a receiving request, streamed or whole
 * :mod:`.websocket`   WebSockets, framed and raw

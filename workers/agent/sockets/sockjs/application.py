@@ -1,4 +1,4 @@
-"""What a SockJS service carries."""
+"""The interface of what a SockJS service carries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relay.transports.urls import Parameters
 
 
 class Visit(NamedTuple):
-    """What a client's request says."""
+    """What a client's request contains."""
 
     parameters: Parameters
     headers: CIMultiDictProxy[str]
@@ -25,20 +25,26 @@ class Carried(Protocol):
     """One client's side of the application."""
 
     def take(self) -> str | None:
-        """The next SockJS frame for the client, ``a[…]`` or ``c[…]``; None when there is nothing to say."""
+        """Return the next SockJS frame for the client, or None if there is nothing to send.
+
+        The frame is ``a[…]`` or ``c[…]``.
+        """
 
     def admits(self, visit: Visit) -> bool:
-        """Whether a further request comes from the client's own browser: its URL alone is no pass."""
+        """Return whether a further request comes from the client's own browser.
+
+        Knowing the URL alone is not enough.
+        """
 
     async def receive(self, payload: Payload) -> None:
-        """What the client says."""
+        """Handle the client's messages."""
 
     def lost(self) -> None:
-        """The client is gone, or was told the end. Called once."""
+        """Note that the client is gone, or was told the end; called once."""
 
 
 class Refused(Exception):
-    """The client may not come in."""
+    """The client is not let in."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.reason)
@@ -46,12 +52,12 @@ class Refused(Exception):
 
 
 class Application(Protocol):
-    """What clients come to."""
+    """The application that clients enter."""
 
     def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
-        """A client comes; call ``wake`` whenever there may be something to take.
+        """Let a client in; call ``wake`` whenever there may be something to take.
 
-        :raises Refused: it may not.
+        :raises Refused: the client may not come in.
         """
 
 
@@ -62,22 +68,22 @@ class Farewell:
         self._frame = sockjs.close(*ending)
 
     def take(self) -> str | None:
-        """The end."""
+        """Return the frame that says why."""
         return self._frame
 
     def admits(self, visit: Visit) -> bool:
-        """Anybody may learn why."""
+        """Return True: anybody may learn why."""
         return True
 
     async def receive(self, payload: Payload) -> None:
-        """Nobody listens."""
+        """Ignore the messages."""
 
     def lost(self) -> None:
-        """It was never here."""
+        """Do nothing: the client never came in."""
 
 
 def enter(application: Application, visit: Visit, wake: Callable[[], None]) -> Carried:
-    """Let a client in, or tell it why not."""
+    """Let a client in, or return a :class:`Farewell` that tells it why not."""
     try:
         return application.open(visit, wake)
     except Refused as refused:

@@ -1,6 +1,8 @@
-"""What carries the sessions' frames: ``@connections`` for WebSocket connections, SockJS's own requests for its clients.
+"""Carries the sessions' frames, by ``@connections`` or by SockJS's own requests.
 
-It has the face that :class:`agent.sockets.sessions.Sessions` sees of :class:`agent.sockets.gateway.Gateway`.
+``@connections`` serves WebSocket connections, and SockJS's requests serve its clients.
+:class:`Carriers` has the interface of :class:`agent.sockets.gateway.Gateway` that
+:class:`agent.sockets.sessions.Sessions` uses.
 """
 
 from __future__ import annotations
@@ -13,26 +15,29 @@ Source = Callable[[], str | None]
 
 
 class Carrier(Protocol):
-    """What sessions need to speak to connections."""
+    """What sessions need in order to send to connections."""
 
     def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
-        """Carry what ``source`` gives, when woken; call ``gone`` once if the connection turns out to have ended."""
+        """Carry the frames of ``source`` when woken.
+
+        ``gone`` is called once if the connection turns out to have ended.
+        """
 
     def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """There may be something to carry."""
+        """Note that there may be something to carry, now or after ``delay`` seconds."""
 
     def drop(self, connection_id: str) -> None:
-        """The connection has ended."""
+        """Forget a connection that has ended."""
 
     def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
-        """Say one frame to a connection that belongs to no session."""
+        """Send one frame to a connection that belongs to no session."""
 
-    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit for all of them together
-        """Wait until everything has been said, or the time is over."""
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - for all of them together
+        """Wait until everything is sent, or ``timeout`` seconds have passed."""
 
 
 class Pulled:
-    """A SockJS client: its requests pull."""
+    """A SockJS client, whose requests pull its frames."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.wake = wake
@@ -42,19 +47,22 @@ class Pulled:
 
 
 class Carriers:
-    """``posts`` carries all connections but those that were announced by :meth:`expect`."""
+    """Carries the frames of all connections.
+
+    ``posts`` carries every connection that was not announced by :meth:`expect`.
+    """
 
     def __init__(self, posts: Carrier) -> None:
         self._posts = posts
         self._pulled: dict[str, Pulled] = {}
 
     def expect(self, connection_id: str, wake: Callable[[], None]) -> Pulled:
-        """A SockJS client is about to become a session's connection."""
+        """Announce a SockJS client that is about to become a session's connection."""
         pulled = self._pulled[connection_id] = Pulled(wake)
         return pulled
 
     def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
-        """A connection belongs to a session now."""
+        """Note that a connection belongs to a session now."""
         pulled = self._pulled.get(connection_id)
         if pulled is None:
             self._posts.open(connection_id, source, gone)
@@ -62,7 +70,7 @@ class Carriers:
             pulled.source, pulled.gone = source, gone
 
     def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """There may be something to say: now, or after ``delay`` seconds."""
+        """Note that there may be something to send, now or after ``delay`` seconds."""
         pulled = self._pulled.get(connection_id)
         if pulled is None:
             self._posts.wake(connection_id, delay)
@@ -72,7 +80,7 @@ class Carriers:
             pulled.timer = asyncio.get_running_loop().call_later(delay, _late, pulled)
 
     def drop(self, connection_id: str) -> None:
-        """The connection has ended."""
+        """Forget a connection that has ended."""
         pulled = self._pulled.pop(connection_id, None)
         if pulled is None:
             self._posts.drop(connection_id)
@@ -83,11 +91,11 @@ class Carriers:
         pulled.wake()
 
     def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
-        """Say one frame to a connection of ``@connections``."""
+        """Send one frame to a connection of ``@connections``."""
         self._posts.say(connection_id, frame, then_close=then_close)
 
-    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit for all of them together
-        """Wait for what is being posted. SockJS's requests end by themselves."""
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - for all of them together
+        """Wait for what is being posted; SockJS's requests end by themselves."""
         await self._posts.flush(timeout)
 
 

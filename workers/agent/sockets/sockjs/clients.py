@@ -1,4 +1,4 @@
-"""The clients that poll: who they are, and when they are forgotten."""
+"""The clients that poll: their keys, and when they are forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relay.transports.polls import Polls
 
 
 class TooMany(Exception):
-    """As many clients as there may be are here."""
+    """The service has as many clients as it may."""
 
 
 class Client:
@@ -24,7 +24,7 @@ class Client:
         self.wanted = asyncio.Event()
         self.carried: Carried = enter(application, visit, self.wanted.set)
         self.request: web.Request | None = None
-        """The one that receives, or received last."""
+        """The request that receives, or received last."""
         self.timer: asyncio.TimerHandle | None = None
         self._lost = False
 
@@ -36,7 +36,7 @@ class Client:
 
 
 class Clients:
-    """All clients of one service, by the keys that their URLs have."""
+    """All clients of one service, by the keys in their URLs."""
 
     def __init__(self, application: Application, options: SockJsOptions, clock: Callable[[], float]) -> None:
         self._application = application
@@ -45,13 +45,13 @@ class Clients:
         self._clients: dict[str, Client] = {}
 
     def find(self, key: str) -> Client | None:
-        """A client that is here."""
+        """Return the client with this key, if there is one."""
         return self._clients.get(key)
 
     def enter(self, key: str, visit: Visit) -> Client:
-        """The client with this key, who comes with this if it is new.
+        """Return the client with this key; a new one is let in.
 
-        :raises TooMany: there is no room for another.
+        :raises TooMany: there is no room for another client.
         """
         client = self._clients.get(key)
         if client is None:
@@ -62,7 +62,7 @@ class Clients:
         return client
 
     def begin(self, client: Client, request: web.Request) -> str | None:
-        """A receiving request begins; what is given is all that it gets."""
+        """Begin a receiving request; return None, or the one frame that it gets instead."""
         if client.polls.receiving and client.request is not None and gone(client.request):
             self.interrupt(client)
         refusal = client.polls.begin(self._clock())
@@ -71,18 +71,18 @@ class Clients:
         return refusal
 
     def finish(self, key: str, client: Client) -> None:
-        """A receiving request ends as it should."""
+        """Note that a receiving request ended as it should."""
         client.polls.finish(self._clock())
         self._settle(key, client)
 
     def interrupt(self, client: Client, key: str | None = None) -> None:
-        """A receiving request's connection broke."""
+        """Note that a receiving request's connection broke."""
         client.polls.interrupt(self._clock())
         self._settle(key, client)
         client.wanted.set()
 
     def close(self) -> None:
-        """Forget all."""
+        """Forget all clients."""
         for client in self._clients.values():
             if client.timer is not None:
                 client.timer.cancel()
@@ -101,7 +101,7 @@ class Clients:
         client.timer = None
         deadline = client.polls.deadline
         if deadline is None:
-            return  # it receives again; the end of that sets the timer anew
+            return  # it receives again; the end of that request sets a new timer
         if deadline > self._clock():
             self._settle(key, client)
             return
@@ -111,5 +111,5 @@ class Clients:
 
 
 def gone(request: web.Request) -> bool:
-    """Whether whoever asked has hung up."""
+    """Return whether the client has hung up."""
     return request.transport is None or request.transport.is_closing()

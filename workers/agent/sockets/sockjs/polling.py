@@ -1,4 +1,4 @@
-"""A receiving request: its response is streamed, or ends after what there is."""
+"""A receiving request: its response is streamed, or ends after the frames that there are."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from relay.transports.options import SockJsOptions
 from relay.transports.receiving import Receiving
 
 _LOOK = 1.0
-"""Seconds between two looks whether whoever asked is still there: the server is not told."""
+"""Seconds between checks whether the client has hung up; the server is not notified."""
 
 
 class Poll:
-    """One receiving request of a client. ``buffered``: whoever passes the response on waits for its end (FACTS H2)."""
+    """One receiving request of a client.
+
+    ``buffered`` says that a proxy passes the response on only after its end (FACTS H2).
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Poll:
                 raise
             if self._request.transport is not None:
                 self._request.transport.abort()
-            return web.Response()  # for the server; nobody will get it
+            return web.Response()  # for the server only; no client gets it
 
     async def _whole(self, key: str, client: Client, headers: Mapping[str, str]) -> web.StreamResponse:
         patience = self._options.buffered_wait if self._buffered else self._options.heartbeat_delay
@@ -68,7 +71,8 @@ class Poll:
                     break
                 body.append(self._wrapped(frame))
                 size += len(body[-1])
-        # The client may poll again as soon as it has the answer, so this one ends before that is sent.
+        # The client may poll again as soon as it has the answer, so this request ends before the
+        # answer is sent.
         self._clients.finish(key, client)
         response = web.Response(text="".join(body), headers=headers)
         async with asyncio.timeout(self._options.write_timeout):
@@ -83,7 +87,7 @@ class Poll:
             part = self._wrapped(await self._next(client, float("inf")))
             sent += sockjs.size(part)
             if client.polls.closing is not None:
-                # Whoever comes after the close gets it as well, at once.
+                # A receiver that comes after the close gets it, too, at once.
                 self._clients.finish(key, client)
             await self._write(response, part)
         self._clients.finish(key, client)
@@ -101,15 +105,16 @@ class Poll:
     async def _open(self, headers: Mapping[str, str]) -> web.StreamResponse:
         response = web.StreamResponse(headers=headers)
         if self._request.version < HttpVersion11:
-            response.force_close()  # there is no other way to say where it ends
+            # Only the end of the connection can mark the end of the response.
+            response.force_close()
         await response.prepare(self._request)
         await self._write(response, self._opened())
         return response
 
     async def _next(self, client: Client, patience: float) -> str:
-        """The next frame; a heartbeat if there is none within ``patience`` seconds.
+        """Return the next frame, or a heartbeat if there is none within ``patience`` seconds.
 
-        :raises ConnectionError: whoever asked has hung up.
+        :raises ConnectionError: the client has hung up.
         """
         end = self._clock() + patience
         while True:
@@ -124,7 +129,8 @@ class Poll:
                 raise ConnectionResetError("the client hung up")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(client.wanted.wait(), max(0.0, min(_LOOK, end - now, client.polls.heartbeat_in(now))))
-                # What comes close together goes in one response: the next one is a round trip away.
+                # Frames that come close together go into one response, because the next one is a
+                # round trip away.
                 await asyncio.sleep(INTERVAL)
 
     def _opened(self) -> str:

@@ -18,26 +18,33 @@ _GONE = sockjs.close(*UnknownSession().ending)
 
 
 class Sessions(Protocol):
-    """What this needs of :class:`agent.sockets.sessions.Sessions`."""
+    """The part of :class:`agent.sockets.sessions.Sessions` that is used here."""
 
     def session_of(self, robust_id: str) -> str | None:
-        """The session whose client has this id."""
+        """Return the session whose client has this id."""
 
     def visitor_of(self, session_id: str) -> str:
-        """The visitor that a session belongs to; empty when there is no such session."""
+        """Return the visitor to whom a session belongs; empty if there is no such session."""
 
     def attach(self, connection_id: str, session_id: str, opening: Opening) -> bool:
-        """A connection that its URL introduces. False: there is no such session."""
+        """Attach a connection that introduces itself by its URL.
+
+        Return False if there is no such session.
+        """
 
     async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
-        """A client's frame."""
+        """Handle a client's frame."""
 
 
 class RelayApplication:
-    """``session_of_ticket`` checks a ticket and gives its session, None for a bad one or another instance's.
+    """The application that lets SockJS clients into their sessions.
 
-    A client belongs to the session that its robust id names, if its browser shows that session's ticket or is its visitor; one with a
-    new id belongs to the session of the ticket that its page's cookie has.
+    ``session_of_ticket`` checks a ticket and returns its session, or None for a bad ticket or one
+    of another instance.
+
+    A client belongs to the session that its robust id names, if its browser shows that session's
+    ticket or belongs to the same visitor. A client with a new id belongs to the session of the
+    ticket in its page's cookie.
     """
 
     def __init__(self, sessions: Sessions, carriers: Carriers, session_of_ticket: Callable[[str], str | None]) -> None:
@@ -47,14 +54,14 @@ class RelayApplication:
         self._numbers = itertools.count(1)
 
     def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
-        """A client comes.
+        """Let a client into its session.
 
         :raises Refused: it names no session, or one that is not here.
         """
         session_id = self._session(visit)
         if session_id is None:
             raise Refused(UnknownSession().ending)
-        # No id of API Gateway's has a space.
+        # No id of API Gateway's contains a space.
         connection_id = f"sockjs {next(self._numbers)}"
         pulled = self._carriers.expect(connection_id, wake)
         if not self._sessions.attach(connection_id, session_id, visit.parameters.opening):
@@ -63,7 +70,10 @@ class RelayApplication:
         return _Connection(self, self._sessions, self._carriers, pulled, connection_id, session_id)
 
     def admits(self, session_id: str, visit: Visit) -> bool:
-        """Whether a request comes from a page of Sheen's in the browser that a session belongs to."""
+        """Return whether a request comes from the browser to which a session belongs.
+
+        It must also come from one of Sheen's pages.
+        """
         if not _from_own_site(visit):
             return False
         if passes.is_visitor(_cookie(visit), self._sessions.visitor_of(session_id)):
@@ -102,7 +112,7 @@ class _Connection:
         self._session_id = session_id
 
     def take(self) -> str | None:
-        """The session's next frame, but its greeting: SockJS has said that itself."""
+        """Return the session's next frame except the greeting, which SockJS has already sent."""
         source = self._pulled.source
         if source is None:
             return _GONE
@@ -110,16 +120,19 @@ class _Connection:
         return source() if frame == sockjs.OPEN else frame
 
     def admits(self, visit: Visit) -> bool:
-        """Whether a request comes from the session's own browser; that a session is over, anybody may learn."""
+        """Return whether a request comes from the session's own browser.
+
+        If the session is over, anybody may learn that.
+        """
         return self._pulled.source is None or self._relay.admits(self._session_id, visit)
 
     async def receive(self, payload: Payload) -> None:
-        """Messages for the session."""
+        """Pass messages to the session."""
         if self._pulled.source is not None:
             await self._sessions.message(self._connection_id, self._session_id, payload.frame)
 
     def lost(self) -> None:
-        """The session has lost its connection, and waits for the next."""
+        """Tell the session that it has lost its connection, so that it waits for the next."""
         gone = self._pulled.gone
         self._carriers.drop(self._connection_id)
         if gone is not None:

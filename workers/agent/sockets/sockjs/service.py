@@ -21,7 +21,7 @@ from relay.transports.sending import BadPayload
 from relay.transports.urls import Parameters, Target
 
 BUFFERED = "sheen-buffered"
-"""A Lambda says with it that it passes on whole responses only (FACTS H2)."""
+"""Header by which a Lambda says that it passes on whole responses only (FACTS H2)."""
 BASE = "sheen-base"
 _PLAIN = {"Content-Type": "text/plain; charset=UTF-8"}
 
@@ -31,7 +31,10 @@ class TooLarge(Exception):
 
 
 class SockJs:
-    """Answers whatever lies below the service's prefix. ``clock`` is any steady clock; by default the event loop's."""
+    """Answers every request below the service's prefix.
+
+    ``clock`` is any steady clock; by default the event loop's.
+    """
 
     def __init__(self, application: Application, options: SockJsOptions, clock: Callable[[], float] | None = None) -> None:
         self._application = application
@@ -40,7 +43,10 @@ class SockJs:
         self._clients = Clients(application, options, self._clock)
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
-        """Answer a request for ``path`` below the prefix, percent-encoded, with its slash."""
+        """Answer a request.
+
+        ``path`` is the part of the URL below the prefix, percent-encoded, with its slash.
+        """
         try:
             parameters, rest = urls.parameters(path)
         except ProtocolError as error:
@@ -61,16 +67,16 @@ class SockJs:
         return await self._transport(request, target, parameters)
 
     def close(self) -> None:
-        """Let every client go."""
+        """Forget every client."""
         self._clients.close()
 
-    # What belongs to no session
+    # Requests that belong to no session
 
     def _page(self, request: web.Request, target: Target) -> web.Response:
         match target.name:
             case "info":
                 text = pages.info(
-                    # No WebSocket comes through a gateway for requests and responses.
+                    # WebSockets cannot pass a gateway for requests and responses.
                     websocket=self._options.websocket and not _buffered(request),
                     cookie_needed=self._options.cookie_needed,
                     entropy=secrets.randbits(32),
@@ -89,11 +95,11 @@ class SockJs:
             return web.Response(status=304, headers=cached)
         return web.Response(text=page, headers={"Content-Type": pages.IFRAME_TYPE, **cached})
 
-    # What belongs to one
+    # Requests that belong to a session
 
     async def _transport(self, request: web.Request, target: Target, parameters: Parameters) -> web.StreamResponse:
         visit = Visit(parameters, request.headers, request.host)
-        # No part of a URL has a line break.
+        # No part of a URL contains a line break.
         key = f"{parameters.key}\n{target.session}"
         match target.name:
             case "websocket" | "raw":
@@ -151,7 +157,9 @@ class SockJs:
         return await Socket(self._application, self._options, raw=raw).run(request, visit)
 
     async def _body(self, request: web.Request) -> bytes:
-        """A request's body. It is read here, for the agent's own limit is that of a WebSocket frame.
+        """Return a request's body.
+
+        It is read here because the agent's own limit is that of a WebSocket frame.
 
         :raises TooLarge: it has more than ``largest_body`` bytes.
         """

@@ -1,4 +1,4 @@
-"""WebSockets on the agent's own port: framed as SockJS does, or raw."""
+"""WebSockets on the agent's own port: raw, or framed in SockJS's way."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from relay.transports.sending import BadPayload, Payload
 
 
 class BadUpgrade(Exception):
-    """Not a WebSocket's request. The text is the answer."""
+    """The request does not ask for a WebSocket; the text is the answer."""
 
 
 def check(request: web.Request) -> None:
-    """Look whether it is a WebSocket's request.
+    """Check that a request asks for a WebSocket.
 
-    :raises BadUpgrade: it is not.
+    :raises BadUpgrade: it does not.
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
         raise BadUpgrade('Can "Upgrade" only to "WebSocket".')
@@ -40,7 +40,7 @@ class Socket:
         self._socket = web.WebSocketResponse(max_msg_size=options.largest_message, compress=False, timeout=2.0)
 
     async def run(self, request: web.Request, visit: Visit) -> web.WebSocketResponse:
-        """Serve it."""
+        """Serve the WebSocket until it ends."""
         await self._socket.prepare(request)
         carried = enter(self._application, visit, self._wanted.set)
         reader = asyncio.get_running_loop().create_task(self._read(carried))
@@ -87,7 +87,7 @@ class Socket:
         if not self._raw:
             await self._say(frame)
         elif isinstance(close := sockjs.decode_server(frame), sockjs.Close) and 3000 <= close.code < 5000:
-            # A close frame's reason has at most 123 bytes.
+            # The reason in a close frame has at most 123 bytes.
             code, reason = close.code, close.reason.encode()[:123].decode(errors="ignore")
         async with asyncio.timeout(self._options.write_timeout):
             await self._socket.close(code=code, message=reason.encode())
@@ -97,7 +97,7 @@ class Socket:
             await self._socket.send_str(text)
 
     async def _read(self, carried: Carried) -> tuple[int, str]:
-        """Read until the client leaves or says what it may not; return how to close then."""
+        """Read until the client leaves or breaks the protocol; return how to close then."""
         async for message in self._socket:
             if message.type is not WSMsgType.TEXT:
                 return 1003, "Text only."

@@ -188,7 +188,7 @@ async def own(agent: Agent, data: bytes, path: str, **more: Any) -> dict[str, An
 
 
 async def test_a_scripts_own_body_reaches_r_as_it_was_sent(agent: Agent, bucket: Bucket) -> None:
-    headers = [["X-Own", "1"], ["Accept", "text/csv"], ["X-Forwarded-For", "6.6.6.6"], ["Cookie", "a=1"], ["sheen-session", "s2"]]
+    headers = [["X-App-Own", "1"], ["Accept", "text/csv"], ["X-Forwarded-For", "6.6.6.6"], ["Cookie", "a=1"], ["sheen-session", "s2"]]
     said = await own(agent, bytes(6_000_000), "/own?s=201", headers=headers)
     assert (said["state"], said["status"]) == ("done", 201)
     assert said["body"] == "PUT 6000000 application/x-own 1 text/csv 192.0.2.1"
