@@ -321,7 +321,8 @@ def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(stack: 
     expect(page.locator("#data")).to_contain_text("dataobj", timeout=START)
     where = page.locator("#data").inner_text()
     fetched = """async ([url, method, size]) => {
-      const answer = await fetch(url, {method, body: new Uint8Array(size), headers: {"x-app-own": "1", "content-type": "application/x-own"}});
+      const headers = {"x-app-own": "1", "content-type": "application/x-own"};
+      const answer = await fetch(url, {method, headers, body: new Uint8Array(size)});
       return [answer.status, await answer.text()];
     }"""
     assert page.evaluate(fetched, [where, "POST", 12_000_000]) == [200, '{"size":12000000}']

@@ -46,23 +46,14 @@ def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
         return own.usage(MOST_FILES)
 
 
-<<<<<<< HEAD
 def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
-    """Return what an app's room hides, which is the shared file system, and what it finds there yet.
-
-    That is its ``version``'s folder (large files of the instance's copy are links to it), its library, data and states, and
-    what is synced for it; a sync that never ran is there for later workers. Of a sync it is the gate: only the gate keeps out
-    an app that was not given the sync, though its settings name it.
-=======
-def view(record: Record, efs: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
     """Return what an app's room hides, and what stays visible in it.
 
-    The room hides the shared file system. Visible are the app's own version, library, data and
-    states, and its synced folders. A sync that has never run is visible to later workers only.
+    The room hides the shared file system. Visible are the app's own library, data and states, its
+    synced folders, and ``version``, to which links for large files in the instance's copy lead. A sync that has never run is visible to later workers only.
 
     The visible part of a sync is its gate. Only the gate decides by the groups that the app was
     given, so naming a sync in the setting is not enough to enter it.
->>>>>>> words-workers
     """
     app_id = VersionId.parse(record.ref.version_id).app_id
     own = [version] if record.library is None else [version, record.library, efs / PACKAGES]

@@ -21,13 +21,8 @@ SOCKET = "run/r.sock"
 TMP = "tmp"
 HOME = "home"
 USER = "shiny"
-<<<<<<< HEAD
-"""What the app's user is called."""
-_WORKERS = Path(__file__).parents[2]
-=======
 """The user name that the app sees."""
-_WORKERS = Path(__file__).parent.parent
->>>>>>> words-workers
+_WORKERS = Path(__file__).parents[2]
 OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
 """Files that a fresh R needs; it runs the last one."""
 OF_PYTHON = tuple(_WORKERS / "python" / name for name in ("sheen_relay.py", "start.py"))
