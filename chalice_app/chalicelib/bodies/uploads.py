@@ -121,7 +121,7 @@ class Parts:
 
     @classmethod
     def of(cls, size: int) -> Self:
-        """Cut a file of ``size`` bytes into parts of the usual size, or larger ones if they were too many.
+        """Cut a file of ``size`` bytes into usual parts, or larger ones to limit their number.
 
         >>> Parts.of(200_000_000).count, Parts.of(10 * 1024**4).count <= 10_000
         (24, True)
