@@ -1,4 +1,4 @@
-"""Chalice for an API that passes on any content type and body, with any ``Accept`` header or none."""
+"""Chalice for an API that passes on any content type and any body, whatever ``Accept`` says."""
 
 import base64
 from collections.abc import Callable
