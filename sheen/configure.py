@@ -25,10 +25,7 @@ def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
 
 
 def changes(words: Sequence[str]) -> dict[str, str]:
-    """Return the changes in words ``NAME=VALUE``; raise :class:`BadChange` for other words.
-
-    Pure.
-    """
+    """Return the changes that ``NAME=VALUE`` words ask for; raise :class:`BadChange`. Pure."""
     result: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")

@@ -75,7 +75,7 @@ def show_syncs(settings: Settings) -> None:
 
 
 def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
-    """Return a hint on how to let apps in that ask for a sync and may not use it, if there are any."""
+    """Return a hint on how to let in apps that ask for a sync and may not use it, if any."""
     try:
         definition = row.definition(own_bucket)
     except BadSync:

@@ -37,7 +37,7 @@ def show_versions(location: str) -> None:
 
 
 def state(app: App, row: Version) -> str:
-    """Return what a version is to its app: active, previous, being removed, or none of these ("")."""
+    """Return what a version is to its app: active, previous, being removed, or "" for neither."""
     if row.removing_at is not None:
         return "is being removed"
     return {app.active_version: "active", app.previous_version: "previous"}.get(row.version, "")

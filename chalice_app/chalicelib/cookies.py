@@ -1,6 +1,4 @@
-"""Tell Sheen's cookies from an app's, and limit where an app's hold.
-
-Pure.
+"""Tell Sheen's cookies from an app's, and limit where an app's hold. Pure.
 
 All apps of a deployment share a host, so a browser keeps their cookies together. An app therefore
 sets cookies for its own path only, never under a name of Sheen's, and never for other hosts.

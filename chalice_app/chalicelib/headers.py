@@ -1,6 +1,4 @@
-"""The HTTP headers that pass between a visitor and an app: a list for each direction.
-
-Pure.
+"""The HTTP headers that pass between a visitor and an app: a list for each direction. Pure.
 
 A header that is not on a list does not pass. The lists hold exact names, so a name with an
 underscore never passes. A worker reads headers as CGI variables, in which

@@ -236,8 +236,8 @@ def _connect(connection: http.client.HTTPConnection, address: str) -> None:
     except OSError as error:
         raise AgentGone(f"nobody answers at agent {address}: {error}") from error
     assert connection.sock is not None
-    # Unacknowledged data ends the connection after this time. While no data is under way, a probe
-    # each second finds out.
+    # Data that stays unacknowledged for this time ends the connection. While no data is under way,
+    # a probe is sent each second, and unanswered probes end it.
     for level, option, value in (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),

@@ -1,6 +1,4 @@
-"""Start a Fargate task for a state machine that waits for it.
-
-Runs outside the VPC.
+"""Start a Fargate task for a state machine that waits for it. Runs outside the VPC.
 
 Step Functions cannot do this correctly itself. Its SDK integration ignores ``failures``, by which
 ECS says that there is no room; the state machine would take that for a task that says nothing. The

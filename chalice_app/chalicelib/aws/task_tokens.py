@@ -1,6 +1,4 @@
-"""Answer the state machine that waits for a task token (FACTS E6a).
-
-Runs outside the VPC.
+"""Answer the state machine that waits for a task token (FACTS E6a). Runs outside the VPC.
 
 Each call returns whether a state machine still waited. None does if the task was given up, or if
 another answer was faster.

@@ -1,6 +1,4 @@
-"""Bodies too large for API Gateway and Lambda (FACTS H1), which go by S3.
-
-Decisions only, no I/O.
+"""Bodies too large for API Gateway and Lambda (FACTS H1), which go by S3. Decisions only, no I/O.
 
 An answer larger than a Lambda may return becomes an object, and a redirect sends the visitor to its
 presigned URL. A browser puts a file larger than a Lambda may take to S3 itself, in parts with

@@ -5,7 +5,10 @@ import re
 from chalicelib.instances.model import InstanceRef
 
 PREFIX = "bodies/"
-"""The prefix of all keys. The bucket's lifecycle rule deletes objects below it after a day."""
+"""The prefix of all keys.
+
+The bucket's lifecycle rule deletes any object below it that still exists after a day.
+"""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80

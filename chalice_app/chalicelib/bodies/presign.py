@@ -1,6 +1,4 @@
-"""Make presigned URLs of S3, by Signature Version 4.
-
-Pure.
+"""Make presigned URLs of S3, by Signature Version 4. Pure.
 
 botocore can do this too, but only for the one host that its client talks to. On one machine the
 visitor reaches S3 by the page's own host, whatever its name is.

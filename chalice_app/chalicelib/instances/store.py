@@ -82,8 +82,8 @@ def claim(
     ``seen`` is the row that was read there: None, or an instance that may be replaced. Return None
     if another claim was faster. Raise :class:`TooManyInstances` if ``most`` instances run in the
     deployment already; 0 means no limit. The place below that ceiling is taken before the row is
-    written, so that there are never more instances than places. A claim that breaks off in between
-    leaves a place, which the sweeper gives back.
+    written, so that the ceiling always holds. A claim that breaks off in between leaves a place,
+    which the sweeper gives back.
     """
     instance = Instance(
         version_id,

@@ -1,6 +1,4 @@
-"""Decide what the sweeper repairs after the other paths missed it.
-
-Pure.
+"""Decide what the sweeper repairs after the other paths missed it. Pure.
 
 Everything is found by comparing what exists: rows of instances, running executions and running
 tasks. Young things are left alone, because each of the three follows the others only after a while.

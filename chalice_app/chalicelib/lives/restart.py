@@ -20,10 +20,11 @@ Mode = Literal["restart", "retire"]
 class RestartEvent(TypedDict):
     """Which app to restart or retire.
 
-    ``restart``: on instances of the active version, new sessions get new R processes. Old sessions
-    run on undisturbed in the old processes. ``retire``: instances of every other version take no
-    new sessions and stop as soon as they are empty. If there are more than ``max_retired_versions``
-    such versions, the oldest ones end their sessions.
+    * ``restart``: on instances of the active version, new sessions get new R processes. Old
+      sessions go on undisturbed in the old processes.
+    * ``retire``: instances of every other version take no new sessions and stop as soon as they are
+      empty. If there are more than ``max_retired_versions`` such versions, the oldest ones end
+      their sessions.
     """
 
     location: str

@@ -34,10 +34,7 @@ class WatchEvent(TypedDict):
 
 
 def order_of(event: WatchEvent) -> int:
-    """Return a number that is greater for the token of each later attempt of one state machine.
-
-    Pure.
-    """
+    """Return a number that grows with each later attempt of one state machine. Pure."""
     if "entered" not in event:
         return 0
     return int(datetime.fromisoformat(event["entered"]).timestamp() * 1000) * 100 + event.get("retry", 0)

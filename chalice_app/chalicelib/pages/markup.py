@@ -2,7 +2,7 @@
 
 ::
 
-    {{name}}                 the value, escaped for text and for quoted attributes; there is no way to put in raw HTML
+    {{name}}                 the value, escaped for text and quoted attributes; never raw HTML
     {{#name}} … {{/name}}    once if the value is true; once for each item of a sequence of mappings
     {{^name}} … {{/name}}    once if the value is false or empty
     {{> file.css}}           another file, put in before anything else

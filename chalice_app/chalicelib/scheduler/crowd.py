@@ -1,6 +1,4 @@
-"""Decide which pages without a connection give up their seats while visitors queue.
-
-Pure.
+"""Decide which pages without a connection give up their seats while visitors queue. Pure.
 
 The agent calls this. A page gets its seat before its connection, because a browser needs a moment
 to connect. Without this rule, a visitor who opens pages and never connects could take every seat.

@@ -50,7 +50,10 @@ class KnownInstances:
         return list(rows.values()) if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN) else []
 
     def any_of(self, version_id: str, now: float) -> Instance | None:
-        """Return a READY instance if the last look is younger than :data:`LOOK_AGAIN` seconds."""
+        """Return a READY instance of the version, unless the last look at it is too old.
+
+        A look is too old after :data:`LOOK_AGAIN` seconds.
+        """
         looked_at, rows = self._rows.get(version_id, (0.0, {}))
         if now - looked_at >= LOOK_AGAIN:
             return None

@@ -156,9 +156,9 @@ class Scheduler:
     def wake(self, version_id: str, location: str, settings: AppSettings) -> Instance | StartFailed | None:
         """Return a ready instance for a request that needs no seat.
 
-        Return None if an instance is starting; this call may have claimed it. Return
-        :class:`StartFailed` if the last start failed a moment ago. Raise :class:`TooManyInstances`
-        if the deployment may start no further instance.
+        Return None if the request has to wait for an instance, which this call may have claimed.
+        Return :class:`StartFailed` if the last start failed a moment ago. Raise
+        :class:`TooManyInstances` if the deployment may start no further instance.
         """
         wanted = Wanted(version_id, location, settings)
         for _ in range(ATTEMPTS):
@@ -215,6 +215,7 @@ class Scheduler:
     def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None, address: str) -> Outcome:
         """Keep the visitor's place, or give the visitor one at the end of the queue.
 
+        Return :class:`NoRoom` if the queue, or the part of it for the visitor's address, is full.
         The rows are marked first, so that no later visitor overtakes.
         """
         now = self._clock()

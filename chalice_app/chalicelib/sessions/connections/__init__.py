@@ -1,1 +1,1 @@
-"""Connections: each carries a session at the moment."""
+"""Connections: what carries a session at the moment."""

@@ -1,7 +1,7 @@
 """Tell the visitors of an instance that it has ended.
 
-This runs outside the VPC, because ``@connections`` cannot be reached from inside it (FACTS E6b,
-W10).
+This runs outside the VPC, because ``@connections`` cannot be reached from inside it
+(FACTS E6b, W10).
 """
 
 import contextlib

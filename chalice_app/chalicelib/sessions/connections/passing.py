@@ -107,8 +107,8 @@ class Connections:
     def _pass(self, connection_id: str, route: _Route, frame: bytes) -> None:
         headers = [("sheen-session", route.session_id), ("content-type", "text/plain; charset=utf-8")]
         path = f"/connections/{quote(connection_id, safe='')}"
-        # Sending a frame twice is safe: the relay numbers its messages and takes each once (FACTS
-        # S6).
+        # Sending a frame twice is safe. The relay numbers its messages and takes each once
+        # (FACTS S6).
         answer = self._agents.request(route.agent, "POST", path, headers, frame, repeatable=True)
         if answer.status in (403, 410):
             raise AgentGone(f"agent {route.agent.address} is not that of instance {route.agent.instance_id}")
