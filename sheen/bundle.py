@@ -26,7 +26,7 @@ class Packed(NamedTuple):
     """A bundle that was made."""
 
     fingerprint: str
-    """The same for the same content."""
+    """A short hash of the content: equal content has equal fingerprints."""
     notes: list[str]
     """What the author should know: what was left out and why, and what came from elsewhere."""
 

@@ -33,7 +33,10 @@ _MIB = 1024 * 1024
 
 
 class UploadState(StrEnum):
-    """How far an upload is. Each state leads to the next one, or to ABORTED."""
+    """How far an upload is: OPEN → HANDING → DONE.
+
+    An upload that is OPEN or HANDING may also become FAILED or ABORTED.
+    """
 
     OPEN = "open"
     """The browser sends parts."""
@@ -51,7 +54,11 @@ class Wish(NamedTuple):
 
     ticket: str
     target: str
-    """R's URL for the file, below the app's; ``uploadInit`` returned it (FACTS S5)."""
+    """A URL below the app's.
+
+    For a file it is R's, which ``uploadInit`` returned (FACTS S5). For a script's request it is the
+    script's.
+    """
     size: int
     content_type: str
     method: str = ""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class InstanceState(StrEnum):
-    """Where in its life an instance is."""
+    """The states of an instance's life."""
 
     STARTING = "STARTING"
     """Claimed. Its state machine is getting a machine, R and the app."""

@@ -37,7 +37,7 @@ def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool
 
 
 def leave(version_id: str, place: str) -> None:
-    """Give a place up."""
+    """Delete the row of a place that is given up."""
     QueuePlace(version_id, place).delete()
 
 
