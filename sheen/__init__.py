@@ -1,1 +1,1 @@
-"""The ``sheen`` command: publish, look, set, and run Sheen on this machine."""
+"""The ``sheen`` command: publish, inspect and configure apps, and run Sheen on this machine."""

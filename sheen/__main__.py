@@ -1,4 +1,4 @@
-"""The ``sheen`` command. ``sheen --help`` lists what it can do."""
+"""The ``sheen`` command. ``sheen --help`` lists its subcommands."""
 
 import argparse
 import errno
@@ -161,7 +161,7 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def of_a_file(error: OSError) -> str:
-    """Return what happened to a file, and the way out, in one line. Pure."""
+    """Return one line that says what happened to a file, and the way out. Pure."""
     what = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
     match error.errno:
         case errno.EACCES | errno.EPERM:
@@ -174,7 +174,10 @@ def of_a_file(error: OSError) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors that Sheen knows, AWS's, and those of files end in one line and status 1."""
+    """Run one command and return its exit status.
+
+    Sheen's own errors, AWS's and those of files end in one line and status 1.
+    """
     try:
         return act(parser().parse_args(arguments))
     except SheenError as error:
@@ -183,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AWS_ERRORS as error:
         progress(f"sheen: {sentence(error)}")
         return 1
-    except BrokenPipeError:  # who reads it, as head does, has read enough
+    except BrokenPipeError:  # the reader, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

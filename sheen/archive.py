@@ -1,4 +1,4 @@
-"""``sheen archive``, ``restore`` and ``delete``: putting an app away, taking it out again, and getting rid of it."""
+"""``sheen archive``, ``restore`` and ``delete``: archive an app, bring it back, or delete it."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from sheen.functions import call
 
 
 class NotDeleted(SheenError):
-    """Whoever was asked did not mean it."""
+    """The deletion was not confirmed."""
 
 
 def archive(settings: Settings, location: str) -> str:
@@ -27,9 +27,10 @@ def restore(location: str) -> str:
 
 
 def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) -> str:
-    """Delete an archived app for good. ``ask`` puts a question and returns the answer; None: do not ask.
+    """Delete an archived app for good.
 
-    Raise :class:`NoSuchApp`, :class:`NotArchived`, or :class:`NotDeleted` when the answer is not the location.
+    ``ask`` puts a question and returns the answer; None means not to ask. Raise :class:`NoSuchApp`,
+    :class:`NotArchived`, or :class:`NotDeleted` if the answer is not the location.
     """
     location = locations.check(location)
     life.archived(location)

@@ -1,11 +1,11 @@
-"""What the command says when AWS, or the local stack, did not do what it was asked for. Pure."""
+"""What the command says when AWS, or the local stack, refuses or fails. Pure."""
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from pynamodb.exceptions import PynamoDBException
 
 AWS_ERRORS = (BotoCoreError, ClientError, Boto3Error, PynamoDBException)
-"""All that boto3 and PynamoDB raise."""
+"""The base classes of all errors that boto3 and PynamoDB raise."""
 
 _UNKNOWN_KEYS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -21,7 +21,7 @@ _NOT_THERE = frozenset({"ResourceNotFoundException", "NoSuchBucket"})
 
 
 def sentence(error: Exception) -> str:
-    """Return what happened and the way out, in one line, for one of :data:`AWS_ERRORS`."""
+    """Return one line that says what happened and the way out, for one of :data:`AWS_ERRORS`."""
     match _cause(error):
         case ClientError(response=response, operation_name=operation):
             code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
@@ -36,7 +36,7 @@ def sentence(error: Exception) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """PynamoDB and boto3's transfers wrap what botocore raised."""
+    """Return botocore's own error, which PynamoDB and boto3's transfers wrap."""
     inner = error.cause if isinstance(error, PynamoDBException) else error.__context__ if isinstance(error, Boto3Error) else None
     return inner or error
 

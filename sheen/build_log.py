@@ -9,18 +9,21 @@ from chalicelib.aws import clients
 from chalicelib.publishing.keys import log_key
 
 EVERY = 2.0
-"""Seconds between two looks; the build writes it about as often."""
+"""Seconds between two looks. The build writes its log about as often."""
 OVERLAP = 1024
-"""Bytes that are read again at each look; when they have become others, the log is another."""
+"""Bytes that each look reads again. If they have changed, the build has begun a new log."""
 _NOTHING_THERE = ("NoSuchKey", "404", "InvalidRange", "416", "AccessDenied", "403")
-"""S3's answers for what is not there, to those who may list the bucket and to those who may not."""
+"""S3's answers for a missing object, with and without the right to list the bucket."""
 
 
 class BuildLog:
-    """What has come since one looked last. A build that is tried again begins its log anew, which is then told from its beginning."""
+    """Reads what was added to a build log since the last look.
+
+    A build that is tried again begins a new log, which is then read from its beginning.
+    """
 
     def __init__(self, bucket: str, key: str, every: float = EVERY) -> None:
-        """``key``: of the upload."""
+        """``key`` is the upload's."""
         self._bucket = bucket
         self._key = log_key(key)
         self._every = every
@@ -28,11 +31,14 @@ class BuildLog:
         self._newest = b""
         """The last :data:`OVERLAP` bytes that were read."""
         self._looked = -math.inf
-        """When it was asked last, by a clock that may have begun just now."""
+        """The time of the last look, by a clock that may have begun just now."""
         self._begun = b""
 
     def lines(self, *, over: bool = False) -> list[str]:
-        """Return the lines that are new, none if the last look was just now; with ``over`` to the end, also of a line that has none."""
+        """Return the new lines, or none if the last look was just now.
+
+        With ``over``, read to the end, including a last line without a newline.
+        """
         if not over and time.monotonic() - self._looked < self._every:
             return []
         self._looked = time.monotonic()

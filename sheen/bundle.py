@@ -1,4 +1,4 @@
-"""Makes a bundle of a folder."""
+"""Make a bundle of a folder."""
 
 import errno
 import hashlib
@@ -15,7 +15,7 @@ from chalicelib.publishing.packing import why_left_out, zip_files
 from tasks.archive import Limits
 
 NAMED = 8
-"""How many things that were left out are named."""
+"""How many of the things that were left out are named."""
 
 
 class NotAnApp(SheenError):
@@ -26,18 +26,19 @@ class Packed(NamedTuple):
     """A bundle that was made."""
 
     fingerprint: str
-    """The same for the same content."""
+    """A short hash of the content: equal content has equal fingerprints."""
     notes: list[str]
-    """What the author is to know: what was left out and why, and what came from elsewhere."""
+    """What the author should know: what was left out and why, and what came from elsewhere."""
 
 
 def zip_folder(folder: Path, bundle: Path) -> Packed:
     """Zip ``folder`` into the file ``bundle``.
 
-    A link to a file becomes that file. A link to a folder of the app stays a link; one to a folder
-    elsewhere becomes a folder with what is in that one. Raises :class:`NotAnApp` when there is no
-    folder, or nothing in it, or when something in it cannot be read. What kind of app it is, is the
-    publish's to say.
+    A link to a file becomes that file. A link to a folder of the app stays a link. A link to a
+    folder elsewhere becomes a folder with the content of that folder.
+
+    Raise :class:`NotAnApp` if there is no folder, if it is empty, or if something in it cannot be
+    read. This function does not check the kind of app; the publish does.
     """
     if not folder.is_dir():
         raise NotAnApp(f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R")
@@ -57,7 +58,7 @@ def zip_folder(folder: Path, bundle: Path) -> Packed:
 
 
 class _Found:
-    """What of a folder goes into its bundle, by paths in the bundle."""
+    """The content of a folder that goes into its bundle, by path in the bundle."""
 
     def __init__(self, app: Path) -> None:
         self._app = app
@@ -66,13 +67,13 @@ class _Found:
         self.files: dict[str, Path] = {}
         self.links: dict[str, str] = {}
         self.left_out: list[tuple[str, str]] = []
-        """Path, and why."""
+        """Each path that was left out, and why."""
         self.notes: list[str] = []
 
     def gather(self, folder: Path, at: PurePosixPath, inside: tuple[Path, ...]) -> None:
-        """Add what is in ``folder``, which is ``at`` in the bundle.
+        """Add the content of ``folder``, which is at ``at`` in the bundle.
 
-        ``inside``: the folders, by their true paths, that are being gone through.
+        ``inside`` has the true paths of the folders that enclose this one on the walk.
         """
         names = sorted(path.name for path in folder.iterdir())
         rules = self._rules(folder, at, names)
@@ -134,7 +135,10 @@ def _told(left_out: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def ending_of(bundle: Path) -> str:
-    """Return how the name of a packed bundle ends; raise :class:`NotAnApp` when it is no file, or not of a kind that is published."""
+    """Return the ending of a packed bundle's name.
+
+    Raise :class:`NotAnApp` if the bundle is no readable file, or if its kind cannot be published.
+    """
     if not bundle.is_file():
         raise NotAnApp(f"{bundle}: no such folder or file; name the app's folder, or a .zip or .tar.gz of it")
     ending = next((ending for ending in ENDINGS if bundle.name.endswith(ending)), None)

@@ -13,10 +13,10 @@ from sheen.functions import call
 
 
 def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
-    """Apply the changes, see :func:`chalicelib.apps.configure.configure`, then show every setting.
+    """Apply the changes with :func:`chalicelib.apps.configure.configure`, then show every setting.
 
-    ``NAME=`` goes back to what the bundle says, or the default. Raise :class:`BadChange` or :class:`sheen.functions.FunctionFailed`; then
-    nothing has changed.
+    ``NAME=`` restores the bundle's value, or the default. Raise :class:`BadChange` or
+    :class:`sheen.functions.FunctionFailed`; then nothing has changed.
     """
     event = {"location": locations.check(location), "settings": changes(words)}
     configured: Configured = json.loads(call(settings, "app_configure", event))
@@ -25,7 +25,7 @@ def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
 
 
 def changes(words: Sequence[str]) -> dict[str, str]:
-    """Return what ``NAME=VALUE`` … ask for; raise :class:`BadChange`. Pure."""
+    """Return the changes that ``NAME=VALUE`` words ask for; raise :class:`BadChange`. Pure."""
     result: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -36,7 +36,7 @@ def changes(words: Sequence[str]) -> dict[str, str]:
 
 
 def plain(value: object) -> str:
-    """Return a value as one would write it on the command line."""
+    """Return a value as it is written on the command line."""
     match value:
         case None:
             return ""

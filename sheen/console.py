@@ -1,4 +1,4 @@
-"""What the command says on the terminal: results on standard output, progress and errors on standard error."""
+"""Write to the terminal: results on standard output, progress and errors on standard error."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ def say(text: str = "") -> None:
 
 
 def progress(text: str) -> None:
-    """Write one line about work that goes on."""
+    """Write one line about work in progress."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows under a head, in columns as wide as they need."""
+    """Write rows under a head, in columns that are as wide as their content."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:

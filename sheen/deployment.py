@@ -1,4 +1,4 @@
-"""Which deployment the command talks to: the one that the environment names, else the local stack of this folder."""
+"""Find the deployment: the one that the environment names, or else this folder's local stack."""
 
 import json
 import os
@@ -11,20 +11,26 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
 
 ENVIRONMENT_FILE = "environment.json"
-"""In the local stack's data folder: the variables that point the AWS tools and this command at it; readable by its owner only."""
+"""The file of the local stack's variables, in its data folder.
+
+The variables point AWS tools and this command at the stack. Only the file's owner can read it.
+"""
 
 
 class NoDeployment(SheenError):
-    """The command does not know which Sheen to talk to."""
+    """The command cannot tell which deployment to use."""
 
 
 def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the local stack keeps its data: ``SHEEN_DATA``, else ``.sheen`` here."""
+    """Return the data folder of the local stack: ``SHEEN_DATA``, or else ``.sheen`` here."""
     return Path(environment.get("SHEEN_DATA", ".sheen"))
 
 
 def local_environment(folder: Path) -> dict[str, str]:
-    """Return the variables of the local stack in ``folder``; raise :class:`NoDeployment` when none ever ran there."""
+    """Return the variables of the local stack whose data folder is ``folder``.
+
+    Raise :class:`NoDeployment` if none ever ran there, or if its file cannot be read.
+    """
     file = folder / ENVIRONMENT_FILE
     try:
         variables = json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""How the command asks a function of the deployment to do something."""
+"""Ask a function of the deployment to do something."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from chalicelib.errors import SheenError
 
 
 class FunctionFailed(SheenError):
-    """The function said no, or failed; the message is its own."""
+    """The function refused or failed. The message is its own."""
 
 
 def call(settings: Settings, function: str, event: Mapping[str, Any]) -> bytes:
-    """Invoke a function, wait for it and return its answer as JSON; raise :class:`FunctionFailed`."""
+    """Invoke a function and return its answer as JSON; raise :class:`FunctionFailed`."""
     name = settings.function_name(function)
     answer = clients.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     payload: bytes = answer["Payload"].read()

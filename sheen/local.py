@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 def publish_examples() -> None:
-    """Publish each folder of ``examples/`` whose content is not active yet, and say where each is."""
+    """Publish each folder of ``examples/`` whose content is not active yet, and show its URL."""
     settings = deployment.use()
     folders = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
     for folder in folders:
@@ -28,7 +28,7 @@ def publish_examples() -> None:
 
 
 async def run() -> None:
-    """Start the local stack, publish, and stay until a signal stops it."""
+    """Start the local stack, publish the examples, and run until a signal stops it."""
     from infra.local.stack import Stack
 
     async with Stack.from_environment() as stack:

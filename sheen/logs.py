@@ -1,4 +1,4 @@
-"""``sheen logs /PATH``: what an app's R processes have said."""
+"""``sheen logs /PATH``: show the output of an app's R processes."""
 
 import re
 import time
@@ -18,14 +18,20 @@ from sheen.console import progress, say
 POLL = 1.0
 """Seconds between two looks of ``--follow``."""
 LATE_MS = 60_000
-"""Lines of an earlier time that may still come in: they are gathered and sent by each worker on its own."""
+"""Milliseconds by which a line may come in late.
+
+Each worker collects and sends its lines on its own.
+"""
 SKEW_MS = 300_000
-"""How far off the clock here may be; AWS takes no call that was signed by one which is further."""
+"""Milliseconds by which the local clock may be wrong.
+
+AWS rejects a call signed with a larger error.
+"""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class BadSince(SheenError):
-    """What was asked is not a span of time."""
+    """The value of ``--since`` is not a span of time."""
 
 
 class NoLogs(SheenError):
@@ -33,9 +39,10 @@ class NoLogs(SheenError):
 
 
 def show_logs(settings: Settings, location: str, *, follow: bool, version: str, since: str) -> None:
-    """Print the lines of the last ``since`` (``10m``), of one version if it is given; with ``follow`` go on until interrupted.
+    """Print the lines of the last ``since`` (``10m``), of one version if it is given.
 
-    Raises :class:`chalicelib.apps.errors.NoSuchApp`, :class:`BadSince` or :class:`NoLogs`.
+    With ``follow``, go on until interrupted. Raise :class:`chalicelib.apps.errors.NoSuchApp`,
+    :class:`BadSince` or :class:`NoLogs`.
     """
     if not settings.log_group:
         raise NoLogs("this deployment names no log group: set SHEEN_LOG_GROUP")
@@ -54,7 +61,10 @@ def show_logs(settings: Settings, location: str, *, follow: bool, version: str, 
 
 
 def seconds(span: str) -> float:
-    """Return how long ``10m`` is: a number and one of s, m, h, d, w. Raise :class:`BadSince`."""
+    """Return the seconds of a span such as ``10m``: a number and one of s, m, h, d, w.
+
+    Raise :class:`BadSince` for anything else.
+    """
     found = re.fullmatch(r"(\d{1,9})([smhdw])", span)
     if found is None:
         raise BadSince(f'--since is "{span}"; it is a number and one of s, m, h, d, w, as in 10m or 2d')
@@ -62,14 +72,17 @@ def seconds(span: str) -> float:
 
 
 def events(group: str, streams: str, start_ms: int) -> Iterator[dict[str, Any]]:
-    """Yield the log's events from ``start_ms`` on, of the streams whose names begin so, in the order of their time."""
+    """Yield the log's events from ``start_ms`` on, in order of time.
+
+    Only streams whose names begin with ``streams`` count.
+    """
     pages = client("logs").get_paginator("filter_log_events")
     for page in pages.paginate(logGroupName=group, logStreamNamePrefix=streams, startTime=start_ms):
         yield from page["events"]
 
 
 def line(event: dict[str, Any]) -> str:
-    """Return an event as it is shown: when, which version, which instance and worker, what."""
+    """Return an event as it is shown: time, version, instance and worker, message."""
     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     stream = LogStream.parse(event["logStreamName"])
     worker = stream.worker_id.removeprefix(f"{stream.version}.")
@@ -77,7 +90,7 @@ def line(event: dict[str, Any]) -> str:
 
 
 class Follower:
-    """Prints each event once, however often it looks; ``clock`` is in seconds since 1970."""
+    """Prints each event once, however often it looks. ``clock`` is in seconds since 1970."""
 
     def __init__(self, group: str, streams: str, start_ms: int, clock: Clock = wall_clock) -> None:
         self._group = group
@@ -87,7 +100,10 @@ class Follower:
         self._seen: dict[str, int] = {}
 
     def look(self) -> int:
-        """Print what is new; return how many lines that was. The next look begins where there may still be something new."""
+        """Print the new lines; return how many there were.
+
+        The next look begins at the earliest time for which lines may still come in.
+        """
         count = 0
         newest_ms = int(self._clock() * 1000) - SKEW_MS
         for event in events(self._group, self._streams, self._start_ms):

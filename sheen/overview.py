@@ -45,7 +45,7 @@ def _visibility(app: App) -> str:
 
 
 def show_instances() -> None:
-    """List the instances that live, with their sessions and how long they have been there."""
+    """List the living instances with their sessions and age."""
     now = time.time()
     every = instances.everywhere()
     rows = [*census.living(every, now), *census.spare(every, now)]
@@ -72,6 +72,6 @@ def show_instances() -> None:
 
 
 def age(row: Instance, now: float) -> str:
-    """Return how long ago the instance was claimed, as ``1:02:03``."""
+    """Return the time since the instance was claimed, as ``1:02:03``."""
     seconds = max(0, int(now - row.claimed_at))
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

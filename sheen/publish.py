@@ -1,4 +1,4 @@
-"""``sheen publish DIR|BUNDLE [--at /path]``: upload a bundle and follow it until the app is active."""
+"""``sheen publish DIR|BUNDLE [--at /path]``: upload a bundle and follow it until it is active."""
 
 import re
 import tempfile
@@ -20,18 +20,19 @@ from sheen.bundle import ending_of, fingerprint_of, zip_folder
 from tasks.packages.log import NOTE
 
 PATIENCE = 15 * 60.0
-"""Seconds after which following a publish ends; the publish itself goes on."""
+"""Seconds without news after which following a publish ends. The publish itself goes on."""
 
 
 class PublishFailed(SheenError):
-    """The bundle was rejected, or nobody says what became of it."""
+    """The bundle was rejected, or its publish gives no more news."""
 
 
 def publish(settings: Settings, source: Path, location: str | None, tell: Callable[[str], None], *, show_log: bool = False) -> str:
-    """Publish a folder, or a bundle that is packed already, at ``location`` (default: ``/<its name>``) and return the location.
+    """Publish a folder or a packed bundle, and return the location.
 
-    ``tell`` gets each line of progress, with ``show_log`` those of the build log too. Raises :class:`PublishFailed` with what the publish
-    said, and the errors of :mod:`sheen.bundle` and :func:`chalicelib.apps.locations.check`.
+    ``location`` is ``/<its name>`` by default. ``tell`` gets each line of progress, and with
+    ``show_log`` each line of the build log too. Raise :class:`PublishFailed` with the publish's
+    message, or an error of :mod:`sheen.bundle` or :func:`chalicelib.apps.locations.check`.
     """
     name = source.resolve().name
     ending = "" if source.is_dir() else ending_of(source)
@@ -53,13 +54,13 @@ def publish(settings: Settings, source: Path, location: str | None, tell: Callab
 
 
 def upload_name(stem: str, fingerprint: str, ending: str, now: datetime) -> str:
-    """Return a name for an upload that no other has, of characters that a bundle's name may have. Pure."""
+    """Return a unique name for an upload, of characters that a bundle's name may have. Pure."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:50] or "bundle"
     return f"{readable}-{now:%Y%m%dT%H%M%SZ}-{fingerprint}{ending}"
 
 
 def is_published(folder: Path, location: str) -> bool:
-    """Say whether the active version at ``location`` was made from what is in ``folder`` now."""
+    """Return whether the active version at ``location`` has the present content of ``folder``."""
     try:
         app = App.get(location)
         version = Version.get(app.app_id, app.active_version) if app.active_version else None
@@ -71,9 +72,11 @@ def is_published(folder: Path, location: str) -> bool:
 
 
 def follow(bucket: str, key: str, tell: Callable[[str], None], *, show_log: bool = False, pause: float = 0.2) -> None:
-    """Tell each new message of the upload under ``key`` until it is over, and of its build log the notes, or with ``show_log`` all lines.
+    """Tell each new message of the upload under ``key`` until its publish is over.
 
-    ``pause`` is in seconds. Raises :class:`PublishFailed` when it is rejected, or when nothing is heard for :data:`PATIENCE` seconds.
+    The notes of its build log are told too, or with ``show_log`` all lines. ``pause`` is in
+    seconds. Raise :class:`PublishFailed` if the bundle is rejected, or if there is no news for
+    :data:`PATIENCE` seconds.
     """
     log = BuildLog(bucket, key)
     told, heard = "", time.monotonic()

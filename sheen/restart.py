@@ -1,4 +1,7 @@
-"""``sheen restart /PATH``: new sessions get new R processes; open sessions go on until they end."""
+"""``sheen restart /PATH``: give new sessions new R processes.
+
+Open sessions go on until they end.
+"""
 
 import json
 
@@ -9,7 +12,7 @@ from sheen.functions import call
 
 
 def restart(settings: Settings, location: str) -> str:
-    """Restart the app and return what there is to say about it. Raise :class:`NoSuchApp`."""
+    """Restart the app and return a message about it. Raise :class:`NoSuchApp`."""
     event: RestartEvent = {"location": locations.check(location), "mode": "restart"}
     told: Told = json.loads(call(settings, "agents_restart", event))
     if told["not_told"]:

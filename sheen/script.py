@@ -1,4 +1,7 @@
-"""``sheen run /PATH SCRIPT [--to PREFIX]``: run an R script of a published app as a task, and follow it to its end."""
+"""``sheen run /PATH SCRIPT [--to PREFIX]``: run an R script of a published app as a task.
+
+The command follows the task to its end.
+"""
 
 import json
 import time
@@ -25,9 +28,11 @@ class RunFailed(SheenError):
 
 
 def run_script(settings: Settings, location: str, script: str, target: str | None) -> None:
-    """Run the script of the app's active version; what it writes to SHEEN_OUTPUT goes below ``target`` (default: ``data/<app>/``).
+    """Run a script of the app's active version.
 
-    Raises :class:`RunFailed`, :class:`chalicelib.apps.errors.NoSuchApp` or :class:`chalicelib.publishing.scripts.BadScript`.
+    What the script writes to SHEEN_OUTPUT goes below ``target`` (default: ``data/<app>/``). Raise
+    :class:`RunFailed`, :class:`chalicelib.apps.errors.NoSuchApp` or
+    :class:`chalicelib.publishing.scripts.BadScript`.
     """
     location = locations.check(location)
     app = apps.get(location)
@@ -58,7 +63,7 @@ def run_script(settings: Settings, location: str, script: str, target: str | Non
 
 
 class _Log:
-    """What the script has said so far; each line of it is shown once."""
+    """The output of the script so far. Each line is shown once."""
 
     def __init__(self, bucket: str, key: str) -> None:
         self._bucket = bucket

@@ -1,4 +1,7 @@
-"""``sheen sync [NAME] [--prefix P] [--follow]``: ask for a sync, and tell how it goes; ``define`` and ``remove`` are in sheen.syncs."""
+"""``sheen sync [NAME] [--prefix P] [--follow]``: ask for a sync, and follow it.
+
+:mod:`sheen.syncs` has ``define``.
+"""
 
 import json
 import time
@@ -13,15 +16,16 @@ from sheen.syncs import BadWords, define, outcome
 
 POLL = 0.5
 PATIENCE = 900.0
-"""Seconds without news after which following ends; the sync itself goes on."""
+"""Seconds without news after which following ends. The sync itself goes on."""
 STOPPING = 120.0
-"""Seconds in which DataSync stops."""
+"""Seconds that DataSync may take to stop."""
 
 
 def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
-    """``[NAME]``, ``define NAME [KEY=VALUE …]`` or ``remove NAME``; return the exit status, 1 when a followed run failed.
+    """Run ``[NAME]``, ``define NAME [KEY=VALUE …]`` or ``remove NAME``; return the exit status.
 
-    Raise :class:`BadWords`, :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`chalicelib.syncs.errors.BadSync`.
+    The status is 1 if a followed run failed. Raise :class:`BadWords`,
+    :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`chalicelib.syncs.errors.BadSync`.
     """
     match words:
         case ["define", name, *changes]:
@@ -42,8 +46,11 @@ def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, te
 
 
 def remove(name: str) -> None:
-    """Forget a sync, what is asked of it, and DataSync's task of it, which is stopped if it runs. Raise
-    :class:`chalicelib.syncs.errors.NoSuchSync`, or :class:`BadWords` when DataSync does not stop."""
+    """Delete a sync, its pending requests and its DataSync task, which is stopped if it runs.
+
+    Raise :class:`chalicelib.syncs.errors.NoSuchSync`, or :class:`BadWords` if DataSync does not
+    stop.
+    """
     task = store.find(name).task_arn
     store.remove(name)
     requests.forget(name)
@@ -56,7 +63,10 @@ def remove(name: str) -> None:
 
 
 def _stop(found: SyncRun) -> None:
-    """Stop a run's transfer, and tell its state machine: nobody else would, since its sync is not there any more."""
+    """Stop a run's transfer, and tell its state machine.
+
+    Nothing else would tell it, because the sync no longer exists.
+    """
     transfers.cancel(str(found.execution))
     deadline = time.monotonic() + STOPPING
     while (described := transfers.look(str(found.execution)))["Status"] not in transfers.ENDED:
@@ -68,8 +78,8 @@ def _stop(found: SyncRun) -> None:
 
 
 def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
-    """Ask for one; with ``follow`` until its runs have ended."""
-    store.find(name)  # what is not there is said at once
+    """Ask for a sync, with ``follow`` until its runs have ended; return the exit status."""
+    store.find(name)  # a missing sync is reported at once
     answer = json.loads(call(settings, "sync", {"sync": name, "prefix": prefix}))
     stamps: dict[str, str] = answer["stamps"]
     if not follow:
@@ -86,7 +96,10 @@ def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable
 
 
 def follow_run(name: str, stamp: str, tell: Callable[[str], None]) -> SyncRun:
-    """Tell each new message of the run that answers a request until it has ended; raise :class:`BadWords` when there is no news."""
+    """Tell each new message of the run that answers a request; return the run once it has ended.
+
+    Raise :class:`BadWords` if there is no news for :data:`PATIENCE` seconds.
+    """
     told = ""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -104,7 +117,7 @@ def follow_run(name: str, stamp: str, tell: Callable[[str], None]) -> SyncRun:
 
 
 def _progress(found: SyncRun) -> str:
-    """How far DataSync is."""
+    """Return how far DataSync is, in words."""
     if not found.execution:
         return ""
     described = transfers.look(found.execution)

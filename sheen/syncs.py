@@ -1,4 +1,4 @@
-"""``sheen sync define``, ``sheen sync remove`` and ``sheen syncs``: what is copied to EFS, and what became of it."""
+"""``sheen sync define`` and ``sheen syncs``: what is copied to EFS, and the outcome of the runs."""
 
 import time
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from chalicelib.syncs.model import Sync, SyncRun
 from sheen.console import say, table
 
 RESERVED = ("define", "remove")
-"""Words of the command, so that no sync is called so."""
+"""Words of the command, which no sync may have as its name."""
 
 
 class BadWords(SheenError):
-    """What was written is not what the command takes."""
+    """The words on the command line are not what the command takes."""
 
 
 def define(settings: Settings, name: str, changes: Sequence[str]) -> None:
-    """Make or change a sync by ``KEY=VALUE``; ``KEY=`` alone goes back to the default. Then show it.
+    """Create or change a sync by ``KEY=VALUE``, then show it. ``KEY=`` alone restores the default.
 
     Raise :class:`BadWords` or :class:`chalicelib.syncs.errors.BadSync`; then nothing has changed.
     """
@@ -58,7 +58,7 @@ def _plain(value: object) -> str:
 
 
 def show_syncs(settings: Settings) -> None:
-    """List the syncs: where from, when next, how the last run ended, how old the data is."""
+    """List the syncs: their source, next run, last outcome and the age of the data."""
     rows = store.everything()
     if not rows:
         say("no syncs yet; `sheen sync define NAME` makes one, of data/NAME/ in the bucket")
@@ -75,7 +75,7 @@ def show_syncs(settings: Settings) -> None:
 
 
 def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
-    """Say which apps ask for a sync and do not get it, and what lets them in."""
+    """Return a hint on how to let in apps that ask for a sync and may not use it, if any."""
     try:
         definition = row.definition(own_bucket)
     except BadSync:
@@ -104,13 +104,13 @@ def _line(row: Sync, settings: Settings, last: SyncRun | None, now: float) -> tu
 
 
 def data_age(row: Sync, definition: SyncDefinition, now: float) -> str:
-    """Say how old the data may be: everything that was in S3 by then is there."""
+    """Return how old the data may be. Everything that was in S3 at that time has been copied."""
     as_of = store.data_as_of(row, definition)
     return f"{span(now - as_of)} ago" if as_of else "not yet complete"
 
 
 def outcome(run: SyncRun) -> str:
-    """Return a run's outcome in a few words."""
+    """Return a run's status and counts in a few words."""
     counted = f"{int(run.files_copied):,} copied"
     if run.files_deleted:
         counted += f", {int(run.files_deleted):,} deleted"
@@ -120,7 +120,7 @@ def outcome(run: SyncRun) -> str:
 
 
 def show_runs(name: str) -> None:
-    """List a sync's last runs, and what failed in them."""
+    """List a sync's last runs and their failures."""
     store.find(name)
     rows = runs.of(name)
     if not rows:

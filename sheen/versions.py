@@ -1,4 +1,4 @@
-"""``sheen versions``, ``rollback``, ``redeploy`` and ``download``: what was published before, and going back to it."""
+"""``sheen versions``, ``rollback``, ``redeploy`` and ``download``: list versions and use them."""
 
 import os
 import time
@@ -20,11 +20,11 @@ from sheen.publish import follow
 
 
 class NotDownloaded(SheenError):
-    """There is no place for the file."""
+    """The file cannot be written to the place that was named."""
 
 
 def show_versions(location: str) -> None:
-    """List an app's versions, the newest first, and which is active. Raise :class:`NoSuchApp`."""
+    """List an app's versions, newest first, and mark the active one. Raise :class:`NoSuchApp`."""
     app = store.get(locations.check(location))
     rows = versions.of(app.app_id)
     if not rows:
@@ -37,17 +37,17 @@ def show_versions(location: str) -> None:
 
 
 def state(app: App, row: Version) -> str:
-    """Say what a version is to its app."""
+    """Return what a version is to its app: active, previous, being removed, or "" for neither."""
     if row.removing_at is not None:
         return "is being removed"
     return {app.active_version: "active", app.previous_version: "previous"}.get(row.version, "")
 
 
 def rollback(settings: Settings, location: str, version: str | None, tell: Callable[[str], None]) -> str:
-    """Make another version the active one, by default the one that was active before, and return its name.
+    """Make another version the active one, by default the previous one, and return its name.
 
-    Sessions that are open go on with the version that they began with. Raise :class:`NoSuchApp`, :class:`NoSuchVersion`,
-    :class:`BadAppSetting`.
+    Open sessions go on with the version that they began with. Raise :class:`NoSuchApp`,
+    :class:`NoSuchVersion` or :class:`BadAppSetting`.
     """
     location = locations.check(location)
     app = versions.roll_back(location, version, time.time())
@@ -60,7 +60,10 @@ def rollback(settings: Settings, location: str, version: str | None, tell: Calla
 
 
 def redeploy(settings: Settings, location: str, tell: Callable[[str], None], *, show_log: bool = False) -> str:
-    """Build the active version's bundle anew, as a new version, follow it, and return the location. Raise :class:`PublishFailed` too."""
+    """Build the active version's bundle again as a new version, follow it, and return the location.
+
+    Raise what :func:`chalicelib.publishing.again.publish_again` raises, or :class:`PublishFailed`.
+    """
     location = locations.check(location)
     key = again.publish_again(location, settings.bucket, time.time())
     tell(f"{location}: publishing the active version's bundle again")
@@ -69,10 +72,11 @@ def redeploy(settings: Settings, location: str, tell: Callable[[str], None], *, 
 
 
 def download(settings: Settings, location: str, version: str | None, to: Path | None) -> Path:
-    """Fetch the bundle of a version, by default the active one, as it was uploaded; return the file.
+    """Download the bundle of a version, by default the active one, as uploaded; return the file.
 
-    ``to``: a file, or a folder; by default the bundle's own name, here. Raise :class:`NotDownloaded` when that is there already, or
-    cannot be made, :class:`NoSuchApp`, :class:`NoSuchVersion`.
+    ``to`` is a file or a folder; by default the file gets the bundle's own name in the current
+    folder. Raise :class:`NotDownloaded` if the file exists or cannot be made, :class:`NoSuchApp` or
+    :class:`NoSuchVersion`.
     """
     found = again.kept(locations.check(location), version)
     target = to / found.name if to is not None and to.is_dir() else to or Path(found.name)

@@ -1,1 +1,1 @@
-"""Sheen's domain: the rules that decide something, free of web frameworks and of where they run."""
+"""Sheen's domain: the rules that decide, independent of web frameworks and of where they run."""

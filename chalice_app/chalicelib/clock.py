@@ -1,9 +1,13 @@
-"""The one clock. Deciding code takes ``now`` as an argument; edges read it here, and tests put another in its place."""
+"""The one clock of Sheen.
+
+Code that decides takes ``now`` as an argument. Code at the edge reads it here, and tests replace
+it.
+"""
 
 import time
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Returns seconds since the epoch."""
+"""A function that returns seconds since the epoch."""
 
 wall_clock: Clock = time.time

@@ -1,19 +1,19 @@
-"""Whose a cookie is: Sheen's or the app's, and where the app's holds. Pure.
+"""Tell Sheen's cookies from an app's, and limit where an app's hold. Pure.
 
-A browser keeps the cookies of all apps of a deployment together, for they share a host. So an app
-sets cookies for its own path only, never in a name of Sheen's, and never for other hosts.
+All apps of a deployment share a host, so a browser keeps their cookies together. An app therefore
+sets cookies for its own path only, never under a name of Sheen's, and never for other hosts.
 """
 
 OURS = "sheen-"
-"""What the names of Sheen's cookies begin with."""
+"""The prefix of the names of Sheen's cookies."""
 _PREFIXES = ("__hosthttp-", "__host-", "__http-", "__secure-")
-"""A browser takes a name with one of these only under conditions."""
+"""A browser accepts a name with one of these prefixes only under conditions."""
 _OF_WHOLE_HOST = ("__hosthttp-", "__host-")
-"""These only for the path ``/``."""
+"""A browser accepts these prefixes only for the path ``/``."""
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a cookie's name is one of Sheen's, in whatever spelling.
+    """Return whether a cookie's name is one of Sheen's, in any spelling.
 
     >>> is_ours("sheen-ticket"), is_ours("__Host-Sheen-Ticket"), is_ours("session")
     (True, True, False)
@@ -34,7 +34,7 @@ def of_app(header: str) -> str:
 
 
 def values(header: str, name: str) -> list[str]:
-    """Return the values that a ``Cookie`` header has for a name, the most exact path's first.
+    """Return the values of a name in a ``Cookie`` header, the most specific path's first.
 
     >>> values("a=1; b=2; a=3", "a")
     ['1', '3']
@@ -44,23 +44,23 @@ def values(header: str, name: str) -> list[str]:
 
 
 def site(*, secure: bool) -> str:
-    """Return the attributes of a cookie of Sheen's that say in which pages' requests it goes.
-    ``secure``: the visitor came by https.
+    """Return the attributes of Sheen's cookies that say with which pages' requests they are sent.
 
-    An app may be shown within another site's page. There a browser sends a cookie only if it says
-    None, and keeps it, where others' cookies are blocked, if it says Partitioned. Whoever reads the
-    cookie looks whose page asks.
+    ``secure`` says that the visitor came by https. An app may be shown within another site's page.
+    There a browser sends a cookie only if it has ``SameSite=None``. Where third-party cookies are
+    blocked, the browser keeps it only if it has ``Partitioned``. The code that reads the cookie
+    checks which page asks.
     """
     return "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
 
 
 def held_to(set_cookie: str, base: str) -> str | None:
-    """Return an app's ``Set-Cookie`` header so that it holds for this host and below ``base`` only,
-    the app's public path without a slash at its end. Return None if the cookie is refused: it has a
-    name of Sheen's, no name, or one that only goes with the path ``/``.
+    """Return an app's ``Set-Cookie`` header, limited to this host and to paths below ``base``.
 
-    A cookie without a name is refused, for a browser sends its value as it is, and that may look
-    like another cookie.
+    ``base`` is the app's public path without a slash at its end. Return None if the cookie is
+    refused, because it has a name of Sheen's, no name, or a name that requires the path ``/``. A
+    browser sends the value of a cookie without a name as it is, and that may look like another
+    cookie.
 
     >>> held_to("a=1; Path=/; Domain=example.com; HttpOnly", "/sales")
     'a=1; HttpOnly; Path=/sales/'

@@ -1,8 +1,8 @@
-"""Which HTTP headers pass between a visitor and an app: a list for each direction. Pure.
+"""The HTTP headers that pass between a visitor and an app: a list for each direction. Pure.
 
-What is not on a list does not pass. The lists hold exact names, so a name with an underscore never
-passes: a worker reads headers as CGI variables, in which ``Shiny_Server_Credentials`` and
-``Shiny-Server-Credentials`` are one (FACTS R9).
+A header that is not on a list does not pass. The lists hold exact names, so a name with an
+underscore never passes. A worker reads headers as CGI variables, in which
+``Shiny_Server_Credentials`` and ``Shiny-Server-Credentials`` are the same (FACTS R9).
 
 The apps of a deployment share one origin. So an app may not send a header that a browser obeys for
 the whole origin, and sets cookies for its own path only.
@@ -59,15 +59,16 @@ TO_WORKER = {
     "x-requested-with": "JavaScript libraries mark their requests with it",
     "x-xsrf-token": "as x-csrf-token",
 }
-"""What a worker gets to see of a visitor's request, and why. A header that claims who the visitor
-is (``Remote-User``, ``X-Auth-Request-Email`` and the like) is a proxy's to set, and no visitor's;
-``Proxy`` would become ``HTTP_PROXY``."""
+"""The headers of a visitor's request that a worker gets, and why.
+
+A header that claims who the visitor is (``Remote-User``, ``X-Auth-Request-Email`` and the like) may
+come from a proxy only, not from a visitor. ``Proxy`` would become ``HTTP_PROXY``.
+"""
 
 _FAMILIES_TO_WORKER = ("hx-", "sec-", "x-app-")
-"""htmx's headers; those that only a browser itself can set; and any that an app's own script wants
-to send."""
+"""htmx's headers, those that only a browser itself can set, and an app's own for its script."""
 _HANDSHAKE = "sec-websocket-"
-"""Between a browser and the gateway."""
+"""Headers between a browser and the gateway."""
 
 FROM_WORKER = {
     "accept-ranges": "whether parts of the file can be asked for",
@@ -108,16 +109,22 @@ FROM_WORKER = {
     "vary": "what this answer depends on",
     "www-authenticate": "a sign-in of the app's own",
 }
-"""What a visitor gets of a worker's answer, and why: each describes this one answer. Not among
-them, since a browser obeys them for the whole origin: ``Accept-CH``, ``Alt-Svc``,
+"""The headers of a worker's answer that a visitor gets, and why.
+
+Each describes this one answer.
+
+These are left out, because a browser obeys them for the whole origin: ``Accept-CH``, ``Alt-Svc``,
 ``Clear-Site-Data``, ``Expect-CT``, ``NEL``, ``Origin-Agent-Cluster``, ``Public-Key-Pins``,
-``Report-To``, ``Service-Worker-Allowed``, ``Set-Login``, ``Strict-Transport-Security``."""
+``Report-To``, ``Service-Worker-Allowed``, ``Set-Login``, ``Strict-Transport-Security``.
+"""
 
 _FAMILIES_FROM_WORKER = ("hx-", "x-")
-"""htmx's headers, and an app's own for its script. The few of these that a browser obeys are about
-one answer."""
+"""htmx's headers, and an app's own headers for its script.
+
+The few of these that a browser obeys concern one answer.
+"""
 _OF_SERVERS = ("x-accel-", "x-amz", "x-cache", "x-edge-", "x-forwarded-", "x-sendfile")
-"""What proxies, caches and gateways say to one another."""
+"""Headers that proxies, caches and gateways send one another."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -134,15 +141,17 @@ _HOP_BY_HOP = frozenset(
 )
 """Headers that belong to one hop (RFC 9110, 7.6.1)."""
 _OURS = ("sheen-", "shiny-server-credentials", "shiny-shared-secret")
-"""Headers by which R, agent and Lambdas know one another (FACTS S2): no visitor may send them, R
-may not say them, nobody sees them."""
+"""Headers by which R, agent and Lambdas recognise one another (FACTS S2).
+
+No visitor and no R process may send them, and nobody sees them.
+"""
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def to_agent(headers: Headers) -> list[tuple[str, str]]:
-    """Return what an agent gets of a visitor's headers.
+    """Return the headers of a visitor that an agent gets.
 
     >>> to_agent([("Cookie", "sheen-ticket=1; a=2"), ("X_Forwarded_Prefix", "/evil"), ("Remote-User", "admin")])
     [('Cookie', 'sheen-ticket=1; a=2')]
@@ -151,8 +160,9 @@ def to_agent(headers: Headers) -> list[tuple[str, str]]:
 
 
 def to_worker(headers: Headers) -> list[tuple[str, str]]:
-    """Return what a worker gets of a visitor's headers, by HTTP or on its WebSocket: none of
-    Sheen's cookies.
+    """Return the headers of a visitor that a worker gets, by HTTP or on its WebSocket.
+
+    Sheen's cookies are taken out.
 
     >>> to_worker([("Cookie", "sheen-ticket=1; a=2"), ("User-Agent", "curl")])
     [('Cookie', 'a=2'), ('User-Agent', 'curl')]
@@ -166,8 +176,9 @@ def to_worker(headers: Headers) -> list[tuple[str, str]]:
 
 
 def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
-    """Return what a visitor gets of a worker's headers. ``base`` is the app's public path without a
-    slash at its end.
+    """Return the headers of a worker that a visitor gets.
+
+    ``base`` is the app's public path without a slash at its end.
 
     >>> from_worker([("Set-Cookie", "a=1; Path=/"), ("Clear-Site-Data", "*"), ("X-Own", "1")], "/sales")
     [('Set-Cookie', 'a=1; Path=/sales/'), ('X-Own', '1')]
@@ -185,8 +196,10 @@ def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
 
 
 def passing(headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers that go on to the other side, either way, with values that every HTTP
-    library can send: none of one hop, which ``Connection`` may name, and none that are ours.
+    """Return the headers that may go on to the other side, in either direction.
+
+    Their values are such that every HTTP library can send them. Left out are the headers of one
+    hop, which ``Connection`` may name, and Sheen's own.
 
     >>> passing([("Connection", "close, X-Trace"), ("X-Trace", "1"), ("Sheen-Session", "2"), ("Accept", "*/*")])
     [('Accept', '*/*')]
@@ -197,10 +210,10 @@ def passing(headers: Headers) -> list[tuple[str, str]]:
 
 
 def text(value: str) -> str:
-    """Return a header's value as text that can be sent as UTF-8 and is one line.
+    """Return a header's value as one line of text that can be sent as UTF-8.
 
-    A value may come with any bytes. Those that are not UTF-8 were decoded to lone surrogates, and
-    are taken as Latin-1. Control characters, which may not be in a header, are left out.
+    A value may come with any bytes. Bytes that are not UTF-8 were decoded to lone surrogates, and
+    are read as Latin-1. Control characters, which a header may not have, are left out.
 
     >>> text("caf\\udce9\\r\\n x\\x00")
     'café x'
@@ -212,8 +225,9 @@ def text(value: str) -> str:
 
 
 def from_latin_1(value: str) -> str:
-    """Return a value as its sender wrote it: ``http.client`` reads the bytes of headers as Latin-1,
-    and the agent writes UTF-8.
+    """Return a value as its sender wrote it.
+
+    ``http.client`` reads the bytes of headers as Latin-1, and the agent writes UTF-8.
 
     >>> from_latin_1("cafÃ©"), from_latin_1("caf\\xe9")
     ('café', 'café')

@@ -1,4 +1,7 @@
-"""Logs, metrics and traces of the Lambdas, by Powertools. Metrics and traces are imported when they are first used (FACTS H3)."""
+"""Logs, metrics and traces of the Lambdas, by Powertools.
+
+Metrics and traces are imported on first use (FACTS H3).
+"""
 
 import os
 from collections.abc import Callable
@@ -10,19 +13,22 @@ from aws_lambda_powertools import Logger
 NAMESPACE = "Sheen"
 
 logger: Logger = Logger(service="sheen", log_record_order=["level", "message", "timestamp"])
-"""One JSON object a line; level by ``POWERTOOLS_LOG_LEVEL``, INFO without it. Nothing is logged per frame at INFO."""
+"""Writes one JSON object a line.
+
+The level comes from ``POWERTOOLS_LOG_LEVEL``, by default INFO. Nothing is logged per frame at INFO.
+"""
 
 _state = {"cold": True}
 
 
 def about(**keys: str) -> AbstractContextManager[None]:
-    """Put keys (app, instance, session, request_id …) on every line that is logged inside."""
+    """Add keys (app, instance, session, request_id …) to every line that is logged inside."""
     keeper: AbstractContextManager[None] = logger.append_context_keys(**keys)
     return keeper
 
 
 def count(name: str, **dimensions: str) -> None:
-    """Count one of something, as a CloudWatch metric in the log (EMF)."""
+    """Count one occurrence, as a CloudWatch metric in the log (EMF)."""
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
@@ -32,7 +38,10 @@ def count(name: str, **dimensions: str) -> None:
 
 
 def around(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Around every invocation: count a cold start, and trace when that is on (``POWERTOOLS_TRACE_DISABLED=false``)."""
+    """Wrap every invocation: count a cold start, and trace if that is on.
+
+    ``POWERTOOLS_TRACE_DISABLED=false`` turns tracing on.
+    """
     if _state["cold"]:
         _state["cold"] = False
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

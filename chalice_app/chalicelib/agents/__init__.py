@@ -1,1 +1,1 @@
-"""Lambda to agent: HTTP by private address, on connections that are kept alive from one invocation to the next."""
+"""Talk to agents: HTTP by private address, on connections kept alive between invocations."""

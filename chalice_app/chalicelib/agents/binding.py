@@ -1,4 +1,4 @@
-"""Tells the agent of a spare instance which app it is bound to. Runs inside the VPC."""
+"""Tell the agent of a spare instance which app it is bound to. Runs inside the VPC."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,10 @@ SPARE_GONE = "SpareGone"
 
 
 class Binding:
-    """Which agents this environment knows to be bound: each environment tells each once: nobody has to know who was first."""
+    """The agents that this environment knows to be bound.
+
+    Each environment tells each agent once, so no environment has to know which one was first.
+    """
 
     def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
         self._agents = agents
@@ -23,10 +26,11 @@ class Binding:
         self._bound: set[str] = set()
 
     def ensure(self, instance: Instance) -> None:
-        """Let the agent serve its app, if the instance was a spare; nothing for any other.
+        """Let the agent serve its app if the instance was a spare; otherwise do nothing.
 
-        Raise :class:`AgentGone` when it cannot be had. Then the instance is given up, so that the next look finds its slot free and the
-        visitor gets another one; whatever still runs of it finds itself given up.
+        Raise :class:`AgentGone` if the agent cannot be bound. The instance is then given up: the
+        next look finds its slot free, and the visitor gets another instance. What still runs of the
+        old one finds itself given up.
         """
         if not instance.was_spare or instance.instance_id in self._bound:
             return

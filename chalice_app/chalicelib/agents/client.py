@@ -1,12 +1,15 @@
-"""The kept-alive HTTP client. One request at a time, as in Lambda (FACTS H3), so one connection per agent is enough.
+"""The kept-alive HTTP client of agents.
 
-A task that vanishes with its network interface says nothing: no FIN, no RST, no answer to any packet.
-So the kernel watches each connection (:data:`VANISHED_AFTER`), and a connection that was not used
-for a while is replaced, because the environment was frozen meanwhile: it may have missed the FIN,
-and the network may have forgotten the connection.
+An environment sends one request at a time, as Lambda does (FACTS H3), so one connection per agent
+is enough.
 
-What a caller may rely on: a request that is not repeatable reaches the agent at most once. A repeatable
-one may reach it twice, and then both times with the same bytes.
+A task that vanishes with its network interface says nothing: no FIN, no RST, no answer to any
+packet. So the kernel watches each connection (:data:`VANISHED_AFTER`). A connection that was unused
+for a while is replaced, because the environment was frozen meanwhile: the connection may have
+missed the FIN, and the network may have forgotten it.
+
+A request that is not repeatable reaches the agent at most once. A repeatable request may reach it
+twice, both times with the same bytes.
 """
 
 import errno
@@ -25,22 +28,34 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.secret import Purpose, key_for
 
 TIMEOUT = 28.0
-"""Seconds for an answer: one less than the gateway waits (FACTS H1, W6), so that the visitor gets a page of ours."""
+"""Seconds to wait for an answer.
+
+This is one second less than the gateway waits (FACTS H1, W6), so that the visitor gets one of
+Sheen's pages.
+"""
 CONNECT_TIMEOUT = 3.0
-"""Seconds for a connection within the VPC; an address that nobody has does not answer at all."""
+"""Seconds to wait for a connection within the VPC. An unused address does not answer at all."""
 VANISHED_AFTER = 3.0
-"""Seconds without any sign of life from the agent's kernel, after which its machine has vanished. R may be busy for
-longer: its machine acknowledges packets all the same, and the agent reads a request whole at once."""
+"""Seconds without any sign of life from the agent's kernel after which its machine has vanished.
+
+R may be busy for longer. Its machine acknowledges packets all the same, and the agent reads a
+request whole at once.
+"""
 UNUSED = 60.0
-"""Seconds by the wall clock after which an unused connection is replaced. A monotonic clock may stand still while
-the environment is frozen."""
+"""Seconds by the wall clock after which an unused connection is replaced.
+
+A monotonic clock may stand still while the environment is frozen.
+"""
 UNUSED_BEFORE_ONCE = 5.0
-"""Likewise, before a request that must not be sent twice: if its connection turned out to be dead, nobody would know
-whether the agent got it."""
+"""The same limit in seconds, before a request that must not be sent twice.
+
+If the connection of such a request turned out to be dead, nobody would know whether the agent got
+it.
+"""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
 REFUSAL = "sheen-refused"
-"""The header by which an agent's own no is told from the same status of an app."""
+"""The header that tells an agent's own refusal from an app's answer with the same status."""
 _CLOSED = (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected)
 _VANISHED = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -51,7 +66,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Agent(NamedTuple):
-    """How an agent is spoken to."""
+    """How to reach an agent."""
 
     address: str
     """``host:port``."""
@@ -61,7 +76,7 @@ class Agent(NamedTuple):
 
     @classmethod
     def of(cls, instance: Instance, address: str | None = None) -> "Agent":
-        """The agent of an instance; raise :class:`AgentGone` when it has no address."""
+        """Return the agent of an instance; raise :class:`AgentGone` if it has no address."""
         at = address or instance.address
         if not at:
             raise AgentGone(f"instance {instance.ref} has no address: it is {instance.state}")
@@ -69,7 +84,7 @@ class Agent(NamedTuple):
 
 
 class AgentAnswer(NamedTuple):
-    """What the agent answered, read whole (FACTS H2)."""
+    """The agent's answer, read whole (FACTS H2)."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -94,16 +109,16 @@ class _Kept(NamedTuple):
 
 
 class _Lost(Exception):
-    """The connection ended before the answer; the agent may have got the request."""
+    """The connection ended before the answer. The agent may have got the request."""
 
     def __init__(self, *, vanished: bool) -> None:
         super().__init__()
         self.vanished = vanished
-        """Nothing came from the agent's machine any more; otherwise it closed the connection."""
+        """Whether the agent's machine fell silent; otherwise the agent closed the connection."""
 
 
 class AgentClient:
-    """Speaks to agents, on one kept-alive connection each."""
+    """Sends requests to agents, on one kept-alive connection each."""
 
     def __init__(self, timeout: float = TIMEOUT, clock: Callable[[], float] = wall_clock) -> None:
         self._timeout = timeout
@@ -123,11 +138,14 @@ class AgentClient:
     ) -> AgentAnswer:
         """Send one request and read the whole answer.
 
-        A connection that the agent closed while this environment slept is noticed before it is used. If it breaks only
-        then, or the machine at its other end vanishes, the request is sent once more on a new one when that is safe:
-        by its method, or when ``repeatable`` says so. Raise :class:`AgentGone` when nobody is there or the agent is
-        another instance's, :class:`AgentSilent` when there is no answer in time, or nobody knows whether the agent got
-        a request that must not be sent twice.
+        A connection that the agent closed while this environment slept is noticed before it is
+        used. If the connection breaks only later, or the machine at its other end vanishes, the
+        request is sent once more on a new connection, provided that this is safe: by its method, or
+        because ``repeatable`` says so.
+
+        Raise :class:`AgentGone` if no agent is there, or if the agent belongs to another instance.
+        Raise :class:`AgentSilent` if there is no answer in time, or if nobody knows whether the
+        agent got a request that must not be sent twice.
         """
         once = not (method in _SAFE if repeatable is None else repeatable)
         sent = [*headers, ("sheen-agent-key", agent.key), ("sheen-instance", agent.instance_id)]
@@ -152,9 +170,10 @@ class AgentClient:
             raise AgentGone(f"agent {request.agent.address} breaks every connection off") from lost
 
     def _exchange(self, connection: http.client.HTTPConnection, request: _Request, limit: float) -> AgentAnswer:
-        """Send the request and read the answer; keep the connection only after a whole answer, which allows it.
+        """Send the request and read the answer.
 
-        Whatever is raised, no later request meets a connection that still owes an answer.
+        The connection is kept only after a whole answer that allows it. Whatever is raised, no
+        later request meets a connection that still owes an answer.
         """
         address = request.agent.address
         try:
@@ -183,10 +202,14 @@ class AgentClient:
         return answer
 
     def _connection(self, address: str, unused: float) -> tuple[http.client.HTTPConnection, bool]:
-        """The connection to an agent, and whether it was used before: then at most ``unused`` seconds ago, and it looks alive."""
+        """Return the connection to an agent, and whether it was used before.
+
+        A used connection was last used less than ``unused`` seconds ago and looks alive.
+        """
         known = self._kept.get(address)
         if known is not None:
-            # Nothing is owed to us: something to read means that the agent said goodbye. A clock that was set back tells no age.
+            # No answer is due, so readable data means that the agent closed the connection. After
+            # the clock was set back, the age is unknown.
             recently = 0 <= self._clock() - known.used_at < unused
             if recently and known.connection.sock is not None and not select.select([known.connection.sock], [], [], 0)[0]:
                 return known.connection, True
@@ -205,7 +228,7 @@ class AgentClient:
 
 
 def _connect(connection: http.client.HTTPConnection, address: str) -> None:
-    """Connect, unless it is; raise :class:`AgentGone`."""
+    """Connect unless connected already; raise :class:`AgentGone` if nobody answers."""
     if connection.sock is not None:
         return
     try:
@@ -213,7 +236,8 @@ def _connect(connection: http.client.HTTPConnection, address: str) -> None:
     except OSError as error:
         raise AgentGone(f"nobody answers at agent {address}: {error}") from error
     assert connection.sock is not None
-    # Unacknowledged data ends the connection after so long; while nothing is under way, a probe each second does.
+    # Data that stays unacknowledged for this time ends the connection. While no data is under way,
+    # a probe is sent each second, and unanswered probes end it.
     for level, option, value in (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
@@ -228,7 +252,7 @@ def _send(connection: http.client.HTTPConnection, request: _Request) -> None:
     target = quote(_encoded(request.target), safe=_PRINTABLE)
     connection.putrequest(request.method, target, skip_host=_has(request.headers, "host"), skip_accept_encoding=True)
     for name, value in request.headers:
-        if _NAME.fullmatch(name):  # any other is no header of HTTP (RFC 9110, 5.1)
+        if _NAME.fullmatch(name):  # any other name is not a header name (RFC 9110, 5.1)
             connection.putheader(name, _CONTROLS.sub(b" ", _encoded(value)))
     if request.body or request.method in ("POST", "PUT", "PATCH"):
         connection.putheader("content-length", str(len(request.body)))
@@ -236,7 +260,10 @@ def _send(connection: http.client.HTTPConnection, request: _Request) -> None:
 
 
 def _encoded(text: str) -> bytes:
-    """Return the bytes that a browser sent, of which the event's text was made; also of text that is none."""
+    """Return the bytes that the browser sent, from which the event's text was decoded.
+
+    Text that was not decoded from bytes is encoded too; what has no UTF-8 form becomes "?".
+    """
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

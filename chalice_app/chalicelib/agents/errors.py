@@ -1,4 +1,4 @@
-"""What can go wrong between a Lambda and an agent."""
+"""Errors between a Lambda and an agent."""
 
 from chalicelib.errors import SheenError
 
@@ -8,8 +8,14 @@ class AgentError(SheenError):
 
 
 class AgentGone(AgentError):
-    """Nobody is at the agent's address, or another instance is: what was remembered of it is old, and its row is to be read again."""
+    """Nobody is at the agent's address, or another instance is.
+
+    The remembered row of the instance is out of date, and the caller must read it again.
+    """
 
 
 class AgentSilent(AgentError):
-    """The agent took the request and did not answer in time, or broke off. It may have been carried out."""
+    """The agent took the request and did not answer in time, or broke off.
+
+    The request may have been carried out.
+    """

@@ -1,1 +1,1 @@
-"""How AWS is called."""
+"""Call AWS: clients, tables, signing, tasks and task tokens."""

@@ -5,18 +5,26 @@ from threading import Lock
 from typing import Any
 
 _MAKING = Lock()
-"""boto3's default session makes clients for one thread at a time only; clients themselves are for all."""
+"""Held while a client is made.
+
+boto3's default session makes clients for one thread at a time only. Threads may share the clients
+themselves.
+"""
 
 _FUNCTION_SECONDS = 130
-"""Longer than any function that is waited for may take: given up, it would be invoked once more."""
+"""Seconds to wait for a function's answer, more than any such function may take.
+
+If the client gave up earlier, it would invoke the function once more.
+"""
 
 
 @cache
 def client(service: str, endpoint_url: str | None = None) -> Any:
-    """Return this process's boto3 client of ``service``, at its own ``endpoint_url`` where it has one (``@connections``).
+    """Return this process's boto3 client of ``service``.
 
-    boto3 is imported on first use: a Lambda that needs no client of its own does not pay for it at its cold start
-    (FACTS H3). Endpoints come from ``AWS_ENDPOINT_URL`` where that is set (FACTS M6).
+    A service with an endpoint of its own (``@connections``) needs ``endpoint_url``. Otherwise the
+    endpoint comes from ``AWS_ENDPOINT_URL`` where that is set (FACTS M6). boto3 is imported on
+    first use, so a Lambda that needs no client does not pay for it at its cold start (FACTS H3).
     """
     import boto3
     from botocore.config import Config
@@ -27,7 +35,8 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
         retries={"mode": "standard", "max_attempts": 4},
         s3={"addressing_style": "path"},
         signature_version="s3v4" if service == "s3" else None,
-        # A checksum of each part would have to be repeated when a multipart upload is completed, and browsers send none with theirs.
+        # A checksum of each part would have to be repeated when a multipart upload is completed,
+        # and browsers send none with their parts.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

@@ -1,7 +1,8 @@
-"""Starts a Fargate task for a state machine that waits for it. Outside the VPC.
+"""Start a Fargate task for a state machine that waits for it. Runs outside the VPC.
 
-Step Functions cannot do it as it is to be done. Its SDK integration does not look at ``failures``, which is how ECS says that there is no
-room: the machine would take it for a task that says nothing. The one that looks (``ecs:runTask``) takes no ``startedBy``, by which an
+Step Functions cannot do this correctly itself. Its SDK integration ignores ``failures``, by which
+ECS says that there is no room; the state machine would take that for a task that says nothing. The
+integration that checks ``failures`` (``ecs:runTask``) takes no ``startedBy``, by which an
 instance's tasks are found.
 """
 
@@ -21,23 +22,29 @@ _CLIENT_TOKEN_CHARACTERS = 64
 
 
 class RunEvent(TypedDict):
-    """Which task, and who waits for it."""
+    """The task to start, and the token of the state machine that waits for it."""
 
     definition: str
     """The task definition's family."""
     container: str
-    """Its one container."""
+    """The name of its only container."""
     capacity: str
     """The capacity provider: ``FARGATE``, or ``FARGATE_SPOT``."""
     started_by: str
     environment: Mapping[str, str]
-    """What the task is told, beside the task token."""
+    """The task's variables, apart from the task token."""
     token: str
-    """The task token; answered by the task, or here with :data:`NO_MACHINE` and ECS's reason."""
+    """The task token.
+
+    The task answers it, or :func:`run` does, with :data:`NO_MACHINE` and ECS's reason.
+    """
 
 
 def run(event: RunEvent, settings: Settings) -> None:
-    """Start the task. May come more than once (FACTS H4): one token starts one task (FACTS E1)."""
+    """Start the task.
+
+    The event may come more than once (FACTS H4); one token starts one task (FACTS E1).
+    """
     refused = _refused(event, settings)
     if refused is not None:
         telemetry.logger.warning("no machine", extra={"task": event["definition"], "for": event["started_by"], "error": refused})
@@ -45,7 +52,7 @@ def run(event: RunEvent, settings: Settings) -> None:
 
 
 def _refused(event: RunEvent, settings: Settings) -> str | None:
-    """Return why ECS started no task; None when it did."""
+    """Start the task; return why ECS refused, or None if it did not."""
     environment = {**event["environment"], "SHEEN_TASK_TOKEN": event["token"]}
     try:
         answer = clients.client("ecs").run_task(
@@ -55,7 +62,7 @@ def _refused(event: RunEvent, settings: Settings) -> str | None:
             count=1,
             clientToken=hashlib.sha256(event["token"].encode()).hexdigest()[:_CLIENT_TOKEN_CHARACTERS],
             startedBy=event["started_by"],
-            propagateTags="TASK_DEFINITION",  # without it nothing of a task's bill has the stage's tag
+            propagateTags="TASK_DEFINITION",  # otherwise the task's costs lack the stage's tag
             enableExecuteCommand=settings.execute_command,
             networkConfiguration={
                 "awsvpcConfiguration": {

@@ -1,6 +1,7 @@
-"""Signature Version 4 for many small requests to one service, cheaper than botocore's general signer.
+"""Sign many small requests to one service (Signature Version 4), cheaper than botocore's signer.
 
-The signing key changes with the day and the credentials only, so that a request costs two SHA-256 and two HMACs.
+The signing key changes only with the day and the credentials, so a request costs two SHA-256 and
+two HMACs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 
 class Credentials(NamedTuple):
-    """An AWS access key, with the session token that a role's key comes with."""
+    """An AWS access key, with the session token of a role's key."""
 
     access_key: str
     secret_key: str
@@ -32,7 +33,7 @@ class FrozenCredentials(Protocol):
 
 
 class CredentialSource(Protocol):
-    """botocore's ``Credentials``, which renew themselves, with blocking I/O, when asked."""
+    """botocore's ``Credentials``. They renew themselves when asked, with blocking I/O."""
 
     def get_frozen_credentials(self) -> FrozenCredentials: ...
 
@@ -48,11 +49,11 @@ class Signer:
         self._key = b""
 
     def headers(self, method: str, path: str, body: bytes, credentials: Credentials, time: float, query: str = "") -> dict[str, str]:
-        """The headers that sign a request.
+        """Return the headers that sign a request.
 
-        :param path: percent-encoded as it goes on the wire; it is encoded once more for the signature, as every
-            service but S3 wants it.
-        :param query: percent-encoded, its parameters in the order of their names.
+        :param path: percent-encoded as on the wire. It is encoded once more for the signature, as
+            every service but S3 requires.
+        :param query: percent-encoded, its parameters sorted by name.
         :param time: now, in seconds since 1970.
         """
         stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,4 +1,4 @@
-"""What all of Sheen's DynamoDB tables share."""
+"""The base of all of Sheen's DynamoDB tables."""
 
 import time
 from collections.abc import Callable
@@ -15,18 +15,22 @@ T = TypeVar("T")
 _PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Seconds between the attempts to write an item that is in a transaction."""
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 2, 3, 3
-"""For one call. The first attempt of an environment that was frozen may meet a connection that is dead; all attempts together take no
-longer than a gateway waits (FACTS H1)."""
+"""The limits of one call.
+
+The first attempt of an environment that was frozen may meet a dead connection. All attempts
+together take no longer than a gateway waits (FACTS H1).
+"""
 
 
 class Table(Model):
     """A PynamoDB model whose table is ``SHEEN_TABLE_PREFIX`` + ``short_name``.
 
-    Where the table lives comes from ``AWS_REGION`` and ``AWS_ENDPOINT_URL`` (FACTS M6). ``kept`` says whether its items are what
-    people published and configured, which must survive everything, or what is running now.
+    The table's place comes from ``AWS_REGION`` and ``AWS_ENDPOINT_URL`` (FACTS M6). ``kept`` says
+    whether the items are what people published and configured, which must survive everything, or
+    what is running now.
 
-    A write that meets a transaction which is just going through (FACTS D2) waits for its end: only then is it known whether its condition
-    holds.
+    A write to an item in an unfinished transaction (FACTS D2) waits for the transaction's end. Only
+    then is it known whether the write's condition holds.
     """
 
     short_name: str
@@ -37,23 +41,23 @@ class Table(Model):
 
     @classmethod
     def bound(cls, settings: Settings) -> None:
-        """Take over what else the rows depend on of the deployment's settings."""
+        """Read what else the rows depend on from the deployment's settings."""
 
     def save(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As PynamoDB's."""
+        """Save the item like PynamoDB, after any transaction on it."""
         return _after_transactions(lambda: super(Table, self).save(*args, **kwargs))
 
     def update(self, *args: Any, **kwargs: Any) -> Any:
-        """Likewise."""
+        """Update the item like PynamoDB, after any transaction on it."""
         return _after_transactions(lambda: super(Table, self).update(*args, **kwargs))
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
-        """Likewise."""
+        """Delete the item like PynamoDB, after any transaction on it."""
         return _after_transactions(lambda: super(Table, self).delete(*args, **kwargs))
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
-    """Name the tables of this deployment, and say how patient their calls are; called once per process, before their first use."""
+    """Set the names and time-outs of tables; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
         patience = {"connect_timeout_seconds": CONNECT_SECONDS, "read_timeout_seconds": READ_SECONDS, "max_retry_attempts": RETRIES}
@@ -63,16 +67,22 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
 
 
 def transaction() -> TransactWrite:
-    """Return a write of several items, all of them or none (FACTS D2): ``with transaction() as write: write.update(…)``.
+    """Return a write of several items, all of them or none (FACTS D2).
 
-    Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see :func:`refused`.
+    Use it as ``with transaction() as write: write.update(…)``.
+
+    Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see
+    :func:`refused`.
     """
     connection = Connection(connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_retry_attempts=RETRIES)
     return TransactWrite(connection=connection)
 
 
 def refused(error: PynamoDBException) -> bool:
-    """Whether a write failed by its condition, or by another write at the same moment: then nothing was written."""
+    """Return whether a write was refused by its condition or by a concurrent write.
+
+    In both cases nothing was written.
+    """
     if isinstance(error, TransactWriteError):
         return error.cause_response_code == "TransactionCanceledException"
     return error.cause_response_code == "ConditionalCheckFailedException"

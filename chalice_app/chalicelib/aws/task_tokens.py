@@ -1,6 +1,7 @@
-"""Answers the state machine that waits for a task token (FACTS E6a). Outside the VPC.
+"""Answer the state machine that waits for a task token (FACTS E6a). Runs outside the VPC.
 
-Each call returns whether somebody waited: nobody does when the task was given up, or another answer was faster.
+Each call returns whether a state machine still waited. None does if the task was given up, or if
+another answer was faster.
 """
 
 import json
@@ -12,21 +13,21 @@ from chalicelib.aws import clients
 _TOO_LATE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 _LONGEST_ERROR = 256
 _LONGEST_CAUSE = 30_000
-"""Characters; Step Functions takes 32,768."""
+"""Characters. Step Functions takes 32,768."""
 
 
 def succeed(token: str, output: Mapping[str, Any]) -> bool:
-    """Say that it is done, and what came of it."""
+    """Report success, with the output."""
     return _answer("send_task_success", token, output=json.dumps(output))
 
 
 def fail(token: str, error: str, cause: str) -> bool:
-    """Say that it failed, and why."""
+    """Report failure, with the error and its cause."""
     return _answer("send_task_failure", token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
 
 
 def beat(token: str) -> bool:
-    """Say that the work goes on."""
+    """Report that the work goes on."""
     return _answer("send_task_heartbeat", token)
 
 

@@ -1,15 +1,15 @@
-"""What can be wrong with a large body."""
+"""Errors of large bodies."""
 
 from chalicelib.errors import SheenError
 
 
 class BadUpload(SheenError):
-    """The browser asked for what an upload may not do; its message is for people."""
+    """The browser asked for something that an upload may not do. The message is for people."""
 
 
 class TooLarge(BadUpload):
-    """A body has more bytes than are taken; the message says how many may be."""
+    """A body is too large. The message says how many bytes it may have."""
 
 
 class UnknownUpload(SheenError):
-    """There is no such upload (any more)."""
+    """The upload does not exist, or no longer exists."""

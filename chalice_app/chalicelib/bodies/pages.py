@@ -1,4 +1,4 @@
-"""Pages that an agent keeps for visitors who wait for them: how a browser asks for what was kept. Pure."""
+"""Pages that an agent keeps for visitors who wait, and how a browser asks for one. Pure."""
 
 import re
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from chalicelib.instances.worker_id import WorkerId
 
 PAGES = "/__sheen__/pages/"
-"""Below an app's path: where a waiting page asks how far its page is."""
+"""Below an app's path, the URL where a waiting page asks how far its page is."""
 
 COOKIE = "sheen-page"
 _LIFE = 900
@@ -14,28 +14,30 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]{20,64})\.(.+)\Z")
 
 
 class KeptPage(NamedTuple):
-    """A page that is kept, and which instance keeps it."""
+    """A page that an instance keeps."""
 
     token: str
     worker: WorkerId
 
 
 def page_cookie(token: str, worker_id: str, base: str, *, secure: bool) -> str:
-    """Return the ``Set-Cookie`` header that names a kept page; without a ``token`` the one that takes it back.
+    """Return the ``Set-Cookie`` header that names a kept page; without a ``token``, delete it.
 
-    The waiting page's script sets it too, so it is open to scripts: it is good for one page, once.
+    The waiting page's script sets the cookie too, so it is not HttpOnly. It is good for one page,
+    once.
 
     >>> page_cookie("", "v1.0.0", "/team/app", secure=False)
     'sheen-page=; Path=/team/app/; Max-Age=0; SameSite=Lax'
     """
-    # The app may be shown within another site's page: there a browser sends a cookie only if it says None, which asks for Secure.
+    # Another site's page may show the app in a frame. A browser then sends a cookie only if it says
+    # None, which requires Secure.
     site = "SameSite=None; Secure" if secure else "SameSite=Lax"
     value, life = (f"{token}.{worker_id}", _LIFE) if token else ("", 0)
     return f"{COOKIE}={value}; Path={base}/; Max-Age={life}; {site}"
 
 
 def kept_page(cookie_header: str) -> KeptPage | None:
-    """Return what a ``Cookie`` header asks for.
+    """Return the kept page that a ``Cookie`` header asks for, or None.
 
     >>> kept_page("a=1; sheen-page=0123456789abcdefghij.20261120T000000Z-0000.0.0")
     KeptPage(token='0123456789abcdefghij', worker=WorkerId(version='20261120T000000Z-0000', slot=0, number=0))

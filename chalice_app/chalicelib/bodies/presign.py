@@ -1,7 +1,7 @@
-"""Presigned URLs of S3, by Signature Version 4. Pure.
+"""Make presigned URLs of S3, by Signature Version 4. Pure.
 
-botocore can do it too, but only for the one host that its client talks to: on one machine the visitor reaches S3 by the page's own host,
-whatever that is called.
+botocore can do this too, but only for the one host that its client talks to. On one machine the
+visitor reaches S3 by the page's own host, whatever its name is.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 
 class Signing(NamedTuple):
-    """Who signs."""
+    """The region and the credentials to sign with."""
 
     region: str
     access_key: str
@@ -30,9 +30,10 @@ def presigned(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """Return ``url`` (``scheme://host/bucket/key``, percent-encoded) with a signature that is good for ``seconds`` from ``now``.
+    """Return ``url`` with a signature that is valid for ``seconds`` from ``now``.
 
-    Whoever uses it must send ``headers`` (lower-case names) as they are here.
+    ``url`` is ``scheme://host/bucket/key``, percent-encoded. A request with the result must send
+    ``headers`` (lower-case names) exactly as given here.
     """
     parts = urlsplit(url)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")

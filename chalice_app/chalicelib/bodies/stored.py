@@ -1,4 +1,4 @@
-"""Which of R's headers an answer keeps when S3 gives it. Pure."""
+"""Choose the headers of R's answer that the answer keeps when it comes from S3. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from urllib.parse import unquote_to_bytes
 
 _ATTACHMENT = re.compile(r"\s*attachment\s*\Z", re.IGNORECASE)
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~")
-"""RFC 8187, attr-char."""
+"""The characters of attr-char (RFC 8187)."""
 
 
 class Stored(NamedTuple):
-    """The headers with which an object is stored, and so given; empty: none."""
+    """The headers with which an object is stored and sent; an empty one is left out."""
 
     content_type: str
     disposition: str
@@ -20,7 +20,7 @@ class Stored(NamedTuple):
     cache_control: str
 
     def parameters(self) -> dict[str, str]:
-        """As S3's API calls them."""
+        """Return the headers under the names of S3's API."""
         named = {
             "ContentType": self.content_type or "application/octet-stream",
             "ContentDisposition": self.disposition,
@@ -32,9 +32,11 @@ class Stored(NamedTuple):
 
 
 def stored(headers: Mapping[str, str], path: str) -> Stored:
-    """Return what is kept of R's ``headers`` (looked up without regard to case) for a request of ``path``, percent-encoded.
+    """Return the headers to keep of R's ``headers`` for a request of ``path``.
 
-    A browser names a download after its URL when the headers do not say; S3's URL is not that one, so the name is put into the header.
+    ``headers`` ignores case in look-ups, and ``path`` is percent-encoded. If the headers give no
+    name, a browser names a download after its URL. S3's URL has another name, so the name is put
+    into the header.
     """
     disposition = headers.get("content-disposition", "")
     if _ATTACHMENT.match(disposition):
@@ -62,5 +64,8 @@ def attachment(path: str) -> str:
 
 
 def _ascii(value: str) -> str:
-    """S3 signs headers as they are: only what has one form on the wire may be in one."""
+    """Return the characters of ``value`` that have only one form on the wire.
+
+    S3 signs headers as they are.
+    """
     return "".join(character for character in value if " " <= character <= "~")

@@ -1,4 +1,4 @@
-"""What a browser may ask for when it uploads by S3, and in how many parts. Pure."""
+"""Check what a browser asks for when it uploads by S3, and cut the file into parts. Pure."""
 
 import json
 import re
@@ -12,16 +12,19 @@ from chalicelib.bodies.errors import BadUpload, TooLarge
 from chalicelib.configuration.limits import LARGEST_BODY, LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
 
 UPLOADS = "/__sheen__/uploads"
-"""Below an app's path."""
+"""The URL of uploads, below an app's path."""
 
 _TARGET = re.compile(r"/?session/[0-9a-f]{8,64}/upload/[A-Za-z0-9_-]{1,128}(\?[!-~]{0,512})?\Z")
 _OF_APP = re.compile(r"/(?!/)[!-\"$-\[\]-~]{0,2000}\Z")
-"""Any URL below the app's: no ``//`` at its start, no ``#``, no backslash."""
+"""Any URL below the app's: it has no ``//`` at its start, no ``#`` and no backslash."""
 _METHODS = ("POST", "PUT", "PATCH")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,2000}\Z")
 _NOT_THE_PAGES = ("sheen-", "shiny-", "x-forwarded-", "x-amz", "sec-", "proxy-")
-"""With those in ``_OF_BROWSER`` the headers that are no script's to set: they are as the browser's own request has them."""
+"""Prefixes of headers that a script may not set; ``_OF_BROWSER`` has whole names.
+
+These headers stay as the browser's own request has them.
+"""
 _OF_BROWSER = frozenset(
     {"host", "cookie", "origin", "referer", "user-agent", "connection", "content-length", "transfer-encoding", "expect"}
 )
@@ -30,7 +33,10 @@ _MIB = 1024 * 1024
 
 
 class UploadState(StrEnum):
-    """How far an upload is. Each is followed by the next, or by ABORTED."""
+    """How far an upload is: OPEN → HANDING → DONE.
+
+    An upload that is OPEN or HANDING may also become FAILED or ABORTED.
+    """
 
     OPEN = "open"
     """The browser sends parts."""
@@ -39,7 +45,7 @@ class UploadState(StrEnum):
     DONE = "done"
     """R has answered."""
     FAILED = "failed"
-    """It could not be given to R."""
+    """The object could not be given to R."""
     ABORTED = "aborted"
 
 
@@ -48,19 +54,24 @@ class Wish(NamedTuple):
 
     ticket: str
     target: str
-    """R's URL for the file, below the app's: what ``uploadInit`` answered (FACTS S5)."""
+    """A URL below the app's.
+
+    For a file it is R's, which ``uploadInit`` returned (FACTS S5). For a script's request it is the
+    script's.
+    """
     size: int
     content_type: str
     method: str = ""
-    """Of a script's request; empty for a file, which is posted to the job that R made for it."""
+    """The method of a script's request; empty for a file, which is posted to R's job for it."""
     headers: tuple[tuple[str, str], ...] = ()
-    """What the script says besides."""
+    """The further headers of a script's request."""
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read ``{"ticket": …, "target": …, "size": …, "type": …}``, and of a script's request ``"method"`` and ``"headers"`` too.
+        """Parse ``{"ticket": …, "target": …, "size": …, "type": …}``; raise :class:`BadUpload`.
 
-        Raise :class:`BadUpload`.
+        A script's request has ``"method"`` and ``"headers"`` too. Raise :class:`TooLarge` if its
+        body is too large.
         """
         said, ticket = _document(body), ticket_of(body)
         target, size, kind = said.get("target"), said.get("size"), said.get("type", "application/octet-stream")
@@ -88,7 +99,7 @@ def _check_script(method: object, target: object, size: object) -> None:
 
 
 def _of_script(said: object) -> tuple[tuple[str, str], ...]:
-    """The headers that a script may set; others are left out."""
+    """Return the headers that a script may set; leave out the others."""
     kept = []
     for pair in said[:64] if isinstance(said, list) else ():
         match pair:
@@ -99,7 +110,7 @@ def _of_script(said: object) -> tuple[tuple[str, str], ...]:
 
 
 def ticket_of(body: bytes) -> str:
-    """Return the ticket that each request about an upload has; raise :class:`BadUpload`."""
+    """Return the ticket of a request about an upload; raise :class:`BadUpload` if it has none."""
     ticket = _document(body).get("ticket")
     if not isinstance(ticket, str):
         raise BadUpload("the request has no ticket; load the page again")
@@ -108,16 +119,16 @@ def ticket_of(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How a file is cut."""
+    """How a file is cut into parts."""
 
     size: int
-    """Of the file."""
+    """The size of the file in bytes."""
     part: int
-    """Of each part but the last."""
+    """The size of each part but the last, in bytes."""
 
     @classmethod
     def of(cls, size: int) -> Self:
-        """Cut a file of ``size`` bytes: into the usual parts, or larger ones when there were too many.
+        """Cut a file of ``size`` bytes into usual parts, or larger ones to limit their number.
 
         >>> Parts.of(200_000_000).count, Parts.of(10 * 1024**4).count <= 10_000
         (24, True)
@@ -130,11 +141,14 @@ class Parts:
         return -(-self.size // self.part)
 
     def size_of(self, number: int) -> int:
-        """Return the size of a part, counted from 1."""
+        """Return the size of a part; ``number`` counts from 1."""
         return self.part if number < self.count else self.size - self.part * (self.count - 1)
 
     def wanted(self, body: bytes) -> list[int]:
-        """Read ``{"parts": [1, 2, …]}``, the parts for which the browser wants links; raise :class:`BadUpload`."""
+        """Parse ``{"parts": [1, 2, …]}``, the parts for which the browser wants links.
+
+        Raise :class:`BadUpload` if it names too many parts, or parts that the file does not have.
+        """
         numbers = _document(body).get("parts")
         if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_LINKS:
             raise BadUpload(f"links to parts: name 1 to {MOST_LINKS} parts")
@@ -144,7 +158,7 @@ class Parts:
         return numbers
 
     def check(self, there: Iterable[tuple[int, int]]) -> None:
-        """Raise :class:`BadUpload` unless the parts that S3 has (number, size) are the whole file."""
+        """Raise :class:`BadUpload` unless S3's parts (number, size) make up the whole file."""
         sizes = dict(there)
         for number in range(1, self.count + 1):
             if number not in sizes:

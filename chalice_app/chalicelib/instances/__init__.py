@@ -1,1 +1,4 @@
-"""An instance: one Fargate task, serving one version. STARTING → READY → DRAINING → STOPPED, each step conditional on the one before."""
+"""Instances: each is one Fargate task that serves one version.
+
+An instance goes STARTING → READY → DRAINING → STOPPED. Each step is conditional on the one before.
+"""

@@ -1,7 +1,10 @@
-"""What can go wrong with an instance."""
+"""Errors of instances."""
 
 from chalicelib.errors import SheenError
 
 
 class InstanceChanged(SheenError):
-    """The instance is not, or no longer, in the state that a step needs: it stopped, or another one is in its slot."""
+    """The instance is not in the state that a step needs.
+
+    It has stopped or moved on, or another instance is in its slot.
+    """

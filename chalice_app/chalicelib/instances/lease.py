@@ -1,18 +1,24 @@
-"""Leases of seats. Pure: a seat map is session id → when its lease ends (epoch seconds)."""
+"""Leases of seats. Pure: a seat map is session id → end of its lease (epoch seconds)."""
 
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 HELD = 180.0
-"""Seconds that a seat is held without a sign of its session, from when it was taken and from each renewal. The agent gives back the seat of
-a page whose socket does not come (FACTS S10); the lease is for when the agent never heard of the session, or is gone."""
+"""Seconds that a seat is held, counted from when it is taken and from each renewal.
+
+The agent gives back the seat of a page whose socket does not come (FACTS S10). The lease covers the
+case that the agent never heard of the session, or is gone.
+"""
 RENEW_EVERY = 60.0
-"""Seconds between two renewals of the sessions that the agent has; one may be lost before a lease ends."""
+"""Seconds between two renewals of the agent's sessions. A lease survives one lost renewal."""
 
 
 class Expired(NamedTuple):
-    """A seat that nobody holds any more, as it was read: giving it to another is conditional on it."""
+    """A seat whose lease has ended, as it was read.
+
+    Giving it to another session is conditional on it.
+    """
 
     session_id: str
     lease: float

@@ -1,4 +1,7 @@
-"""What the log streams of workers are called: all of an app's, or of one version's, begin alike. Pure."""
+"""The names of workers' log streams.
+
+Streams of one app, or of one version, share a prefix. Pure.
+"""
 
 from typing import NamedTuple, Self
 
@@ -24,11 +27,11 @@ class LogStream(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raise :class:`ValueError` when ``text`` is not the name of a worker's stream."""
+        """Parse a stream's name; raise :class:`ValueError` if ``text`` is not one."""
         app_id, version, instance_id, worker_id = text.split("/")
         return cls(app_id, version, instance_id, worker_id)
 
 
 def beginning(app_id: str, version: str = "") -> str:
-    """Return how the names of all streams of an app begin, or of one version of it."""
+    """Return the prefix of the stream names of an app, or of one version of it."""
     return f"{app_id}/{version}/" if version else f"{app_id}/"

@@ -1,4 +1,4 @@
-"""The rows of instances, and the references by which other parts name one."""
+"""The rows of instances, and the references that name one instance."""
 
 from typing import NamedTuple, Self
 
@@ -8,7 +8,7 @@ from chalicelib.aws.tables import Table
 
 
 class VersionId(NamedTuple):
-    """Which version of which app."""
+    """An app's id and the name of one of its versions."""
 
     app_id: str
     version: str
@@ -23,9 +23,10 @@ class VersionId(NamedTuple):
 
 
 class InstanceRef(NamedTuple):
-    """Names one instance for good: its row, and which of the instances that were in that row it is.
+    """A permanent name of one instance: its row, and which of the row's successive instances it is.
 
-    As text, ``<app_id>.<version>/<slot>/<instance_id>``, it goes into tickets, connection rows and the task's environment.
+    As text, ``<app_id>.<version>/<slot>/<instance_id>``, it goes into tickets, connection rows and
+    the task's environment.
     """
 
     version_id: str
@@ -37,14 +38,17 @@ class InstanceRef(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raise :class:`ValueError` when ``text`` is not a reference."""
+        """Parse a reference; raise :class:`ValueError` if ``text`` is not one."""
         version_id, slot, instance_id = text.split("/")
         return cls(version_id, int(slot), instance_id)
 
 
 class Instance(Table):
-    """A place for one instance of a version. Rows are few and used again: claiming one is one conditional write, so two visitors who
-    arrive at once start one instance."""
+    """A slot for one instance of a version.
+
+    A version has few rows, and each is used again. Claiming a row is one conditional write, so two
+    visitors who arrive at once start one instance.
+    """
 
     short_name = "instances"
 
@@ -53,40 +57,61 @@ class Instance(Table):
 
     version_id = UnicodeAttribute(hash_key=True)
     slot = NumberAttribute(range_key=True)
-    """0 … the app's maximum of instances - 1."""
+    """From 0 to the app's maximum of instances - 1."""
     instance_id = UnicodeAttribute()
-    """Which instance is in the slot now: 16 hex digits, new at each claim."""
+    """The instance that is in the slot now: 16 hex digits, new at each claim."""
     location = UnicodeAttribute()
     state = UnicodeAttribute()
     """One of :class:`chalicelib.instances.state.InstanceState`."""
     phase = UnicodeAttribute()
-    """How far a start is: ``machine``, ``R``, ``app``; shown on the waiting page."""
+    """How far a start is, one of :class:`chalicelib.instances.state.Phase`.
+
+    The waiting page shows it.
+    """
     secret = UnicodeAttribute()
-    """64 hex digits; keys of the agent and of tickets are derived from it, see :mod:`chalicelib.instances.secret`."""
+    """64 hex digits. The agent's key and the tickets' key are derived from it.
+
+    See :mod:`chalicelib.instances.secret`.
+    """
     seats: MapAttribute[str, float] = MapAttribute(default=dict)  # type: ignore[no-untyped-call]
-    """Session id → when its lease ends (epoch seconds). Its size is what is taken; renewed and given back by the agent."""
+    """Session id → end of its lease (epoch seconds); its size is the number of taken seats.
+
+    The agent renews leases and gives seats back.
+    """
     capacity = NumberAttribute()
-    """How many seats there are."""
+    """The number of seats."""
     queued_until = NumberAttribute(null=True)
-    """Until when visitors queue for a seat here (epoch seconds): who comes without a place in the queue takes none."""
+    """Until when visitors queue for a seat here (epoch seconds).
+
+    Until then, a visitor without a place in the queue takes no seat.
+    """
     size = UnicodeAttribute()
-    """How large its machine is: one of :data:`chalicelib.configuration.app_settings.SIZES`."""
+    """The size of its machine: one of :data:`chalicelib.configuration.app_settings.SIZES`."""
     address = UnicodeAttribute(null=True)
-    """``host:port`` of the agent, once READY."""
+    """``host:port`` of the agent, set once the instance is READY."""
     worker = UnicodeAttribute(null=True)
-    """Id of the R process that serves now; none while there is none (``app_idle_timeout``)."""
+    """Id of the R process that serves now; unset while there is none (``app_idle_timeout``)."""
     bound_to = UnicodeAttribute(null=True)
-    """In a spare's row, once an app has it: the app's :class:`InstanceRef` as text; see :mod:`chalicelib.instances.spares`."""
+    """In a spare's row, once an app has it: the app's :class:`InstanceRef` as text.
+
+    See :mod:`chalicelib.instances.spares`.
+    """
     was_spare = UnicodeAttribute(null=True)
-    """In an app's row, if the instance was a spare: its :class:`InstanceRef` as text."""
+    """In an app's row, if the instance was a spare: the spare's :class:`InstanceRef` as text."""
     task = UnicodeAttribute(null=True)
-    """ARN of the task that it runs in, once READY: the end of another one, of an attempt to start that failed, is nothing to it."""
+    """ARN of the task that it runs in, set once the instance is READY.
+
+    The end of another task, which a failed attempt to start left behind, does not affect it.
+    """
     token = UnicodeAttribute(null=True)
-    """The state machine's task token of now, so that a task's unexpected end can be told to it at once."""
+    """The state machine's current task token. It lets an unexpected end be reported at once."""
     token_order = NumberAttribute(null=True)
-    """Greater for later tokens: an attempt of the state machine that it has given up may still be under way."""
+    """Greater for later tokens.
+
+    An attempt that the state machine has given up may still be under way with an earlier token.
+    """
     failure: JSONAttribute = JSONAttribute(null=True)
-    """Why it stopped, if it did not mean to: {"error": …, "cause": …}."""
+    """Why it stopped, if it stopped because of a failure: {"error": …, "cause": …}."""
     claimed_at = NumberAttribute()
     ready_at = NumberAttribute(null=True)
     draining_at = NumberAttribute(null=True)

@@ -1,7 +1,7 @@
-"""An instance's secret and the keys made from it.
+"""An instance's secret, and the keys derived from it.
 
-The secret stays in the instance's row. What is shown to others is a key for one purpose, so that whoever sees one can
-do nothing else with it.
+The secret stays in the instance's row. Others get a key for one purpose only, which is of no use
+for another.
 """
 
 import hashlib
@@ -32,5 +32,5 @@ def key_for(secret: str, purpose: Purpose) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Compare two keys in a time that does not tell where they differ."""
+    """Return whether two keys are equal, in a time that does not tell where they differ."""
     return hmac.compare_digest(one.encode(), other.encode())

@@ -1,6 +1,7 @@
-"""What pages for anybody show of whole tables, looked up once for all: however many ask, a table is read once in a while.
+"""Snapshots of whole tables for public pages: a table is read once, however many visitors ask.
 
-A row keeps what was found; environments remember it, too. One of those that find it old looks again, and the others show the old meanwhile.
+A row keeps the snapshot, and environments remember it too. When it gets old, one of the requests
+that notice reads the tables again. The others show the old snapshot meanwhile.
 """
 
 import json
@@ -14,9 +15,12 @@ from pynamodb.exceptions import UpdateError
 from chalicelib.aws.tables import Table, refused
 
 KEPT = 10.0
-"""Seconds that a snapshot is shown; after that one request pays for another one."""
+"""Seconds that a snapshot is shown. After that, one request pays for a new one."""
 _LARGEST = 380_000
-"""Bytes of a row's content (FACTS D: 400 KB an item); a larger one is not kept in the table."""
+"""Bytes of a row's content (FACTS D: 400 KB an item).
+
+A larger snapshot is not kept in the table.
+"""
 
 
 class Snapshot(Table):
@@ -29,22 +33,24 @@ class Snapshot(Table):
 
     name = UnicodeAttribute(hash_key=True)
     looked_at = NumberAttribute()
-    """When somebody began to look (epoch seconds)."""
+    """When the last look began (epoch seconds)."""
     content = BinaryAttribute(null=True, legacy_encoding=False)
-    """JSON, packed; none until the first look has ended."""
+    """Compressed JSON; unset until the first look has ended."""
 
 
 class Snapshots:
-    """Snapshots as one Lambda environment remembers them."""
+    """The snapshots that one Lambda environment remembers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._known: dict[str, tuple[float, Any]] = {}
 
     def get(self, name: str, look: Callable[[], Any]) -> Any:
-        """Return what ``look``, which reads tables and returns what JSON can hold, found within about :data:`KEPT` seconds.
+        """Return a result of ``look`` that is about :data:`KEPT` seconds old at most.
 
-        Costs nothing while this environment remembers it, else one call; and the look, for one request at a time.
+        ``look`` reads tables and returns what JSON can hold. This costs nothing while the
+        environment remembers the result, and one call otherwise. One request at a time also pays
+        for the look.
         """
         now = self._clock()
         looked_at, value = self._known.get(name, (0.0, None))
@@ -78,7 +84,7 @@ def _read(name: str) -> Snapshot | None:
 
 
 def _is_ours(name: str, now: float) -> bool:
-    """Take on the next look, unless somebody else did a moment ago."""
+    """Take on the next look; return False if another request did so a moment ago."""
     old = Snapshot.looked_at.does_not_exist() | (Snapshot.looked_at <= now - KEPT)
     try:
         Snapshot(name).update(actions=[Snapshot.looked_at.set(now)], condition=old)

@@ -1,9 +1,12 @@
-"""Spare instances: booted, with R loaded, and nobody's. A claim binds one to an app in one transaction, so that a first visitor does not
-wait for a machine.
+"""Spare instances: booted, with R loaded, and not yet bound to an app.
 
-A spare is a row of its own, ``spare.<size>`` in a slot that nobody else has, and its state machine, its task and its agent know it by that.
-Bound to an app, it has the app's row too, with the same instance id, secret and address: the app's row is the one that counts then (its
-seats, its state), and the spare's says whose it is.
+A claim binds a spare to an app in one transaction, so that a first visitor does not wait for a
+machine.
+
+A spare has a row of its own, ``spare.<size>`` in a slot that no other spare has. Its state machine,
+task and agent know it by that row. Once bound, it has the app's row as well, with the same instance
+id, secret and address. From then on the app's row counts (its seats, its state), and the spare's
+row names the app's.
 """
 
 import contextlib
@@ -22,30 +25,33 @@ _SLOTS = 2**48
 
 
 def pool_of(size: str) -> str:
-    """Return the version id under which the spares of a size are."""
+    """Return the version id that the spares of a size share."""
     return PREFIX + size
 
 
 def is_spare(version_id: str) -> bool:
-    """Whether this is a spare's own row."""
+    """Return whether a version id is that of a spare's own row."""
     return version_id.startswith(PREFIX)
 
 
 def in_pool(size: str) -> list[Instance]:
-    """Read the rows of all spares of a size that there were lately, bound ones too, consistently."""
+    """Read the rows of all recent spares of a size, including bound ones, consistently."""
     return store.of_version(pool_of(size))
 
 
 def claim(size: str, now: float, most: int = 0) -> Instance:
-    """Claim a new spare; the table's stream has it started like any instance. ``most``: as :func:`store.claim` takes it."""
+    """Claim a new spare. The table's stream has it started like any instance.
+
+    ``most`` is the ceiling of :func:`store.claim`.
+    """
     claimed = None
-    while claimed is None:  # nobody else has this slot, but for one chance in 2**48
+    while claimed is None:  # the slot is taken with a chance of one in 2**48
         claimed = store.claim(pool_of(size), secrets.randbelow(_SLOTS), location="", capacity=0, size=size, now=now, most=most)
     return claimed
 
 
 def is_free(row: Instance) -> bool:
-    """Whether the spare waits for an app."""
+    """Return whether the spare waits for an app."""
     return row.state == InstanceState.READY and not row.bound_to and bool(row.address)
 
 
@@ -61,9 +67,10 @@ def bind(
     now: float,
     seen: Instance | None,
 ) -> Instance | None:
-    """Make a free spare the instance in a slot, READY at once, with the visitor's seat in it. ``seen`` is what was read in the slot.
+    """Put a free spare into an app's slot, READY at once, with the visitor's seat in it.
 
-    Return None when somebody else took the spare or the slot: then nothing is changed.
+    ``seen`` is the row that was read in the slot. Return None if another claim took the spare or
+    the slot; then nothing is changed.
     """
     bound = Instance(
         version_id,
@@ -101,9 +108,10 @@ def bind(
 
 
 def rows_of(ref: InstanceRef) -> list[InstanceRef]:
-    """Return the rows of an instance that its state machine, task or agent knows as ``ref``; the one that counts comes first.
+    """Return the rows of an instance that its state machine, task or agent knows as ``ref``.
 
-    For a spare that is bound these are the app's row and its own; for all others the one.
+    The row that counts comes first. A bound spare has two rows, the app's and its own. Any other
+    instance has one.
     """
     if not is_spare(ref.version_id):
         return [ref]
@@ -112,20 +120,23 @@ def rows_of(ref: InstanceRef) -> list[InstanceRef]:
 
 
 def both(instance: Instance) -> list[InstanceRef]:
-    """Likewise, from a row that is at hand."""
+    """Return the rows of an instance, like :func:`rows_of`, from a row that was already read."""
     if instance.was_spare:
         return [instance.ref, InstanceRef.parse(instance.was_spare)]
     return [InstanceRef.parse(instance.bound_to), instance.ref] if instance.bound_to else [instance.ref]
 
 
 def forget(spare: Instance) -> None:
-    """Delete the row of a spare that has stopped: unlike an app's slots, a spare's is never used again, and the pool is read as a whole."""
+    """Delete the row of a spare that has stopped.
+
+    Unlike an app's slots, a spare's slot is never used again, and the pool is read as a whole.
+    """
     with contextlib.suppress(DeleteError):  # it is not STOPPED, or gone
         Instance(spare.version_id, spare.slot).delete(condition=Instance.state == InstanceState.STOPPED.value)
 
 
 def retire(spare: Instance, now: float) -> bool:
-    """READY → DRAINING for a spare that is one too many; False when an app was faster."""
+    """Move a surplus spare READY → DRAINING; return False if an app took it first."""
     try:
         Instance(spare.version_id, spare.slot).update(
             actions=[Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)],

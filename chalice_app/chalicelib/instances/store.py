@@ -1,6 +1,9 @@
-"""The instances' rows: each step is one conditional write (FACTS D2), so that of two who try at once exactly one goes through.
+"""Read and write the instances' rows.
 
-What the agent uses: :func:`get`, :func:`mark_phase`, :func:`mark_worker`, :func:`renew`, :func:`give_back`.
+Each step is one conditional write (FACTS D2), so that of two attempts at once exactly one succeeds.
+
+The agent uses :func:`get`, :func:`mark_phase`, :func:`mark_worker`, :func:`renew` and
+:func:`give_back`.
 """
 
 import secrets
@@ -24,15 +27,15 @@ from chalicelib.instances.secret import new_secret
 from chalicelib.instances.state import InstanceState, Phase, came_before
 
 STOPPED_ROW_LIFE = 7 * 24 * 3600.0
-"""Seconds after which a stopped row that nobody claims again may be deleted (FACTS D1)."""
+"""Seconds after which a stopped row may be deleted if nobody claims it again (FACTS D1)."""
 
 _DRAIN_ATTEMPTS = 3
 _RENEWED_AT_ONCE = 100
-"""Leases in one write: each adds 15 bytes to its expression, of 4 KB at most."""
+"""Leases in one write. Each adds 15 bytes to the write's expression, which has at most 4 KB."""
 
 
 def in_slot(version_id: str, slot: int) -> Instance | None:
-    """Read what is in a slot now, consistently."""
+    """Read the row that is in a slot now, consistently."""
     try:
         return Instance.get(version_id, slot, consistent_read=True)
     except Instance.DoesNotExist:
@@ -40,23 +43,26 @@ def in_slot(version_id: str, slot: int) -> Instance | None:
 
 
 def get(ref: InstanceRef) -> Instance | None:
-    """Read the instance's row, consistently; None when its slot is empty or another instance is in it."""
+    """Read the instance's row, consistently; return None if it is no longer in its slot."""
     instance = in_slot(ref.version_id, ref.slot)
     return instance if instance is not None and instance.instance_id == ref.instance_id else None
 
 
 def of_version(version_id: str) -> list[Instance]:
-    """Read the rows of all slots of a version that were ever claimed, consistently, by slot."""
+    """Read the rows of every slot of a version that was ever claimed, consistently, by slot."""
     return list(Instance.query(version_id, consistent_read=True))
 
 
 def of_app(app_id: str) -> list[Instance]:
-    """Read the rows of all versions of an app; reads the whole table, which has a row for each instance that there was lately."""
+    """Read the rows of all versions of an app.
+
+    This reads the whole table, which has a row for each recent instance.
+    """
     return list(Instance.scan(Instance.version_id.startswith(f"{app_id}.")))
 
 
 def everywhere() -> list[Instance]:
-    """Read every row; for pages and checks that show the whole deployment."""
+    """Read every row, for pages and checks that show the whole deployment."""
     return list(Instance.scan())
 
 
@@ -71,11 +77,13 @@ def claim(
     seen: Instance | None = None,
     most: int = 0,
 ) -> Instance | None:
-    """Put a new STARTING instance into a slot. ``seen`` is what was read there: nothing, or one that may be replaced.
+    """Put a new STARTING instance into a slot.
 
-    Return None when somebody else was faster. Raise :class:`TooManyInstances` when ``most`` run in the deployment already; 0: any number
-    may. The place below that ceiling comes before the row, so that there are never more; what breaks off in between leaves a place that
-    the sweeper gives back.
+    ``seen`` is the row that was read there: None, or an instance that may be replaced. Return None
+    if another claim was faster. Raise :class:`TooManyInstances` if ``most`` instances run in the
+    deployment already; 0 means no limit. The place below that ceiling is taken before the row is
+    written, so that the ceiling always holds. A claim that breaks off in between leaves a place,
+    which the sweeper gives back.
     """
     instance = Instance(
         version_id,
@@ -110,10 +118,11 @@ def claim(
 def take_seat(
     ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None, *, unless_queued_at: float | None = None
 ) -> Instance | None:
-    """Take a seat until ``lease``, in one write; with ``instead_of``, the seat of that expired lease.
+    """Take a seat until ``lease`` in one write; with ``instead_of``, replace that expired lease.
 
-    Return the instance as it is after that, or None when it is not READY, or full, or the expired seat is no longer as it was read, or
-    others queue at the time ``unless_queued_at``.
+    Return the row after the write. Return None if the instance is not READY or is full, if the
+    expired seat has changed since it was read, or if visitors queue at the time
+    ``unless_queued_at``.
     """
     actions: list[Action] = [_seat(session_id).set(lease)]
     if instead_of is None:
@@ -127,16 +136,18 @@ def take_seat(
 
 
 def mark_queued(ref: InstanceRef, until: float) -> Instance | None:
-    """Say that visitors queue for a seat; return the row after it, None when the instance is not READY."""
+    """Mark that visitors queue for a seat; return the row after it, or None if it is not READY."""
     return _update(ref, [Instance.queued_until.set(until)], Instance.state == InstanceState.READY.value)
 
 
 def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
-    """Write the leases of live sessions (session id → epoch seconds), a hundred in each write; nothing for none.
+    """Write the leases of live sessions (session id → epoch seconds), a hundred in each write.
 
-    Only when renewals were lost for minutes may a lease have ended, and its seat have gone to another. Then it comes back, beyond the
-    capacity if need be: nobody who is there is thrown out.
-    Raise :class:`InstanceChanged` when the instance is not READY: it is to take no more visitors.
+    An empty mapping writes nothing. A lease may have ended, and its seat may have gone to another
+    session, only if renewals were lost for minutes. Then the session gets its seat back, beyond the
+    capacity if necessary: no visitor who is there is thrown out.
+
+    Raise :class:`InstanceChanged` if the instance is not READY. It must then take no more visitors.
     """
     renewals: list[Action] = [_seat(session).set(lease) for session, lease in leases.items()]
     for start in range(0, len(renewals), _RENEWED_AT_ONCE):
@@ -146,33 +157,37 @@ def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
 
 
 def give_back(ref: InstanceRef, session_id: str) -> bool:
-    """Give a seat back; True for the one call that did it, False for every other."""
+    """Give a seat back; return True for the one call that did it, and False for every other."""
     seat = _seat(session_id)
     return _update(ref, [seat.remove()], seat.exists()) is not None
 
 
 def mark_phase(ref: InstanceRef, phase: Phase | str) -> bool:
-    """Say how far the start is; False when the instance is not STARTING."""
+    """Record how far the start is; return False if the instance is not STARTING."""
     actions: list[Action] = [Instance.phase.set(Phase(phase).value)]
     return _update(ref, actions, Instance.state == InstanceState.STARTING.value) is not None
 
 
 def mark_worker(ref: InstanceRef, worker_id: str | None) -> bool:
-    """Say which R process serves now, or that none does; False when another instance is in the slot."""
+    """Record which R process serves now, if any; return False if the instance is gone."""
     action: Action = Instance.worker.set(worker_id) if worker_id is not None else Instance.worker.remove()
     return _update(ref, [action], Instance.state != InstanceState.STOPPED.value) is not None
 
 
 def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
-    """Say how many seats there are from here on; seats that are taken beyond that stay. False when another instance is in the slot."""
+    """Record how many seats there are from now on; taken seats beyond that stay.
+
+    Return False if the instance has stopped, or if another instance is in the slot.
+    """
     return _update(ref, [Instance.capacity.set(capacity)], Instance.state != InstanceState.STOPPED.value) is not None
 
 
 def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "", order: int = 0) -> Instance:
-    """STARTING → READY; ``token`` is the state machine's task token of now. For a READY instance only the token is new.
+    """Move an instance STARTING → READY, or give a READY instance a new token, address and task.
 
-    ``order``: greater for later tokens. Raise :class:`InstanceChanged` when it is neither: it was given up meanwhile; or when it has a
-    later token.
+    ``token`` is the state machine's current task token. ``order`` is greater for later tokens.
+    Raise :class:`InstanceChanged` if the instance is in neither state, because it was given up
+    meanwhile, or if it has a later token.
     """
     actions: list[Action] = [
         Instance.state.set(InstanceState.READY.value),
@@ -192,9 +207,10 @@ def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str
 
 
 def drain(ref: InstanceRef, now: float) -> bool:
-    """READY → DRAINING, if no seat is held: the write is conditional on the very seats that were read and found expired.
+    """Move an instance READY → DRAINING if no seat is held.
 
-    Return True also when it was DRAINING before; False when there is, or may be, a visitor.
+    The write is conditional on the very seats that were read and found expired. Return True also if
+    the instance was DRAINING before. Return False if there is, or may be, a visitor.
     """
     for _ in range(_DRAIN_ATTEMPTS):
         instance = get(ref)
@@ -220,9 +236,11 @@ def mark_stopped(
     now: float,
     after: Sequence[InstanceState] = came_before(InstanceState.STOPPED),
 ) -> bool:
-    """→ STOPPED, from one of the states ``after``; ``failure`` (``error``, ``cause``) when it did not mean to.
+    """Move an instance to STOPPED from one of the states ``after``.
 
-    Return False when it is in none of them: it stopped before, and what is known of why stays.
+    ``failure`` (``error``, ``cause``) is given if the instance stops because of a failure. Return
+    False if the instance is in none of these states: it stopped before, and its recorded failure
+    stays.
     """
     actions: list[Action] = [
         Instance.state.set(InstanceState.STOPPED.value),
@@ -235,12 +253,13 @@ def mark_stopped(
         actions.append(Instance.failure.set(dict(failure)))
     stopped = _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
     if stopped:
-        ceilings.leave(INSTANCES, ref.instance_id)  # if this does not come about, the sweeper finds it
+        # If the place is not given back here, the sweeper finds it.
+        ceilings.leave(INSTANCES, ref.instance_id)
     return stopped
 
 
 def seats_of(instance: Instance) -> dict[str, float]:
-    """The seat map as a plain dictionary: session id → when its lease ends."""
+    """Return the seat map as a plain dictionary: session id → end of its lease."""
     seats: Any = instance.seats
     return {str(session): float(lease) for session, lease in (seats.as_dict() if seats is not None else {}).items()}
 
@@ -254,7 +273,10 @@ def _taken() -> Any:
 
 
 def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> Instance | None:
-    """One conditional write on the row while this very instance is in it; the row after it, or None when the condition fails."""
+    """Write the row conditionally while this very instance is in it.
+
+    Return the row after the write, or None if the condition fails.
+    """
     instance = Instance(ref.version_id, ref.slot)
     try:
         instance.update(actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition)

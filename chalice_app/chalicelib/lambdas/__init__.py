@@ -1,1 +1,1 @@
-"""How Chalice calls the domain."""
+"""The code by which Chalice calls the domain."""

@@ -1,4 +1,4 @@
-"""What one Lambda environment keeps from one invocation to the next: settings, the agents' connections, what was remembered."""
+"""What one Lambda environment keeps between invocations: settings, agents' connections, memory."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -17,13 +17,16 @@ from chalicelib.visits.visit import Visits
 
 
 class Environment:
-    """Made when it is first used: packaging imports ``app`` where no deployment's settings are."""
+    """The parts of an environment, each made on first use.
+
+    Packaging imports ``app`` where no deployment's settings exist.
+    """
 
     clock = staticmethod(wall_clock)
 
     @cached_property
     def settings(self) -> Settings:
-        """The deployment's settings; the tables are named after them."""
+        """The deployment's settings. The tables are named by them."""
         settings = Settings.from_environment()
         bind(settings, *TABLES)
         return settings
@@ -35,7 +38,7 @@ class Environment:
 
     @cached_property
     def visits(self) -> Visits:
-        """HTTP."""
+        """What answers HTTP requests."""
         settings = self.settings
         return Visits(
             self.agents, self.clock, pool.parse(settings.spares), settings.most_instances, settings.most_held, settings.edge_proof
@@ -43,12 +46,15 @@ class Environment:
 
     @cached_property
     def connections(self) -> Connections:
-        """WebSockets."""
+        """What answers WebSocket events."""
         return Connections(self.agents, self.clock)
 
     def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Around every invocation: the tables have their names before anything reads one, and an event that only keeps the function
-        active goes no further."""
+        """Wrap every invocation.
+
+        An event that only keeps the function active goes no further. For any other, the tables get
+        their names before anything reads one.
+        """
         if keep_active.is_no_op(event.to_dict()):
             return None
         assert self.settings

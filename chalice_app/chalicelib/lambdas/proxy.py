@@ -1,4 +1,4 @@
-"""Chalice, for an API that passes anything on: every content type, any body, with or without an ``Accept`` header."""
+"""Chalice for an API that passes on any content type and any body, whatever ``Accept`` says."""
 
 import base64
 from collections.abc import Callable
@@ -11,32 +11,35 @@ from chalicelib.visits.answer import Answer
 from chalicelib.visits.request import VisitorRequest
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-"""All that API Gateway knows; Chalice wants them by name (FACTS C1)."""
+"""All the methods that API Gateway knows. Chalice needs them by name (FACTS C1)."""
 
 ANYTHING = ["*/*"]
 
 
 class _Handler(RestAPIEventHandler):
-    """Chalice refuses a binary answer to a request that does not accept one, also when it accepts everything by saying
-    nothing (FACTS C3)."""
+    """Chalice's handler without its check of binary answers.
+
+    Chalice refuses a binary answer to a request that does not accept one, even if the request has
+    no ``Accept`` header and so accepts everything (FACTS C3).
+    """
 
     def _validate_binary_response(self, request_headers: Any, response_headers: Any) -> bool:
         return True
 
 
 class ProxyResponse(Response):
-    """An answer that API Gateway passes on byte by byte; every header may come more than once."""
+    """An answer that API Gateway passes on byte by byte. A header may occur more than once."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body, status_code=answer.status)
         self._answer = answer
 
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
-        """The form that API Gateway takes."""
+        """Return the answer in the form that API Gateway takes."""
         headers: dict[str, list[str]] = {}
         names: dict[str, str] = {}
         for name, value in self._answer.headers:
-            # Newlines would end the header; R may have put some there.
+            # A newline would end the header, and R may have put one there.
             headers.setdefault(names.setdefault(name.lower(), name), []).append(value.replace("\r", "").replace("\n", " "))
         return {
             "statusCode": self._answer.status,
@@ -48,10 +51,10 @@ class ProxyResponse(Response):
 
 
 class ProxyChalice(Chalice):
-    """A Chalice app whose views get a whole request and answer with an :class:`Answer`."""
+    """A Chalice app whose views get a whole request and return an :class:`Answer`."""
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one proxy event; nothing is answered to an event that keeps the function active."""
+        """Answer one proxy event; answer nothing to an event that keeps the function active."""
         if is_no_op(event):
             return {}
         self.lambda_context = context

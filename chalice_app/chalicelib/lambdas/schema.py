@@ -1,4 +1,4 @@
-"""All of Sheen's tables, for what has to do with each of them."""
+"""All of Sheen's tables, for code that has to handle each of them."""
 
 from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import Table
@@ -25,4 +25,4 @@ TABLES: tuple[type[Table], ...] = (
     SyncRun,
     UnixId,
 )
-"""In no order that matters."""
+"""The tables, in no particular order."""

@@ -1,1 +1,1 @@
-"""The reaper stops idle instances, and clears up after those that end by themselves."""
+"""Start instances, watch them, stop idle ones, and clear up after those that end by themselves."""

@@ -1,4 +1,7 @@
-"""Archives an app, and deletes one that is archived. Outside the VPC; each may come more than once (FACTS H4)."""
+"""Archive an app, and delete an archived one.
+
+This runs outside the VPC. Each event may come more than once (FACTS H4).
+"""
 
 from collections.abc import Callable
 from typing import TypedDict
@@ -19,15 +22,15 @@ _WHY = "The app was archived by its author."
 
 
 class LocationEvent(TypedDict):
-    """Which app."""
+    """The app's location."""
 
     location: str
 
 
 def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
-    """Put an app away: nobody gets a seat any more, its visitors are told, its instances stop. Its versions, files and settings stay.
+    """Archive an app: it gives out no more seats, its visitors are told, and its instances stop.
 
-    Raise :class:`NoSuchApp`.
+    Its versions, files and settings stay. Raise :class:`NoSuchApp` if there is no such app.
     """
     app = apps.archive(event["location"], clock())
     stopped = _end_all(app.app_id, settings, clock)
@@ -36,9 +39,14 @@ def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]
 
 
 def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
-    """Delete an archived app for good: its uploads, and then its row, so that what broke off before can be done again. From then on its
-    location is free, and what is left of it (files, data, versions) goes by the state machine that tidies; what breaks off there, the
-    rows of its versions tell. Raise :class:`NoSuchApp` or :class:`NotArchived`."""
+    """Delete an archived app for good.
+
+    The uploads go first and the app's row last, so that a deletion that broke off can be run again.
+    Once the row is gone, the location is free. The state machine that tidies removes the rest
+    (files, data, versions). If that breaks off, the rows of the app's versions tell what is left.
+
+    Raise :class:`NoSuchApp` or :class:`NotArchived`.
+    """
     app = apps.archived(event["location"])
     _end_all(app.app_id, settings, clock)
     there = versions.of(app.app_id)

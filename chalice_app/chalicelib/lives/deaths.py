@@ -1,4 +1,7 @@
-"""Notices tasks that ended: EventBridge "ECS Task State Change", STOPPED. Outside the VPC. May come late and more than once (FACTS E7)."""
+"""Handle the end of tasks: EventBridge's "ECS Task State Change" events with status STOPPED.
+
+This runs outside the VPC. An event may come late and more than once (FACTS E7).
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -13,30 +16,31 @@ from chalicelib.sessions.connections import farewell
 TASK_DIED = "TaskDied"
 """The error that the state machine gets."""
 MACHINE_STOPPED = "The app's machine stopped. Reload the page to start the app again."
-"""What visitors are told."""
+"""The message that visitors get."""
 
 _LONGEST_CAUSE = 1000
 
 
 class DeadTask(NamedTuple):
-    """What an event tells of a task that ended: whose it was, and why it ended."""
+    """What an event says about a task that ended: its instance, and why it ended."""
 
     instance: InstanceRef | None
     token: str | None
-    """The task token that it was started with."""
+    """The task token that the task was started with."""
     cause: str
     arn: str
 
 
 def read(detail: Mapping[str, Any]) -> DeadTask:
-    """Read the event's detail. Pure."""
+    """Parse the event's detail. Pure."""
     environment = {
         variable["name"]: variable.get("value", "")
         for container in (detail.get("overrides") or {}).get("containerOverrides") or []
         for variable in container.get("environment") or []
     }
     codes = [str(container["exitCode"]) for container in detail.get("containers") or [] if container.get("exitCode") is not None]
-    # Only the container says that memory had run out; of the task it is said that an essential container has ended.
+    # Only the container's reason says that memory ran out. The task's reason is that an essential
+    # container ended.
     own = [str(container["reason"]) for container in detail.get("containers") or [] if container.get("reason")]
     reason = ": ".join([detail.get("stoppedReason") or "the task stopped", *own])
     cause = f"{reason} (exit code {', '.join(codes)})" if codes else reason
@@ -49,12 +53,13 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
 
 
 def on_task_stopped(detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> None:
-    """Free the slot of an instance whose task ended by itself, wake whoever waits for the task, and tell the visitors.
+    """Free the slot of an instance whose task ended, answer its tokens, and tell its visitors.
 
-    A READY row is stopped first: from then on nobody connects to it. A STARTING one is left to its state machine, which may have been told
-    a better reason by the agent. An instance that is being stopped is DRAINING and is left alone. A task that is not an instance's only
-    has its token answered, which nobody minds when it was answered before. One of another cluster is another deployment's: the rule hears
-    of every task of the account.
+    A READY row is stopped first, so that nobody connects to the instance any more. A STARTING row
+    is left to its state machine, which may have got a better reason from the agent. A DRAINING
+    instance is being stopped and is left alone. For a task that belongs to no instance, only the
+    token is answered; that does no harm if it was answered before. A task of another cluster
+    belongs to another deployment, since the rule sees every task of the account.
     """
     if str(detail.get("clusterArn", "")).rpartition("/")[2] != cluster:
         return
@@ -67,7 +72,7 @@ def on_task_stopped(detail: Mapping[str, Any], cluster: str, connections_url: st
         if row is None or row.state == InstanceState.DRAINING:
             return
         if row.task and dead.arn and row.task != dead.arn:
-            # An attempt to start the instance that was given up; it lives in another task.
+            # The task is of a start attempt that was given up; the instance lives in another task.
             _fail_tokens([dead.token], dead.cause)
             return
         tokens.append(row.token)

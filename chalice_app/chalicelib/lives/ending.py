@@ -1,4 +1,7 @@
-"""Ends an instance from outside its own life: because its app is archived, or because something was lost. Outside the VPC."""
+"""End an instance from outside, because its app is archived or because something was lost.
+
+This runs outside the VPC.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,11 +25,12 @@ def end(
     clock: Callable[[], float],
     after: Sequence[InstanceState] = came_before(InstanceState.STOPPED),
 ) -> bool:
-    """Stop the instance, if it is in one of the states ``after``; say whether it was.
+    """Stop the instance if it is in one of the states ``after``; return whether it was.
 
-    The row comes first, so that nobody gets a seat any more; then its state machine, which else would try to start it again; then its
-    visitors are told ``why``, while there is a machine yet; then its task. Broken off after the row, the rest is done by the agent, which
-    finds itself given up, and by the sweeper.
+    The row is stopped first, so that nobody gets a seat any more. The state machine comes next,
+    since it would try to start the instance again. Then the visitors are told ``why``, while there
+    still is a machine. The task is stopped last. If this breaks off after the row, the agent, which
+    finds itself given up, and the sweeper do the rest.
     """
     if not store.mark_stopped(instance.ref, failure, clock(), after=after):
         return False
@@ -40,12 +44,12 @@ def end(
 
 
 def execution_arn(ref: InstanceRef, state_machine: str) -> str:
-    """Return the ARN of the execution that is the instance's life."""
+    """Return the ARN of the state machine's execution for the instance."""
     return f"{state_machine.replace(':stateMachine:', ':execution:')}:{ref.instance_id}"
 
 
 def stop_execution(ref: InstanceRef, state_machine: str, failure: Mapping[str, str]) -> None:
-    """Stop the instance's state machine; nothing when there is none, or it has ended."""
+    """Stop the instance's state machine; do nothing if it does not exist or has ended."""
     try:
         clients.client("stepfunctions").stop_execution(executionArn=execution_arn(ref, state_machine), **failure)
     except ClientError as error:

@@ -1,4 +1,7 @@
-"""How many spare instances there are to be, and getting there. Deciding is pure; :func:`refill` acts. Runs outside the VPC."""
+"""Decide how many spare instances to claim, and claim them.
+
+The decisions are pure; :func:`refill` acts. This runs outside the VPC.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +16,7 @@ from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.scheduler.decision import AFTER_FAILURE
 
 MOST = 50
-"""Spares of one size."""
+"""The most spares of one size."""
 
 
 class BadSpares(SheenError):
@@ -21,7 +24,7 @@ class BadSpares(SheenError):
 
 
 def parse(text: str) -> dict[str, int]:
-    """Read ``large=1,small=2``; raise :class:`BadSpares`.
+    """Parse ``large=1,small=2``; raise :class:`BadSpares` for anything else.
 
     >>> parse("large=1, small=2")
     {'large': 1, 'small': 2}
@@ -36,9 +39,10 @@ def parse(text: str) -> dict[str, int]:
 
 
 def missing(pool: Iterable[Instance], wanted: int, now: float) -> int:
-    """Return how many spares of a size are to be claimed; a negative number when there are too many.
+    """Return how many spares of a size to claim; a negative number if there are too many.
 
-    None shortly after one failed: what cannot start must not be started over and over.
+    Return 0 instead of a positive number shortly after a spare failed. What cannot start must not
+    be started over and over.
     """
     pool = list(pool)
     coming = [row for row in pool if row.state == InstanceState.STARTING and not is_overdue(row.state, float(row.claimed_at), now)]
@@ -49,9 +53,10 @@ def missing(pool: Iterable[Instance], wanted: int, now: float) -> int:
 
 
 def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
-    """Claim what is missing of each size; return how many. Two who do so at once may claim one too many, which the sweeper retires.
+    """Claim the missing spares of each size; return how many were claimed.
 
-    None beyond ``most`` instances of the deployment (0: any number).
+    Two refills at once may claim one spare too many, which the sweeper retires. No spare is claimed
+    beyond ``most`` instances in the deployment (0: no limit).
     """
     claimed = 0
     for size, number in wanted.items():
@@ -67,7 +72,10 @@ def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
 
 
 def left(record: Mapping[str, Any]) -> str | None:
-    """Return the size of the spare that a stream record says has left its pool, bound or stopped; else None. Pure."""
+    """Return the size of the spare that left its pool by a stream record, or None. Pure.
+
+    A spare leaves its pool when it is bound or stopped.
+    """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
     if not spares.is_spare(new.get("version_id", {}).get("S", "")):

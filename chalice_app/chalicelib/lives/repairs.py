@@ -1,7 +1,7 @@
-"""What is to be repaired of what the other paths missed, as the sweeper sees it. Pure.
+"""Decide what the sweeper repairs after the other paths missed it. Pure.
 
-Everything is found by comparing what there is: rows of instances, executions that run, tasks that run. What is young is left alone: each
-of them follows the other after a while.
+Everything is found by comparing what exists: rows of instances, running executions and running
+tasks. Young things are left alone, because each of the three follows the others only after a while.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -11,11 +11,16 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState, is_overdue
 
 GRACE = 120.0
-"""Seconds after which what belongs together must be there together: the stream and EventBridge come late, and ECS's reads are eventually
-consistent (FACTS E1, E6b)."""
+"""Seconds after which things that belong together must all exist.
+
+The stream and EventBridge come late, and ECS's reads are eventually consistent (FACTS E1, E6b).
+"""
 
 DRAIN_LIMIT = 300.0
-"""Seconds after which a drained instance has certainly not been stopped: its state machine does that at once."""
+"""Seconds after which the stop of a drained instance is certainly lost.
+
+Its state machine stops a drained instance at once.
+"""
 
 ARCHIVED = "Archived"
 DRAIN_LOST = "DrainLost"
@@ -25,7 +30,7 @@ TASK_LOST = "TaskDied"
 
 
 class SeenInstance(NamedTuple):
-    """An instance's row."""
+    """An instance's row as the decision sees it."""
 
     ref: InstanceRef
     state: str
@@ -34,12 +39,12 @@ class SeenInstance(NamedTuple):
     claimed_at: float
     ready_at: float | None
     task: str
-    """ARN of its task; empty when it is not known yet."""
+    """ARN of its task; empty while it is not known."""
     draining_at: float | None = None
 
 
 class SeenTask(NamedTuple):
-    """A task of an instance, that runs or is being started."""
+    """A task of an instance that runs or is being started."""
 
     arn: str
     ref: InstanceRef
@@ -56,14 +61,14 @@ class End(NamedTuple):
 
 
 class StartAgain(NamedTuple):
-    """Nobody has started this claimed instance."""
+    """Start the state machine of a claimed instance that has none."""
 
     ref: InstanceRef
     size: str
 
 
 class StopTask(NamedTuple):
-    """Stop a task that is no living instance's."""
+    """Stop a task that belongs to no living instance."""
 
     arn: str
     ref: InstanceRef
@@ -75,10 +80,14 @@ Repair = End | StartAgain | StopTask
 def repairs(
     instances: Iterable[SeenInstance], executions: Set[str], tasks: Iterable[SeenTask], archived: Set[str], now: float
 ) -> list[Repair]:
-    """Return what is to be done. ``executions``: ids of instances whose state machine runs; ``archived``: locations of archived apps.
+    """Return the repairs to make.
 
-    Rows are to be read before executions and tasks: what ended in between is then seen as a loss, and the repair, which is conditional on
-    the row's state, does nothing. A task is to be stopped only if its row, read once more, says so.
+    ``executions`` are the ids of instances whose state machine runs. ``archived`` are the locations
+    of archived apps.
+
+    The caller must read rows before executions and tasks. A thing that ended in between then looks
+    lost, and its repair does nothing, because it is conditional on the row's state. The caller may
+    stop a task only if its row, read once more, confirms that it is leaked.
     """
     living = {seen.ref.instance_id: seen for seen in instances if seen.state != InstanceState.STOPPED}
     tasks = list(tasks)
@@ -97,14 +106,19 @@ def repairs(
 
 
 def is_leaked(arn: str, seen: SeenInstance | None) -> bool:
-    """Whether a task is no living instance's: its row has stopped or is gone, or the instance lives in another task."""
+    """Return whether a task belongs to no living instance.
+
+    Its row has stopped or is gone, or the instance lives in another task.
+    """
     return seen is None or seen.state == InstanceState.STOPPED or (seen.task not in ("", arn) and seen.state != InstanceState.STARTING)
 
 
 def drift(places: Mapping[str, float], instances: Iterable[SeenInstance], now: float) -> tuple[list[str], list[str]]:
-    """Return who holds a place below the ceiling of instances and does not live, and who lives and holds none, by instance id.
+    """Compare the places below the ceiling of instances with the living instances.
 
-    ``places`` (instance id → when it was claimed) are to be read before the rows: a row that comes after its place is then seen.
+    Return two lists of instance ids: holders of a place that do not live, and living instances
+    without a place. ``places`` (instance id → when it was claimed) must be read before the rows, so
+    that a row written after its place is seen.
     """
     living = {seen.ref.instance_id: seen.claimed_at for seen in instances if seen.state != InstanceState.STOPPED}
     gone = [instance for instance, since in places.items() if instance not in living and now - since > GRACE]

@@ -1,4 +1,4 @@
-"""Tells the agents of an app that it is to start afresh. Runs inside the VPC."""
+"""Tell the agents of an app to start afresh. Runs inside the VPC."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal, TypedDict
@@ -18,11 +18,13 @@ Mode = Literal["restart", "retire"]
 
 
 class RestartEvent(TypedDict):
-    """Which app, and how.
+    """Which app to restart or retire.
 
-    ``restart``: on the instances of its active version, new sessions get new R processes, and old sessions end in peace on the old ones.
-    ``retire``: its instances of every other version take no new sessions, and go as soon as they are empty; of more than
-    ``max_retired_versions`` the oldest end their sessions.
+    * ``restart``: on instances of the active version, new sessions get new R processes. Old
+      sessions go on undisturbed in the old processes.
+    * ``retire``: instances of every other version take no new sessions and stop as soon as they are
+      empty. If there are more than ``max_retired_versions`` such versions, the oldest ones end
+      their sessions.
     """
 
     location: str
@@ -30,14 +32,20 @@ class RestartEvent(TypedDict):
 
 
 class Told(TypedDict):
-    """How many instances were told, and how many could not be: they find it in the app's row, like those that are not READY yet."""
+    """How many instances were told, and how many could not be.
+
+    Those that were not told find out from the app's row, like those that are not READY yet.
+    """
 
     told: int
     not_told: int
 
 
 def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]) -> Told:
-    """Tell each READY instance; may come more than once (FACTS H4). Raise :class:`NoSuchApp`."""
+    """Tell each READY instance that the mode concerns.
+
+    The event may come more than once (FACTS H4). Raise :class:`NoSuchApp` if there is no such app.
+    """
     app = apps.get(event["location"])
     if event["mode"] == "restart":
         life.mark_restarted(app.location, clock())
@@ -56,7 +64,7 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
 
 
 def oldest(version_ids: Iterable[str], at_most: int) -> set[str]:
-    """Return the versions beyond the newest ``at_most``; their names sort by time. Pure.
+    """Return all versions but the newest ``at_most``. Their names sort by time. Pure.
 
     >>> oldest(["a.v1", "a.v3", "a.v2", "a.v3"], 2)
     {'a.v1'}

@@ -1,4 +1,7 @@
-"""Starts the state machine of each newly claimed instance, told by the table's stream (FACTS E6b: outside the VPC)."""
+"""Start the state machine of each newly claimed instance. Runs outside the VPC (FACTS E6b).
+
+The stream of the instances' table invokes this.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,18 +21,18 @@ _COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "Ser
 
 
 class Start(NamedTuple):
-    """An instance to be started, and how large its machine is to be."""
+    """An instance to start, and the size of its machine."""
 
     ref: InstanceRef
     size: str
 
     def document(self) -> dict[str, str]:
-        """The state machine's input."""
+        """Return the state machine's input."""
         return {"instance": str(self.ref), "instance_id": self.ref.instance_id, "size": self.size}
 
 
 def newly_claimed(record: Mapping[str, Any]) -> Start | None:
-    """Return the instance that a stream record says was claimed; None when it says something else. Pure."""
+    """Return the instance that a stream record shows as newly claimed, or None. Pure."""
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
     if record.get("eventName") == "REMOVE" or new.get("state", {}).get("S") != InstanceState.STARTING:
@@ -41,21 +44,25 @@ def newly_claimed(record: Mapping[str, Any]) -> Start | None:
 
 
 def on_change(records: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> None:
-    """Start what was claimed, and refill the pool of spares when it may have changed."""
+    """Start the claimed instances, and refill the pool of spares if it may have changed."""
     started = start_claimed(records, settings.instance_state_machine, now)
     if settings.spares and (started or any(map(pool.left, records))):
         pool.refill(pool.parse(settings.spares), now, settings.most_instances)
 
 
 def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:
-    """Start what was claimed; return how many were started. What may start later is raised, so that the stream comes again."""
+    """Start the claimed instances; return how many were started.
+
+    An error that may pass is raised, so that the stream delivers the records again.
+    """
     return sum(start(one, state_machine, now) for one in filter(None, map(newly_claimed, records)))
 
 
 def start(one: Start, state_machine: str, now: float) -> bool:
-    """Start an instance's state machine, once however often this is called: the execution is named by the instance.
+    """Start an instance's state machine, once however often this is called.
 
-    Return False when it was started before. What cannot ever start is marked STOPPED with the reason.
+    The execution is named after the instance. Return False if it was started before. An instance
+    that can never start is marked STOPPED with the reason.
     """
     ref = one.ref
     try:

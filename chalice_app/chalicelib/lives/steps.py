@@ -1,4 +1,7 @@
-"""The last steps of an instance's state machine: drain, stop, fail. Each may run more than once (FACTS H4). Outside the VPC."""
+"""The last steps of an instance's state machine: drain, stop and fail.
+
+They run outside the VPC. Each may run more than once (FACTS H4).
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +16,10 @@ from chalicelib.sessions.connections import farewell
 
 
 def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:
-    """READY → DRAINING, if nobody holds a seat; say whether it is so now. ``event``: ``instance``."""
+    """Move the instance READY → DRAINING if nobody holds a seat; return whether it is DRAINING now.
+
+    ``event`` has ``instance``.
+    """
     ref = InstanceRef.parse(event["instance"])
     drained = store.drain(spares.rows_of(ref)[0], clock())
     telemetry.logger.info("drained" if drained else "in use again", extra={"instance": ref.instance_id})
@@ -21,7 +27,7 @@ def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, boo
 
 
 def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> dict[str, int]:
-    """Stop a drained instance's task, then free its slot. ``event``: ``instance``."""
+    """Stop a drained instance's task, then free its slot. ``event`` has ``instance``."""
     ref = InstanceRef.parse(event["instance"])
     stopped = stop_tasks(ref, cluster, "idle")
     for row in spares.rows_of(ref):
@@ -31,10 +37,10 @@ def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
 
 
 def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> dict[str, int]:
-    """Free the slot of an instance that failed, with the reason, stop its task, and tell its visitors. ``event``: ``instance``, ``error``
-    (``Error``, ``Cause``).
+    """Free the slot of a failed instance, stop its task, and tell its visitors.
 
-    The row comes first: whoever waits is told at once, and the next visitor gets another instance.
+    ``event`` has ``instance`` and ``error`` (``Error``, ``Cause``). The row is stopped first, with
+    the reason. Waiting visitors are then told at once, and the next visitor gets another instance.
     """
     ref = InstanceRef.parse(event["instance"])
     error = event.get("error") or {}
@@ -49,14 +55,14 @@ def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Ca
 
 
 def stop_tasks(ref: InstanceRef, cluster: str, reason: str) -> int:
-    """Stop every task that was started for the instance, and return how many there were."""
+    """Stop every task that was started for the instance; return how many there were."""
     ecs = clients.client("ecs")
     arns = ecs.list_tasks(cluster=cluster, startedBy=ref.instance_id)["taskArns"]
     for arn in arns:
         try:
             ecs.stop_task(cluster=cluster, task=arn, reason=reason[:255])
         except ClientError as error:
-            # It stopped by itself since it was listed.
+            # The task stopped by itself since it was listed.
             if error.response["Error"]["Code"] != "InvalidParameterException":
                 raise
     return len(arns)

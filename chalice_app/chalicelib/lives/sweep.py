@@ -1,4 +1,7 @@
-"""The sweeper: repairs on a schedule what every other path missed, and says in its log what it repaired. Outside the VPC."""
+"""The sweeper: repair on a schedule what every other path missed, and log each repair.
+
+This runs outside the VPC.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, assert_never
@@ -21,13 +24,17 @@ from chalicelib.scheduler.queue import store as queue
 
 _QUEUE_GRACE = 60.0
 _STOPPED_SPARE_KEPT = 600.0
-"""Seconds: late events of it find its row, and a refill sees that it failed."""
+"""Seconds that a stopped spare's row is kept.
+
+Late events of the spare then find the row, and a refill sees that the spare failed.
+"""
 _MOST_DESCRIBED = 100
 
 
 def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     """Look at everything once; return how many repairs of each kind were made."""
-    places = ceilings.holders(INSTANCES)  # before the rows: who has a place by now and no row is gone
+    # Read before the rows: a holder of a place that has no row by then is gone.
+    places = ceilings.holders(INSTANCES)
     every = store.everywhere()
     rows = counted(every)
     archived = {app.location for app in apps.everywhere() if app.archived_at is not None}
@@ -59,7 +66,10 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
 
 
 def counted(rows: Iterable[Instance]) -> dict[str, Instance]:
-    """Return the row that counts of each instance, by id: the app's, where a spare is bound to one, as long as it lives."""
+    """Return the row that counts for each instance, by instance id.
+
+    For a bound spare that is the app's row, as long as it lives.
+    """
     found: dict[str, Instance] = {}
     for row in rows:
         other = found.get(row.instance_id)
@@ -69,7 +79,7 @@ def counted(rows: Iterable[Instance]) -> dict[str, Instance]:
 
 
 def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable[[], float]) -> int:
-    """End spares of which there are too many, those that are idle longest first."""
+    """End the surplus spares, oldest first; return how many ended."""
     wanted, now, retired = pool.parse(settings.spares), clock(), 0
     by_size: dict[str, list[Instance]] = {}
     for row in rows:
@@ -85,14 +95,14 @@ def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable
 
 
 def seen(row: Instance) -> SeenInstance:
-    """The row as the decision sees it."""
+    """Return the row as the decision sees it."""
     ready_at = float(row.ready_at) if row.ready_at is not None else None
     draining_at = float(row.draining_at) if row.draining_at is not None else None
     return SeenInstance(row.ref, row.state, row.location, row.size, float(row.claimed_at), ready_at, row.task or "", draining_at)
 
 
 def _make(repair: Repair, rows: dict[str, Instance], settings: Settings, clock: Callable[[], float]) -> bool:
-    """Make a repair, if it is still needed; say whether it was."""
+    """Make a repair if it is still needed; return whether it was."""
     match repair:
         case End(ref, state, error, cause):
             return ending.end(
@@ -120,14 +130,14 @@ def _stop(arn: str, cluster: str) -> bool:
 
 
 def _executions(settings: Settings) -> Iterator[str]:
-    """Names of the executions that run: ids of instances."""
+    """Yield the names of the running executions, which are ids of instances."""
     pages = clients.client("stepfunctions").get_paginator("list_executions")
     for page in pages.paginate(stateMachineArn=settings.instance_state_machine, statusFilter="RUNNING"):
         yield from (execution["name"] for execution in page["executions"])
 
 
 def _tasks(settings: Settings) -> Iterator[SeenTask]:
-    """The tasks of instances; builds and other one-shot tasks end by themselves."""
+    """Yield the tasks of instances. Builds and other one-shot tasks end by themselves."""
     ecs = clients.client("ecs")
     arns = [
         arn

@@ -1,4 +1,4 @@
-"""Puts an instance into service, and hands the state machine's next task token to its agent. Runs inside the VPC."""
+"""Put an instance into service, and hand each new task token to its agent. Runs inside the VPC."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _TIMEOUT = 10.0
 
 
 class WatchEvent(TypedDict):
-    """What the state machine sends."""
+    """The state machine's input."""
 
     instance: str
     """:class:`InstanceRef` as text."""
@@ -26,34 +26,42 @@ class WatchEvent(TypedDict):
     task: str
     """ARN of its task, as the agent reported it."""
     token: str
-    """The task token that the agent beats with, and reports idle with."""
+    """The task token with which the agent beats and reports idle."""
     entered: NotRequired[str]
-    """When the state was entered, and the next: how often it has been tried again since. An execution that is older than this code says
-    neither."""
+    """When the state was entered. An execution older than this code omits it and ``retry``."""
     retry: NotRequired[int]
+    """How often the state was retried since it was entered."""
 
 
 def order_of(event: WatchEvent) -> int:
-    """Return what is greater for the token of each later attempt of one state machine. Pure."""
+    """Return a number that grows with each later attempt of one state machine. Pure."""
     if "entered" not in event:
         return 0
     return int(datetime.fromisoformat(event["entered"]).timestamp() * 1000) * 100 + event.get("retry", 0)
 
 
 def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) -> None:
-    """First the token goes to the agent, then the row goes STARTING → READY.
+    """Hand the token to the agent, then move the row STARTING → READY.
 
-    In this order, because READY sends visitors to the agent: its answer to the token proves that it is there, that it
-    is this instance's and that Lambdas reach it. What if it breaks off in between?
+    The agent comes first, because READY sends visitors to it. Its answer to the token proves that
+    it runs, that it belongs to this instance and that Lambdas can reach it. What if this breaks off
+    in between?
 
-    * The agent has not answered: nobody was sent to it. The state machine tries again with a new token, then gives up.
-    * The agent has the token and the row was not written: likewise; the agent takes the newer token and drops the old.
-    * This goes on although the state machine has given it up and tried again: agent and row know the newer token by its order.
-    * The agent reports idle before the row is written: draining finds the row not READY, does nothing, and the machine comes back here.
-    * The agent takes the token and dies: no beats, a heartbeat timeout, and the instance fails.
-    * The row was given up meanwhile: :class:`InstanceChanged`, and the machine stops the task.
+    * The agent has not answered: no visitor was sent to it. The state machine tries again with a
+      new token, then gives up.
+    * The agent has the token and the row was not written: no visitor was sent to it. The state
+      machine tries again, and the agent takes the newer token and drops the old one.
+    * This call goes on although the state machine has given it up and tried again: agent and row
+      recognise the newer token by its order.
+    * The agent reports idle before the row is written: draining finds that the row is not READY and
+      does nothing, and the state machine comes back here.
+    * The agent takes the token and dies: no beats come, the heartbeat times out, and the instance
+      fails.
+    * The row was given up meanwhile: :class:`InstanceChanged` is raised, and the state machine
+      stops the task.
 
-    The second time around (visitors came while it was about to drain) the row is READY already and gets the new token.
+    If visitors came while the instance was about to drain, this runs a second time. The row is
+    READY already and gets the new token.
     """
     ref = InstanceRef.parse(event["instance"])
     with telemetry.about(instance=ref.instance_id):

@@ -1,8 +1,8 @@
 """The pages that people see: pure functions from values to a whole HTML page.
 
-A page asks for nothing but itself: styles, script and icon are inside it. Every value is escaped where it is put in,
-and values that a script needs are in `data-` attributes, so style and script are the same bytes for every visitor and
-the page's Content-Security-Policy names them by hash.
+A page loads nothing else: styles, script and icon are inside it. Every value is escaped where it is
+put in. Values that a script needs are in `data-` attributes. So style and script are the same bytes
+for every visitor, and the page's Content-Security-Policy names them by hash.
 
 >>> page = not_found("/nowhere", "/")
 >>> page.status
@@ -19,7 +19,7 @@ from chalicelib.pages.lookup import find
 from chalicelib.pages.markup import Values, safe_url
 
 Phase = Literal["machine", "R", "files", "app"]
-"""The steps of a start, in their order."""
+"""The steps of a start, in order."""
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
@@ -35,7 +35,8 @@ _STEP_ABOUT: Mapping[Phase, str] = {
 class Page(NamedTuple):
     """An answer: `html` goes out as UTF-8 with `headers`.
 
-    They are content-type, cache-control (no-store), content-security-policy, and retry-after where it applies.
+    The headers are content-type, cache-control (no-store), content-security-policy,
+    referrer-policy, x-content-type-options, x-robots-tag, and retry-after where it applies.
     """
 
     status: int
@@ -44,14 +45,20 @@ class Page(NamedTuple):
 
 
 class StartFailure(TypedDict):
-    """Why a start failed. `detail` is what R said, "" if it is not to be shown (sanitize_errors)."""
+    """Why a start failed.
+
+    `detail` is what R said, or "" if it must not be shown (sanitize_errors).
+    """
 
     title: str
     detail: str
 
 
 class StartStatus(TypedDict):
-    """The JSON that the waiting page polls. `message` may be "": the page then says what the phase is about."""
+    """The JSON that the waiting page polls.
+
+    If `message` is "", the page says what the phase is about.
+    """
 
     state: Literal["STARTING", "READY", "DRAINING", "STOPPED"]
     phase: Phase
@@ -60,7 +67,7 @@ class StartStatus(TypedDict):
 
 
 class AppEntry(NamedTuple):
-    """One app in the list of apps. `url` is what to open, `location` what to show."""
+    """One app in the list of apps. `url` is what to open, `location` is what to show."""
 
     name: str
     location: str
@@ -77,13 +84,18 @@ def waiting(
     elapsed: float = 0.0,
     note: str = "",
 ) -> Page:
-    """The page that follows a start and goes into the app by itself (202, Retry-After, never stored).
+    """Return the page that follows a start and goes into the app by itself.
 
-    `status_url` answers `StartStatus`: relative to the page's URL, or a path on the same host
-    (`/hello/__sheen__/start?instance=…`). READY, and equally DRAINING or STOPPED without a failure, make the page load
-    itself again; so do the answers 401, 403, 404, 410 and a redirect. 5xx, 429 and network errors are retried.
-    `elapsed` is how many seconds ago the start began: a second visitor comes later. `note` is one more sentence, for
-    example about capacity. 202 and not 503: the start is no error, and must not count as one in metrics and alarms.
+    Its status is 202, with Retry-After, and it is never stored. The status is not 503, because a
+    start is no error and must not count as one in metrics and alarms.
+
+    `status_url` answers `StartStatus`. It is relative to the page's URL, or a path on the same host
+    (`/hello/__sheen__/start?instance=…`). The page reloads itself on READY, and on DRAINING or
+    STOPPED without a failure. It also reloads on the answers 401, 403, 404, 410 and a redirect. It
+    retries after 5xx, 429 and network errors.
+
+    `elapsed` is how many seconds ago the start began, since a second visitor comes later. `note` is
+    one more sentence, for example about capacity.
     """
     now = PHASES.index(phase)
     values: Values = {
@@ -108,18 +120,24 @@ def waiting(
 
 
 def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -> Page:
-    """The page of an app whose R has not made the visitor's page yet; it goes in by itself (202, Retry-After, never stored).
+    """Return the page of an app whose R has not made the visitor's page yet.
 
-    `status_url` answers `{"state": "wait" | "ready"}`. When it is ready, and equally after 401, 403, 404, 410 and a
-    redirect, the page loads itself again; 5xx, 429 and network errors are retried. `cookie` is set before a page that is
-    ready is asked for. `elapsed` is how many seconds the visitor has waited.
+    It goes into the app by itself. Its status is 202, with Retry-After, and it is never stored.
+
+    `status_url` answers `{"state": "wait" | "ready"}`. The page reloads itself on "ready", and on
+    401, 403, 404, 410 and a redirect. It retries after 5xx, 429 and network errors. It sets
+    `cookie` before it asks for a page that is ready. `elapsed` is how many seconds the visitor has
+    waited.
     """
     values: Values = {"app_name": app_name, "status_url": safe_url(status_url), "cookie": cookie, "elapsed": max(0, round(elapsed))}
     return _page(202, ("busy.html",), values, {"retry-after": "5"})
 
 
 def not_found(path: str, home_url: str) -> Page:
-    """404: there is no app at `path`, or none that this visitor may know of. `home_url` is the list of apps."""
+    """Return a 404: no app is at `path`, or none that this visitor may know of.
+
+    `home_url` is the list of apps.
+    """
     return _error_page(
         404,
         title="There is no app here",
@@ -137,22 +155,30 @@ def error(
     *,
     status: int = 500,
 ) -> Page:
-    """Something failed: `title` says what in a few words, `message` what to do, `detail` what R or the system said.
+    """Return the page of a failure.
 
-    `detail` is shown as it is: sanitising is the caller's. With `retry_url` a "Try again" button opens it.
+    `title` says in a few words what failed, `message` what to do, and `detail` what R or the system
+    said. `detail` is shown as it is; the caller sanitises it. If `retry_url` is given, a "Try
+    again" button opens it.
     """
     return _error_page(status, title=title, message=message, detail=detail, retry_url=retry_url)
 
 
 class InQueue(NamedTuple):
-    """A visitor's place in the queue before a full app. ``url`` answers :class:`QueueStatus`; ``before`` others come first."""
+    """A visitor's place in the queue for a full app.
+
+    ``url`` answers :class:`QueueStatus`. ``before`` visitors come first.
+    """
 
     url: str
     before: int
 
 
 class QueueStatus(TypedDict):
-    """The JSON that the page of a full app polls. ``enter``: the page loads itself again, and is let in or queues anew."""
+    """The JSON that the page of a full app polls.
+
+    On ``enter`` the page reloads itself. The visitor is then let in, or queues again.
+    """
 
     state: Literal["wait", "enter"]
     before: int
@@ -160,10 +186,11 @@ class QueueStatus(TypedDict):
 
 
 def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) -> Page:
-    """503: all seats of the app are taken.
+    """Return a 503: all seats of the app are taken.
 
-    With a place in the ``queue`` the page says where it stands and goes in by itself when it is its turn. Without, it tries again by itself
-    after `retry_after` seconds, or up to a quarter later, so that not all come at once.
+    If the visitor has a place in the ``queue``, the page says where it stands and goes in by itself
+    when it is its turn. Otherwise the page tries again by itself after `retry_after` seconds, or up
+    to a quarter later, so that not all visitors come at once.
     """
     seconds = max(1, retry_after)
     values: Values = {
@@ -180,13 +207,16 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
 
 
 def about(app_name: str) -> Page:
-    """What a crawler gets: what is here, without starting it."""
+    """Return the page for a crawler, which says what is here without starting it."""
     message = "An interactive app. It starts when somebody opens this address in a browser."
     return _error_page(200, title=app_name, message=message)
 
 
 def no_machine(app_name: str, retry_after: int = 30) -> Page:
-    """503: nothing of the app runs, and as many instances run as the deployment may have. The page tries again by itself."""
+    """Return a 503: no instance of the app runs, and the deployment may start no further one.
+
+    The page tries again by itself.
+    """
     values: Values = {
         "app_name": app_name,
         "title": "All machines are taken",
@@ -201,19 +231,22 @@ def no_machine(app_name: str, retry_after: int = 30) -> Page:
 
 
 def _standing(before: int) -> str:
-    """Where a visitor stands, in words; the page's script has the same."""
+    """Return a visitor's standing in words. The page's script has the same words."""
     if before == 0:
         return "You are next."
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
 FEW = 8
-"""Apps that are found without a search."""
+"""The number of apps up to which the list needs no search."""
 _LONGEST_QUERY = 100
 
 
 def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
-    """The list of apps at `/`, by folder and name: those that have every word of `query`. Without apps, how to publish the first one."""
+    """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
+
+    Without any app, the page says how to publish the first one.
+    """
     query = query[:_LONGEST_QUERY].strip()
     found = [app for app in apps if _has(app, query)]
     folders: dict[str, list[AppEntry]] = {}
@@ -256,7 +289,7 @@ def _listed(app: AppEntry) -> Values:
         "state": app.state,
         "asleep": app.state == "sleeping",
         "state_text": _STATES[app.state],
-        # Always the same one of eight tints, so that an app is found again by its colour.
+        # An app always has the same one of eight tints, so that people recognise it by its colour.
         "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
     }
 
@@ -274,7 +307,10 @@ def _error_page(
     retry_url: str | None = None,
     home_url: str | None = None,
 ) -> Page:
-    """A page of `error-<status>.html` or else `error.html`: the same values, so one can stand in for another."""
+    """Return a page of `error-<status>.html`, or else of `error.html`.
+
+    Both take the same values, so one can replace the other.
+    """
     values: Values = {
         "status": status,
         "title": title,

@@ -1,8 +1,8 @@
-"""Finds templates by file name, and says what each allows to run.
+"""Find templates by file name, and the policy of what each may run.
 
-A page is asked for by names, the most special first: `error-404.html`, then `error.html`. In each folder all names are
-tried before the next folder is looked at, so a folder of the operator's own, put before this package's, replaces what
-it has (`template_dir`).
+The caller names a page's templates, the most specific first: `error-404.html`, then `error.html`.
+All names are tried in one folder before the next folder is searched. So an operator's own folder,
+put before this package's, replaces the templates that it contains (`template_dir`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 class Found(NamedTuple):
-    """A template and the Content-Security-Policy under which its own style and script run, and nothing else does."""
+    """A template, and the Content-Security-Policy that runs only its own style and script."""
 
     template: Template
     policy: str
@@ -30,7 +30,10 @@ class Found(NamedTuple):
 
 @cache
 def find(*names: str, folders: tuple[Path, ...] = (OWN,)) -> Found:
-    """The first of `names` in the first of `folders` that has one; remembered."""
+    """Return the first of `names` in the first of `folders` that has one; the result is cached.
+
+    Raise :class:`BadTemplate` if no folder has one.
+    """
     for folder in folders:
         for name in names:
             path = folder / name
@@ -46,7 +49,11 @@ def _read_own(part: str) -> str:
 
 
 def policy(source: str) -> str:
-    """The Content-Security-Policy of a page: its style and script by hash, requests to its own host, images as data."""
+    """Return a page's Content-Security-Policy.
+
+    It allows the page's own style and script by hash, requests to its own host, and images as data
+    URLs.
+    """
     hashes: dict[str, list[str]] = {"style": [], "script": []}
     for kind, body in _INLINE.findall(source):
         digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()

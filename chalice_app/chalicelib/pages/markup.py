@@ -2,13 +2,14 @@
 
 ::
 
-    {{name}}                 the value, escaped for text and for quoted attributes; there is no way to put in raw HTML
+    {{name}}                 the value, escaped for text and quoted attributes; never raw HTML
     {{#name}} … {{/name}}    once if the value is true; once for each item of a sequence of mappings
     {{^name}} … {{/name}}    once if the value is false or empty
     {{> file.css}}           another file, put in before anything else
 
-Values belong in text and in quoted attributes, never inside `<script>` or `<style>`: what a script needs is in a
-`data-` attribute. A URL needs :func:`safe_url` besides, since `javascript:` needs no quote to do harm.
+Values belong in text and in quoted attributes, never inside `<script>` or `<style>`. A value that a
+script needs goes into a `data-` attribute. A URL also needs :func:`safe_url`, because `javascript:`
+needs no quote to do harm.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _COLON_FIRST = re.compile(r"[^/?#]*:")
 
 
 class BadTemplate(SheenError):
-    """A template that cannot be read or filled; the message names it and the tag."""
+    """A template cannot be read or filled. The message names the template and the tag."""
 
 
 class _Variable(NamedTuple):
@@ -48,7 +49,7 @@ _Node = str | _Variable | _Section
 
 
 class Template:
-    """One template, read once and filled many times."""
+    """One template, parsed once and filled many times."""
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
@@ -56,7 +57,7 @@ class Template:
         self._nodes = self._parse(source)
 
     def fill(self, values: Values) -> str:
-        """The text with `values` put in. Raise :class:`BadTemplate` for a name without a value."""
+        """Return the text filled with `values`; raise :class:`BadTemplate` if one is missing."""
         parts: list[str] = []
         self._fill(self._nodes, [values], parts)
         return "".join(parts)
@@ -112,25 +113,30 @@ class Template:
 
 
 def include(source: str, read: Callable[[str], str]) -> str:
-    """`source` with each `{{> file}}` replaced by what `read` gives for it, which may include in turn."""
+    """Return `source` with each `{{> file}}` replaced by what `read` returns for it.
+
+    An included file may include others.
+    """
     return _PARTIAL.sub(lambda tag: include(read(tag[1]), read), source)
 
 
 def escape(text: str) -> str:
-    """`text` for HTML text and quoted attributes.
+    """Return `text` escaped for HTML text and quoted attributes.
 
-    NUL goes and a lone surrogate (of an undecodable path) becomes "?", so that the page can be sent as UTF-8.
+    NUL is removed, and a lone surrogate (from an undecodable path) becomes "?", so that the page
+    can be sent as UTF-8.
     """
     return html.escape(text.replace("\x00", "").encode("utf-8", "replace").decode())
 
 
 def safe_url(url: str) -> str:
-    """`url` such that a link to it stays on this host, unless it is plainly an http(s) URL.
+    """Return `url` such that a link to it stays on this host, unless it is plainly an http(s) URL.
 
     >>> safe_url("/hello/?a=1"), safe_url("//evil.example/"), safe_url("javascript:alert(1)")
     ('/hello/?a=1', '/evil.example/', './javascript:alert(1)')
     """
-    # Browsers drop tabs and newlines, and take a backslash for a slash, before they look for the host.
+    # Browsers drop tabs and newlines, and read a backslash as a slash, before they look for the
+    # host.
     url = _CONTROLS.sub(lambda control: "%20" if control[0] == " " else "", url)
     if _ABSOLUTE.match(url):
         return url

@@ -1,1 +1,1 @@
-"""The scheduler gives out seats: on a ready instance with the fewest sessions, or by claiming a new instance."""
+"""Give out seats: on the ready instance with the fewest sessions, or by claiming a new instance."""

@@ -1,6 +1,7 @@
-"""Which pages give their seat up while others queue: those whose connection does not come. Pure; the agent asks.
+"""Decide which pages without a connection give up their seats while visitors queue. Pure.
 
-A page has its seat before its connection: a browser needs a moment. Who opens pages and never connects would have all seats that way.
+The agent calls this. A page gets its seat before its connection, because a browser needs a moment
+to connect. Without this rule, a visitor who opens pages and never connects could take every seat.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from chalicelib.configuration.app_settings import AppSettings
 
 SETTLED = 4.0
-"""Seconds in which a page's connection usually comes: a younger page is left alone."""
+"""Seconds in which a page's connection usually comes. A younger page is left alone."""
 
 
 class OpenPage(NamedTuple):
@@ -18,19 +19,19 @@ class OpenPage(NamedTuple):
 
     session_id: str
     address: str
-    """Where it was opened from, see :mod:`chalicelib.visits.address`; empty: nobody knows."""
+    """Where it was opened from, see :mod:`chalicelib.visits.address`; empty if unknown."""
     opened_at: float
 
 
 class CrowdLimits(NamedTuple):
-    """What pages without a connection may have while others queue."""
+    """What pages without a connection may have while visitors queue."""
 
     timeout: float
-    """Seconds that one of them keeps its seat."""
+    """Seconds that such a page keeps its seat."""
     share: float
-    """The part of all seats that they may have together."""
+    """The share of all seats that these pages may have together."""
     per_address: int
-    """How many of them may be of one address; 0: any number."""
+    """How many of these pages may come from one address; 0 means no limit."""
 
     @classmethod
     def of(cls, settings: AppSettings) -> "CrowdLimits":
@@ -38,10 +39,12 @@ class CrowdLimits(NamedTuple):
 
 
 def giving_way(pages: Iterable[OpenPage], now: float, capacity: int, limits: CrowdLimits) -> list[str]:
-    """Return the sessions whose pages give their seat up, given all pages without a connection of an instance with ``capacity`` seats.
+    """Return the sessions whose pages give up their seats.
 
-    First those whose time is over; then those beyond the limit of an address; then, while they are more than their share, those of the
-    address that has most. The oldest go first, and none that is younger than :data:`SETTLED`.
+    ``pages`` are all the pages without a connection of an instance with ``capacity`` seats. First
+    go the pages that are older than the timeout. Next go the pages beyond an address's limit. Then,
+    while the rest exceeds its share of the seats, pages of the address that has the most go. Within
+    an address the oldest page goes first. No page younger than :data:`SETTLED` goes.
     """
     by_address: defaultdict[str, list[OpenPage]] = defaultdict(list)
     for page in sorted(pages, key=lambda page: (page.opened_at, page.session_id)):

@@ -1,4 +1,4 @@
-"""What the scheduler does for a visitor who needs a seat, and what it does ahead of need. Pure."""
+"""Decide what the scheduler does for a visitor who needs a seat, and ahead of need. Pure."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
@@ -8,7 +8,10 @@ from chalicelib.instances.lease import Expired, live, longest_expired
 from chalicelib.instances.state import InstanceState, is_overdue
 
 AFTER_FAILURE = 60.0
-"""Seconds after a failed start in which nothing is started ahead of need: a broken app must not start over and over."""
+"""Seconds after a failed start in which nothing is started ahead of need.
+
+A broken app must not start over and over.
+"""
 
 
 class Place(NamedTuple):
@@ -21,17 +24,17 @@ class Place(NamedTuple):
     capacity: int
     claimed_at: float
     failed_at: float | None = None
-    """When it stopped, if it did not mean to."""
+    """When it stopped, if it stopped because of a failure."""
 
 
 class Limits(NamedTuple):
-    """How many instances there may be, and when there are to be more."""
+    """How many instances a version may have, and when it gets more."""
 
     max_instances: int = 1
     start_count: int = 1
     """Instances that the first visit starts."""
     load_factor: float = 1.0
-    """A further instance is claimed when more than this share of all seats is taken."""
+    """When more than this share of all seats is taken, a further instance is claimed."""
 
     @classmethod
     def of(cls, settings: AppSettings) -> Self:
@@ -39,27 +42,27 @@ class Limits(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """Take a seat here; when ``instead_of`` is there, the one of that expired lease."""
+    """Take a seat here. If ``instead_of`` is given, take the seat of that expired lease."""
 
     slot: int
     instead_of: Expired | None
 
 
 class Claim(NamedTuple):
-    """Claim this slot; ``seen`` is the id of the instance that was in it, None when it was never used."""
+    """Claim this slot. ``seen`` is the id of the instance in it, or None if it was never used."""
 
     slot: int
     seen: str | None
 
 
 class Wait(NamedTuple):
-    """An instance is on its way, or one is going and its slot will be free: wait for it."""
+    """Wait for this slot: its instance is starting, or is draining and will leave the slot free."""
 
     slot: int
 
 
 class Full(NamedTuple):
-    """Every instance that there may be is full."""
+    """The version has all the instances that it may have, and they are full."""
 
     seats: int
 
@@ -68,11 +71,18 @@ Decision = Seat | Claim | Wait | Full
 
 
 def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()) -> Decision:
-    """Decide for one visitor, given all slots of the version that were ever used; ``before`` others come first.
+    """Decide for one visitor, given every slot of the version that was ever used.
 
-    In this order: a seat on the READY instance with the fewest live sessions that has room; the longest-waiting STARTING instance; a free
-    slot; a seat on an instance that proved ``gone``; an instance that is going. Slots at or beyond ``max_instances`` (it was lowered) keep
-    their visitors and get no new ones.
+    ``before`` visitors come first. The choices, in this order:
+
+    1. a seat on the READY instance with the fewest live sessions that has room;
+    2. the STARTING instance that was claimed first;
+    3. a free slot;
+    4. a seat on an instance that is in ``gone``, because its agent did not answer;
+    5. a DRAINING instance, whose slot will be free.
+
+    Slots at or beyond ``max_instances`` keep their visitors and get no new ones. They exist if the
+    setting was lowered.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
     ready = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
@@ -99,26 +109,30 @@ def _free(places: Iterable[Place], now: float) -> int:
 
 def _seat(places: Iterable[Place], now: float) -> Seat:
     best = min(places, key=lambda place: (len(live(place.seats, now)), place.slot))
-    # Expired leases still take up room in the row: one of them is replaced.
+    # An expired lease still takes up room in the row, so the new seat replaces one.
     return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
 
 
 def sleeps(places: Sequence[Place], now: float) -> bool:
-    """Whether no instance is there or on its way, so that the next visit wakes the app."""
+    """Return whether no instance is READY or STARTING, so that the next visit wakes the app."""
     return not any(place.state == InstanceState.READY for place in places) and not _starting(places, now)
 
 
 def failed_lately(places: Iterable[Place], now: float) -> bool:
-    """Whether an instance stopped a moment ago that did not mean to: a broken app must not start over and over."""
+    """Return whether an instance failed less than :data:`AFTER_FAILURE` seconds ago.
+
+    A broken app must not start over and over.
+    """
     return any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in places)
 
 
 def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False) -> tuple[Claim, ...]:
-    """Return what is to be claimed beside, once the visitor has been dealt with and ``places`` say so.
+    """Return the further slots to claim, given ``places`` after the visitor has been dealt with.
 
-    While none is READY, or when this visit has ``woken`` the app, instances up to ``start_count``; from then on one more, when the seats of
-    those that there are and are coming are taken by more than ``load_factor``. Never beyond ``max_instances``, and nothing shortly after a
-    failure.
+    If no instance is READY, or if this visit has ``woken`` the app, claim slots until
+    ``start_count`` instances are there. Otherwise claim one more when the share of taken seats,
+    over READY and STARTING instances, exceeds ``load_factor``. Never claim beyond
+    ``max_instances``. Claim nothing shortly after a failure.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
     if failed_lately(usable, now):
@@ -137,7 +151,7 @@ def _starting(usable: Iterable[Place], now: float) -> list[Place]:
 
 
 def _claimable(usable: Iterable[Place], now: float, limits: Limits) -> Iterable[Claim]:
-    """The slots that may be claimed, the first ones first."""
+    """Yield a claim for each slot that may be claimed, in slot order."""
     used = {place.slot: place for place in usable}
     for slot in range(limits.max_instances):
         place = used.get(slot)

@@ -1,4 +1,4 @@
-"""Gives a visitor a seat: reads what there is, decides, acts, and decides again when somebody else was faster."""
+"""Give visitors seats: read the instances' rows, decide, act, and start over after a lost race."""
 
 import random
 from collections.abc import Callable, Collection
@@ -31,42 +31,45 @@ from chalicelib.scheduler.queue.line import (
 )
 
 ATTEMPTS = 8
-"""Lost races before a visitor is told that the app is full; each means that somebody else got on."""
+"""Lost races before a visitor is told that the app is full.
+
+Each one means that another visitor got in.
+"""
 _SPARES_TRIED = 4
 
 
 class Seated(NamedTuple):
-    """The visitor has a seat on this instance, until its lease ends."""
+    """The visitor has a seat on this instance until the seat's lease ends."""
 
     instance: Instance
 
 
 class Starting(NamedTuple):
-    """The visitor waits for this instance; ``claimed`` when this very call claimed it."""
+    """The visitor waits for this instance. ``claimed`` is true if this very call claimed it."""
 
     instance: Instance
     claimed: bool
 
 
 class Queued(NamedTuple):
-    """All instances that there may be are full, and the visitor has a place in the queue."""
+    """Every instance that the app may have is full, and the visitor has a place in the queue."""
 
     place: str
     standing: Standing
 
 
 class Busy(NamedTuple):
-    """Nothing of the app runs, and no further instance may start in this deployment."""
+    """No instance of the app runs, and the deployment may start no further instance."""
 
     most: int
 
 
 class StartFailed(NamedTuple):
-    """Nothing of the app runs, and its last start failed a moment ago."""
+    """No instance of the app runs, and its last start failed a moment ago."""
 
 
 class NoRoom(NamedTuple):
-    """All instances that there may be are full, and so is the queue."""
+    """Every instance that the app may have is full, and so is the queue."""
 
     seats: int
 
@@ -75,7 +78,7 @@ Outcome = Seated | Starting | Queued | Busy | NoRoom
 
 
 class Wanted(NamedTuple):
-    """Which version a visitor wants a seat of, and how its app is set."""
+    """The version that a visitor needs a seat of, and its app's location and settings."""
 
     version_id: str
     location: str
@@ -87,10 +90,17 @@ class Wanted(NamedTuple):
 
 
 class Scheduler:
-    """The scheduler as one Lambda environment holds it; it remembers which instances there were when it last looked."""
+    """The scheduler of one Lambda environment.
+
+    It remembers the instances that its last look found.
+    """
 
     def __init__(self, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
-        """``spares``: the sizes of which there are spare instances to be bound; ``most_instances``: in the deployment, 0: any number."""
+        """Make a scheduler.
+
+        ``spares`` are the sizes for which the deployment keeps spare instances.
+        ``most_instances`` is the ceiling of instances in the deployment; 0 means no ceiling.
+        """
         self._clock = clock
         self._most_instances = most_instances
         self._spares = spares
@@ -106,11 +116,14 @@ class Scheduler:
         gone: Collection[str] = (),
         address: str = "",
     ) -> Outcome:
-        """Give the session a seat, or say what it waits for; ``place`` is the visitor's in the queue, ``gone`` the instances whose agents
-        did not answer this visitor: the others are tried first; ``address`` (:mod:`chalicelib.visits.address`) is where it comes from.
+        """Give the session a seat, or return what it waits for.
 
-        With a READY instance in memory this is one DynamoDB call, unless the visitor is the one who makes a further instance necessary, or
-        there is a queue.
+        ``place`` is the visitor's place in the queue. ``gone`` names the instances whose agents did
+        not answer this visitor; the other instances are tried first. ``address``
+        (:mod:`chalicelib.visits.address`) is where the visitor comes from.
+
+        If a READY instance is in memory, this costs one DynamoDB call. It costs more if this
+        visitor makes a further instance necessary, or if there is a queue.
         """
         wanted = Wanted(version_id, location, settings)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
@@ -128,7 +141,8 @@ class Scheduler:
                 telemetry.logger.warning("no instance is started", extra={"why": str(error)})
                 if sleeps([place_of(row) for row in rows], self._clock()):
                     return Busy(self._most_instances)
-                outcome = Full(wanted.settings.worker_limits.seats)  # of those that the app has
+                # Full counts the seats of the instances that the app has.
+                outcome = Full(wanted.settings.worker_limits.seats)
             if isinstance(outcome, Full):
                 return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place, address)
             if outcome is not None:
@@ -140,8 +154,12 @@ class Scheduler:
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
     def wake(self, version_id: str, location: str, settings: AppSettings) -> Instance | StartFailed | None:
-        """For a request that needs no seat: return a ready instance; None when one is starting, which this call may have claimed;
-        :class:`StartFailed` when the last start failed a moment ago. Raise :class:`TooManyInstances` when none may start."""
+        """Return a ready instance for a request that needs no seat.
+
+        Return None if the request has to wait for an instance, which this call may have claimed.
+        Return :class:`StartFailed` if the last start failed a moment ago. Raise
+        :class:`TooManyInstances` if the deployment may start no further instance.
+        """
         wanted = Wanted(version_id, location, settings)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
@@ -162,12 +180,15 @@ class Scheduler:
                         return bound
                     if self._claim(wanted, claim, by_slot) is not None:
                         return None
-                case _:  # one is going: its slot will be free
+                case _:  # an instance is draining; its slot will be free
                     return None
         return None
 
     def standing(self, version_id: str, settings: AppSettings, place: str) -> Standing | None:
-        """A waiting page's sign of life: return where its place stands; None when it is its turn, or the place is lost."""
+        """Renew a waiting page's place and return its standing.
+
+        Return None if it is the place's turn, or if the place is lost.
+        """
         rows, line, now = self._look(version_id), queue.line(version_id), self._clock()
         if not is_in(line, place, now):
             return None
@@ -187,12 +208,16 @@ class Scheduler:
         return stands
 
     def _line(self, rows: list[Instance], version_id: str, place: str | None) -> dict[str, float] | None:
-        """The queue, if there is one or the visitor says so; None when it need not be read."""
+        """Read the queue if a row or the visitor says that there is one; otherwise return None."""
         now = self._clock()
         return queue.line(version_id) if place is not None or any(is_queued(row, now) for row in rows) else None
 
     def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None, address: str) -> Outcome:
-        """Keep the visitor's place, or give one at the end. The rows are marked first, so that nobody who comes later overtakes."""
+        """Keep the visitor's place, or give the visitor one at the end of the queue.
+
+        Return :class:`NoRoom` if the queue, or the part of it for the visitor's address, is full.
+        The rows are marked first, so that no later visitor overtakes.
+        """
         now = self._clock()
         self._mark_queued(rows, now)
         if place is not None and is_in(line, place, now):
@@ -212,7 +237,7 @@ class Scheduler:
                 rows[at] = store.mark_queued(row.ref, now + MARK) or row
 
     def _served(self, version_id: str, place: str, outcome: Seated | Starting) -> None:
-        """The place is no longer needed, or not until the instance is there."""
+        """Give up a place that is no longer needed, or keep it until its instance has started."""
         if isinstance(outcome, Seated):
             queue.leave(version_id, place)
         else:
@@ -224,7 +249,10 @@ class Scheduler:
         return rows
 
     def _from_memory(self, wanted: Wanted, session_id: str) -> Seated | None:
-        """Take a seat where one was when this environment last looked. What is remembered may be old, so nothing else is decided by it."""
+        """Take a seat that this environment remembers as free.
+
+        Memory may be out of date, so no other decision is based on it.
+        """
         now = self._clock()
         remembered = self.known.rows(wanted.version_id, now, alone=wanted.settings.max_instances == 1)
         match decide([place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)):
@@ -242,7 +270,7 @@ class Scheduler:
         place: str | None,
         gone: Collection[str],
     ) -> Seated | Starting | Full | None:
-        """Do what is decided; None when somebody else was faster."""
+        """Carry out the decision; return None if another request was faster."""
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
         before = standing(line, place, now).before if line else 0
@@ -283,12 +311,13 @@ class Scheduler:
         return claimed
 
     def _bind(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str) -> Instance | None:
-        """Bind a spare instance of the app's size, if there is one: the visitor has a seat in it at once."""
+        """Bind a spare of the app's size, if there is one, with a seat for the visitor in it."""
         size, now = wanted.settings.size, self._clock()
         if size not in self._spares:
             return None
         free = [row for row in spares.in_pool(size) if spares.is_free(row)]
-        # Visitors of other apps come at the same moment: not all are to try the same one.
+        # Visitors of other apps come at the same moment. A random choice keeps them off the same
+        # spare.
         for spare in random.sample(free, min(len(free), _SPARES_TRIED)):
             bound = spares.bind(
                 spare,
@@ -311,7 +340,10 @@ class Scheduler:
         return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
     def _claim_ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> None:
-        """Claim what is missing, as it was just read; who was faster has done it."""
+        """Claim the missing instances, given the rows just read.
+
+        A lost race means that another did it.
+        """
         by_slot = {int(row.slot): row for row in rows}
         for claim in self._ahead(wanted, rows, woken=woken):
             try:
@@ -326,16 +358,16 @@ class Scheduler:
 
 
 def place_of(row: Instance) -> Place:
-    """The row as the decision sees it."""
+    """Return the row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
     return Place(int(row.slot), row.instance_id, row.state, store.seats_of(row), int(row.capacity), float(row.claimed_at), failed_at)
 
 
 def is_queued(row: Instance, now: float) -> bool:
-    """Whether visitors queue for a seat on this instance."""
+    """Return whether visitors queue for a seat on this instance."""
     return row.state == InstanceState.READY and row.queued_until is not None and float(row.queued_until) > now
 
 
 def is_ready(row: Instance) -> bool:
-    """Whether the instance takes visitors, and it is known where."""
+    """Return whether the instance takes visitors and its address is known."""
     return row.state == InstanceState.READY and bool(row.address)

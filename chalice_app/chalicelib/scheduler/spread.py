@@ -1,4 +1,4 @@
-"""Which of an instance's workers a new session gets. Pure; the agent asks."""
+"""Decide which of an instance's workers a new session gets. Pure; the agent calls this."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,34 +6,35 @@ from dataclasses import dataclass
 from chalicelib.configuration.app_settings import WorkerLimits
 
 _DIGITS = 9
-"""A load factor is a decimal fraction: 0.29 of 100 seats are 29, not a little less."""
+"""Digits to round to. A load factor is a decimal fraction: 0.29 of 100 seats is exactly 29."""
 
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """On this worker."""
+    """The session goes to this worker."""
 
     worker: int
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """On a further worker, which is to be opened."""
+    """The session goes to a further worker, which is yet to be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """On none: each worker that there may be has all the sessions that it takes."""
+    """The session goes nowhere: no further worker may be opened, and every worker is full."""
 
 
 Placement = On | Open | Full
 
 
 def spread(sessions: Mapping[int, int], limits: WorkerLimits) -> Placement:
-    """Decide for one new session, given the workers that take sessions, each with how many it has.
+    """Place one new session, given the session count of each worker that takes sessions.
 
-    A further worker is opened when the session would use more than ``load_factor`` of the seats of the workers that there are, as long
-    as there are fewer than ``max_processes``; else it goes to the worker with the fewest.
+    Open a further worker if the session would bring the share of taken seats above ``load_factor``
+    and there are fewer than ``max_processes`` workers. Otherwise choose the worker with the fewest
+    sessions.
     """
     seats = len(sessions) * limits.max_connections
     if len(sessions) < limits.max_processes and sum(sessions.values()) + 1 > round(limits.load_factor * seats, _DIGITS):

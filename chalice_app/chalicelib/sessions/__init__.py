@@ -1,1 +1,5 @@
-"""A session: one visitor's Shiny session. Its seat on an instance is a lease, so that it is given back also when nobody says goodbye."""
+"""Sessions: each is one visitor's Shiny session.
+
+A session's seat on an instance is a lease, so that it is given back even if the visitor never says
+goodbye.
+"""

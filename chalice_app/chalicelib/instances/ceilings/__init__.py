@@ -1,1 +1,1 @@
-"""Ceilings of a whole deployment: of what there may be so many and no more, and what holds a place below the ceiling now."""
+"""Ceilings of a whole deployment: how many of a thing there may be, and what holds a place now."""

@@ -5,13 +5,16 @@ from pynamodb.attributes import MapAttribute, UnicodeAttribute
 from chalicelib.aws.tables import Table
 
 INSTANCES = "instances"
-"""Instances, spares included, from their claim to their end: instance id → when it was claimed."""
+"""Instances, including spares, from claim to end: instance id → when it was claimed."""
 HELD = "held"
-"""Requests that wait in a Lambda for an app's start: request id → until when at most."""
+"""Requests that wait in a Lambda for an app's start: request id → the wait's latest end."""
 
 
 class Ceiling(Table):
-    """One ceiling. Its size is what is taken, so a place is taken and given back by one conditional write, however often it is tried."""
+    """One ceiling. The size of its map is the number of taken places.
+
+    A place is therefore taken and given back by one conditional write, however often it is tried.
+    """
 
     short_name = "ceilings"
 
@@ -19,6 +22,6 @@ class Ceiling(Table):
         table_name = "ceilings"
 
     name = UnicodeAttribute(hash_key=True)
-    """One of the names of this module."""
+    """One of the names in this module."""
     holders: MapAttribute[str, float] = MapAttribute(default=dict)  # type: ignore[no-untyped-call]
-    """Who holds a place → a time (epoch seconds)."""
+    """The holder of a place → a time (epoch seconds)."""

@@ -1,4 +1,7 @@
-"""Taking places below a ceiling, and giving them back. The limit cannot be raced past: DynamoDB orders the writes of one row."""
+"""Take places below a ceiling, and give them back.
+
+No race can exceed the limit, because DynamoDB orders the writes of one row.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +16,10 @@ from chalicelib.instances.ceilings.model import Ceiling
 
 
 def enter(name: str, holder: str, most: int, at: float) -> bool:
-    """Take a place for ``holder``; False when ``most`` are taken by others. Costs one call, and two more once in a deployment's life."""
+    """Take a place for ``holder``; return False if others hold ``most`` places.
+
+    This costs one call, and two more once in a deployment's life.
+    """
     room = _holder(holder).exists() | (size_of(Ceiling.holders) < most)  # type: ignore[no-untyped-call]
     for _ in range(2):
         try:
@@ -29,12 +35,12 @@ def enter(name: str, holder: str, most: int, at: float) -> bool:
 
 
 def leave(name: str, holder: str) -> bool:
-    """Give a place back; True for the one call that did it."""
+    """Give a place back; return True for the one call that did it."""
     return _remove(name, holder, _holder(holder).exists())
 
 
 def holders(name: str) -> dict[str, float]:
-    """Read who holds a place, consistently."""
+    """Read the holders of places and their times, consistently."""
     try:
         found: Any = Ceiling.get(name, consistent_read=True).holders
     except Ceiling.DoesNotExist:
@@ -43,13 +49,16 @@ def holders(name: str) -> dict[str, float]:
 
 
 def expire(name: str, now: float) -> int:
-    """Give back the places whose time is over; return how many. For ceilings whose times are ends."""
+    """Give back the places whose time is over; return how many.
+
+    This is for ceilings whose times are ends.
+    """
     over = [(holder, at) for holder, at in holders(name).items() if at <= now]
     return sum(_remove(name, holder, _holder(holder) == at) for holder, at in over)
 
 
 def correct(name: str, gone: Iterable[str], missing: Iterable[str], at: float) -> int:
-    """Give back the places of who is ``gone``, and give one to who is there without; return how many were wrong."""
+    """Take places from ``gone`` holders and give places to ``missing`` ones; return how many."""
     wrong = sum(leave(name, holder) for holder in gone)
     for holder in missing:
         _make(name)
@@ -60,7 +69,7 @@ def correct(name: str, gone: Iterable[str], missing: Iterable[str], at: float) -
 
 
 def _make(name: str) -> bool:
-    """Make the row; False when it is there."""
+    """Make the row; return False if it exists."""
     try:
         Ceiling(name, holders={}).save(condition=Ceiling.name.does_not_exist())
     except PutError as error:

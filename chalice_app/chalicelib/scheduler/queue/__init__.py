@@ -1,1 +1,4 @@
-"""The queue before a full app: places in it are leases, kept alive by the page that waits, and served in the order in which they came."""
+"""The queue for a full app.
+
+Places are leases that a waiting page renews, served in order of arrival.
+"""

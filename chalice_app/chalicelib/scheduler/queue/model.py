@@ -15,8 +15,11 @@ class QueuePlace(Table):
 
     version_id = UnicodeAttribute(hash_key=True)
     place = UnicodeAttribute(range_key=True)
-    """When it came, in milliseconds, and 64 random bits: sorts by who came first, and nobody guesses another's."""
+    """Arrival in milliseconds, 64 random bits, and the visitor's address if it is known.
+
+    It sorts by arrival, and nobody can guess another visitor's place.
+    """
     lease = NumberAttribute()
-    """Until when it is kept without a sign of life (epoch seconds)."""
+    """When the place is lost without another sign of life (epoch seconds)."""
     expires_at = NumberAttribute()
     """TTL (FACTS D1)."""

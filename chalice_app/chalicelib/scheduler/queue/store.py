@@ -1,4 +1,4 @@
-"""The rows of places in queues."""
+"""Read and write the rows of places in queues."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,20 @@ from chalicelib.scheduler.queue.model import QueuePlace
 
 
 def line(version_id: str) -> dict[str, float]:
-    """Read the line of a version, consistently: place → when its lease ends. Expired ones are among them until the sweeper comes."""
+    """Read the line of a version, consistently: each place and the end of its lease.
+
+    Expired places stay in the line until the sweeper removes them.
+    """
     return {str(row.place): float(row.lease) for row in QueuePlace.query(version_id, consistent_read=True)}
 
 
 def take(version_id: str, place: str, now: float) -> None:
-    """Keep a place from now on, until its page should have asked for it."""
+    """Write a new place, kept until its page should have polled for the first time."""
     QueuePlace(version_id, place, lease=now + FIRST_LEASE, expires_at=int(now + FIRST_LEASE)).save()
 
 
 def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool:
-    """Keep a place for ``lease`` seconds from now; False when it is gone."""
+    """Keep a place for ``lease`` seconds from now; return False if it is gone."""
     try:
         QueuePlace(version_id, place).update(
             actions=[QueuePlace.lease.set(now + lease), QueuePlace.expires_at.set(int(now + lease))],
@@ -34,10 +37,10 @@ def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool
 
 
 def leave(version_id: str, place: str) -> None:
-    """Give a place up."""
+    """Delete the row of a place that is given up."""
     QueuePlace(version_id, place).delete()
 
 
 def expired(now: float) -> Iterator[QueuePlace]:
-    """Find the places that nobody keeps any more; reads the whole table."""
+    """Yield the places whose lease has ended; reads the whole table."""
     yield from QueuePlace.scan(QueuePlace.lease <= now)

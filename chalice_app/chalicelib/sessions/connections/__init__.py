@@ -1,1 +1,1 @@
-"""A connection: what carries a session now."""
+"""Connections: what carries a session at the moment."""

@@ -1,5 +1,8 @@
-"""Tells the visitors of an instance that ended under them. Runs outside the VPC: ``@connections`` is not reachable
-from inside it (FACTS E6b, W10)."""
+"""Tell the visitors of an instance that it has ended.
+
+This runs outside the VPC, because ``@connections`` cannot be reached from inside it
+(FACTS E6b, W10).
+"""
 
 import contextlib
 import json
@@ -16,7 +19,10 @@ APP_EXITED = 4503
 
 
 def tell_all(ref: InstanceRef, connections_url: str, why: str, code: int = APP_EXITED) -> int:
-    """Send SockJS's close frame with ``why`` to every connection of the instance, cut it and forget it; return how many there were."""
+    """Send SockJS's close frame with ``why`` to the instance's connections, then cut them.
+
+    Their rows are deleted. Return how many connections there were.
+    """
     gateway = clients.client("apigatewaymanagementapi", connections_url)
     frame = f"c{json.dumps([code, why], separators=(',', ':'))}".encode()
     connections = store.of_instance(ref)
@@ -25,7 +31,8 @@ def tell_all(ref: InstanceRef, connections_url: str, why: str, code: int = APP_E
             gateway.post_to_connection(ConnectionId=connection_id, Data=frame)
             gateway.delete_connection(ConnectionId=connection_id)
         except ClientError as error:
-            # Gone is what it should be; a throttled one notices by itself that nobody is there (FACTS W7).
+            # A connection that is gone is fine. If the call was throttled, the client notices by
+            # itself that nobody answers (FACTS W7).
             telemetry.logger.info("not told", extra={"connection": connection_id, "error": str(error)})
         with contextlib.suppress(ClientError):
             store.remove(connection_id)

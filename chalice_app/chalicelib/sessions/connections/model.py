@@ -7,7 +7,7 @@ from chalicelib.aws.tables import Table
 
 
 class ConnectionsOfInstance(GlobalSecondaryIndex["Connection"]):  # type: ignore[no-untyped-call]
-    """Finds the visitors of an instance that died."""
+    """Index that finds the visitors of an instance that died."""
 
     class Meta:
         index_name = "instance"
@@ -18,7 +18,10 @@ class ConnectionsOfInstance(GlobalSecondaryIndex["Connection"]):  # type: ignore
 
 
 class Connection(Table):
-    """One connection of API Gateway's WebSocket API, from ``$connect`` to ``$disconnect`` or its expiry (FACTS W2, W3)."""
+    """One connection of API Gateway's WebSocket API.
+
+    The row lives from ``$connect`` to ``$disconnect`` or its expiry (FACTS W2, W3).
+    """
 
     short_name = "connections"
 

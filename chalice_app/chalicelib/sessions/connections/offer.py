@@ -1,11 +1,13 @@
-"""What a browser offers as WebSocket subprotocols: ``sheen``, and its ticket beside it. Pure."""
+"""The WebSocket subprotocols that a browser offers: ``sheen``, and its ticket beside it. Pure."""
 
 PROTOCOL = "sheen"
 _TICKET = "ticket."
 
 
 def ticket_in(header: str) -> str | None:
-    """Return the ticket in a ``Sec-WebSocket-Protocol`` header; None when there is none, or ``sheen`` is not offered.
+    """Return the ticket in a ``Sec-WebSocket-Protocol`` header, or None.
+
+    Return None if the header has no ticket, or does not offer ``sheen``.
 
     >>> ticket_in("sheen, ticket.abc.def")
     'abc.def'

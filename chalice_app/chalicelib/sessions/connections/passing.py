@@ -1,7 +1,7 @@
-"""Connections' events: who may connect, and how frames get to the agent.
+"""Handle the events of connections: check who may connect, and pass frames to the agent.
 
-A warm frame costs one request to the agent on a kept-alive connection and nothing else: the environment remembers the
-connection's agent, and the agent refuses what is not its own.
+A warm frame costs one request to the agent on a kept-alive connection and nothing else. The
+environment remembers the connection's agent, and an agent refuses frames that are not for it.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class _Route(NamedTuple):
 
 
 class Connections:
-    """What one Lambda environment needs for WebSocket events, and remembers from one to the next."""
+    """What one Lambda environment needs for WebSocket events and remembers between them."""
 
     def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
         self._agents = agents
@@ -37,7 +37,10 @@ class Connections:
         self._agent_of: dict[str, Agent] = {}
 
     def connect(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """``$connect``: let in who shows a valid ticket, and remember which session and instance it is for."""
+        """Handle ``$connect``: let in a browser that shows a valid ticket.
+
+        The row records the session and the instance that the ticket is for.
+        """
         connection_id = event["requestContext"]["connectionId"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         ticket = ticket_in(headers.get("sec-websocket-protocol", ""))
@@ -55,10 +58,10 @@ class Connections:
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
     def message(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """``$default``: pass one frame on.
+        """Handle ``$default``: pass one frame on.
 
-        Raise :class:`AgentGone` when there is nobody to pass it on to: the gateway then tells the browser, which loses its connection and
-        learns on the next one that the session is over.
+        Raise :class:`AgentGone` if no agent takes it. The gateway then tells the browser, which
+        loses its connection and learns on the next one that the session is over.
         """
         connection_id = event["requestContext"]["connectionId"]
         frame = (event.get("body") or "").encode()
@@ -86,7 +89,10 @@ class Connections:
         return {"statusCode": 200}
 
     def disconnect(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """``$disconnect``: tell the agent, and forget the connection. It may never come (FACTS W3)."""
+        """Handle ``$disconnect``: tell the agent, and forget the connection.
+
+        The event may never come (FACTS W3).
+        """
         connection_id = event["requestContext"]["connectionId"]
         try:
             route = self._routes.pop(connection_id, None) or self._route(connection_id)
@@ -101,7 +107,8 @@ class Connections:
     def _pass(self, connection_id: str, route: _Route, frame: bytes) -> None:
         headers = [("sheen-session", route.session_id), ("content-type", "text/plain; charset=utf-8")]
         path = f"/connections/{quote(connection_id, safe='')}"
-        # A frame may be sent again: the relay numbers its messages and takes each once (FACTS S6).
+        # Sending a frame twice is safe. The relay numbers its messages and takes each once
+        # (FACTS S6).
         answer = self._agents.request(route.agent, "POST", path, headers, frame, repeatable=True)
         if answer.status in (403, 410):
             raise AgentGone(f"agent {route.agent.address} is not that of instance {route.agent.instance_id}")
@@ -112,7 +119,10 @@ class Connections:
             )
 
     def _route(self, connection_id: str) -> _Route | None:
-        """Look up where a connection's frames go; None when the connection is gone."""
+        """Look up the route of a connection's frames; return None if the connection is gone.
+
+        Raise :class:`AgentGone` if the connection's instance has stopped.
+        """
         row = store.find(connection_id)
         if row is None:
             return None
@@ -124,7 +134,7 @@ class Connections:
                 raise AgentGone(f"instance {ref} of connection {connection_id} has stopped")
             if len(self._agent_of) >= _MOST:
                 self._agent_of.clear()
-            # Neither its address nor its key ever changes; an agent refuses what is not its own.
+            # Its address and its key never change, and an agent refuses frames that are not for it.
             agent = self._agent_of[row.instance] = Agent.of(instance)
         return _Route(agent, row.session_id)
 

@@ -1,10 +1,13 @@
-"""The rows of connections."""
+"""Read and write the rows of connections."""
 
 from chalicelib.instances.model import InstanceRef
 from chalicelib.sessions.connections.model import Connection
 
 LIFE = 2 * 3600.0 + 600.0
-"""Seconds after which a row without a ``$disconnect`` may be deleted: the gateway cuts a connection at two hours (FACTS W2, W3)."""
+"""Seconds after which a row without a ``$disconnect`` may be deleted.
+
+The gateway cuts a connection at two hours (FACTS W2, W3).
+"""
 
 
 def add(connection_id: str, ref: InstanceRef, session_id: str, now: float) -> None:
@@ -21,10 +24,10 @@ def find(connection_id: str) -> Connection | None:
 
 
 def remove(connection_id: str) -> None:
-    """Delete a connection's row; nothing when it is gone already."""
+    """Delete a connection's row; do nothing if it is gone already."""
     Connection(connection_id).delete()
 
 
 def of_instance(ref: InstanceRef) -> list[str]:
-    """Find the connections of an instance's visitors; one that came a moment ago may be missing."""
+    """Find the connections of an instance's visitors. A very recent connection may be missing."""
     return [str(row.connection_id) for row in Connection.of_instance.query(str(ref))]

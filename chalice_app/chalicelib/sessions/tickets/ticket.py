@@ -1,4 +1,4 @@
-"""Issuing and checking tickets. Pure."""
+"""Issue and check tickets. Pure."""
 
 import base64
 import binascii
@@ -12,12 +12,12 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.sessions.tickets.errors import BadTicket
 
 LIFETIME = 600.0
-"""Seconds that a ticket is good for; the relay hands out a new one well before."""
+"""Seconds that a ticket is valid. The relay hands out a new one well before."""
 _LONGEST = 1024
 
 
 class Ticket(NamedTuple):
-    """What a ticket says: which session, on which instance, until when (epoch seconds)."""
+    """The claims of a ticket: which session, on which instance, until when (epoch seconds)."""
 
     session_id: str
     ref: InstanceRef
@@ -25,16 +25,20 @@ class Ticket(NamedTuple):
 
 
 def issue(session_id: str, ref: InstanceRef, key: str, now: float, lifetime: float = LIFETIME) -> str:
-    """Return a ticket for the session, signed with ``key``: the instance's key for tickets, in hex digits."""
+    """Return a ticket for the session, signed with ``key``.
+
+    ``key`` is the instance's key for tickets, in hex digits.
+    """
     claims = json.dumps([session_id, str(ref), int(now + lifetime)], separators=(",", ":"))
     body = _encode(claims.encode())
     return f"{body}.{_sign(body, key)}"
 
 
 def check(ticket: str, key_of: Callable[[InstanceRef], str | None], now: float) -> Ticket:
-    """Return what a ticket says. ``key_of`` finds the key for an instance, None when that is gone; an expired ticket does not ask it.
+    """Return the claims of a valid ticket; raise :class:`BadTicket` for any other.
 
-    Raise :class:`BadTicket`.
+    ``key_of`` returns the key of an instance, or None if the instance is gone. It is not called for
+    an expired ticket.
     """
     body, dot, signature = ticket.partition(".")
     if not dot or len(ticket) > _LONGEST:
@@ -51,7 +55,10 @@ def check(ticket: str, key_of: Callable[[InstanceRef], str | None], now: float) 
 
 
 def instance_of(ticket: str) -> InstanceRef | None:
-    """Return the instance that a ticket names, unchecked: it only says whom to ask. None for what is no ticket."""
+    """Return the instance that a ticket names, or None if the text is no ticket.
+
+    The ticket is not checked, so the answer only tells which instance to ask.
+    """
     try:
         return _claims(ticket.partition(".")[0]).ref if len(ticket) <= _LONGEST else None
     except BadTicket:
