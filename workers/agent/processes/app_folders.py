@@ -50,7 +50,8 @@ def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tu
     """Return what an app's room hides, and what stays visible in it.
 
     The room hides the shared file system. Visible are the app's own library, data and states, its
-    synced folders, and ``version``, to which links for large files in the instance's copy lead. A sync that has never run is visible to later workers only.
+    synced folders, and ``version``, to which links for large files in the instance's copy lead.
+    A sync that has never run is visible to later workers only.
 
     The visible part of a sync is its gate. Only the gate decides by the groups that the app was
     given, so naming a sync in the setting is not enough to enter it.
