@@ -1,4 +1,1 @@
-"""Sheen on AWS: what ``make plan``, ``make deploy`` and ``make destroy`` do.
-
-``settings`` reads ``stages/<stage>.toml``; ``synth`` makes CloudFormation templates of it and of ``infra.declared``, offline.
-"""
+"""Sheen on AWS, behind ``make plan``, ``make deploy`` and ``make destroy``."""
