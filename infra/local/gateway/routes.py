@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 @dataclass(frozen=True)
 class RestRoute:
-    """A resource of a REST API: a path template, and its functions.
+    """A resource of a REST API: a path template, and the function that answers it.
 
     Templates are such as "/", "/apps/{id}" or "/{proxy+}". The method "ANY" stands for all that API
     Gateway knows.
