@@ -149,7 +149,7 @@ Step = (
 
 
 class Executor(Protocol):
-    """What carries out the steps."""
+    """Carries out the steps."""
 
     def do(self, step: Step, known: Known) -> Mapping[str, str]:
         """Carry out a step and return what it found out.

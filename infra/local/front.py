@@ -48,7 +48,7 @@ class Changes(Protocol):
 
 
 class Rights(Protocol):
-    """What decides whether a caller may make a call."""
+    """Decides whether a caller may make a call."""
 
     def check(self, principal: str, call: Call) -> None:
         """Return if the call is allowed; otherwise raise :class:`AwsError`."""
