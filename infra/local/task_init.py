@@ -70,7 +70,7 @@ def main(parent: int, argv: list[str]) -> int:
             os.kill(child.pid, number)
 
     signal.signal(signal.SIGTERM, stop)
-    # The stack died before the kernel knew whom to signal.
+    # The stack may have died before the kernel knew whom to signal.
     if os.getppid() != parent:
         return 137
     try:

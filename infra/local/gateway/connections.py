@@ -270,7 +270,7 @@ class Connection:
             return
         self._resume()  # its end cannot be seen without reading
         if self._transport.can_write_eof() and not self._transport.is_closing():
-            # The client has reset the connection already. The transport finds out by itself.
+            # The client may have reset the connection. The transport finds out by itself.
             with suppress(OSError):
                 self._transport.write_eof()
         loop = asyncio.get_running_loop()
@@ -314,7 +314,7 @@ class Connection:
 
     def _expire(self) -> None:
         deadline = self._deadline()
-        # A message came since the timer was set. Frames do not set timers.
+        # A message may have come since the timer was set. Frames do not set timers.
         if self._clock.monotonic() < deadline:
             self._timer = self._clock.call_at(deadline, self._expire)
         else:

@@ -33,11 +33,12 @@ class Limits:
     lambda_payload: int = 6_291_456  # H1, event and answer
 
     # AWS publishes no numbers for the following limits.
+
     # Bytes that may wait for a slow client before a post is refused (W7).
     client_buffer: int = 1024 * 1024
     # Messages of one connection that may be handled at once before reading from it stops.
     in_flight: int = 64
-    # Part of it that the kernel may hold, so that a slow client is noticed.
+    # Part of `client_buffer` that the kernel may hold, so that a slow client is noticed.
     socket_buffer: int = 256 * 1024
     # Time for the client to answer a close, by the world's clock.
     close_timeout: float = 5.0
