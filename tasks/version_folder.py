@@ -84,8 +84,7 @@ def make_app_folder(folder: Path, unix_id: int) -> None:
 def put_in_place(incoming: Path, version: Path) -> None:
     """Move a folder to its name, unless a version of that name exists."""
     if version.exists():
-        # The version was built before from this very upload. A version never changes (DESIGN rule
-        # 1).
+        # This very upload was built before. A version never changes (DESIGN rule 1).
         return
     try:
         incoming.rename(version)

@@ -186,7 +186,7 @@ class Repository:
                 # The operator allows the URL, which is http or https; see Repositories.
                 with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "Sheen"}), timeout=_PATIENCE) as answer:  # noqa: S310
                     _pump(cast(IO[bytes], answer), file, most, url)
-                    # A remaining length means an incomplete body: http.client accepts an end that is too early.
+                    # A remaining length means an incomplete body: http.client accepts an early end.
                     if answer.length:
                         raise OSError(f"src/contrib/{path} broke off {answer.length:,} bytes before its end")
                 return True
