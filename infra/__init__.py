@@ -1,1 +1,1 @@
-"""Where Sheen runs: on AWS, or all of it on one machine."""
+"""Where Sheen runs: on AWS, or entirely on one machine."""

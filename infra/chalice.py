@@ -1,12 +1,15 @@
-"""Makes the project that Chalice deploys, for one deployment, from what is declared: ``python -m infra.chalice PLACE.json PROJECT``.
+"""Make the project that Chalice deploys: ``python -m infra.chalice PLACE.json PROJECT``.
 
-``PLACE.json`` holds the fields of :class:`infra.declared.Place`. ``PROJECT``, a new folder, gets the app, what it imports
-(:mod:`infra.vendored`), and in ``.chalice``:
+``PLACE.json`` holds the fields of :class:`infra.declared.Place`. ``PROJECT`` is a new folder. It
+gets the app, what the app imports (:mod:`infra.vendored`), and these files in ``.chalice``:
 
-* ``config.json``, with one stage. Functions take on roles that exist already: Chalice makes none (``manage_iam_role`` false), so that the
-  same permissions boundary, tags and checks hold for the roles of functions, tasks and state machines, all made by the stacks of
-  ``infra/aws`` from :meth:`infra.declared.Declared.roles`, to whose statements the local stack holds its components too.
-* ``events.json``, what Chalice cannot say of a trigger, for ``chalice package --merge-template``.
+* ``config.json``, with one stage. Functions use existing roles and Chalice makes none
+  (``manage_iam_role`` is false). The stacks of ``infra/aws`` make the roles of functions, tasks
+  and state machines alike from :meth:`infra.declared.Declared.roles`, so that the same
+  permissions boundary, tags and checks hold for all of them. The local stack holds its
+  components to the same statements.
+* ``events.json``, for ``chalice package --merge-template``: settings of triggers that Chalice
+  cannot express.
 """
 
 import json
@@ -49,7 +52,7 @@ def configuration(declared: Declared, place: Place) -> dict[str, Any]:
 
 
 def events(declared: Declared) -> dict[str, Any]:
-    """Return ``events.json``, to be merged into the template that Chalice writes."""
+    """Return ``events.json``, which is merged into the template that Chalice writes."""
     resources: dict[str, Any] = {}
     for function in declared.functions:
         if function.stream is not None:
@@ -59,14 +62,15 @@ def events(declared: Declared) -> dict[str, Any]:
 
 
 def files(declared: Declared, place: Place) -> dict[Path, str]:
-    """Return all that is written, by its path in the project."""
+    """Return all files to write, by their path in the project."""
     return {CONFIG: _json(configuration(declared, place)), EVENTS: _json(events(declared))}
 
 
 def prepare(source: Path, project: Path, declared: Declared, place: Place, cache: Path) -> None:
-    """Make ``project``, which must not be there: all that Chalice packages or deploys of the app in ``source``, for one deployment.
+    """Make ``project``, with all that Chalice packages or deploys of the app in ``source``.
 
-    Beside the configuration it has what the functions import, and bytecode (:mod:`infra.vendored`); ``cache`` keeps that for the next
+    ``project`` must not exist yet. It gets the configuration, the packages that the functions
+    import, and bytecode (:mod:`infra.vendored`). ``cache`` keeps packages and bytecode for the next
     time. Raise :class:`infra.vendored.CannotVendor`.
     """
     shutil.copytree(source, project, ignore=shutil.ignore_patterns("__pycache__", ".chalice"))
@@ -74,7 +78,7 @@ def prepare(source: Path, project: Path, declared: Declared, place: Place, cache
 
 
 def fill(project: Path, declared: Declared, place: Place, cache: Path) -> None:
-    """Do the same with a copy of the app that is there already."""
+    """Do the same with an existing copy of the app."""
     write(project, declared, place)
     requirements = project / "requirements.txt"
     if requirements.exists():
@@ -113,7 +117,7 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 def main(place: str, project: str) -> None:
-    """Make the project of the deployment whose place is in the file ``place``."""
+    """Make the project of the deployment whose place is described in the file ``place``."""
     prepare(PROJECT, Path(project), DECLARED, Place(**json.loads(Path(place).read_text())), cache_folder())
 
 

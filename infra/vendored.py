@@ -1,8 +1,12 @@
-"""What the Lambdas import, made ready to be packaged: installed, with the data of the AWS services that they use only, and compiled.
+"""Prepare the packages that the Lambdas import, so that Chalice can package them.
 
-Chalice would package each requirement as it is: 15 MB of descriptions of services that nobody calls, and sources without bytecode, which
-Lambda cannot write beside them, so that each new environment compiles all that it imports. So the project that Chalice packages has them
-in its ``vendor`` folder, which it takes as it is, and an empty ``requirements.txt``.
+They are installed, stripped of the data of unused AWS services, and compiled.
+
+Chalice would package each requirement unchanged. That includes 15 MB of descriptions of services
+that nobody calls. It would also include no bytecode, which Lambda cannot write beside the sources,
+so that each new environment compiles everything that it imports. Therefore the project has the
+packages in its ``vendor`` folder, which Chalice packages unchanged, and an empty
+``requirements.txt``.
 """
 
 import hashlib
@@ -19,7 +23,7 @@ from infra.bytecode import compile_folder
 from infra.declared import Declared, Place
 
 BOTOCORE_NAMES = {"states": "stepfunctions", "execute-api": "apigatewaymanagementapi"}
-"""Where botocore calls a service otherwise than IAM."""
+"""Services whose names in botocore differ from those in IAM."""
 NOT_CALLED = frozenset({"ec2", "elasticfilesystem", "xray", "iam"})
 """Services that Lambda, or another service, calls with a function's role."""
 ALWAYS = frozenset({"sts"})
@@ -28,17 +32,17 @@ _UNUSED = ("bin", "boto3/examples")
 
 
 class CannotVendor(Exception):
-    """pip could not get what the Lambdas import."""
+    """pip could not get the packages that the Lambdas import."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of what was made before, the user's own."""
+    """Return the cache folder, which belongs to the user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sheen" / "vendored"
 
 
 def services(declared: Declared, place: Place) -> frozenset[str]:
-    """Return botocore's names of the services that functions call: those that they have rights for."""
+    """Return botocore's names of the services that functions call, by their rights."""
     called = {
         action.partition(":")[0]
         for role in declared.roles(place).values()
@@ -50,7 +54,10 @@ def services(declared: Declared, place: Place) -> frozenset[str]:
 
 
 def vendored(requirements: Path, kept: frozenset[str], cache: Path) -> Path:
-    """Return a folder with all of ``requirements``, ready to be copied; made once and kept in ``cache``. Raise :class:`CannotVendor`."""
+    """Return a folder with all of ``requirements``, ready to be copied.
+
+    It is made once and kept in ``cache``. Raise :class:`CannotVendor`.
+    """
     name = hashlib.sha256(f"{sys.version} {PLATFORM} {sorted(kept)} {requirements.read_text()} {_source()}".encode()).hexdigest()[:24]
     folder = cache / f"vendor-{name}"
     if folder.exists():
@@ -70,7 +77,7 @@ def vendored(requirements: Path, kept: frozenset[str], cache: Path) -> Path:
         try:
             made.rename(folder)
         except OSError:
-            if not folder.exists():  # else another was faster
+            if not folder.exists():  # another process was faster
                 raise
     return folder
 
@@ -85,7 +92,7 @@ def _install(requirements: Path, target: Path) -> None:
 
 
 def _keep(data: Path, kept: Iterable[str]) -> None:
-    """Remove the descriptions of all services but those, and of these what newer versions have replaced."""
+    """Remove the descriptions of other services, and those that newer versions replaced."""
     for entry in data.iterdir() if data.is_dir() else ():
         if entry.is_dir() and entry.name not in kept:
             shutil.rmtree(entry)
@@ -96,5 +103,5 @@ def _keep(data: Path, kept: Iterable[str]) -> None:
 
 
 def _source() -> str:
-    """This file's own text: what it does to a package is part of the package."""
+    """Return this file's text: what it does to packages is part of the cache key."""
     return Path(__file__).read_text()

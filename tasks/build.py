@@ -1,8 +1,9 @@
-"""Builds a version from a bundle: ``python -m tasks.build``.
+"""Build a version from a bundle: ``python -m tasks.build``.
 
-The bundle is downloaded, looked through, and unpacked into a temporary folder on EFS, which becomes a version by one rename: either the
-whole version is there or nothing of it. A copy of the bundle is kept in S3 as long as the version is. The outcome goes to the state
-machine by task token: :class:`chalicelib.publishing.publish.Built`, or ``BadBundle`` with a sentence for the author.
+The bundle is downloaded, checked, and unpacked into a temporary folder on EFS. One rename turns
+this folder into a version, so the version is complete or absent. A copy of the bundle is kept in S3
+as long as the version exists. The outcome goes to the state machine by task token:
+:class:`chalicelib.publishing.publish.Built`, or ``BadBundle`` with a sentence for the author.
 """
 
 import functools
@@ -49,17 +50,20 @@ from tasks.packages.restore import Place
 from tasks.packages.sweep import sweep
 
 PROGRESS_EVERY = 500
-"""Files between two messages to the author."""
+"""Number of files between two messages to the author."""
 PACKAGES = "packages"
-"""Folder on EFS of the packages that versions' libraries are made of."""
+"""Folder on EFS with the packages that versions' libraries link to."""
 TRASH = "apps/.incoming"
-"""Folder on EFS where versions are unpacked before they are renamed; whatever is left there is nobody's. It is beside the apps since
-nothing can be renamed from one access point to another."""
+"""Folder on EFS where versions are unpacked before they are renamed.
+
+What is left there belongs to nobody. It is beside the apps, because nothing can be renamed from one
+access point to another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to build, from the task's environment."""
+    """The version to build, from the task's environment."""
 
     key: str
     etag: str
@@ -71,7 +75,10 @@ class Job:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Job":
-        """Read the job; raise :class:`SettingMissing` that names the variable."""
+        """Read the job from the environment.
+
+        Raise :class:`SettingMissing` that names the variable.
+        """
         try:
             return cls(
                 key=environment["SHEEN_BUNDLE_KEY"],
@@ -92,7 +99,10 @@ class Job:
 
 
 def build(job: Job, settings: Settings) -> Built:
-    """Make the version's folder, and keep its bundle; the second time it finds them made (FACTS H4). Raise :class:`BadBundle`."""
+    """Make the version's folder and keep its bundle; a second run finds them made (FACTS H4).
+
+    Raise :class:`BadBundle`.
+    """
     version = Path(settings.efs) / "apps" / job.app_id / job.version
     library = version.with_name(f"{version.name}.library")
     _tell(job, settings, "Downloading the bundle.")
@@ -114,7 +124,8 @@ def build(job: Job, settings: Settings) -> Built:
             version_folder.make_app_folder(version.parent, job.unix_id)
             if has_library:
                 version_folder.put_in_place(incoming_library, library)
-            version_folder.put_in_place(incoming, version)  # the last: a version that is there has its library
+            # This comes last, so that an existing version always has its library.
+            version_folder.put_in_place(incoming, version)
         finally:
             discard(incoming)
             discard(incoming_library)
@@ -122,7 +133,10 @@ def build(job: Job, settings: Settings) -> Built:
 
 
 def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[Kind, dict[str, Any], AppSettings]:
-    """Check everything, then write it; return what it is, the settings that it brings along, and those that will hold."""
+    """Check everything, then unpack it.
+
+    Return the kind, the settings that the bundle brings, and the settings that will be in force.
+    """
 
     def progress(files: int) -> None:
         if files % PROGRESS_EVERY == 0:
@@ -146,7 +160,10 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
 
 
 def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
-    """Return the settings that hold with a bundle's; refuse those that do not go together, or that ask for another R than there is."""
+    """Return the settings in force with those of a bundle.
+
+    Refuse settings that contradict each other or ask for an R that is not available.
+    """
     app = built_for(job.key, job.app_id)
     try:
         held = AppSettings.effective(bundle, app.settings or {})
@@ -168,7 +185,10 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
 
 def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings) -> bool:
-    """Make the library of the app's own packages, and try the app with it; return whether there is one. Raise :class:`BadBundle`."""
+    """Make the library of the app's own packages and check the app with it.
+
+    Return whether there is a library. Raise :class:`BadBundle`.
+    """
     key = log_key(job.key)
 
     def write(text: bytes) -> None:
@@ -187,7 +207,10 @@ def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
 
 
 def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings, log: BuildLog) -> bool:
-    """Make the library of the app's own packages, if it wants any that the image does not have. Raise :class:`BadBundle`."""
+    """Make the library of the app's own packages, if it wants any that the image lacks.
+
+    Raise :class:`BadBundle`.
+    """
     lock: Lock | None = None
     if kind is Kind.APP_PY:
         if not (app / requirements.FILE).is_file():
@@ -213,7 +236,7 @@ def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
 
 
 def _download(job: Job, bucket: str, to: Path) -> None:
-    """Fetch the very upload that the event was about, not one that came since."""
+    """Download exactly the upload that the event was about, not a later one."""
     wanted: dict[str, Any] = {"Bucket": bucket, "Key": job.key}
     if job.etag:
         wanted["IfMatch"] = f'"{job.etag.strip(chr(34))}"'
@@ -225,13 +248,14 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         code = error.response["Error"]["Code"]
         if code in ("PreconditionFailed", "412"):
             raise BadBundle(f"bundle {job.name}: another upload took its place before it was unpacked; that one is published") from error
-        if code in ("NoSuchKey", "404", "AccessDenied", "403"):  # who may not list the bucket is not told that there is nothing
+        # Without the right to list the bucket, S3 does not say that the object is missing.
+        if code in ("NoSuchKey", "404", "AccessDenied", "403"):
             raise BadBundle(f"bundle {job.name}: it was deleted before it was unpacked; upload it again") from error
         raise
 
 
 def _tell(job: Job, settings: Settings, message: str) -> None:
-    """Say how far it is; what goes wrong is logged, since a message is not worth a build."""
+    """Report progress; failures are only logged, because a message must not fail a build."""
     try:
         store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
     except Exception as error:
@@ -239,7 +263,7 @@ def _tell(job: Job, settings: Settings, message: str) -> None:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Build, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
+    """Build and report; return the exit code, which is 0 if any outcome was reported."""
     settings = Settings.from_environment(environment)
     bind(settings, App, Bundle)
     job = Job.from_environment(environment)

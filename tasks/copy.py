@@ -1,12 +1,15 @@
-"""Works on a sync's folder: ``python -m tasks.copy``, for one run, as its state machine says.
+"""Work on a sync's folder for one run, as its state machine says: ``python -m tasks.copy``.
 
 - ``prepare`` makes the folder, so that DataSync finds it.
-- ``copy`` copies what is urgent until nothing more is asked for: whoever asks meanwhile need not wait for another task. After some minutes
-  it ends all the same, so that what it did is counted; the state machine asks again.
+- ``copy`` copies urgent files until there are no more requests. A request that comes meanwhile
+  need not wait for another task. After some minutes the task ends anyway, so that its work is
+  counted; the state machine then asks again.
 - ``apps`` publishes the apps whose folders have changed (:mod:`tasks.site`).
 
-The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``; the cause of a failure has ``counts`` and ``failures`` too.
-A task that gets on beats; one that does not ends itself, as does one that nobody waits for any more: another may do its work already.
+The answer to the task token is ``{"counts": …, "failures": …, "restart": …}``. The cause of a
+failure has ``counts`` and ``failures`` too. The task sends heartbeats while it makes progress. It
+ends itself if it makes none, or if nobody waits for it any more: another task may do its work
+already.
 """
 
 import contextlib
@@ -37,15 +40,18 @@ from tasks.mirror.work import Job, Mirror, Outcome
 
 ROWS_AT_ONCE = 20_000
 FAILURES_TOLD = 5
-"""Files that a cause names, which is no longer than 32,768 characters."""
+"""Most files that a cause names; a cause has at most 32,768 characters."""
 LONGEST = 300.0
-"""Seconds after which a task takes no more requests."""
+"""Seconds after which a task accepts no more requests."""
 DEAD = 86400.0
-"""Seconds for which the state machine waits for a task at most; what an older one has left is nobody's."""
+"""Seconds for which the state machine waits for a task at most.
+
+What an older task left behind belongs to nobody.
+"""
 
 
 class NotCopied(SheenError):
-    """Some files could not be copied and may be the next time; their requests are still there."""
+    """Some files could not be copied, but may be next time; their requests are kept."""
 
 
 @dataclass(slots=True)
@@ -61,12 +67,15 @@ class Work:
 
     @property
     def own(self) -> str:
-        """What tells this task from others of the same run."""
+        """A name that tells this task from others of the same run."""
         return hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Work":
-        """Read it; raise :class:`SettingMissing` that names the variable."""
+        """Read the work from the environment.
+
+        Raise :class:`SettingMissing` that names the variable.
+        """
         try:
             return cls(
                 name=environment["SHEEN_SYNC"],
@@ -80,7 +89,10 @@ class Work:
 
 
 def prepare(efs: Path, row: Sync) -> None:
-    """Make a sync's folders, or set right who may enter them; see :mod:`chalicelib.syncs.folders`."""
+    """Make a sync's folders, or correct their access rights.
+
+    See :mod:`chalicelib.syncs.folders`.
+    """
     name = str(row.name)
     with (
         Folder.at(efs) as top,
@@ -102,7 +114,10 @@ def prepare(efs: Path, row: Sync) -> None:
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
-    """Copy what is asked for until nothing is, or for long enough. Raise :class:`NotCopied` when some of it may come the next time."""
+    """Copy requested files until there are no more requests, or the time is over.
+
+    Raise :class:`NotCopied` if some of them may succeed next time.
+    """
     bucket = Bucket.from_environment(definition.bucket)
     until = wall_clock() + LONGEST
     while wall_clock() < until and (rows := requests.pending(work.name, Way.COPY, ROWS_AT_ONCE)):
@@ -116,14 +131,20 @@ def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> Non
 
 
 def parts(rows: list[SyncRequest]) -> Iterator[list[SyncRequest]]:
-    """Divide requests: those for single keys together, then each prefix, which may take long. Pure."""
+    """Divide requests into one part for all single keys and one for each prefix.
+
+    A prefix may take long. This function is pure.
+    """
     if single := [row for row in rows if not requests.is_prefix(row)]:
         yield single
     yield from ([row] for row in rows if requests.is_prefix(row))
 
 
 def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]) -> dict[str, str]:
-    """Do one of :func:`parts`, and forget its requests but for what may come when it is tried again; return that: path, why."""
+    """Copy one of :func:`parts`, and delete its requests unless another attempt may help.
+
+    Return the failures that another attempt may fix, as path → reason.
+    """
     failed_before = work.outcome.files_failed
     is_prefix = requests.is_prefix(part[0])
     if is_prefix:
@@ -139,7 +160,7 @@ def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket
 
 
 def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -> Mirror:
-    """Return what brings everything below a prefix, or single keys."""
+    """Return a mirror for everything below a prefix, or for single keys."""
     efs = Path(work.settings.efs)
     job = Job(
         prefix=definition.prefix,
@@ -157,13 +178,16 @@ def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -
 
 
 def incoming(work: Work) -> Path:
-    """Return where a task has files that are not complete yet: a folder of its own, as the one before it may not be over yet."""
+    """Return the folder for a task's incomplete files.
+
+    Each task has a folder of its own, because the one before it may still run.
+    """
     return folders.gate(Path(work.settings.efs), work.name) / folders.INCOMING / Way.COPY / work.own
 
 
 @contextlib.contextmanager
 def _cleaned(folder: Path) -> Iterator[None]:
-    """Remove a task's unfinished files at its end, and what others have left that were killed long ago."""
+    """Remove a task's incomplete files at its end, and those of tasks killed long ago."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Folder.at(folder.parent) as above:
         for other in above.scan():
@@ -185,7 +209,7 @@ def _discard(above: Folder, name: str) -> None:
 
 
 def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
-    """What is too large for a task of ours goes by DataSync; return whether there is such."""
+    """Leave objects that are too large for a task to DataSync; return whether there are any."""
     outcome = work.outcome
     large, outcome.large = outcome.large, []
     for relative in large:
@@ -196,14 +220,15 @@ def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
 
 
 def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
-    """Do it, and return the answer; ``end`` ends the task at once."""
+    """Do the work and return the answer; ``end`` ends the task at once."""
     row = store.find(work.name)
     definition = row.definition(work.settings.bucket)
     run = runs.find(work.name, work.run_id)
     if run is None:
         raise SettingMissing(f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else")
     restart: list[str] = []
-    patience = definition.stall_timeout if work.what == "copy" else math.inf  # nothing else counts how far it is
+    # Only copying counts its progress.
+    patience = definition.stall_timeout if work.what == "copy" else math.inf
     with _watched(work, patience, end):
         prepare(Path(work.settings.efs), row)
         if work.what == "copy":
@@ -217,7 +242,10 @@ def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
 
 
 def give_up(work: Work, error: str, cause: str) -> None:
-    """Say that it failed, and what was done all the same: it is not done again. The cause is as Lambda's."""
+    """Report that the work failed, and what was done, which is not done again.
+
+    The cause has the form of Lambda's.
+    """
     work.outcome.forgive()
     told = {"errorMessage": cause[:1000], "counts": work.outcome.counts(), "failures": work.outcome.failures[:FAILURES_TOLD]}
     token.fail(work.token, error, json.dumps(told, ensure_ascii=False))
@@ -225,7 +253,7 @@ def give_up(work: Work, error: str, cause: str) -> None:
 
 @contextlib.contextmanager
 def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[None]:
-    """Beat as long as this is open; see :func:`_beat`."""
+    """Send heartbeats while the context is open; see :func:`_beat`."""
     over = threading.Event()
     threading.Thread(target=_beat, args=(work, over, patience, end), daemon=True).start()
     try:
@@ -235,7 +263,10 @@ def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[N
 
 
 def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
-    """Beat as long as the work gets on; end the task when it has not for ``patience`` seconds, or when it is not waited for."""
+    """Send heartbeats while the work makes progress.
+
+    End the task after ``patience`` seconds without progress, or if nobody waits for it.
+    """
     last, since = work.outcome.counts(), wall_clock()
     while not over.wait(min(token.BEAT_EVERY, patience / 2)):
         counts = work.outcome.counts()
@@ -252,7 +283,7 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
 
 
 def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
-    """Work, and report; return the exit code: 0 when all went well."""
+    """Do the work and report; return the exit code, which is 0 if all went well."""
     work = Work.from_environment(environment)
     bind(work.settings, Bundle, Sync, SyncRequest, SyncRun)
     with logger.append_context_keys(sync=work.name, run=work.run_id):

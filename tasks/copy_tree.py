@@ -1,4 +1,4 @@
-"""Copying a version's files for a user of their own."""
+"""Copy a version's files for a user of their own."""
 
 import os
 import shutil
@@ -7,13 +7,14 @@ from machine.untrusted import Folder
 
 _CHUNK = 1 << 20
 _MODE = 0o700
-"""Of files and folders: a script may run a program that came with it."""
+"""Mode of files and folders; a script may run a program that came with it."""
 
 
 def copy_tree(source: Folder, target: Folder, user: int | None) -> None:
-    """Copy all that is in ``source`` into ``target``, and give it, with ``target`` itself, to ``user`` if there is one.
+    """Copy the contents of ``source`` into ``target``, and give it to ``user``, if any.
 
-    Links stay links. ``target`` is a folder that nobody else can write to until then.
+    ``target`` itself is given too. Links stay links. Until then, nobody else can write to
+    ``target``.
     """
     for found in source.walk():
         above, _, name = found.path.rpartition("/")

@@ -1,4 +1,4 @@
-"""Removing what a task has made and does not need any more."""
+"""Remove what a task has made and no longer needs."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from machine.untrusted import Folder
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder, whose parent is root's own, with all that is in it; nothing happens when it is not there.
+    """Remove a file or folder with all its contents; do nothing if it does not exist.
 
-    What cannot be removed is logged: it is in nobody's way, and a later sweep tries again.
+    Its parent must belong to root. What cannot be removed is logged. It blocks nothing, and a later
+    sweep tries again.
     """
     try:
         with Folder.at(path.parent) as above:

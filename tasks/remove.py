@@ -1,11 +1,14 @@
-"""Removes files from EFS: ``python -m tasks.remove``, with ``SHEEN_REMOVE=<app_id>`` (an app, with its data and bookmarked states) or
-``<app_id>/<version>``.
+"""Remove files from EFS: ``python -m tasks.remove``.
 
-A folder is first renamed, so that it is gone at once and in one piece, however long the rest takes. What is not there is no error: the
-task may come twice. ``SHEEN_EFS`` says where the file system is. With ``SHEEN_TASK_TOKEN`` it tells a state machine when it is done.
-What earlier runs left that were broken off goes after that, so that it delays nobody.
+``SHEEN_REMOVE`` is ``<app_id>`` (an app, with its data and bookmarked states) or
+``<app_id>/<version>``. ``SHEEN_EFS`` is the mount point of the file system. With
+``SHEEN_TASK_TOKEN``, the task reports to a state machine when it is done.
 
-Apps make what is removed here: :mod:`machine.untrusted` removes it.
+A folder is first renamed, so that it disappears at once and in one piece, however long the rest
+takes. A missing folder is not an error, because the task may run twice. What earlier, interrupted
+runs left behind is removed after that, so that it delays nobody.
+
+Apps make what is removed here, so :mod:`machine.untrusted` removes it.
 """
 
 import os
@@ -23,19 +26,22 @@ from machine.untrusted import REMOVING, Folder
 from tasks import token
 
 FORMER_TRASH = ".removed"
-"""Folder on EFS in which earlier versions of this task left what they did not finish."""
+"""Folder on EFS where earlier versions of this task left what they did not finish."""
 LEFT = 3600.0
-"""Seconds without a change after which a folder that is being removed is nobody's."""
+"""Seconds without a change after which a half-removed folder belongs to no run."""
 
 _WHAT = re.compile(r"(?P<app>[0-9a-f]{12})(/(?P<version>[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,16}))?\Z")
 
 
 class BadRemoval(SheenError):
-    """Nothing that may be removed has this name."""
+    """The name does not stand for anything that may be removed."""
 
 
 def folders(what: str, efs: Path) -> list[Path]:
-    """Return the folders to be removed, whether they are there or not; raise :class:`BadRemoval`. Pure."""
+    """Return the folders to remove, whether they exist or not; raise :class:`BadRemoval`.
+
+    This function is pure.
+    """
     match = _WHAT.match(what)
     if match is None:
         raise BadRemoval(f'"{what}" names neither an app (twelve hex digits) nor a version of one (<app>/<version>); nothing was removed')
@@ -46,7 +52,10 @@ def folders(what: str, efs: Path) -> list[Path]:
 
 
 def remove(what: str, efs: Path) -> int:
-    """Remove them; return how many were there. Raise :class:`BadRemoval`, or the first :class:`OSError` when all has been tried."""
+    """Remove the folders; return how many existed.
+
+    Raise :class:`BadRemoval`, or the first :class:`OSError` after all have been tried.
+    """
     count = 0
     failures: list[OSError] = []
     for folder in folders(what, efs):
@@ -56,7 +65,7 @@ def remove(what: str, efs: Path) -> int:
                     count += 1
                     above.remove(folder.name)
         except FileNotFoundError:
-            continue  # there is nothing, or another run was faster
+            continue  # it does not exist, or another run was faster
         except OSError as error:
             failures.append(error)
     if failures:
@@ -72,7 +81,10 @@ def _is_folder(above: Folder, name: str) -> bool:
 
 
 def sweep(efs: Path, now: float) -> None:
-    """Remove what runs left that were broken off; what cannot be removed is logged, and keeps nothing else from being removed."""
+    """Remove what interrupted runs left behind.
+
+    What cannot be removed is logged, and does not keep anything else from being removed.
+    """
     for above, name in _left(efs, now):
         try:
             with Folder.at(above) as folder:
@@ -106,7 +118,7 @@ def _below(apps: Path) -> list[Path]:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Remove, and report; return the exit code."""
+    """Remove and report; return the exit code."""
     awaited = environment.get("SHEEN_TASK_TOKEN", "")
     try:
         try:
@@ -115,7 +127,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             raise SettingMissing(f"environment variable {error.args[0]} is not set; whoever starts the task sets it") from None
         count = remove(what, efs)
     except Exception as error:
-        # Whatever it is: a state machine that is not told waits until its time is over.
+        # Report every exception: a state machine that hears nothing waits until its timeout.
         logger.exception("not removed")
         token.fail(awaited, type(error).__name__, str(error))
         return 1

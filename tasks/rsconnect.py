@@ -1,7 +1,8 @@
-"""What rsconnect and rsconnect-python say that a bundle is. Pure.
+"""What rsconnect and rsconnect-python say about the kind of a bundle.
 
-Both write ``manifest.json`` into what they pack, at the top. Its ``appmode`` is their author's word for what the bundle is; whether the
-files are there that it takes is :mod:`chalicelib.kinds.recognition`'s to say.
+Both write ``manifest.json`` at the top of the bundle. Its ``appmode`` is the kind that their author
+claims. :mod:`chalicelib.kinds.recognition` decides whether the required files exist. This module is
+pure.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
 
 SERVED = ("shiny", python_shiny.APPMODE)
-"""A Shiny app in R, or in Python."""
+"""Modes that are served: a Shiny app in R or in Python."""
 _OTHERS = {
     "python-api": "an API in Python",
     "python-fastapi": "an API in Python",
@@ -32,14 +33,14 @@ _OTHERS = {
 
 
 def manifest_in(paths: Collection[str]) -> str | None:
-    """Return the path of the manifest among a bundle's files, beside the app."""
+    """Return the path of the manifest among a bundle's files, beside the app, if any."""
     top = top_of(paths)
     path = f"{top}/{manifest.FILE}" if top else manifest.FILE
     return path if path in paths else None
 
 
 def check(text: bytes, bundle: str) -> None:
-    """Raise :class:`BadBundle` when the manifest says that the bundle is something that Sheen does not serve."""
+    """Raise :class:`BadBundle` if the manifest names a kind that Sheen does not serve."""
     appmode = manifest.appmode(text)
     if appmode is not None and appmode not in SERVED:
         raise BadBundle(

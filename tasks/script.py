@@ -1,7 +1,8 @@
-"""Runs an R script of a published app, and puts what it wrote into the bucket: ``python -m tasks.script``.
+"""Run an R script of a published app, and upload its output: ``python -m tasks.script``.
 
-The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.packages.sandbox`): without AWS's credentials and out of reach
-of other apps' files. What it leaves in the folder ``SHEEN_OUTPUT`` goes to the bucket when it ends with exit status 0, and nothing else.
+The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.packages.sandbox`). It
+has no AWS credentials and cannot reach other apps' files. Only what it leaves in the folder
+``SHEEN_OUTPUT`` goes to the bucket, and only if it ends with exit status 0.
 """
 
 import os
@@ -24,19 +25,19 @@ from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox
 
 PATIENCE = 2 * 3600.0
-"""Seconds for which a script may run."""
+"""Time limit of a script in seconds."""
 MOST_FILES = 1000
 MOST_ENTRIES = 10 * MOST_FILES
-"""Files and folders in the output."""
+"""Most files and folders in the output."""
 
 
 class ScriptFailed(SheenError):
-    """The script ended with a failure, or what it wrote cannot be taken."""
+    """The script failed, or its output cannot be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run, from the task's environment."""
+    """The script to run, from the task's environment."""
 
     app_id: str
     version: str
@@ -46,7 +47,11 @@ class Job:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Job":
-        """Read the job; raise :class:`SettingMissing` that names the variable, or :class:`chalicelib.publishing.scripts.BadScript`."""
+        """Read the job from the environment.
+
+        Raise :class:`SettingMissing` that names the variable, or
+        :class:`chalicelib.publishing.scripts.BadScript`.
+        """
         try:
             return cls(
                 app_id=environment["SHEEN_APP_ID"],
@@ -60,7 +65,10 @@ class Job:
 
 
 def run(job: Job, settings: Settings) -> list[str]:
-    """Run the script and upload what it wrote; return the keys. Raise :class:`ScriptFailed`."""
+    """Run the script and upload its output; return the keys.
+
+    Raise :class:`ScriptFailed`.
+    """
     version = Path(settings.efs) / "apps" / job.app_id / job.version
     library = version.with_name(f"{version.name}.library")
     if not (version / job.script).is_file():
@@ -105,14 +113,20 @@ def run(job: Job, settings: Settings) -> list[str]:
 
 
 def _copied(version: Path, place: Sandbox) -> Path:
-    """Copy the version's files, and then give them to the sandbox's user, whose first process comes later."""
+    """Copy the version's files, and then give them to the sandbox's user.
+
+    The user's first process starts later.
+    """
     with Folder.at(version) as source, place.open() as box, box.make("app") as target:
         copy_tree(source, target, user=place.unix_id)
     return place.folder / "app"
 
 
 def _library(library: Path, place: Sandbox) -> Path:
-    """Copy the app's packages: the sandbox cannot reach the app's own. Links lead to the cache, which is for all to read."""
+    """Copy the app's packages, because the sandbox cannot reach the app's own library.
+
+    Its links lead to the cache, which everyone may read.
+    """
     shutil.copytree(library, place.given / "library")
     return place.given / "library"
 
@@ -120,7 +134,8 @@ def _library(library: Path, place: Sandbox) -> Path:
 def outputs(folder: Folder, owner: int) -> list[str]:
     """Return the files that the script wrote, as paths below ``folder``.
 
-    Raise :class:`ScriptFailed` for what is no file of its own: a link could lead anywhere.
+    Raise :class:`ScriptFailed` for anything that is not a file of its own, because a link could
+    lead anywhere.
     """
     found: list[str] = []
     try:
@@ -155,7 +170,7 @@ def _opened(folder: Folder, path: str, owner: int) -> BinaryIO:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Run, and report; return the exit code: 0 when the outcome was reported, whatever it was."""
+    """Run and report; return the exit code, which is 0 if any outcome was reported."""
     settings = Settings.from_environment(environment)
     answer_to = environment.get("SHEEN_TASK_TOKEN", "")
     with token.beating(answer_to):

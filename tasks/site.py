@@ -1,12 +1,17 @@
-"""Publishes the apps of a site tree: each folder of the synced tree with an app in it is the app at that location.
+"""Publish the apps of a site tree.
 
-A version's files never change (DESIGN rule 1), so a folder that has changed becomes a bundle in S3, and that is published like everybody's:
-checked, built, switched to in one step, and rolled back if need be. What was published last is remembered beside the folder, and published
-once more when it was rejected for what was not its fault. A folder that goes away leaves its app as it is. ``restart.txt`` in an app's
-folder restarts the app when the file changes, and is no part of the bundle.
+A folder of the synced tree that holds an app is the app at that location.
 
-Apps with the right to write may be at the same tree. Only what the sync brought is published: files and folders of this process's own
-user. They are read by descriptors (:mod:`machine.untrusted`), so that no link, and nothing that is put in a file's place, leads elsewhere.
+A version's files never change (DESIGN rule 1). A changed folder therefore becomes a bundle in S3,
+which is published like every other: it is checked, built, activated in one step, and can be rolled
+back. The last published state is stored beside the folder. If its upload was rejected for a reason
+that was not its fault, the folder is published again. If a folder disappears, its app stays as it
+is. ``restart.txt`` in an app's folder restarts the app when the file changes. It is not part of the
+bundle.
+
+Apps with write access may share the tree. Only what the sync brought is published: files and
+folders of this process's own user. They are read by descriptors (:mod:`machine.untrusted`), so that
+no link, and nothing put in a file's place, leads elsewhere.
 """
 
 import contextlib
@@ -38,26 +43,29 @@ from machine.untrusted import Folder
 RESTART = "restart.txt"
 _BLOCK = 1 << 20
 LARGEST_STATE = 64 << 20
-"""Bytes of what is remembered of a tree's apps; an app takes some 200."""
+"""Limit in bytes of the stored state of a tree's apps; one app takes about 200."""
 
 
 class Inside(NamedTuple):
-    """The names of what a folder of the tree has."""
+    """The names of a folder's contents."""
 
     folders: list[str]
     files: list[str]
 
 
 class SyncedTree:
-    """A synced folder as its sync made it: links, and what belongs to another user, are not in it. Paths are relative, with ``/``."""
+    """A synced folder as its sync made it.
+
+    It leaves out links and everything that belongs to another user. Paths are relative, with ``/``.
+    """
 
     def __init__(self, top: Folder) -> None:
-        """``top`` stays the caller's to close."""
+        """Wrap ``top``, which the caller remains responsible for closing."""
         self._top = top
         self._owner = os.geteuid()
 
     def inside(self, path: str) -> Inside:
-        """List a folder, ``""`` for the tree's own; one that is gone has nothing in it."""
+        """List a folder; ``""`` is the tree's own, and a missing folder is empty."""
         folders_, files = [], []
         with contextlib.suppress(FileNotFoundError), self._folder(path) as folder:
             for entry in folder.scan():
@@ -70,13 +78,13 @@ class SyncedTree:
         return Inside(sorted(folders_), sorted(files))
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file of it; raise :class:`machine.untrusted.Unsafe` when something else is there now."""
+        """Open a file; raise :class:`machine.untrusted.Unsafe` if something replaced it."""
         above, _, name = path.rpartition("/")
         with self._folder(above) as folder:
             return folder.open(name, self._owner)
 
     def mark(self, path: str) -> str:
-        """Return what changes whenever a file is written; empty when there is none."""
+        """Return a mark that changes whenever the file is written; empty without a file."""
         above, _, name = path.rpartition("/")
         try:
             with self._folder(above) as folder:
@@ -96,21 +104,24 @@ class SyncedTree:
 
 @dataclass(frozen=True, slots=True)
 class SiteApp:
-    """A folder with an app in it."""
+    """A folder that holds an app."""
 
     location: str
     folder: str
-    """Its path in the tree; empty: the tree itself."""
+    """Its path in the tree; empty for the tree itself."""
     files: tuple[str, ...]
     """Paths below the folder, in order."""
 
     def path(self, name: str) -> str:
-        """Return the path in the tree of one of its files."""
+        """Return the path of one of its files in the tree."""
         return _join(self.folder, name)
 
 
 def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callable[[str], None]) -> list[str]:
-    """Publish the apps that have changed since the last time; return the locations of those whose ``restart.txt`` has."""
+    """Publish the apps that have changed since the last time.
+
+    Return the locations of the other apps whose ``restart.txt`` has changed.
+    """
     with Folder.at(folders.gate(Path(settings.efs), definition.name)) as gate, gate.enter(folders.DATA) as data:
         tree = SyncedTree(data)
         before = _remembered(gate)
@@ -142,19 +153,22 @@ def _remembered(gate: Folder) -> dict[str, dict[str, str]]:
 def _remember(gate: Folder, apps: dict[str, dict[str, str]]) -> None:
     unfinished = f"{folders.STATE}.new"
     with contextlib.suppress(FileNotFoundError):
-        gate.unlink(unfinished)  # of a task that was killed
+        gate.unlink(unfinished)  # left by a task that was killed
     gate.write(unfinished, json.dumps(apps, indent=1).encode(), 0o600)
     gate.rename(unfinished, gate, folders.STATE)
 
 
 def _may_do_better(key: str) -> bool:
-    """Whether an upload was rejected for what was not its fault."""
+    """Return whether an upload was rejected for a reason that was not its fault."""
     upload = store.find(key) if key else None
     return upload is not None and upload.status == BundleStatus.REJECTED and bool(upload.blameless)
 
 
 def apps_of(tree: SyncedTree, below: str) -> Iterator[SiteApp]:
-    """Give the apps of a tree, a folder before what is in it. What is in an app's folder is the app's."""
+    """Yield the apps of a tree, outer folders first.
+
+    Everything in an app's folder belongs to that app.
+    """
     waiting = [""]
     while waiting:
         at = waiting.pop()
@@ -162,7 +176,7 @@ def apps_of(tree: SyncedTree, below: str) -> Iterator[SiteApp]:
         location = _location(below, at)
         if location is not None and _is_app(tree, at, inside):
             yield SiteApp(location, at, tuple(_files(tree, at)))
-        else:  # apps may be further down
+        else:  # apps may be deeper in the tree
             waiting += [_join(at, name) for name in reversed(inside.folders)]
 
 
@@ -176,7 +190,7 @@ def _is_app(tree: SyncedTree, at: str, inside: Inside) -> bool:
 
 
 def _start(tree: SyncedTree, path: str) -> bytes:
-    """What is in a file, up to what a manifest may have."""
+    """Return the beginning of a file, up to the largest size of a manifest."""
     with tree.open(path) as file:
         return file.read(manifest.LARGEST)
 
@@ -218,7 +232,7 @@ def _rules(tree: SyncedTree, folder: str, inside: Inside) -> rscignore.Rules:
 
 
 def fingerprint_of(app: SiteApp, tree: SyncedTree) -> str:
-    """Return the same for the same names and contents."""
+    """Return a digest of an app's names and contents."""
     digest = hashlib.sha256()
     for name in app.files:
         with tree.open(app.path(name)) as file:

@@ -1,4 +1,7 @@
-"""Answers the task token of the state machine that started a task; nobody is told without a token."""
+"""Answer the task token of the state machine that started a task.
+
+Without a token, nobody is told.
+"""
 
 import contextlib
 import threading
@@ -13,19 +16,22 @@ BEAT_EVERY = 20.0
 
 
 def succeed(token: str, output: Mapping[str, Any]) -> None:
-    """Say that it is done."""
+    """Report success."""
     if token and not task_tokens.succeed(token, output):
         logger.info("nobody waits for the task any more")
 
 
 def fail(token: str, error: str, cause: str) -> None:
-    """Say that it is not, and why."""
+    """Report a failure and its cause."""
     if token and not task_tokens.fail(token, error, cause):
         logger.info("nobody waits for the task any more")
 
 
 def beat(token: str) -> bool:
-    """Say that the work goes on; return whether it is still waited for. What goes wrong is logged, since the next beat may get through."""
+    """Send a heartbeat; return whether the state machine still waits for the task.
+
+    Errors are logged, because the next heartbeat may get through.
+    """
     try:
         return not token or task_tokens.beat(token)
     except Exception as error:
@@ -35,7 +41,7 @@ def beat(token: str) -> bool:
 
 @contextlib.contextmanager
 def beating(token: str) -> Iterator[None]:
-    """Beat as long as this is open."""
+    """Send heartbeats while the context is open."""
     over = threading.Event()
 
     def go_on() -> None:

@@ -1,4 +1,7 @@
-"""How an unpacked folder becomes a version on EFS: owned by root, readable for its app, all of it at once or nothing."""
+"""Turn an unpacked folder into a version on EFS.
+
+A version belongs to root and is readable for its app. It appears completely or not at all.
+"""
 
 import os
 import stat
@@ -10,12 +13,12 @@ from machine.untrusted import Folder
 from tasks.discard import discard
 
 AT_ONCE = 16
-"""Files that are written out at once."""
+"""Files that are written to disk in parallel."""
 _TRASH_LIFE = 24 * 3600.0
 
 
 def sweep(trash: Path) -> None:
-    """Remove what builds left that were killed long ago."""
+    """Remove what builds that were killed long ago left behind."""
     try:
         with Folder.at(trash) as folder:
             left = [entry.name for entry in folder.scan() if wall_clock() - entry.status.st_mtime > _TRASH_LIFE]
@@ -26,9 +29,9 @@ def sweep(trash: Path) -> None:
 
 
 def protect(folder: Path, unix_id: int) -> None:
-    """Give everything to root, readable for the app's own group and nobody else (DESIGN rule 5), and see it written.
+    """Give everything to root, readable only for the app's own group (DESIGN rule 5).
 
-    Of a file's mode whether it can be executed stays, and nothing else.
+    Sync everything to disk. Of a file's mode, only the executable bit is kept.
     """
     owner = (0, unix_id) if os.geteuid() == 0 else None
     waiting, done = [""], []
@@ -42,7 +45,8 @@ def protect(folder: Path, unix_id: int) -> None:
                 for link in (entry.name for entry in entries if entry.is_link):
                     if owner:
                         os.chown(link, *owner, dir_fd=here.descriptor, follow_symlinks=False)
-                # A disk, and more so EFS, takes long for each file, and no longer for many at once.
+                # A disk takes long for each file, EFS even longer, but neither takes longer for
+                # many at once.
                 list(pool.map(lambda name, here=here: _settle_file(here, name, owner), [each.name for each in entries if each.is_file]))
         for at in reversed(done):
             with _below(top, at) as here:
@@ -67,8 +71,8 @@ def _settle(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
 
 
 def make_app_folder(folder: Path, unix_id: int) -> None:
-    """Make the folder of an app's versions, which the app's own group may enter."""
-    # Everyone may pass through to get to an app's folder; what is in that is for its own group.
+    """Make the folder of an app's versions, which only the app's own group may enter."""
+    # Everyone may pass through to reach an app's folder. Its contents are for its own group.
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Folder.at(folder.parent) as apps, apps.make(folder.name, 0o750, exist_ok=True) as own:
         apps.set_mode(0o755)
@@ -78,9 +82,9 @@ def make_app_folder(folder: Path, unix_id: int) -> None:
 
 
 def put_in_place(incoming: Path, version: Path) -> None:
-    """Give a folder its name, unless one of that name is there."""
+    """Move a folder to its name, unless a version of that name exists."""
     if version.exists():
-        # Built before, from this very upload; a version never changes (DESIGN rule 1).
+        # This very upload was built before. A version never changes (DESIGN rule 1).
         return
     try:
         incoming.rename(version)

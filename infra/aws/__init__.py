@@ -1,4 +1,5 @@
-"""Sheen on AWS: what ``make plan``, ``make deploy`` and ``make destroy`` do.
+"""Sheen on AWS, behind ``make plan``, ``make deploy`` and ``make destroy``.
 
-``settings`` reads ``stages/<stage>.toml``; ``synth`` makes CloudFormation templates of it and of ``infra.declared``, offline.
+``settings`` reads ``stages/<stage>.toml``. From that and from ``infra.declared``, ``synth`` makes
+CloudFormation templates, offline.
 """

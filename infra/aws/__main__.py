@@ -1,4 +1,4 @@
-"""``python -m infra.aws plan|deploy|env|destroy STAGE``: what the targets of the Makefile with these names do."""
+"""``python -m infra.aws plan|deploy|env|destroy STAGE``, behind the Makefile's targets."""
 
 import argparse
 import sys
@@ -18,18 +18,18 @@ from sheen.deployment import as_shell
 
 
 def say(line: str) -> None:
-    """Tell the operator."""
+    """Print a line for the operator."""
     print(line, flush=True)  # noqa: T201  # it is a command
 
 
 def templates_of(stage: Stage) -> list[Template]:
-    """Make the stage's templates, which say by themselves when they break a rule."""
+    """Make the stage's templates; the error names any broken rule."""
     with tempfile.TemporaryDirectory() as folder:
         return synthesise(stage, Path(folder))
 
 
 def deploy(stage: Stage) -> None:
-    """Put the stage up, or bring it up to date."""
+    """Deploy the stage, or update it."""
     aws = Aws(stage, say)
     known = aws.begin()
     aws.check_account()
@@ -44,12 +44,13 @@ def env(stage: Stage) -> None:
     known = aws.look(aws.begin())
     if "RestApi" not in known:
         raise DeployError(f"{stage.base} is not up; `make deploy STAGE={stage.name}` puts it up")
-    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}  # boto3 reads the second only
+    # boto3 reads only AWS_DEFAULT_REGION.
+    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}
     say(as_shell({**region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
 
 
 def plan(stage: Stage) -> None:
-    """Say what a deployment would change, and what the stage costs."""
+    """Print what a deployment would change, and what the stage costs."""
     templates = templates_of(stage)
     aws = Aws(stage, say)
     seen = False
@@ -71,7 +72,7 @@ def plan(stage: Stage) -> None:
 
 
 def destroy(stage: Stage) -> None:
-    """Take the stage down, but for what people published."""
+    """Take the stage down, except for what people published."""
     aws = Aws(stage, say)
     known = aws.begin()
     templates = templates_of(stage)
@@ -84,7 +85,7 @@ def destroy(stage: Stage) -> None:
 
 
 def main() -> int:
-    """Run one command; errors end in a sentence and status 1."""
+    """Run one command; an error prints a sentence and ends with status 1."""
     parser = argparse.ArgumentParser(prog="python -m infra.aws", description="Deploy Sheen to AWS.")
     parser.add_argument("command", choices=("plan", "deploy", "env", "destroy"))
     parser.add_argument("stage", help="a file of infra/aws/stages, without .toml")

@@ -1,7 +1,8 @@
-"""Raises the base image of ``workers/Dockerfile`` to today's: ``python -m infra.aws.base``, which is ``make base``.
+"""Update the base image of ``workers/Dockerfile``: ``python -m infra.aws.base``, ``make base``.
 
-The images are named by the tree that they are made of, so a deployment builds them anew when the Dockerfile has changed, and only then:
-without this a deployed image keeps the libraries of the day of its first build.
+The images are named by the tree that they are made of. A deployment therefore rebuilds them only
+when that tree, such as the Dockerfile, has changed. Without this update, a deployed image keeps the
+libraries of the day of its first build.
 """
 
 import re
@@ -20,11 +21,11 @@ _REFRESHED = re.compile(r'(?m)^ARG REFRESHED="\d{4}-\d{2}-\d{2}"$')
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 Ask = Callable[[Sequence[str]], str]
-"""Runs a command and returns what it says."""
+"""Runs a command and returns its output."""
 
 
 def ask(command: Sequence[str]) -> str:
-    """Run a command; raise :class:`DeployError` when it fails or is not there."""
+    """Run a command; raise :class:`DeployError` if it fails or is not installed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -35,7 +36,10 @@ def ask(command: Sequence[str]) -> str:
 
 
 def raised(dockerfile: str, digest: str, today: date) -> str:
-    """Return the Dockerfile with another base image, and today as the day of Debian's packages. Pure."""
+    """Return the Dockerfile with another base image, and today as the date of Debian's packages.
+
+    This function is pure.
+    """
     if not _FROM.search(dockerfile) or not _REFRESHED.search(dockerfile):
         raise DeployError(f"{DOCKERFILE}: FROM debian:…-slim@sha256:… AS agent, or ARG REFRESHED, is not there")
     changed = _FROM.sub(lambda found: f"FROM {found['image']}@{digest} AS agent", dockerfile)
@@ -43,7 +47,7 @@ def raised(dockerfile: str, digest: str, today: date) -> str:
 
 
 def raise_base(tree: Path, today: date, run: Ask = ask) -> str:
-    """Ask the registry for the newest image and write its digest into the Dockerfile; return the digest."""
+    """Write the digest of the registry's newest image into the Dockerfile; return the digest."""
     path = tree / DOCKERFILE
     text = path.read_text()
     found = _FROM.search(text)
@@ -57,7 +61,7 @@ def raise_base(tree: Path, today: date, run: Ask = ask) -> str:
 
 
 def main() -> int:
-    """Raise the tree's own."""
+    """Update the Dockerfile of this tree."""
     try:
         digest = raise_base(TREE, datetime.now(UTC).date())
     except DeployError as error:

@@ -1,7 +1,7 @@
-"""Runs the ``chalice`` command on a project, with one of its ways mended: ``python -m infra.aws.chalice_run PROJECT ARGUMENT…``.
+"""Run ``chalice`` with a fix: ``python -m infra.aws.chalice_run PROJECT ARGUMENT…``.
 
-What was deployed is recorded as it goes, not at the end only: a deployment that fails half way is gone on with, where Chalice by itself
-would make its APIs a second time.
+The fix records what is deployed as it goes, not only at the end. A deployment that failed half way
+can then continue, while Chalice alone would create its APIs a second time.
 """
 
 import json
@@ -18,10 +18,10 @@ _STATE = Path(".chalice/deployed")
 
 
 class RecordingExecutor(Executor):
-    """Chalice's executor, which writes down each resource as soon as there is one."""
+    """Chalice's executor, extended to record resources even if the plan fails."""
 
     def execute(self, plan: Any) -> None:
-        """Do what was planned."""
+        """Carry out the plan."""
         self._makes_sockets = any(getattr(one, "method_name", "") == "create_websocket_api" for one in plan.instructions)
         try:
             super().execute(plan)
@@ -31,14 +31,17 @@ class RecordingExecutor(Executor):
             raise
 
     def _delete_unfinished_sockets(self) -> None:
-        """A WebSocket API that is there gets new routes, but no stage: so one that was made, but not finished, must not stay."""
+        """Delete a WebSocket API that was created but not finished.
+
+        Chalice adds routes to an existing WebSocket API, but no stage.
+        """
         finished = any(resource["resource_type"] == "websocket_api" for resource in self.resource_values)
         if self._makes_sockets and not finished and "websocket_api_id" in self.variables:
             self._client.delete_websocket_api(self.variables["websocket_api_id"])
 
 
 def _record(values: list[dict[str, Any]]) -> None:
-    """Add resources to those that were there before, in the file that Chalice reads first of all."""
+    """Merge resources into the recorded ones, in the file that Chalice reads first."""
     stage = sys.argv[sys.argv.index("--stage") + 1]
     file = _STATE / f"{stage}.json"
     before = json.loads(file.read_text())["resources"] if file.exists() else []

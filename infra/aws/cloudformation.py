@@ -1,6 +1,6 @@
-"""CloudFormation, as far as deploying needs it: put a stack, delete it, say what would change.
+"""CloudFormation as far as deploying needs it: deploy a stack, delete it, preview changes.
 
-No bootstrapped account and no tool beside boto3: the templates have no assets.
+It needs no bootstrapped account and no tool beside boto3, because the templates have no assets.
 """
 
 import json
@@ -17,10 +17,10 @@ from infra.aws.synth import Template
 
 POLL_SECONDS = 3.0
 MOST_TEMPLATE_BYTES = 51_200
-"""That a request takes; ASCII, as JSON is written here."""
+"""Limit of a template within a request; the templates are ASCII JSON."""
 _NOTHING_CHANGES = "No updates are to be performed"
 _NEVER_WAS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
-"""Statuses of a stack that cannot be updated."""
+"""Statuses of a stack that cannot be updated because its creation never succeeded."""
 _FAILED = ("FAILED", "ROLLBACK")
 REPLACING: Mapping[str, tuple[str, ...]] = {
     "AWS::S3::Bucket": ("BucketName", "BucketNamePrefix", "BucketNamespace"),
@@ -28,22 +28,28 @@ REPLACING: Mapping[str, tuple[str, ...]] = {
     "AWS::EFS::FileSystem": ("AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"),
     "AWS::KMS::Key": (),
 }
-"""Of each type that holds data the properties whose change CloudFormation answers with a new resource, an empty one."""
+"""Type that holds data → properties whose change makes CloudFormation create a new resource.
+
+The new resource is empty.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource that a deployment would change."""
+    """A resource that a deployment would change."""
 
     action: str
     """``Add``, ``Modify``, ``Replace`` or ``Remove``."""
     resource: str
-    """Its logical name."""
+    """The resource's logical name."""
     kind: str
 
 
 class Stacks:
-    """The stacks of one region. ``client`` is boto3's for CloudFormation; ``say`` is told of each event of a stack that is at work."""
+    """The stacks of one region.
+
+    ``client`` is boto3's for CloudFormation. ``say`` gets each event of a stack at work.
+    """
 
     def __init__(
         self, client: Any, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep, poll_seconds: float = POLL_SECONDS
@@ -53,10 +59,11 @@ class Stacks:
     def put(
         self, template: Template, parameters: Mapping[str, str], *, protected: bool, upload: Callable[[Template, str], str]
     ) -> dict[str, str]:
-        """Create or update the stack until it is as the template says; return its outputs. Raise :class:`DeployError`.
+        """Create or update the stack to match the template; return its outputs.
 
-        What protects it, and its tables, against deletion is set when it has been created: a creation that fails must leave nothing.
-        ``upload`` puts a template that is too large for a request somewhere, and returns its URL.
+        The protection of the stack and its tables against deletion is set after creation, because a
+        failed creation must leave nothing behind. ``upload`` stores a template that is too large
+        for a request, and returns its URL. Raise :class:`DeployError`.
         """
         name = template.stack
         status = self._settled(name)
@@ -76,7 +83,7 @@ class Stacks:
         return self.outputs(name)
 
     def delete(self, name: str) -> None:
-        """Delete the stack, if it is there, and wait until it is gone; raise :class:`DeployError`."""
+        """Delete the stack, if it exists, and wait until it is gone; raise :class:`DeployError`."""
         stack = self._describe(name)
         if stack is None:
             return
@@ -87,13 +94,20 @@ class Stacks:
         self._wait(stack["StackId"], began)
 
     def outputs(self, name: str) -> dict[str, str]:
-        """Return what the stack tells, but for what it tells other stacks only; nothing when it is not there."""
+        """Return the stack's outputs, or nothing if it does not exist.
+
+        Outputs that only other stacks use are left out.
+        """
         stack = self._describe(name) or {}
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
-        return {key: value for key, value in outputs.items() if not key.startswith("ExportsOutput")}  # CDK's, from stack to stack
+        # CDK's own outputs, from stack to stack.
+        return {key: value for key, value in outputs.items() if not key.startswith("ExportsOutput")}
 
     def retained(self, template: Template) -> list[tuple[str, str]]:
-        """Return type and name of what there is of the template's resources that outlives their stack; nothing when it is not there."""
+        """Return type and name of the stack's resources that outlive it.
+
+        Return nothing if the stack does not exist.
+        """
         if self._describe(template.stack) is None:
             return []
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=template.stack)
@@ -105,7 +119,10 @@ class Stacks:
         ]
 
     def changes(self, template: Template) -> list[Change]:
-        """Return what putting the template would change, by comparing it with the one that is deployed; parameters aside."""
+        """Return what deploying the template would change, compared with the deployed template.
+
+        Parameters are not compared.
+        """
         deployed: Mapping[str, Any] = {}
         stack = self._describe(template.stack)
         if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
@@ -120,12 +137,13 @@ class Stacks:
             **({"TemplateBody": text} if len(text) <= MOST_TEMPLATE_BYTES else {"TemplateURL": upload(template, text)}),
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
-            # what is retained has a fixed name: were it kept when its own creation is rolled back, the next run could not make it
+            # Retained resources have fixed names. If a resource were kept when its own creation is
+            # rolled back, the next run could not create it.
             "RetainExceptOnCreate": True,
         }
 
     def _update(self, request: Mapping[str, Any]) -> bool:
-        """Begin an update; return whether there is anything to do."""
+        """Begin an update; return whether anything changes."""
         try:
             self._client.update_stack(**request)
         except ClientError as error:
@@ -135,7 +153,10 @@ class Stacks:
         return True
 
     def _settled(self, name: str) -> str | None:
-        """Wait until nothing is at work on the stack, as another run may be; return its status, None when it is not there."""
+        """Wait until the stack is at rest, for example after another run.
+
+        Return its status, or None if it does not exist.
+        """
         while True:
             stack = self._describe(name)
             status = stack["StackStatus"] if stack else None
@@ -145,7 +166,10 @@ class Stacks:
             self._sleep(self._poll_seconds)
 
     def _wait(self, name: str, began: datetime) -> None:
-        """Wait for the end of what was begun, telling of each event; raise :class:`DeployError` with the reasons of a failure."""
+        """Wait until the operation ends, and report each event.
+
+        Raise :class:`DeployError` with the reasons of a failure.
+        """
         told: set[str] = set()
         reasons: list[str] = []
         while True:
@@ -182,7 +206,10 @@ class Stacks:
 
 
 def deletable(template: Template) -> Template:
-    """Return the template with tables that may be deleted, so that a creation that fails can be rolled back. Pure."""
+    """Return the template with deletable tables, so that a failed creation can be rolled back.
+
+    This function is pure.
+    """
     resources = {
         name: {**one, "Properties": {**one["Properties"], "DeletionProtectionEnabled": False}}
         if one.get("Properties", {}).get("DeletionProtectionEnabled")
@@ -193,7 +220,10 @@ def deletable(template: Template) -> Template:
 
 
 def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:
-    """Return how the resources of one template differ from those of another. Pure."""
+    """Return how the resources of one template differ from those of another.
+
+    This function is pure.
+    """
     added = [Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed]
     removed = [Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted]
     modified = [

@@ -1,6 +1,7 @@
-"""What a stage costs, while nobody looks and per visitor hour, from its templates and ``prices.toml``. Pure but for reading that file.
+"""The costs of a stage, idle and per visitor hour, from its templates and ``prices.toml``.
 
-What is counted while idle is read off the templates themselves, so that an alarm more is ten cents more here too.
+Idle costs are counted in the templates themselves, so that each further alarm adds its ten cents
+here too. This module is pure, except for reading ``prices.toml``.
 """
 
 import ast
@@ -17,23 +18,29 @@ from infra.declared import MACHINES
 PRICES = Path(__file__).with_name("prices.toml")
 HOURS_A_MONTH = 730
 IMAGES_GB = 0.9
-"""What a registry holds of the two images, compressed: the second is on top of the first."""
+"""GB of the two images in a registry, compressed; the second is based on the first."""
 SMALL_GB = 1.0
-"""How much of everything a small deployment keeps: bundles, versions, logs of a month."""
+"""GB of everything that a small deployment keeps: bundles, versions, logs of a month."""
 FUNCTION_SECONDS = 0.1
-"""How long a function works at a time, about."""
+"""Approximate duration of one call of a function."""
 COLD_STARTS_A_DAY = 12
-"""Of a function that runs every few minutes: Lambda renews its environment every two hours or so."""
+"""Cold starts of a function that runs every few minutes.
+
+Lambda renews its environment about every two hours.
+"""
 MESSAGES_AN_HOUR = 1200
-"""Frames of a visitor who works with an app, to and fro: one in three seconds each way and what comes with it."""
+"""Frames of a visitor who works with an app, in both directions.
+
+That is one in three seconds each way, and the frames that go with them.
+"""
 REQUESTS_AN_HOUR = 60
-"""Pages, plots and files of theirs."""
+"""Requests of a visitor for pages, plots and files."""
 FRAME_GB, ANSWER_GB = 2e-6, 1e-4
-"""What a frame and a page or file has, about."""
+"""Approximate size of a frame, and of a page or file."""
 LOG_LINE_GB = 0.5e-6
-"""What Lambda and a function write of each call."""
+"""Size of what Lambda and a function log for each call."""
 LIBRARY_GB = 0.3
-"""What R reads of an app with some packages until it serves."""
+"""GB of packages that R reads until an app with some packages is ready."""
 _PAID = {"AWS::KMS::Key": ("customer_key_month", "KMS key"), "AWS::Route53::HostedZone": ("hosted_zone_month", "hosted zone")}
 
 
@@ -47,7 +54,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Those of one region."""
+    """The prices of one region."""
 
     date: str
     by_name: Mapping[str, float]
@@ -63,12 +70,15 @@ def prices(region: str) -> Prices:
 
 
 def has_prices(region: str) -> bool:
-    """Say whether a region has prices of its own."""
+    """Return whether a region has prices of its own."""
     return region == "us-east-1" or region in tomllib.loads(PRICES.read_text())
 
 
 def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]) -> list[Item]:
-    """Return what a month costs in which nobody comes; ``schedules`` are the rates at which functions run by themselves."""
+    """Return the costs of a month without visitors.
+
+    ``schedules`` holds the rates at which functions run on a schedule.
+    """
     resources = [resource for template in templates for resource in template.body["Resources"].values()]
     metrics = sum(1 for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm")
     each_runs = [_runs_a_month(rate) for rate in schedules]
@@ -83,7 +93,7 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
         Item(f"{SMALL_GB:.0f} GB of bundles on S3", SMALL_GB * price["s3_gb_month"]),
         Item(f"{runs:.0f} runs of functions by schedule", runs * each),
         Item("traces of these runs", runs * price["trace"]),
-        # a metric is paid for the hours in which it gets a value
+        # A metric costs money only in hours in which it gets a value.
         Item("counts of their cold starts", starts * price["custom_metric_month"] / HOURS_A_MONTH),
     ]
     if stage.storage.backups:
@@ -101,7 +111,7 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
 
 
 def machine_hour(stage: Stage, price: Prices, size: str) -> float:
-    """Return what an instance of this size costs in an hour in which it runs."""
+    """Return the cost of an instance of this size per hour of running."""
     machine = MACHINES[size]
     on_demand = machine.cpu / 1024 * price["fargate_vcpu_hour"] + machine.memory_mb / 1024 * price["fargate_gb_hour"]
     share = price["fargate_spot_share"] if stage.compute.spot else 1.0
@@ -109,10 +119,11 @@ def machine_hour(stage: Stage, price: Prices, size: str) -> float:
 
 
 def visitor_hour(price: Prices) -> list[Item]:
-    """Return what an hour of one visitor costs beside the instance."""
+    """Return the cost of a visitor's hour, without the instance."""
     calls = MESSAGES_AN_HOUR / 2 + REQUESTS_AN_HOUR
     call = price["lambda_request"] + FUNCTION_SECONDS * 0.5 * price["lambda_gb_second"]
-    across = (MESSAGES_AN_HOUR * FRAME_GB + REQUESTS_AN_HOUR * ANSWER_GB) / 2  # every second call is to another zone
+    # Every second call goes to another zone.
+    across = (MESSAGES_AN_HOUR * FRAME_GB + REQUESTS_AN_HOUR * ANSWER_GB) / 2
     return [
         Item("messages and minutes of its socket", MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"]),
         Item("runs of functions", calls * call),
@@ -125,7 +136,7 @@ def visitor_hour(price: Prices) -> list[Item]:
 
 
 def start(price: Prices) -> list[Item]:
-    """Return what the start of an instance costs, beside its time."""
+    """Return the cost of starting an instance, without its running time."""
     return [
         Item(f"{LIBRARY_GB * 1000:.0f} MB of the app's packages and files, read from EFS", LIBRARY_GB * price["efs_read_gb"]),
         Item("states of its life", 10 * price["step_transition"]),
@@ -133,7 +144,7 @@ def start(price: Prices) -> list[Item]:
 
 
 def gigabytes(stage: Stage, price: Prices) -> list[Item]:
-    """Return what each gigabyte costs, by where it goes."""
+    """Return the cost of each gigabyte, by its destination."""
     enhanced = stage.storage.transfer_mode == "enhanced"
     copied = price["datasync_enhanced_gb" if enhanced else "datasync_gb"]
     items = [
@@ -151,7 +162,7 @@ def gigabytes(stage: Stage, price: Prices) -> list[Item]:
 
 
 def schedules_of(app: str) -> list[str]:
-    """Return the rates at which functions run by themselves, in the source of ``app.py``."""
+    """Return the rates at which functions run on a schedule, from the source of ``app.py``."""
     return [
         decorator.args[0].value
         for node in ast.walk(ast.parse(app))
@@ -168,5 +179,5 @@ def schedules_of(app: str) -> list[str]:
 def _runs_a_month(rate: str) -> float:
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", rate)
     if match is None:
-        return 0.0  # a cron expression: some runs a day, at most
+        return 0.0  # a cron expression: a few runs a day at most
     return HOURS_A_MONTH * 60 / (int(match[1]) * {"minute": 1, "hour": 60, "day": 1440}[match[2]])

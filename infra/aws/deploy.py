@@ -1,4 +1,4 @@
-"""Does the steps of a deployment, on AWS."""
+"""Carry out the steps of a deployment on AWS."""
 
 import dataclasses
 import functools
@@ -44,7 +44,7 @@ from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
 
 STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
-"""What ``chalice_app/app.py`` reads the stream's name from."""
+"""Variable from which ``chalice_app/app.py`` reads the stream's name."""
 
 ECS = "ecs.amazonaws.com"
 
@@ -68,7 +68,10 @@ class Aws:
         self._functions = ChaliceFunctions(tree / "chalice_app", work, declared, self._client("s3"), say)
 
     def begin(self) -> dict[str, str]:
-        """Return what is known before the first step: the account, and what an earlier deployment left. Raise :class:`DeployError`."""
+        """Return what is known before the first step.
+
+        That is the account and what an earlier deployment left. Raise :class:`DeployError`.
+        """
         try:
             account = self._client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
@@ -76,13 +79,13 @@ class Aws:
         return {"Account": account, **_apis(self._functions.record(aws_place(self._stage, account).bucket))}
 
     def look(self, known: Known) -> dict[str, str]:
-        """Return what is known of a deployment that is up, without changing anything."""
+        """Return what is known of an existing deployment; change nothing."""
         stacks = self.stacks(self._stage.region)
         outputs = [stacks.outputs(f"{self._stage.base}-{name}") for name in BEFORE_FUNCTIONS]
         return {name: value for each in (known, *outputs) for name, value in each.items()}
 
     def check_account(self) -> None:
-        """Raise :class:`DeployError` that names all that stands in the deployment's way in the account."""
+        """Raise :class:`DeployError` that names all obstacles in the account."""
         try:
             found = list(self._obstacles())
         except (BotoCoreError, ClientError) as error:
@@ -106,7 +109,7 @@ class Aws:
             yield from existing_network.lacking(ec2, stage.network.existing, stage.region)
 
     def url(self, known: Known) -> str:
-        """Return where visitors come."""
+        """Return the URL for visitors."""
         if self._stage.edge:
             return f"https://{self._stage.edge.domain}"
         return f"https://{known['RestApi']}.execute-api.{self._stage.region}.amazonaws.com/{self.place(known).api_stage}"
@@ -116,7 +119,7 @@ class Aws:
         return Stacks(self._client("cloudformation", region), self._say, time.sleep, self._poll_seconds)
 
     def do(self, step: Step, known: Known) -> Mapping[str, str]:
-        """Do a step."""
+        """Carry out a step."""
         try:
             return self._do(step, known)
         except (BotoCoreError, ClientError) as error:
@@ -180,7 +183,10 @@ class Aws:
         return {}
 
     def _can_reserve(self) -> bool:
-        """Whether the account has enough concurrent executions that functions can reserve some: AWS keeps the last hundred for all."""
+        """Return whether functions can reserve concurrent executions in the account.
+
+        AWS lets nobody reserve the last hundred.
+        """
         limit = obstacles.concurrency(self._client("lambda"))
         if self._declared.can_reserve(limit):
             return True
@@ -214,7 +220,7 @@ class Aws:
         )
 
     def _upload(self, bucket: str, template: Template, text: str) -> str:
-        """Put a template where CloudFormation reads it; return its URL."""
+        """Upload a template for CloudFormation; return its URL."""
         key = f"deployment/templates/{template.stack}.json"
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
         return f"https://{bucket}.s3.{self._stage.region}.amazonaws.com/{key}"
@@ -224,7 +230,11 @@ class Aws:
         return f"/sheen/{self._stage.name}/edge-secret"
 
     def _edge_secret(self) -> str:
-        """The secret is made once, and kept where it costs nothing. Whoever takes the parameter away gets another at the next run."""
+        """Return the secret; make it if it does not exist.
+
+        It is stored in a parameter, which costs nothing. If an operator deletes the parameter, the
+        next run makes another secret.
+        """
         ssm, name = self._client("ssm"), self._edge_secret_name
         try:
             return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
@@ -240,13 +250,19 @@ class Aws:
 
 
 def _make_linked_role(iam: Any) -> None:
-    """The first cluster of an account would make the role too, and fail because it may not take it on yet."""
+    """Make the linked role of ECS before the first cluster of an account needs it.
+
+    Creating the cluster would make the role too, but fail because ECS cannot assume it yet.
+    """
     if not iam.list_roles(PathPrefix=f"/aws-service-role/{ECS}/")["Roles"]:
         iam.create_service_linked_role(AWSServiceName=ECS)
 
 
 def parameters_of(template: Template, known: Known) -> dict[str, str]:
-    """Return the stack's parameters, by what is known; raise :class:`DeployError` when one is neither known nor has a default. Pure."""
+    """Return the stack's parameters, from known values.
+
+    Raise :class:`DeployError` if one is neither known nor has a default. This function is pure.
+    """
     parameters: dict[str, Any] = template.body.get("Parameters", {})
     missing = [name for name, one in parameters.items() if name not in known and "Default" not in one]
     if missing:

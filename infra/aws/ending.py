@@ -1,4 +1,4 @@
-"""Ends what runs, before a deployment is taken down."""
+"""End all running work before a deployment is taken down."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,15 @@ from infra.aws.transfers import pages
 from infra.declared import Declared, Place
 
 PATIENCE_SECONDS = 45 * 60
-"""Lambda gives back the network interfaces of functions that are gone after some twenty minutes, at times forty."""
+"""Lambda releases the network interfaces of deleted functions after 20 to 40 minutes."""
 _WHY = "the deployment is being taken down"
 
 
 def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Stop all executions of the state machines and all tasks of the cluster, and wait until the tasks are gone."""
+    """Stop all executions of the state machines and all tasks of the cluster.
+
+    Return when the tasks have stopped.
+    """
     for machine in declared.state_machines:
         for execution in _executions(states, place.state_machine_arn(machine.name)):
             states.stop_execution(executionArn=execution, error="Destroyed", cause=_WHY)
@@ -30,7 +33,10 @@ def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Calla
 
 
 def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Delete the DataSync tasks that the rows of the table ``syncs`` name, and their locations, once they have stopped copying."""
+    """Cancel running transfers, then delete DataSync's tasks and their locations.
+
+    The rows of the table ``syncs`` name the tasks.
+    """
     waited = 0.0
     for task in transfers.tasks(dynamodb, syncs):
         described = transfers.described(datasync, task)
@@ -47,7 +53,10 @@ def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str],
 
 
 def wait_for_interfaces(ec2: Any, groups: list[str], say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Wait until Lambda, ECS and DataSync have given back the network interfaces in some security groups."""
+    """Wait until the network interfaces in some security groups are released.
+
+    Lambda, ECS and DataSync hold them.
+    """
     waited = 0.0
     while interfaces := ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": groups}])["NetworkInterfaces"]:
         say(f"  AWS has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes")
@@ -72,7 +81,11 @@ def _executions(states: Any, machine: str) -> list[str]:
 
 
 def _tasks(ecs: Any, cluster: str) -> list[str]:
-    """Those that have not stopped: one that was told to is listed as stopped at once, and in the cluster's way until it is."""
+    """Return the tasks that have not stopped.
+
+    A task that was told to stop is listed as stopped at once, but blocks the deletion of the
+    cluster until it has stopped.
+    """
     unstopped: list[str] = []
     try:
         for desired in ("RUNNING", "STOPPED"):
@@ -90,7 +103,7 @@ def _cancel(datasync: Any, execution: str) -> None:
     try:
         datasync.cancel_task_execution(TaskExecutionArn=execution)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidRequestException":  # it is ending by itself
+        if error.response["Error"]["Code"] != "InvalidRequestException":  # it is already ending
             raise
 
 

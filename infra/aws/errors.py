@@ -11,11 +11,11 @@ from chalicelib.errors import SheenError
 
 
 class DeployError(SheenError):
-    """Something that keeps a deployment from being planned, put up or taken down."""
+    """Something keeps a deployment from being planned, deployed or taken down."""
 
 
 class BadStage(DeployError):
-    """A stage's settings file says something that cannot be."""
+    """A stage's settings file has an impossible value."""
 
 
 class NotSynthesised(DeployError):

@@ -1,4 +1,7 @@
-"""What an existing VPC lacks. A deployment into it would succeed, and every page would time out."""
+"""Find what an existing VPC lacks.
+
+A deployment into such a VPC would succeed, but every page would time out.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,15 +11,21 @@ from botocore.exceptions import ClientError
 from infra.aws.settings import ExistingNetwork
 
 _ATTRIBUTES = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
-"""By EC2's name of the parameter, the key in its answer. Tasks mount the file system by its name."""
+"""EC2's name of the attribute → key in its answer.
+
+Tasks need DNS because they mount the file system by its name.
+"""
 
 
 _THERE = ("available", "pending")
-"""States of an endpoint."""
+"""States in which an endpoint works or soon will."""
 
 
 def lacking(ec2: Any, existing: ExistingNetwork, region: str) -> Iterator[str]:
-    """Yield what must be mended, each by the setting and the name of the thing; ``ec2`` is boto3's client."""
+    """Yield what must be corrected, each with the setting and the resource's name.
+
+    ``ec2`` is boto3's client.
+    """
     try:
         yield from _attributes(ec2, existing.vpc)
         subnets = ec2.describe_subnets(SubnetIds=[*existing.public_subnets, *existing.isolated_subnets])["Subnets"]
@@ -39,7 +48,10 @@ def _attributes(ec2: Any, vpc: str) -> Iterator[str]:
 
 
 def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield subnets that are in another VPC or zone than the settings say. Pure."""
+    """Yield subnets that are in another VPC or zone than the settings say.
+
+    This function is pure.
+    """
     for setting, names in (("public_subnets", existing.public_subnets), ("isolated_subnets", existing.isolated_subnets)):
         for name, zone in zip(names, existing.zones, strict=True):
             subnet = subnets[name]
@@ -52,7 +64,10 @@ def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]
 def unrouted(
     existing: ExistingNetwork, tables: Sequence[Mapping[str, Any]], endpoints: Sequence[Mapping[str, Any]], region: str
 ) -> Iterator[str]:
-    """Yield subnets from which tasks do not reach the internet, or functions neither S3 nor DynamoDB. Pure."""
+    """Yield subnets without a route that tasks or functions need.
+
+    Tasks need the internet. Functions need S3 and DynamoDB. This function is pure.
+    """
     for subnet in existing.public_subnets:
         table = _table_of(subnet, tables)
         if not any(route.get("DestinationCidrBlock") == "0.0.0.0/0" and _is_open(route) for route in table.get("Routes", ())):
@@ -72,7 +87,10 @@ def unrouted(
 
 
 def swallowing(vpc: str, endpoints: Sequence[Mapping[str, Any]], region: str) -> Iterator[str]:
-    """Yield endpoints by which tasks could not post to browsers (FACTS W10). Pure."""
+    """Yield endpoints that would keep tasks from posting to browsers (FACTS W10).
+
+    This function is pure.
+    """
     service = f"com.amazonaws.{region}.execute-api"
     for endpoint in endpoints:
         if endpoint["ServiceName"] == service and endpoint.get("PrivateDnsEnabled"):
@@ -83,7 +101,7 @@ def swallowing(vpc: str, endpoints: Sequence[Mapping[str, Any]], region: str) ->
 
 
 def _table_of(subnet: str, tables: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the subnet's route table: its own, or else the VPC's main one."""
+    """Return the subnet's own route table, or else the VPC's main one."""
     for table in tables:
         if any(one.get("SubnetId") == subnet for one in table["Associations"]):
             return table

@@ -1,7 +1,7 @@
-"""The functions' way out: ``chalice deploy``, in a copy of the project with the configuration of this deployment.
+"""Deploy the functions: ``chalice deploy`` in a configured copy of the project.
 
-What Chalice has deployed it keeps in a file; that file, and what it was made from, is kept in the deployment's bucket, so that the
-next run, from whatever machine, goes on from there.
+Chalice records what it has deployed in a file. That file and a hash of its sources are kept in the
+deployment's bucket, so that the next run can continue from any machine.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from infra.declared import Declared, Place
 from infra.vendored import CannotVendor, cache_folder
 
 KEY = "deployment/chalice.json"
-"""Where in the bucket the record is."""
+"""Key of the record in the bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What Chalice has deployed, and from what."""
+    """What Chalice has deployed, and what it was made from."""
 
     deployed: dict[str, Any] = field(default_factory=dict)
-    """As in ``.chalice/deployed/<stage>.json``."""
+    """The contents of ``.chalice/deployed/<stage>.json``."""
     made_from: str = ""
-    """Hash of code and configuration of the last deployment that ended well."""
+    """Hash of code and configuration of the last successful deployment."""
 
     def api(self, kind: str) -> str:
-        """Return the id of the API that is a resource of this kind, ``rest_api`` or ``websocket_api``; empty without one."""
+        """Return the id of the API ``rest_api`` or ``websocket_api``, or an empty string."""
         for resource in self.deployed.get("resources", ()):
             if resource["resource_type"] == kind:
                 return str(resource[f"{kind}_id"])
@@ -44,15 +44,19 @@ class Record:
 
 
 class ChaliceFunctions:
-    """The functions of one stage. ``s3`` is boto3's client; ``work`` a folder that is this stage's own."""
+    """The functions of one stage.
+
+    ``s3`` is boto3's client. ``work`` is a folder for this stage only.
+    """
 
     def __init__(self, project: Path, work: Path, declared: Declared, s3: Any, say: Callable[[str], None]) -> None:
         self._project, self._work, self._declared, self._s3, self._say = project, work, declared, s3, say
 
     def deploy(self, place: Place, environment: dict[str, str]) -> Record:
-        """Deploy the functions, unless neither they nor their configuration have changed; raise :class:`DeployError`.
+        """Deploy the functions, unless neither they nor their configuration have changed.
 
-        ``environment``: what ``app.py`` reads while Chalice imports it, beside what is declared.
+        ``environment`` holds variables that ``app.py`` reads while Chalice imports it, beside the
+        declared ones. Raise :class:`DeployError`.
         """
         environment = {**self._declared.packaging_environment(place), **environment}
         self._copy(place)
@@ -70,7 +74,7 @@ class ChaliceFunctions:
         return after
 
     def delete(self, place: Place, environment: dict[str, str]) -> None:
-        """Delete the functions and the APIs, if there are any; raise :class:`DeployError`."""
+        """Delete the functions and the APIs, if they exist; raise :class:`DeployError`."""
         before = self.record(place.bucket)
         if not before.deployed:
             self._say("  there are none")
@@ -80,7 +84,7 @@ class ChaliceFunctions:
         self._s3.delete_object(Bucket=place.bucket, Key=KEY)
 
     def record(self, bucket: str) -> Record:
-        """Return what was deployed last; an empty record when nothing was."""
+        """Return the record of the last deployment, which is empty if there was none."""
         try:
             return Record(**json.loads(self._s3.get_object(Bucket=bucket, Key=KEY)["Body"].read()))
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""The tasks' images: built by docker, pushed to the deployment's repository, named by what it was made from."""
+"""The images of the tasks: built by docker, pushed, and named by what they are made of."""
 
 import base64
 import hashlib
@@ -15,17 +15,20 @@ from infra.declared import Declared
 
 DOCKERFILE = "workers/Dockerfile"
 MADE_OF = ("workers", "tasks", "chalice_app/chalicelib", "client/dist", "requirements.lock")
-"""What goes into the image, in the tree."""
+"""Paths in the tree that go into the image."""
 
 _BUILDER = "sheen"
-"""Buildx's builder that makes them, a container of its own: docker's own pushes gzip whatever it is asked for, unless it keeps its images
-in containerd."""
+"""The builder of buildx, in a container of its own.
+
+Docker's own builder pushes gzip whatever compression is requested, unless docker keeps its images
+in containerd.
+"""
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _NOT_COPIED = {"__pycache__", "node_modules", ".build"}
 
 
 COMPRESSION = "zstd"
-"""Of the layers: what Fargate unpacks fastest (FACTS E1)."""
+"""Compression of the layers; Fargate unpacks zstd fastest (FACTS E1)."""
 
 
 class Pushed(NamedTuple):
@@ -33,17 +36,20 @@ class Pushed(NamedTuple):
 
     tag: str
     name: str
-    """With its digest."""
+    """Its name with its digest."""
     anew: bool
     """Whether this run has built it."""
 
 
 Run = Callable[[Sequence[str], str], None]
-"""Runs a command, with a text as its input; raises :class:`DeployError`."""
+"""Runs a command with a text as its input; raises :class:`DeployError`."""
 
 
 def run_command(command: Sequence[str], text: str = "") -> None:
-    """Run a command; its output goes to the terminal. Raise :class:`DeployError` when it fails, or is not there."""
+    """Run a command, with its output on the terminal.
+
+    Raise :class:`DeployError` if it fails or is not installed.
+    """
     try:
         result = subprocess.run(command, input=text, text=True, check=False)
     except FileNotFoundError:
@@ -53,7 +59,7 @@ def run_command(command: Sequence[str], text: str = "") -> None:
 
 
 def image_parameter(image: str) -> str:
-    """Return the name by which stacks are told of an image."""
+    """Return the name of the stacks' parameter for an image."""
     return f"{image.capitalize()}Image"
 
 
@@ -62,8 +68,9 @@ def push_images(
 ) -> dict[str, Pushed]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
-    Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the repository's URI, ``arguments`` those
-    of the Dockerfile (an empty one has its default). Raise :class:`DeployError`.
+    Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the
+    repository's URI, and ``arguments`` those of the Dockerfile (an empty one has its default).
+    Raise :class:`DeployError`.
     """
     made_from = tag_of(tree, arguments)
     return {
@@ -77,7 +84,7 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, argume
     if anew:
         _log_in(client, repository, run)
         options = f"type=image,name={repository}:{tag},push=true,compression={COMPRESSION},force-compression=true,oci-mediatypes=true"
-        # naming its node too makes this do nothing when it is there
+        # With the node's name, this command does nothing if the builder exists.
         run(["docker", "buildx", "create", "--name", _BUILDER, "--node", f"{_BUILDER}0", "--driver", "docker-container"], "")
         run(
             [
@@ -96,7 +103,10 @@ def _push(client: Any, repository: str, tree: Path, image: str, tag: str, argume
 
 
 def tag_of(tree: Path, arguments: Mapping[str, str]) -> str:
-    """Return a tag that is the same as long as nothing that goes into the image changes; raise :class:`DeployError`."""
+    """Return a tag that changes only when something that goes into the image changes.
+
+    Raise :class:`DeployError`.
+    """
     digest = hashlib.sha256(repr((COMPRESSION, sorted(_given(arguments).items()))).encode())
     for path in sorted(_files(tree)):
         mode = "x" if path.stat().st_mode & 0o100 else "-"

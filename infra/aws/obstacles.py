@@ -1,4 +1,7 @@
-"""What in an account stands in a deployment's way, looked up before anything is made. Looking costs nothing and changes nothing."""
+"""Find what keeps an account from being deployed to, before anything is made.
+
+The checks cost nothing and change nothing.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,23 +9,27 @@ from typing import Any
 from infra.aws.settings import Stage
 
 FEWEST_AT_ONCE = 100
-"""Functions that Lambda should be able to run at once: a first page with its files, twice over, beside sockets and schedules. AWS also
-lets nobody reserve any of an account's last hundred."""
+"""Functions that Lambda should be able to run at once.
+
+It is enough for a first page with its files, twice, beside sockets and schedules. AWS also lets
+nobody reserve any of an account's last hundred.
+"""
 MOST_LOG_POLICIES = 10
-"""Resource policies of CloudWatch Logs that a region of an account can have."""
+"""Largest number of CloudWatch Logs resource policies in a region of an account."""
 FARGATE_ZONES = {
     "ap-northeast-1": frozenset({"apne1-az1", "apne1-az2", "apne1-az4"}),
     "us-west-1": frozenset({"usw1-az1", "usw1-az3"}),
 }
-"""Of regions in which Fargate is not in each zone, the ids of those in which it is."""
+"""Ids of the zones with Fargate, for regions where some zones lack it."""
 WITHOUT_ALL_SERVICES = frozenset({"use1-az3"})
-"""Zones that newer services leave out."""
+"""Ids of zones that lack newer services."""
 
 
 def too_few_at_once(limit: int, reserved: int, stage: Stage) -> str | None:
-    """Say what is wrong when Lambda may run fewer functions at once than pages need; None when all is well. Pure.
+    """Return a complaint if Lambda may run fewer functions at once than pages need, else None.
 
-    ``limit`` is the account's in the stage's region; ``reserved`` is what the stage's functions keep for themselves.
+    ``limit`` is the account's in the stage's region. ``reserved`` is what the stage's functions
+    reserve. This function is pure.
     """
     needed = FEWEST_AT_ONCE + reserved
     if limit >= needed:
@@ -36,7 +43,10 @@ def too_few_at_once(limit: int, reserved: int, stage: Stage) -> str | None:
 
 
 def log_policies_used_up(names: Sequence[str], own: str) -> str | None:
-    """Say what is wrong when CloudWatch Logs takes no further resource policy; ``own`` is the stage's. Pure."""
+    """Return a complaint if CloudWatch Logs accepts no further resource policy, else None.
+
+    ``own`` is the stage's policy. This function is pure.
+    """
     if own in names or len(names) < MOST_LOG_POLICIES:
         return None
     return (
@@ -46,7 +56,10 @@ def log_policies_used_up(names: Sequence[str], own: str) -> str | None:
 
 
 def unfit_zones(zones: Sequence[tuple[str, str]], stage: Stage) -> Iterator[str]:
-    """Yield zones of the stage in which not all runs that Sheen needs. ``zones``: name and id of those of the region. Pure."""
+    """Yield the zones of the stage that lack a service that Sheen needs.
+
+    ``zones`` holds name and id of each zone of the region. This function is pure.
+    """
     ids = dict(zones)
     network, fit = stage.network, [name for name, zone_id in zones if _is_fit(zone_id, stage.region)]
     if network.existing is not None:
@@ -68,16 +81,16 @@ def _is_fit(zone_id: str, region: str) -> bool:
 
 
 def concurrency(client: Any) -> int:
-    """Return how many functions may run at once in the account; ``client`` is boto3's for Lambda."""
+    """Return how many functions the account may run at once; ``client`` is boto3's for Lambda."""
     return int(client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
 
 
 def log_policies(client: Any) -> list[str]:
-    """Return the names of CloudWatch Logs' resource policies; ``client`` is boto3's."""
+    """Return the names of CloudWatch Logs' resource policies; ``client`` is boto3's for it."""
     return [one["policyName"] for one in client.describe_resource_policies(limit=50)["resourcePolicies"]]
 
 
 def zones(client: Any) -> list[tuple[str, str]]:
-    """Return name and id of the region's zones that the account can use; ``client`` is boto3's for EC2."""
+    """Return name and id of each zone that the account can use; ``client`` is boto3's for EC2."""
     found = client.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])["AvailabilityZones"]
     return [(one["ZoneName"], one["ZoneId"]) for one in found if one["State"] == "available"]

@@ -1,6 +1,7 @@
-"""Packages the functions as ``chalice deploy`` would, for a look at the result: ``python -m infra.aws.package FOLDER STAGE``.
+"""Package the functions like ``chalice deploy``: ``python -m infra.aws.package FOLDER STAGE``.
 
-What only a deployed stage knows (subnets, ids of APIs) is made up: cfn-lint is to see a template that is whole.
+The result is for inspection, for example by cfn-lint, which needs a complete template. Values that
+only a deployed stage knows (subnets, ids of APIs) are made up.
 """
 
 import sys

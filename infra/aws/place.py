@@ -1,7 +1,8 @@
-"""Where the declared things are on AWS.
+"""The place of a deployment on AWS.
 
-Templates say the account by CloudFormation's own expression. What is declared is made for the account :data:`ACCOUNT` instead, so
-that its own rules about ARNs can look at it; :func:`in_template` puts the expression there.
+Templates use CloudFormation's own expression for the account. Declarations are made for the account
+:data:`ACCOUNT` instead, because their rules check ARNs. :func:`in_template` replaces it with the
+expression.
 """
 
 import json
@@ -16,15 +17,18 @@ from infra.declared.place import OtherBucket, Throttle
 T = TypeVar("T")
 
 ACCOUNT = "000000000000"
-"""Stands for the account in what is to become a template."""
+"""Placeholder for the account in values that go into a template."""
 WEBSOCKET_API = "0websocket0"
-"""Stands for the WebSocket API's id, likewise."""
+"""Placeholder for the WebSocket API's id in values that go into a template."""
 API_STAGE = "__live"
-"""The stage of both APIs. Behind CloudFront, ``/__live`` leads to sockets: no app's location begins so."""
+"""The stage of both APIs.
+
+Behind CloudFront, ``/__live`` leads to sockets. No app's location begins with it.
+"""
 EFS = "/mnt/sheen"
-"""Where tasks have the file system."""
+"""Mount point of the file system in tasks."""
 CLIENT = "/usr/local/lib/sheen/client"
-"""Where the image has the browser client's files (``workers/Dockerfile``)."""
+"""Folder of the browser client's files in the image (``workers/Dockerfile``)."""
 
 
 def aws_place(
@@ -40,7 +44,7 @@ def aws_place(
     access_point: str = "",
     edge_proof: str = "",
 ) -> Place:
-    """Return the place, as far as it is known: templates are made before there is anything."""
+    """Return the place, as far as it is known; templates are made before anything exists."""
     host = f"{websocket_api}.execute-api.{stage.region}.amazonaws.com"
     return Place(
         stage=stage.name,
@@ -85,7 +89,10 @@ def aws_place(
 
 
 def in_template(value: T, stands_for: Mapping[str, str] = MappingProxyType({})) -> T:
-    """Return a string, list or mapping with CloudFormation's expression for the account, and for what else ``stands_for`` names."""
+    """Return a string, list or mapping with placeholders replaced by CloudFormation's expressions.
+
+    The account is always replaced. ``stands_for`` names further placeholders.
+    """
     import aws_cdk as cdk
 
     text = json.dumps(value)

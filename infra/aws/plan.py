@@ -1,4 +1,7 @@
-"""What ``make plan`` says: what a deployment would change, and what the stage costs. Pure."""
+"""The output of ``make plan``: what a deployment would change, and what the stage costs.
+
+This module is pure.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +16,10 @@ _SIGNS = {"Add": "+", "Modify": "~", "Replace": "!", "Remove": "-"}
 
 
 def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
-    """Yield what changes in each stack: each resource, or of a stack that is all new how many of which type."""
+    """Yield the changes of each stack.
+
+    The lines name each resource, or for a new stack the number of resources of each type.
+    """
     for stack, many in changes.items():
         if not many:
             yield f"{stack}: no change"
@@ -30,7 +36,7 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
 
 
 def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterator[str]:
-    """Yield the bill. ``app``: the source of ``app.py``."""
+    """Yield the lines of the bill; ``app`` is the source of ``app.py``."""
     price = costs.prices(stage.region)
     items = costs.idle(stage, templates, price, costs.schedules_of(app))
     yield ""

@@ -1,4 +1,4 @@
-"""Reads a TOML table into a dataclass, and says what is wrong with it by file, key, value and rule."""
+"""Read a TOML table into a dataclass; errors name file, key, value and rule."""
 
 import dataclasses
 import types
@@ -16,7 +16,7 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value must be beside its type."""
+    """A rule for a value, in addition to its type."""
 
     holds: Callable[[Any], bool]
     words: str
@@ -24,15 +24,20 @@ class Rule:
 
 
 def setting(rule: Rule | None = None, **default: Any) -> Any:
-    """Declare a field with a rule; ``default`` or ``default_factory`` as :func:`dataclasses.field` takes them.
+    """Declare a field with a rule.
 
-    The rule is not asked about a default, so that an empty text can mean "none".
+    ``default`` and ``default_factory`` are those of :func:`dataclasses.field`. The rule is not
+    applied to a default, so that an empty text can mean "none".
     """
     return field(metadata={_RULE: rule} if rule else {}, **default)
 
 
 def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
-    """Return ``table`` as a ``cls``, a dataclass; raise :class:`BadStage`. ``key`` is where in the file the table stands."""
+    """Return ``table`` as a ``cls``, a dataclass.
+
+    ``key`` is the position of the table in the file. Raise :class:`BadStage` for a value that does
+    not fit.
+    """
     assert is_dataclass(cls)
     types_of, known = get_type_hints(cls), {one.name: one for one in fields(cls) if one.init}
     values: dict[str, Any] = {}
@@ -57,7 +62,8 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
 
 
 def _value(kind: Any, value: Any, file: str, path: str) -> Any:
-    if get_origin(kind) in (types.UnionType, Union):  # X | None: TOML has no null, so what is there is an X
+    # X | None: TOML has no null, so a value that exists is an X.
+    if get_origin(kind) in (types.UnionType, Union):
         kind = next(one for one in get_args(kind) if one is not type(None))
     if is_dataclass(kind):
         if not isinstance(value, Mapping):
@@ -73,6 +79,6 @@ def _value(kind: Any, value: Any, file: str, path: str) -> Any:
         return {name: _value(get_args(kind)[1], one, file, f"{path}.{name}") for name, one in value.items()}
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:  # a TOML true is no number
+    if type(value) is not kind:  # TOML's true is not a number
         raise BadStage(f"{file}: {path} is {value!r}; it must be {_NAMES[kind]}")
     return value

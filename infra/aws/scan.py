@@ -1,4 +1,7 @@
-"""Known vulnerabilities of the images, as ECR finds them. They are told, and stop no deployment: an operator decides what they mean."""
+"""Known vulnerabilities of the images, as ECR finds them.
+
+They are reported and do not stop a deployment; the operator judges them.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,9 +17,10 @@ _GRAVE = ("CRITICAL", "HIGH")
 
 
 def scan_lines(client: Any, repository: str, image: Pushed, sleep: Callable[[float], None], poll_seconds: float) -> Iterator[str]:
-    """Yield what ECR knows of an image, once it has looked. An image of an earlier run is scanned again, which ECR does once a day.
+    """Yield ECR's findings for an image, once ECR has scanned it.
 
-    ``client`` is boto3's for ECR.
+    An image of an earlier run is scanned again, which ECR does at most once a day. ``client`` is
+    boto3's for ECR.
     """
     which = {"repositoryName": repository.partition("/")[2], "imageId": {"imageTag": image.tag}}
     if not image.anew:
@@ -37,7 +41,10 @@ def scan_lines(client: Any, repository: str, image: Pushed, sleep: Callable[[flo
 
 
 def told(tag: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that say what a scan found. Pure."""
+    """Yield the lines that report a scan's findings.
+
+    This function is pure.
+    """
     status = found.get("imageScanStatus", {})
     if status.get("status") not in ("COMPLETE", "ACTIVE"):
         yield f"{tag}: ECR could not scan it: {status.get('description') or status.get('status', 'it does not say why')}"
@@ -64,7 +71,7 @@ def _scan(client: Any, which: Mapping[str, Any]) -> None:
     try:
         client.start_image_scan(**which)
     except ClientError as error:
-        # it has been scanned today, or the registry scans by itself
+        # The image has been scanned today, or the registry scans by itself.
         if error.response["Error"]["Code"] not in ("LimitExceededException", "ValidationException", "UnsupportedImageTypeException"):
             raise
 

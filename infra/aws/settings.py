@@ -1,6 +1,7 @@
-"""A stage's settings: what ``infra/aws/stages/<stage>.toml`` says of one deployment on AWS. Pure but for reading the file.
+"""The settings of a stage, read from ``infra/aws/stages/<stage>.toml``.
 
-Each field is a key of the file, each nested class a table. ``stages/full.toml`` shows every one.
+Each field is a key of the file, and each nested class a table. ``stages/full.toml`` shows every
+one. This module is pure, except for reading the file.
 """
 
 import ipaddress
@@ -25,7 +26,7 @@ from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Days that CloudWatch Logs can keep."""
+"""Numbers of days for which CloudWatch Logs can keep events."""
 
 
 def _matches(pattern: str, words: str) -> Rule:
@@ -77,32 +78,41 @@ _ADDRESSES = Rule(lambda text: _is_network(text, range(1, 129)), "a block of add
 
 @dataclass(frozen=True, slots=True)
 class ExistingNetwork:
-    """A VPC that is there already."""
+    """A VPC that already exists."""
 
     vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
     zones: tuple[str, ...] = setting(_each(_ZONE, 2))
     public_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
-    """For tasks, one per zone, in the zones' order: with a route to an internet gateway."""
+    """For tasks, one per zone, in the zones' order; routed to an internet gateway."""
     isolated_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
-    """For the functions that talk to agents, likewise. Their route tables need the gateway endpoints of S3 and DynamoDB."""
+    """For the functions that talk to agents, one per zone, in the zones' order.
+
+    Their route tables need the gateway endpoints of S3 and DynamoDB.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where tasks and the functions that talk to them are."""
+    """The network of the tasks and of the functions that talk to them."""
 
     zones: int = setting(_between(2, 3), default=2)
-    """How many: the region's first, unless :attr:`zone_names` says which."""
+    """Number of zones.
+
+    They are the region's first, unless :attr:`zone_names` lists them.
+    """
     zone_names: tuple[str, ...] = setting(_each(_ZONE, 2), default=())
-    """Which zones, where the first ones lack a service. Must not change after the first deployment: the file system is in them."""
+    """Names of the zones, if the first ones lack a service.
+
+    The names must not change after the first deployment, because the file system is in these zones.
+    """
     cidr: str = setting(
         Rule(lambda text: _is_network(text, range(16, 25)), "a block of addresses of /16 to /24, such as 10.77.0.0/20"),
         default="10.77.0.0/20",
     )
     flow_logs: bool = False
-    """Record who talks to whom, in CloudWatch Logs. Costs by traffic."""
+    """Record connections in CloudWatch Logs; the price depends on traffic."""
     existing: ExistingNetwork | None = None
-    """Instead of a VPC of Sheen's own."""
+    """Use this VPC instead of one of Sheen's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +120,24 @@ class Storage:
     """Bucket, tables and file system."""
 
     bucket: str = setting(_BUCKET, default="")
-    """The bucket's name; by default one made of the stage, the account and the region, as such names must be unique in the world."""
+    """Name of the bucket.
+
+    Such names must be globally unique. By default it is made of the stage, the account and the
+    region.
+    """
     customer_key: bool = False
-    """Encrypt with a KMS key of this deployment's own instead of AWS's keys: a dollar a month, and its use is logged."""
+    """Encrypt with a KMS key of this deployment instead of AWS's keys.
+
+    It costs a dollar a month, and its use is logged.
+    """
     old_versions_days: int = setting(_between(1, 3650, " days"), default=30)
-    """How long the bucket keeps what was overwritten or deleted."""
+    """Days for which the bucket keeps what was overwritten or deleted."""
     transfer_mode: str = setting(Rule(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic")
-    """DataSync's mode for syncs. Enhanced is faster, takes any number of files, and counts those that failed; each run costs $0.55."""
+    """DataSync's mode for syncs.
+
+    Enhanced mode is faster, takes any number of files, and counts the files that failed. Each run
+    costs $0.55.
+    """
     backups: bool = True
     """Whether AWS Backup copies the file system every day, and keeps each copy for 35 days."""
 
@@ -129,54 +150,69 @@ class DataBucket:
     prefix: str = setting(
         _matches(r"([^/*?$\s][^*?$\s]*/)?", "the beginning of keys that ends with a slash, such as stations/"), default=""
     )
-    """Only what is below it; empty: everything."""
+    """Prefix that syncs may read below; empty means the whole bucket."""
     key: str = setting(_matches(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "a KMS key's ARN"), default="")
     """The KMS key that the bucket's objects are encrypted with, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Where R runs."""
+    """How R runs."""
 
     spot: bool = False
-    """Instances on Fargate Spot: about 70 % cheaper; AWS may stop one with two minutes' notice, and its sessions end. Builds never."""
+    """Run instances on Fargate Spot, which is about 70 % cheaper.
+
+    AWS may stop an instance with two minutes' notice, which ends its sessions. Builds never run on
+    Spot.
+    """
     exec: bool = False
-    """Let operators open a shell in a task by ECS Exec. Then the tasks' root file systems are writable: Exec needs that."""
+    """Let operators open a shell in a task by ECS Exec.
+
+    This makes the root file systems of the tasks writable, because ECS Exec needs that.
+    """
     insights: bool = False
-    """CloudWatch Container Insights. Costs by task."""
+    """Enable CloudWatch Container Insights; the price depends on the number of tasks."""
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
-    """A CRAN-like repository that the image's own R packages come from, instead of Debian."""
+    """A CRAN-like repository, instead of Debian, for the image's own R packages."""
     image_fonts: tuple[str, ...] = setting(
         _each(_matches(r"(fonts|xfonts|ttf)-[a-z0-9][a-z0-9.+-]*", "a package of fonts of Debian such as fonts-noto-cjk")), default=()
     )
-    """Fonts that the image has besides DejaVu's, for text in plots."""
+    """Fonts for text in plots, in addition to DejaVu's."""
     images_kept: int = setting(_between(2, 100), default=3)
-    """Releases of the images that the repository keeps, the newest."""
+    """Number of newest releases of the images that the repository keeps."""
     low_concurrency: bool = False
-    """Deploy though Lambda may run fewer than a hundred functions at once in this account, as in a new one: enough to try Sheen alone."""
+    """Deploy even if Lambda may run fewer than a hundred functions at once in this account.
+
+    New accounts have such a limit. It is enough to try Sheen alone.
+    """
     bundle_gb: int = setting(_between(1, 5), default=1)
-    """How much a bundle may have, packed and unpacked."""
+    """Largest size of a bundle in GB, packed and unpacked."""
     most_instances: int = setting(_between(0, 5000), default=100)
-    """Instances that there may be at once, of all apps together and spares counted; 0: as many as Fargate's quota gives."""
+    """Largest number of instances at once, of all apps and including spares.
+
+    With 0, only Fargate's quota limits them.
+    """
     most_held_requests: int = setting(_between(0, 500), default=5)
-    """Requests of programs that may wait at once for apps to start, each of which takes one of Lambda's concurrent executions for up to
-    25 seconds; 0: none waits."""
+    """Largest number of requests of programs that wait at once for apps to start.
+
+    Each takes one of Lambda's concurrent executions for up to 25 seconds. With 0, none waits.
+    """
     repositories: tuple[str, ...] = setting(
         Rule(_are_repositories, "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*"),
         default=(REPOSITORIES,),
     )
-    """Where builds get R packages, in this order; empty: only what the image has."""
+    """Sources of R packages for builds, in order; empty means only those of the image."""
     python_repositories: tuple[str, ...] = setting(
         Rule(_are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"), default=(PYTHON_REPOSITORIES,)
     )
-    """Where builds get Python packages; empty: only what the image has."""
+    """Sources of Python packages for builds; empty means only those of the image."""
     spares: Mapping[str, int] = setting(
         Rule(
             lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()), f"of {', '.join(SIZES)}, 1 to 20 each"
         ),
         default_factory=dict,
     )
-    """Size → tasks that wait, running and paid, so that a first visit need not."""
+    """Size → number of running, paid tasks that wait for first visitors."""
     largest_size: str = setting(Rule(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE)
     """The largest ``size`` that an app may have, whatever its author asks for."""
     most_instances_per_app: int = setting(_between(1, 100), default=MOST_INSTANCES_PER_APP)
@@ -187,12 +223,12 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Waf:
-    """AWS WAF in front of CloudFront, and of the REST API behind it. From about $14 a month."""
+    """AWS WAF in front of CloudFront and of the REST API behind it; from about $14 a month."""
 
     allowed_ips: tuple[str, ...] = setting(_each(_ADDRESSES), default=())
-    """Who may come at all; empty: everybody."""
+    """Addresses that may come; empty means all."""
     requests_per_5_minutes: int = setting(_between(100, 2_000_000), default=3000)
-    """From one address; more are refused until it is quieter."""
+    """Limit per address; requests above it are refused until the rate falls."""
     reputation: bool = True
     """Refuse addresses on AWS's list of known attackers."""
 
@@ -205,43 +241,52 @@ class Edge:
     zone: str = setting(_DOMAIN, default="")
     """The Route 53 zone that the domain is in; by default the domain's own."""
     zone_id: str = setting(_matches(r"Z[A-Z0-9]+", "a hosted zone's id, Z…"), default="")
-    """The zone's id when it exists; else the zone is made, to be delegated to from the zone above it."""
+    """Id of the zone if it exists.
+
+    Otherwise the zone is made, and the parent zone must delegate to it.
+    """
     price_class: str = setting(Rule(("100", "200", "all").__contains__, "100, 200 or all"), default="100")
-    """How much of the world's edge CloudFront uses."""
+    """Which of the world's edge locations CloudFront uses."""
     countries: tuple[str, ...] = setting(_each(_matches(r"[A-Z]{2}", "a country's code such as DE")), default=())
-    """Where visitors may come from; empty: everywhere."""
+    """Countries that visitors may come from; empty means all."""
     access_logs: bool = False
-    """CloudFront's log of each request, in CloudWatch Logs."""
+    """Write CloudFront's log of requests to CloudWatch Logs."""
     waf: Waf | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """Who is told when something is wrong."""
+    """Who gets the alarms."""
 
     mail: str = setting(_MAIL, default="")
     monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
-    """Mail when the month's bill, actual or forecast, comes to more; 0: no such alarm."""
+    """Send mail when the month's bill, actual or forecast, exceeds this; 0 disables the alarm."""
     budget_of_account: bool = False
-    """Whether the budget is about the account's whole bill, not only about what has the tag ``stage``."""
+    """Whether the budget covers the whole account, not only what has the tag ``stage``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """What the APIs let through, of all visitors together. More is answered with 429, which costs nothing; browsers try again."""
+    """Rates that the APIs accept from all visitors together.
+
+    Requests above them are answered with 429, which costs nothing. Browsers try again.
+    """
 
     requests_per_second: int = setting(_between(1, 10_000), default=500)
-    """Pages, files, uploads: all that is no WebSocket."""
+    """Pages, files and uploads; everything except WebSockets."""
     request_burst: int = setting(_between(1, 5_000), default=1000)
-    """How many may come at once."""
+    """Number of requests that may come at once."""
     messages_per_second: int = setting(_between(1, 10_000), default=2000)
-    """WebSockets that are opened, and frames from browsers: a visitor who moves a slider sends some ten a second."""
+    """WebSockets opened, plus frames from browsers.
+
+    A visitor who moves a slider sends some ten a second.
+    """
     message_burst: int = setting(_between(1, 5_000), default=4000)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One deployment. Its name is the file's."""
+    """One deployment, named like its file."""
 
     name: str
     region: str = setting(_REGION)
@@ -249,9 +294,9 @@ class Stage:
         Rule(lambda tags: not {"application", "stage"} & tags.keys(), "a table without application and stage, which Sheen sets itself"),
         default_factory=dict,
     )
-    """On everything that can have tags, beside ``application`` and ``stage``."""
+    """Tags of everything that can have tags, beside ``application`` and ``stage``."""
     permissions_boundary: str = setting(_matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default="")
-    """A policy that bounds every role that is made."""
+    """A policy that bounds every role of the deployment."""
     protected: bool = True
     """Stacks and kept tables refuse to be deleted until this is false and deployed."""
     log_retention_days: int = setting(Rule(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30)
@@ -265,7 +310,7 @@ class Stage:
 
     @property
     def base(self) -> str:
-        """Begins the names of all that is deployed."""
+        """The prefix of the names of everything that is deployed."""
         return f"sheen-{self.name}"
 
 
@@ -275,7 +320,7 @@ def stages() -> list[str]:
 
 
 def load(name: str, folder: Path = STAGES) -> Stage:
-    """Read a stage's settings; raise :class:`BadStage` that names file, key, value and rule."""
+    """Read a stage's settings; raise :class:`BadStage`, which names file, key, value and rule."""
     path = folder / f"{name}.toml"
     try:
         text = path.read_text()

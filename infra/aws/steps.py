@@ -1,7 +1,8 @@
-"""What a deployment consists of, decided as data: the steps of putting a stage up and of taking it down. Pure.
+"""The steps of putting a stage up and of taking it down, decided as data.
 
-A step reads what it needs from what is known by then, and adds what it found out: a stack's outputs, the APIs' ids, the image. Each
-can be done again at any time, and then does nothing, or what is still missing: so a deployment that stopped half way is run again.
+A step reads what earlier steps found out and adds its own findings: a stack's outputs, the APIs'
+ids, the image. A step can run again at any time; then it does nothing, or only what is still
+missing. A deployment that stopped half way is therefore run again. This module is pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from infra.aws.settings import Stage
 from infra.aws.synth import Template
 
 Known = Mapping[str, str]
-"""What has been found out so far, by name: ``Bucket``, ``WebsocketApi``, ``AgentImage``…"""
+"""Values found out so far, by name: ``Bucket``, ``WebsocketApi``, ``AgentImage``, …"""
 BEFORE_FUNCTIONS = ("network", "data", "storage", "roles", "functions")
 KEPT = ("data", "zone")
 """Stacks that outlive ``make destroy``."""
@@ -21,14 +22,20 @@ KEPT = ("data", "zone")
 
 @dataclass(frozen=True, slots=True)
 class LinkedRole:
-    """Make the role by which ECS works in this account, if there is none. First of all: it takes a while until ECS may take it on."""
+    """Make the role by which ECS works in this account, if there is none.
+
+    This is the first step, because ECS can assume a new role only after a while.
+    """
 
     title: str = "role of ECS in this account"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Create or change a CloudFormation stack. Its parameters are known by their names, or have defaults."""
+    """Create or change a CloudFormation stack.
+
+    Each of its parameters is a known value of the same name, or has a default.
+    """
 
     template: Template
 
@@ -46,44 +53,55 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """``chalice deploy``, configured from what is known: ``RestApi`` and ``WebsocketApi``. Does nothing when neither code nor
-    configuration has changed."""
+    """Run ``chalice deploy``, configured from known values; finds ``RestApi`` and ``WebsocketApi``.
+
+    This does nothing if neither code nor configuration has changed.
+    """
 
     title: str = "functions and APIs"
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Tag what has its tags neither from CloudFormation nor from Chalice: the APIs, and DataSync's tasks of an earlier release."""
+    """Tag what neither CloudFormation nor Chalice tags.
+
+    These are the APIs, and DataSync's tasks of an earlier release.
+    """
 
     title: str = "tags of the APIs and of DataSync's tasks"
 
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """Set what ``chalice deploy`` cannot: which records of a table's stream a function gets, and for how long it is tried; how much the
-    APIs let through."""
+    """Set what ``chalice deploy`` cannot set.
+
+    That is which records of a table's stream a function gets and for how long they are retried, and
+    the rates that the APIs accept.
+    """
 
     title: str = "triggers of the functions, limits of the APIs"
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Make the secret that CloudFront and the REST API's firewall share, or read it: ``EdgeSecret``."""
+    """Make or read the secret shared by CloudFront and the REST API's firewall: ``EdgeSecret``."""
 
     title: str = "secret between CloudFront and the REST API"
 
 
 @dataclass(frozen=True, slots=True)
 class EndWork:
-    """End every execution and task: the cluster cannot go while a task runs."""
+    """End every execution and task; the cluster cannot be deleted while a task runs."""
 
     title: str = "end what runs"
 
 
 @dataclass(frozen=True, slots=True)
 class EndTransfers:
-    """Delete DataSync's tasks, which hold network interfaces, and their locations. When no state machine is left to make another."""
+    """Delete DataSync's tasks, which hold network interfaces, and their locations.
+
+    This happens when no state machine is left that could make new ones.
+    """
 
     title: str = "delete the tasks of DataSync"
 
@@ -102,14 +120,14 @@ class DeleteStack:
 
 @dataclass(frozen=True, slots=True)
 class DeleteFunctions:
-    """``chalice delete``."""
+    """Run ``chalice delete``."""
 
     title: str = "delete functions and APIs"
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteSecret:
-    """Forget the secret of :class:`Secret`."""
+    """Delete the secret of :class:`Secret`."""
 
     title: str = "forget the secret between CloudFront and the REST API"
 
@@ -131,16 +149,20 @@ Step = (
 
 
 class Executor(Protocol):
-    """What does the steps."""
+    """Carries out the steps."""
 
     def do(self, step: Step, known: Known) -> Mapping[str, str]:
-        """Do a step; return what is known by it. Raise :class:`DeployError` that says what went wrong and what to do."""
+        """Carry out a step and return what it found out.
+
+        Raise :class:`DeployError` that says what went wrong and what to do.
+        """
 
 
 def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     """Return the steps of ``make deploy``.
 
-    The functions go out twice the first time: what they are told, and may do, names the WebSocket API, which goes out with them.
+    The first deployment deploys the functions twice. Their environment and rights name the
+    WebSocket API, which is deployed together with them.
     """
     by_name = {template.stack.removeprefix(f"{stage.base}-"): template for template in templates}
     first = [Stack(by_name.pop(name)) for name in BEFORE_FUNCTIONS]
@@ -151,9 +173,10 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
-    """Return the steps of ``make destroy``: the other way round, but for what is kept.
+    """Return the steps of ``make destroy``: a deployment in reverse, except for what is kept.
 
-    Visitors come until the APIs are gone, and what they start runs until the state machines are: so work is ended a second time then.
+    Visitors can come until the APIs are deleted, and what they start can run until the state
+    machines are deleted. Work is therefore ended a second time after that.
     """
     stacks = {template.stack.removeprefix(f"{stage.base}-"): template for template in templates}
     gone = [DeleteStack(template.stack, template.region) for name, template in stacks.items() if name not in KEPT]
@@ -167,9 +190,10 @@ def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
 
 
 def run(steps: Iterable[Step], executor: Executor, known: Known, say: Callable[[str], None]) -> dict[str, str]:
-    """Do the steps in order; return all that is known at the end.
+    """Carry out the steps in order; return all known values at the end.
 
-    The first that fails ends it: :class:`DeployError` says which step that was, and that the same command goes on from there.
+    The first step that fails ends the run. The :class:`DeployError` names the step and says that
+    the same command continues from there.
     """
     every, so_far = list(steps), dict(known)
     for number, step in enumerate(every, 1):

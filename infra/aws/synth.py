@@ -1,4 +1,4 @@
-"""Makes a stage's CloudFormation templates, offline, from its settings and from what is declared.
+"""Make a stage's CloudFormation templates, offline, from its settings and the declarations.
 
 ``python -m infra.aws.synth FOLDER [STAGE…]`` writes them below ``FOLDER/STAGE``.
 """
@@ -15,26 +15,29 @@ from infra.aws.place import aws_place
 from infra.aws.settings import Stage, load, stages
 from infra.declared import DECLARED, Declared
 
-os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")  # CDK says so at each start, whatever it is used for
+# Without this, CDK warns at each start, whatever it is used for.
+os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One stack's."""
+    """The template of one stack."""
 
     stack: str
-    """Its name."""
+    """The stack's name."""
     region: str
     body: dict[str, Any]
 
 
 def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> list[Template]:
-    """Make the templates, in the order in which they are deployed; leave CDK's own files in ``folder``.
+    """Make the templates, in deployment order; leave CDK's own files in ``folder``.
 
-    Raise :class:`NotSynthesised` when one breaks a rule of cdk-nag's AWS Solutions that no reason was given for.
+    Raise :class:`NotSynthesised` if a template breaks a rule of cdk-nag's AWS Solutions without a
+    given reason.
     """
-    import aws_cdk as cdk  # slow to import, and starts Node: only who makes templates waits for it
+    # Import late: it is slow and starts Node, which only making templates needs.
+    import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
 
     app = cdk.App(outdir=str(folder), analytics_reporting=False, context={"@aws-cdk/core:validateAgainstDefaultRules": True})
@@ -50,7 +53,7 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
 
 
 def _broken_rules(folder: Path) -> str:
-    """Return what the validation report of a failed synthesis says, a line each."""
+    """Return the violations in the validation report of a failed synthesis, one per line."""
     report = folder / "validation-report.json"
     if not report.exists():
         return ""

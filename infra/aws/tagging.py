@@ -1,4 +1,7 @@
-"""Tags of what neither CloudFormation nor Chalice tags. By them the bill is split, and DataSync's things are told from another stage's."""
+"""Tags for what neither CloudFormation nor Chalice tags.
+
+The tags split the bill, and tell DataSync's resources from those of another stage.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +11,7 @@ from infra.declared import Place
 
 
 def tag_apis(rest_client: Any, socket_client: Any, place: Place, *, rest: str, sockets: str) -> None:
-    """Tag both APIs and their stages. Chalice tags functions only."""
+    """Tag both APIs and their stages; Chalice tags only functions."""
     base = f"arn:aws:apigateway:{place.region}::"
     for arn in (f"{base}/restapis/{rest}", f"{base}/restapis/{rest}/stages/{place.api_stage}"):
         rest_client.tag_resource(resourceArn=arn, tags=place.tags)
@@ -17,7 +20,10 @@ def tag_apis(rest_client: Any, socket_client: Any, place: Place, *, rest: str, s
 
 
 def tag_transfers(dynamodb: Any, datasync: Any, syncs: str, tags: Mapping[str, str]) -> None:
-    """Tag the DataSync tasks that the rows of the table ``syncs`` name, and their locations: those of before there were tags."""
+    """Tag DataSync's tasks and locations that were made before there were tags.
+
+    The rows of the table ``syncs`` name the tasks.
+    """
     wanted = [{"Key": name, "Value": value} for name, value in tags.items()]
     for task in transfers.tasks(dynamodb, syncs):
         described = transfers.described(datasync, task)

@@ -1,4 +1,7 @@
-"""What ``chalice deploy`` cannot say of the APIs: how much their stages let through, of all visitors together."""
+"""The rates that the APIs' stages accept, which ``chalice deploy`` cannot set.
+
+They count the requests of all visitors together.
+"""
 
 from typing import Any
 
@@ -6,9 +9,10 @@ from infra.declared import Place
 
 
 def set_throttles(rest: Any, sockets: Any, place: Place, *, rest_api: str, websocket_api: str) -> None:
-    """Set the limits of both APIs' stages; ``rest`` and ``sockets`` are boto3's clients of API Gateway, for REST and for WebSocket APIs.
+    """Set the limits of both APIs' stages.
 
-    Chalice makes deployments of these stages, and leaves their settings alone.
+    ``rest`` and ``sockets`` are boto3's clients of API Gateway, for REST and for WebSocket APIs.
+    Chalice makes deployments of these stages, but leaves their settings alone.
     """
     throttle = place.throttle
     limits = {"rateLimit": throttle.requests_per_second, "burstLimit": throttle.request_burst}

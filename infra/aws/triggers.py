@@ -1,7 +1,8 @@
-"""What ``chalice deploy`` cannot say of a trigger: how a function reads a table's stream.
+"""How a function reads a table's stream, which ``chalice deploy`` cannot set.
 
-``chalice package`` gets it by a merged template (:func:`infra.chalice.events`); here it is set on what Chalice has made, and stays:
-Chalice changes nothing but batch sizes afterwards.
+``chalice package`` gets these settings by a merged template (:func:`infra.chalice.events`). Here
+they are set on what Chalice has deployed. They persist, because later deployments of Chalice change
+only batch sizes.
 """
 
 import time
@@ -12,11 +13,14 @@ from infra.aws.errors import DeployError
 from infra.declared import Declared, Place
 
 ATTEMPTS, PAUSE_SECONDS = 30, 3.0
-"""For as long as Lambda is still at work on what Chalice has changed of a trigger."""
+"""Attempts and pause while Lambda still applies Chalice's changes to a trigger."""
 
 
 def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Set the declared reading of every stream; ``client`` is boto3's for Lambda. Return how many there are; raise :class:`DeployError`."""
+    """Set the declared reading of every stream; return the number of streams.
+
+    ``client`` is boto3's for Lambda. Raise :class:`DeployError`.
+    """
     reading = [function for function in declared.functions if function.stream is not None]
     for function in reading:
         assert function.stream is not None
@@ -26,7 +30,8 @@ def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[
             raise DeployError(f"the function {name} reads no stream; deploy the functions again")
         for mapping in mappings:
             wanted = function.stream.parameters()
-            if any(mapping.get(key) != value for key, value in wanted.items()):  # an update stops the reading for a while
+            # An update interrupts the reading for a while.
+            if any(mapping.get(key) != value for key, value in wanted.items()):
                 _update(client, name, {"UUID": mapping["UUID"], **wanted}, sleep)
     return len(reading)
 

@@ -1,7 +1,9 @@
-"""What a deployment of Sheen consists of, declared once, as data: tables, bucket, functions, tasks, state machines, rules, their rights.
+"""Declare once, as data, what a deployment of Sheen consists of.
 
-``infra/local`` makes the local stack from this and holds every component to its rights; AWS's stacks are made from it too. Routes and
-triggers of the functions are declared by ``chalice_app/app.py``. What differs between deployments comes in as a :class:`Place`.
+That is its tables, bucket, functions, tasks, state machines and rules, and their rights.
+``infra/local`` makes the local stack from this declaration and holds every component to its rights.
+The stacks of AWS are made from it too. ``chalice_app/app.py`` declares the routes and triggers of
+the functions. A :class:`Place` holds what differs between deployments.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,7 +54,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """All of it."""
+    """Everything that a deployment consists of."""
 
     tables: tuple[TableDeclaration, ...]
     task_definitions: tuple[TaskDefinition, ...] = ()
@@ -63,11 +65,12 @@ class Declared:
     functions: tuple[FunctionDeclaration, ...] = ()
     topics: tuple[Topic, ...] = ()
     other_roles: Callable[[Place], tuple[Role, ...]] = field(default=lambda _place: ())
-    """Roles of services that are no component of this."""
+    """Roles of services that are not components of this declaration."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
-    """What every function gets, by whether it is in the VPC, beside what is its own."""
+    """Variables of every function beside its own, by whether the function is in the VPC."""
     minimum_compression_bytes: int | None = None
-    """The REST API compresses answers from this size on, for browsers that like that; None: it compresses none."""
+    """Size from which the REST API compresses answers for clients that accept it; None disables it.
+    """
     packaging_environment: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
     """What the app reads while Chalice packages it."""
 
@@ -77,8 +80,12 @@ class Declared:
         return tuple(dict.fromkeys(task.image for task in self.task_definitions))
 
     def substitutions(self, place: Place, machine: StateMachine) -> dict[str, str]:
-        """Return what a state machine's ``${…}`` stand for: ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
-        ``<Name>StateMachine`` (of another one), and ``AgentFamily``, which a size makes a task definition of, and ``Stage``."""
+        """Return the values of the ``${…}`` placeholders of a state machine.
+
+        The placeholders are ``InstanceCapacity``, ``<Name>TaskDefinition``, ``<Name>Function``,
+        ``<Name>StateMachine`` (another state machine), ``Stage``, and ``AgentFamily``, which
+        becomes a task definition's name when a size is added.
+        """
         return {
             "Stage": place.stage,
             "InstanceCapacity": place.instance_capacity,
@@ -92,11 +99,11 @@ class Declared:
 
     @property
     def reserved(self) -> int:
-        """Concurrent executions that functions reserve, where they do."""
+        """Concurrent executions that all functions together reserve, if they do."""
         return sum(function.reserved or 0 for function in self.functions)
 
     def can_reserve(self, limit: int) -> bool:
-        """Tell whether functions can reserve executions in an account that runs ``limit`` at once."""
+        """Return whether an account that runs ``limit`` functions at once can reserve any."""
         return limit >= self.reserved + UNRESERVED
 
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
@@ -105,12 +112,15 @@ class Declared:
         return {**self.function_environment(place, function.in_vpc), **untraced, **function.environment(place)}
 
     def mounts(self, place: Place) -> dict[str, tuple[Mount, ...]]:
-        """Return what each role may have of the file system, by the role's name."""
+        """Return the mounts of the file system that each role may use, by the role's name."""
         of_tasks = {task.role: task.mounts for task in self.task_definitions}
         return {**of_tasks, **{role.name: role.mounts for role in self.other_roles(place)}}
 
     def roles(self, place: Place) -> dict[str, Role]:
-        """Return every role, by its name: of each function, task, state machine and rule, and of ECS when it starts tasks."""
+        """Return every role, by its name.
+
+        Each function, task, state machine and rule has one, and so has ECS, for starting tasks.
+        """
         roles = [Role(function.role, "lambda.amazonaws.com", tuple(function_statements(place, function))) for function in self.functions]
         tasks = {task.role: Role(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place))) for task in self.task_definitions}
         roles += tasks.values()

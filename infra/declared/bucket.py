@@ -1,4 +1,4 @@
-"""The one bucket: what it keeps how long, and who may reach it from a page."""
+"""The one bucket: how long it keeps its objects, and which pages may reach it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ __all__ = ["BODIES", "BUCKET", "BUNDLES", "KEPT", "OUTCOMES", "BucketRules"]
 
 _FOR_PAGES = (
     {
-        # A page comes from whatever domain the apps have; it is the URL's signature that lets it in, for one object and method.
+        # Apps can have any domain, so pages of every origin are allowed. The URL's signature grants
+        # access, to one object and one method.
         "AllowedOrigins": ["*"],
         "AllowedMethods": ["GET", "HEAD", "PUT"],
         "AllowedHeaders": ["*"],
@@ -24,10 +25,10 @@ _FOR_PAGES = (
 
 @dataclass(frozen=True, slots=True)
 class BucketRules:
-    """How long the one bucket keeps what, and which pages may use its presigned URLs."""
+    """How long the bucket keeps which objects, and which pages may use its presigned URLs."""
 
     expiring: Mapping[str, int]
-    """Key prefix → days after which objects below it are deleted, and multipart uploads given up."""
+    """Key prefix → days after which its objects are deleted and multipart uploads aborted."""
     cors: tuple[Mapping[str, Any], ...] = ()
     """CORSRules as PutBucketCors takes them."""
 
@@ -46,4 +47,4 @@ class BucketRules:
 
 
 BUCKET = BucketRules({BODIES: 1, BUNDLES: 30}, _FOR_PAGES)
-"""An upload is needed until it is built: each version has its own copy of its bundle."""
+"""An upload is needed only until it is built, because each version keeps a copy of its bundle."""

@@ -1,4 +1,7 @@
-"""The settings (:class:`chalicelib.configuration.deployment.Settings`) that each part of a deployment gets, as environment variables."""
+"""The settings of each part of a deployment, as environment variables.
+
+:class:`chalicelib.configuration.deployment.Settings` reads them.
+"""
 
 from urllib.parse import urlencode
 
@@ -6,11 +9,11 @@ from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
 UNTRACED = {"POWERTOOLS_TRACE_DISABLED": "true"}
-"""For a function that X-Ray does not trace."""
+"""Variables of a function that X-Ray does not trace."""
 
 
 def common(place: Place) -> dict[str, str]:
-    """Return what everything needs, and all that a function in the VPC gets."""
+    """Return the variables that every part needs, in the VPC or outside."""
     return {
         "SHEEN_BUCKET": place.bucket,
         "SHEEN_TABLE_PREFIX": place.prefix,
@@ -19,7 +22,7 @@ def common(place: Place) -> dict[str, str]:
 
 
 def outside(place: Place) -> dict[str, str]:
-    """Return what is for those that reach every AWS API (FACTS E6b)."""
+    """Return the variables of the parts that can reach every AWS API (FACTS E6b)."""
     return {
         **common(place),
         "SHEEN_CONNECTIONS_URL": place.connections_url,
@@ -33,7 +36,7 @@ def outside(place: Place) -> dict[str, str]:
 
 
 def syncs(place: Place) -> dict[str, str]:
-    """Return what the functions get beside that have to do with syncs."""
+    """Return the additional variables of the functions that deal with syncs."""
     subnet = place.arn("ec2", f"subnet/{place.subnets[0]}")
     security_group = place.arn("ec2", f"security-group/{place.task_security_group}")
     return {
@@ -51,7 +54,7 @@ def syncs(place: Place) -> dict[str, str]:
 
 
 def ceilings(place: Place) -> dict[str, str]:
-    """Return what is for those that read apps' settings."""
+    """Return the variables of the parts that read apps' settings."""
     return {
         "SHEEN_LARGEST_SIZE": place.largest_size,
         "SHEEN_MOST_INSTANCES_PER_APP": str(place.most_instances_per_app),
@@ -60,7 +63,7 @@ def ceilings(place: Place) -> dict[str, str]:
 
 
 def function(place: Place, in_vpc: bool) -> dict[str, str]:
-    """Return what every function gets, by whether it is in the VPC."""
+    """Return the variables of every function, by whether it is in the VPC."""
     return {
         **(common(place) if in_vpc else outside(place)),
         **ceilings(place),
@@ -74,7 +77,7 @@ def function(place: Place, in_vpc: bool) -> dict[str, str]:
 
 
 def task(place: Place) -> dict[str, str]:
-    """Return what every task gets."""
+    """Return the variables of every task."""
     return {
         **common(place),
         "SHEEN_CONNECTIONS_URL": place.connections_url,
@@ -85,12 +88,12 @@ def task(place: Place) -> dict[str, str]:
 
 
 def agent(place: Place) -> dict[str, str]:
-    """Return what an instance's task gets."""
+    """Return the variables of an instance's task."""
     return {**task(place), **ceilings(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.app_role_arn("")}
 
 
 def build(place: Place) -> dict[str, str]:
-    """Return what the task gets that builds versions."""
+    """Return the variables of the task that builds versions."""
     return {
         **task(place),
         **ceilings(place),
@@ -101,7 +104,10 @@ def build(place: Place) -> dict[str, str]:
 
 
 def packaging(place: Place) -> dict[str, str]:
-    """Return what ``app.py`` reads while Chalice packages it: names in the patterns of its events."""
+    """Return the variables that ``app.py`` reads while Chalice packages it.
+
+    They hold the names in the patterns of its events.
+    """
     return {
         "SHEEN_CLUSTER_ARN": place.cluster_arn(),
         "SHEEN_EVENT_BUCKETS": " ".join(dict.fromkeys((place.bucket, *(bucket.name for bucket in place.other_buckets)))),
@@ -110,7 +116,7 @@ def packaging(place: Place) -> dict[str, str]:
 
 
 def admin(place: Place) -> dict[str, str]:
-    """Return what the ``sheen`` command gets."""
+    """Return the variables of the ``sheen`` command."""
     return {
         **outside(place),
         **ceilings(place),
@@ -121,5 +127,5 @@ def admin(place: Place) -> dict[str, str]:
 
 
 def copy(place: Place) -> dict[str, str]:
-    """Return what the task gets that copies urgent files."""
+    """Return the variables of the task that copies urgent files."""
     return {**task(place), "SHEEN_SYNC_STATE_MACHINE": place.state_machine_arn("sync")}

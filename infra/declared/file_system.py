@@ -1,9 +1,12 @@
-"""The shared file system: its folders, and which of them each kind of task has.
+"""The folders of the shared file system, and which of them each kind of task mounts.
 
-Each folder is an access point of its own. A task mounts those that it needs and no others, and what it only reads it cannot write, by its
-role's rights: so that one slip of a task's root does not reach everybody's data. Apps have no access points of their own although there may
-be 10,000: they would be in the task definitions, so that each app needed one, and a spare instance serves an app that is not known yet when
-it is started.
+Each folder is an access point of its own. A task mounts only the folders that it needs. The rights
+of its role keep it from writing to a folder that it only reads. One mistake of a task's root
+therefore cannot reach everybody's data.
+
+Apps have no access points of their own. There may be 10,000 apps, and access points are part of a
+task definition, so each app would need a task definition. A spare instance also starts before its
+app is known.
 """
 
 from typing import NamedTuple
@@ -19,7 +22,7 @@ class Root(NamedTuple):
 
     name: str
     mode: int
-    """What it is made with; root owns it."""
+    """The mode that the folder is created with; root owns it."""
 
 
 ROOTS = (
@@ -33,17 +36,17 @@ ROOTS = (
 
 
 class Mount(NamedTuple):
-    """A folder that a task has."""
+    """A folder that a task mounts."""
 
     root: str
     write: bool = False
 
 
 def read(*roots: str) -> tuple[Mount, ...]:
-    """Return what a task only reads."""
+    """Return mounts that a task only reads."""
     return tuple(Mount(root) for root in roots)
 
 
 def write(*roots: str) -> tuple[Mount, ...]:
-    """Return what a task writes as well."""
+    """Return mounts that a task also writes to."""
     return tuple(Mount(root, write=True) for root in roots)

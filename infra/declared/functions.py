@@ -1,6 +1,7 @@
-"""The Lambda functions: each of ``chalice_app/app.py``'s, with its size, its network, its environment and what it may do.
+"""The Lambda functions of ``chalice_app/app.py``: size, network, environment and rights of each.
 
-Their routes and triggers are in ``app.py``; ``infra/chalice.py`` makes Chalice's configuration from what is here.
+Their routes and triggers are in ``app.py``. ``infra/chalice.py`` makes Chalice's configuration from
+these declarations.
 """
 
 import json
@@ -33,16 +34,16 @@ def _empty(_place: Place) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class StreamReading:
-    """How a function reads a table's stream, beside what ``app.py`` says."""
+    """How a function reads a table's stream, in addition to what ``app.py`` says."""
 
     filters: tuple[Mapping[str, Any], ...]
-    """Patterns, of which a record must match one to be sent."""
+    """Patterns; a record is sent if it matches at least one of them."""
     retries: int
     record_age_seconds: int
-    """Older records are dropped."""
+    """Age from which records are dropped."""
 
     def parameters(self) -> dict[str, Any]:
-        """Return it as Lambda's API and CloudFormation take it."""
+        """Return the settings as Lambda's API and CloudFormation take them."""
         return {
             "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in self.filters]},
             "MaximumRetryAttempts": self.retries,
@@ -53,24 +54,35 @@ class StreamReading:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDeclaration:
-    """One function. Its log group, ``/aws/lambda/<its full name>``, is made with the deployment's storage, before it."""
+    """One function.
+
+    Its log group, ``/aws/lambda/<its full name>``, is made with the deployment's storage, before
+    the function.
+    """
 
     name: str
-    """As in ``app.py``; the REST API's function is ``api_handler``."""
+    """Its name in ``app.py``; the REST API's function is ``api_handler``."""
     timeout_seconds: int
     statements: Callable[[Place], Iterable[Statement]] = nothing
-    """What it may do beside writing its log and its traces, and having its network interface."""
+    """Rights of the function, beside its log, its traces and its network interface."""
     in_vpc: bool = False
-    """Inside the VPC it reaches agents, DynamoDB and S3; outside, every AWS API and no agent (FACTS E6b)."""
+    """Whether it is in the VPC.
+
+    A function in the VPC reaches agents, DynamoDB and S3. A function outside reaches every AWS API,
+    but no agent (FACTS E6b).
+    """
     memory_mb: int = 256
     environment: Callable[[Place], Mapping[str, str]] = _empty
-    """What it gets beside :attr:`infra.declared.Declared.function_environment`."""
+    """Its variables, in addition to :attr:`infra.declared.Declared.function_environment`."""
     stream: StreamReading | None = None
     reserved: int | None = None
-    """Concurrent executions that no other function can take, and beyond which it has none (:attr:`infra.declared.Place.reserves`). What
-    keeps instances alive and publishes has some: pages must not be able to take them all."""
+    """Concurrent executions reserved for this function, which are also its maximum.
+
+    See :attr:`infra.declared.Place.reserves`. The functions that keep instances alive and those
+    that publish reserve some, so that requests for pages cannot take all of them.
+    """
     traced: bool = True
-    """Whether X-Ray traces it, where it traces functions at all."""
+    """Whether X-Ray traces this function, if it traces functions at all."""
 
     @property
     def role(self) -> str:
@@ -79,7 +91,7 @@ class FunctionDeclaration:
 
 
 def function_statements(place: Place, function: FunctionDeclaration) -> Iterable[Statement]:
-    """Yield all that a function may do."""
+    """Yield all rights of a function."""
     group = place.arn("logs", f"log-group:/aws/lambda/{place.function_name(function.name)}:*")
     yield Statement("Log", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,))
     if place.traced and function.traced:
@@ -107,7 +119,11 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
 
 
 def _list_and_stop_tasks(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
-    """``operations`` on instances' rows; ``ceiling``, on those of ceilings: who stops an instance gives its place back."""
+    """Allow listing and stopping tasks, and updating the rows that stopping an instance changes.
+
+    ``operations`` are allowed on the rows of instances, ``ceiling`` on those of ceilings: a
+    function that stops an instance gives its place back.
+    """
     return (
         items(place, Instance, *operations),
         items(place, Ceiling, *ceiling),
@@ -127,7 +143,7 @@ def _tell_visitors(place: Place) -> Iterable[Statement]:
 
 
 def _end_instances(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
-    """What ending an instance from outside takes, beside reading which there are."""
+    """Allow ending an instance from outside; finding the instances takes further rights."""
     return (
         *_list_and_stop_tasks(place, *dict.fromkeys(("Scan", "UpdateItem", *operations)), ceiling=ceiling),
         *_tell_visitors(place),
@@ -232,7 +248,7 @@ FUNCTIONS = (
         lambda place: (
             items(place, Instance, "GetItem", "UpdateItem"),
             items(place, Ceiling, "UpdateItem"),
-            # A task of any of them may die with a token.
+            # Tasks of all these state machines can die while they hold a token.
             tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
             *_tell_visitors(place),
         ),

@@ -1,4 +1,4 @@
-"""The log groups of CloudWatch Logs that parts of Sheen write to by its API."""
+"""The log groups that parts of Sheen write to through the API of CloudWatch Logs."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ class LogGroup:
     name: str
     """See :meth:`infra.declared.place.Place.log_group`."""
     retention_days: int
-    """One of those that PutRetentionPolicy takes."""
+    """A number of days that PutRetentionPolicy accepts."""
     service: str = ""
-    """The service of AWS that writes to it in its own name, if one does: ``datasync.amazonaws.com``…"""
+    """The AWS service that writes to it in its own name, if any: ``datasync.amazonaws.com``."""
 
 
 APPS = LogGroup("apps", retention_days=90)
-"""What the apps' R processes say."""
+"""Output of the apps' R processes."""
 
 TRANSFERS = LogGroup("transfers", retention_days=30, service="datasync.amazonaws.com")
-"""What DataSync says of objects that it could not copy."""
+"""DataSync's messages about objects that it could not copy."""
 
 LOG_GROUPS = (APPS, TRANSFERS)
 
 
 def writing(place: Place, group: LogGroup) -> Statement:
-    """Allow making, filling and removing a group's streams."""
+    """Allow creating, filling and deleting a group's streams."""
     return Statement(
         f"{group.name.capitalize()}Logs",
         ("logs:CreateLogStream", "logs:PutLogEvents", "logs:DeleteLogStream"),

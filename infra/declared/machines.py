@@ -1,4 +1,4 @@
-"""The state machines, and what they may do."""
+"""The state machines and their rights."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,16 +13,23 @@ TREE = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """A standard workflow. Its file's ``${Name}`` are replaced as CloudFormation's DefinitionSubstitutions do."""
+    """A standard workflow.
+
+    The ``${Name}`` placeholders of its file are replaced like CloudFormation's
+    DefinitionSubstitutions.
+    """
 
     name: str
     file: Path
     functions: tuple[str, ...] = ()
-    """Functions that it invokes: ``instance_watch`` is ``${InstanceWatchFunction}``, an ARN."""
+    """Functions that it invokes; ``instance_watch`` is ``${InstanceWatchFunction}``, an ARN."""
     tasks: tuple[str, ...] = ()
-    """Containers (:attr:`infra.declared.TaskDefinition.container`) of the tasks that the function ``task_run`` runs for it."""
+    """Containers of the tasks that the function ``task_run`` runs for it.
+
+    See :attr:`infra.declared.TaskDefinition.container`.
+    """
     statements: Callable[[Place], Iterable[Statement]] = nothing
-    """What it may do beside invoking :attr:`functions`."""
+    """Its rights beside invoking :attr:`functions`."""
 
     @property
     def role(self) -> str:
@@ -31,7 +38,7 @@ class StateMachine:
 
 
 def machine_statements(place: Place, machine: StateMachine) -> Iterable[Statement]:
-    """Yield all that a machine may do."""
+    """Yield all rights of a state machine."""
     if machine.functions:
         yield invoke(place, *machine.functions)
     yield from machine.statements(place)

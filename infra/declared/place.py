@@ -1,4 +1,4 @@
-"""Where a deployment is: all that is not the same everywhere."""
+"""The place of a deployment: everything that differs between deployments."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 from chalicelib.configuration.app_settings import SIZES
 
 REST_FUNCTION = "api_handler"
-"""Chalice calls the REST API's function by the deployment's own name."""
+"""The REST API's function; Chalice gives it the name of the deployment itself."""
 REPOSITORIES = "https://cloud.r-project.org"
-"""Where R packages come from, unless the deployment says something else."""
+"""Source of R packages, unless the deployment sets another."""
 PYTHON_REPOSITORIES = "https://pypi.org/simple"
-"""Where Python packages come from, likewise."""
+"""Source of Python packages, unless the deployment sets another."""
 
 LARGEST_SIZE, MOST_INSTANCES_PER_APP, LONGEST_IDLE = SIZES[-1], 10, 86400.0
-"""What an app may have at most, unless the deployment says something else: any size, ten instances, a day without sessions."""
+"""Default ceilings of an app: any size, ten instances, a day without sessions."""
 
 
 class OtherBucket(NamedTuple):
@@ -21,7 +21,7 @@ class OtherBucket(NamedTuple):
 
     name: str
     prefix: str = ""
-    """Only what is below it; empty, or ends with a slash."""
+    """The prefix that syncs may read below; empty, or ends with a slash."""
 
     @property
     def arn(self) -> str:
@@ -29,12 +29,15 @@ class OtherBucket(NamedTuple):
 
 
 class Throttle(NamedTuple):
-    """What the stages of the APIs let through, of all visitors together; the rest is answered with 429, and costs nothing."""
+    """Rates that the stages of the APIs accept from all visitors together.
+
+    API Gateway answers requests above them with 429, and they cost nothing.
+    """
 
     requests_per_second: float = 500.0
     request_burst: int = 1000
     messages_per_second: float = 2000.0
-    """WebSockets that are opened, and frames from browsers."""
+    """WebSockets opened plus frames from browsers."""
     message_burst: int = 4000
 
 
@@ -46,78 +49,97 @@ class Place:
     region: str
     account: str
     websocket_url: str
-    """As :attr:`chalicelib.configuration.deployment.Settings.websocket_url`."""
+    """See :attr:`chalicelib.configuration.deployment.Settings.websocket_url`."""
     connections_url: str
     efs: str
-    """Where tasks have the file system."""
+    """Mount point of the file system in tasks."""
     client_dir: str
-    """Where tasks have the browser client's files."""
+    """Folder of the browser client's files in tasks."""
     subnets: tuple[str, ...]
-    """Public, for tasks, one in each zone."""
+    """Public subnets for tasks, one in each zone."""
     task_security_group: str
     function_subnets: tuple[str, ...]
-    """For the functions in the VPC."""
+    """Subnets for the functions in the VPC."""
     function_security_group: str
     app: str = "sheen"
     bodies_url: str = ""
-    """As :attr:`chalicelib.configuration.deployment.Settings.bodies_url`."""
+    """See :attr:`chalicelib.configuration.deployment.Settings.bodies_url`."""
     bundle_gb: str = "1"
-    """How much a bundle may have, packed and unpacked; see :attr:`chalicelib.configuration.deployment.Settings.largest_bundle`."""
+    """Largest size of a bundle, packed and unpacked.
+
+    See :attr:`chalicelib.configuration.deployment.Settings.largest_bundle`.
+    """
     repositories: str = REPOSITORIES
-    """Where R packages come from; see :attr:`chalicelib.configuration.deployment.Settings.repositories`."""
+    """Sources of R packages; see :attr:`chalicelib.configuration.deployment.Settings.repositories`.
+    """
     python_repositories: str = PYTHON_REPOSITORIES
-    """Where Python packages come from; see :attr:`chalicelib.configuration.deployment.Settings.python_repositories`."""
+    """Sources of Python packages.
+
+    See :attr:`chalicelib.configuration.deployment.Settings.python_repositories`.
+    """
     file_system: str = ""
     """Id of the EFS file system."""
     access_point: str = ""
     """Id of its access point for synced folders."""
     other_buckets: tuple[OtherBucket, ...] = ()
     instance_capacity: str = "FARGATE"
-    """The capacity provider of instances: ``FARGATE``, or ``FARGATE_SPOT``."""
+    """The capacity provider of instances, ``FARGATE`` or ``FARGATE_SPOT``."""
     execute_command: bool = False
     """Whether operators may open a shell in a task (ECS Exec)."""
     spares: str = ""
-    """How many spare instances there are to be, by size; see :mod:`chalicelib.lives.pool`."""
+    """Number of spare instances to keep, by size; see :mod:`chalicelib.lives.pool`."""
     most_instances: int = 100
-    """Instances that there may be at once, spares counted; 0: any number."""
+    """Largest number of instances at once, including spares; 0 means no limit."""
     most_held: int = 5
-    """Requests that may wait in a Lambda at once for apps to start; 0: none waits."""
+    """Largest number of requests that wait in a Lambda at once for apps to start; 0 means none."""
     edge_proof: str = ""
-    """As :attr:`chalicelib.configuration.deployment.Settings.edge_proof`."""
+    """See :attr:`chalicelib.configuration.deployment.Settings.edge_proof`."""
     throttle: Throttle = field(default_factory=Throttle)
-    """How much the APIs let through."""
+    """Rates that the APIs accept."""
     reserves: bool = True
-    """Whether functions that keep things alive have concurrent executions of their own; an account with few has none to spare."""
+    """Whether functions that keep things alive reserve concurrent executions.
+
+    An account with a low limit has none to spare.
+    """
     api_stage: str = "live"
-    """API Gateway's stage of both APIs."""
+    """The stage of both APIs in API Gateway."""
     websocket_api: str = "*"
-    """Id of the WebSocket API; ``*`` as long as it is not there: Chalice makes it, after the roles that name it."""
+    """Id of the WebSocket API, or ``*`` until it exists.
+
+    Chalice makes it after the roles that name it.
+    """
     transfer_mode: str = "BASIC"
-    """DataSync's task mode: ``BASIC``, or ``ENHANCED``."""
+    """DataSync's task mode, ``BASIC`` or ``ENHANCED``."""
     traced: bool = False
     """Whether X-Ray traces the functions."""
     own_tags: tuple[tuple[str, str], ...] = ()
-    """The operator's own tags."""
+    """Tags that the operator adds."""
     bucket_name: str = ""
-    """Where bucket names must be unique in the world; else the bucket has the deployment's own name."""
+    """Name of the bucket, where bucket names must be globally unique.
+
+    If empty, the bucket has the name of the deployment.
+    """
     largest_size: str = LARGEST_SIZE
-    """The largest size that an app may have; this and the next two are :class:`chalicelib.apps.ceilings.Ceilings`."""
+    """Largest size of an app.
+
+    This and the next two are :class:`chalicelib.apps.ceilings.Ceilings`.
+    """
     most_instances_per_app: int = MOST_INSTANCES_PER_APP
     longest_idle: float = LONGEST_IDLE
 
     @property
     def base(self) -> str:
-        """The deployment's own name, as Chalice gives it to the REST API's function."""
+        """The deployment's own name, which Chalice also gives to the REST API's function."""
         return f"{self.app}-{self.stage}"
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of everything that can have tags. The bill is split, and rights are bounded, by ``stage``."""
+        """Tags of everything that can have tags; ``stage`` splits the bill and bounds rights."""
         return {"application": self.app, "stage": self.stage, **dict(self.own_tags)}
 
     @property
     def bucket(self) -> str:
-        """The one S3 bucket of bundles, outcomes and large bodies."""
+        """The one S3 bucket, which holds bundles, outcomes and large bodies."""
         return self.bucket_name or self.base
 
     @property
@@ -127,7 +149,7 @@ class Place:
 
     @property
     def prefix(self) -> str:
-        """Begins the name of everything of which there are several."""
+        """The prefix of the names of everything that exists more than once."""
         return f"{self.base}-"
 
     def name(self, thing: str) -> str:
@@ -160,7 +182,7 @@ class Place:
         return self.arn("ecs", f"cluster/{self.cluster}")
 
     def task_definition_arn(self, definition: str) -> str:
-        """Return the ARN without a revision, as RunTask takes it."""
+        """Return the ARN without a revision, as RunTask accepts it."""
         return self.arn("ecs", f"task-definition/{self.name(definition)}")
 
     def state_machine_arn(self, machine: str) -> str:
@@ -176,7 +198,7 @@ class Place:
         return f"arn:aws:iam::{self.account}:role/{self.role_name(role)}"
 
     def app_role_arn(self, role: str) -> str:
-        """Return the ARN of a role that apps may be given, by its path and name below the deployment's path."""
+        """Return the ARN of a role for apps, by its path and name below the deployment's path."""
         return f"arn:aws:iam::{self.account}:role/{self.base}/{role}"
 
     def connections_arn(self, method: str) -> str:

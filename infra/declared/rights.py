@@ -1,7 +1,8 @@
-"""What a component may do in AWS: IAM statements as data, and the roles that have them.
+"""The rights of components in AWS: IAM statements as data, and the roles that have them.
 
-A statement names its actions and resources exactly. A wildcard may stand for what has no name yet (the end of an ARN: objects below a
-prefix, tasks of a cluster, connections of an API); one that stands for more needs a reason in the statement itself, or cannot be made.
+A statement names its actions and resources exactly. A wildcard may stand for something that has no
+name yet (the end of an ARN: objects below a prefix, tasks of a cluster, connections of an API). A
+statement with a wider wildcard must give its reason, or it cannot be made.
 """
 
 import re
@@ -15,17 +16,20 @@ from infra.declared.names import camel
 from infra.declared.place import Place
 
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
-"""Operator (``StringEquals``, ``ArnLike``…) → key → what it must be."""
+"""Operator (``StringEquals``, ``ArnLike``, …) → key → required value."""
 
 SOURCE_ACCOUNT = "aws:SourceAccount"
-"""The account on whose behalf a service acts. Without it another account could make the service use a role (a confused deputy)."""
+"""Condition key for the account on whose behalf a service acts.
+
+Without it, another account could make the service use a role (a confused deputy).
+"""
 _TELL_NO_ACCOUNT = frozenset({"lambda.amazonaws.com"})
-"""Services that do not say so when they take a role on."""
+"""Services that do not send the account when they assume a role."""
 _ONLY_WHAT_HAS_NO_NAME = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*?]+[/:]\*")
 
 
 class TooWide(ValueError):
-    """A statement allows more than it may without saying why."""
+    """A statement is too wide and does not say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,16 @@ class Statement:
     """One statement of a policy."""
 
     sid: str
-    """Letters and digits, unlike every other one of its role."""
+    """Letters and digits; unique within its role."""
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: Conditions = field(default_factory=dict)
     why: str = ""
-    """The reason for a wildcard that is not only the last part of an ARN."""
+    """The reason for a wildcard that covers more than the last part of an ARN."""
     effect: Literal["Allow", "Deny"] = "Allow"
 
     def __post_init__(self) -> None:
-        """Raise :class:`TooWide`, or :class:`ValueError` for what IAM does not take."""
+        """Raise :class:`TooWide`, or :class:`ValueError` if IAM would reject the statement."""
         if not re.fullmatch(r"[A-Za-z0-9]+", self.sid):
             raise ValueError(f"statement {self.sid!r}: a Sid has letters and digits only")
         if not self.actions or not self.resources:
@@ -76,24 +80,27 @@ class Statement:
 
 
 def is_wide(resource: str) -> bool:
-    """Say whether a resource is ``*``, or an ARN with a wildcard that is not only its last part."""
+    """Return whether a resource is ``*`` or has a wildcard outside the last part of its ARN."""
     return ("*" in resource or "?" in resource) and not _ONLY_WHAT_HAS_NO_NAME.fullmatch(resource)
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who a component is when it calls AWS."""
+    """The identity of a component when it calls AWS."""
 
     name: str
-    """Without the deployment's prefix: ``function-<name>``, ``task-<name>``, ``machine-<name>``, ``rule-<name>``."""
+    """Its name without the deployment's prefix.
+
+    It is ``function-<name>``, ``task-<name>``, ``machine-<name>`` or ``rule-<name>``.
+    """
     service: str
-    """The service that takes it on: ``lambda.amazonaws.com``…"""
+    """The service that assumes it, such as ``lambda.amazonaws.com``."""
     statements: tuple[Statement, ...]
     mounts: tuple[Mount, ...] = ()
-    """What it has of the file system, of a role that is no task's."""
+    """Mounts of the file system, for a role that does not belong to a task."""
 
     def __post_init__(self) -> None:
-        """Raise :class:`ValueError` when two statements have one Sid: IAM refuses that."""
+        """Raise :class:`ValueError` if two statements have the same Sid, which IAM refuses."""
         sids = [statement.sid for statement in self.statements]
         if twice := {sid for sid in sids if sids.count(sid) > 1}:
             raise ValueError(f"role {self.name}: more than one statement is called {', '.join(sorted(twice))}")
@@ -103,7 +110,7 @@ class Role:
         return {"Version": "2012-10-17", "Statement": [statement.document() for statement in self.statements]}
 
     def trust(self, account: str) -> dict[str, Any]:
-        """Return the document that lets the service, on behalf of this account and nobody else, take it on."""
+        """Return the trust policy: only the service may assume it, on behalf of this account."""
         statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": self.service}, "Action": "sts:AssumeRole"}
         if self.service not in _TELL_NO_ACCOUNT:
             statement["Condition"] = {"StringEquals": {SOURCE_ACCOUNT: account}}
@@ -116,7 +123,7 @@ def nothing(_place: Place) -> Iterable[Statement]:
 
 
 def items(place: Place, model: type[Table], *operations: str) -> Statement:
-    """Allow operations (``GetItem``…) on a model's table."""
+    """Allow operations (such as ``GetItem``) on a model's table."""
     actions = tuple(f"dynamodb:{operation}" for operation in operations)
     return Statement(camel(model.short_name), actions, (place.table_arn(model.short_name),))
 
@@ -128,13 +135,16 @@ def index(place: Place, model: type[Table], name: str) -> Statement:
 
 
 def stream(place: Place, model: type[Table]) -> Statement:
-    """Allow reading the table's stream, as what feeds a function with it does in the function's name."""
+    """Allow reading the table's stream.
+
+    Lambda reads a stream in the name of the function that it feeds.
+    """
     actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
     return Statement(f"{model.short_name.capitalize()}Stream", actions, (f"{place.table_arn(model.short_name)}/stream/*",))
 
 
 def objects(place: Place, prefix: str, *operations: str) -> Statement:
-    """Allow operations (``GetObject``…) on the bucket's objects below a prefix."""
+    """Allow operations (such as ``GetObject``) on the bucket's objects below a prefix."""
     actions = tuple(f"s3:{operation}" for operation in operations)
     return Statement(f"{camel(prefix)}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
 
@@ -142,8 +152,8 @@ def objects(place: Place, prefix: str, *operations: str) -> Statement:
 def tokens(place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")) -> Statement:
     """Allow answering the task tokens of state machines.
 
-    IAM's reference lists no resource for these actions, but tokens of a state machine's own integrations are checked against its ARN:
-    that is what CDK's ``grantTaskResponse`` gives.
+    IAM's reference lists no resource for these actions. Tokens of a state machine's own
+    integrations are nevertheless checked against its ARN, as CDK's ``grantTaskResponse`` assumes.
     """
     return Statement(
         "Tokens", tuple(f"states:SendTask{operation}" for operation in operations), tuple(map(place.state_machine_arn, machines))
@@ -161,7 +171,7 @@ def invoke(place: Place, *functions: str) -> Statement:
 
 
 def connections(place: Place) -> Statement:
-    """Allow posting to browsers, and closing their connections."""
+    """Allow posting to browsers and closing their connections."""
     unknown = "Chalice makes the WebSocket API, after this role; its account, stage and method bound it"
     return Statement(
         "Browsers",

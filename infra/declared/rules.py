@@ -1,4 +1,4 @@
-"""The rules that start state machines when something happens."""
+"""The rules that start state machines on events."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Rule:
 
     @property
     def role(self) -> str:
-        """The name of the role that it starts the state machine with."""
+        """The name of the role with which it starts the state machine."""
         return f"rule-{self.name}"
 
 

@@ -1,4 +1,4 @@
-"""What syncs need: rights of their functions, of their task, of DataSync, and the topic that hears of failures."""
+"""What syncs need: the rights of functions, task and DataSync, and the topic for failures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from infra.declared.rights import Conditions, Role, Statement, invoke, items, ob
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """An SNS topic, to which people subscribe."""
+    """An SNS topic that people subscribe to."""
 
     name: str
-    """Without the deployment's prefix."""
+    """Its name without the deployment's prefix."""
 
 
 TOPICS = (Topic("alarms"),)
@@ -44,11 +44,14 @@ IN_THE_CALLERS_NAME = {
     "DeleteTask": _INTERFACES,
     "StartTaskExecution": _INTERFACES,
 }
-"""Operation → what DataSync does for it with the rights of who calls it, as AWS's policy AWSDataSyncFullAccess has them."""
+"""Operation → actions that DataSync checks with the rights of its caller.
+
+AWS's policy AWSDataSyncFullAccess lists them.
+"""
 
 
 def read_data(place: Place) -> Iterable[Statement]:
-    """Allow listing and reading the data of the deployment's own bucket and of those that it names beside."""
+    """Allow listing and reading data in the deployment's bucket and in the other buckets."""
     yield _listing("ListData", OtherBucket(place.bucket, OWN_DATA))
     yield from (_listing(f"ListOtherData{number}", bucket) for number, bucket in enumerate(place.other_buckets))
     yield from _reading(place)
@@ -76,7 +79,8 @@ def _other_objects(place: Place) -> tuple[str, ...]:
 def datasync_role(place: Place) -> Role:
     """Declare the role by which DataSync reads buckets.
 
-    It lists whole buckets: when a location is made, DataSync tries HeadBucket, which has no prefix that a condition could be about.
+    It may list whole buckets. When a location is made, DataSync tries HeadBucket, which has no
+    prefix to put a condition on.
     """
     buckets = (place.bucket_arn(), *_other_arns(place))
     tagged = (f"{place.bucket_arn()}/{OWN_DATA}*", *_other_objects(place))
@@ -97,12 +101,12 @@ def _requests(place: Place) -> Statement:
 
 
 def asking(place: Place) -> Iterable[Statement]:
-    """What the functions may do that ask for a sync."""
+    """Yield the rights of the functions that request a sync."""
     return (items(place, Sync, "GetItem", "Scan"), _requests(place), items(place, SyncRun, "Query"), start(place, "sync"))
 
 
 def following(place: Place) -> Iterable[Statement]:
-    """What the functions may do that watch DataSync."""
+    """Yield the rights of the functions that watch DataSync."""
     return (
         items(place, Sync, "GetItem", "Scan"),
         items(place, SyncRequest, "GetItem"),
@@ -113,7 +117,7 @@ def following(place: Place) -> Iterable[Statement]:
 
 
 def ticking(place: Place) -> Iterable[Statement]:
-    """What the clock's function may do."""
+    """Yield the rights of the clock's function."""
     return (
         items(place, Sync, "Scan", "UpdateItem"),
         _requests(place),
@@ -127,7 +131,7 @@ def ticking(place: Place) -> Iterable[Statement]:
 
 
 def stepping(place: Place) -> Iterable[Statement]:
-    """What the function may do that a run's state machine asks."""
+    """Yield the rights of the function that a run's state machine calls."""
     return (
         items(place, Sync, "GetItem", "UpdateItem"),
         _requests(place),
@@ -171,7 +175,7 @@ def stepping(place: Place) -> Iterable[Statement]:
 
 
 def running(place: Place) -> Iterable[Statement]:
-    """What a run's state machine may do beside."""
+    """Yield the rights of a run's state machine, beside invoking functions."""
     return (
         Statement(
             "Transfer",
@@ -191,7 +195,7 @@ def running(place: Place) -> Iterable[Statement]:
 
 
 def copying(place: Place) -> Iterable[Statement]:
-    """What the task may do that copies urgent files and publishes apps."""
+    """Yield the rights of the task that copies urgent files and publishes apps."""
     return (
         *read_data(place),
         items(place, Sync, "GetItem", "UpdateItem"),
@@ -205,7 +209,10 @@ def copying(place: Place) -> Iterable[Statement]:
 
 
 def _of_this_stage(place: Place) -> Conditions:
-    """Only what has this deployment's tag: DataSync gives tasks and locations names that say nothing."""
+    """Match only resources with this deployment's tag.
+
+    The names that DataSync gives to tasks and locations say nothing.
+    """
     return {"StringEquals": {"aws:ResourceTag/stage": place.stage}}
 
 
@@ -214,7 +221,10 @@ def _for_this_stage(place: Place) -> Conditions:
 
 
 def _tagging(place: Place, *resources: str) -> Statement:
-    """Allow tags at creation, which DataSync asks for beside the action that creates; nothing of another stage gets this one's."""
+    """Allow tags at creation, but not tagging what belongs to another stage.
+
+    DataSync requires this right beside that of the action that creates.
+    """
     return Statement(
         "Tag",
         ("datasync:TagResource",),
@@ -227,7 +237,10 @@ def _tagging(place: Place, *resources: str) -> Statement:
 
 
 def _enhancing(place: Place) -> Iterable[Statement]:
-    """For a task in Enhanced mode DataSync makes its linked role, with the rights of who makes the task."""
+    """Allow DataSync to make its linked role, for a task in Enhanced mode.
+
+    DataSync makes it with the rights of the caller that makes the task.
+    """
     if place.transfer_mode == "ENHANCED":
         yield Statement(
             "MakeLinkedRole",
@@ -252,7 +265,10 @@ def _interfaces() -> Statement:
 
 
 def _trying(place: Place) -> Iterable[Statement]:
-    """Of a bucket of another account, DataSync asks whether who makes the location may see it."""
+    """Allow the check that DataSync makes on a bucket of another account.
+
+    DataSync checks whether the caller that makes the location may list the bucket.
+    """
     if place.other_buckets:
         yield Statement("TryOtherBuckets", ("s3:ListBucket",), _other_arns(place))
 

@@ -1,4 +1,4 @@
-"""The tables."""
+"""The tables of DynamoDB."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from chalicelib.lambdas import schema
 from infra.declared.place import Place
 
 EXPIRY_ATTRIBUTE = "expires_at"
-"""A model that has it has its TTL by it (FACTS D1)."""
+"""Attribute for TTL, in every model that has it (FACTS D1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,20 @@ class TableDeclaration:
     """A DynamoDB table, billed by request."""
 
     name: str
-    """Without the deployment's prefix."""
+    """Its name without the deployment's prefix."""
     keys: Mapping[str, str]
     """Key attribute → HASH or RANGE, in this order."""
     attribute_types: Mapping[str, str]
     indexes: tuple[Mapping[str, Any], ...] = ()
-    """GlobalSecondaryIndexes as CreateTable takes them."""
+    """GlobalSecondaryIndexes, as CreateTable takes them."""
     ttl_attribute: str | None = None
     stream: str | None = None
-    """StreamViewType, when it has a stream."""
+    """StreamViewType, if it has a stream."""
     kept: bool = False
-    """It holds what people published and configured: back it up, and never lose it."""
+    """Whether it holds what people published and configured, so that it must be backed up."""
 
     def definition(self, place: Place) -> dict[str, Any]:
-        """Return CreateTable's parameters."""
+        """Return the parameters of CreateTable."""
         definition: dict[str, Any] = {
             "TableName": place.name(self.name),
             "BillingMode": "PAY_PER_REQUEST",
@@ -46,7 +46,7 @@ class TableDeclaration:
 
 
 def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
-    """Declare the table that a model is the schema of."""
+    """Declare the table whose schema is a model."""
     described = model._get_schema()
     keys = {key["AttributeName"]: key["KeyType"] for key in described["key_schema"]}
     return TableDeclaration(

@@ -1,4 +1,4 @@
-"""The task definitions, and what the tasks may do."""
+"""The task definitions, and the rights of the tasks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from infra.declared.rights import Role, Statement, connections, items, nothing, 
 
 
 class Machine(NamedTuple):
-    """How much of a machine an instance gets."""
+    """CPU and memory of an instance."""
 
     cpu: int
-    """1024 are one processor."""
+    """1024 units are one processor."""
     memory_mb: int
 
 
@@ -36,17 +36,17 @@ MACHINES: Mapping[str, Machine] = {
     "xxlarge": Machine(1024, 4096),
     "xxxlarge": Machine(2048, 8192),
 }
-"""By :data:`chalicelib.configuration.app_settings.SIZES`; Fargate sells no other pairs than it lists."""
+"""By :data:`chalicelib.configuration.app_settings.SIZES`; Fargate offers only certain pairs."""
 
 
 def agent_of(size: str) -> str:
-    """Return the name of the task definition of an instance of this size."""
+    """Return the name of the task definition for instances of this size."""
     return f"agent_{size}"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """What a Fargate task runs, on a machine of which size."""
+    """What a Fargate task runs, and with how much CPU and memory."""
 
     name: str
     command: tuple[str, ...]
@@ -55,15 +55,21 @@ class TaskDefinition:
     memory_mb: int
     stop_timeout_seconds: int = 30
     kind: str = ""
-    """The name of its one container and of its role; those that differ in size only share it. Its own name, if empty."""
+    """The name of its container and of its role; defaults to its own name.
+
+    Task definitions that differ only in size share it.
+    """
     statements: Callable[[Place], Iterable[Statement]] = nothing
-    """What its role allows."""
+    """The rights of its role."""
     image: str = "agent"
     """The stage of ``workers/Dockerfile`` that it runs in."""
     mounts: tuple[Mount, ...] = ()
-    """What it has of the file system; the same for all of its kind."""
+    """Its mounts of the file system; the same for all of its kind."""
     health: tuple[str, ...] = ()
-    """What tells, run in the container, whether it is healthy; as ``HEALTHCHECK`` in workers/Dockerfile, of which ECS takes no notice."""
+    """Command that checks, inside the container, whether it is healthy.
+
+    It is the ``HEALTHCHECK`` of workers/Dockerfile, which ECS ignores.
+    """
 
     @property
     def container(self) -> str:
@@ -72,20 +78,23 @@ class TaskDefinition:
 
     @property
     def role(self) -> str:
-        """The name of the role that its container has."""
+        """The name of its container's role."""
         return f"task-{self.container}"
 
 
 DROPPED_CAPABILITIES = ("AUDIT_WRITE", "FSETID", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT")
-"""Those of a container's usual ones that no task needs; what root in the image does with the others, workers/Dockerfile says."""
+"""Capabilities that containers have by default and no task needs.
+
+workers/Dockerfile says what root in the image uses the others for.
+"""
 HEALTH = ("python3", "-I", "-S", "/usr/local/lib/sheen/workers/agent/health.py")
 
 TASK_EXECUTION_ROLE = "task-execution"
-"""What ECS itself is when it starts a task: it fetches the image and writes what the container says."""
+"""The role of ECS when it starts a task: it pulls the image and writes the container's output."""
 
 
 def run_tasks(place: Place, definitions: Iterable[tuple[str, str]]) -> Iterable[Statement]:
-    """Allow running tasks; ``definitions`` are those of the tasks, each with its role."""
+    """Allow running tasks; ``definitions`` holds pairs of a task definition and its role."""
     definitions = tuple(definitions)
     yield Statement(
         "RunTasks",
@@ -132,7 +141,7 @@ def execution_role(place: Place) -> Role:
 
 
 def task_log_group(place: Place) -> str:
-    """Return the log group that takes what tasks write to their standard streams."""
+    """Return the log group for the standard streams of tasks."""
     return place.log_group("tasks")
 
 
@@ -146,7 +155,8 @@ def _agent(place: Place) -> Iterable[Statement]:
         objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
         writing(place, APPS),
         Statement("Secrets", ("secretsmanager:GetSecretValue",), (place.arn("secretsmanager", f"secret:{place.base}/*"),)),
-        # The operator makes them below this path, and says in each one's trust policy that this role may take it on.
+        # The operator makes these roles below this path. Each one's trust policy allows this role
+        # to assume it.
         Statement("AppRoles", ("sts:AssumeRole",), (place.app_role_arn("*"),)),
     )
 

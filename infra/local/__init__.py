@@ -1,1 +1,1 @@
-"""The AWS services that Sheen uses, on one machine and at one endpoint: ``python -m infra.local``."""
+"""The AWS services that Sheen uses, on one machine at one endpoint: ``python -m infra.local``."""

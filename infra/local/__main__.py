@@ -13,7 +13,7 @@ from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 
 READY = "ready"
-"""Written to standard output, alone on a line with the endpoint, when all is up."""
+"""Printed to standard output when everything runs, on a line with the endpoint."""
 
 
 async def run(settings: LocalSettings, declared: Declared, app: str) -> None:
@@ -25,7 +25,10 @@ async def run(settings: LocalSettings, declared: Declared, app: str) -> None:
 
 
 def serve(declared: Declared = DECLARED, app: str = "sheen", **settings: Any) -> int:
-    """Run the stack with the settings of the environment and others on top; return the exit code."""
+    """Run the stack and return the exit code.
+
+    ``settings`` override those of the environment.
+    """
     try:
         uvloop.run(run(replace(LocalSettings.from_environment(), **settings), declared, app))
     except LocalStackError as error:

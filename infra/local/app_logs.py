@@ -1,7 +1,8 @@
-"""What the files of workers' logs are called: by the scheme of Shiny Server's guide.
+"""The names of workers' log files, by the scheme of Shiny Server's guide.
 
-``<app's folder>-<user>-<YYYYMMDD>-<HHMMSS>-<socket>.log``: the last segment of the app's location, the user that its R runs as, when the
-worker started (UTC), and the worker's id, by which its socket is known.
+A name is ``<app's folder>-<user>-<YYYYMMDD>-<HHMMSS>-<socket>.log``. Its parts are the last segment
+of the app's location, the user that its R runs as, the worker's start (UTC), and the worker's id,
+which also names its socket.
 """
 
 import os
@@ -17,25 +18,25 @@ from infra.declared import Place
 from infra.local.moto import Moto
 
 DEFAULT_MODE = 0o640
-"""Shiny Server's."""
+"""The default mode, which is Shiny Server's."""
 
 
 class FileName(NamedTuple):
-    """What a stream's file is to be called, and its mode."""
+    """The name of a stream's file, and its mode."""
 
     name: str
     mode: int
 
 
 class AppLogs:
-    """Names the files of workers' streams; asks the table of apps which app it is."""
+    """Names the files of workers' streams; looks the app up in the table of apps."""
 
     def __init__(self, moto: Moto, place: Place) -> None:
         self._moto = moto
         self._table = place.name(App.short_name)
 
     async def file_name(self, stream: str, now: float) -> FileName:
-        """Return the name for a stream that begins now."""
+        """Return the file name of a stream that begins now."""
         try:
             named = LogStream.parse(stream)
         except ValueError:

@@ -1,6 +1,6 @@
-"""The roles that apps may be given: ``$SHEEN_DATA/roles/<location>/<name>.json``, each the role's policy document.
+"""The roles of apps: ``$SHEEN_DATA/roles/<location>/<name>.json``, each a policy document.
 
-They are read anew at each call.
+They are read again at each call.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from infra.local.rights.policy import Policy
 
 _NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._~-]*/)*[A-Za-z0-9_-]+")
 VALID = timedelta(hours=1)
-"""What a role that was taken on from another one is valid for at most."""
+"""Longest validity of a role that was assumed from another role."""
 
 
 class AppRoles:
-    """STS's AssumeRole, for these roles only; its credentials are the principal ``app:<name>``."""
+    """STS's AssumeRole for these roles only; the credentials' principal is ``app:<name>``."""
 
     def __init__(self, folder: Path, place: Place, keys: Keys) -> None:
         self._folder = folder
@@ -33,7 +33,10 @@ class AppRoles:
         self._keys = keys
 
     def policy(self, name: str) -> Policy | None:
-        """Return what a role may do; None when there is no such role. Raise :class:`LocalStackError` for what cannot be read."""
+        """Return a role's policy, or None if there is no such role.
+
+        Raise :class:`LocalStackError` for a policy that cannot be read.
+        """
         path = self._folder / f"{name}.json"
         if not _NAME.fullmatch(name) or not path.exists():
             return None
@@ -43,7 +46,7 @@ class AppRoles:
             raise LocalStackError(f"{path} is no policy document: {error}") from error
 
     async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
-        """Answer AssumeRole, which the caller may by its own policy; moto answers the rest."""
+        """Answer AssumeRole if the caller's own policy allows it; moto answers the rest."""
         form = Call("sts", operation, body=body).form
         if form.get("Action") != "AssumeRole":
             return None

@@ -1,4 +1,4 @@
-"""Errors in the shapes that AWS's services answer with, so that every SDK raises its own exception for them."""
+"""Errors in the formats of AWS's services, so that every SDK raises its own exceptions."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ from infra.local.errors import LocalStackError
 
 
 class AwsError(LocalStackError):
-    """An error that a service answers with."""
+    """An error that a service returns."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -20,7 +20,10 @@ class AwsError(LocalStackError):
 
 
 def error_response(service: str, error: AwsError) -> web.Response:
-    """Return the answer as ``service`` writes it: XML for S3 and the query protocol's services, else JSON."""
+    """Return the error in the format of ``service``.
+
+    That is XML for S3 and for services of the query protocol, otherwise JSON.
+    """
     request_id = str(uuid.uuid4())
     if service == "s3":
         body = (

@@ -1,7 +1,9 @@
-"""The workers' image by a real builder that needs no daemon: buildah reads ``workers/Dockerfile`` itself, with ``.dockerignore``.
+"""The workers' image, made by buildah, a real builder that needs no daemon.
 
-There is no registry: the base image is a Debian root of debootstrap (:func:`infra.local.image.debian`), given in the place of the
-Dockerfile's. What was built is mounted as a folder, in which the local stack runs tasks (``SHEEN_IMAGE``). All of this needs root.
+Buildah reads ``workers/Dockerfile`` and ``.dockerignore``. There is no registry: the base image is
+a Debian root made by debootstrap (:func:`infra.local.image.debian`), which replaces the
+Dockerfile's. The built image is mounted as a folder, in which the local stack runs tasks
+(``SHEEN_IMAGE``). All of this needs root.
 """
 
 import json
@@ -20,7 +22,10 @@ _LAST_LINES = 30
 
 
 class Builder:
-    """Buildah with a storage of its own in ``folder``: copies, not an overlay, and chroot, so that it works within a container too."""
+    """Buildah with a storage of its own in ``folder``.
+
+    It uses copies instead of an overlay, and chroot, so that it works within a container too.
+    """
 
     def __init__(self, folder: Path) -> None:
         if shutil.which("buildah") is None:
@@ -43,13 +48,13 @@ class Builder:
         return name
 
     def configuration(self, image: str) -> dict[str, Any]:
-        """Return what the image says of itself: ``Env``, ``Cmd``, ``Volumes``, ``StopSignal``."""
+        """Return the image's configuration: ``Env``, ``Cmd``, ``Volumes``, ``StopSignal``."""
         configuration: dict[str, Any] = json.loads(self._run("inspect", "--type", "image", image))["OCIv1"]["config"]
         return configuration
 
     @contextmanager
     def mounted(self, image: str) -> Iterator[Image]:
-        """Give the image as a folder, as long as the context lasts."""
+        """Yield the image as a folder, for the duration of the context."""
         container = self._run("from", image)
         try:
             root = Path(self._run("mount", container))
@@ -62,7 +67,10 @@ class Builder:
             self._run("rm", container)
 
     def _run(self, command: str, *arguments: str) -> str:
-        """Run a command; return the last line that it wrote. Raise :class:`CannotStart` with what it said when it fails."""
+        """Run a command; return the last line of its output.
+
+        Raise :class:`CannotStart` with its output if it fails.
+        """
         done = subprocess.run(
             ["buildah", command, *arguments],
             env={**os.environ, "CONTAINERS_STORAGE_CONF": str(self._storage)},
@@ -78,7 +86,10 @@ class Builder:
 
 @contextmanager
 def built(tree: Path, folder: Path, target: str = "agent") -> Iterator[tuple[Image, dict[str, Any]]]:
-    """Build the tree's image; give it, and what it says of itself, as long as the context lasts. ``folder`` holds it meanwhile."""
+    """Build the tree's image; yield it and its configuration for the duration of the context.
+
+    ``folder`` holds the image meanwhile.
+    """
     builder = Builder(folder)
     root = folder / "debian"
     debian(base_of((tree / DOCKERFILE).read_text(), target), root)

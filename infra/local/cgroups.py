@@ -1,7 +1,8 @@
-"""A control group for each task, as Fargate has one: memory and processes as the task's definition says.
+"""A control group for each task, which limits memory and processes as on Fargate.
 
-It takes version 2 of Linux's control groups, and the right to make some below this process's own, as root or a delegated systemd scope
-has it. Where there is none, tasks share the machine's memory.
+The limits come from the task's definition. Control groups need version 2 of Linux's, and the right
+to make some below this process's own, as root or a delegated systemd scope has it. Without them,
+tasks share the machine's memory.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from pathlib import Path
 from infra.declared import TaskDefinition
 
 PROCESSES = 4096
-"""Of one task."""
+"""Limit of one task."""
 _ROOT = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _OWN = "sheen-stack"
@@ -22,31 +23,32 @@ _ENTER = 'echo $$ > "$0" && exec "$@"'
 
 
 class TaskGroup:
-    """One task's."""
+    """The control group of one task."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """Return what runs ``argv`` in the group, with all that it starts."""
+        """Return a command that runs ``argv`` and everything that it starts in the group."""
         return ["/bin/sh", "-c", _ENTER, str(self._folder / "cgroup.procs"), *argv]
 
     def end(self) -> None:
-        """Kill all that is in it at once, and remove it."""
+        """Kill everything in the group at once, and remove the group."""
         with contextlib.suppress(OSError):
             (self._folder / "cgroup.kill").write_text("1")
-        with contextlib.suppress(OSError):  # what has just been killed may be there yet: the folder has no weight
+        # Killed processes may still exist. A folder that remains does no harm.
+        with contextlib.suppress(OSError):
             self._folder.rmdir()
 
 
 class ControlGroups:
-    """Makes them, in ``folder``."""
+    """Makes control groups in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def make(self, task_id: str, definition: TaskDefinition) -> TaskGroup:
-        """Make the group of a task. Raise :class:`OSError`."""
+        """Make the group of a task; raise :class:`OSError`."""
         group = self._folder / f"sheen-task-{task_id}"
         group.mkdir()
         (group / "memory.max").write_text(str(definition.memory_mb * 1024**2))
@@ -57,7 +59,10 @@ class ControlGroups:
 
 
 def find(root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> ControlGroups | str:
-    """Return what makes groups, or why there is none. This process goes into a group of its own: no other way may it have any beside it."""
+    """Return a maker of control groups, or the reason why there can be none.
+
+    This process moves into a group of its own, because only then can its present group have others.
+    """
     try:
         own = next((line[3:] for line in membership.read_text().splitlines() if line.startswith("0::")), None)
         if own is None:
@@ -67,7 +72,8 @@ def find(root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> ControlGroups | 
         lacking = [name for name in _CONTROLLERS if name not in available]
         if lacking:
             return f"the control group {folder} has no controller for {' and '.join(lacking)}"
-        if (folder / "cgroup.type").exists():  # not the root of all, which alone may have both processes and groups with limits
+        # Only the root group may have both processes and groups with limits.
+        if (folder / "cgroup.type").exists():
             others = set((folder / "cgroup.procs").read_text().split()) - {str(os.getpid())}
             if others:
                 return f"other processes are in the control group {folder}; {_WAY_OUT}"

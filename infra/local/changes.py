@@ -1,4 +1,4 @@
-"""Tells who must know when a call has changed moto's data: streams, events, and what keeps it."""
+"""Tell streams, events and storage when a call has changed moto's data."""
 
 import json
 
@@ -21,7 +21,7 @@ class DataChanges:
     def __init__(
         self, tables: KeptTables, objects: KeptObjects, streams: Streams, s3_events: S3Events, secrets: KeptSecrets, bucket: str
     ) -> None:
-        """``bucket`` is the one with EventBridge notifications on."""
+        """Create the listener; ``bucket`` is the bucket with EventBridge notifications on."""
         self._tables = tables
         self._objects = objects
         self._streams = streams
@@ -30,7 +30,7 @@ class DataChanges:
         self._bucket = bucket
 
     def called(self, service: str, operation: str, request: web.Request, body: Body) -> None:
-        """An operation succeeded."""
+        """Handle the success of an operation."""
         if service == "dynamodb":
             if operation in _ONE_TABLE and isinstance(body.data, bytes):
                 name = json.loads(body.data)["TableName"].rpartition("/")[2]

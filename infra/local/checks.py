@@ -1,4 +1,4 @@
-"""What must be true before the stack starts anything."""
+"""Checks that must succeed before the stack starts anything."""
 
 import fcntl
 import os
@@ -10,11 +10,14 @@ from infra.local.errors import CannotStart
 from infra.local.settings import LocalSettings
 
 LONGEST_SOCKET_PATH = 107
-"""Of a unix socket's address on Linux, in bytes."""
+"""Longest path of a unix socket's address on Linux, in bytes."""
 
 
 class DataLock:
-    """Held while a stack uses a data folder, so that no second one does. The kernel lets go of it when the process ends."""
+    """A lock on a data folder, so that no second stack uses it.
+
+    The kernel releases it when the process ends.
+    """
 
     def __init__(self, data: Path) -> None:
         self._path = data / "lock"
@@ -31,12 +34,12 @@ class DataLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Let another stack have the folder."""
+        """Release the folder for another stack."""
         self._file.close()
 
 
 def check_port(port: int) -> None:
-    """Raise :class:`CannotStart` when something listens on ``port`` already."""
+    """Raise :class:`CannotStart` if something already listens on ``port``."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -48,12 +51,13 @@ def check_port(port: int) -> None:
 
 
 def make_folders(settings: LocalSettings) -> None:
-    """Make the data folder and what is in it; raise :class:`CannotStart` when that is not possible."""
+    """Make the data folder and its subfolders; raise :class:`CannotStart` if that fails."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
         settings.efs.mkdir(parents=True, exist_ok=True)
         for folder in (settings.data, settings.efs):
-            folder.chmod(0o711)  # apps' own users come to their version's files, and to nothing else
+            # Apps' own users may pass through to their version's files, and reach nothing else.
+            folder.chmod(0o711)
         for folder in (settings.run, settings.logs, *(settings.data / name for name in ("build", "s3", "dynamodb"))):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)
@@ -65,6 +69,6 @@ def make_folders(settings: LocalSettings) -> None:
 
 
 def check_tools() -> None:
-    """Raise :class:`CannotStart` when a program is missing that everything is started with."""
+    """Raise :class:`CannotStart` if a program is missing that starts all processes."""
     if shutil.which("setpriv") is None:
         raise CannotStart("setpriv is missing: install the package util-linux")

@@ -1,7 +1,8 @@
-"""How every process of the stack is started and ended: in a session of its own, and never outliving the stack.
+"""Start and stop the processes of the stack, none of which outlives the stack.
 
-``setpriv --pdeathsig`` has the kernel signal the child when the stack dies, however it dies; a task's init (task_init.py)
-turns that signal into the end of everything that the task started.
+Each process has a session of its own. ``setpriv --pdeathsig`` makes the kernel signal the child
+when the stack dies, for whatever reason. A task's init (task_init.py) turns that signal into the
+end of everything that the task started.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 HANGUP = signal.SIGHUP
-"""What makes a task's init kill everything at once."""
+"""The signal on which a task's init kills everything at once."""
 
 
 async def start(
@@ -26,10 +27,10 @@ async def start(
     stdout: int | IO[bytes] | None = None,
     death_signal: str = "KILL",
 ) -> asyncio.subprocess.Process:
-    """Start ``argv`` as the leader of a session of its own.
+    """Start ``argv`` as the leader of a session of its own, with exactly ``environment``.
 
-    ``output`` takes both standard streams unless ``stdout`` is given. The environment is exactly ``environment``.
-    ``death_signal`` is what the child gets when the stack dies.
+    ``output`` takes both standard streams unless ``stdout`` is given. The child gets
+    ``death_signal`` when the stack dies.
     """
     return await asyncio.create_subprocess_exec(
         "/usr/bin/setpriv",
@@ -47,13 +48,13 @@ async def start(
 
 
 def signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Send a signal to the child and all that is still in its process group."""
+    """Send a signal to the child and everything in its process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 async def stop(process: asyncio.subprocess.Process, patience: float) -> None:
-    """SIGTERM, and SIGKILL to the whole group after ``patience`` seconds."""
+    """Send SIGTERM, and after ``patience`` seconds SIGKILL to the whole group."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)

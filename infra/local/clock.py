@@ -1,7 +1,7 @@
-"""The stack's time: as the world's, or faster.
+"""The stack's time, which passes as fast as the world's, or faster.
 
-A gateway that cuts a connection after ten minutes (FACTS W2) can be watched doing so in a second: the clock's speed is
-set while it runs, and every timer that is waiting is set anew.
+With a fast clock, a gateway that cuts a connection after ten minutes (FACTS W2) does so within a
+second. The clock's speed can change while it runs. Every waiting timer is then set anew.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Timer:
         self.deadline = deadline
 
     def arm(self) -> None:
-        """(Re)start the wait, as long as it is by the clock's present speed."""
+        """Start or restart the wait, for the time left at the clock's present speed."""
         if self._handle is not None:
             self._handle.cancel()
         wait = (self.deadline - self._clock.monotonic()) / self._clock.speed
         self._handle = asyncio.get_running_loop().call_later(max(wait, 0.0), self._fire)
 
     def cancel(self) -> None:
-        """Never call back. Harmless when it is too late for that."""
+        """Never call back; this is harmless if it is too late."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -51,7 +51,7 @@ class Timer:
 class Clock:
     """Monotonic and wall time that pass at `speed` times the world's pace.
 
-    `source` and `wall` are the world's clocks, in seconds; tests give their own.
+    `source` and `wall` are the world's clocks, in seconds. Tests pass their own.
     """
 
     def __init__(self, speed: float = 1.0, *, source: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
@@ -65,13 +65,13 @@ class Clock:
 
     @property
     def speed(self) -> float:
-        """Seconds that pass here in one second of the world."""
+        """Seconds of this clock per second of the world."""
         return self._speed
 
     def set_speed(self, speed: float) -> None:
-        """Go on from the present moment at another pace; what waits, waits accordingly.
+        """Continue from the present moment at another pace; waiting timers follow.
 
-        ValueError when it is no usable number.
+        Raise ValueError if it is not a usable number.
         """
         if isinstance(speed, bool) or not isinstance(speed, int | float) or not math.isfinite(speed):
             raise ValueError(f"clock speed {speed!r}: not a number")
@@ -85,11 +85,11 @@ class Clock:
             timer.arm()
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Seconds since an arbitrary moment; never decreases."""
         return self._shown + (self._source() - self._real) * self._speed
 
     def time(self) -> float:
-        """Seconds since 1970, ahead of the world's once the clock has run fast."""
+        """Seconds since 1970, which is ahead of the world's time once the clock has run fast."""
         return self.monotonic() + self._to_wall
 
     def call_at(self, deadline: float, callback: Callable[[], None]) -> Timer:
@@ -100,11 +100,11 @@ class Clock:
         return timer
 
     def forget(self, timer: Timer) -> None:
-        """The timer is done with."""
+        """Drop a timer that is finished."""
         self._timers.discard(timer)
 
     async def sleep_until(self, deadline: float) -> None:
-        """Return when `monotonic()` has reached `deadline`."""
+        """Return when `monotonic()` reaches `deadline`."""
         if deadline <= self.monotonic():
             await asyncio.sleep(0)
             return

@@ -1,8 +1,11 @@
-"""The control socket: what tests see and set, ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
+"""The control socket of tests: ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
 
-``GET /counters``; ``GET /rights``: what was refused, and of each role's statements which were used and which never; ``POST /faults``
-(settings of :class:`infra.local.faults.FaultRates`, ``{}``: none); ``POST /clock`` ``{"speed": x}``; ``POST /vanish`` ``{"task": ARN}``:
-the task's machine is gone, and no packet to it is answered.
+* ``GET /counters`` returns all counts.
+* ``GET /rights`` returns the refused calls, and which statements of each role were used or never
+  used.
+* ``POST /faults`` takes settings of :class:`infra.local.faults.FaultRates`; ``{}`` turns all off.
+* ``POST /clock`` takes ``{"speed": x}``.
+* ``POST /vanish`` takes ``{"task": ARN}``: the task's machine vanishes and answers no packets.
 """
 
 import json
@@ -18,7 +21,7 @@ from infra.local.faults import Faults
 
 
 class Control:
-    """Serves the control socket."""
+    """The server of the control socket."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What happened how often, for tests that count calls per frame and page."""
+"""Counts of events, for tests that count calls per frame and page."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -14,10 +14,10 @@ class Counters:
         self.calls_by_principal: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.run_tasks = 0
         self.records_lost = 0
-        """Records of streams that no function got, by the fault ``stream_lose``."""
+        """Records of streams that were kept from functions by the fault ``stream_lose``."""
 
     def called(self, principal: str, service: str, operation: str) -> None:
-        """Note one AWS API call."""
+        """Count one AWS API call."""
         name = f"{service}.{operation}"
         self.calls[name] += 1
         self.calls_by_principal[principal][name] += 1

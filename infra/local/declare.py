@@ -1,4 +1,4 @@
-"""Creates what is declared, in moto."""
+"""Create what is declared in moto."""
 
 import json
 import re
@@ -50,7 +50,7 @@ async def create_topics(moto: Moto, declared: Declared, place: Place) -> None:
 
 
 def _bucket_documents(rules: BucketRules) -> Iterator[tuple[str, bytes]]:
-    """Give what a bucket is told, by the name of its subresource, as the XML that S3 takes."""
+    """Yield a bucket's settings: the name of the subresource, and the XML that S3 takes."""
     if rules.expiring:
         yield "lifecycle", _xml("LifecycleConfiguration", {"Rule": rules.lifecycle()})
     if rules.cors:
@@ -78,7 +78,7 @@ def _fill(element: Element, content: Mapping[str, Any]) -> None:
 
 
 async def create_state_machines(moto: Moto, declared: Declared, place: Place) -> None:
-    """Create the state machines from the very files that AWS gets, and the cluster that they name."""
+    """Create the cluster and the state machines, from the same files that AWS gets."""
     await moto.call("ecs", "CreateCluster", {"clusterName": place.cluster})
     for machine in declared.state_machines:
         definition = substitute(machine, declared.substitutions(place, machine))
@@ -97,7 +97,10 @@ async def create_state_machines(moto: Moto, declared: Declared, place: Place) ->
 
 
 def substitute(machine: StateMachine, values: Mapping[str, str]) -> str:
-    """Return the machine's definition with ``${Name}`` replaced; raise :class:`CannotStart` that names what is unknown."""
+    """Return the machine's definition with ``${Name}`` replaced.
+
+    Raise :class:`CannotStart` that names an unknown one.
+    """
     try:
         text = machine.file.read_text()
         json.loads(text)

@@ -1,4 +1,7 @@
-"""Limits of DynamoDB's calls that moto does not know. Pure."""
+"""Limits of DynamoDB's calls that moto does not enforce.
+
+This module is pure.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,11 +9,11 @@ from typing import Any
 from infra.local.aws_errors import AwsError
 
 LONGEST_EXPRESSION = 4096
-"""Bytes of any one expression, as it is sent."""
+"""Limit in bytes of any one expression, as it is sent."""
 
 
 def check(parameters: Mapping[str, Any]) -> None:
-    """Return, or raise the :class:`AwsError` that DynamoDB answers a call with these parameters with."""
+    """Check the parameters of a call; raise the :class:`AwsError` that DynamoDB returns."""
     for name, expression in _expressions(parameters):
         size = len(expression.encode())
         if size > LONGEST_EXPRESSION:

@@ -1,4 +1,7 @@
-"""ECS's API: RunTask, StopTask, DescribeTasks and ListTasks, with its rules and errors (FACTS E1)."""
+"""ECS's API with its rules and errors (FACTS E1).
+
+It has RunTask, StopTask, DescribeTasks and ListTasks.
+"""
 
 import asyncio
 import json
@@ -29,7 +32,7 @@ NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or i
 
 
 class Ecs:
-    """The cluster's tasks."""
+    """The tasks of the cluster."""
 
     def __init__(
         self,
@@ -43,9 +46,10 @@ class Ecs:
         no_capacity: Callable[[int], bool],
         groups: ControlGroups | None = None,
     ) -> None:
-        """``groups`` hold tasks to their sizes.
+        """Create the service.
 
-        ``no_capacity`` is asked at each of RunTask's calls, with its number from 1, whether there is no room for a task.
+        ``groups`` limit tasks to their sizes. ``no_capacity`` is called at each RunTask with its
+        number, from 1, and returns whether there is no room for a task.
         """
         self._place = place
         self._cluster = place.cluster
@@ -80,12 +84,15 @@ class Ecs:
         return web.json_response(document, content_type="application/x-amz-json-1.1")
 
     def role_of(self, task_id: str) -> str | None:
-        """Return the name of a task's role; None when there is no such task."""
+        """Return the name of a task's role, or None if there is no such task."""
         task = self._tasks.get(task_id)
         return task.definition.role if task is not None else None
 
     async def vanish(self, name: str) -> dict[str, object]:
-        """Let a task's machine vanish without a word: ``name`` is the task's id or ARN. ValueError when it does not run."""
+        """Let a task's machine vanish silently; ``name`` is the task's id or ARN.
+
+        Raise ValueError if the task is not running.
+        """
         task = self._find(name)
         if task is None or task.last_status != "RUNNING" or task.vanished is not None:
             raise ValueError(f"vanish: task {name!r} does not run")
@@ -161,7 +168,10 @@ class Ecs:
         return task
 
     def _propagated(self, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
-        """The task definition's tags, which are the deployment's, when the caller wants them on the task."""
+        """Return the tags that the task takes over, if the caller asks for them.
+
+        They are the task definition's tags, which are the deployment's.
+        """
         if parameters.get("propagateTags") != "TASK_DEFINITION":
             return []
         return [{"key": name, "value": value} for name, value in self._place.tags.items()]

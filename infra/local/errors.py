@@ -12,7 +12,7 @@ from chalicelib.errors import SheenError
 
 
 class LocalStackError(SheenError):
-    """Something that the local stack says no to."""
+    """Something that the local stack refuses."""
 
 
 class CannotStart(LocalStackError):
@@ -20,4 +20,4 @@ class CannotStart(LocalStackError):
 
 
 class CannotGoOn(LocalStackError):
-    """A part of the stack has ended by itself; the message says where to look."""
+    """A part of the stack has ended unexpectedly; the message says where to look."""

@@ -1,4 +1,4 @@
-"""EventBridge's default bus: events in, rules matched, targets invoked."""
+"""EventBridge's default bus: it takes events, matches rules and invokes targets."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from infra.local.rights import Guard, Need
 from infra.local.settings import ACCOUNT, REGION
 
 MOST_ENTRIES = 10
-"""Of one PutEvents."""
+"""Limit of one PutEvents."""
 RETRY_SECONDS = (0.5, 2, 8)
 
 
@@ -49,7 +49,7 @@ class BusRule:
 
 
 class EventBus:
-    """Delivers events at least once, each target by itself, in no particular order (FACTS E7)."""
+    """Delivers events at least once, to each target separately, in no certain order (FACTS E7)."""
 
     def __init__(self, rules: Iterable[BusRule], moto: Moto, invoker: Invoker, guard: Guard, console: Console) -> None:
         self._rules = tuple(rules)
@@ -80,7 +80,7 @@ class EventBus:
         return str(event["id"])
 
     async def stop(self) -> None:
-        """Give up on what is still being delivered."""
+        """Abandon the events that are still being delivered."""
         for task in list(self._tasks):
             task.cancel()
 

@@ -1,8 +1,8 @@
-"""What the network and AWS may do to a message, done on purpose.
+"""Faults of the network and of AWS, made on purpose.
 
-Each decision is drawn from the seed, the kind of event, the connection's ordinal and the event's ordinal in it, and
-from nothing else: whatever runs at the same time, the same seed does the same to the seventh message of the third
-connection.
+Each decision is drawn from the seed, the kind of event, the connection's ordinal and the event's
+ordinal in the connection, and from nothing else. The same seed therefore does the same to the
+seventh message of the third connection, whatever runs at the same time.
 """
 
 from __future__ import annotations
@@ -18,26 +18,34 @@ from infra.local.transfer_faults import TransferFate
 
 @dataclass(frozen=True)
 class FaultRates:
-    """How often each fault happens: shares from 0 to 1, spans in seconds. All off."""
+    """Rates of all faults: shares from 0 to 1, spans in seconds; all are off by default."""
 
     seed: int = 0
-    reorder: float = 0.0  # messages held back up to `spread`, so that later ones overtake them (FACTS W4)
+    # Messages held back up to `spread`, so that later ones overtake them (FACTS W4).
+    reorder: float = 0.0
     double: float = 0.0  # messages invoked twice, the second up to `spread` later (H4)
     delay: float = 0.0  # posts and REST requests held back up to `spread`
     spread: float = 0.05
-    cut: float = 0.0  # connections cut while a message comes in, or at some byte of one that goes out
-    half_open: float = 0.0  # messages with which the client's network goes away, and neither side is told
+    # Connections cut while a message comes in, or at some byte of one that goes out.
+    cut: float = 0.0
+    # Messages at which the client's network goes away, without either side being told.
+    half_open: float = 0.0
     drop_disconnect: float = 0.0  # `$disconnect` never invoked (W3)
     delay_disconnect: float = 0.0  # `$disconnect` invoked up to `disconnect_spread` later
     disconnect_spread: float = 5.0
     post_410: float = 0.0  # posts that find the connection gone: it is cut with that answer (W7)
     post_429: float = 0.0  # posts refused by throttling (W7)
     post_504: float = 0.0  # posts that time out, every second one after it was delivered
-    no_capacity: float = 0.0  # RunTask's calls that start no task: ECS has no room, and says so in an answer that is none of its errors
-    transfer_fail: float = 0.0  # DataSync's executions that end with an error when part of the files is copied
-    transfer_stall: float = 0.0  # that begin and never get on
-    transfer_lose: float = 0.0  # of which no event arrives (E7)
-    stream_lose: float = 0.0  # records of tables that no function gets, as while a mapping that begins at LATEST is still being made
+    # Calls of RunTask that start no task, because ECS has no room. The answer is no ECS error.
+    no_capacity: float = 0.0
+    # DataSync's executions that end with an error after part of the files is copied.
+    transfer_fail: float = 0.0
+    # DataSync's executions that begin and never make progress.
+    transfer_stall: float = 0.0
+    # DataSync's executions whose events never arrive (E7).
+    transfer_lose: float = 0.0
+    # Table records that no function gets, as while a mapping that begins at LATEST is created.
+    stream_lose: float = 0.0
     rest_504: float = 0.0  # REST requests that time out after the function ran (H1)
 
 
@@ -46,7 +54,10 @@ LONGEST_SPAN = 600.0
 
 
 class MessageFate(NamedTuple):
-    """What happens to one incoming message: when its invocations start (seconds from now), or that it never arrives."""
+    """The fate of an incoming message: when its invocations start, or that it never arrives.
+
+    The starts are in seconds from now.
+    """
 
     starts: tuple[float, ...] = (0.0,)
     cut: bool = False
@@ -54,7 +65,10 @@ class MessageFate(NamedTuple):
 
 
 class PostFate(NamedTuple):
-    """What happens to one post: seconds to wait, then the status to answer with (None: the truth), delivered or not."""
+    """The fate of a post: seconds to wait, the answer's status, and whether it is delivered.
+
+    With None as status, the answer is the true one.
+    """
 
     delay: float = 0.0
     status: int | None = None
@@ -62,20 +76,26 @@ class PostFate(NamedTuple):
 
 
 class RequestFate(NamedTuple):
-    """What happens to one REST request: seconds to wait, then whether its answer is lost to a 504."""
+    """The fate of a REST request: seconds to wait, and whether a 504 replaces its answer."""
 
     delay: float = 0.0
     timeout: bool = False
 
 
 def draw(seed: int, kind: str, connection: int, event: int) -> float:
-    """A number from 0 to below 1, always the same for the same arguments, unrelated for any others."""
+    """Return a number from 0 to below 1, which depends only on the arguments.
+
+    Numbers for different arguments are unrelated.
+    """
     digest = blake2b(f"{seed}/{kind}/{connection}/{event}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)  # 53 bits: all that a float holds
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)  # 53 bits: the precision of a float
 
 
 def rates_from(settings: Mapping[str, object]) -> FaultRates:
-    """Settings as they came over the wire; what they do not name is off. ValueError: which key, and what is wrong."""
+    """Return the rates for settings from the wire; what they do not name is off.
+
+    Raise ValueError that names the key and what is wrong.
+    """
     known = [field.name for field in fields(FaultRates)]
     for key, value in settings.items():
         if key not in known:
@@ -94,7 +114,7 @@ def rates_from(settings: Mapping[str, object]) -> FaultRates:
 
 
 class Faults:
-    """The faults in force, and the ordinals of connections and requests they are drawn for."""
+    """The present faults, and the ordinals of connections and requests for drawing them."""
 
     def __init__(self, rates: FaultRates | None = None) -> None:
         self.on = False
@@ -104,9 +124,10 @@ class Faults:
         self._set(rates or FaultRates())
 
     def configure(self, settings: Mapping[str, object]) -> dict[str, object]:
-        """Put these in force in place of all before, start counting connections anew, and return all settings.
+        """Replace all faults, start counting connections anew, and return all settings.
 
-        `{}` switches every fault off. ValueError on an unknown key or an unusable value; then nothing changes.
+        `{}` switches every fault off. Raise ValueError for an unknown key or an unusable value;
+        nothing changes then.
         """
         self._set(rates_from(settings))
         return asdict(self.rates)
@@ -119,12 +140,12 @@ class Faults:
         self._requests = 0
 
     def next_connection(self) -> int:
-        """The ordinal of a connection that opens now, from 1."""
+        """Return the ordinal, from 1, of a connection that opens now."""
         self._connections += 1
         return self._connections
 
     def next_request(self) -> int:
-        """The ordinal of a REST request that begins now, from 1."""
+        """Return the ordinal, from 1, of a REST request that begins now."""
         self._requests += 1
         return self._requests
 
@@ -135,7 +156,7 @@ class Faults:
         return draw(self.rates.seed, kind, connection, event)
 
     def message(self, connection: int, event: int) -> MessageFate:
-        """The fate of a connection's event-th incoming message."""
+        """Return the fate of a connection's event-th incoming message."""
         if not self.on:
             return MessageFate()
         rates = self.rates
@@ -151,13 +172,16 @@ class Faults:
         return MessageFate((first,))
 
     def outgoing(self, connection: int, event: int) -> float | None:
-        """None, or at which part (0 to below 1) of the event-th outgoing message's bytes the connection is cut."""
+        """Return where the event-th outgoing message is cut with its connection, or None.
+
+        The cut is a part of the message's bytes, from 0 to below 1.
+        """
         if self.on and self._happens(self.rates.cut, "cut-out", connection, event):
             return self._part("cut-at", connection, event)
         return None
 
     def post(self, connection: int, event: int) -> PostFate:
-        """The fate of the event-th post to a connection."""
+        """Return the fate of the event-th post to a connection."""
         if not self.on:
             return PostFate()
         rates = self.rates
@@ -173,7 +197,7 @@ class Faults:
         return PostFate(delay)
 
     def request(self, ordinal: int) -> RequestFate:
-        """The fate of the ordinal-th REST request."""
+        """Return the fate of the ordinal-th REST request."""
         if not self.on:
             return RequestFate()
         delay = 0.0
@@ -182,15 +206,15 @@ class Faults:
         return RequestFate(delay, self._happens(self.rates.rest_504, "rest-504", 0, ordinal))
 
     def no_capacity(self, number: int) -> bool:
-        """Whether RunTask's number-th call finds no room."""
+        """Return whether the number-th call of RunTask finds no room."""
         return self.on and self._happens(self.rates.no_capacity, "no-capacity", 0, number)
 
     def stream_lost(self, number: int) -> bool:
-        """Whether a stream's number-th record gets to no function."""
+        """Return whether no function gets a stream's number-th record."""
         return self.on and self._happens(self.rates.stream_lose, "stream-lose", 0, number)
 
     def transfer(self, number: int) -> TransferFate:
-        """The fate of DataSync's number-th execution."""
+        """Return the fate of DataSync's number-th execution."""
         if not self.on:
             return TransferFate()
         return TransferFate(
@@ -200,7 +224,7 @@ class Faults:
         )
 
     def disconnect(self, connection: int) -> float | None:
-        """Seconds until a connection's `$disconnect` is invoked, or None: never."""
+        """Return the seconds until `$disconnect` is invoked for a connection, or None for never."""
         if not self.on:
             return 0.0
         if self._happens(self.rates.drop_disconnect, "drop-disconnect", connection, 0):

@@ -1,4 +1,4 @@
-"""The one HTTP server: tells visitors' requests from calls of AWS APIs, and hands each to the service that answers it.
+"""The one HTTP server, which hands each request to the service that answers it.
 
 1. ``Upgrade: websocket`` → the WebSocket API.
 2. A SigV4 signature → the AWS API of its credential scope, once the signature is verified.
@@ -31,34 +31,34 @@ from infra.local.slow_clients import SlowClients
 
 LONGEST_LINE = 65_536
 VPC_SERVICES = frozenset({"s3", "dynamodb"})
-"""What a function in the VPC reaches: those with gateway endpoints (FACTS E6b)."""
+"""Services that a function in the VPC reaches, by gateway endpoints (FACTS E6b)."""
 
 ServiceHandler = Callable[[web.Request, str, bytes, AccessKey], Awaitable[web.StreamResponse | None]]
-"""Answers a call of an operation, or returns None: moto shall answer it."""
+"""Answers an operation, or returns None to leave it to moto."""
 
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect", "server"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Changes(Protocol):
-    """Who is told that moto's data may have changed."""
+    """The listener for possible changes of moto's data."""
 
     def called(self, service: str, operation: str, request: web.Request, body: Body) -> None:
-        """An operation succeeded."""
+        """Handle the success of an operation."""
 
 
 class Rights(Protocol):
-    """Who says what a caller may do."""
+    """Decides whether a caller may make a call."""
 
     def check(self, principal: str, call: Call) -> None:
-        """Return, or raise :class:`AwsError`."""
+        """Return if the call is allowed; otherwise raise :class:`AwsError`."""
 
     def may_know_absence(self, principal: str, call: Call) -> bool:
-        """Say whether the caller may be told that an object is not there."""
+        """Return whether the caller may be told that an object does not exist."""
 
 
 class Front:
-    """Serves on the stack's port."""
+    """The server on the stack's port."""
 
     def __init__(
         self,
@@ -74,7 +74,11 @@ class Front:
         isolated: Callable[[str], bool],
         refused: Callable[[str, str], None],
     ) -> None:
-        """``isolated`` tells whether a principal's network is the VPC without a way out; ``refused`` is told what it tried."""
+        """Create the server.
+
+        ``isolated`` returns whether a principal's network is the VPC without a way out. ``refused``
+        is told what such a principal tried to call.
+        """
         self._settings = settings
         self._keys = keys
         self._counters = counters
@@ -99,7 +103,8 @@ class Front:
             application,
             access_log=None,
             auto_decompress=False,
-            max_line_size=LONGEST_LINE,  # longer than API Gateway's limits, which answer for themselves
+            # The limit is above API Gateway's, which answers for its own limits.
+            max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
             shutdown_timeout=1,
         )
@@ -143,7 +148,8 @@ class Front:
             return error_response(service, error)
 
     async def _aws(self, request: web.Request, signature: Signature) -> web.StreamResponse:
-        if signature.expires is not None and request.method == "OPTIONS":  # a browser asks before it uses a presigned URL
+        # A browser asks before it uses a presigned URL.
+        if signature.expires is not None and request.method == "OPTIONS":
             return await self._to_moto(request, Body(b"", ""), signature, None, None)
         declared = self._declared_hash(request, signature)
         key = self._verify(request, signature, declared) if declared is not None else None
@@ -179,11 +185,12 @@ class Front:
         handler = self._services.get(service)
         if handler is None:
             return None
-        assert isinstance(body.data, bytes)  # only S3, which is moto's, takes files
+        # Only S3, which is moto's, takes files.
+        assert isinstance(body.data, bytes)
         return await handler(request, operation, body.data, key)
 
     def _declared_hash(self, request: web.Request, signature: Signature) -> str | None:
-        """What the request says its body's hash is, which is what it has signed; None when it does not say."""
+        """Return the hash of the body that the request declares and has signed, or None."""
         declared = request.headers.get("x-amz-content-sha256")
         if declared is None and signature.expires is not None and signature.service == "s3":
             return UNSIGNED_PAYLOAD
@@ -217,7 +224,7 @@ class Front:
             raise AwsError("InternalError", f"the local stack's moto failed: {error}", 500) from error
 
     def _check_absence(self, key: AccessKey, call: Call) -> None:
-        """S3 tells who may not list a bucket neither that an object is there nor that it is not."""
+        """Hide from callers that may not list a bucket whether an object exists, like S3."""
         if call.operation in ("GetObject", "HeadObject", "HeadBucket") and not self._rights.may_know_absence(key.principal, call):
             raise denied("s3", "Access Denied")
 

@@ -1,8 +1,10 @@
-"""The workers' image as a folder, without a container engine: ``python -m infra.local.image FOLDER`` does what ``workers/Dockerfile`` says.
+"""The workers' image as a folder, made without a container engine.
 
-A new Debian root (debootstrap) stands for the base image; each COPY and RUN of the target is carried out in it, and what ENV says is kept.
-With ``SHEEN_IMAGE=FOLDER`` the local stack runs its tasks in that root as Fargate does: read-only, with empty folders where the image
-has volumes, the shared file system, and the capabilities that a task's definition leaves. All of this needs root.
+``python -m infra.local.image FOLDER`` carries out ``workers/Dockerfile``. A new Debian root
+(debootstrap) replaces the base image. Each COPY and RUN of the target is carried out in it, and the
+values of ENV are kept. With ``SHEEN_IMAGE=FOLDER`` the local stack runs its tasks in that root like
+Fargate: read-only, with empty folders in place of the image's volumes, the shared file system, and
+the capabilities that a task's definition leaves. All of this needs root.
 """
 
 import json
@@ -23,13 +25,13 @@ from infra.local.errors import CannotStart
 
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"
-"""In the folder: what a container engine keeps beside an image."""
+"""File in the folder with what a container engine keeps beside an image."""
 MIRROR = "http://deb.debian.org/debian"
 _CAPABILITIES = (
     *("chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service"),
     *("net_raw", "setgid", "setuid", "setfcap", "setpcap", "sys_chroot", "audit_write"),
 )
-"""What containers have unless a task definition drops some."""
+"""Capabilities that containers have unless a task definition drops some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that was made."""
+    """An image that has been made."""
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class Image:
 
     @classmethod
     def load(cls, root: Path) -> "Image":
-        """Read what :func:`make` has made; raise :class:`CannotStart` when there is nothing."""
+        """Read what :func:`make` has made; raise :class:`CannotStart` if there is nothing."""
         try:
             document = json.loads((root / CONFIGURATION).read_text())
         except OSError as error:
@@ -61,14 +63,17 @@ class Image:
 
     @property
     def client_dir(self) -> str:
-        """Where it has the browser client's files."""
+        """The folder of the browser client's files in the image."""
         return self.environment["SHEEN_CLIENT_DIR"]
 
     def command(self, shared: Path, mounts: Iterable[Mount], argv: Sequence[str]) -> list[str]:
-        """Return what runs ``argv`` in the image, in a mount namespace that ends with it, with ``mounts`` of ``shared`` at
-        the place that it has here."""
+        """Return a command that runs ``argv`` in the image, in a mount namespace of its own.
+
+        The namespace has ``mounts`` of ``shared`` at the same place as here, and ends with the
+        command.
+        """
         place = self.root / str(shared).lstrip("/")
-        place.mkdir(parents=True, exist_ok=True)  # for where it is not within a volume
+        place.mkdir(parents=True, exist_ok=True)  # for a place outside the volumes
         root = shlex.quote(str(self.root))
         script = [
             "set -e",
@@ -96,7 +101,10 @@ class Image:
 
 
 def steps(dockerfile: str, target: str) -> Iterator[Step]:
-    """Yield the instructions of a target, with those of the targets that it is made on; the first is its base image's FROM."""
+    """Yield the instructions of a target and of the targets that it is based on.
+
+    The first is the FROM of its base image.
+    """
     joined = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", dockerfile))
     stages: dict[str, list[Step]] = {}
     current: list[Step] = []
@@ -117,7 +125,10 @@ def base_of(dockerfile: str, target: str) -> str:
 
 
 def make(tree: Path, root: Path, target: str = "agent") -> Image:
-    """Make the image in ``root``, which must not be there; raise :class:`CannotStart` with what failed."""
+    """Make the image in ``root``, which must not exist.
+
+    Raise :class:`CannotStart` that says what failed.
+    """
     environment: dict[str, str] = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     arguments: dict[str, str] = {}
     volumes: list[str] = []
@@ -145,8 +156,12 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
 
 
 def debian(image: str, root: Path) -> None:
-    """Make what a ``debian:<suite>-slim`` image is in ``root``, which must not be there; raise :class:`CannotStart`."""
-    found = re.fullmatch(r"debian:([a-z]+)-slim(@sha256:[0-9a-f]{64})?", image)  # the digest is a registry's; a mirror has today's
+    """Make the contents of a ``debian:<suite>-slim`` image in ``root``, which must not exist.
+
+    Raise :class:`CannotStart` if that fails.
+    """
+    # The digest is a registry's. A mirror has only today's packages.
+    found = re.fullmatch(r"debian:([a-z]+)-slim(@sha256:[0-9a-f]{64})?", image)
     if found is None:
         raise CannotStart(f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only")
     if root.exists():
@@ -166,7 +181,8 @@ def debian(image: str, root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d/image").write_text(f"force-unsafe-io\n{excluded}path-include /usr/share/doc/*/copyright\n")
     for folder in ("doc", "man", "info", "locale"):
         shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
-    trusted = root / "usr/local/share/ca-certificates"  # what this machine trusts beside Debian's own, as behind a proxy
+    # Certificates that this machine trusts beside Debian's own, for example those of a proxy.
+    trusted = root / "usr/local/share/ca-certificates"
     trusted.mkdir(parents=True, exist_ok=True)
     for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
         shutil.copy(certificate, trusted)

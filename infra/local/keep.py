@@ -1,8 +1,9 @@
-"""Keeps what was published and configured on disk, since moto forgets (FACTS M4): the bucket's objects and the tables declared ``kept``.
+"""Keep published and configured data on disk, since moto forgets it (FACTS M4).
 
-``$SHEEN_DATA/dynamodb/<table>.jsonl`` holds a table's items, one a line. ``$SHEEN_DATA/s3/<hash of the key>.json`` says what object there
-is, and names the file beside it that has its bytes. A file is complete before it gets its name, so that a kill at any moment
-leaves either the old or the new.
+The data are the bucket's objects and the tables declared ``kept``.
+``$SHEEN_DATA/dynamodb/<table>.jsonl`` holds a table's items, one per line. ``$SHEEN_DATA/s3/<hash
+of the key>.json`` describes an object, and names the file beside it with its bytes. A file is
+complete before it gets its name, so that a kill at any moment leaves either the old or the new one.
 """
 
 import asyncio
@@ -24,11 +25,11 @@ from infra.local.moto import Moto, MotoFailed
 KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control", "Expires")
 METADATA_PREFIX = "x-amz-meta-"
 SETTLE_SECONDS = 0.05
-"""Writes that come this close together make one file."""
+"""Writes that follow each other within this time make one file."""
 
 
 class _Keeper:
-    """Writes what has changed, one write after the other; what is changed when this stops is written first."""
+    """Writes changes one after the other; changes made before it stops are still written."""
 
     _settle = 0.0
     """Seconds between a change and its writing."""
@@ -38,16 +39,16 @@ class _Keeper:
         self._moto = moto
         self._console = console
         self._changed: dict[str, None] = {}
-        """Tables or keys, in the order in which they changed."""
+        """Tables or keys, in the order of their changes."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Keep what changes from now on."""
+        """Keep all changes from now on."""
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Write what has not been written."""
+        """Write what has not been written yet."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -68,7 +69,8 @@ class _Keeper:
     async def _write_changed(self) -> None:
         while self._changed:
             name = next(iter(self._changed))
-            del self._changed[name]  # before it is read: what is written from now on must be read again
+            # Remove it before it is read. Later writes must be read again.
+            del self._changed[name]
             try:
                 await self._write(name)
             except (MotoFailed, aiohttp.ClientError, OSError) as error:
@@ -82,17 +84,17 @@ class _Keeper:
 
 
 class KeptTables(_Keeper):
-    """The items of the tables that are kept."""
+    """The items of the kept tables."""
 
     _settle = SETTLE_SECONDS
 
     def __init__(self, folder: Path, tables: Iterable[str], moto: Moto, console: Console) -> None:
-        """``tables`` are full names."""
+        """Create the keeper; ``tables`` are full names."""
         super().__init__(folder, moto, console)
         self._tables = frozenset(tables)
 
     async def restore(self) -> int:
-        """Put back what was kept; return how many items."""
+        """Restore the kept items; return their number."""
         self._folder.mkdir(exist_ok=True)
         count = 0
         for table in self._tables:
@@ -104,7 +106,7 @@ class KeptTables(_Keeper):
         return count
 
     def written(self, table: str | None) -> None:
-        """A table may have changed; None: any."""
+        """Note that a table may have changed; None stands for any table."""
         self._change(self._tables if table is None else self._tables & {table})
 
     async def _write(self, name: str) -> None:
@@ -127,13 +129,13 @@ class KeptObjects(_Keeper):
     """The objects of one bucket."""
 
     def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console, expiring: Iterable[str] = ()) -> None:
-        """Objects below the key prefixes ``expiring`` are not kept."""
+        """Create the keeper, which ignores objects below the key prefixes ``expiring``."""
         super().__init__(folder, moto, console)
         self._expiring = tuple(expiring)
         self._bucket = bucket
 
     async def restore(self) -> int:
-        """Put back what was kept; return how many objects."""
+        """Restore the kept objects; return their number."""
         self._folder.mkdir(exist_ok=True)
         count = 0
         named: set[str] = set()
@@ -147,11 +149,11 @@ class KeptObjects(_Keeper):
             count += 1
         for path in self._folder.iterdir():
             if path.name not in named:
-                path.unlink()  # a write that was not finished
+                path.unlink()  # an unfinished write
         return count
 
     def changed(self, bucket: str, key: str | None) -> None:
-        """An object was written or deleted; None: any of the bucket."""
+        """Note that an object was written or deleted; None stands for any in the bucket."""
         if bucket == self._bucket and not (key is not None and key.startswith(self._expiring)):
             self._change([key] if key is not None else [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")])
 
@@ -183,7 +185,7 @@ class KeptObjects(_Keeper):
 
 @contextlib.contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to, which gets its name when that is done."""
+    """Yield a path to write to, which gets its name at the end of the context."""
     unfinished = path.with_name(f"{path.name}.new")
     yield unfinished
     os.replace(unfinished, path)  # noqa: PTH105  (what it is, said as it is)

@@ -1,4 +1,7 @@
-"""Keeps the secrets of Secrets Manager on disk, since moto forgets (FACTS M4): ``$SHEEN_DATA/secrets.json``, which only its owner reads."""
+"""Keep the secrets of Secrets Manager on disk, since moto forgets them (FACTS M4).
+
+They are in ``$SHEEN_DATA/secrets.json``, which only its owner may read.
+"""
 
 import asyncio
 import json
@@ -26,23 +29,23 @@ class KeptSecrets:
         self._task: asyncio.Task[None] | None = None
 
     async def restore(self) -> int:
-        """Put back what was kept; return how many."""
+        """Restore the kept secrets; return their number."""
         secrets = json.loads(self._file.read_text()) if self._file.exists() else []
         for secret in secrets:
             await self._moto.call("secretsmanager", "CreateSecret", secret)
         return len(secrets)
 
     def start(self) -> None:
-        """Keep what changes from now on."""
+        """Keep all changes from now on."""
         self._task = asyncio.create_task(self._keep())
 
     def called(self, operation: str) -> None:
-        """An operation succeeded."""
+        """Handle the success of an operation."""
         if not operation.startswith(_READS):
             self._wake.set()
 
     async def stop(self) -> None:
-        """Write what has not been written."""
+        """Write what has not been written yet."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,9 +1,10 @@
-"""Who calls: principals and their access keys.
+"""The callers: principals and their access keys.
 
-``admin`` (what ``sheen env`` prints), each ``machine:<name>`` (the Step Functions engine, running that state machine) and each
-``function:<name>`` have lasting keys, made at the first run and kept readable by their owner only. A ``task:<id>`` has temporary
-credentials for as long as it runs, an ``app:<role>`` (:mod:`infra.local.app_roles`) for an hour. What each may do is in
-:mod:`infra.local.rights`.
+``admin`` (what ``sheen env`` prints), each ``machine:<name>`` (the Step Functions engine, running
+that state machine) and each ``function:<name>`` have lasting keys. These are made at the first run
+and kept readable only by their owner. A ``task:<id>`` has temporary credentials as long as it runs,
+an ``app:<role>`` (:mod:`infra.local.app_roles`) for an hour. :mod:`infra.local.rights` defines what
+each may do.
 """
 
 import json
@@ -19,16 +20,16 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """One pair of keys, and whose it is."""
+    """An access key and its principal."""
 
     principal: str
     key_id: str
     secret: str
     token: str = ""
-    """Session token that must come with it; empty for lasting keys."""
+    """Session token that must come with the key; empty for lasting keys."""
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which every SDK takes it."""
+        """Return the variables from which every SDK reads the key."""
         variables = {"AWS_ACCESS_KEY_ID": self.key_id, "AWS_SECRET_ACCESS_KEY": self.secret}
         if self.token:
             variables["AWS_SESSION_TOKEN"] = self.token
@@ -41,7 +42,7 @@ def _new_key(principal: str, prefix: str, token: str = "") -> AccessKey:
 
 
 class Keys:
-    """All keys that are valid now."""
+    """All valid keys."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,24 +53,24 @@ class Keys:
                 self._add(AccessKey(**entry))
 
     def lasting(self, principal: str) -> AccessKey:
-        """Return the principal's key; made and kept when it has none."""
+        """Return the principal's key, which is made and kept if it has none."""
         if principal not in self._lasting:
             self._add(_new_key(principal, "AKIA"))
             self._write()
         return self._lasting[principal]
 
     def temporary(self, principal: str) -> AccessKey:
-        """Make credentials that are valid until :meth:`revoke`, and are not kept."""
+        """Return credentials that are valid until :meth:`revoke`, and are not kept."""
         key = _new_key(principal, "ASIA", secrets.token_urlsafe(48))
         self._by_id[key.key_id] = key
         return key
 
     def revoke(self, key: AccessKey) -> None:
-        """End temporary credentials."""
+        """Revoke temporary credentials."""
         self._by_id.pop(key.key_id, None)
 
     def find(self, key_id: str) -> AccessKey | None:
-        """Return the key of that id."""
+        """Return the key with that id, or None."""
         return self._by_id.get(key_id)
 
     def _add(self, key: AccessKey) -> None:

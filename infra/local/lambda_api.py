@@ -11,11 +11,11 @@ from infra.local.keys import AccessKey
 from infra.local.lambdas.invoker import LambdaInvoker
 
 EVENT_BYTES = 1_048_576
-"""Of an asynchronous invocation."""
+"""Limit of an asynchronous invocation."""
 
 
 class LambdaApi:
-    """Invokes functions for who may call AWS."""
+    """Invokes functions for callers of AWS's API."""
 
     def __init__(self, invoker: LambdaInvoker) -> None:
         self._invoker = invoker

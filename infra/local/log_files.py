@@ -1,7 +1,9 @@
-"""Log streams as files that people can read: ``2026-11-20T16:50:43.123Z what was said``, a line for each event.
+"""Log streams as readable files, a line for each event.
 
-The first line names the stream: ``# stream <name> <when it was made>``. The further lines of an event of several begin with a tab. Nothing
-else is kept beside the files, so that removing one removes the stream, and a restart finds what there is.
+A line is ``2026-11-20T16:50:43.123Z what was said``. The first line of a file names the stream: ``#
+stream <name> <when it was made>``. Further lines of an event begin with a tab. Nothing else is kept
+beside the files. Removing a file therefore removes its stream, and a restart finds the existing
+streams.
 """
 
 import heapq
@@ -19,11 +21,11 @@ _EVENT = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)", re.DOTALL
 _BLOCK_BYTES = 1 << 20
 _FOREVER_MS = 1 << 62
 FUTURE_MS = 2 * 3600 * 1000
-"""How much later than its writing an event may be, by whoever's clock said when it was."""
+"""How far an event's time may be after its writing, by the clock of its writer."""
 
 
 class LogEvent(NamedTuple):
-    """One event of a stream; sorts by its time, then in the order of writing."""
+    """One event of a stream; sorts by its time, then by the order of writing."""
 
     at_ms: int
     event_id: str
@@ -32,7 +34,7 @@ class LogEvent(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A part of a file: whole events, and between which times they are."""
+    """A part of a file: whole events, and the times of the first and last."""
 
     offset: int
     size: int
@@ -48,13 +50,13 @@ class LogFile:
     path: Path
     created_ms: int
     written_ms: int
-    """When it was last written to."""
+    """Time of the last write."""
     _blocks: list[Block] | None = field(default=None, repr=False)
-    """None: it was written by an earlier run, and nobody has asked for it yet."""
+    """None if an earlier run wrote the file and nobody has asked for it yet."""
 
     @classmethod
     def create(cls, stream: str, path: Path, mode: int, now_ms: int) -> "LogFile":
-        """Make the file, which must not exist."""
+        """Create the file, which must not exist."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
@@ -63,20 +65,20 @@ class LogFile:
 
     @classmethod
     def find(cls, path: Path) -> "LogFile | None":
-        """Read what a file says about its stream; None when it is not one of a stream."""
+        """Read the stream's description in a file; return None if the file is not a stream's."""
         with path.open("rb") as file:
             head = _HEAD.fullmatch(file.readline(2048))
         if head is None:
             return None
         with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
-            if file.read() != b"\n":  # a kill tore its last line apart
+            if file.read() != b"\n":  # a kill has cut off its last line
                 file.write(b"\n")
         return cls(head[1].decode(), path, as_ms(head[2].decode()), int(path.stat().st_mtime * 1000) + 1)
 
     @property
     def blocks(self) -> list[Block]:
-        """Its parts, in the order of writing."""
+        """The parts of the file, in the order of writing."""
         if self._blocks is None:
             try:
                 with self.path.open("rb") as file:
@@ -88,16 +90,16 @@ class LogFile:
 
     @property
     def first_ms(self) -> int | None:
-        """When its first event was."""
+        """The time of the first event."""
         return min((block.first_ms for block in self.blocks), default=None)
 
     @property
     def last_ms(self) -> int | None:
-        """When its last event was."""
+        """The time of the last event."""
         return max((block.last_ms for block in self.blocks), default=None)
 
     def append(self, events: Sequence[tuple[int, str]]) -> None:
-        """Write events: (milliseconds, text), in the order of their time."""
+        """Append events, as (milliseconds, text), in the order of their time."""
         if not events:
             return
         data = b"".join(_line(at_ms, text) for at_ms, text in events)
@@ -128,9 +130,9 @@ class LogFile:
 
 
 def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _FOREVER_MS) -> Iterator[LogEvent]:
-    """Yield the events of all files from ``start_ms`` to ``end_ms``, both included, in the order of their time.
+    """Yield the events of all files from ``start_ms`` to ``end_ms``, inclusive, by time.
 
-    Reads a block only when its turn comes, so that whoever stops early reads little.
+    A block is read only when its turn comes, so that a caller that stops early reads little.
     """
     blocks = sorted(
         (
@@ -154,12 +156,12 @@ def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _F
 
 
 def as_text(at_ms: int) -> str:
-    """Return a time as it stands in the files."""
+    """Return a time in the format of the files."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
 
 
 def as_ms(text: str) -> int:
-    """Read a time as it stands in the files."""
+    """Parse a time in the format of the files."""
     moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
 
@@ -185,7 +187,7 @@ def _events_in(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[Block]:
-    """Find the blocks of a file that was written by an earlier run, from where it is read on."""
+    """Yield the blocks of an earlier run's file, from its present position."""
     block: Block | None = None
     for line in file:
         found = _EVENT.match(line[:32])

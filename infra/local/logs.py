@@ -1,4 +1,7 @@
-"""CloudWatch Logs' API over files: what the agent writes by, and ``sheen logs`` and ``aws logs`` read by."""
+"""CloudWatch Logs' API over files.
+
+The agent writes through it; ``sheen logs`` and ``aws logs`` read through it.
+"""
 
 import asyncio
 import base64
@@ -34,7 +37,10 @@ class LogGroup:
     """The streams of one log group, each a file in ``folder``."""
 
     def __init__(self, folder: Path, retention_days: int, file_name: Callable[[str, float], Awaitable[FileName]]) -> None:
-        """Find the streams that an earlier run left, but for those that were last written to longer than ``retention_days`` ago."""
+        """Find the streams that an earlier run left.
+
+        Streams whose last write is older than ``retention_days`` are left out.
+        """
         self._folder = folder
         self._file_name = file_name
         self.streams: dict[str, LogFile] = {}
@@ -48,7 +54,7 @@ class LogGroup:
                 self.streams[found.stream] = found
 
     async def create(self, stream: str) -> None:
-        """Make a stream; raise :class:`AwsError` when there is one of this name."""
+        """Create a stream; raise :class:`AwsError` if one with this name exists."""
         now = time.time()
         name, mode = await self._file_name(stream, now)
         if stream in self.streams:
@@ -61,7 +67,7 @@ class LogGroup:
         self.streams[stream] = LogFile.create(stream, path, mode, int(now * 1000))
 
     def find(self, stream: str) -> LogFile:
-        """Return a stream; raise :class:`AwsError` when there is none."""
+        """Return a stream; raise :class:`AwsError` if there is none."""
         try:
             return self.streams[stream]
         except KeyError:
@@ -74,10 +80,10 @@ class LogGroup:
 
 
 class LogsApi:
-    """Answers operations on the streams of the groups that the stack declares; moto answers the rest."""
+    """Answers operations on the streams of the declared groups; moto answers the rest."""
 
     def __init__(self, groups: Mapping[str, LogGroup]) -> None:
-        """``groups`` are by their full names."""
+        """Create the API; ``groups`` are by their full names."""
         self._groups = groups
 
     async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
@@ -113,7 +119,7 @@ class LogsApi:
 
 
 def _group_name(parameters: Mapping[str, Any]) -> str:
-    """The group that a call is about, by its name or its ARN."""
+    """Return the name of the group in a call, which gives its name or its ARN."""
     text = str(parameters.get("logGroupName") or parameters.get("logGroupIdentifier") or "")
     return text.partition(":log-group:")[2].removesuffix(":*") if text.startswith("arn:") else text
 
@@ -209,7 +215,7 @@ def _filter(files: Iterable[LogFile], parameters: Mapping[str, Any]) -> dict[str
 
 
 def _after(token: str | None) -> tuple[int, str]:
-    """Behind which event a page begins."""
+    """Return the position after which a page begins."""
     if not token:
         return (0, "")
     try:
@@ -246,7 +252,11 @@ def _shown(event: LogEvent) -> dict[str, Any]:
 
 
 def _pattern(pattern: str) -> Callable[[str], bool]:
-    """Read a filter pattern: terms that must all be there, ``?`` before those of which one must, ``-`` before those that must not."""
+    """Return a function that tests a text against a filter pattern.
+
+    All terms must occur. Of the terms with ``?`` in front, at least one must. Those with ``-`` in
+    front must not.
+    """
     if pattern.strip().startswith(("{", "[", "%")):
         raise AwsError("InvalidParameterException", f"filterPattern {pattern}: locally only terms can be looked for")
     try:

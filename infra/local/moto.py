@@ -1,4 +1,7 @@
-"""The front's side of moto: starts its process, passes requests on to it, and calls it for the stack itself."""
+"""The front's interface to moto.
+
+It starts moto's process, passes requests on to it, and calls it for the stack itself.
+"""
 
 import asyncio
 import json
@@ -15,9 +18,9 @@ from infra.local.keys import AccessKey
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 CONNECTIONS = 48
-"""moto serves each with a thread."""
+"""Connections to moto, which serves each with a thread."""
 OBJECT_BYTES_IN_MEMORY = 1 << 16
-"""Larger objects, and parts of them, are in files."""
+"""Size above which objects, and parts of them, are kept in files."""
 
 _PIECE = 1 << 18
 
@@ -31,11 +34,11 @@ _TARGETS = {
 
 
 class MotoFailed(LocalStackError):
-    """moto refused what the stack asked of it, or is gone."""
+    """moto refused a call of the stack, or has ended."""
 
 
 class Moto:
-    """moto's process and the connections to it."""
+    """moto's process, and the connections to it."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
@@ -44,7 +47,11 @@ class Moto:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, role_keys: Mapping[str, AccessKey]) -> None:
-        """Start the process and wait until it listens; its engine signs a state machine's calls with its role's key (by the role's ARN)."""
+        """Start the process and wait until it listens.
+
+        Its engine signs a state machine's calls with the key of the machine's role, by the role's
+        ARN.
+        """
         with (self._settings.logs / "moto.log").open("ab") as log:
             self._process = await children.start(
                 [self._settings.python, "-m", "infra.local.moto_process", str(self._socket)],
@@ -58,7 +65,8 @@ class Moto:
                     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(OBJECT_BYTES_IN_MEMORY),
                     "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
                     "TMPDIR": str(self._settings.run),
-                    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),  # what was an object goes back to the system
+                    # Memory of former objects goes back to the system.
+                    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
                 },
                 cwd=self._settings.tree,
                 output=log,
@@ -89,16 +97,17 @@ class Moto:
         await self._process.wait()
 
     async def stop(self) -> None:
-        """End the process; it has nothing to save."""
+        """End the process, which has nothing to save."""
         if self._session is not None:
             await self._session.close()
         if self._process is not None:
             await children.stop(self._process, 0)
 
     def request(self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None) -> Any:
-        """Send a request as it is; ``path`` with its query is as on the request line. Use with ``async with``.
+        """Send a request unchanged; use with ``async with``.
 
-        ``data`` is bytes, or a file that is open for reading: the caller may close it as soon as there is an answer.
+        ``path``, with its query, is as on the request line. ``data`` is bytes, or a file that is
+        open for reading, which the caller may close as soon as there is an answer.
         """
         assert self._session is not None
         if data is not None and not isinstance(data, bytes):
@@ -107,16 +116,19 @@ class Moto:
         return self._session.request(method, URL("http://moto" + path, encoded=True), headers=headers, data=data, allow_redirects=False)
 
     def s3(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None) -> Any:
-        """Send an S3 request of the stack's own, past the front."""
+        """Send an S3 request of the stack's own, without the front."""
         return self.request(method, path, headers={**_signed_as("s3"), **(headers or {})}, data=data)
 
     def form(self, service: str, form: str) -> Any:
-        """Call a service of the query protocol. Use with ``async with``."""
+        """Call a service of the query protocol; use with ``async with``."""
         headers = {**_signed_as(service), "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         return self.request("POST", "/", headers=headers, data=form.encode())
 
     async def call(self, service: str, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Call an operation of a JSON service; raise :class:`MotoFailed` with the error's type when it is refused."""
+        """Call an operation of a JSON service.
+
+        Raise :class:`MotoFailed` with the error's type if it is refused.
+        """
         headers = {
             **_signed_as(service),
             "X-Amz-Target": f"{_TARGETS[service]}.{operation}",
@@ -130,21 +142,30 @@ class Moto:
             return result
 
     async def stream(self, table: str, after: int) -> tuple[int, list[dict[str, Any]]]:
-        """Return the table's stream records from number ``after`` on and the next number; with -1 only the next number."""
+        """Return the table's stream records from number ``after`` on, and the next number.
+
+        With -1, return only the next number.
+        """
         async with self.request("GET", f"/-/stream/{table}?after={after}", headers=_signed_as("dynamodb")) as response:
             document = json.loads(await response.read())
             return document["next"], document["records"]
 
 
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    """Read a file piece by piece. aiohttp itself would read it in another thread, which goes on when the answer is there and the file is
-    closed."""
+    """Yield a file piece by piece.
+
+    aiohttp itself would read it in another thread, which continues after the answer has come and
+    the file is closed.
+    """
     while piece := file.read(_PIECE):
         yield piece
 
 
 def _signed_as(service: str) -> dict[str, str]:
-    """moto finds the service by the credential scope; nobody verifies this signature."""
+    """Return headers with a credential scope, by which moto finds the service.
+
+    Nobody verifies this signature.
+    """
     scope = f"moto/20200101/{REGION}/{service}/aws4_request"
     return {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",

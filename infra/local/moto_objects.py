@@ -1,5 +1,8 @@
-"""Large objects in moto, without having them whole in memory: it keeps values in files (``MOTO_S3_DEFAULT_KEY_BUFFER_SIZE``), but copies
-them whole into memory to complete a multipart upload, to copy them, and to give them or a range of them."""
+"""Keep large objects out of memory in moto.
+
+moto keeps values in files (``MOTO_S3_DEFAULT_KEY_BUFFER_SIZE``). But it reads them whole into
+memory to complete a multipart upload, to copy them, and to return them or a range of them.
+"""
 
 import hashlib
 import os
@@ -16,23 +19,23 @@ from infra.local.settings import ACCOUNT
 from infra.local.wsgi_server import Stream
 
 LARGE_BYTES = 1 << 20
-"""Larger objects are given from their file."""
+"""Size above which objects are served from their file."""
 SMALLEST_PART_BYTES = 5 << 20
-"""But for the last."""
+"""Limit of all parts but the last."""
 BLOCK = 1 << 18
 
 Start = Callable[..., Any]
 
 
 class _Joined(NamedTuple):
-    """The value of an object that is made of parts."""
+    """The value of an object that was joined from parts."""
 
     file: tempfile.SpooledTemporaryFile[bytes]
     size: int
 
 
 def adapt() -> None:
-    """Have moto join parts file by file."""
+    """Make moto join and copy objects file by file."""
     key_value: Any = models.FakeKey.value
     put = key_value.fset
 
@@ -54,7 +57,7 @@ def adapt() -> None:
 
 
 class _Source:
-    """An object that is copied: its value goes from file to file."""
+    """The source of a copy, whose value goes from file to file."""
 
     def __init__(self, key: models.FakeKey) -> None:
         self._key = key
@@ -71,7 +74,10 @@ class _Source:
 
 
 def _complete(upload: models.FakeMultipart, body: Iterator[tuple[int, str]]) -> tuple[_Joined, str, None]:
-    """moto's own rules, but for the value; no checksum of the whole."""
+    """Complete an upload by moto's own rules, except for the value.
+
+    There is no checksum of the whole object.
+    """
     parts: list[models.FakeKey] = []
     digests = b""
     for number, etag in body:
@@ -96,14 +102,14 @@ def _complete(upload: models.FakeMultipart, body: Iterator[tuple[int, str]]) -> 
 
 
 class ObjectFile:
-    """A large object's bytes, which stay readable when it is deleted meanwhile."""
+    """A large object's bytes, which stay readable if the object is deleted meanwhile."""
 
     def __init__(self, key: models.FakeKey) -> None:
         key._value_buffer.flush()
         self._file = os.dup(key._value_buffer.fileno())
 
     def read(self, first: int, length: int) -> Iterator[bytes]:
-        """Give ``length`` bytes from ``first`` on, and close."""
+        """Yield ``length`` bytes from ``first`` on, and close."""
         try:
             while length:
                 block = os.pread(self._file, min(BLOCK, length), first)
@@ -117,7 +123,7 @@ class ObjectFile:
 
 
 def asked_for(environ: dict[str, Any]) -> models.FakeKey | None:
-    """Return the large object that a request asks for; None when it does something else."""
+    """Return the large object that a request reads, or None for any other request."""
     if environ["REQUEST_METHOD"] != "GET" or "partNumber" in environ.get("QUERY_STRING", ""):
         return None
     bucket_name, _, key_name = unquote(environ["RAW_URI"].partition("?")[0]).lstrip("/").partition("/")
@@ -128,7 +134,7 @@ def asked_for(environ: dict[str, Any]) -> models.FakeKey | None:
 
 
 def give(key: models.FakeKey, application: Any, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-    """Answer with the headers that moto has for a HEAD, and the bytes from the file."""
+    """Answer with moto's headers for a HEAD, and the bytes from the file."""
     said: list[Any] = []
     for _ in application({**environ, "REQUEST_METHOD": "HEAD"}, lambda *answer: said.extend(answer[:2])):
         pass
@@ -139,7 +145,8 @@ def give(key: models.FakeKey, application: Any, environ: dict[str, Any], start_r
         first = int(names["content-range"].split()[1].partition("-")[0])
         length = int(names["content-length"])
     elif not status.startswith("200"):
-        refused: Iterable[bytes] = application(environ, start_response)  # by GET, as an answer to HEAD does not say why
+        # Repeat it as GET, because the answer to HEAD does not give the reason.
+        refused: Iterable[bytes] = application(environ, start_response)
         return refused
     file = ObjectFile(key)
     start_response(

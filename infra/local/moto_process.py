@@ -1,8 +1,10 @@
-"""moto, in a process of its own: ``python -m infra.local.moto_process SOCKET``, its configuration as JSON on standard input.
+"""moto in a process of its own: ``python -m infra.local.moto_process SOCKET``.
 
-Serves HTTP on a unix socket that only its owner can reach, trusts what comes (the front has verified it), and holds one lock per service
-around each request (FACTS M1). Says ``ready`` on standard output. Beside AWS's own APIs it answers ``GET /-/stream/TABLE?after=N``:
-the table's stream records from number N on, and how many there have been.
+It reads its configuration as JSON from standard input, and prints ``ready``. It serves HTTP on a
+unix socket that only its owner can reach, trusts all requests (the front has verified them), and
+holds one lock per service around each request (FACTS M1). Beside AWS's own APIs, it answers ``GET
+/-/stream/TABLE?after=N``: the table's stream records from number N on, and how many there have
+been.
 """
 
 import functools
@@ -32,12 +34,12 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Locked:
-    """A WSGI application that lets one request at a time into each service."""
+    """A WSGI application that admits one request at a time to each service."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._applications: dict[tuple[str, str], Any] = {}
-        """By service and target: finding one costs moto more than many an answer."""
+        """Applications by service and target; finding one costs moto more than many an answer."""
         self._locks: dict[str, threading.Lock] = {}
         self._locks_lock = threading.Lock()
 
@@ -51,7 +53,8 @@ class Locked:
             return [body]
         service = _service(environ)
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
-            environ["CONTENT_TYPE"] = "binary/octet-stream"  # an object, whatever its sender calls it; moto would lose it
+            # The body is an object, whatever its type. moto would lose it otherwise.
+            environ["CONTENT_TYPE"] = "binary/octet-stream"
         target = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
         application = self._applications.get((service, target)) if target else None
         if application is None:
@@ -70,13 +73,16 @@ class Locked:
 
 
 def _service(environ: dict[str, Any]) -> str:
-    """The service by the credential scope: the front signs what it passes on with one."""
+    """Return the service in the credential scope; the front signs what it passes on with one."""
     parts = environ.get("HTTP_AUTHORIZATION", "").split(",")[0].split("/")
     return parts[-2] if len(parts) >= 5 else "s3"
 
 
 def stream_records(table_name: str, after: int) -> bytes:
-    """Return ``{"next": …, "records": […]}`` of the stream records ``after``…, the oldest beyond what is kept dropped."""
+    """Return ``{"next": …, "records": […]}`` with the stream records from ``after`` on.
+
+    The oldest records are dropped beyond the number that is kept.
+    """
     table = dynamodb_backends[ACCOUNT][REGION].tables.get(table_name)
     shard = table.stream_shard if table is not None else None
     if shard is None:
@@ -113,7 +119,7 @@ def _ready() -> None:
 
 
 def _remember_what_never_changes() -> None:
-    """Facts about its own code that moto finds out anew at each request."""
+    """Cache facts about moto's own code that it determines again at each request."""
     for module in (responses, utils):
         module.method_names_from_class = functools.cache(utils.method_names_from_class)  # type: ignore[attr-defined]
 
@@ -127,7 +133,7 @@ def main() -> None:
     os.umask(0o077)
     _remember_what_never_changes()
     moto_objects.adapt()
-    gc.freeze()  # what is there by now stays, and need not be looked through
+    gc.freeze()  # existing objects stay and need not be scanned
     wsgi_server.serve(socket_path, Locked(), _ready)
 
 

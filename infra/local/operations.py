@@ -1,4 +1,4 @@
-"""Which operation of an AWS API a request calls, by its name in that API's reference."""
+"""The operation of an AWS API that a request calls, by its name in the API's reference."""
 
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -14,13 +14,16 @@ class S3Path(NamedTuple):
 
 
 def s3_path(request: web.Request) -> S3Path:
-    """Return what the request's path names."""
+    """Return the bucket and key in the request's path."""
     bucket, _, key = request.raw_path.partition("?")[0].lstrip("/").partition("/")
     return S3Path(unquote(bucket), unquote(key))
 
 
 def operation_of(service: str, request: web.Request) -> str:
-    """Return the operation's name; for REST services the ones that Sheen uses, else the HTTP method."""
+    """Return the operation's name.
+
+    REST services have the names of operations that Sheen uses, and otherwise the HTTP method.
+    """
     target = request.headers.get("X-Amz-Target")
     if target is not None:
         return target.rpartition(".")[2]

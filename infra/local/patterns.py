@@ -1,4 +1,4 @@
-"""Event patterns, as EventBridge rules and event source mappings have them."""
+"""Event patterns of EventBridge rules and event source mappings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,5 +7,5 @@ from moto.events.models import EventPattern
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Tell whether ``event`` fits ``pattern``."""
+    """Return whether ``event`` matches ``pattern``."""
     return bool(EventPattern(None, dict(pattern)).matches_event(event))  # type: ignore[arg-type]  # any event

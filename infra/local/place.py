@@ -1,4 +1,4 @@
-"""The deployment that the local stack is."""
+"""The place of the local stack's deployment."""
 
 from infra.declared import Place
 from infra.local.gateway import WebSocketRoutes
@@ -7,7 +7,7 @@ from infra.local.settings import ACCOUNT, REGION, STAGE, LocalSettings
 
 
 def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
-    """Return where the declared things are locally."""
+    """Return the place of the local deployment."""
     api = WebSocketRoutes("", "", "")
     return Place(
         stage=STAGE,

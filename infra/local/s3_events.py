@@ -1,4 +1,4 @@
-"""S3's "Object Created" events, as a bucket with EventBridge notifications on sends them (FACTS E7)."""
+"""S3's "Object Created" events, as sent by a bucket with EventBridge notifications (FACTS E7)."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ REASONS = {
 
 
 class S3Events:
-    """Publishes an event for each object that is written."""
+    """Publishes an event for each written object."""
 
     def __init__(self, moto: Moto, bus: EventBus) -> None:
         self._moto = moto
@@ -26,7 +26,7 @@ class S3Events:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def object_written(self, bucket: str, key: str, operation: str) -> None:
-        """An object was written by ``operation``."""
+        """Publish the event of an object that ``operation`` has written."""
         self._last_sequence = max(time.time_ns(), self._last_sequence + 1)
         task = asyncio.create_task(self._publish(bucket, key, operation, f"00{self._last_sequence:016X}"))
         self._tasks.add(task)

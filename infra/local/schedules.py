@@ -17,7 +17,7 @@ from infra.local.settings import ACCOUNT, REGION
 
 
 class Schedules:
-    """Invokes functions at their times."""
+    """Invokes functions on their schedules."""
 
     def __init__(self, triggers: Iterable[ScheduleTrigger], invoker: Invoker, clock: Clock, console: Console) -> None:
         self._triggers = tuple(triggers)
@@ -27,7 +27,7 @@ class Schedules:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin; a rate's first time is one period from now."""
+        """Start; a rate fires for the first time after one period."""
         for trigger in self._triggers:
             try:
                 schedule = Schedule.parse(trigger.expression)
@@ -36,7 +36,7 @@ class Schedules:
             self._tasks.append(asyncio.create_task(self._run(trigger, schedule)))
 
     async def stop(self) -> None:
-        """Fire no more."""
+        """Stop firing."""
         for task in self._tasks:
             task.cancel()
 

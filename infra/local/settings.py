@@ -1,4 +1,4 @@
-"""What can be set about the local stack."""
+"""The settings of the local stack."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
 
 TREE = Path(__file__).resolve().parents[2]
-"""The checkout that this file is in."""
+"""The checkout that contains this file."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -29,7 +29,7 @@ MOST_CONCURRENCY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """One local stack: where it listens, where its data is, what it runs."""
+    """The settings of one local stack: its port, its data, and what it runs."""
 
     port: int = 8000
     data: Path = Path(".sheen")
@@ -38,37 +38,42 @@ class LocalSettings:
     python: str = sys.executable
     """The interpreter of Lambda environments and tasks."""
     function_environments: int = 20
-    """How many environments one function may have at once (FACTS H3)."""
+    """Most environments of one function at once (FACTS H3)."""
     concurrency: int = 1000
-    """How many invocations may run at once, of all functions together, as in an AWS account (FACTS H3)."""
+    """Most invocations at once, of all functions, as in an AWS account (FACTS H3)."""
     function_idle_seconds: float = 300
-    """After which an idle environment is ended."""
+    """Seconds after which an idle environment is ended."""
     bundle_gb: str = "1"
-    """How much a bundle may have."""
+    """Largest size of a bundle."""
     repositories: str = REPOSITORIES
-    """Where R packages come from."""
+    """Sources of R packages."""
     python_repositories: str = PYTHON_REPOSITORIES
-    """Where Python packages come from."""
+    """Sources of Python packages."""
     spares: str = ""
-    """How many spare instances there are to be, as in ``large=1``."""
+    """Number of spare instances, such as ``large=1``."""
     most_instances: int = 100
-    """Instances that there may be at once, spares counted; 0: any number."""
+    """Largest number of instances at once, including spares; 0 means no limit."""
     image: Path | None = None
-    """The image that tasks run in (:mod:`infra.local.image`); None: they run on this machine as it is."""
+    """The image that tasks run in (:mod:`infra.local.image`); None runs them on this machine."""
     largest_size: str = LARGEST_SIZE
-    """The largest size that an app may have; ``SHEEN_LARGEST_SIZE``."""
+    """Largest size of an app; ``SHEEN_LARGEST_SIZE``."""
     most_instances_per_app: int = MOST_INSTANCES_PER_APP
-    """How many instances an app may have; ``SHEEN_MOST_INSTANCES_PER_APP``."""
+    """Most instances of an app; ``SHEEN_MOST_INSTANCES_PER_APP``."""
     longest_idle: float = LONGEST_IDLE
-    """Seconds for which an app may keep an instance without sessions, 0 for any time; ``SHEEN_LONGEST_IDLE``."""
+    """Longest time that an app may keep an instance without sessions; ``SHEEN_LONGEST_IDLE``.
+
+    It is in seconds; 0 means any time.
+    """
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the variables ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``, ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``,
-        ``SHEEN_SPARES``, ``SHEEN_MOST_INSTANCES``,
-        ``SHEEN_CONCURRENCY``, ``SHEEN_IMAGE``.
+        """Read the settings from the environment.
 
-        Raise :class:`CannotStart` that names what is wrong.
+        The variables are ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``,
+        ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``, ``SHEEN_SPARES``,
+        ``SHEEN_MOST_INSTANCES``, ``SHEEN_CONCURRENCY``, ``SHEEN_IMAGE``, ``SHEEN_LARGEST_SIZE``,
+        ``SHEEN_MOST_INSTANCES_PER_APP`` and ``SHEEN_LONGEST_IDLE``. Raise :class:`CannotStart` that
+        names what is wrong.
         """
         text = environment.get("SHEEN_PORT", "8000")
         if not text.isdigit() or not 0 < int(text) < 65536:
@@ -110,20 +115,20 @@ class LocalSettings:
 
     @property
     def run(self) -> Path:
-        """Sockets and spooled bodies of this run."""
+        """The folder of this run's sockets and spooled bodies."""
         return self.data / "run"
 
     @property
     def logs(self) -> Path:
-        """What functions and tasks write."""
+        """The folder of the output of functions and tasks."""
         return self.data / "logs"
 
     @property
     def efs(self) -> Path:
         """The folder that stands for EFS.
 
-        Apps' R runs as users of their own, who must be able to come there: from a data folder within somebody's private home the
-        file system moves to ``/var/lib/sheen``.
+        Apps' R runs as users of their own, who must be able to reach it. If the data folder is in a
+        private home, the file system moves to ``/var/lib/sheen``.
         """
         if os.geteuid() != 0 or all(folder.stat().st_mode & stat.S_IXOTH for folder in self.data.resolve().parents if folder.exists()):
             return self.data / "efs"

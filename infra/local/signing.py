@@ -1,7 +1,8 @@
-"""Verifies AWS Signature Version 4, in the Authorization header and in presigned URLs. Pure: a request's parts in, the key out.
+"""Verify AWS Signature Version 4, in the Authorization header and in presigned URLs.
 
-Chunk signatures of ``STREAMING-AWS4-…`` bodies are not looked at: their seed is the request's signature, which is, and nothing stands
-between a client and this endpoint but loopback.
+This module is pure: a request's parts go in, the key comes out. Chunk signatures of
+``STREAMING-AWS4-…`` bodies are not checked. Their seed is the request's signature, which is
+checked, and only loopback lies between a client and this endpoint.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request says about its signature, not verified yet."""
+    """A request's unverified claims about its signature."""
 
     key_id: str
     date: str
@@ -33,7 +34,7 @@ class Signature:
     signature: str
     timestamp: str
     expires: int | None
-    """Seconds that a presigned URL is good for; None for a signature in the header."""
+    """Validity of a presigned URL in seconds; None for a signature in the header."""
     token: str
 
     @property
@@ -42,7 +43,10 @@ class Signature:
 
 
 def read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
-    """Return the request's signature; None when it has none; :class:`AwsError` when it cannot be read."""
+    """Return the request's signature, or None if it has none.
+
+    Raise :class:`AwsError` if the signature cannot be parsed.
+    """
     authorization = headers.get("Authorization", "")
     if authorization.startswith(ALGORITHM):
         return _from_header(authorization, headers)
@@ -62,10 +66,10 @@ def verify(
     payload_hash: str,
     now: float,
 ) -> AccessKey:
-    """Return ``key`` when the signature is its; raise AWS's own error when not.
+    """Return ``key`` if it made the signature; otherwise raise AWS's own error.
 
-    ``raw_path`` and ``raw_query`` are as they stood on the request line; ``payload_hash`` is the body's SHA-256, or what
-    ``x-amz-content-sha256`` says of it.
+    ``raw_path`` and ``raw_query`` are as on the request line. ``payload_hash`` is the body's
+    SHA-256, or the value of ``x-amz-content-sha256``.
     """
     if key is None:
         raise _unknown_key(signature)
@@ -164,7 +168,10 @@ def _check_time(signature: Signature, now: float) -> None:
 
 
 def _canonical_path(raw_path: str, service: str) -> str:
-    """S3 signs the path as sent; all others sign it normalised and encoded once more."""
+    """Return the path to sign.
+
+    S3 signs the path as sent. All others sign it normalised and encoded once more.
+    """
     if service == "s3":
         return quote(unquote(raw_path), safe="/~") or "/"
     parts: list[str] = []

@@ -1,4 +1,7 @@
-"""Ends connections whose request does not come: a client that sends half of one and waits would hold a connection without end."""
+"""End connections whose request does not arrive.
+
+Otherwise a client that sends half of a request and waits would hold a connection forever.
+"""
 
 import asyncio
 import contextlib
@@ -7,14 +10,21 @@ from collections.abc import Callable, Iterable, Iterator
 from aiohttp import web
 
 PATIENCE = 30.0
-"""Seconds in which the head of a connection's first request must be there, and after which a body must come at :data:`SLOWEST`."""
+"""Seconds for the head of a connection's first request.
+
+After as many seconds, a body must arrive at :data:`SLOWEST`.
+"""
 SLOWEST = 1024.0
-"""Bytes a second."""
+"""Lowest rate of a body, in bytes per second."""
 LOOK_EVERY = 5.0
 
 
 class SlowClients:
-    """``connections`` gives those that are open now. A connection that is kept for a further request is aiohttp's to end."""
+    """Ends connections of slow clients.
+
+    ``connections`` returns the open ones. aiohttp ends a connection that is kept for a further
+    request.
+    """
 
     def __init__(self, connections: Callable[[], Iterable[web.RequestHandler]], patience: float = PATIENCE) -> None:
         self._connections = connections
@@ -25,7 +35,7 @@ class SlowClients:
 
     @contextlib.contextmanager
     def serving(self, request: web.Request) -> Iterator[None]:
-        """A request is there, with its head."""
+        """Mark a request as being served; its head has arrived."""
         self._served.add(request.protocol)
         if request.body_exists:
             self._bodies[request.protocol] = request, asyncio.get_running_loop().time()
@@ -35,13 +45,13 @@ class SlowClients:
             self._bodies.pop(request.protocol, None)
 
     async def run(self, every: float = LOOK_EVERY) -> None:
-        """Look from time to time, until cancelled."""
+        """Check from time to time, until cancelled."""
         while True:
             await asyncio.sleep(every)
             self.look(asyncio.get_running_loop().time())
 
     def look(self, now: float) -> int:
-        """End those that are too slow; return how many."""
+        """End the connections that are too slow; return their number."""
         there = set(self._connections())
         self._served &= there
         self._since = {connection: since for connection, since in self._since.items() if connection in there}
@@ -61,7 +71,9 @@ class SlowClients:
 
 
 def is_too_slow(size: int, seconds: float, patience: float = PATIENCE) -> bool:
-    """Whether so many bytes of a body after so many seconds are too few. Pure.
+    """Return whether so many bytes of a body are too few after so many seconds.
+
+    This function is pure.
 
     >>> is_too_slow(10_000, 29), is_too_slow(0, 31), is_too_slow(10_000, 36)
     (False, True, False)

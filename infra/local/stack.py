@@ -44,11 +44,14 @@ from infra.local.streams import Streams, check_streams
 from infra.local.task_metadata import TaskMetadata
 
 ENVIRONMENT_FILE = "environment.json"
-"""In the data folder: the variables that point awscli, boto3 and ``sheen`` at this stack."""
+"""File in the data folder with the variables for awscli, boto3 and ``sheen``."""
 
 
 class Stack:
-    """Every service, from start to stop. Raises :class:`infra.local.errors.CannotStart` when something is in the way."""
+    """Every service, from start to stop.
+
+    Raise :class:`infra.local.errors.CannotStart` if something keeps it from starting.
+    """
 
     def __init__(
         self,
@@ -59,9 +62,10 @@ class Stack:
         *,
         in_foreground: bool = False,
     ) -> None:
-        """``app`` is the Chalice app's name, with which the names of all things begin.
+        """Create the stack.
 
-        ``in_foreground``: Ctrl-C and SIGTERM end the ``async with``, wherever it is, and with it the stack.
+        ``app`` is the Chalice app's name, with which all names begin. With ``in_foreground``,
+        Ctrl-C and SIGTERM end the ``async with``, wherever it is, and with it the stack.
         """
         self.settings = settings
         self.declared = declared
@@ -77,11 +81,11 @@ class Stack:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the stack that ``SHEEN_PORT`` and ``SHEEN_DATA`` ask for, in the foreground of a terminal."""
+        """Return a stack with the settings of the environment, in the foreground of a terminal."""
         return cls(LocalSettings.from_environment(), in_foreground=True)
 
     def environment(self) -> dict[str, str]:
-        """Return what points awscli, boto3 and the ``sheen`` command at this stack."""
+        """Return the variables that point awscli, boto3 and the ``sheen`` command at this stack."""
         return {
             "AWS_ENDPOINT_URL": self.settings.endpoint,
             "AWS_REGION": REGION,
@@ -112,7 +116,10 @@ class Stack:
         return self._interrupted and isinstance(error, asyncio.CancelledError)
 
     async def stopped(self) -> None:
-        """Wait until a signal ends the ``async with``; raise :class:`CannotGoOn` when a part of the stack ends before."""
+        """Wait until a signal ends the ``async with``.
+
+        Raise :class:`CannotGoOn` if a part of the stack ends first.
+        """
         await self._moto.ended()
         raise CannotGoOn(f"moto has ended: see {self.settings.logs / 'moto.log'}")
 
@@ -123,7 +130,7 @@ class Stack:
         assert main is not None
 
         def interrupt() -> None:
-            if not self._interrupted:  # once: what is being stopped is let finish
+            if not self._interrupted:  # only once: let the shutdown finish
                 self._interrupted = True
                 main.cancel()
 
@@ -133,7 +140,8 @@ class Stack:
 
     async def _start(self) -> None:
         settings, console, place, declared = self.settings, self.console, self.place, self.declared
-        found = cgroups.find()  # before anything else is started, which would be beside it
+        # Find them first: other processes would be in the same control group.
+        found = cgroups.find()
         groups = None if isinstance(found, str) else found
         if isinstance(found, str):
             console.say(f"tasks are not held to the memory of their size: {found}")
@@ -182,7 +190,8 @@ class Stack:
             kept.start()
             self._started.push_async_callback(kept.stop)
 
-        requests = TokenBucket(AWS.requests, AWS.request_burst)  # one for both APIs (FACTS W7)
+        # Both APIs share one rate (FACTS W7).
+        requests = TokenBucket(AWS.requests, AWS.request_burst)
         limits = place.throttle
         websockets = WebSocketApi(
             package.websockets,
@@ -238,7 +247,8 @@ class Stack:
 
     async def _package(self) -> Package:
         place = dataclasses.replace(
-            local_place(LocalSettings(), self.place.app),  # whatever the port and the folder: the package is the same
+            # The package does not depend on the port and the folder.
+            local_place(LocalSettings(), self.place.app),
             reserves=self.declared.can_reserve(self.settings.concurrency),
         )
         return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, self.declared, place, cache_folder())

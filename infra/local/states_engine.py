@@ -1,9 +1,16 @@
-"""Makes moto's Step Functions engine do what the real one does, where it does not (FACTS M2). Runs in moto's process.
+"""Correct moto's Step Functions engine where it differs from the real one (FACTS M2).
 
-Found by running state machines against it: its calls go to moto itself with keys of its own; parameters of ``aws-sdk`` integrations,
-which AWS takes in PascalCase, are dropped when the API is in camelCase; a state with a heartbeat and no timeout times out after 60
-seconds; an outcome or a heartbeat that comes before the engine waits for it is lost; a retried state has its first token again; a token
-that has been used is accepted again; a stopped execution's threads wait on; whatever has ended is kept for good.
+This module runs in moto's process. The differences were found by running state machines:
+
+* The engine's calls go to moto itself, with keys of its own.
+* Parameters of ``aws-sdk`` integrations, which AWS takes in PascalCase, are dropped if the API uses
+  camelCase.
+* A state with a heartbeat and no timeout times out after 60 seconds.
+* An outcome or a heartbeat that comes before the engine waits for it is lost.
+* A retried state has its first token again.
+* A used token is accepted again.
+* The threads of a stopped execution wait on.
+* Everything that has ended is kept forever.
 """
 
 import logging
@@ -34,11 +41,14 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from infra.local.task_tokens import adapt_tokens, replace, waiting_in
 
 FINISHED_EXECUTIONS_KEPT = 500
-"""Of each state machine; AWS keeps them for 90 days."""
+"""Limit for each state machine; AWS keeps executions for 90 days."""
 
 
 class _Clients:
-    """Stands in for the ``boto3`` that the engine makes clients with: one client per service and role, with that role's keys."""
+    """Replaces the ``boto3`` from which the engine makes clients.
+
+    It has one client per service and role, with that role's keys.
+    """
 
     def __init__(self, endpoint: str, keys: Mapping[str, Sequence[str]]) -> None:
         self._sessions = {
@@ -48,7 +58,10 @@ class _Clients:
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
         self.acting = threading.local()
-        """``role``: as whom this thread calls; set where a state finds out whose credentials it has, right before it makes its client."""
+        """``role`` is the role with which this thread calls.
+
+        It is set where a state determines its credentials, right before it makes its client.
+        """
 
     def client(self, *, service_name: str, region_name: str, config: Any, **_: Any) -> Any:
         role: str = self.acting.role
@@ -63,7 +76,10 @@ class _Clients:
 
 
 def adapt(endpoint: str, keys: Mapping[str, Sequence[str]]) -> None:
-    """Turn the engine on, calling ``endpoint`` with each role's keys (id, secret), by the role's ARN. Once per process."""
+    """Turn the engine on; call this once per process.
+
+    The engine calls ``endpoint`` with each role's keys (id, secret), by the role's ARN.
+    """
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     for noisy in ("moto.stepfunctions.parser", "botocore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -102,7 +118,8 @@ def _no_default_timeout() -> None:
 
 def _pascal_case_parameters() -> None:
     def operation(self: Any) -> Any:
-        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")  # as whom does not matter
+        # The role does not matter here.
+        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")
         name = client.meta.method_to_api_mapping[self._get_boto_service_action()]
         return client.meta.service_model.operation_model(name)
 
@@ -119,7 +136,7 @@ def _pascal_case_parameters() -> None:
 
 
 def _times_as_text(document: Any) -> None:
-    """Replace the times in a response: its history and output are JSON."""
+    """Replace the times in a response, because the history and output are JSON."""
     entries = document.items() if isinstance(document, dict) else enumerate(document)
     for place, value in list(entries):
         if isinstance(value, datetime):
@@ -129,7 +146,10 @@ def _times_as_text(document: Any) -> None:
 
 
 def _silence_is_a_heartbeat_timeout() -> None:
-    """moto says States.Timeout. Catchers and retriers of that get it all the same: it is the older name of both."""
+    """Report a missed heartbeat as States.HeartbeatTimeout; moto reports States.Timeout.
+
+    Catchers and retriers of States.Timeout still match, because it is the older name of both.
+    """
     original_error = StateTask._from_error
     original_matches = ErrorEqualsDecl._eval_body
     timeout = StatesErrorName(typ=StatesErrorNameType.StatesTimeout)
@@ -168,7 +188,10 @@ def _stop_wakes_what_waits() -> None:
 
 def _forget_what_has_ended() -> None:
     class NoThreads(list[Any]):
-        """The engine notes every thread that it starts, and reads that nowhere."""
+        """A list that stays empty.
+
+        The engine records every thread that it starts, but never reads the list.
+        """
 
         def append(self, _thread: Any) -> None:
             return

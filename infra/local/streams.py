@@ -1,4 +1,7 @@
-"""DynamoDB streams: carries the records of a table to the functions that read them, in order, until they are taken."""
+"""Deliver DynamoDB streams to the functions that read them.
+
+Records are delivered in order, until they are accepted.
+"""
 
 import asyncio
 import json
@@ -21,10 +24,14 @@ LONGEST_RETRY_SECONDS = 30.0
 
 
 class StreamPump:
-    """One table's stream to one function."""
+    """Delivers one table's stream to one function."""
 
     def __init__(self, trigger: StreamTrigger, moto: Moto, invoker: Invoker, console: Console, lost: Callable[[int], bool]) -> None:
-        """``lost`` is asked for each record, by its number, whether the function does not get it."""
+        """Create the pump.
+
+        ``lost`` is called with each record's number, and returns whether the function does not get
+        the record.
+        """
         self._lost = lost
         self._trigger = trigger
         self._moto = moto
@@ -35,16 +42,16 @@ class StreamPump:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin with what is written from now on."""
+        """Start with the records written from now on."""
         self._next, _ = await self._moto.stream(self._trigger.table, -1)
         self._task = asyncio.create_task(self._pump())
 
     def written(self) -> None:
-        """The table may have changed."""
+        """Note that the table may have changed."""
         self._written.set()
 
     async def stop(self) -> None:
-        """Leave what has not been taken."""
+        """Stop, and leave what has not been accepted."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -57,7 +64,7 @@ class StreamPump:
                 pass
 
     async def _pump_once(self) -> bool:
-        """Deliver what there is; tell whether there was anything."""
+        """Deliver the available records; return whether there were any."""
         first = self._next
         after, records = await self._moto.stream(self._trigger.table, first)
         found = bool(records)
@@ -104,7 +111,7 @@ class Streams:
                 await pump.start()
 
     def written(self, table: str | None) -> None:
-        """A table may have changed; None: any of them."""
+        """Note that a table may have changed; None stands for any table."""
         for name, pumps in self._pumps.items():
             if table is None or name == table:
                 for pump in pumps:
@@ -118,7 +125,10 @@ class Streams:
 
 
 def check_streams(guard: Guard, triggers: Iterable[StreamTrigger], declared: Declared, place: Place) -> None:
-    """Raise :class:`CannotStart` when a function may not read its stream: AWS would not connect them either."""
+    """Raise :class:`CannotStart` if a function may not read its stream.
+
+    AWS would not connect them either.
+    """
     roles = {place.function_name(function.name): function.role for function in declared.functions}
     for trigger in triggers:
         arn = _stream_arn(trigger.table)
@@ -134,7 +144,7 @@ def _stream_arn(table: str) -> str:
 
 
 def _as_lambda_gets_it(record: dict[str, Any], table: str) -> dict[str, Any]:
-    """moto's record, with what an event source mapping adds."""
+    """Return moto's record with what an event source mapping adds."""
     return {
         **record,
         "eventVersion": "1.1",

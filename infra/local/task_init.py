@@ -1,8 +1,10 @@
-"""The first process of a task, as a container has one: ``python -I -S task_init.py PARENT ARGV…``.
+"""The first process of a task, as in a container: ``python -I -S task_init.py PARENT ARGV…``.
 
-PARENT is the stack's process id. Runs ARGV, passes SIGTERM on to it, and when it ends kills all that it left behind and ends with its exit
-code. On SIGHUP, which the kernel sends when the stack is gone, it kills everything at once. Orphans come to it (it is their
-subreaper), so that not even a process with a session of its own escapes. Needs nothing but the standard library.
+PARENT is the stack's process id. The process runs ARGV and passes SIGTERM on to it. When ARGV ends,
+it kills everything that ARGV left behind, and ends with the same exit code. On SIGHUP, which the
+kernel sends when the stack is gone, it kills everything at once. It is the subreaper of its
+orphans, so that not even a process with a session of its own escapes. It needs only the standard
+library.
 """
 
 import ctypes
@@ -35,7 +37,7 @@ def descendants(root: int) -> list[int]:
 
 
 def kill_all_below() -> None:
-    """Kill every descendant, again until there is none: one may have forked meanwhile."""
+    """Kill every descendant, repeatedly until none is left: one may have forked meanwhile."""
     while left := descendants(os.getpid()):
         for pid in left:
             try:
@@ -50,7 +52,7 @@ def kill_all_below() -> None:
 
 
 def main(parent: int, argv: list[str]) -> int:
-    """Run ``argv``; return its exit code, or 128 + the signal that ended it."""
+    """Run ``argv``; return its exit code, or 128 + the number of the signal that ended it."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def stack_is_gone(_signal: int, _frame: FrameType | None) -> None:
@@ -68,7 +70,8 @@ def main(parent: int, argv: list[str]) -> int:
             os.kill(child.pid, number)
 
     signal.signal(signal.SIGTERM, stop)
-    if os.getppid() != parent:  # the stack died before the kernel knew whom to tell
+    # The stack may have died before the kernel knew whom to signal.
+    if os.getppid() != parent:
         return 137
     try:
         child = subprocess.Popen(argv)

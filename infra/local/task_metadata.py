@@ -1,4 +1,7 @@
-"""What a task reads about itself: ECS's metadata endpoint (v4), and its role's credentials (FACTS E3), on loopback under secret paths."""
+"""ECS's metadata endpoint (v4), and the credentials of tasks' roles (FACTS E3).
+
+Both are on loopback, under secret paths.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +14,7 @@ CREDENTIALS_HOURS = 6
 
 
 class TaskMetadata:
-    """Answers tasks by the secret in their path."""
+    """Answers tasks, which it knows by the secret in their path."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
@@ -35,13 +38,13 @@ class TaskMetadata:
             await self._runner.cleanup()
 
     def admit(self, task: Task) -> Mapping[str, str]:
-        """Let a task in; return the variables by which its SDKs find their way here."""
+        """Admit a task; return the variables by which its SDKs find this endpoint."""
         self._tasks[task.secret] = task
         base = f"http://127.0.0.1:{self._port}/{task.secret}"
         return {"ECS_CONTAINER_METADATA_URI_V4": base, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{base}/credentials"}
 
     def dismiss(self, task: Task) -> None:
-        """The task has ended."""
+        """Dismiss a task that has ended."""
         self._tasks.pop(task.secret, None)
 
     def _find(self, request: web.Request) -> Task:

@@ -1,7 +1,8 @@
-"""What a task has of the file system, as its access points give it on AWS: the folders that it declares, read-only where it only reads.
+"""The folders of the file system that a task mounts, like access points on AWS.
 
-Each task gets a mount namespace of its own, which ends with it. That takes root and a machine that lets root mount; elsewhere a task
-sees all of the file system, and the stack says so.
+They are the folders that the task declares, read-only if it only reads them. Each task gets a mount
+namespace of its own, which ends with it. That needs root and a machine that lets root mount.
+Elsewhere a task sees the whole file system, and the stack says so.
 """
 
 import functools
@@ -18,19 +19,22 @@ UNSHARE = ("/usr/bin/unshare", "--mount", "--propagation", "private")
 
 @functools.cache
 def can_mount() -> bool:
-    """Whether this process may make mounts of its own."""
+    """Return whether this process may make mounts."""
     if os.geteuid() != 0:
         return False
     return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def why_not() -> str | None:
-    """Say why tasks get no mount namespaces; None when they do, and when this process is not root (nothing is kept apart then)."""
+    """Return why tasks get no mount namespaces, or None if they do.
+
+    It is also None if this process is not root, because nothing is separated then.
+    """
     return None if os.geteuid() != 0 or can_mount() else "this machine does not let root make mounts"
 
 
 def make_roots(efs: Path) -> None:
-    """Make the folders of the file system, as AWS does when an access point is first entered."""
+    """Make the folders of the file system, as AWS does when an access point is first used."""
     efs.mkdir(parents=True, exist_ok=True)
     for root in ROOTS:
         folder = efs / root.name
@@ -40,9 +44,10 @@ def make_roots(efs: Path) -> None:
 
 
 def script(efs: str, place: str, mounts: Iterable[Mount]) -> list[str]:
-    """Return shell commands that mount at ``place`` what a task has of the file system in ``efs``. Pure.
+    """Return shell commands that mount a task's folders of the file system ``efs`` at ``place``.
 
-    The two may be the same folder: what is in ``efs`` is entered before it is covered.
+    The two may be the same folder, because the commands enter ``efs`` before they cover it. This
+    function is pure.
     """
     at = shlex.quote(place)
     lines = [f"cd {shlex.quote(efs)}", f"mount -t tmpfs -o mode=755 none {at}"]
@@ -55,6 +60,9 @@ def script(efs: str, place: str, mounts: Iterable[Mount]) -> list[str]:
 
 
 def command(efs: Path, mounts: Iterable[Mount], folder: Path, argv: Sequence[str]) -> list[str]:
-    """Return what runs ``argv`` in ``folder``, with nothing of the file system but ``mounts``."""
+    """Return a command that runs ``argv`` in ``folder``.
+
+    It sees only ``mounts`` of the file system.
+    """
     lines = ["set -e", *script(str(efs), str(efs), mounts), f"cd {shlex.quote(str(folder))}", 'exec "$@"']
     return [*UNSHARE, "bash", "-c", "\n".join(lines), "task", *argv]

@@ -1,4 +1,7 @@
-"""Task tokens in moto's Step Functions engine, as the real one has them (FACTS E6a). Runs in moto's process; see states_engine.py."""
+"""Task tokens in moto's Step Functions engine, like those of the real one (FACTS E6a).
+
+This module runs in moto's process; see states_engine.py.
+"""
 
 import threading
 from collections import OrderedDict
@@ -23,12 +26,12 @@ gone: Any = api.TaskTimedOut
 
 
 def replace(owner: Any, name: str, better: Any) -> None:
-    """Put ``better`` in the place of what moto has there."""
+    """Replace moto's own ``name`` of ``owner`` by ``better``."""
     setattr(owner, name, better)
 
 
 class TaskTokens:
-    """Every task token that is waited for, by itself; and which have been."""
+    """The task tokens that are waited for, and those that have been."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,7 +50,7 @@ class TaskTokens:
                 self._used.popitem(last=False)
 
     def find(self, token: str) -> callback.CallbackEndpoint:
-        """Return where ``token`` is waited for; raise what Step Functions answers when it is not."""
+        """Return where ``token`` is waited for; otherwise raise Step Functions' error."""
         with self._lock:
             endpoint = self._waiting.get(token)
             if endpoint is not None:
@@ -57,7 +60,7 @@ class TaskTokens:
         raise InvalidToken
 
     def answer(self, token: str, outcome: callback.CallbackOutcome) -> None:
-        """Give a waiting task its outcome; the first one counts."""
+        """Give a waiting task its outcome; only the first one counts."""
         endpoint = self.find(token)
         with self._lock:
             if endpoint.get_outcome() is not None:
@@ -66,7 +69,10 @@ class TaskTokens:
 
 
 def adapt_tokens() -> None:
-    """Give each attempt of a state a token of its own, that counts once and until the state is left."""
+    """Give each attempt of a state a token of its own.
+
+    It counts once, and until the state is left.
+    """
     tokens = TaskTokens()
     original_setup = callback.CallbackEndpoint.setup_heartbeat_endpoint
     original_attempt = StateTaskServiceCallback._eval_execution
@@ -79,7 +85,7 @@ def adapt_tokens() -> None:
         return heartbeat
 
     def state(self: Any, env: Any) -> None:
-        """Without a token of its own: each attempt has one."""
+        """Run the state without a token of its own; each attempt has one."""
         super(StateTaskServiceCallback, self)._eval_body(env=env)
         env.states.context_object.context_object_data.pop("Task", None)
 
@@ -99,7 +105,7 @@ def adapt_tokens() -> None:
             close(env, token)
 
     def set_ended(self: Any) -> None:
-        """The state is left, also when it timed out: nothing waits for its token any more."""
+        """Close the token when the state is left, also after a timeout."""
         original_ended(self)
         if (token := getattr(self, "sheen_token", None)) is not None:
             close(self, token)
@@ -131,7 +137,7 @@ def adapt_tokens() -> None:
 
 
 def respond_to_failure(self: Any) -> Any:
-    """As moto's own, which forgets the cause."""
+    """Answer SendTaskFailure with the cause, which moto's own version forgets."""
     self.stepfunction_backend.send_task_failure(
         self._get_param("taskToken"), error=self._get_param("error"), cause=self._get_param("cause")
     )
@@ -139,6 +145,6 @@ def respond_to_failure(self: Any) -> Any:
 
 
 def waiting_in(env: Any) -> dict[str, Any]:
-    """Return where an execution waits, by token."""
+    """Return the endpoints at which an execution waits, by token."""
     pool: dict[str, Any] = env.callback_pool_manager._pool
     return pool

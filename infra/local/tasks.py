@@ -1,4 +1,7 @@
-"""Fargate tasks on one machine: a task is a process group with an address of its own, as it would have with its network interface."""
+"""Fargate tasks on one machine.
+
+A task is a process group with an address of its own, as if it had a network interface.
+"""
 
 import asyncio
 import os
@@ -25,13 +28,13 @@ from infra.local.vanish import take_silenced
 
 INIT = Path(__file__).with_name("task_init.py")
 NETWORK = IPv4Network("127.77.0.0/16")
-"""Functions outside the VPC cannot reach it; see lambdas/bootstrap.py."""
+"""Addresses that functions outside the VPC cannot reach; see lambdas/bootstrap.py."""
 
 
 def task_addresses() -> Iterator[str]:
-    """Yield the addresses of :data:`NETWORK` in turn for ever, so that one is not soon used again.
+    """Yield the addresses of :data:`NETWORK` in an endless cycle, so that reuse comes late.
 
-    Where it begins is left to chance: several stacks on one machine stay out of each other's way.
+    The first address is random, so that several stacks on one machine do not collide.
     """
     first, count = int(NETWORK.network_address) + 1, NETWORK.num_addresses - 2
     number = secrets.randbelow(count)
@@ -54,10 +57,10 @@ class Task:
     key: AccessKey
     task_id: str
     secret: str
-    """Prefix of its own addresses at the metadata service."""
+    """Prefix of the task's own paths at the metadata service."""
     tags: list[Any] = field(default_factory=list)
     execute_command: bool = False
-    """Shown only: whoever has the machine has a shell."""
+    """Only shown: anyone with access to the machine has a shell."""
     last_status: str = "PROVISIONING"
     desired_status: str = "RUNNING"
     stopped_reason: str = ""
@@ -70,9 +73,9 @@ class Task:
     stopped_at: float | None = None
     process: asyncio.subprocess.Process | None = None
     vanished: list[socket.socket] | None = None
-    """The sockets that it left behind, if its machine vanished."""
+    """Sockets that the task left behind, if its machine vanished."""
     noticed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when ECS knows that it vanished."""
+    """Set when ECS knows that the machine vanished."""
     control_group: TaskGroup | None = None
 
     @property
@@ -88,7 +91,7 @@ class Task:
         return self.place.arn("ecs", f"task-definition/{self.place.name(self.definition.name)}:1")
 
     def document(self, *, iso_times: bool = False) -> dict[str, Any]:
-        """Return the task as ECS's API shows it, or with ``iso_times`` as its events do."""
+        """Return the task as in ECS's API, or with ``iso_times`` as in its events."""
         container: dict[str, Any] = {
             "containerArn": self.place.arn("ecs", f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}"),
             "taskArn": self.arn,
@@ -150,7 +153,7 @@ _CONTAINERS = uuid.UUID("0c5a3f5e-6a40-4f6b-9f6e-1f6d4b7b5a10")
 
 
 class TaskRunner:
-    """Starts and ends the processes of tasks, and tells of each change of their state."""
+    """Starts and ends the processes of tasks, and reports each change of their state."""
 
     def __init__(
         self,
@@ -159,7 +162,11 @@ class TaskRunner:
         ended: Callable[[Task], None],
         groups: ControlGroups | None = None,
     ) -> None:
-        """``changed`` is called at each new status, ``ended`` once after the last. Without ``groups`` tasks have no limits."""
+        """Create the runner.
+
+        ``changed`` is called at each new status, ``ended`` once after the last. Without ``groups``
+        tasks have no limits.
+        """
         self._groups = groups
         self._settings = settings
         task_mounts.make_roots(settings.efs)
@@ -194,7 +201,7 @@ class TaskRunner:
         self._ended(task)
 
     async def stop(self, task: Task, reason: str) -> None:
-        """SIGTERM, and SIGKILL when its stop timeout is over; return at the end."""
+        """Send SIGTERM, and SIGKILL after the stop timeout; return when the task has ended."""
         if task.desired_status == "STOPPED":
             return
         task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", "UserInitiated", reason
@@ -206,14 +213,16 @@ class TaskRunner:
         await self._end(task, task.definition.stop_timeout_seconds)
 
     async def kill(self, task: Task) -> None:
-        """End everything in the task, without patience."""
+        """Kill everything in the task at once."""
         if task.process is not None:
             children.signal_group(task.process, children.HANGUP)
             await task.process.wait()
 
     async def vanish(self, task: Task) -> None:
-        """End everything in the task, as if its machine had lost power: no packet leaves its address any more, and ECS shows it as running
-        until it is stopped."""
+        """End everything in the task, as if its machine had lost power.
+
+        No packet leaves its address any more. ECS shows the task as running until it is stopped.
+        """
         assert task.process is not None
         pids = [pid for pid in descendants(task.process.pid) if _stopped(pid)]
         task.vanished = take_silenced(pids)
@@ -248,13 +257,13 @@ class TaskRunner:
             }
         environment = {
             **of_image,
-            # what Fargate sets
+            # Variables that Fargate sets.
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
             "AWS_ENDPOINT_URL": self._settings.endpoint,
             **variables,
-            # what the definition and RunTask set
+            # Variables that the definition and RunTask set.
             **task.definition.environment(task.place),
             **{pair["name"]: pair["value"] for pair in override.get("environment", [])},
         }
@@ -273,7 +282,7 @@ class TaskRunner:
             )
         task.started_at = time.time()
         self._become(task, "RUNNING")
-        if task.desired_status == "STOPPED":  # asked for while it started
+        if task.desired_status == "STOPPED":  # requested during the start
             await self._end(task, task.definition.stop_timeout_seconds)
 
     def _become(self, task: Task, status: str) -> None:
@@ -283,7 +292,7 @@ class TaskRunner:
 
 
 def _stopped(pid: int) -> bool:
-    """Stop a process, so that it opens no further connection; whether it was there."""
+    """Stop a process, so that it opens no further connection; return whether it existed."""
     try:
         os.kill(pid, signal.SIGSTOP)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Task tokens name their state machine: who answers one needs the right to that machine."""
+"""Task tokens name their state machine, because answering one needs the right to that machine."""
 
 _MACHINE_ENDS = "~"
 
@@ -9,5 +9,5 @@ def token_of(machine: str, unique: str) -> str:
 
 
 def machine_of(token: str) -> str:
-    """Return the full name of a token's state machine; empty when it is no token."""
+    """Return the full name of a token's state machine; empty if it is not a token."""
     return token.partition(_MACHINE_ENDS)[0] if _MACHINE_ENDS in token else ""

@@ -1,16 +1,16 @@
-"""What may go wrong with a transfer, done on purpose; drawn as :mod:`infra.local.faults` draws."""
+"""Faults of transfers, made on purpose, and drawn like those of :mod:`infra.local.faults`."""
 
 from typing import NamedTuple
 
 
 class TransferFate(NamedTuple):
-    """What happens to one execution."""
+    """The fate of one execution."""
 
     fail: bool = False
-    """It ends with an error, part of the files copied."""
+    """Whether it ends with an error after part of the files is copied."""
     fail_after: int = 0
-    """How many files are, at least."""
+    """Least number of files that are copied before it fails."""
     stall: bool = False
-    """It begins and never gets on."""
+    """Whether it begins, but never makes progress."""
     lose: bool = False
-    """Its events never arrive."""
+    """Whether its events never arrive."""

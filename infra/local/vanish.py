@@ -1,7 +1,8 @@
-"""Makes a process's sockets those of a machine that has vanished: whatever arrives is dropped before TCP sees it.
+"""Make a process's sockets behave as if its machine had vanished.
 
-No FIN, no RST and no acknowledgement leaves, as when a task's network interface is deleted. The kernel does it by a
-socket filter that accepts no packet, so this takes no rights over the machine's network.
+Everything that arrives is dropped before TCP sees it. No FIN, no RST and no acknowledgement leaves,
+as when a task's network interface is deleted. The kernel does this by a socket filter that accepts
+no packet, so it needs no rights over the machine's network.
 """
 
 import contextlib
@@ -14,13 +15,16 @@ from pathlib import Path
 
 _SO_ATTACH_FILTER = 26
 _PIDFD_GETFD = 438
-"""The number of the system call, which Python does not know; the same on every architecture."""
+"""Number of the system call, the same on every architecture; Python does not know it."""
 _RETURN_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
-"""The filter's one instruction: of each packet keep no byte."""
+"""The filter's one instruction: keep no byte of any packet."""
 
 
 def silence(connection: socket.socket) -> None:
-    """Drop whatever arrives at this socket from now on; of a listening one: who connects gets no answer."""
+    """Drop everything that arrives at this socket from now on.
+
+    At a listening socket, connecting clients get no answer.
+    """
     code = ctypes.create_string_buffer(_RETURN_NOTHING, len(_RETURN_NOTHING))
     program = struct.pack("HL", 1, ctypes.addressof(code))
     connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
@@ -29,7 +33,7 @@ def silence(connection: socket.socket) -> None:
 def take_silenced(pids: Iterable[int]) -> list[socket.socket]:
     """Return copies of all TCP sockets of these processes, silenced.
 
-    As long as the copies are open, the end of the processes sends nothing either.
+    While the copies are open, the end of the processes sends nothing either.
     """
     taken = []
     for pid in pids:

@@ -1,6 +1,7 @@
-"""A WSGI server for one known client: the front, over a unix socket. A thread per connection, and connections stay open.
+"""A WSGI server for one known client, the front, over a unix socket.
 
-Werkzeug's own closes each connection after its request, which costs more than moto's answer.
+It uses a thread per connection, and connections stay open. Werkzeug's own server closes each
+connection after its request, which costs more than moto's answer.
 """
 
 import gc
@@ -28,7 +29,7 @@ LARGE_BYTES = 1 << 20
 
 
 class Stream:
-    """An answer's body that is sent as it comes; its headers have its length."""
+    """A response body that is sent as it comes; its headers declare its length."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
@@ -38,7 +39,7 @@ class Stream:
 
 
 def serve(path: Path, application: Application, ready: Callable[[], None]) -> None:
-    """Listen on ``path``, say so, and serve for ever."""
+    """Listen on ``path``, call ``ready``, and serve forever."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(128)
@@ -54,7 +55,8 @@ def _serve_connection(connection: socket.socket, application: Application) -> No
         try:
             while line := reader.readline(BUFFER_BYTES):
                 if _serve_request(connection, reader, line, application) > LARGE_BYTES:
-                    gc.collect()  # werkzeug's requests refer to themselves, and with that keep their bodies
+                    # werkzeug's requests refer to themselves, which keeps their bodies in memory.
+                    gc.collect()
         except OSError:
             return  # the front is gone
 
@@ -125,7 +127,8 @@ def _environ(method: str, target: str, headers: Message, length: int, body: IO[b
     }
     preserved: dict[str, str] = {}
     for name, value in headers.items():
-        if should_preserve_original_header_name(name):  # S3 metadata whose names have underscores
+        # S3 metadata can have underscores in their names.
+        if should_preserve_original_header_name(name):
             key = environ_key_for_header(name)
             preserved.setdefault(key, name)
         else:

@@ -1,9 +1,10 @@
-"""Reading an author's archive, zip or tar.gz, without believing anything that it says of itself.
+"""Read an author's archive, zip or tar.gz, without trusting any of its claims.
 
-What kind it is comes from its content, not from its name. All that it lists is checked before anything is written. Sizes are counted
-again while bytes come out, since what an archive claims need not be so. Nothing is ever written outside the target folder: paths are
-checked, devices are refused, files are made anew in folders that were made here, and links, which lead to files and folders of the same
-bundle only, are made last. Memory is bounded by the number of entries, whatever the size of files.
+Its content, not its name, decides which kind it is. Everything that it lists is checked before
+anything is written. Sizes are counted again during unpacking, because the archive's claims may be
+false. Nothing is ever written outside the target folder. Paths are checked and devices are refused.
+Files are created anew in folders that were made here. Links are made last and lead only to files
+and folders of the same bundle. The number of entries bounds memory, whatever the size of files.
 """
 
 import errno
@@ -27,7 +28,10 @@ _CHUNK = 1 << 20
 
 
 def read(archive: Path, bundle: str, limits: Limits) -> "Archive":
-    """Open an archive; raise :class:`BadBundle` when it is neither zip nor tar.gz. ``bundle`` is its name in messages."""
+    """Open an archive; ``bundle`` is its name in messages.
+
+    Raise :class:`BadBundle` if it is neither zip nor tar.gz.
+    """
     with archive.open("rb") as file:
         start = file.read(4)
     if start[:2] == b"PK":
@@ -38,7 +42,7 @@ def read(archive: Path, bundle: str, limits: Limits) -> "Archive":
 
 
 class Archive:
-    """An archive that was opened."""
+    """An opened archive."""
 
     def __init__(self, archive: Path, bundle: str, limits: Limits, entries: Callable[[Path, str, Limits], Iterator[Entry]]) -> None:
         self._archive = archive
@@ -47,12 +51,18 @@ class Archive:
         self._open = entries
 
     def check(self) -> Inventory:
-        """Look through everything, and write nothing; raise :class:`BadBundle` that names the entry and the rule that it breaks."""
+        """Check everything and write nothing.
+
+        Raise :class:`BadBundle` that names the entry and the rule that it breaks.
+        """
         with self._damage_told():
             return take(self._entries(), self._archive.stat().st_size, self._bundle, self._limits)
 
     def content(self, path: str, most: int) -> bytes:
-        """Return what is in one file, of at most ``most`` bytes; raise :class:`BadBundle`, :class:`KeyError` when it is not there."""
+        """Return the content of one file of at most ``most`` bytes.
+
+        Raise :class:`BadBundle`, or :class:`KeyError` if there is no such file.
+        """
         with self._damage_told():
             for entry in self._entries():
                 if entry.path == path and entry.link_to is not None:
@@ -66,12 +76,12 @@ class Archive:
         raise KeyError(path)
 
     def unpack(self, _checked: Inventory, target: Path, top: str = "", progress: Callable[[int], None] = lambda _files: None) -> list[str]:
-        """Write everything into ``target``, an empty folder; return the paths that were written, in order. What is written may still be on
-        its way to the disk.
+        """Write everything into ``target``, an empty folder; return the written paths, in order.
 
-        ``_checked`` is what :meth:`check` has returned: nothing is written that was not looked through before. ``top`` is the one folder
-        at the top that everything is in and that is left away (``""`` for none). ``progress`` is told how many files there are. Raise
-        :class:`BadBundle`; what was written by then is the caller's to remove.
+        The files may not be synced to disk yet. ``_checked`` is the result of :meth:`check`:
+        nothing is written that was not checked before. ``top`` is the one folder at the top that
+        holds everything and is left out (``""`` for none). ``progress`` gets the number of files so
+        far. Raise :class:`BadBundle`; the caller removes what was written by then.
         """
         with self._damage_told():
             written: list[str] = []
@@ -100,7 +110,8 @@ class Archive:
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise BadBundle(f"bundle {self._bundle}: it is damaged or of an unusual kind ({error}); pack it anew") from error
         except OSError as error:
-            # gzip tells of bad data by an OSError without a number, and a zip may make us seek to nowhere; all else is the disk's.
+            # gzip reports bad data by an OSError without a number, and a zip may make us seek to an
+            # invalid position. All other errors are the disk's.
             if error.errno not in (None, errno.EINVAL):
                 raise
             raise BadBundle(f"bundle {self._bundle}: it is damaged ({error}); pack it anew") from error
@@ -120,7 +131,7 @@ class Archive:
                 out.write(chunk)
             os.fchmod(out.fileno(), 0o700 if entry.executable else 0o600)
             if entry.changed_at is not None:
-                out.flush()  # what is written later changes the time
+                out.flush()  # later writes change the time
                 os.utime(out.fileno(), (entry.changed_at, entry.changed_at))
         return size
 

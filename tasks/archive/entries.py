@@ -1,4 +1,7 @@
-"""What the readers of both kinds of archive say of what is in them, and which paths and links they let through."""
+"""The entries that the readers of both kinds of archive yield.
+
+This module also decides which paths and links are allowed.
+"""
 
 import posixpath
 import re
@@ -11,27 +14,30 @@ _LONGEST_PATH = 1000
 _LONGEST_NAME = 255
 _DEEPEST = 64
 SHOWN = 200
-"""Characters of a path in a message."""
+"""Most characters of a path in a message."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _JUNK = re.compile(r"(^|/)(__MACOSX(/|$)|\._[^/]*$|\.DS_Store$)")
 
 
 class Entry(NamedTuple):
-    """One file, or one link to a file or folder of the same archive, that may be written."""
+    """A file, or a link to a file or folder of the same archive, that may be written."""
 
     path: str
-    """Relative, with ``/``; checked."""
+    """Its checked path, relative, with ``/``."""
     number: int
-    """Which entry it is, from 1."""
+    """Its position in the archive, from 1."""
     size: int
-    """Bytes, as the archive says."""
+    """Bytes, as claimed by the archive."""
     open: Callable[[], IO[bytes]]
     link_to: str | None = None
-    """The path that a link leads to, from the archive's top; what is in the entry is then of no interest."""
+    """The target of a link, from the archive's top; the content of the entry is irrelevant then."""
     executable: bool = False
     """Whether its owner may execute it; nothing else of its mode counts."""
     changed_at: float | None = None
-    """When the file was changed last, in seconds since 1970; None: the archive does not say, or says nonsense."""
+    """Time of the last change, in seconds since 1970.
+
+    None if the archive does not say, or gives an impossible time.
+    """
 
 
 _LATEST = 253_402_300_800.0
@@ -39,7 +45,9 @@ _LATEST = 253_402_300_800.0
 
 
 def check_time(seconds: float) -> float | None:
-    """Return a file's time if it can be one. Pure.
+    """Return a file's time if it is a possible one, else None.
+
+    This function is pure.
 
     >>> check_time(float("nan")) is None
     True
@@ -48,12 +56,15 @@ def check_time(seconds: float) -> float | None:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a Mac has added this, and nobody wants it."""
+    """Return whether the entry is one of the extra files that a Mac adds."""
     return _JUNK.search(name) is not None
 
 
 def check_path(name: str, number: int, bundle: str) -> str:
-    """Return an entry's path as it may be written, or raise :class:`BadBundle` that says why not. Pure."""
+    """Return an entry's path in the form to write.
+
+    Raise :class:`BadBundle` that says why it is not allowed. This function is pure.
+    """
 
     def bad(why: str) -> BadBundle:
         return BadBundle(f'bundle {bundle}: path "{name[:SHOWN]}" {why} (entry {number})')
@@ -80,10 +91,11 @@ def check_path(name: str, number: int, bundle: str) -> str:
 
 
 def check_link(path: str, target: str, number: int, bundle: str, *, from_top: bool) -> str:
-    """Return where a link leads, from the archive's top, or raise :class:`BadBundle`. Pure.
+    """Return the target of a link, from the archive's top, or raise :class:`BadBundle`.
 
-    ``path`` is the link's own, checked; ``from_top`` says what a relative ``target`` is relative to: the archive's top (a tar's hard
-    links), or the link's own folder. Whether there is something at the target is seen later, when all entries are known.
+    ``path`` is the link's own checked path. A relative ``target`` is relative to the archive's top
+    if ``from_top`` is true (a tar's hard links), otherwise to the link's folder. Whether the target
+    exists is checked later, when all entries are known. This function is pure.
     """
     out = BadBundle(f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to {target[:SHOWN]!r} (entry {number})')
     if target.startswith("/") or _DRIVE.match(target) or "\\" in target or "\0" in target:

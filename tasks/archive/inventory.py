@@ -1,4 +1,8 @@
-"""What is in an archive, checked as a whole: no path twice, no link to nowhere, nothing too large. Pure."""
+"""The contents of an archive, checked as a whole.
+
+No path may occur twice, no link may lead nowhere, and nothing may be too large. This module is
+pure.
+"""
 
 import hashlib
 import unicodedata
@@ -11,16 +15,19 @@ from tasks.archive.limits import Limits, too_many
 
 
 class Inventory(NamedTuple):
-    """What may be unpacked."""
+    """The contents that may be unpacked."""
 
     paths: list[str]
-    """Of files and links, in the archive's order."""
+    """Paths of files and links, in the archive's order."""
     size: int
-    """Bytes of all files, as the archive says."""
+    """Bytes of all files, as claimed by the archive."""
 
 
 def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> Inventory:
-    """Look through all entries; raise :class:`BadBundle` that names the first that breaks a rule. ``packed``: bytes of the archive."""
+    """Check all entries; raise :class:`BadBundle` that names the first that breaks a rule.
+
+    ``packed`` is the size of the archive in bytes.
+    """
     seen = _Names(bundle)
     links: list[Entry] = []
     paths: list[str] = []
@@ -52,7 +59,7 @@ def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> 
 
 
 class _Names:
-    """All names so far, also as a file system sees them that does not tell upper from lower case, nor forms of one letter."""
+    """All names so far, also as seen by a file system that ignores case and Unicode forms."""
 
     def __init__(self, bundle: str) -> None:
         self._bundle = bundle
@@ -62,7 +69,7 @@ class _Names:
 
     @property
     def count(self) -> int:
-        """How many files and folders there are."""
+        """The number of files and folders."""
         return len(self.files) + len(self.folders)
 
     def add(self, entry: Entry) -> None:
@@ -83,7 +90,10 @@ class _Names:
 
 
 def _folded(name: str) -> bytes:
-    """Return the same for names that such a file system takes for one; a digest, since there may be many and they may be long."""
+    """Return equal values for names that such a file system treats as equal.
+
+    The value is a digest, because names may be many and long.
+    """
     return hashlib.blake2b(unicodedata.normalize("NFC", name).casefold().encode(), digest_size=16).digest()
 
 

@@ -1,4 +1,4 @@
-"""What a bundle may hold."""
+"""Limits of a bundle."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,25 @@ from chalicelib.publishing.errors import BadBundle
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers are those of shinyapps.io, but for the ratio."""
+    """The limits, which are those of shinyapps.io except for the ratio."""
 
     files: int = 6_000
-    """Links count as files."""
+    """Most files; links count as files."""
     unpacked: int = GIGABYTE
-    """Bytes of all files together."""
+    """Most bytes of all files together."""
     ratio: int = 100
-    """Bytes of all files for one byte of the archive; holds from :attr:`ratio_from` on."""
+    """Most bytes of all files for one byte of the archive; applies from :attr:`ratio_from` on."""
     ratio_from: int = 100 * 1024**2
 
     @property
     def entries(self) -> int:
-        """All that an archive may list, what is left out included, and all files and folders that it may make: each takes memory, and time
-        on the disk."""
+        """Most entries of an archive, including ignored ones, and most files and folders made.
+
+        Each takes memory, and time on the disk.
+        """
         return 4 * self.files
 
 
 def too_many(bundle: str, limits: Limits) -> BadBundle:
-    """The error of an archive with too many entries."""
+    """Return the error for an archive with too many entries."""
     return BadBundle(f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it")

@@ -14,7 +14,7 @@ from tasks.archive.limits import Limits, too_many
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048
-"""Bytes of headers of one tar entry, long names included, that do not count as content."""
+"""Bytes of headers per tar entry, including long names, that do not count as content."""
 _HEADERS_WITH_DATA = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -29,11 +29,13 @@ _BLOCK = 1 << 18
 
 
 def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
-    """Read a tar.gz from its begin to its end; raise :class:`BadBundle` at the first entry that is not allowed.
+    """Read a tar.gz from beginning to end.
 
-    What an entry opens must be read before the next entry is asked for.
+    The content of an entry must be read before the next entry is requested. Raise
+    :class:`BadBundle` at the first entry that is not allowed.
     """
-    # Without tarfile's own "r:gz", whose index of what is skipped can be made to unpack without end.
+    # This avoids tarfile's own "r:gz", whose index of skipped data can be made to unpack without
+    # end.
     with (
         _Counted(archive, bundle, limits) as unzipped,
         tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_bounded_headers(bundle), bufsize=_BLOCK) as opened,
@@ -72,7 +74,10 @@ def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
-    """Tar headers that refuse to be huge: tarfile reads long names and attributes into memory, and keeps those that are for all entries."""
+    """Return a class of tar headers that refuses huge ones.
+
+    tarfile reads long names and attributes into memory, and keeps those that apply to all entries.
+    """
     for_all = 0
 
     class Header(tarfile.TarInfo):
@@ -90,8 +95,11 @@ def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
 
 
 def _check_pax(opened: tarfile.TarFile, size: int, bundle: str) -> None:
-    """Look at a PAX header before tarfile does, whose way with some takes quadratic time: with a long run of digits (CVE-2024-6232), and
-    with a sparse file's map that has no end."""
+    """Check a PAX header before tarfile parses it, whose parsing can take quadratic time.
+
+    That happens with a long run of digits (CVE-2024-6232), and with a sparse file's map that has no
+    end.
+    """
     stream: Any = opened.fileobj
     data = stream.read(size)
     stream.buf = data + stream.buf  # and put it back
@@ -103,7 +111,10 @@ def _check_pax(opened: tarfile.TarFile, size: int, bundle: str) -> None:
 
 
 class _Counted(gzip.GzipFile):
-    """The bytes of a gzip file, with a limit on how many there are, whether they are files, headers or padding."""
+    """The bytes of a gzip file, limited in number.
+
+    Files, headers and padding all count.
+    """
 
     def __init__(self, archive: Path, bundle: str, limits: Limits) -> None:
         super().__init__(archive, "rb")
@@ -112,7 +123,7 @@ class _Counted(gzip.GzipFile):
         self._room = limits.unpacked + (limits.entries + 20) * _HEADERS + _BLOCK
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read on; raise :class:`BadBundle` at the limit."""
+        """Read more bytes; raise :class:`BadBundle` at the limit."""
         data = super().read(size)
         self._room -= len(data)
         if self._room < 0:

@@ -13,20 +13,20 @@ from tasks.archive.entries import Entry, check_link, check_path, check_time, is_
 from tasks.archive.limits import Limits, too_many
 
 _SIZE, _LOCATION = 5, 9
-"""Where the size of a zip's directory and its end's place are in what zipfile knows of that end."""
+"""Indexes of the directory's size and the end record's position in zipfile's tuple."""
 _END_64 = 76
 """Bytes between directory and end in a zip64."""
 _DIRECTORY_ENTRY = 512
-"""Bytes of one entry of it on average, long name included."""
+"""Average bytes of a directory entry, including a long name."""
 _SIGNATURE = b"PK\x01\x02"
-"""What each of its entries begins with."""
+"""The first bytes of each directory entry."""
 _UTF8 = 0x800
-"""The flag that says that a name is UTF-8."""
+"""The flag of a name in UTF-8."""
 _ENCRYPTED = 0x1
 _FIELD = struct.Struct("<HH")
-"""What an extra field begins with: what it is, and how many bytes of it follow."""
+"""The header of an extra field: its kind, and the number of bytes that follow."""
 _TIME = struct.Struct("<Bi")
-"""A field of times: which there are, and when the file was changed last."""
+"""A field of times: which ones it has, and the time of the last change."""
 _LONGEST_TARGET = 4096
 
 
@@ -68,8 +68,11 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
 
 
 def _time_of(info: zipfile.ZipInfo) -> float | None:
-    """Return when a file was changed last. A zip's own time is that of a clock in no time zone, which is taken for UTC; the oldest that
-    it can say means that its packer would not tell."""
+    """Return the time of a file's last change.
+
+    A zip's own time is local time without a zone, which is taken for UTC. The oldest possible time
+    means that the packer does not tell.
+    """
     extra = info.extra
     while len(extra) >= _FIELD.size:
         kind, size = _FIELD.unpack_from(extra)
@@ -83,11 +86,14 @@ def _time_of(info: zipfile.ZipInfo) -> float | None:
 
 
 def _check_directory(archive: Path, bundle: str, limits: Limits) -> None:
-    """Raise :class:`BadBundle` when a zip lists too much: zipfile reads its whole directory into memory, whatever its size."""
+    """Raise :class:`BadBundle` if a zip lists too much.
+
+    zipfile reads the whole directory into memory, whatever its size.
+    """
     with archive.open("rb") as file:
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
         if end is None:
-            return  # zipfile says what is wrong
+            return  # zipfile reports what is wrong
         size = end[_SIZE]
         if size > limits.entries * _DIRECTORY_ENTRY:
             raise too_many(bundle, limits)
@@ -97,8 +103,11 @@ def _check_directory(archive: Path, bundle: str, limits: Limits) -> None:
 
 
 def _name_of(info: zipfile.ZipInfo, number: int, bundle: str) -> str:
-    """The name as it was meant: programs that write UTF-8 without saying so are common, and other encodings cannot be told apart."""
-    # orig_filename: Python's own cuts at a NUL, which is to be seen and refused.
+    """Return the intended name.
+
+    Programs often write UTF-8 without saying so, and other encodings cannot be told apart.
+    """
+    # Python's own name is cut at a NUL, which must be seen and refused; orig_filename is not.
     name = info.orig_filename
     if info.flag_bits & _UTF8 or name.isascii():
         return name

@@ -1,8 +1,12 @@
-"""Tries an app before it is published: its files are parsed, the packages that they name are looked for and loaded, and its app object.
+"""Check an app before it is published.
 
-Nothing of the app is run: it may want data, secrets and settings that a build does not have. So only what fails for certain
-refuses a bundle, such as a file that R cannot parse, or a package that is not there and is loaded whatever happens. Doubts are
-notes for the author. R and Python look through the files in a sandbox (:mod:`tasks.packages.sandbox`).
+Its files are parsed, the packages that they name are located and loaded, and its app object is
+looked for.
+
+Nothing of the app is run, because it may need data, secrets and settings that a build does not
+have. Only certain failures refuse a bundle, such as a file that R cannot parse, or a missing
+package that is always loaded. Doubts become notes for the author. R and Python check the files in a
+sandbox (:mod:`tasks.packages.sandbox`).
 """
 
 import contextlib
@@ -22,16 +26,16 @@ from tasks.packages.log import BuildLog
 from tasks.packages.sandbox import Sandbox, sandbox
 
 PATIENCE = 60.0
-"""Seconds that the look may take; after them the app is published as it is."""
+"""Time limit of the check in seconds; after that, the app is published as it is."""
 MEMORY = 16 * 1024**3
-"""Bytes of address space that it may take."""
+"""Bytes of address space that the check may use."""
 LARGEST = 2 * 1024**2
-"""Bytes of a file that is looked at."""
+"""Largest size in bytes of a file that is checked."""
 MOST_FILES = 1000
 NOTES = 10
-"""Doubts that the author is told."""
+"""Most doubts that the author is told."""
 _LONGEST = 1500
-"""Characters of what R says that are told."""
+"""Most characters of R's message that are shown."""
 _SCRIPTS = Path(__file__).parent
 _WAY_OUT = "with check = false in its sheen.toml it is published as it is"
 
@@ -49,19 +53,21 @@ class Files(NamedTuple):
     """An app's source files, by their paths."""
 
     run: list[str]
-    """Those that Shiny runs by itself, in its order; the app's own comes last."""
+    """Files that Shiny runs by itself, in its order; the app's own comes last."""
     others: list[str]
     beside: list[str]
-    """Names of all that is at the app's top."""
+    """Names of everything at the app's top."""
 
 
 def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: AppSettings, log: BuildLog) -> None:
-    """Look through an unpacked app; note doubts in ``log``, and raise :class:`BadBundle` for what cannot work.
+    """Check an unpacked app; add doubts to ``log``, and raise :class:`BadBundle` for failures.
 
-    ``library``: its own packages, where they are made; ``final``: where that will be, from where its links hold.
+    ``library`` holds its own packages while they are made. ``final`` is where that library will be,
+    and where its links are valid.
     """
     if not settings.check or (settings.python if kind is Kind.APP_PY else settings.r_path):
-        return  # another R, or Python, knows other packages, and another language
+        # Another version of R or Python, or another language, has other packages.
+        return
     with Folder.at(app) as folder:
         sources = dict(_sources(folder, (".py",) if kind is Kind.APP_PY else (".r",)))
         beside = [name for name in folder.names() if name.isprintable()]
@@ -90,9 +96,13 @@ def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: Ap
 
 
 def r_files(paths: Iterable[str], beside: list[str]) -> Files:
-    """Say which of an app's R files Shiny runs by itself, in its order. Pure."""
+    """Return which of an app's R files Shiny runs by itself, in its order.
+
+    This function is pure.
+    """
     everything = sorted(paths)
-    has_server = any(name.lower() == "server.r" for name in beside)  # Shiny then does not look at app.R
+    # With a server.R, Shiny ignores app.R.
+    has_server = any(name.lower() == "server.r" for name in beside)
     mains = ("global.r", "ui.r", "server.r") if has_server else ("app.r",)
     own = {name: next((path for path in everything if path.lower() == name), None) for name in mains}
     loaded = [path for path in everything if path.startswith("R/") and path.count("/") == 1]
@@ -103,7 +113,10 @@ def r_files(paths: Iterable[str], beside: list[str]) -> Files:
 
 
 def python_files(paths: Iterable[str], app: str, beside: list[str], read: Callable[[str], bytes]) -> Files:
-    """Say which Python file is the app. ``app``: the name of its folder; ``read`` gives a file's content by its name."""
+    """Return which Python file is the app.
+
+    ``app`` is the name of its folder. ``read`` returns a file's content by its name.
+    """
     entrypoint = python_shiny.find(beside, read, app)
     everything = sorted(paths)
     run = [path for path in entrypoint.files if path in everything][:1] if entrypoint is not None else []
@@ -111,18 +124,21 @@ def python_files(paths: Iterable[str], app: str, beside: list[str], read: Callab
 
 
 def _looks_elsewhere(folder: Folder, beside: list[str], settings: AppSettings) -> bool:
-    """Whether the app may find R packages where this does not look."""
+    """Return whether the app may find R packages in places that this check does not search."""
     if settings.exec_supervisor or any(name.startswith("R_LIBS") for name in settings.environment):
         return True
     for name, word in ((".Rprofile", b".libPaths"), (".Renviron", b"R_LIBS")):
-        with contextlib.suppress(OSError):  # it is not there, or a link
+        with contextlib.suppress(OSError):  # it does not exist, or is a link
             if name in beside and word in folder.read(name, LARGEST):
                 return True
     return False
 
 
 def told(finding: Finding) -> str:
-    """Return a finding as the author reads it. Pure."""
+    """Return a finding as the author reads it.
+
+    This function is pure.
+    """
     at = f"{finding.file}:{finding.line}" if finding.line else finding.file
     match finding.text:
         case "run_app":
@@ -140,7 +156,7 @@ def told(finding: Finding) -> str:
 
 
 def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """Give the source files of an app, but for those of packages that it brings."""
+    """Yield the source files of an app, except those of packages that it brings."""
     count = 0
     for found in folder.walk():
         parts = PurePosixPath(found.path).parts
@@ -153,7 +169,7 @@ def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, by
 
 
 def _put(box: Sandbox, sources: dict[str, bytes], files: Files) -> None:
-    """Put the files where the sandbox's user can read them. Nothing of the user's runs yet."""
+    """Put the files where the sandbox's user can read them; nothing of the user runs yet."""
     with box.open() as top:
         for path, content in sources.items():
             _write(top, f"app/{path}", content)
@@ -173,7 +189,10 @@ def _write(folder: Folder, path: str, content: bytes) -> None:
 
 
 def _libraries(library: Path | None, final: Path) -> list[Path]:
-    """Return where the packages of a library that is being made are now; its links hold from where it will be."""
+    """Return the present folders of the packages of a library that is being made.
+
+    Its links are valid only in its final place.
+    """
     if library is None or not library.is_dir():
         return []
     found = [library]
@@ -184,7 +203,10 @@ def _libraries(library: Path | None, final: Path) -> list[Path]:
 
 
 def _look(box: Sandbox, kind: Kind, wanted: str, libraries: list[Path], elsewhere: bool, settings: AppSettings) -> list[Finding] | None:
-    """Return what was found; None when it did not come to its end. ``wanted``: what the app must come to, for ``check.R``."""
+    """Return the findings, or None if the check did not finish.
+
+    ``wanted`` is what the app must evaluate to, for ``check.R``.
+    """
     mark = secrets.token_hex(16)
     variables = {
         **settings.environment,

@@ -1,8 +1,10 @@
-# Looks through an app's R files and says what cannot work, without running any of them.
+# Find what cannot work in an app's R files, without running any of them.
 #
-# Arguments: a mark, "appobj" or "server" (what the app must come to), and whether the code may find packages elsewhere than here.
-# Files: those in the list "run", which Shiny runs in this order, the one that must come to something last; and those in "others".
-# A finding is a line "<mark> <refuse|doubt> <file> <line> <text>", divided by tabs; the last line is "<mark> done".
+# Arguments: a mark, "appobj" or "server" (what the app must evaluate to), and whether the code may
+# find packages in places that this check does not search. Two files hold lists: "run" has the files
+# that Shiny runs, in this order, with the one that must evaluate to something last; "others" has
+# the other files. A finding is a line "<mark> <refuse|doubt> <file> <line> <text>", separated by
+# tabs; the last line is "<mark> done".
 local({
   arguments <- commandArgs(TRUE)
   mark <- arguments[[1L]]
@@ -17,7 +19,7 @@ local({
     cat("\n")
   }
 
-  # As Shiny reads and parses them.
+  # Read and parse a file like Shiny.
   parse_file <- function(file) {
     path <- file.path("app", file)
     connection <- file(path, encoding = "UTF-8")
@@ -47,12 +49,12 @@ local({
   text_of <- function(value) if (is.symbol(value) || (is.character(value) && length(value) == 1L)) as.character(value) else ""
 
   names_used <- unique(unlist(lapply(parsed, all.names), use.names = FALSE))
-  # Who installs packages, or says where they are, may have what is not here.
+  # Code that installs packages, or says where they are, may have packages that are missing here.
   elsewhere <- elsewhere || any(c(
     "install.packages", ".libPaths", "lib.loc", "p_load", "pkg_install", "install_github", "install_version", "install_cran",
     "install_local", "restore", "load_all"
   ) %in% names_used)
-  own <- new.env() # what the app itself has defined by a name that is looked for here
+  own <- new.env() # names checked here that the app itself defines
   define <- function(expr) {
     if (!is.call(expr)) return()
     if (name_of(expr) %in% c("<-", "=", "<<-") && length(expr) == 3L) {
@@ -64,7 +66,7 @@ local({
 
   there <- function(package) length(find.package(package, quiet = TRUE)) > 0L
   known <- new.env()
-  # What R says of a package; NULL when it can be loaded.
+  # R's message about a package, or NULL if the package can be loaded.
   trouble <- function(package) {
     if (exists(package, known, inherits = FALSE)) return(get(package, known))
     text <- if (!there(package)) {
@@ -81,7 +83,7 @@ local({
 
   through <- c("{", "(", "suppressWarnings", "suppressMessages", "suppressPackageStartupMessages", "invisible", "local")
   doubts <- list()
-  guarded <- character() # packages that the code asks for before it uses them
+  guarded <- character() # packages whose presence the code checks before it uses them
   needs <- function(package, file, line, certain) {
     if (!nzchar(package) || !grepl("^[A-Za-z][A-Za-z0-9.]*$", package)) return()
     text <- trouble(package)
@@ -91,7 +93,7 @@ local({
     if (package %in% names(doubts) || grepl("^(tests|dev|data-raw)/", file)) return()
     doubts[[package]] <<- list(file = file, line = line, text = text)
   }
-  # certain: whether this is run, whatever happens.
+  # certain: whether this always runs.
   walk <- function(expr, file, line, certain) {
     if (is.pairlist(expr) || is.expression(expr)) {
       for (part in as.list(expr)) if (!missing(part)) walk(part, file, line, FALSE)
@@ -138,7 +140,7 @@ local({
 
   for (package in setdiff(names(doubts), guarded)) do.call(say, c("doubt", unname(doubts[[package]])))
 
-  # What the last expression comes to, as far as that can be seen: "nothing", "function", or "" when it cannot.
+  # What the last expression evaluates to: "nothing", "function", or "" if it cannot be seen.
   comes_to <- function(expr) {
     if (is.null(expr)) return("nothing")
     if (!is.call(expr)) return("")

@@ -1,8 +1,8 @@
-"""Looks through an app's Python files and says what cannot work, without running any of them.
+"""Find what cannot work in an app's Python files, without running any of them.
 
-The argument is a mark. Files: those in the list ``run``, of which one is the app, and those in ``others``. A finding is a line as
-from ``check.R``. What is imported is looked for among the names beside the app, which are in the list ``beside``, and in this
-Python's own path.
+The argument is a mark. Three files hold lists: ``run`` has the files of which one is the app,
+``others`` the other files, and ``beside`` the names beside the app. Imported modules are looked for
+among these names and in this Python's own path. A finding is a line in the format of ``check.R``.
 """
 
 import ast
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main(mark: str) -> None:
-    """Say what is found."""
+    """Print the findings."""
 
     def say(kind: str, file: str = "", line: int = 0, text: str = "") -> None:
         words = (mark, kind, file, str(line), text.replace("\t", " ").replace("\r", " ").replace("\n", "\\n"))
@@ -42,7 +42,7 @@ def main(mark: str) -> None:
 
 
 def imported(statement: ast.stmt) -> list[str]:
-    """Return the modules that a statement of a file's top imports, whatever happens."""
+    """Return the modules that a statement at a file's top always imports."""
     match statement:
         case ast.Import(names):
             return [name.name.partition(".")[0] for name in names]
@@ -52,7 +52,7 @@ def imported(statement: ast.stmt) -> list[str]:
 
 
 def is_there(module: str) -> bool:
-    """Whether a module can be found, without importing anything."""
+    """Return whether a module can be found, without importing anything."""
     if module in sys.builtin_module_names or module in sys.stdlib_module_names:
         return True
     return importlib.machinery.PathFinder.find_spec(module, sys.path) is not None

@@ -1,1 +1,4 @@
-"""Makes a folder what an S3 prefix is: only what has changed, many files at a time, each whole or not at all."""
+"""Make a folder equal to an S3 prefix.
+
+Only changes are copied, many files at a time, each completely or not at all.
+"""

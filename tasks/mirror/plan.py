@@ -1,4 +1,7 @@
-"""What is to be done so that a folder is what a prefix is. Pure."""
+"""Decide what makes a folder equal to a prefix.
+
+This module is pure.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,34 +17,37 @@ SECOND = 1_000_000_000
 
 @dataclass(slots=True)
 class Plan:
-    """By paths below the folder."""
+    """The steps, by paths below the folder."""
 
     copy: list[tuple[str, Listed]] = field(default_factory=list)
     check: list[tuple[str, Listed]] = field(default_factory=list)
-    """There already, but for what a checksum would say."""
+    """Files that exist and seem current, unless a checksum shows otherwise."""
     skip: int = 0
     make: list[str] = field(default_factory=list)
     """Folders that have an object of their own."""
     delete: list[str] = field(default_factory=list)
     large: list[str] = field(default_factory=list)
-    """Keys of those that have to come another way."""
+    """Keys of objects that are too large to be copied here."""
     refused: list[tuple[str, str]] = field(default_factory=list)
-    """Keys that cannot be files, and why."""
+    """Keys that cannot be files, each with the reason."""
     seen: int = 0
     bytes_seen: int = 0
 
 
 def time_of(modified: int, etag: str) -> int:
-    """Return the time that a copy gets, in nanoseconds: S3's second, and within it a number by the ETag.
+    """Return the time of a copy in nanoseconds: S3's second, plus a fraction made from the ETag.
 
-    So a later version of the same size and second is told apart from the one that is there.
+    The fraction tells a later version of the same size and second from the existing one.
     """
     digest = int.from_bytes(blake2b(etag.encode(), digest_size=8).digest(), "big")
     return modified * SECOND + 1 + digest % (SECOND - 1)
 
 
 def is_current(found: Found, listed: Listed) -> bool:
-    """Whether a file is a copy of this very version; a copy by others has whole seconds only."""
+    """Return whether a file is a copy of exactly this version.
+
+    A copy by another program has whole seconds only.
+    """
     if found.size != listed.size or found.mtime_ns // SECOND != listed.modified:
         return False
     return found.mtime_ns % SECOND == 0 or found.mtime_ns == time_of(listed.modified, listed.etag)
@@ -58,9 +64,11 @@ def plan(
     check: bool = False,
     largest: int | None = None,
 ) -> Plan:
-    """Compare a listing with what is there. ``include`` and ``exclude`` match paths with a slash in front; see :class:`Plan`.
+    """Compare a listing with the existing files.
 
-    Objects larger than ``largest`` are not copied but named; ``check``: also what seems current is looked at.
+    ``include`` and ``exclude`` match paths with a slash in front; see :class:`Plan`. Objects larger
+    than ``largest`` are named instead of copied. With ``check``, files that seem current are listed
+    for a check, too.
     """
     result = Plan()
     wanted: set[str] = set()

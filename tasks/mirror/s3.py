@@ -1,6 +1,7 @@
-"""S3 as a mirror reads it: listings and objects over kept-alive connections, one for each thread.
+"""S3 as a mirror reads it.
 
-boto3 spends more time on a small object than S3 does; this signs with a cached key and reads with ``http.client``.
+Listings and objects come over kept-alive connections, one for each thread. boto3 spends more time
+on a small object than S3 does. This module signs with a cached key and reads with ``http.client``.
 """
 
 import contextlib
@@ -22,27 +23,30 @@ from chalicelib.aws.signing import Credentials, CredentialSource, Signer
 
 T = TypeVar("T")
 PATIENCE = 60.0
-"""Seconds that S3 may be silent."""
+"""Seconds without data from S3 before a read fails."""
 PAUSES = (0.1, 0.5, 2.0, 4.0, 8.0, 16.0)
-"""Seconds, at most, before what failed for a moment is tried again: S3 may say for a while that it is asked too much."""
+"""Longest pauses in seconds before further attempts after a transient failure.
+
+S3 may ask for fewer requests for a while.
+"""
 BLOCK = 1 << 20
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class ReadFailed(Exception):
-    """S3 did not give what was asked for; the message says what it said."""
+    """S3 did not deliver what was requested; the message has S3's reason."""
 
 
 class Refused(ReadFailed):
-    """S3 says no, and will say so the next time."""
+    """S3 refuses, and will refuse the next time."""
 
 
 class Gone(ReadFailed):
-    """There is no such object, any more."""
+    """The object does not exist, or no longer exists."""
 
 
 class Changed(ReadFailed):
-    """The object is not the one that was asked for, any more."""
+    """The object is no longer the requested one."""
 
 
 class _TryAgain(Exception):
@@ -64,18 +68,18 @@ class Given:
     """An object that is being read."""
 
     listed: Listed
-    """As it is now; ``size`` is the whole object's."""
+    """The object as it is now; ``size`` is the size of the whole object."""
     plain_etag: bool
     """Whether the ETag is the content's MD5."""
     blocks: Iterator[memoryview]
-    """Each is gone when the next one comes."""
+    """Blocks of the content; each is invalid once the next one is taken."""
 
 
 class Bucket:
-    """One bucket. Safe to use from many threads."""
+    """One bucket; safe to use from many threads."""
 
     def __init__(self, name: str, credentials: CredentialSource, region: str, endpoint: str = "") -> None:
-        """``endpoint`` is S3's URL; empty: AWS's own in the region."""
+        """Create a bucket; ``endpoint`` is S3's URL, or empty for AWS's own in the region."""
         self._name = name
         self._credentials = credentials
         self._parts = urlsplit(endpoint or f"https://s3.{region}.amazonaws.com")
@@ -84,7 +88,10 @@ class Bucket:
 
     @classmethod
     def from_environment(cls, name: str, environment: Mapping[str, str] = os.environ) -> "Bucket":
-        """Return a bucket by the credentials, region and endpoint that every SDK takes from the environment."""
+        """Return a bucket with the credentials, region and endpoint of the environment.
+
+        They are the variables that every SDK reads.
+        """
         import botocore.session
 
         session = botocore.session.get_session()
@@ -93,7 +100,7 @@ class Bucket:
         return cls(name, session.get_credentials(), region, endpoint)
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Give all objects below a prefix, in the order of their keys."""
+        """Yield all objects below a prefix, in the order of their keys."""
         token = ""
         while True:
             parameters = {"encoding-type": "url", "list-type": "2", "prefix": prefix}
@@ -110,9 +117,11 @@ class Bucket:
                 return
 
     def read(self, key: str, use: Callable[[Given], T], *, span: tuple[int, int] | None = None, etag: str = "") -> T:
-        """Read an object, or the bytes of a ``span`` (first, last), with ``use``, which is called anew when the connection breaks.
+        """Read an object, or the bytes of a ``span`` (first, last), with ``use``.
 
-        With an ``etag`` it is that very object or :class:`Changed`. Raise :class:`Gone` when there is none, :class:`ReadFailed`.
+        ``use`` is called again if the connection breaks. Raise :class:`Changed` if an ``etag`` is
+        given and the object has another one. Raise :class:`Gone` if there is no object, and
+        :class:`ReadFailed` otherwise.
         """
         headers = {}
         if span is not None:
@@ -168,7 +177,8 @@ class Bucket:
         if response.status in (429, 500, 502, 503, 504):
             raise _TryAgain(f"{response.status} {said[:300]}")
         why = f"S3 says {response.status}: {_reason(said)}"
-        raise Refused(why) if response.status in (403, 404) else ReadFailed(why)  # 400 is said of credentials that have just expired, too
+        # S3 answers 400 for credentials that have just expired, too.
+        raise Refused(why) if response.status in (403, 404) else ReadFailed(why)
 
     def _connection(self) -> http.client.HTTPConnection:
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
@@ -185,7 +195,10 @@ class Bucket:
 
 @contextlib.contextmanager
 def _network() -> Iterator[None]:
-    """Whatever is wrong with a connection, its name or its certificate may pass; what is wrong with a file is not said here."""
+    """Turn failures of the connection, its name or its certificate into ones that may pass.
+
+    Failures of files pass through unchanged.
+    """
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
@@ -193,7 +206,7 @@ def _network() -> Iterator[None]:
 
 
 def _blocks(response: http.client.HTTPResponse, length: int) -> Iterator[memoryview]:
-    """Give a body block by block, each in the same memory."""
+    """Yield a body block by block, all in the same memory."""
     memory = memoryview(bytearray(min(BLOCK, length)))
     while length > 0:
         with _network():

@@ -1,4 +1,7 @@
-"""A folder that others may write to as well: every step goes by descriptors and through no link, so that nothing outside it is touched."""
+"""A folder that others may write to as well.
+
+Every step uses descriptors and follows no link, so that nothing outside the folder is touched.
+"""
 
 import contextlib
 import os
@@ -14,25 +17,28 @@ from chalicelib.syncs.folders import FILE_MODE, FOLDER_MODE
 from chalicelib.syncs.keys import unfit
 
 OPEN_FOLDERS = 64
-"""Descriptors that each thread keeps."""
+"""Descriptors that each thread keeps open."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Found(NamedTuple):
-    """A file that is there."""
+    """An existing file."""
 
     size: int
     mtime_ns: int
 
 
 class NoPlace(OSError):
-    """Nothing can be at a path, however often it is tried; the message says why."""
+    """A path can never hold a file, however often it is tried; the message says why."""
 
 
 def divide(path: str) -> tuple[str, str]:
-    """Return the folder of a file or folder, ``""`` or with a slash at its end, and its name there; raise :class:`NoPlace`. Pure."""
+    """Return the parent of a path, ``""`` or with a slash at its end, and the name in it.
+
+    Raise :class:`NoPlace`. This function is pure.
+    """
     at = path.removesuffix("/").rfind("/") + 1
     folder, name = path[:at], path[at:].removesuffix("/")
     if (why := unfit(name)) is not None:
@@ -41,14 +47,17 @@ def divide(path: str) -> tuple[str, str]:
 
 
 class Tree:
-    """The folder, and beside it, on the same file system, one for files that are not complete yet. Safe to use from many threads."""
+    """The folder, and a second one on the same file system for incomplete files.
+
+    It is safe to use from many threads.
+    """
 
     def __init__(self, root: Path, incoming: Path, *, durable: bool) -> None:
-        """``durable``: a file is on the disk before it gets its name."""
+        """Open both folders; if ``durable``, a file is synced to disk before it gets its name."""
         self._root = root
         self._durable = durable
         incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in incoming.iterdir():  # by a run that was killed
+        for left in incoming.iterdir():  # left by a run that was killed
             left.unlink()
         self._incoming = os.open(incoming, _FOLDER)
         self._own = threading.local()
@@ -56,21 +65,21 @@ class Tree:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close all descriptors; nobody uses it any more."""
+        """Close all descriptors; nobody may use the tree afterwards."""
         for folders in self._all:
             for descriptor in folders.values():
                 os.close(descriptor)
         os.close(self._incoming)
 
     def files(self, below: str = "") -> Iterator[tuple[str, Found]]:
-        """Give all files whose paths begin so, one by one; no folder is entered for nothing."""
+        """Yield all files whose paths begin with ``below``; enter only the folders needed."""
         waiting = [below[: below.rfind("/") + 1]]
         while waiting:
             top = waiting.pop()
             try:
                 descriptor = self._open(top, make=False)
             except (NoPlace, FileNotFoundError):
-                continue  # it was moved meanwhile, or there is none
+                continue  # it was moved meanwhile, or never existed
             with os.scandir(descriptor) as scan:
                 for entry in scan:
                     path = top + entry.name
@@ -89,7 +98,10 @@ class Tree:
         return name, os.open(name, _NEW, FILE_MODE, dir_fd=self._incoming)
 
     def settle(self, name: str, descriptor: int, path: str, mtime_ns: int) -> None:
-        """Give a complete file its place; whoever looks there sees the old one or the new one. Raise :class:`OSError` that says why not."""
+        """Move a complete file to its place; readers see the old file or the new one.
+
+        Raise :class:`OSError` that says why this fails.
+        """
         os.fchmod(descriptor, FILE_MODE)
         os.utime(descriptor, ns=(mtime_ns, mtime_ns))
         if self._durable:
@@ -108,16 +120,19 @@ class Tree:
             os.fsync(where)
 
     def discard(self, name: str) -> None:
-        """Remove a file that has no place; nothing happens when it has one."""
+        """Remove a file that has no place; do nothing if it has one."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._incoming)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder, ``path`` with a slash at its end."""
+        """Make a folder; ``path`` ends with a slash."""
         self._open(path, make=True)
 
     def read(self, path: str) -> int:
-        """Return a descriptor of a regular file, to read from; raise :class:`NoPlace` for anything else, without waiting for it."""
+        """Return a descriptor to read a regular file.
+
+        Raise :class:`NoPlace` for anything else, without blocking on it.
+        """
         folder, base = divide(path)
         descriptor = os.open(base, _READ, dir_fd=self._open(folder, make=False))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -174,7 +189,7 @@ class Tree:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, FOLDER_MODE, dir_fd=where)
         descriptor = os.open(name, _FOLDER, dir_fd=where)
-        os.fchmod(descriptor, FOLDER_MODE)  # whatever the umask is
+        os.fchmod(descriptor, FOLDER_MODE)  # regardless of the umask
         return descriptor
 
     def _forget(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Does what a plan says, many files at a time."""
+"""Carry out a plan, many files at a time."""
 
 import hashlib
 import os
@@ -17,41 +17,44 @@ from tasks.mirror.tree import Found, NoPlace, Tree
 
 T = TypeVar("T")
 THREADS = 64
-"""Of a small file nearly all time is spent waiting, for S3 and for EFS."""
+"""Threads; a small file spends nearly all its time waiting for S3 and EFS."""
 PART = 8 << 20
-"""Bytes of a large object that one thread reads."""
+"""Bytes of a large object that one thread reads at a time."""
 PARTS_AT_ONCE = 5
 LARGE_AT_ONCE = 2
 FAILURES_TOLD = 100
 MISSES = 2 * THREADS
-"""So many files in a row that failed, and may not the next time: nothing gets through, and the others are not tried."""
+"""Consecutive transient failures after which the remaining files are not tried.
+
+So many failures in a row mean that nothing gets through.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What shall be like what."""
+    """Source and target of one copy."""
 
     prefix: str
     folder: Path
     incoming: Path
-    """On the same file system."""
+    """Folder for incomplete files, on the same file system."""
     below: str = ""
-    """Only what begins so, below the prefix."""
+    """Copy only what begins with this, below the prefix."""
     include: tuple[str, ...] = ()
-    """DataSync's patterns."""
+    """Patterns of DataSync."""
     exclude: tuple[str, ...] = ()
     delete: bool = False
     verify: str = "transferred"
-    """As :attr:`chalicelib.syncs.definition.SyncDefinition.verify`."""
+    """See :attr:`chalicelib.syncs.definition.SyncDefinition.verify`."""
     largest: int | None = None
-    """Larger objects are named in :attr:`Outcome.large` instead of copied."""
+    """Objects larger than this are named in :attr:`Outcome.large` instead of copied."""
     durable: bool = False
     threads: int = THREADS
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What was done so far. Changed by many threads, under its lock."""
+    """The work done so far; many threads change it, under its lock."""
 
     files_seen: int = 0
     bytes_seen: int = 0
@@ -63,26 +66,26 @@ class Outcome:
     files_deleted: int = 0
     files_failed: int = 0
     bytes_read: int = 0
-    """Grows while a large file is copied, too."""
+    """Bytes read; grows while a large file is copied, too."""
     looked_at: int = 0
-    """Entries of the listing and of the folder; grows while it plans."""
+    """Entries of the listing and of the folder; grows during planning."""
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """The first of them: path, why."""
+    """The first failures, as path and reason."""
     passing: dict[str, str] = field(default_factory=dict)
-    """Those of them that may be copied when it is tried again."""
+    """Failures that may succeed when tried again, as path → reason."""
     large: list[str] = field(default_factory=list)
     phase: str = "preparing"
     """``preparing``, ``transferring``, ``verifying`` or ``done``."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, **counts: int) -> None:
-        """Count."""
+        """Add to the counts."""
         with self.lock:
             for name, count in counts.items():
                 setattr(self, name, getattr(self, name) + count)
 
     def fail(self, path: str, why: str, *, passing: bool = False) -> None:
-        """Note a file that failed; ``passing``: trying it again may help."""
+        """Record a file that failed; ``passing`` means that another attempt may help."""
         with self.lock:
             self.files_failed += 1
             if passing:
@@ -91,7 +94,7 @@ class Outcome:
                 self.failures.append((path, why))
 
     def forgive(self) -> dict[str, str]:
-        """Forget the failures that may pass, since they will be tried again; return them."""
+        """Drop and return the failures that may pass, because they will be tried again."""
         with self.lock:
             forgiven, self.passing = self.passing, {}
             self.files_failed -= len(forgiven)
@@ -99,17 +102,20 @@ class Outcome:
         return forgiven
 
     def counts(self) -> dict[str, int]:
-        """Return all counts. They change as long as the work gets on; a run's row has some of them, by these names."""
+        """Return all counts, which change as long as the work makes progress.
+
+        A run's row has some of them, under these names.
+        """
         with self.lock:
             return {each.name: getattr(self, each.name) for each in fields(self) if each.type is int}
 
 
 class _TooLarge(Exception):
-    """It has to come another way."""
+    """The object is too large to be copied here."""
 
 
 class Mirror:
-    """One job at work."""
+    """One job in progress."""
 
     def __init__(self, job: Job, bucket: Bucket, outcome: Outcome) -> None:
         self._job = job
@@ -120,7 +126,10 @@ class Mirror:
         self._tree = Tree(job.folder, job.incoming, durable=job.durable)
 
     def run(self) -> None:
-        """Make the folder what the prefix is. Raise :class:`ReadFailed` when the prefix cannot be listed; then nothing has changed."""
+        """Make the folder equal to the prefix.
+
+        Raise :class:`ReadFailed` if the prefix cannot be listed; nothing has changed then.
+        """
         outcome = self._outcome
         try:
             found = self._plan()
@@ -141,7 +150,10 @@ class Mirror:
             self._tree.close()
 
     def keys(self, sizes: Mapping[str, int]) -> None:
-        """Bring just these objects as they are now, whatever is there; ``sizes`` are what they were, by path."""
+        """Copy just these objects in their present state, without comparing; ``sizes`` is by path.
+
+        The sizes are those of an earlier time.
+        """
         try:
             self._outcome.phase = "transferring"
             self._all(self._bring, sizes.items())
@@ -168,7 +180,7 @@ class Mirror:
             yield entry
 
     def _clear(self, found: Plan) -> None:
-        """Remove, before anything is copied, what is in the way of it: a file where a folder has to be, and the other way round."""
+        """Remove files in the place of folders and folders in the place of files."""
         if not found.delete:
             return
         folders = {path[:at] for path, _ in found.copy for at in range(len(path)) if path[at] == "/"}
@@ -180,7 +192,7 @@ class Mirror:
         found.delete = [path for path in found.delete if path not in gone]
 
     def _all(self, act: Callable[[T], None], items: Iterable[T]) -> None:
-        """Act on all items, a number of them at a time; what is wrong with one is no matter of the others."""
+        """Act on all items, several at a time; the failure of one does not affect the others."""
         waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
         for item in items:
             waiting.put(item)
@@ -230,7 +242,7 @@ class Mirror:
             self._copy(path, size)
 
     def _copy(self, path: str, size: int) -> None:
-        """Copy the object as it is now. ``size`` is what it was when it was listed or written."""
+        """Copy the object in its present state; ``size`` is its size when listed or written."""
         if self._misses >= MISSES:
             self._outcome.fail(path, "it was not tried, since none of many others came", passing=True)
             return
@@ -250,7 +262,8 @@ class Mirror:
             with self._outcome.lock:
                 self._outcome.large.append(path)
         except Gone:
-            self._outcome.add(files_skipped=1)  # deleted since it was listed: the next run sees that
+            # The object was deleted since it was listed. The next run sees that.
+            self._outcome.add(files_skipped=1)
         except (ReadFailed, OSError) as error:
             self._fail(path, error)
             return
@@ -286,9 +299,13 @@ class Mirror:
             self._tree.discard(name)
 
     def _copy_parts(self, path: str) -> int:
-        """A large object by several threads; raise :class:`Changed` when it is another one before all is read."""
+        """Copy a large object by several threads.
+
+        Raise :class:`Changed` if the object is replaced before it has been read completely.
+        """
         key = self._job.prefix + path
-        now = self._bucket.read(key, lambda given: given, span=(0, 0))  # there is no such byte of one that is empty now
+        # An object that is empty now has no such byte.
+        now = self._bucket.read(key, lambda given: given, span=(0, 0))
         self._check_size(now)
         name, descriptor = self._tree.new_file()
         try:
@@ -317,7 +334,7 @@ class Mirror:
                     if received:
                         self._verify(path, descriptor, first, length, received)
                     elif self._job.verify != "none":
-                        _sum_up(whole, descriptor, first, length)  # while the next parts come
+                        _sum_up(whole, descriptor, first, length)  # while the next parts arrive
             if now.plain_etag and self._job.verify != "none" and whole.hexdigest() != now.listed.etag:
                 raise ReadFailed(f'"{path}" is not on the file system what it is in S3: its checksum differs')
             os.ftruncate(descriptor, now.listed.size)
@@ -332,16 +349,22 @@ class Mirror:
             raise _TooLarge
 
     def _checksum_for(self, given: Given) -> Any:
-        """Return what sums up an object while it comes; None when its ETag is the sum, or nobody wants one."""
+        """Return a checksum for an object that is being read, or None.
+
+        None is needed if the ETag is the checksum, or nobody wants one.
+        """
         return None if given.plain_etag or self._job.verify == "none" else hashlib.md5(usedforsecurity=False)
 
     def _verify(self, path: str, descriptor: int, first: int, length: int, checksum: str) -> None:
-        """Read back what was written; raise :class:`ReadFailed` when it is not what came, or by its ETag should have come."""
+        """Read back the written bytes.
+
+        Raise :class:`ReadFailed` if they differ from what arrived, or from what the ETag says.
+        """
         if self._job.verify != "none" and _digest(descriptor, first, length) != checksum:
             raise ReadFailed(f'"{path}" is not on the file system what it is in S3: the checksum from byte {first} on differs')
 
     def _check(self, item: tuple[str, Listed]) -> None:
-        """A file that seems to be current: copy it again unless its content is the object's."""
+        """Check a file that seems current; copy it again if its content differs."""
         path, listed = item
         try:
             descriptor = self._tree.read(path)
@@ -374,7 +397,8 @@ class Mirror:
                 self._outcome.bytes_read += len(block)
             return total.hexdigest()
 
-        # The ETag of what was uploaded in parts or encrypted is no checksum: the content itself is read.
+        # The ETag of an object uploaded in parts or encrypted is not a checksum, so the content
+        # itself is read.
         return self._bucket.read(listed.key, digest) == written
 
 

@@ -1,1 +1,5 @@
-"""An app's R packages: what its lock file wants, found in repositories, installed once and shared, linked into the version's library."""
+"""An app's R packages.
+
+They are listed in its lock file, found in repositories, installed once and shared, and linked into
+the version's library.
+"""

@@ -1,8 +1,9 @@
 """Installed packages on the file system that all builds share.
 
-An entry is a library with one package in it: ``<folder>/<platform>/<name>/<version>-<hash>/<name>``. It is written beside and comes to
-its place by one rename, so it is there whole or not at all, whoever else builds the same one and whenever one of them is killed. Entries
-never change and belong to root; every app's R may read them.
+An entry is a library with one package: ``<folder>/<platform>/<name>/<version>-<hash>/<name>``. It
+is written elsewhere and moved to its place by one rename. It is therefore complete or absent, even
+if other builds make the same one or a build is killed. Entries never change and belong to root. The
+R of every app may read them.
 """
 
 import os
@@ -17,7 +18,7 @@ from tasks.packages.freeze import freeze, sync
 
 INCOMING = ".incoming"
 _LEFT = 24 * 3600.0
-"""Seconds after which what lies in :attr:`Cache.incoming` is of a build that was killed."""
+"""Seconds after which contents of :attr:`Cache.incoming` belong to a build that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Cache:
         return self.folder / INCOMING
 
     def prepare(self) -> None:
-        """Make the folders, and remove what builds left that were killed long ago."""
+        """Make the folders, and remove what builds that were killed long ago left behind."""
         for folder in (self.folder, self.folder / self.platform):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)
@@ -43,11 +44,14 @@ class Cache:
                 discard(left)
 
     def library(self, entry: str) -> Path:
-        """Return an entry's library, whether it is there or not."""
+        """Return an entry's library, whether it exists or not."""
         return self.folder / self.platform / entry
 
     def use(self, entry: str) -> bool:
-        """Say whether it is there; then it will be for a long time (:mod:`tasks.packages.sweep`)."""
+        """Return whether an entry exists, and mark it as used.
+
+        It then exists for a long time (:mod:`tasks.packages.sweep`).
+        """
         try:
             os.utime(self.library(entry))
         except FileNotFoundError:
@@ -55,9 +59,10 @@ class Cache:
         return True
 
     def keep(self, entry: str, package: Folder, owner: int) -> Path:
-        """Put a package into the cache and return its library: that of another build, if that was faster.
+        """Put a package into the cache; return its library, or that of a faster build.
 
-        ``package`` was made by code that nobody knows, as the user ``owner``. Raise :class:`NotInstalled` when it is not made of files.
+        Untrusted code made ``package``, as the user ``owner``. Raise :class:`NotInstalled` if it
+        does not consist of files.
         """
         library = self.library(entry)
         beside = self.incoming / uuid.uuid4().hex

@@ -1,10 +1,16 @@
-"""Debian's control format, which R keeps DESCRIPTION files, indexes of repositories and packrat.lock in. Pure."""
+"""Debian's control format.
+
+R uses it for DESCRIPTION files, indexes of repositories and packrat.lock. This module is pure.
+"""
 
 from collections.abc import Iterator, Mapping
 
 
 def records(text: str) -> Iterator[dict[str, str]]:
-    """Yield each record: field → value, lines that go on joined by a newline. A line that is no field is passed over, as R does."""
+    """Yield each record, as field → value; continuation lines are joined by a newline.
+
+    A line that is no field is skipped, as R does.
+    """
     record: dict[str, list[str]] = {}
     field = ""
     for line in text.splitlines():
@@ -27,5 +33,5 @@ def _joined(record: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def record(text: str) -> dict[str, str]:
-    """Return the first record; empty when there is none."""
+    """Return the first record, or an empty one if there is none."""
     return next(records(text), {})

@@ -1,15 +1,18 @@
-"""What can be wrong with an app's packages. All of it is the bundle's to put right, so all of it is a bad bundle."""
+"""Errors in an app's packages.
+
+The author of the bundle can correct all of them, so all of them are bad bundles.
+"""
 
 from chalicelib.publishing.errors import BadBundle
 
 
 class BadLock(BadBundle):
-    """The lock file cannot be read, or wants what cannot be."""
+    """The lock file cannot be read, or asks for something impossible."""
 
 
 class NotAvailable(BadBundle):
-    """Packages that are wanted are in no repository that this deployment uses."""
+    """Wanted packages are in none of the deployment's repositories."""
 
 
 class NotInstalled(BadBundle):
-    """``R CMD INSTALL`` refused a package."""
+    """A package could not be installed."""

@@ -1,4 +1,4 @@
-"""Copies what code that nobody knows has made: files and folders of one user, for everyone to read and nobody to write."""
+"""Copy what untrusted code has made: files and folders of one user, read-only for everyone."""
 
 import os
 import shutil
@@ -11,14 +11,15 @@ from tasks.packages.errors import NotInstalled
 MOST_FILES = 100_000
 MOST_BYTES = 4 * 1024**3
 _MOST_LINKS = 40
-"""Links that one path may lead through, as in the kernel."""
+"""Most links that one path may lead through, as in the kernel."""
 _CHUNK = 1 << 20
 
 
 def freeze(package: Folder, target: Path, owner: int) -> None:
-    """Copy an installed package to ``target``, which is in a folder of this process's own, and see it on disk.
+    """Copy an installed package to ``target``, and sync it to disk.
 
-    Follows no link, and takes nothing that ``owner`` did not make: the code that made it could have linked to what it may not read. Raise
+    ``target`` is in a folder of this process's own. The copy follows no link and takes only what
+    ``owner`` made, because the code may have linked to files that it may not read. Raise
     :class:`NotInstalled`.
     """
     if package.status().st_uid != owner:
@@ -56,9 +57,10 @@ def freeze(package: Folder, target: Path, owner: int) -> None:
 
 
 def stays_inside(path: str, links: Mapping[str, str]) -> bool:
-    """Say whether a link of a tree leads to something in it, through whichever other links of it. Pure; no file system is asked.
+    """Return whether a link of a tree leads to something inside, through any of its other links.
 
-    ``links`` has all links of the tree: path → where it leads, from the link's folder.
+    ``links`` holds all links of the tree: path → target, relative to the link's folder. This
+    function is pure and does not use the file system.
 
     >>> stays_inside("a/l", {"a/l": "../b"}), stays_inside("a/l", {"a/l": "../../b"})
     (True, False)
@@ -87,7 +89,7 @@ def stays_inside(path: str, links: Mapping[str, str]) -> bool:
 
 
 def sync(folder: Path) -> None:
-    """See a folder's entries on disk."""
+    """Sync a folder's entries to disk."""
     with Folder.at(folder) as opened:
         os.fsync(opened.descriptor)
 

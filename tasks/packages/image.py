@@ -1,4 +1,4 @@
-"""The R that this task's image has, which is the workers' too, and the packages that are in it."""
+"""R in this task's image, which is the workers' too, and the packages in it."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ _PATIENCE = 60.0
 
 
 class NoR(SheenError):
-    """The task's image has no R that works."""
+    """The task's image has no working R."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One package."""
+    """One installed package."""
 
     name: str
     version: str
@@ -31,14 +31,17 @@ class Image:
     """R and its packages."""
 
     r_version: str
-    """As in ``4.2.2``."""
+    """R's version, such as ``4.2.2``."""
     platform: str
-    """What packages are compiled for, R's own series included: ``R-4.2-x86_64-pc-linux-gnu-debian-12``. A folder's name."""
+    """The platform that packages are compiled for, including R's own series; a folder's name.
+
+    An example is ``R-4.2-x86_64-pc-linux-gnu-debian-12``.
+    """
     packages: Mapping[str, Installed]
 
 
 def look() -> Image:
-    """Ask R, and read the descriptions in its libraries. Raise :class:`NoR`."""
+    """Ask R for its version, and read the packages of its libraries; raise :class:`NoR`."""
     try:
         said = subprocess.run(
             ["R", "--no-echo", "--vanilla", "-e", _QUESTION],
@@ -57,7 +60,7 @@ def look() -> Image:
 
 
 def packages_in(libraries: Iterable[Path]) -> dict[str, Installed]:
-    """Read what is in some libraries; of two of one name the first is the one that R takes."""
+    """Read the packages of some libraries; the first of two with one name wins, as in R."""
     found: dict[str, Installed] = {}
     for library in libraries:
         for file in sorted(library.glob("*/DESCRIPTION")):

@@ -1,4 +1,4 @@
-"""Indexes of Python packages: which ones this deployment uses."""
+"""The indexes of Python packages of this deployment."""
 
 import re
 from dataclasses import dataclass
@@ -10,21 +10,25 @@ _INDEX = re.compile(r"(https://[^/*@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)
 
 
 class BadIndex(SheenError):
-    """The deployment's setting cannot be read."""
+    """The deployment's setting cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The deployment's setting ``SHEEN_PYTHON_REPOSITORIES``: URLs of package indexes, as in ``https://pypi.org/simple``.
+    """The deployment's setting ``SHEEN_PYTHON_REPOSITORIES``: URLs of package indexes.
 
-    pip asks all of them, and takes the newest version that any has. An author's file names no others.
+    An example is ``https://pypi.org/simple``. pip asks all of them and takes the newest version
+    that any has. An author's file cannot name others.
     """
 
     urls: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the setting, URLs with blanks or commas between them; raise :class:`BadIndex` that names the wrong one."""
+        """Parse the setting, URLs separated by blanks or commas.
+
+        Raise :class:`BadIndex` that names the wrong one.
+        """
         urls = text.replace(",", " ").split()
         for url in urls:
             if not _INDEX.match(url):
@@ -36,6 +40,6 @@ class Indexes:
 
     @property
     def options(self) -> list[str]:
-        """What tells pip."""
+        """Return pip's options for the indexes."""
         first, *others = self.urls
         return ["--index-url", first, *(part for url in others for part in ("--extra-index-url", url))]

@@ -1,4 +1,4 @@
-"""Installs the packages of a plan, several at once where their order allows it."""
+"""Install the packages of a plan, several at once where their order allows it."""
 
 import os
 import shutil
@@ -16,24 +16,24 @@ from tasks.packages.plan import Plan, Step
 from tasks.packages.sandbox import sandbox
 
 PATIENCE = 1800.0
-"""Seconds that one package may take."""
+"""Time limit of one package in seconds."""
 TELL_EVERY = 60.0
 _MOST_AT_ONCE = 4
 
 Put = Callable[[Step, Folder, int], Path]
-"""Takes a package that was made, and who made it; returns the library in which it is then."""
+"""Takes an installed package and its owner, and returns the library that holds it now."""
 
 
 def into_cache(cache: Cache) -> Put:
-    """Return what keeps packages in the cache."""
+    """Return a function that keeps packages in the cache."""
     return lambda step, package, owner: cache.keep(step.entry, package, owner)
 
 
 def into(library: Path) -> Put:
-    """Return what keeps packages in a library of the version's own."""
+    """Return a function that keeps packages in a library of the version's own."""
 
     def put(step: Step, package: Folder, owner: int) -> Path:
-        hidden = f".{step.name}"  # others are installing with this library meanwhile
+        hidden = f".{step.name}"  # other installations use this library meanwhile
         freeze(package, library / hidden, owner)
         with Folder.at(library) as folder:
             folder.rename(hidden, folder, step.name)
@@ -51,11 +51,12 @@ def install(
     patience: float = PATIENCE,
     every: float = TELL_EVERY,
 ) -> dict[str, Path]:
-    """Install what is not in ``ready`` (name → library that it is in) and return where all of it is.
+    """Install what is not in ``ready``; return the library of every package.
 
-    ``tell`` gets how many are there, a package that is being installed and for how many seconds it has been: when it begins, and each
-    ``every`` seconds while nothing else happens. Raise :class:`NotInstalled` for the first that fails; those that run then are
-    waited for, so that what they made is kept.
+    ``ready`` is name → library. ``tell`` gets the number of finished packages, a package that is
+    being installed, and the seconds since it began. It is called when a package begins, and each
+    ``every`` seconds while nothing else happens. Raise :class:`NotInstalled` for the first failure.
+    Installations that are running then are awaited, so that their results are kept.
     """
     at_once = min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE)
     libraries = dict(ready)
@@ -100,7 +101,8 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
             "TZ": "UTC",
             "USER": "build",
             "LOGNAME": "build",
-            # Libraries of their own, not one of links: a path that a package compiles in stays true.
+            # These are the packages' own libraries, not one of links, so that a path that is
+            # compiled into a package stays valid.
             "R_LIBS": ":".join(dict.fromkeys(map(str, libraries))),
             "R_LIBS_USER": "NULL",
             "R_PROFILE_USER": "/dev/null",

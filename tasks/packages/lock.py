@@ -1,4 +1,7 @@
-"""What an app's lock file wants, whichever of the three kinds it is. Pure."""
+"""The contents of an app's lock file, for all three kinds of lock files.
+
+This module is pure.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,22 +14,22 @@ from tasks.packages.errors import BadLock
 MOST_PACKAGES = 2000
 
 _REMOTES = {"github", "gitlab", "bitbucket", "git", "git2r", "xgit", "url", "local", "source"}
-"""Where a package comes from when it comes from no repository, by the names that rsconnect, renv and packrat use."""
+"""Sources other than repositories, by the names that rsconnect, renv and packrat use."""
 _BASE = {"r", "base"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One package that the app was made with."""
+    """A package that the app was made with."""
 
     name: str
     version: str
     repository: str = ""
-    """URL of the repository that the file says it comes from; empty: it does not say."""
+    """URL of the repository that the lock file names; empty if it names none."""
     remote: str = ""
-    """Where else it comes from, in words: ``GitHub (r-lib/cli@8f2a)``; empty: from a repository."""
+    """Another source in words, such as ``GitHub (r-lib/cli@8f2a)``; empty for a repository."""
     needs: tuple[str, ...] = ()
-    """Names of the packages that it needs, as far as the file says."""
+    """Names of the packages that it needs, as far as the lock file says."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -34,22 +37,25 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """All of them."""
+    """Everything that a lock file wants."""
 
     file: str
     """The file's path in the bundle."""
     r_version: str
-    """The R that the app was made with; empty: the file does not say."""
+    """The R version that the app was made with; empty if the file does not say."""
     packages: tuple[Wanted, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Makes :class:`Wanted` of what a file says, with errors that name the file, the package, the rule and the way out."""
+    """Turns the entries of a file into :class:`Wanted`.
+
+    Its errors name the file, the package, the rule and the way out.
+    """
 
     file: str
     again: str
-    """How its author writes the file anew."""
+    """How the author writes the file again."""
 
     def bad(self, what: str) -> BadLock:
         """Return the error."""
@@ -78,7 +84,10 @@ class Reader:
         needs: tuple[versions.Need, ...],
         remote: Callable[[], str] = lambda: "",
     ) -> Wanted | None:
-        """Check one package; None when it is a part of R itself, whose version is R's. ``remote`` describes where else it comes from."""
+        """Check one package; return None if it is a part of R itself, whose version is R's.
+
+        ``remote`` describes a source other than a repository.
+        """
         if not versions.is_name(name):
             raise self.bad(f'package "{name[:100]}": a name has letters, digits and dots and begins with a letter')
         if name in BASE_PACKAGES or source.lower() in _BASE:
@@ -99,7 +108,7 @@ class Reader:
         )
 
     def lock(self, r_version: str, packages: list[Wanted | None]) -> Lock:
-        """Put it together; raise when a package is there twice, or there are too many."""
+        """Return the lock; raise :class:`BadLock` for too many packages or a repeated one."""
         found = [package for package in packages if package is not None]
         if len(found) > MOST_PACKAGES:
             raise self.bad(f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed")
@@ -130,9 +139,9 @@ BASE_PACKAGES = frozenset(
         "utils",
     ]
 )
-"""What comes with R and has R's own version."""
+"""Packages that come with R and have R's own version."""
 
 
 def is_url(text: str) -> bool:
-    """Say whether a repository is named by its URL."""
+    """Return whether a repository is named by its URL."""
     return bool(re.match(r"https?://[^\s]+\Z", text))

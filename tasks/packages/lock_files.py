@@ -1,4 +1,4 @@
-"""Reading an app's own lock files out of its unpacked bundle."""
+"""Read an app's own lock files from its unpacked bundle."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from tasks.packages.errors import BadLock
 
 
 def read_text(app: Path, name: str, most: int) -> str | None:
-    """Return what is in a file of at most ``most`` bytes, ``name`` with slashes; None when it is not there.
+    """Return the contents of a file of at most ``most`` bytes, or None if it does not exist.
 
-    Raise :class:`BadLock` that names the file when it is a link, too large or not UTF-8.
+    ``name`` may contain slashes. Raise :class:`BadLock` that names the file if it is a link, too
+    large, or not UTF-8.
     """
     above, _, base = name.rpartition("/")
     try:

@@ -1,4 +1,4 @@
-"""Which of an app's lock files holds."""
+"""Decide which of an app's lock files applies."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,16 @@ READERS: tuple[tuple[str, Callable[[str, str], Lock | None]], ...] = (
     (renv.FILE, renv.read),
     *((file, packrat.read) for file in packrat.FILES),
 )
-"""In this order. ``manifest.json`` comes first: rsconnect writes it when it publishes, from the library that the author has then (by renv's
-lock, if there is one), and puts a packrat.lock of the same into the bundle. The others are older."""
+"""Readers of lock files, in order of precedence.
+
+``manifest.json`` comes first. rsconnect writes it on publishing, from the author's library at that
+time (by renv's lock, if there is one), and adds a packrat.lock with the same contents. The other
+lock files are older.
+"""
 
 
 def find(app: Path) -> Lock | None:
-    """Return what the app's lock file wants; None when it has none, or only one that wants nothing.
+    """Return the contents of the app's lock file, or None if it has none or wants nothing.
 
     Raise :class:`tasks.packages.errors.BadLock` that names the file.
     """

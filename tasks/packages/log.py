@@ -1,4 +1,7 @@
-"""The build log: what was done and what ``R CMD INSTALL`` said, kept in S3 beside the bundle's outcome and written there while it grows."""
+"""The build log: the steps of a build and the output of ``R CMD INSTALL``.
+
+It is kept in S3 beside the bundle's outcome, and written there while it grows.
+"""
 
 import re
 import threading
@@ -10,20 +13,24 @@ from typing import Self
 EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
-"""Bytes; what comes after is counted and left out."""
+"""Largest size in bytes; further lines are counted and left out."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 NOTE = "note: "
-"""Begins a line that the author must not miss."""
+"""Prefix of a line that the author must not miss."""
 TAIL = 25
-"""Lines of each package that its failure is told with."""
+"""Lines of a package's log that the message about its failure includes."""
 
 
 class BuildLog:
-    """Lines, each with the package that it is about in front, in the order in which they came. For several threads."""
+    """Lines in order of arrival, each with its package in front; safe for several threads."""
 
     def __init__(self, write: Callable[[bytes], None], failed: Callable[[Exception], None], every: float = EVERY) -> None:
-        """``write`` replaces the log that is kept; ``failed`` gets what it raised: a build goes on without."""
+        """Create an empty log.
+
+        ``write`` replaces the stored log. ``failed`` gets the error that it raises; the build
+        continues without the log.
+        """
         self._write = write
         self._failed = failed
         self._every = every
@@ -48,7 +55,7 @@ class BuildLog:
         self._write_it()
 
     def say(self, line: str, package: str = "") -> None:
-        """Add a line; what could play with the terminal that it is read in is taken out of it."""
+        """Add a line, without characters that could control the reader's terminal."""
         line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line)
         data = f"{package}| {line}\n".encode() if package else f"{line}\n".encode()
         with self._lock:
@@ -60,7 +67,10 @@ class BuildLog:
                 self._text += data
 
     def note(self, line: str) -> None:
-        """Add a line that the author is to see even when all went well; ``sheen publish`` shows it at the end."""
+        """Add a line that the author should see even after success.
+
+        ``sheen publish`` shows it at the end.
+        """
         self.say(f"{NOTE}{line}")
 
     def tail(self, package: str) -> list[str]:
@@ -69,7 +79,7 @@ class BuildLog:
             return list(self._tails[package])
 
     def last(self, lines: int) -> list[str]:
-        """Return the last lines that there are."""
+        """Return the last lines of the whole log."""
         with self._lock:
             return self._text.decode(errors="replace").splitlines()[-lines:]
 

@@ -1,4 +1,7 @@
-"""Reads ``manifest.json``, as ``rsconnect::writeManifest``, rsconnect's bundler and rsconnect-python write it. Pure."""
+"""Read ``manifest.json``, as rsconnect and rsconnect-python write it.
+
+In R, ``rsconnect::writeManifest`` and rsconnect's bundler write it. This module is pure.
+"""
 
 from typing import Any
 
@@ -11,9 +14,10 @@ _AGAIN = "write it again with rsconnect::writeManifest()"
 
 
 def read(text: str, file: str = FILE) -> Lock | None:
-    """Return what the manifest wants; None when it is not rsconnect's.
+    """Return the packages that the manifest wants, or None if it is not rsconnect's.
 
-    Raise :class:`BadLock`. A manifest without packages (of an app in Python, or of one that needs none) wants none.
+    A manifest without packages (of an app in Python, or of one that needs none) wants none. Raise
+    :class:`BadLock`.
     """
     reader = Reader(file, _AGAIN)
     said = manifest.parse(text)

@@ -1,4 +1,7 @@
-"""Reads ``packrat.lock``. Pure."""
+"""Read ``packrat.lock``.
+
+This module is pure.
+"""
 
 from tasks.packages import dcf, versions
 from tasks.packages.lock import Lock, Reader, Wanted

@@ -1,4 +1,7 @@
-"""Decides what is installed, in which order, and whether it can work. Pure."""
+"""Decide which packages to install, in which order, and whether they can work together.
+
+This module is pure.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ from tasks.packages.sources import Source
 from tasks.packages.versions import Need, same
 
 WITH_INSTALLED = "with-installed"
-"""The value of ``package_mismatch`` that goes on."""
+"""The value of ``package_mismatch`` that accepts the image's versions."""
 _MOST_SHOWN = 8
 
 
@@ -22,15 +25,17 @@ class Step:
 
     source: Source
     needs: tuple[str, ...]
-    """Packages of this plan that must be there before."""
+    """Packages of this plan that must be installed before."""
     closure: tuple[str, ...]
-    """Packages of this plan that it needs, directly or through others."""
+    """Packages of this plan that it needs, directly or indirectly."""
     entry: str
-    """What it is kept under in the cache: equal sources installed with equal packages have equal entries.
+    """Its entry in the cache.
 
-    All that a package needs counts, not only those whose headers it is compiled with. Their code runs while it is installed: what it makes
-    is partly theirs, by plan (functions that are made then) or, from a repository that not everybody trusts, by malice, which must not
-    come to another app that has the same package and others beside it.
+    Equal sources installed with equal packages have equal entries. Everything that a package needs
+    counts, not only packages whose headers it is compiled with. Their code runs during its
+    installation and shapes the result. It may do so by design (functions that are generated then).
+    It may also do so by malice, from a repository that not everybody trusts. That must not reach
+    another app that has the same package, but other packages beside it.
     """
 
     @property
@@ -42,26 +47,27 @@ class Step:
 
 
 class Plan(NamedTuple):
-    """All of it."""
+    """The whole plan."""
 
     steps: tuple[Step, ...]
-    """Each after those that it needs."""
+    """Packages to install, each after those that it needs."""
     from_image: tuple[str, ...]
-    """Packages that the image has at the very version."""
+    """Packages that the image has at the exact version."""
     instead: tuple[str, ...]
-    """What the image's version is taken for, in words."""
+    """Packages that the image's version replaces, in words."""
 
 
 def to_find(lock: Lock, image: Image) -> list[Wanted]:
-    """Return the packages that the image does not have at the very version."""
+    """Return the packages that the image does not have at the exact version."""
     return [wanted for wanted in lock.packages if not _is_there(wanted, image)]
 
 
 def make(lock: Lock, image: Image, sources: Mapping[str, Source], missing: Mapping[str, str], mismatch: str) -> Plan:
-    """Return the plan. ``missing``: why a package has no source. ``mismatch``: the app's ``package_mismatch``.
+    """Return the plan.
 
-    Raise :class:`NotAvailable` that names every package that cannot be had, :class:`BadLock` when what the lock file wants cannot work
-    together.
+    ``missing`` says why a package has no source. ``mismatch`` is the app's ``package_mismatch``.
+    Raise :class:`NotAvailable` that names every package that cannot be found. Raise
+    :class:`BadLock` if the packages of the lock file cannot work together.
     """
     instead = _stand_ins(lock, image, missing, mismatch)
     given = {name: package.version for name, package in image.packages.items()} | {name: each.version for name, each in sources.items()}
@@ -110,10 +116,10 @@ def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: s
 
 
 def _check(lock: Lock, image: Image, sources: Mapping[str, Source], given: Mapping[str, str]) -> None:
-    """Check that what will be there together is what each of it asks for, as R does when it loads them."""
+    """Check that the packages satisfy each other's needs, as R does when it loads them."""
     trouble: list[str] = []
     seen: set[str] = set()
-    # Shiny itself is loaded whatever the lock file says.
+    # Shiny itself is always loaded, whatever the lock file says.
     front = [*(wanted.name for wanted in lock.packages), *(["shiny"] if "shiny" in given else [])]
     while front:
         name = front.pop(0)

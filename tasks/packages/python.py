@@ -1,4 +1,7 @@
-"""Restores an app's Python packages: what ``requirements.txt`` wants and the image does not have, as the version's own library."""
+"""Restore an app's Python packages from ``requirements.txt``.
+
+Packages that the image does not have go into the version's own library.
+"""
 
 import importlib.metadata
 import json
@@ -21,21 +24,25 @@ from tasks.packages.restore import Place, Tell
 from tasks.packages.sandbox import Sandbox, sandbox
 
 LARGEST = 1024**2
-"""Bytes of a ``requirements.txt``."""
+"""Largest size in bytes of a ``requirements.txt``."""
 PATIENCE = 1800.0
-"""Seconds for pip."""
+"""Time limit of pip in seconds."""
 _COMPILING = 600.0
 _LARGEST_REPORT = 64 << 20
-"""Bytes of what pip says that it would install; it has each package's whole description."""
+"""Largest size in bytes of pip's report.
+
+The report has the whole description of each package.
+"""
 _NEEDED = ("shiny", "uvicorn")
-"""What serves the app; what is fetched goes together with it."""
+"""Packages that serve the app; downloaded packages must be compatible with them."""
 
 
 def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell) -> bool:
-    """Make the library; False when the image has all that is wanted, and there is none to make.
+    """Make the library; return False if the image has every wanted package.
 
-    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the author; then nothing is left at
-    ``place.making``. Wheels only: nothing of a package runs before the app does.
+    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the
+    author. Nothing is left at ``place.making`` then. Only wheels are installed, so nothing of a
+    package runs before the app does.
     """
     wanted = _wanted(app)
     installed = requirements.packages_of(importlib.metadata.distributions())
@@ -81,11 +88,15 @@ class _Pip:
             "HOME": str(box.make("home")),
             "TMPDIR": str(box.make("tmp")),
             "LANG": "C.UTF-8",
-            "PIP_CONFIG_FILE": "/dev/null",  # the machine's own would name other indexes
+            # The machine's own configuration would name other indexes.
+            "PIP_CONFIG_FILE": "/dev/null",
         }
 
     def resolve(self, wanted: list[Wanted]) -> list[str]:
-        """Return what is to be fetched, each with its version and hash, so that it goes with what the image has."""
+        """Return the packages to download, pinned by version and hash.
+
+        They are compatible with the packages of the image.
+        """
         asked = [str(each.requirement) for each in wanted]
         asked += [name for name in _NEEDED if name not in {each.name for each in wanted}]
         folder = self._box.make("resolved")
@@ -99,7 +110,7 @@ class _Pip:
             raise NotInstalled(f"{FILE}: pip does not say what it found: {error}") from None
 
     def install(self, pins: list[str]) -> Path:
-        """Fetch just that; return the library."""
+        """Download exactly these packages; return the library."""
         library = self._box.make("library")
         self._run(["install", "--target", str(library), "--no-deps", "--no-compile", "--require-hashes"], pins, "install")
         return library
@@ -121,7 +132,10 @@ class _Pip:
 
 
 def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
-    """Return a line of requirements for what pip has found; raise :class:`NotInstalled` when it is not what the author had hashed."""
+    """Return a line of requirements for a package that pip has found.
+
+    Raise :class:`NotInstalled` if its hash is not one that the author listed.
+    """
     name, version = found["metadata"]["name"], found["metadata"]["version"]
     said = f"sha256:{found['download_info']['archive_info']['hashes']['sha256']}"
     allowed = frozenset().union(*(each.hashes for each in wanted if each.name == canonicalize_name(name)))
@@ -131,7 +145,10 @@ def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
 
 
 def _compile(box: Sandbox, library: Path, final: Path, log: BuildLog) -> None:
-    """Put bytecode beside the sources, which workers cannot write, and which does not look at their times, which change."""
+    """Put bytecode beside the sources, where workers cannot write.
+
+    The bytecode does not depend on the times of the sources, which change.
+    """
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(library), "-p", str(final), str(library)]
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}

@@ -1,4 +1,7 @@
-"""Reads ``renv.lock``, of any renv since 0.9. Pure."""
+"""Read ``renv.lock`` of any renv since 0.9.
+
+This module is pure.
+"""
 
 import json
 from collections.abc import Mapping
@@ -42,7 +45,10 @@ def _wanted(reader: Reader, name: str, value: Any, repositories: Mapping[str, st
         return reader.text(package.get(which), name, which)
 
     def several(which: str) -> str:
-        """renv 1.1 keeps lists and texts; before that it had only Requirements, a list."""
+        """Return a field that is a list or a text.
+
+        renv 1.1 has both. Older versions have only Requirements, a list.
+        """
         held = package.get(which)
         if isinstance(held, list) and all(isinstance(each, str) for each in held):
             return ", ".join(held)

@@ -1,4 +1,4 @@
-"""CRAN-like repositories: which ones this deployment uses, and what is in them."""
+"""The CRAN-like repositories of this deployment, and what they contain."""
 
 import gzip
 import hashlib
@@ -22,31 +22,36 @@ from tasks.packages.lock import Wanted
 from tasks.packages.versions import is_version, same
 
 LARGEST_SOURCE = 1024**3
-"""Bytes of a source package."""
+"""Largest size in bytes of a package's source."""
 LARGEST_INDEX = 256 * 1024**2
 _PATIENCE = 20.0
 _TRIES = 3
 _CHUNK = 1 << 20
 _BELOW = re.compile(r"https?://[A-Za-z0-9._~:/-]+\Z")
-"""No name or password, nothing encoded, no query: such a URL cannot lead out of what it begins with."""
+"""A URL without name, password, encoded characters or query.
+
+Such a URL cannot escape from its beginning.
+"""
 _ENTRY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
 
 
 class BadRepositories(SheenError):
-    """The deployment's setting cannot be read."""
+    """The deployment's setting cannot be parsed."""
 
 
 class Unreachable(SheenError):
-    """A repository does not answer, or not with what a repository has."""
+    """A repository does not answer, or its answer is not a repository's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
     """The deployment's setting ``SHEEN_REPOSITORIES``: URLs, in the order in which they are asked.
 
-    A lock file is an author's: what it names would be fetched from within the deployment's network, and be kept where all
-    apps have it. So a repository that it names is asked only if it is one of these, or lies below one that ends in ``/*``:
-    ``https://packagemanager.posit.co/*`` is not asked itself, and allows lock files its snapshots.
+    Lock files come from authors. What they name would be fetched from within the deployment's
+    network, and kept where all apps have it. A repository that a lock file names is therefore asked
+    only if it is one of these, or lies below one that ends in ``/*``.
+    ``https://packagemanager.posit.co/*`` is not asked itself, but allows lock files to name its
+    snapshots.
     """
 
     urls: tuple[str, ...] = ()
@@ -54,7 +59,10 @@ class Repositories:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the setting, URLs with blanks or commas between them; raise :class:`BadRepositories` that names the wrong one."""
+        """Parse the setting, URLs separated by blanks or commas.
+
+        Raise :class:`BadRepositories` that names the wrong one.
+        """
         entries = text.replace(",", " ").split()
         for entry in entries:
             if not _ENTRY.match(entry):
@@ -68,7 +76,10 @@ class Repositories:
         )
 
     def for_package(self, wanted: Wanted) -> tuple[str, ...]:
-        """Return which repositories to ask for a package: the one that the lock file names, if that is allowed, then the deployment's."""
+        """Return the repositories to ask for a package.
+
+        The one that the lock file names comes first, if it is allowed. The deployment's follow.
+        """
         named = _plain(wanted.repository)
         may = named in self.urls or (bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed))
         return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
@@ -79,10 +90,10 @@ def _plain(url: str) -> str:
 
 
 class Repository:
-    """One repository, as one build sees it."""
+    """One repository, as seen by one build."""
 
     def __init__(self, url: str) -> None:
-        """``url`` is without ``/src/contrib``."""
+        """Create a repository; ``url`` comes without ``/src/contrib``."""
         self.url = url
         self._index: Mapping[str, Mapping[str, str]] | None = None
         self._refused: Unreachable | None = None
@@ -90,16 +101,18 @@ class Repository:
 
     @property
     def folder(self) -> str:
-        """A folder's name that is this repository's."""
+        """The name of this repository's own folder."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
     def current(self, name: str) -> Mapping[str, str]:
-        """Return what the index has of a package: its version (some repositories have several) → the MD5 of its source, or ``""``.
+        """Return a package's versions in the index, each with the MD5 of its source, or ``""``.
 
-        Raise :class:`Unreachable`.
+        Some repositories have several versions. Raise :class:`Unreachable`.
         """
         with self._reading:
-            if self._refused is not None:  # asked once: the next package need not wait for it too
+            # Ask an unreachable repository only once, so that further packages need not wait for
+            # it.
+            if self._refused is not None:
                 raise self._refused
             if self._index is None:
                 try:
@@ -110,14 +123,15 @@ class Repository:
             return self._index.get(name, {})
 
     def fetch(self, wanted: Wanted, to: Path) -> bool:
-        """Download the source of the very version wanted, current or out of the archive; False when it is not there.
+        """Download the source of the exact version, from the index or the archive.
 
-        ``to`` is written by one rename. Raise :class:`Unreachable`.
+        Return False if the repository does not have it. ``to`` is written by one rename. Raise
+        :class:`Unreachable`.
         """
         current = next((each for each in self.current(wanted.name).items() if same(each[0], wanted.version)), None)
         archived = f"Archive/{wanted.name}/{wanted.name}_{wanted.version}.tar.gz"
         if current is not None:
-            # It may have moved to the archive since the index was written.
+            # The source may have moved to the archive since the index was written.
             return self._download(f"{wanted.name}_{current[0]}.tar.gz", to, current[1]) or self._download(archived, to)
         return self._download(archived, to)
 
@@ -132,7 +146,8 @@ class Repository:
         found: dict[str, dict[str, str]] = {}
         for record in dcf.records(plain.decode(errors="replace")):
             version = record.get("Version", "")
-            if "Package" in record and is_version(version) and "Path" not in record:  # a path is for another R than this
+            # An entry with a path is for another version of R.
+            if "Package" in record and is_version(version) and "Path" not in record:
                 found.setdefault(record["Package"], {})[version] = record.get("MD5sum", "")
         return found
 
@@ -162,23 +177,24 @@ class Repository:
         return True
 
     def _copy(self, path: str, file: IO[bytes], most: int) -> bool:
-        """Fetch into ``file``; False for a 404. What may pass is tried again."""
+        """Download into ``file``; return False for a 404, and retry transient failures."""
         url = f"{self.url}/src/contrib/{path}"
         for attempt in range(_TRIES):
             file.seek(0)
             file.truncate()
             try:
-                # The URL is one that the operator allows, of http or https; see Repositories.
+                # The operator allows the URL, which is http or https; see Repositories.
                 with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "Sheen"}), timeout=_PATIENCE) as answer:  # noqa: S310
                     _pump(cast(IO[bytes], answer), file, most, url)
-                    if answer.length:  # what was to come yet: http.client minds no end that comes too early
+                    # A remaining length means an incomplete body: http.client accepts an early end.
+                    if answer.length:
                         raise OSError(f"src/contrib/{path} broke off {answer.length:,} bytes before its end")
                 return True
             except urllib.error.HTTPError as error:
                 if error.code in (404, 410):
                     return False
                 why = f"{error.code} {error.reason}"
-            except (OSError, http.client.HTTPException) as error:  # URLError and timeouts too
+            except (OSError, http.client.HTTPException) as error:  # includes URLError and timeouts
                 why = str(getattr(error, "reason", error))
             if attempt + 1 < _TRIES:
                 time.sleep(0.5 * 2**attempt)

@@ -1,4 +1,7 @@
-"""Reads ``requirements.txt``, and says what of it the image's Python has. Pure."""
+"""Read ``requirements.txt``, and compare it with the packages of the image's Python.
+
+This module is pure.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,38 +18,40 @@ from tasks.packages.lock import MOST_PACKAGES
 FILE = "requirements.txt"
 
 _LONGEST_REQUIREMENT = 2000
-"""Characters of a line without its hashes."""
+"""Most characters of a line without its hashes."""
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"\s--hash=(?P<hash>[a-z0-9]+:[0-9a-f]+)(?=\s|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One line."""
+    """One wanted package, a line of the file."""
 
     requirement: Requirement
     hashes: frozenset[str] = frozenset()
-    """As in ``sha256:…``: what is fetched must be one of them; empty: anything."""
+    """Allowed hashes of the download, such as ``sha256:…``; empty allows any."""
 
     @property
     def name(self) -> str:
-        """Its name, as all write it."""
+        """Its normalised name."""
         return canonicalize_name(self.requirement.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One package of the image."""
+    """A package of the image."""
 
     version: str
     needs: tuple[Requirement, ...] = ()
 
 
 def read(text: str) -> list[Wanted]:
-    """Return what the file wants here. Raise :class:`BadLock` that names the line.
+    """Return the packages that the file wants.
 
-    A line is a name with versions, extras and conditions. What would fetch from elsewhere (a URL, a folder, another file or index) is
-    refused: the file is an author's, and the build runs within the deployment's network.
+    A line is a name with versions, extras and conditions. Everything that would fetch from
+    elsewhere (a URL, a folder, another file or index) is refused, because the file comes from an
+    author and the build runs within the deployment's network. Raise :class:`BadLock` that names the
+    line.
     """
     found = []
     for count, (number, line) in enumerate(_lines(text), 1):
@@ -58,7 +63,8 @@ def read(text: str) -> list[Wanted]:
             raise BadLock(f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it may have {_LONGEST_REQUIREMENT:,}")
         try:
             requirement = Requirement(plain)
-        except (InvalidRequirement, ValueError, RecursionError):  # brackets in a condition nest as deep as an author likes
+        # An author can nest the brackets of a condition as deep as they like.
+        except (InvalidRequirement, ValueError, RecursionError):
             requirement = None
         if requirement is None or requirement.url is not None:
             raise BadLock(
@@ -71,18 +77,21 @@ def read(text: str) -> list[Wanted]:
 
 
 def missing(wanted: Iterable[Wanted], installed: Mapping[str, Installed]) -> list[Wanted]:
-    """Return what the image does not have, or not at a version that will do; ``installed`` is by canonical name."""
+    """Return the packages that the image lacks, or has only at a version that is not allowed.
+
+    ``installed`` is keyed by canonical name.
+    """
     return [each for each in wanted if not _is_there(each.requirement, installed, frozenset())]
 
 
 def instead(wanted: Wanted, installed: Mapping[str, Installed]) -> str:
-    """Name what is wanted, and what the image has of it, if that is another version."""
+    """Return the wanted package in words, with the image's version if it has another one."""
     there = installed.get(wanted.name)
     return f"{wanted.requirement}{f' (the image has {there.version})' if there is not None else ''}"
 
 
 def packages_of(distributions: Iterable[Distribution]) -> dict[str, Installed]:
-    """Return packages by name; of two of one name the first is the one that Python takes."""
+    """Return packages by name; the first of two with one name wins, as in Python."""
     found: dict[str, Installed] = {}
     for distribution in distributions:
         name: str | None = distribution.metadata["Name"]
@@ -93,7 +102,7 @@ def packages_of(distributions: Iterable[Distribution]) -> dict[str, Installed]:
 
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
-    """Give the lines that say something, with those that they are continued on."""
+    """Yield the lines that are not empty, joined with their continuations."""
     begun: list[str] = []
     first = 0
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""Restores an app's R packages: from what its lock file wants to the version's own library."""
+"""Restore an app's R packages: from its lock file to the version's own library."""
 
 import os
 from collections.abc import Callable
@@ -21,26 +21,26 @@ from tasks.packages.sweep import SOURCES
 _TELL_EVERY = 10
 
 Tell = Callable[[str], None]
-"""Gets sentences for the author, as the build goes on."""
+"""Gets sentences for the author as the build progresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a library is made and where it will be."""
+    """Where a library is made, and where it will be."""
 
     packages: Path
     """The cache that all builds share."""
     making: Path
-    """Where the library is made; nothing is there yet."""
+    """Where the library is made; nothing exists there yet."""
     final: Path
-    """Where it comes to by a rename: its links hold from there."""
+    """Where a rename moves it; its links are valid from there."""
 
 
 def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppSettings, log: BuildLog, tell: Tell) -> bool:
-    """Make the library; False when the image has all that is wanted, and there is none to make.
+    """Make the library; return False if the image has every wanted package.
 
-    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the author; then nothing is left at
-    ``place.making``.
+    Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the
+    author. Nothing is left at ``place.making`` then.
     """
     r = image.look()
     log.say(f"{lock.file} wants {len(lock.packages)} packages; this is R {r.r_version}, {r.platform}")

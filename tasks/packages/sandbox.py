@@ -1,7 +1,8 @@
-"""Runs what an author's packages bring along (configure scripts, makefiles, R code) as a user that nobody else is.
+"""Run code of an author's packages as a user of its own.
 
-Such code may do what it likes to its own folder. It has no capabilities, no variable of the task's (FACTS E3), no group, and cannot
-read an app's files; whatever it leaves running is ended before anyone looks at what it made.
+Such code (configure scripts, makefiles, R code) may do what it likes to its own folder. It has no
+capabilities, no variables of the task's (FACTS E3) and no group, and cannot read an app's files.
+Everything that it leaves running is killed before its results are read.
 """
 
 import contextlib
@@ -24,17 +25,20 @@ from machine.untrusted import Folder
 from tasks.discard import discard
 
 UNIX_IDS = range(190_000, 200_000)
-"""Below those of apps, above those of an image."""
+"""User ids above those of an image and below those of apps."""
 PROCESSES = 1000
 FILE_BYTES = 4 * 1024**3
 _SETPRIV = "/usr/bin/setpriv"
 _LONGEST_LINE = 4000
 _LAST_WORDS = 10.0
-"""Seconds for the end of the output; without a user of its own something may be left that holds the pipe open."""
+"""Seconds to wait for the end of the output.
+
+Without a user of its own, a process that is left over may hold the pipe open.
+"""
 
 
 class NoUser(SheenError):
-    """Every user id for builds is taken on this machine."""
+    """Every user id for builds is in use on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +46,28 @@ class Sandbox:
     """A user and its folder."""
 
     folder: Path
-    """What is in it is the user's; only :meth:`open` leads there safely. The folder that it is in, ``given``, is this process's own."""
+    """The user's folder; only :meth:`open` leads there safely.
+
+    Its parent, :attr:`given`, belongs to this process.
+    """
     unix_id: int | None
-    """None when this process is not root and can become nobody else: everything runs as its user."""
+    """None if this process is not root, so that everything runs as its own user."""
 
     @property
     def owner(self) -> int:
-        """Who owns what is made in it."""
+        """The owner of everything that is made in it."""
         return os.geteuid() if self.unix_id is None else self.unix_id
 
     @property
     def given(self) -> Path:
-        """The folder for what the user is given to read: it cannot write there."""
+        """The folder with the user's input, where the user cannot write."""
         return self.folder.parent
 
     def open(self, path: str = "") -> Folder:
-        """Open the folder, or one that its user has made in it; raise :class:`machine.untrusted.Unsafe` when it is something else."""
+        """Open the folder, or one that its user made in it.
+
+        Raise :class:`machine.untrusted.Unsafe` if it is something else.
+        """
         with Folder.at(self.given) as given:
             return given.enter(f"{self.folder.name}/{path}" if path else self.folder.name)
 
@@ -76,16 +86,18 @@ class Sandbox:
         patience: float,
         memory: int | None = None,
     ) -> int:
-        """Run a command with exactly this environment to its end, and end all that it left; return its exit code.
+        """Run a command with exactly this environment; return its exit code.
 
-        ``said`` gets each line of its output. Raise :class:`TimeoutError` after ``patience`` seconds. ``memory``: bytes of address space
-        that each of its processes may have; None: any number.
+        Everything that the command leaves running is killed. ``said`` gets each line of its output.
+        ``memory`` limits the address space of each of its processes, in bytes; None means no limit.
+        Raise :class:`TimeoutError` after ``patience`` seconds.
         """
         drop = ["--no-new-privs", "--pdeathsig", "KILL"]
         if self.unix_id is not None:
             drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
             drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-        # Root's own programs see none of these variables, which may be an author's: they hold from the command on.
+        # The variables may come from an author. They apply only to the command, not to root's own
+        # programs.
         with _own_interpreter(command) as interpreter:
             process = subprocess.Popen(
                 [*self._limits(patience, memory), _SETPRIV, *drop, "--", *begin.command(self.folder, command, interpreter)],
@@ -114,7 +126,9 @@ class Sandbox:
         limits = ["--core=0", f"--fsize={FILE_BYTES}", f"--cpu={int(patience) + 1}"]
         if memory is not None:
             limits.append(f"--as={memory}")
-        if self.unix_id is not None:  # counted per user: without one of its own it would count all that the user runs
+        # The limit counts per user. Without a user of its own, it would count everything that the
+        # user runs.
+        if self.unix_id is not None:
             limits.append(f"--nproc={PROCESSES}")
         return ["/usr/bin/prlimit", *limits, "--"]
 
@@ -122,7 +136,8 @@ class Sandbox:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         if self.unix_id is not None:
-            # What left the group and the session is still of this user; the kernel signals all of them at once.
+            # Processes that left the group and the session still belong to this user. The kernel
+            # signals all of them at once.
             user = str(self.unix_id)
             everything = [_SETPRIV, "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
             subprocess.run(everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -131,7 +146,10 @@ class Sandbox:
 
 @contextlib.contextmanager
 def _own_interpreter(command: Sequence[str]) -> Iterator[int]:
-    """Yield a descriptor of this process's Python when it is what is run; -1 when it is not. Its folders may be closed to the user."""
+    """Yield a descriptor of this process's Python if the command runs it, else -1.
+
+    The user may have no access to the folders of this Python.
+    """
     if command[0] != sys.executable:
         yield -1
         return
@@ -150,7 +168,10 @@ def _read(output: IO[bytes], said: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def sandbox() -> Iterator[Sandbox]:
-    """Yield a sandbox with an empty folder on this machine's own disk; both are gone afterwards. Raise :class:`NoUser`."""
+    """Yield a sandbox with an empty folder on this machine's own disk; remove both afterwards.
+
+    Raise :class:`NoUser`.
+    """
     with contextlib.ExitStack() as stack:
         unix_id = stack.enter_context(_user()) if os.geteuid() == 0 else None
         top = Path(tempfile.mkdtemp(prefix="sheen-package-"))
@@ -165,7 +186,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 @contextlib.contextmanager
 def _user() -> Iterator[int]:
-    """Yield a user id that no other build on this machine has; the kernel gives it back, however this process ends."""
+    """Yield a user id that no other build on this machine has.
+
+    The kernel releases it, however this process ends.
+    """
     first = secrets.randbelow(len(UNIX_IDS))
     for number in range(len(UNIX_IDS)):
         unix_id = UNIX_IDS[(first + number) % len(UNIX_IDS)]

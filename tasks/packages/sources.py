@@ -1,4 +1,7 @@
-"""The sources of packages, each fetched once and kept beside the cache: a version that is in a repository never changes."""
+"""The sources of packages, each downloaded once and kept beside the cache.
+
+A version in a repository never changes.
+"""
 
 import hashlib
 import os
@@ -14,10 +17,10 @@ from tasks.packages.lock import Wanted
 from tasks.packages.repositories import Repositories, Repository, Unreachable
 
 _FURTHEST = 4 * 1024**3
-"""Bytes of an unpacked source in which its DESCRIPTION must come."""
+"""Bytes of an unpacked source within which its DESCRIPTION must come."""
 _LARGEST_DESCRIPTION = 1024**2
 _AT_ONCE = 6
-"""Downloads; a repository is not to be flooded."""
+"""Parallel downloads, limited to spare the repositories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,15 @@ class Source:
     archive: Path
     sha256: str
     needs: tuple[versions.Need, ...] = ()
-    """What its DESCRIPTION says it needs, R itself among it."""
+    """The needs in its DESCRIPTION, including R itself."""
 
 
 @dataclass
 class Sources:
-    """What one build finds. ``folder`` is shared by all builds; every file in it comes there by one rename."""
+    """The sources that one build finds.
+
+    All builds share ``folder``. Every file appears in it by one rename.
+    """
 
     folder: Path
     repositories: Repositories
@@ -48,7 +54,7 @@ class Sources:
             return self._known.setdefault(url, Repository(url))
 
     def find(self, wanted: Wanted) -> Source | str:
-        """Return the source of a package, or why there is none, in words."""
+        """Return the source of a package, or the reason for its absence in words."""
         if wanted.remote:
             return f"it comes from {wanted.remote}, not from a repository"
         asked = self.repositories.for_package(wanted)
@@ -59,7 +65,7 @@ class Sources:
             path = self.folder / repository.folder / file
             try:
                 if path.exists() or repository.fetch(wanted, path):
-                    os.utime(path)  # it is in use: see tasks.packages.sweep
+                    os.utime(path)  # marks it as used: see tasks.packages.sweep
                     return _describe(wanted, path)
                 current = repository.current(wanted.name)
             except Unreachable as error:
@@ -75,7 +81,10 @@ class Sources:
 
 
 def find_all(sources: Sources, packages: Iterable[Wanted], tell: Callable[[int], None]) -> tuple[Mapping[str, Source], Mapping[str, str]]:
-    """Return the sources that there are and why the others are not there, by name; ``tell`` gets how many were looked for."""
+    """Return the available sources, and the reasons for missing ones, by name.
+
+    ``tell`` gets the number of sources looked for so far.
+    """
     found: dict[str, Source] = {}
     missing: dict[str, str] = {}
     listed = list(packages)
@@ -90,7 +99,10 @@ def find_all(sources: Sources, packages: Iterable[Wanted], tell: Callable[[int],
 
 
 def _describe(wanted: Wanted, archive: Path) -> Source:
-    """Read a source's DESCRIPTION without unpacking the rest; raise ``tarfile.TarError`` when it is another package's."""
+    """Read a source's DESCRIPTION without unpacking the rest.
+
+    Raise ``tarfile.TarError`` if it is another package's.
+    """
     description = dcf.record(_description(archive, wanted.name))
     if description.get("Package") != wanted.name or not versions.same(description.get("Version", "0"), wanted.version):
         raise tarfile.ReadError(f"it is {description.get('Package')} {description.get('Version')}")

@@ -1,4 +1,7 @@
-"""Removes from the package cache what nobody uses: packages that no library links to, and sources, both unused for a long time."""
+"""Remove unused packages and sources from the package cache.
+
+A package is unused if no library links to it. Both must have been unused for a long time.
+"""
 
 import os
 import time
@@ -10,14 +13,17 @@ from tasks.discard import discard
 from tasks.packages.cache import INCOMING
 
 UNUSED = 90 * 86400.0
-"""Seconds; a build says that it uses an entry or a source by its time of change."""
+"""Seconds without use; a build marks an entry or source as used by its time of change."""
 EVERY = 86400.0
 """Seconds between two sweeps; a sweep reads every library's links."""
 SOURCES = "sources"
 
 
 def sweep(packages: Path, apps: Path, now: float | None = None) -> list[str]:
-    """Sweep the cache in ``packages`` if it is time to; return what was removed. ``apps``: where versions' libraries are."""
+    """Sweep the cache in ``packages`` if it is time to; return what was removed.
+
+    ``apps`` is the folder of the versions' libraries.
+    """
     now = time.time() if now is None else now
     mark = packages / ".swept"
     try:
@@ -32,7 +38,8 @@ def sweep(packages: Path, apps: Path, now: float | None = None) -> list[str]:
     old = [entry for entry in _entries(packages) if _is_unused(entry, now)]
     linked = _linked(apps) if old else set()
     for entry in old:
-        # Out of the way by one rename, so that what is there is whole; and only if no build has come by meanwhile.
+        # One rename moves the entry away, so that existing entries are complete. It is moved only
+        # if no build has used it meanwhile.
         if str(entry) not in linked and _is_unused(entry, now):
             aside = packages / INCOMING / uuid.uuid4().hex
             entry.rename(aside)
@@ -46,7 +53,7 @@ def sweep(packages: Path, apps: Path, now: float | None = None) -> list[str]:
 
 
 def _entries(packages: Path) -> Iterator[Path]:
-    """The entries, as ``<platform>/<name>/<version>-<hash>``."""
+    """Yield the entries, as ``<platform>/<name>/<version>-<hash>``."""
     return packages.glob("R-*/*/*")
 
 

@@ -1,4 +1,7 @@
-"""R's version numbers and what packages say they need. Pure."""
+"""R's version numbers, and the needs that packages declare.
+
+This module is pure.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,18 +12,18 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,98}[A-Za-z0-9]\Z")
 _NEED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9.]*)\s*(\(\s*(?P<rule>>=|<=|==|!=|>|<)\s*(?P<version>[0-9.-]+)\s*\))?\Z")
 
 STRONG = ("Depends", "Imports", "LinkingTo")
-"""The fields of a DESCRIPTION that name what must be there for a package to be installed and loaded."""
+"""The fields of a DESCRIPTION with the packages needed to install and load a package."""
 
 
 class Need(NamedTuple):
-    """One entry of such a field: ``rlang (>= 1.0.2)``."""
+    """One entry of such a field, such as ``rlang (>= 1.0.2)``."""
 
     name: str
     rule: str = ""
     version: str = ""
 
     def allows(self, version: str) -> bool:
-        """Say whether a version is one that is asked for."""
+        """Return whether a version satisfies the need."""
         have, asked = parts(version), parts(self.version) if self.rule else ()
         match self.rule:
             case ">=":
@@ -42,31 +45,40 @@ class Need(NamedTuple):
 
 
 def is_name(text: str) -> bool:
-    """Say whether ``text`` can be a package's name; then it can be a folder's too (*Writing R Extensions*, 1.1.1)."""
+    """Return whether ``text`` can be a package's name, which is safe as a folder's name too.
+
+    The rule is in *Writing R Extensions*, 1.1.1.
+    """
     return bool(_NAME.match(text))
 
 
 def is_version(text: str) -> bool:
-    """Say whether ``text`` can be a package's version: at least two numbers, with ``.`` or ``-`` between them."""
+    """Return whether ``text`` can be a package's version.
+
+    A version has at least two numbers, with ``.`` or ``-`` between them.
+    """
     return bool(_VERSION.match(text))
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """Return a version so that it compares as R's ``package_version`` does: ``1.0-1`` equals ``1.0.1``, ``1.0`` is before ``1.0.0``."""
+    """Return a version in a form that compares like R's ``package_version``.
+
+    ``1.0-1`` equals ``1.0.1``, and ``1.0`` comes before ``1.0.0``.
+    """
     return tuple(int(part) for part in re.split(r"[.-]", version) if part)
 
 
 def same(one: str, other: str) -> bool:
-    """Say whether two versions are the same."""
+    """Return whether two versions are the same."""
     return parts(one) == parts(other)
 
 
 def needs(field: str) -> tuple[Need, ...]:
-    """Read one field of a DESCRIPTION. What cannot be read is left out: R says what is wrong with it."""
+    """Parse one field of a DESCRIPTION; skip entries that cannot be parsed, which R reports."""
     found = (_NEED.match(" ".join(entry.split())) for entry in field.split(","))
     return tuple(Need(match["name"], match["rule"] or "", match["version"] or "") for match in found if match)
 
 
 def strong_needs(description: Mapping[str, str]) -> tuple[Need, ...]:
-    """Return all that a package needs in order to be installed, R itself (``R (>= 4.1)``) among it."""
+    """Return everything that a package needs to be installed, including R (``R (>= 4.1)``)."""
     return tuple(need for field in STRONG for need in needs(description.get(field, "")))

@@ -1,1 +1,1 @@
-"""CloudFormation stacks, one file each. ``infra.aws.synth`` says in which order they are put up."""
+"""CloudFormation stacks, one file each; ``infra.aws.synth`` defines their order."""

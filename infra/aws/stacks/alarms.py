@@ -1,7 +1,9 @@
-"""What wakes an operator; docs/operator.md says of each what to do. Every metric that an alarm looks at costs ten cents a month.
+"""The alarms for the operator; docs/operator.md says how to react to each.
 
-Functions that state machines invoke are not watched one by one: what they fail at fails an execution. Nor are those that answer whoever
-called them.
+Every metric that an alarm looks at costs ten cents a month.
+
+Two groups of functions have no alarms of their own. The failure of a function that a state machine
+invokes fails an execution. A function that answers a caller shows its failure to that caller.
 """
 
 import aws_cdk as cdk
@@ -24,14 +26,21 @@ from infra.declared.syncs import Topic
 
 _MINUTES = 5
 _FAILED_EXECUTIONS = {"instance": 5, "publish": 5}
-"""In a quarter of an hour. An app that cannot start and a bundle that cannot be built fail one execution each; a broken deployment many."""
+"""Limits per quarter of an hour.
+
+An app that cannot start and a bundle that cannot be built fail one execution each. A broken
+deployment fails many.
+"""
 _FEWEST_ERRORS = 5
 _ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_configure", "app_delete", "sync", "websocket_disconnect"})
-"""``$disconnect`` is best effort anyhow (FACTS W3)."""
+"""``$disconnect`` is best effort in any case (FACTS W3)."""
 
 
 _MADE_UP_FOR = frozenset({"keep_active"})
-"""One of the next thirteen days is enough; an alarm costs more in a month than all else that the function does."""
+"""Functions for which one success within the next thirteen days is enough.
+
+An alarm would cost more in a month than everything else that the function does.
+"""
 
 
 class Alarms(SheenStack):
@@ -82,7 +91,7 @@ class Alarms(SheenStack):
             self._add_budget()
 
     def _add_topic(self, declared: Topic) -> sns.Topic:
-        """Failures of syncs go there too."""
+        """Add the topic, which also gets the failures of syncs."""
         name = self._place.name(declared.name)
         topic = sns.Topic(self, "Topic", topic_name=name, display_name=f"Sheen {self.stage.name}", enforce_ssl=True)
         topic.add_to_resource_policy(
@@ -119,7 +128,8 @@ class Alarms(SheenStack):
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # nobody looks: no metric
+            # A metric without visitors has no data points.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
 

@@ -1,4 +1,4 @@
-"""Where R runs: the cluster, and the task definitions as they are declared."""
+"""The cluster in which R runs, and the declared task definitions."""
 
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
@@ -15,7 +15,10 @@ from infra.declared.names import camel
 from infra.declared.tasks import DROPPED_CAPABILITIES, TASK_EXECUTION_ROLE, task_log_group
 
 WRITABLE = ("/tmp", "/run")  # noqa: S108  # paths within the container
-"""Where a task may write beside the file system: empty folders of the task's own, gone with it."""
+"""Folders that a task may write to beside the file system.
+
+They start empty, belong to one task, and disappear with it.
+"""
 
 
 class Compute(SheenStack):
@@ -51,7 +54,7 @@ class Compute(SheenStack):
             command=list(task.command),
             environment=[ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()],
             essential=True,
-            # ECS Exec's agent writes into the root file system
+            # The agent of ECS Exec writes into the root file system.
             readonly_root_filesystem=not self.stage.compute.exec,
             stop_timeout=task.stop_timeout_seconds,
             mount_points=[
@@ -69,7 +72,8 @@ class Compute(SheenStack):
                     "awslogs-group": self._log.log_group_name,
                     "awslogs-region": self.stage.region,
                     "awslogs-stream-prefix": task.container,
-                    # a task does not wait for its log: it may lose lines when it writes more than 4 MB ahead of CloudWatch
+                    # A task does not wait for its log. It may lose lines when it is more than 4 MB
+                    # ahead of CloudWatch.
                     "mode": "non-blocking",
                     "max-buffer-size": "4m",
                 },

@@ -1,4 +1,7 @@
-"""What must never be lost: the bucket, the kept tables and the file system. ``make destroy`` leaves this stack standing."""
+"""Data that must never be lost: the bucket, the kept tables and the file system.
+
+``make destroy`` keeps this stack.
+"""
 
 from typing import Any
 
@@ -19,7 +22,7 @@ _ENCRYPTING = ("dynamodb", "s3", "elasticfilesystem")
 
 
 class Data(SheenStack):
-    """Bucket, kept tables, file system, and the key that they are encrypted with."""
+    """Bucket, kept tables and file system, and the key that encrypts them."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place) -> None:
         super().__init__(scope, stage, "data", "bucket, kept tables, file system; kept by make destroy")
@@ -39,7 +42,8 @@ class Data(SheenStack):
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        # As AWS's own keys are: who may use a table, an object or a file is said by the right on that, not by one on the key beside it.
+        # The key policy follows that of AWS's own keys: the right to use a table, an object or a
+        # file decides, not a separate right to use the key.
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="ByTheServicesForThisAccount",
@@ -79,7 +83,8 @@ class Data(SheenStack):
             "data events can be turned on for the account",
         )
         plain = bucket.node.default_child
-        # by properties: the constructs of notifications and CORS would bring a Lambda of CDK's own, and other names than S3's
+        # These are set as properties. CDK's constructs for notifications and CORS would add a
+        # Lambda of CDK's own, and use other names than S3's.
         plain.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         plain.add_property_override("LifecycleConfiguration.Rules", _lifecycle(declared, self.stage.storage.old_versions_days))
         if declared.bucket.cors:
@@ -93,7 +98,9 @@ class Data(SheenStack):
             encrypted=True,
             kms_key_id=self.key.key_arn if self.key else None,
             performance_mode="generalPurpose",
-            throughput_mode="elastic",  # no credits to run out of on a small file system; paid by what is read and written
+            # Elastic throughput has no credits that a small file system could use up. Its price
+            # depends on what is read and written.
+            throughput_mode="elastic",
             lifecycle_policies=[{"transitionToIa": "AFTER_30_DAYS"}, {"transitionToPrimaryStorageClass": "AFTER_1_ACCESS"}],
             backup_policy={"status": "ENABLED" if self.stage.storage.backups else "DISABLED"},
             file_system_policy=_only_encrypted_and_by_access_points(),
@@ -104,7 +111,11 @@ class Data(SheenStack):
 
 
 def _lifecycle(declared: Declared, old_versions_days: int) -> list[dict[str, Any]]:
-    """The declared rules; what was deleted or overwritten goes as soon as its kind would have, or after ``old_versions_days``."""
+    """Return the declared rules, extended to old versions.
+
+    What was deleted or overwritten expires as soon as objects of its kind would have, or after
+    ``old_versions_days``.
+    """
     expiring = [
         {
             "Id": rule["ID"],
@@ -127,13 +138,16 @@ def _lifecycle(declared: Declared, old_versions_days: int) -> list[dict[str, Any
 
 
 def _cors(rule: Any) -> dict[str, Any]:
-    """CloudFormation's names for PutBucketCors's."""
+    """Return a rule of PutBucketCors under CloudFormation's names."""
     names = {"ExposeHeaders": "ExposedHeaders", "MaxAgeSeconds": "MaxAge"}
     return {names.get(name, name): value for name, value in rule.items()}
 
 
 def _only_encrypted_and_by_access_points() -> dict[str, Any]:
-    """Who may mount is said by the roles' own statements; nobody may without TLS or past the access points."""
+    """Return a policy that denies mounts without TLS or without an access point.
+
+    The statements of the roles define who may mount.
+    """
 
     def deny(action: str, condition: dict[str, Any]) -> iam.PolicyStatement:
         return iam.PolicyStatement(

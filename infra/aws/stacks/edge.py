@@ -1,6 +1,7 @@
-"""One domain for pages and sockets: CloudFront before both APIs, which cannot share a domain of their own (FACTS W9).
+"""One domain for pages and sockets: CloudFront in front of both APIs.
 
-All of it is in us-east-1, where CloudFront takes its certificate and its WAF from.
+The APIs cannot share a domain of their own (FACTS W9). Everything here is in us-east-1, where
+CloudFront looks for its certificate and its WAF.
 """
 
 import aws_cdk as cdk
@@ -34,19 +35,23 @@ _PRICE_CLASSES = {
 
 
 class Zone(SheenStack):
-    """A zone of Sheen's own, to be delegated to from the zone above it. By itself, since the certificate waits for that."""
+    """A hosted zone of Sheen's own, which the parent zone must delegate to.
+
+    It has its own stack because the certificate waits for the delegation.
+    """
 
     def __init__(self, scope: Construct, stage: Stage, edge: EdgeSettings) -> None:
         super().__init__(scope, stage, "zone", "Route 53 zone", region=REGION)
         zone = route53.PublicHostedZone(self, "Zone", zone_name=edge.zone or edge.domain)
-        zone.apply_removal_policy(cdk.RemovalPolicy.RETAIN)  # another one would have other name servers
+        # A new zone would have other name servers.
+        zone.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         self.zone: route53.IHostedZone = zone
         assert zone.hosted_zone_name_servers
         self.tell("NameServers", cdk.Fn.join(" ", zone.hosted_zone_name_servers), "Delegate the zone to these")
 
 
 class Edge(SheenStack):
-    """Distribution, certificate, names, firewall."""
+    """Distribution, certificate, DNS names and firewall."""
 
     def __init__(self, scope: Construct, stage: Stage, edge: EdgeSettings, zone: route53.IHostedZone | None) -> None:
         super().__init__(scope, stage, "edge", "CloudFront, certificate, domain, firewall", region=REGION)
@@ -64,7 +69,9 @@ class Edge(SheenStack):
             domain_names=[edge.domain],
             certificate=acm.Certificate(self, "Certificate", domain_name=edge.domain, validation=acm.CertificateValidation.from_dns(zone)),
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
-            http_version=cloudfront.HttpVersion.HTTP2,  # a WebSocket is an HTTP/1.1 upgrade; browsers open it beside the page's HTTP/2
+            # A WebSocket is an HTTP/1.1 upgrade. Browsers open it beside the page's HTTP/2
+            # connection.
+            http_version=cloudfront.HttpVersion.HTTP2,
             price_class=_PRICE_CLASSES[edge.price_class],
             geo_restriction=cloudfront.GeoRestriction.allowlist(*edge.countries) if edge.countries else None,
             web_acl_id=firewall.attr_arn if firewall else None,
@@ -89,7 +96,11 @@ class Edge(SheenStack):
         )
 
     def _tell_host(self) -> cloudfront.FunctionAssociation:
-        """API Gateway must see its own name as the host: the visitor's goes beside it, whatever the visitor says there."""
+        """Pass the visitor's host in a header of its own.
+
+        API Gateway must see its own name as the host. The function overwrites whatever the visitor
+        sends in that header.
+        """
         function = cloudfront.Function(
             self,
             "TellHost",

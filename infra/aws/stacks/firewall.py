@@ -1,6 +1,9 @@
-"""AWS WAF: who may come, and how often. Its rules stand before CloudFront; the REST API behind it takes nothing but what came that way.
+"""AWS WAF: which visitors may come, and how often.
 
-Sockets are past reach of a firewall of their own (FACTS W9), and need none: a socket shows a ticket, which only a page can have given.
+Its rules guard CloudFront. The REST API behind accepts only requests that came through CloudFront.
+
+A firewall cannot protect WebSockets (FACTS W9). They need none: a socket shows a ticket, which only
+a page can have issued.
 """
 
 from typing import Any
@@ -58,7 +61,7 @@ def for_visitors(stack: SheenStack, settings: Waf) -> wafv2.CfnWebACL:
 
 
 class Guard(SheenStack):
-    """Keeps visitors from going round CloudFront to the REST API."""
+    """Keep visitors from bypassing CloudFront and calling the REST API directly."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, stage, "guard", "the REST API takes only what came by CloudFront")

@@ -1,4 +1,4 @@
-"""What logs are written to, by functions and by tasks. Chalice deploys the functions themselves, after this."""
+"""The log groups of functions and tasks; Chalice deploys the functions themselves afterwards."""
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -12,7 +12,10 @@ from infra.declared.names import camel
 
 
 class Functions(SheenStack):
-    """A log group for each function, which the function's own role could not make, and the declared ones."""
+    """A log group for each function, and the declared ones.
+
+    A function's own role may not create its log group.
+    """
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared) -> None:
         super().__init__(scope, stage, "functions", "log groups")
@@ -26,7 +29,7 @@ class Functions(SheenStack):
                 self._let_in(group, created)
 
     def _let_in(self, group: LogGroup, created: logs.LogGroup) -> None:
-        """Let the group's service write to it, for this account only."""
+        """Let the group's service write to it, on behalf of this account only."""
         document = iam.PolicyDocument(
             statements=[
                 iam.PolicyStatement(

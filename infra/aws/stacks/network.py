@@ -1,4 +1,7 @@
-"""Where tasks and the functions that talk to them are. No NAT gateway, no interface endpoint, no load balancer (FACTS E6b)."""
+"""The network of the tasks and of the functions that talk to them.
+
+It has no NAT gateway, no interface endpoint and no load balancer (FACTS E6b).
+"""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -10,7 +13,7 @@ from infra.aws.stacks.base import SheenStack, accept, log_group
 from infra.declared.rights import SOURCE_ACCOUNT
 
 AGENT_PORT = 8080
-"""As ``agent.life.instance.PORT``; a test compares them."""
+"""Equals ``agent.life.instance.PORT``; a test compares them."""
 HTTPS, NFS = 443, 2049
 
 
@@ -45,7 +48,8 @@ class Network(SheenStack):
 
     def _own(self) -> ec2.Vpc:
         network = self.stage.network
-        if network.zone_names:  # the operator says which: cfn-lint finds that zones should not be named
+        # The operator names the zones, although cfn-lint advises against naming zones.
+        if network.zone_names:
             self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3010"]}}}
         vpc = ec2.Vpc(
             self,
@@ -53,13 +57,14 @@ class Network(SheenStack):
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
             availability_zones=list(network.zone_names) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
             nat_gateways=0,
-            restrict_default_security_group=False,  # it would take a Lambda of CDK's own; nothing is ever in that group
+            # Restricting it would take a Lambda of CDK's own, and nothing ever uses that group.
+            restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(name="Tasks", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False),
                 ec2.SubnetConfiguration(name="Functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
             ],
         )
-        # An endpoint of execute-api must not be added: posts to browsers would fail (FACTS W10).
+        # Never add an endpoint of execute-api: posts to browsers would fail (FACTS W10).
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
         if network.flow_logs:
@@ -89,6 +94,7 @@ class Network(SheenStack):
         agent = ec2.Port.tcp(AGENT_PORT)
         self.tasks_group.add_ingress_rule(self.functions_group, agent, "Functions to agents")
         self.functions_group.add_egress_rule(self.tasks_group, agent, "Functions to agents")
-        # The subnets have no way out but the gateway endpoints of S3 and DynamoDB, whose addresses differ by region.
+        # The subnets have no way out but the gateway endpoints of S3 and DynamoDB, whose addresses
+        # differ by region.
         self.functions_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(HTTPS), "DynamoDB and S3, by gateway endpoints")
         self.files_group.add_ingress_rule(self.tasks_group, ec2.Port.tcp(NFS), "Tasks to the file system")

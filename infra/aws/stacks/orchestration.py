@@ -18,7 +18,7 @@ from infra.declared.names import camel
 
 
 class Orchestration(SheenStack):
-    """State machines and rules. It needs the functions, which Chalice deploys."""
+    """State machines and rules; they need the functions, which Chalice deploys."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, roles: Roles) -> None:
         super().__init__(scope, stage, "orchestration", "state machines and rules")

@@ -1,6 +1,7 @@
-"""Who each component is when it calls AWS: a role for each function, task, state machine and rule, from the declared statements.
+"""A role for each function, task, state machine and rule, from the declared statements.
 
-What only AWS itself asks for is added here: the file system's rights, and those of ECS Exec. The local stack has nothing to check them by.
+This module adds only what AWS alone requires: the rights on the file system and those of ECS Exec.
+The local stack cannot check these.
 """
 
 from typing import Any
@@ -17,12 +18,16 @@ from infra.declared import Declared, Mount, Role
 from infra.declared.names import camel
 
 ANY_API = "*"
-"""What stands for the WebSocket API until Chalice has made it."""
+"""Stands for the WebSocket API until Chalice has made it."""
 _EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
 
 
 class Roles(SheenStack):
-    """All roles. Other stacks know them by :meth:`infra.declared.Place.role_arn`: an export could not go before what reads it."""
+    """All roles.
+
+    Other stacks refer to them by :meth:`infra.declared.Place.role_arn`. CloudFormation cannot
+    delete an export before the stacks that import it.
+    """
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
         super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
@@ -58,7 +63,10 @@ class Roles(SheenStack):
         return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:{resource}"
 
     def _file_rights(self, mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
-        """Tasks mount by access points, as root: the agent gives each app's files to the app's own user."""
+        """Return the statements for mounts.
+
+        Tasks mount access points as root. The agent gives each app's files to the app's own user.
+        """
         rights = {
             "ReadFiles": (("ClientMount", "ClientRootAccess"), False),
             "Files": (("ClientMount", "ClientWrite", "ClientRootAccess"), True),
@@ -81,7 +89,7 @@ class Roles(SheenStack):
 
 
 def _wildcards(role: Role) -> dict[str, str]:
-    """Return the role's resources with a wildcard, as cdk-nag writes them, and the reason for each."""
+    """Return the wildcard resources of a role, as cdk-nag writes them, with their reasons."""
     return {
         resource.replace(ACCOUNT, "<AWS::AccountId>").replace(WEBSOCKET_API, "<WebsocketApi>"): statement.why or _NO_NAME
         for statement in role.statements
@@ -91,4 +99,7 @@ def _wildcards(role: Role) -> dict[str, str]:
 
 
 _NO_NAME = "what is meant has no name yet when the role is made: objects below a prefix, log streams, tasks, revisions"
-"""Why a declared statement may end in a wildcard without a reason of its own (:func:`infra.declared.rights.is_wide`)."""
+"""Reason for a declared statement that ends in a wildcard and gives no reason of its own.
+
+See :func:`infra.declared.rights.is_wide`.
+"""

@@ -1,4 +1,8 @@
-"""What may be made anew at any time: tables of what runs now, the file system's mount targets and access point, the image's repository."""
+"""Storage that may be recreated at any time.
+
+That is the tables of running things, the file system's mount targets and access points, and the
+repository of the images.
+"""
 
 from collections.abc import Iterable
 
@@ -18,7 +22,7 @@ from infra.declared.names import camel
 
 
 class Storage(SheenStack):
-    """Tables of what runs now, mounts, image repository."""
+    """Tables of running things, mounts, image repository."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place, data: Data, network: Network) -> None:
         super().__init__(scope, stage, "storage", "tables of what runs now, mount targets, image repository")
@@ -42,7 +46,10 @@ class Storage(SheenStack):
                 self.tell(f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}")
 
     def _access_point(self, construct: str, root: Root, data: Data) -> efs.CfnAccessPoint:
-        """Make one without a user of its own: the agent, which is root, gives each app's files to the app's user."""
+        """Make an access point that does not set a user.
+
+        The agent runs as root and gives each app's files to the app's user.
+        """
         return efs.CfnAccessPoint(
             self,
             construct,
@@ -55,9 +62,10 @@ class Storage(SheenStack):
         )
 
     def _former_access_point(self, data: Data) -> None:
-        """Keep the one by which all tasks had everything: stacks that were deployed before import it, and are updated after this one.
+        """Keep the access point that all tasks once shared.
 
-        No role may use it any more.
+        Stacks of earlier deployments import it and are updated after this one. No role may use it
+        any more.
         """
         self.export_value(self._access_point("TasksAccessPoint", Root("", 0o755), data).ref)
 

@@ -1,4 +1,4 @@
-"""DynamoDB tables from their declarations, which the local stack creates its tables from too."""
+"""DynamoDB tables from their declarations, which the local stack uses too."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,10 @@ from infra.declared.names import camel
 
 
 def add_tables(stack: SheenStack, tables: Iterable[TableDeclaration], place: Place, key: kms.IKey | None) -> dict[str, dynamodb.CfnTable]:
-    """Add the tables to a stack; return them by their short names. Kept ones have backups and survive the stack."""
+    """Add the tables to a stack; return them by their short names.
+
+    Kept tables have backups and survive the stack.
+    """
     return {table.name: _add_table(stack, table, place, key) for table in tables}
 
 

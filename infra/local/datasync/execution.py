@@ -1,4 +1,4 @@
-"""Task executions: queued one behind the other, each a process (FACTS E5)."""
+"""Task executions, which run one after the other, each as a process (FACTS E5)."""
 
 import asyncio
 import json
@@ -15,7 +15,10 @@ WITHOUT_SOME = (
     "Transfer and verification completed. Selected files transferred except for files skipped due to errors. "
     "If no skipped files are listed in Cloud Watch Logs, please contact AWS Support for further assistance."
 )
-"""What Basic mode, which counts no files that failed, says of an execution with such; only its log names them."""
+"""Basic mode's message for an execution with files that failed.
+
+Basic mode does not count these files. Only its log names them.
+"""
 VERIFY = {"NONE": "none", "ONLY_FILES_TRANSFERRED": "transferred", "POINT_IN_TIME_CONSISTENT": "all"}
 ENDED = ("SUCCESS", "ERROR")
 
@@ -26,9 +29,9 @@ class Execution:
 
     arn: str
     number: int
-    """Counted through the stack's life; what faults are drawn for."""
+    """Number within the stack's life, for drawing faults."""
     job: Mapping[str, Any]
-    """As :mod:`infra.local.datasync.process` takes it."""
+    """The job, in the format of :mod:`infra.local.datasync.process`."""
     filters: Mapping[str, Any]
     options: Mapping[str, Any]
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class Execution:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def document(self) -> dict[str, Any]:
-        """Return what DescribeTaskExecution says."""
+        """Return the answer of DescribeTaskExecution."""
         counts = self.counts
         document: dict[str, Any] = {
             "TaskExecutionArn": self.arn,
@@ -70,16 +73,23 @@ class Execution:
 
 
 def _to_transfer(counts: Mapping[str, Any]) -> int:
-    """Return what DataSync would have expected: files that nobody can write, and in Basic mode deletions, are among it."""
+    """Return the number of files that DataSync would expect to transfer.
+
+    It includes files that cannot be written and, in Basic mode, deletions.
+    """
     copied, failed, deleted = (int(counts.get(f"files_{what}", 0)) for what in ("copied", "failed", "deleted"))
     return max(int(counts.get("files_to_copy", 0)), copied + failed) + deleted
 
 
 class Runner:
-    """Runs executions of all tasks, of each task one at a time."""
+    """Runs the executions of all tasks, one at a time for each task."""
 
     def __init__(self, settings: LocalSettings, key: Mapping[str, str], changed: Callable[[Execution], None]) -> None:
-        """``key`` are the credentials that it reads S3 with, as variables; ``changed`` is called at each new status."""
+        """Create a runner.
+
+        ``key`` holds the variables with the credentials for reading S3. ``changed`` is called at
+        each new status.
+        """
         self._settings = settings
         self._key = key
         self._changed = changed
@@ -87,13 +97,13 @@ class Runner:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, task: str, execution: Execution, fate: TransferFate) -> None:
-        """Begin when all before it of the task have ended."""
+        """Start when all earlier executions of the task have ended."""
         running = asyncio.create_task(self._run(self._locks.setdefault(task, asyncio.Lock()), execution, fate))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
     async def stop(self) -> None:
-        """Kill what runs."""
+        """Kill running executions."""
         for running in list(self._running):
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -1,6 +1,7 @@
-"""One execution, as a process of its own: ``python -m infra.local.datasync.process``, its job as JSON on standard input.
+"""One execution as a process of its own: ``python -m infra.local.datasync.process``.
 
-Writes a line of JSON with its counts several times a second, and a last one with ``"phase": "done"`` or ``"error"``.
+It reads its job as JSON from standard input. It writes a line of JSON with its counts several times
+a second, and a last one with ``"phase": "done"`` or ``"error"``.
 """
 
 import json
@@ -16,14 +17,14 @@ TELL_EVERY = 0.1
 
 
 def report(outcome: Outcome, error: str = "") -> None:
-    """Write how far it is."""
+    """Report the progress."""
     line: dict[str, Any] = {**outcome.counts(), "phase": outcome.phase, **({"error": error} if error else {})}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Copy; return 0 when it came to an end, whatever failed in it."""
+    """Copy; return 0 if the copy finished, even if files failed."""
     given = json.load(sys.stdin)
     outcome = Outcome()
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""DataSync's API, as far as Sheen calls it, with its rules and errors."""
+"""The part of DataSync's API that Sheen calls, with its rules and errors."""
 
 import asyncio
 import itertools
@@ -46,16 +46,21 @@ _OPTIONS = {
 
 
 class DataSync:
-    """Locations, tasks and their executions; locations and tasks survive a restart of the stack."""
+    """Locations, tasks and executions; locations and tasks survive a restart of the stack."""
 
     def __init__(
         self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate], tags: Mapping[str, str]
     ) -> None:
-        """``key`` is what it reads S3 with; ``fate`` says what happens to the n-th execution; ``tags`` are the deployment's."""
+        """Create the service.
+
+        ``key`` is used to read S3. ``fate`` returns what happens to the n-th execution. ``tags``
+        are the deployment's.
+        """
         self._settings = settings
         self._file = settings.data / "datasync.json"
         self._made: dict[str, dict[str, Any]] = json.loads(self._file.read_text()) if self._file.exists() else {}
-        for made in self._made.values():  # of before there were tags; `make deploy` gives them to what it finds, too
+        # These were made before there were tags. `make deploy` tags existing ones on AWS, too.
+        for made in self._made.values():
             made.setdefault("tags", dict(tags))
         self._bus = bus
         self._fate = fate
@@ -93,13 +98,13 @@ class DataSync:
         return web.json_response(operations[operation](parameters), content_type="application/x-amz-json-1.1")
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
-        """Return the tags of a location, a task or an execution; none when it is not there."""
+        """Return the tags of a location, a task or an execution; none if it does not exist."""
         execution = self._executions.get(arn)
         tags: Mapping[str, str] = execution.tags if execution else self._made.get(arn, {}).get("tags", {})
         return tags
 
     async def stop(self) -> None:
-        """End all executions, as when the machine is switched off."""
+        """End all executions, as if the machine were switched off."""
         await self._runner.stop()
 
     def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +112,7 @@ class DataSync:
         return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix, "tags": _tags(given)})
 
     def _test_access(self, given: Mapping[str, Any]) -> None:
-        """As AWS does when the location is made."""
+        """Test the access to the bucket, as AWS does when the location is made."""
         bucket, prefix = _source(given)
         try:
             self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
@@ -120,7 +125,7 @@ class DataSync:
             raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
         if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
             raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
-        # The one access point that this file system has for DataSync begins where synced folders are.
+        # DataSync uses the file system's access point for synced folders, which begins there.
         below = f"/{folders.SYNCED}" if given.get("AccessPointArn") else ""
         return self._make("location", "LocationArn", {"folder": below + given.get("Subdirectory", "/"), "tags": _tags(given)})
 
@@ -251,7 +256,10 @@ def _source(given: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _beside(folder: Path) -> Path:
-    """Where files are that are not complete; DataSync's own are beside their places, with names of its own."""
+    """Return the folder for incomplete files.
+
+    DataSync's own are beside their places, under names of its own.
+    """
     return folder.parent / ".incoming" / "datasync"
 
 

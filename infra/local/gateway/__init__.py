@@ -1,4 +1,7 @@
-"""Amazon API Gateway on one machine: REST and WebSocket APIs with AWS's events, limits and answers (FACTS W, H)."""
+"""Amazon API Gateway on one machine.
+
+It has REST and WebSocket APIs, with AWS's events, limits and answers (FACTS W, H).
+"""
 
 from infra.local.gateway.invoker import Invocation, Invoker, NotActive, Refused, Throttled, TimedOut
 from infra.local.gateway.limits import AWS, Limits

@@ -1,4 +1,4 @@
-"""Reading requests up to the gateway's limits."""
+"""Read requests up to the gateway's limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.local.gateway.limits import Limits
 
 
 def refused_by_size(request: web.Request, limits: Limits, request_id: str) -> web.Response | None:
-    """Return the answer to a request whose URL or headers are too long; None when they are not."""
+    """Return the answer to a request with a too long URL or too long headers, otherwise None."""
     line = len(request.method) + len(request.raw_path.encode()) + len("  HTTP/1.1\r\n")
     if len(f"{request.scheme}://{request.host}") + len(request.raw_path) > limits.url:
         return answers.uri_too_long(request_id)
@@ -19,9 +19,10 @@ def refused_by_size(request: web.Request, limits: Limits, request_id: str) -> we
 
 
 async def read_body(request: web.Request, limit: int) -> bytes | None:
-    """The whole body, or None when it is longer than `limit` bytes; no more than that is held.
+    """Return the whole body, or None if it is longer than `limit` bytes.
 
-    A body that was read before, as to check its signature, is what `request.read()` gave then.
+    No more than that is held. If the body was read before, for example to check its signature,
+    `request.read()` returns it again.
     """
     if request.content.at_eof():
         body = await request.read()

@@ -1,7 +1,8 @@
-"""Compression of answers, as a REST API does it that has a minimum compression size.
+"""Compression of answers by a REST API with a minimum compression size.
 
-AWS's guide ("Payload compression for REST APIs"): what the client likes best must be gzip, deflate or identity, or nothing is
-compressed. What a function has compressed itself, and says so, is passed on as it is.
+The source is AWS's guide ("Payload compression for REST APIs"). The client's most preferred coding
+must be gzip, deflate or identity, or nothing is compressed. A body that the function has
+compressed, and declared so, is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def wanted(accept_encoding: str | None) -> str | None:
-    """Return the coding that the client likes best, if it is one to compress with; of equals the first."""
+    """Return the client's most preferred coding, if it is supported; the first of equals wins."""
     best, best_weight = "", 0.0
     for part in (accept_encoding or "").split(","):
         coding, _, parameter = part.partition(";")
@@ -41,7 +42,7 @@ def _weight(parameter: str) -> float:
 
 
 async def compressed(body: bytes, coding: str) -> bytes:
-    """Compress a body; a long one beside the event loop."""
+    """Return the compressed body; a long one is compressed outside the event loop."""
     if len(body) <= AT_ONCE:
         return _CODINGS[coding](body)
     return await asyncio.to_thread(_CODINGS[coding], body)

@@ -1,7 +1,8 @@
-"""One open WebSocket connection: frames, buffers, and the clocks for idleness and age (FACTS W1, W2, W6).
+"""An open WebSocket connection: frames, buffers, and limits of idleness and age.
 
-It stands between aiohttp's HTTP protocol, which hands over what it reads after the upgrade, and the `websockets`
-package's protocol without I/O. Nothing here waits: bytes come in by a call, and go out by a call on the transport.
+The rules are FACTS W1, W2 and W6. The connection stands between aiohttp's HTTP protocol, which
+hands over what it reads after the upgrade, and the I/O-free protocol of the `websockets` package.
+Nothing here waits: bytes come in by a call, and go out by a call on the transport.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from infra.local.gateway.events import Visitor
 from infra.local.gateway.limits import Limits
 
 GOING_AWAY = "Going away"
-# The reasons that `$disconnect` gets when the client gave none.
+# The reasons that `$disconnect` gets if the client gave none.
 _REASONS: dict[int, str] = {
     CloseCode.NORMAL_CLOSURE: "Connection Closed Normally",
     CloseCode.GOING_AWAY: GOING_AWAY,
@@ -31,19 +32,18 @@ _REASONS: dict[int, str] = {
 
 
 class ConnectionGone(Exception):
-    """The connection is closed, or about to be."""
+    """The connection is closed or about to close."""
 
 
 class ClientBufferFull(Exception):
-    """The client does not read as fast as it is sent to (FACTS W7)."""
+    """The client reads more slowly than it is sent to (FACTS W7)."""
 
 
 class Connection:
     """A client's connection, from the answered handshake to the end of its transport.
 
-    `on_message` is called with each whole text message that may be handled now, and must lead to one later call of
-    `finished`.
-    `on_lost` is called once, at the end.
+    `on_message` is called with each whole text message that may be handled now. Each call must lead
+    to one later call of `finished`. `on_lost` is called once, at the end.
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class Connection:
         self.visitor = visitor
         self.ordinal = ordinal
         self.arrived = 0  # messages from the client
-        self.posts = 0  # posts to it
+        self.posts = 0  # posts to the client
         self._transport = transport
         self._protocol = protocol
         self._clock = clock
@@ -117,13 +117,13 @@ class Connection:
 
     @property
     def last_active(self) -> float:
-        """When the last message went either way, in wall time."""
+        """Wall time of the last message, in either direction."""
         return self._clock.time() - (self._clock.monotonic() - self._last_active)
 
-    # What aiohttp calls, as it does its own WebSocket reader.
+    # Methods that aiohttp calls, as on its own WebSocket reader.
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what was read."""
+        """Handle the bytes that were read."""
         if not self._lost and not self._half_open:
             self._protocol.receive_data(data)
             for frame in self._protocol.events_received():
@@ -131,11 +131,12 @@ class Connection:
                     self._take(frame)
             self._flush()
             if self._transport.get_write_buffer_size() > 2 * self._limits.client_buffer:
-                self.abort()  # only answers to PINGs can get there: a client that asks and never reads
+                # Only answers to PINGs can reach this limit: the client asks and never reads.
+                self.abort()
         return False, b""
 
     def feed_eof(self) -> None:
-        """The transport has ended."""
+        """Handle the end of the transport."""
         if self._lost:
             return
         self._lost = True
@@ -145,7 +146,7 @@ class Connection:
             self._watchdog.cancel()
         self._on_lost(self)
 
-    # Frames in.
+    # Incoming frames.
 
     def _take(self, frame: Frame) -> None:
         opcode = frame.opcode
@@ -164,8 +165,9 @@ class Connection:
                 self._arrive(whole)
         elif opcode is Opcode.BINARY:
             self._fail(CloseCode.UNSUPPORTED_DATA, "binary messages are not supported")  # W6
-        # The protocol answers PING with PONG by itself. AWS promises idleness to end with a message, not with a control
-        # frame (W2), so neither counts as activity here: what lives on this gateway lives on AWS's.
+        # The protocol answers PING with PONG by itself. On AWS a message ends idleness, but a
+        # control frame is not sure to (W2). Neither PING nor PONG counts as activity here, so that
+        # what stays alive on this gateway stays alive on AWS's.
 
     def _arrive(self, data: bytes) -> None:
         try:
@@ -184,7 +186,7 @@ class Connection:
             self._transport.pause_reading()
 
     def finished(self) -> None:
-        """A message has been handled: another may be."""
+        """Note that a message has been handled, so that another may be."""
         if self._waiting:
             self._on_message(self, self._waiting.popleft())
             return
@@ -197,13 +199,13 @@ class Connection:
             self._transport.resume_reading()
         self._paused = False
 
-    # Frames out.
+    # Outgoing frames.
 
     def send(self, data: bytes) -> None:
         """Send a text message, in frames of at most 32 KB (FACTS W1).
 
-        Raises ConnectionGone, or ClientBufferFull when too much is waiting for the client already; then nothing is
-        sent.
+        Raise ConnectionGone, or ClientBufferFull if too much is already waiting for the client;
+        nothing is sent then.
         """
         if not self.is_open or self._transport.is_closing():
             raise ConnectionGone(self.visitor.connection_id)
@@ -228,8 +230,11 @@ class Connection:
         self._flush()
 
     def half_open(self) -> None:
-        """From now on nothing gets through, either way, and neither side is told: the client's network has gone away. What is sent seems to
-        be; the clocks for idleness and age end it (W2)."""
+        """Let nothing through in either direction any more, as if the client's network were gone.
+
+        Neither side is told, and sends appear to succeed. The limits of idleness and age end the
+        connection (W2).
+        """
         self._half_open = True
 
     def _flush(self) -> None:
@@ -247,7 +252,7 @@ class Connection:
     # The end.
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
-        """Close with a code and reason; the rest of what the client sends is not looked at."""
+        """Close with a code and reason; ignore what the client still sends."""
         if self.is_open:
             self._fail(code, reason)
 
@@ -257,18 +262,22 @@ class Connection:
         self._flush()
 
     def _end(self) -> None:
-        """The close frame is sent: half-close, so that it arrives, and wait a while for the client to do the same."""
+        """Half-close the transport after the close frame, and wait a while for the client.
+
+        The half-close makes the frame arrive. The client should then do the same.
+        """
         if self._lost or self._watchdog is not None:
             return
         self._resume()  # its end cannot be seen without reading
         if self._transport.can_write_eof() and not self._transport.is_closing():
-            with suppress(OSError):  # reset by the client already; the transport finds out by itself
+            # The client may have reset the connection. The transport finds out by itself.
+            with suppress(OSError):
                 self._transport.write_eof()
         loop = asyncio.get_running_loop()
         self._watchdog = loop.call_later(self._limits.close_timeout, self._transport.abort)
 
     def cut(self, last: bytes = b"") -> None:
-        """End the transport at once, after these bytes, without a close frame: a broken network."""
+        """End the transport after these bytes without a close frame, like a broken network."""
         if self._lost or self._close_sent is not None:
             return
         self._close_sent = (CloseCode.ABNORMAL_CLOSURE, "")
@@ -280,13 +289,13 @@ class Connection:
         self._watchdog = loop.call_later(self._limits.close_timeout, self._transport.abort)
 
     def abort(self) -> None:
-        """End the transport at once and drop what waits to be sent."""
+        """End the transport at once and drop unsent bytes."""
         if not self._lost:
             self._transport.abort()
 
     @property
     def close_code(self) -> tuple[int, str]:
-        """The code and reason for `$disconnect`: the client's, else the gateway's own."""
+        """The code and reason for `$disconnect`: the client's, otherwise the gateway's own."""
         received, failed = self._protocol.close_rcvd, self._protocol.close_sent
         if self._close_sent is not None:
             code, reason = self._close_sent
@@ -305,7 +314,8 @@ class Connection:
 
     def _expire(self) -> None:
         deadline = self._deadline()
-        if self._clock.monotonic() < deadline:  # a message came since the timer was set; frames do not set timers
+        # A message may have come since the timer was set. Frames do not set timers.
+        if self._clock.monotonic() < deadline:
             self._timer = self._clock.call_at(deadline, self._expire)
         else:
             self.close(CloseCode.GOING_AWAY, GOING_AWAY)  # W2

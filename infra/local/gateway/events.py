@@ -1,4 +1,7 @@
-"""The events that API Gateway hands to Lambda functions, in their true shapes. Pure: ids and times come in."""
+"""The events of API Gateway for Lambda functions, in their true formats.
+
+This module is pure; ids and times are arguments.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,21 @@ Event = dict[str, Any]
 
 
 def new_id() -> str:
-    """An id as API Gateway makes them for connections and messages, e.g. "L0SM9cOFvHcCIhw="."""
+    """Return an id like API Gateway's for connections and messages, e.g. "L0SM9cOFvHcCIhw="."""
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
 
 
 def encoded(event: Mapping[str, Any]) -> bytes:
-    """The event as Lambda gets it. Bytes that are no UTF-8 in a client's header become "?"."""
+    """Return the event as Lambda gets it.
+
+    Bytes in a client's header that are not UTF-8 become "?".
+    """
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came over the wire. `path` and `query` are as the client encoded them."""
+    """A request from the wire; `path` and `query` are as the client encoded them."""
 
     method: str
     path: str
@@ -43,7 +49,7 @@ class Received:
     protocol: str = "HTTP/1.1"
 
     def header(self, name: str) -> str | None:
-        """The last value of a header."""
+        """Return the last value of a header."""
         values = [value for key, value in self.headers if key.lower() == name]
         return values[-1] if values else None
 
@@ -73,16 +79,16 @@ def _query(received: Received) -> dict[str, list[str]]:
 
 
 def trace_id(now: float) -> str:
-    """An X-Ray trace header for a request that begins now."""
+    """Return an X-Ray trace header for a request that begins now."""
     return f"Root=1-{int(now):08x}-{secrets.token_hex(12)}"
 
 
 def rest_event(received: Received, match: RouteMatch, routes: RestRoutes, body: bytes, *, request_id: str, trace: str, now: float) -> Event:
-    """The proxy event of a REST API (payload format 1.0).
+    """Return the proxy event of a REST API (payload format 1.0).
 
-    The stage is mounted at the root, as by a custom domain, so `requestContext.path` is `path`. Both are as the client
-    wrote them, percent-encoded and with a slash at the end if there was one; `pathParameters` are encoded too but
-    without that slash. Query parameters are decoded.
+    The stage is mounted at the root, as by a custom domain, so `requestContext.path` equals `path`.
+    Both are as the client wrote them, percent-encoded, including a slash at the end.
+    `pathParameters` are encoded too, but without that slash. Query parameters are decoded.
     """
     headers = _headers_for_function(received, trace)
     query = _query(received)
@@ -146,7 +152,7 @@ class Visitor:
 
     @property
     def identity(self) -> dict[str, str]:
-        """`requestContext.identity`; without a user agent when the client named none."""
+        """Return `requestContext.identity`, which lacks the user agent if the client sent none."""
         agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
         return {**agent, "sourceIp": self.source_ip}
 
@@ -170,7 +176,7 @@ def _websocket_context(visitor: Visitor, routes: WebSocketRoutes, key: str, kind
 
 
 def connect_event(visitor: Visitor, routes: WebSocketRoutes, received: Received, *, request_id: str, trace: str, now: float) -> Event:
-    """`$connect`: the only event with the client's own headers and query."""
+    """Return the event of `$connect`, the only one with the client's headers and query."""
     headers = _headers_for_function(received, trace)
     query = _query(received)
     event: Event = {"headers": _last(headers), "multiValueHeaders": headers}
@@ -183,14 +189,17 @@ def connect_event(visitor: Visitor, routes: WebSocketRoutes, received: Received,
 
 
 def message_event(visitor: Visitor, routes: WebSocketRoutes, body: str, *, request_id: str, message_id: str, now: float) -> Event:
-    """One message of a client. It has no headers."""
+    """Return the event of a client's message, which has no headers."""
     context = _websocket_context(visitor, routes, "$default", "MESSAGE", now, request_id)
     context["messageId"] = message_id
     return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
 
 def disconnect_event(visitor: Visitor, routes: WebSocketRoutes, *, code: int, reason: str, request_id: str, now: float) -> Event:
-    """`$disconnect`, with the close code and reason. Its few headers are API Gateway's own, mostly empty."""
+    """Return the event of `$disconnect`, with the close code and reason.
+
+    Its few headers are API Gateway's own, mostly empty.
+    """
     headers = {"Host": visitor.host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
     context = _websocket_context(visitor, routes, "$disconnect", "DISCONNECT", now, request_id)
     context["disconnectStatusCode"] = code

@@ -13,7 +13,7 @@ from infra.local.gateway.limits import Limits
 
 
 class Upgraded(web.StreamResponse):
-    """Tells aiohttp that this request was answered on its transport, which is not for HTTP any more."""
+    """Tells aiohttp that the request was answered on its transport, which no longer speaks HTTP."""
 
     def __init__(self) -> None:
         super().__init__(status=101)
@@ -28,7 +28,7 @@ class Upgraded(web.StreamResponse):
 
 
 def check_offer(request: web.Request) -> Response | None:
-    """The answer that would accept this request's offer to upgrade; None when it is no proper one.
+    """Return the answer that accepts the request's offer to upgrade, or None for an invalid offer.
 
     API Gateway negotiates no compression, and leaves the subprotocol to `$connect`.
     """
@@ -40,5 +40,8 @@ def check_offer(request: web.Request) -> Response | None:
 
 
 def frame_protocol(limits: Limits) -> ServerProtocol:
-    """The protocol after the handshake. A frame or a message past its limit closes with 1009 (FACTS W1)."""
+    """Return the protocol after the handshake.
+
+    A frame or message above its limit closes the connection with 1009 (FACTS W1).
+    """
     return ServerProtocol(state=State.OPEN, max_size=(limits.message, limits.frame))

@@ -1,6 +1,7 @@
-"""What API Gateway does to headers between a client and a Lambda function.
+"""How API Gateway changes headers between a client and a Lambda function.
 
-The table is "Amazon API Gateway important notes" in AWS's documentation, its column for Lambda.
+The source is the table in "Amazon API Gateway important notes" of AWS's documentation, its column
+for Lambda.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _NOT_IN_VALUE = re.compile(r"[\r\n\0]")
 
 
 def to_function(headers: Pairs) -> list[tuple[str, str]]:
-    """The client's headers that a function gets to see."""
+    """Return the client's headers that a function gets."""
     return [
         (name, value)
         for name, value in headers
@@ -54,7 +55,10 @@ def to_function(headers: Pairs) -> list[tuple[str, str]]:
 
 
 def to_client(headers: Pairs) -> list[tuple[str, str]]:
-    """A function's headers as the client gets them: some dropped, some renamed to `x-amzn-Remapped-...`."""
+    """Return a function's headers that the client gets.
+
+    Some are dropped, some renamed to `x-amzn-Remapped-...`.
+    """
     answer = []
     for name, value in headers:
         lower = name.lower()
@@ -66,7 +70,7 @@ def to_client(headers: Pairs) -> list[tuple[str, str]]:
 
 
 def grouped(pairs: Pairs, *, ignore_case: bool) -> dict[str, list[str]]:
-    """All values by name, under the spelling that came first."""
+    """Return all values by name, under the first spelling of the name."""
     spelling: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -75,5 +79,5 @@ def grouped(pairs: Pairs, *, ignore_case: bool) -> dict[str, list[str]]:
 
 
 def usable(name: str, value: str) -> bool:
-    """Whether HTTP can carry this header."""
+    """Return whether HTTP can carry this header."""
     return _NAME.fullmatch(name) is not None and _NOT_IN_VALUE.search(value) is None

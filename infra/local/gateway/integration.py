@@ -1,4 +1,4 @@
-"""Waiting for a function no longer than API Gateway does."""
+"""Wait for a function no longer than API Gateway does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def _finished(task: asyncio.Task[Invocation]) -> None:
 
 
 async def invoke_within(invoker: Invoker, function: str, event: bytes, seconds: float) -> Invocation:
-    """The function's answer. Raises TimedOut after that many seconds, and Refused; the function goes on running."""
+    """Return the function's answer.
+
+    Raise TimedOut after that many seconds, or Refused. After a timeout, the function continues to
+    run.
+    """
     task = asyncio.ensure_future(invoker.invoke(function, event))
     _RUNNING.add(task)
     task.add_done_callback(_finished)

@@ -1,4 +1,4 @@
-"""What the gateway needs of Lambda."""
+"""The gateway's interface to Lambda."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import NamedTuple, Protocol
 
 
 class Invocation(NamedTuple):
-    """What came of an invocation: the function's answer, or with `function_error` ("Unhandled") its error, as JSON."""
+    """The result of an invocation.
+
+    It is the function's answer, or with `function_error` ("Unhandled") its error, as JSON.
+    """
 
     payload: bytes
     function_error: str | None = None
@@ -17,15 +20,18 @@ class Refused(Exception):
 
 
 class Throttled(Refused):
-    """As many invocations as may run at once are running, or no environment became free in time."""
+    """Too many invocations run already, or no environment became free in time."""
 
 
 class NotActive(Refused):
-    """The function is in the VPC and was idle for weeks: it has no network interface, and is about to get one."""
+    """The function is in the VPC and was idle for weeks.
+
+    It has lost its network interface, and is about to get one.
+    """
 
 
 class TimedOut(Exception):
-    """No answer came in the time that the caller had. The function may still be running."""
+    """No answer came within the caller's time; the function may still be running."""
 
 
 class Invoker(Protocol):
@@ -34,12 +40,15 @@ class Invoker(Protocol):
     async def invoke(self, function: str, event: bytes) -> Invocation:
         """Run the function and wait for it (`RequestResponse`).
 
-        Raises Throttled or NotActive, or TimedOut when waiting is pointless. A function that fails is not an exception but an
-        answer. As long as the gateway is open it never cancels this: a function goes on when its caller has stopped
-        waiting.
+        Raise Throttled or NotActive, or TimedOut if waiting is pointless. The failure of a function
+        is not an exception but an answer. An open gateway never cancels this call, because a
+        function continues after its caller has stopped waiting.
         """
         ...
 
     def invoke_event(self, function: str, event: bytes) -> None:
-        """Queue the event for the function (`Event`): run later, retried twice, perhaps more than once (FACTS H4)."""
+        """Queue the event for the function (`Event`).
+
+        It runs later, is retried twice, and may run more than once (FACTS H4).
+        """
         ...

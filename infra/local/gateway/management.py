@@ -1,4 +1,4 @@
-"""`@connections`: what backends do with a client's connection (FACTS W1, W3, W7)."""
+"""`@connections`, the API by which backends act on a client's connection (FACTS W1, W3, W7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRUTH = PostFate()
 
 
 def connection_id_of(raw_path: str, stage: str) -> str | None:
-    """The id in `/<stage>/@connections/<id>`, or None for any other path."""
+    """Return the id in `/<stage>/@connections/<id>`, or None for any other path."""
     prefix, _, encoded = unquote(raw_path.partition("?")[0]).rpartition("/")
     return encoded if encoded and prefix == f"/{stage}/@connections" else None
 
@@ -51,7 +51,10 @@ class Management:
         self._counters = counters
 
     async def handle(self, request: web.Request, body: bytes | None = None) -> web.Response:
-        """Answer a call whose signature and permission were checked already; `body` is its body if that was read for it."""
+        """Answer a call whose signature and rights were already checked.
+
+        `body` is the call's body, if it was read for that check.
+        """
         request_id = events.new_id()
         connection_id = connection_id_of(request.raw_path, self._stage)
         if connection_id is None:

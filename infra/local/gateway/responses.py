@@ -1,4 +1,4 @@
-"""Reading what a function answered to a proxy event."""
+"""Parse a function's response to a proxy event."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ _KEYS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase
 
 
 class ProxyResponseError(ValueError):
-    """The function's answer is none that API Gateway can pass on; the text says what is wrong with it."""
+    """API Gateway cannot pass the function's response on; the message says why."""
 
 
 class Base64Error(ValueError):
-    """The function said that its body is base64, and it is not."""
+    """The function declares its body as base64, but it is not."""
 
 
 @dataclass(frozen=True)
 class ProxyResponse:
-    """A function's answer, checked. `headers` are the function's own, in order, values of one name together."""
+    """A function's checked response.
+
+    `headers` are the function's own, in order, with the values of one name together.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -33,7 +36,7 @@ class ProxyResponse:
     is_base64: bool = False
 
     def header(self, name: str) -> str | None:
-        """The first value of a header."""
+        """Return the first value of a header."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
@@ -56,7 +59,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _headers(single: Any, multiple: Any) -> tuple[tuple[str, str], ...]:
-    """Both maps in one; a pair that is in both comes once."""
+    """Merge both maps; a pair that is in both comes once."""
     if not isinstance(single, dict) or not isinstance(multiple, dict):
         raise ProxyResponseError("headers and multiValueHeaders must be objects")
     pairs: list[tuple[str, str]] = []
@@ -73,7 +76,10 @@ def _headers(single: Any, multiple: Any) -> tuple[tuple[str, str], ...]:
 
 
 def parse_proxy_response(payload: bytes) -> ProxyResponse:
-    """A REST function's answer. ProxyResponseError says why API Gateway would make a 502 of it."""
+    """Return a REST function's response.
+
+    Raise ProxyResponseError that says why API Gateway would answer 502.
+    """
     answer = _object(payload)
     unknown = answer.keys() - _KEYS
     if unknown:
@@ -90,7 +96,10 @@ def parse_proxy_response(payload: bytes) -> ProxyResponse:
 
 
 def parse_websocket_response(payload: bytes) -> ProxyResponse:
-    """A WebSocket function's answer: it must have a status; headers matter at `$connect` only."""
+    """Return a WebSocket function's response.
+
+    It must have a status. Its headers matter only for `$connect`.
+    """
     answer = _object(payload)
     if "statusCode" not in answer:
         raise ProxyResponseError("no statusCode")
@@ -109,7 +118,7 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def rest_headers(response: ProxyResponse, request_id: str, extended_id: str, trace: str) -> list[tuple[str, str]]:
-    """The headers that the client of a REST API gets."""
+    """Return the headers that the client of a REST API gets."""
     headers = to_client(response.headers)
     if response.header("content-type") is None:
         headers.append(("Content-Type", "application/json"))
@@ -118,11 +127,11 @@ def rest_headers(response: ProxyResponse, request_id: str, extended_id: str, tra
 
 
 def rest_body(response: ProxyResponse, accept: str | None, binary_media_types: Sequence[str]) -> bytes:
-    """The bytes that the client of a REST API gets.
+    """Return the bytes that the client of a REST API gets.
 
-    Base64 is undone only when the first media type that the client accepts is one of the API's binary ones; the
-    response's own `Content-Type` does not matter. Else the client gets the base64 text. Base64Error: it is no
-    base64.
+    Base64 is decoded only if the first media type that the client accepts is one of the API's
+    binary ones; the response's own `Content-Type` does not matter. Otherwise the client gets the
+    base64 text. Raise Base64Error if it is not base64.
     """
     if not response.is_base64 or not is_binary(accept, binary_media_types):
         return response.body.encode("utf-8", "replace")

@@ -33,9 +33,9 @@ HEALTH_PATHS = frozenset({"/ping", "/sping"})
 
 
 def received_from(request: web.Request) -> events.Received:
-    """The request in the shape that the event builders take."""
+    """Return the request in the form that the event builders take."""
     target = request.raw_path
-    if not target.startswith("/"):  # an absolute URI, as to a proxy
+    if not target.startswith("/"):  # an absolute URI, as sent to a proxy
         parts = urlsplit(target)
         target = f"{parts.path or '/'}?{parts.query}"
     path, _, query = target.partition("#")[0].partition("?")
@@ -56,8 +56,8 @@ def received_from(request: web.Request) -> events.Received:
 class RestApi:
     """Answers HTTP requests by invoking functions.
 
-    `throttle` is the account's request rate; give the WebSocket API the same one (FACTS W7). `stage` is this API's own. `counters` counts
-    "requests" and what became of them, "status_200" and so on.
+    `throttle` is the account's request rate; the WebSocket API must share it (FACTS W7). `stage` is
+    this API's own. `counters` counts "requests" and their results, such as "status_200".
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RestApi:
         self.counters: Counter[str] = Counter()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, as API Gateway would."""
+        """Answer one request like API Gateway."""
         self.counters["requests"] += 1
         request_id = str(uuid.uuid4())
         answer = await self._answer(request, request_id)
@@ -96,7 +96,8 @@ class RestApi:
         if too_long is not None:
             return too_long
         received = received_from(request)
-        if received.path in HEALTH_PATHS:  # API Gateway keeps these two for itself at the root of a custom domain
+        # API Gateway reserves these two at the root of a custom domain.
+        if received.path in HEALTH_PATHS:
             return web.Response(text="healthy")
         match = match_route(self._routes, received.method, received.path)
         if match is None:

@@ -1,4 +1,4 @@
-"""Which function answers what."""
+"""The routes of an API: which function answers what."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 @dataclass(frozen=True)
 class RestRoute:
-    """A resource of a REST API: a path template such as "/", "/apps/{id}" or "/{proxy+}", and who answers it.
+    """A resource of a REST API: a path template, and the function that answers it.
 
-    The method "ANY" stands for all that API Gateway knows.
+    Templates are such as "/", "/apps/{id}" or "/{proxy+}". The method "ANY" stands for all that API
+    Gateway knows.
     """
 
     path: str
@@ -24,13 +25,13 @@ class RestRoute:
 
 @dataclass(frozen=True)
 class RestRoutes:
-    """A REST API: its resources, and the media types it takes as binary (exact, "image/*" or "*/*")."""
+    """A REST API: its resources and its binary media types (exact, "image/*" or "*/*")."""
 
     routes: tuple[RestRoute, ...]
     binary_media_types: tuple[str, ...] = ()
     stage: str = "api"
     minimum_compression: int | None = None
-    """Bytes from which on answers are compressed for clients that like that; None: never."""
+    """Size from which answers are compressed for clients that accept it; None means never."""
     api_id: str = "sheenrest0"
 
 
@@ -47,7 +48,7 @@ class WebSocketRoutes:
 
 @dataclass(frozen=True)
 class RouteMatch:
-    """The route that answers a request, and what its template's parameters stand for, as the client wrote it."""
+    """The matching route, and the values of its template's parameters as the client wrote them."""
 
     route: RestRoute
     parameters: dict[str, str] = field(default_factory=dict)
@@ -58,7 +59,10 @@ def _segments(path: str) -> list[str]:
 
 
 def _match(template: list[str], path: list[str]) -> tuple[list[int], dict[str, str]] | None:
-    """How unspecific each segment's match is (0 literal, 1 parameter, 2 greedy) and the parameters; None: no match."""
+    """Return how unspecific each segment's match is, and the parameters, or None without a match.
+
+    0 is literal, 1 a parameter, 2 greedy.
+    """
     rank: list[int] = []
     parameters: dict[str, str] = {}
     for position, segment in enumerate(template):
@@ -81,10 +85,11 @@ def _match(template: list[str], path: list[str]) -> tuple[list[int], dict[str, s
 
 
 def match_route(routes: RestRoutes, method: str, path: str) -> RouteMatch | None:
-    """The most specific resource for a path (as it came, percent-encoded), if it has the method.
+    """Return the most specific resource for a path, if it has the method.
 
-    API Gateway ignores a slash at the end when it looks for the resource, and a greedy parameter comes without it.
-    It looks for the resource first: where that has not the method, a less specific one that has it does not help.
+    The path is percent-encoded, as it came. API Gateway ignores a slash at the end when it looks
+    for the resource, and a greedy parameter comes without it. It looks for the resource first: if
+    that lacks the method, a less specific resource that has it does not help.
     """
     wanted = _segments(path)
     best: tuple[list[int], RouteMatch] | None = None

@@ -1,10 +1,13 @@
-"""Rates, as API Gateway counts them: a token bucket."""
+"""Rates as API Gateway counts them, by a token bucket."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """Lets `rate` events a second pass, and up to `burst` at once. Time comes in as an argument, in seconds."""
+    """Lets `rate` events a second pass, and up to `burst` at once.
+
+    Time is an argument, in seconds.
+    """
 
     __slots__ = ("_burst", "_level", "_rate", "_then")
 
@@ -15,7 +18,7 @@ class TokenBucket:
         self._then: float | None = None
 
     def take(self, now: float) -> bool:
-        """Whether one more may pass at this moment."""
+        """Return whether one more event may pass now, and count it."""
         if self._then is not None and now > self._then:
             self._level = min(self._burst, self._level + (now - self._then) * self._rate)
         self._then = now

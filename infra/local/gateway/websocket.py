@@ -1,4 +1,7 @@
-"""A WebSocket API with Lambda proxy integrations for `$connect`, `$default` and `$disconnect` (FACTS W)."""
+"""A WebSocket API with Lambda proxy integrations (FACTS W).
+
+It has the routes `$connect`, `$default` and `$disconnect`.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,11 @@ TIMED_OUT = "Endpoint request timed out"
 
 
 class WebSocketApi:
-    """Holds clients' connections and invokes functions for what happens on them.
+    """Holds clients' connections and invokes functions for their events.
 
-    `throttle` is the account's request rate; give the REST API the same one (FACTS W7). `stage` is this API's own, for what clients
-    send. `counters` counts
-    "connections", "refused", "messages", "posts", "post_bytes" and "disconnects".
+    `throttle` is the account's request rate; the REST API must share it (FACTS W7). `stage` is this
+    API's own rate, for what clients send. `counters` counts "connections", "refused", "messages",
+    "posts", "post_bytes" and "disconnects".
     """
 
     def __init__(
@@ -73,18 +76,23 @@ class WebSocketApi:
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._connections)
 
     async def manage(self, request: web.Request, body: bytes | None = None) -> web.Response:
-        """POST, GET and DELETE `/<stage>/@connections/{id}`; whether the caller may was checked already.
+        """Answer a call of `/<stage>/@connections/{id}` whose rights were already checked.
 
-        `body` is the request's body, if it was read for that.
+        The methods are POST, GET and DELETE.
+
+        `body` is the request's body, if it was read for that check.
         """
         return await self._management.handle(request, body)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Take a client's offer to upgrade: answer it when `$connect` has, and stay until the connection ends."""
+        """Handle a client's offer to upgrade.
+
+        Answer it after `$connect` has answered, and return when the connection ends.
+        """
         request_id = events.new_id()
         if request.raw_path.partition("?")[0] != f"/{self._routes.stage}":
             return self._refuse(answers.forbidden(request_id))  # W5
@@ -116,7 +124,7 @@ class WebSocketApi:
         return answer
 
     async def _connect(self, visitor: events.Visitor, received: events.Received, request_id: str) -> ProxyResponse | web.Response:
-        """Ask `$connect`: its answer, or with which answer to refuse."""
+        """Ask `$connect`; return its response, or the answer that refuses the client."""
         now = self._clock.time()
         event = events.connect_event(visitor, self._routes, received, request_id=request_id, trace=events.trace_id(now), now=now)
         try:
@@ -169,7 +177,8 @@ class WebSocketApi:
         self.counters["connections"] += 1
         self._connections[visitor.connection_id] = connection
         ended = self._ended[visitor.connection_id] = asyncio.get_running_loop().create_future()
-        # aiohttp hands all further bytes, and those that came with the handshake, to what stands in for its own reader.
+        # aiohttp passes all further bytes, and those that came with the handshake, to this
+        # replacement of its own reader.
         request.protocol.set_parser(cast(WebSocketReader, connection))
         await ended
         return Upgraded()
@@ -182,7 +191,7 @@ class WebSocketApi:
     # Messages.
 
     def _message(self, connection: Connection, text: str) -> None:
-        """Start the invocation for a message, without waiting for those before it (FACTS W4)."""
+        """Start the invocation for a message, without waiting for earlier ones (FACTS W4)."""
         self.counters["messages"] += 1
         connection.arrived += 1
         now = asyncio.get_running_loop().time()
@@ -224,9 +233,10 @@ class WebSocketApi:
         return request_id, events.encoded(event)
 
     async def _deliver(self, connection: Connection, request_id: str, event: bytes, *, first: bool = True) -> None:
-        """Invoke the function for one message, and tell the client when that fails."""
+        """Invoke the function for one message, and tell the client if that fails."""
         loop = asyncio.get_running_loop()
-        # A timer, not a second task: a frame's latency is what counts here. The invocation itself goes on (W6).
+        # A timer instead of a second task keeps a frame's latency low. The invocation itself
+        # continues (W6).
         overdue = loop.call_later(self._limits.integration_timeout, partial(self._tell, connection, TIMED_OUT, request_id))
         try:
             invocation = await self._invoker.invoke(self._routes.message, event)
@@ -247,7 +257,7 @@ class WebSocketApi:
             self._tell(connection, failure, request_id)
 
     def _tell(self, connection: Connection, message: str, request_id: str) -> None:
-        """Send the client an error about its message, if it can still be reached."""
+        """Send the client an error about its message, if it is still connected."""
         try:
             connection.send(answers.message_error(message, connection.visitor.connection_id, request_id))
         except (ConnectionGone, ClientBufferFull):
@@ -265,7 +275,7 @@ class WebSocketApi:
             self._begin(self._disconnect(connection.visitor, connection.ordinal, *connection.close_code))
 
     async def _disconnect(self, visitor: events.Visitor, ordinal: int, code: int, reason: str) -> None:
-        """Invoke `$disconnect`: once, and whatever comes of it (FACTS W3: best effort)."""
+        """Invoke `$disconnect` once, whatever the result (FACTS W3: best effort)."""
         delay = self._faults.disconnect(ordinal)
         if delay is None:
             return
@@ -279,9 +289,9 @@ class WebSocketApi:
             LOG.warning("%s: $disconnect was not handled: %r", visitor.connection_id, error)
 
     async def close(self) -> None:
-        """Close every connection as AWS does when it goes away, and wait until they are closed.
+        """Close every connection like AWS when it goes away, and wait until all are closed.
 
-        `$disconnect` is not invoked: the functions go away too.
+        `$disconnect` is not invoked, because the functions go away too.
         """
         self._closing = True
         ended = list(self._ended.values())
@@ -299,7 +309,10 @@ class WebSocketApi:
 
 
 def _succeeded(payload: bytes, function_error: str | None) -> bool:
-    """Whether API Gateway takes this for an answer to a message. Its status does not matter: it goes nowhere."""
+    """Return whether API Gateway accepts this as an answer to a message.
+
+    Its status does not matter, because it is not passed on.
+    """
     if function_error is not None:
         return False
     try:

@@ -1,1 +1,4 @@
-"""AWS Lambda on one machine: packaged functions, each environment a process on AWS's own runtime client (FACTS M5)."""
+"""AWS Lambda on one machine: packaged functions, run by AWS's own runtime client (FACTS M5).
+
+Each environment is a process.
+"""

@@ -1,8 +1,10 @@
-"""What a Lambda environment's process runs: ``python -I -S bootstrap.py``. Only the standard library is importable at first.
+"""The process of a Lambda environment: ``python -I -S bootstrap.py``.
 
-Puts the function's code, its layers and AWS's runtime client on ``sys.path``, and nothing else: what was not packaged cannot be imported.
-Refuses what the function's network would: a function in the VPC reaches the Runtime API, the front and tasks; one outside reaches
-everything but tasks (FACTS E6b). A refused connection looks like a network that does not answer.
+Only the standard library can be imported at first. This program adds the function's code, its
+layers and AWS's runtime client to ``sys.path``, and nothing else, so that nothing outside the
+package can be imported. It refuses the connections that the function's network would not allow. A
+function in the VPC reaches the Runtime API, the front and tasks. One outside reaches everything but
+tasks (FACTS E6b). A refused connection looks like a network that does not answer.
 """
 
 import errno
@@ -15,7 +17,10 @@ TASK_NETWORK = "127.77."
 
 
 def network_of(reachable: set[tuple[str, int]], in_vpc: bool) -> Any:
-    """Return an audit hook that refuses connections. ``reachable`` are addresses that both kinds of function reach."""
+    """Return an audit hook that refuses connections.
+
+    ``reachable`` holds the addresses that both kinds of function reach.
+    """
 
     def refuse(address: object) -> None:
         sys.stderr.write(f"network: {'VPC function' if in_vpc else 'function outside the VPC'} cannot reach {address}\n")
@@ -51,7 +56,11 @@ def main() -> None:
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
     class Client(LambdaRuntimeClient):  # type: ignore[misc]
-        """Its C part takes an address with a path; its Python part, which tells init errors, does not."""
+        """A client that accepts an address with a path for init errors.
+
+        The C part of AWS's client takes such an address. Its Python part, which reports init
+        errors, does not.
+        """
 
         def call_rapid(self, http_method: str, endpoint: str, *args: Any, **kwargs: Any) -> None:
             super().call_rapid(http_method, f"/{prefix}{endpoint}", *args, **kwargs)

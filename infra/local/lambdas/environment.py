@@ -17,11 +17,14 @@ from infra.local.lambdas.runtime_api import Reply, RuntimeApi
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 INIT_SECONDS = 60
-"""Longest time from the process's start to its first request for work. Ten on AWS, whose machines are not as busy as this one."""
+"""Longest time from the process's start to its first request for work.
+
+AWS allows ten seconds, but its machines are not as busy as this one.
+"""
 
 
 class Environment:
-    """A process of one function, from its start to its end."""
+    """A process of one function, from start to end."""
 
     def __init__(
         self,
@@ -36,7 +39,11 @@ class Environment:
         on_idle: Callable[["Environment"], None],
         on_end: Callable[["Environment"], None],
     ) -> None:
-        """``runtime`` is the folder of AWS's runtime client; ``front`` is ``host:port``; ``on_idle`` is called when it can take work."""
+        """Create the environment.
+
+        ``runtime`` is the folder of AWS's runtime client. ``front`` is ``host:port``. ``on_idle``
+        is called when the environment can take work.
+        """
         self.function = function
         self.idle_since = time.monotonic()
         self._api = api
@@ -61,10 +68,10 @@ class Environment:
         self._ended = False
         self._offered = False
         self.ready = False
-        """Has loaded its function."""
+        """Whether it has loaded its function."""
 
     async def start(self) -> None:
-        """Start the process; it takes work as soon as that works."""
+        """Start the process, which takes work as soon as it is ready."""
         function = self.function
         address = self._api.admit(self._secret, self)
         configuration = {
@@ -98,14 +105,14 @@ class Environment:
 
     @property
     def failure(self) -> Invocation:
-        """What an invocation gets whose environment ended."""
+        """Return the result of an invocation whose environment ended."""
         if self._init_error is not None:
             return Invocation(self._init_error, "Unhandled")
         kind = "Runtime.ExitError" if self.ready else "Runtime.InitError"
         return _error(kind, f"RequestId: {self._request_id or uuid.uuid4()} Error: {self._how_it_ended}")
 
     def run(self, event: bytes, trace_id: str) -> asyncio.Future[Invocation]:
-        """Run one invocation. Only after ``on_idle``, and not again before the next."""
+        """Run one invocation; call this once after each ``on_idle``."""
         assert self._outcome is None
         self._offered = False
         outcome: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
@@ -116,10 +123,10 @@ class Environment:
             self._finish(self.failure)
         elif self._reply is not None:
             self._deliver()
-        return outcome  # without a reply it is on its way back from the last one
+        return outcome  # without a reply, the environment is still returning from the last one
 
     async def stop(self) -> None:
-        """End the process now."""
+        """End the process and wait for its end."""
         self._ended = True
         if self._process is not None:
             await children.stop(self._process, 0)
@@ -127,7 +134,7 @@ class Environment:
             await self._watch
 
     def kill(self) -> None:
-        """End the process, without waiting for that."""
+        """End the process without waiting."""
         if self._process is not None:
             children.signal_group(self._process, signal.SIGKILL)
 
@@ -155,7 +162,7 @@ class Environment:
         """See :class:`RuntimeClient`."""
         self._init_error = payload
 
-    # inside
+    # Internals
 
     def _deliver(self) -> None:
         assert self._reply is not None and self._event is not None
@@ -206,14 +213,14 @@ class Environment:
         self._ended = True
         self._clear_timer()
         self._api.dismiss(self._secret)
-        children.signal_group(self._process, signal.SIGKILL)  # what it left behind
+        children.signal_group(self._process, signal.SIGKILL)  # processes that it left behind
         if self._outcome is not None:
             self._finish(self.failure)
         self._on_end(self)
 
 
 def layer_paths(function: Function) -> list[str]:
-    """Where Lambda looks for Python code in a layer, which it has at /opt."""
+    """Return where Lambda looks for Python code in a layer, which it mounts at /opt."""
     places = (f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages", "python")
     return [str(layer / place) for layer in function.layers for place in places]
 

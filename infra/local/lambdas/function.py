@@ -1,4 +1,4 @@
-"""What one Lambda function is, as the package declares it."""
+"""A Lambda function, as the package declares it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,10 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     in_vpc: bool = False
     reserved_concurrency: int | None = None
-    """How many invocations may run at once, which no other function's take; None: those that the others leave."""
+    """How many invocations may run at once, reserved for this function.
+
+    With None, the function uses executions that are not reserved.
+    """
 
     @property
     def arn(self) -> str:
@@ -30,5 +33,5 @@ class Function:
 
     @property
     def principal(self) -> str:
-        """Who it is when it calls AWS."""
+        """The function as a principal of AWS calls."""
         return f"function:{self.name}"

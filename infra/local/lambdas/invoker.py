@@ -1,4 +1,4 @@
-"""Runs functions: picks a warm environment, or starts one, or lets the invocation wait its turn."""
+"""Runs functions in warm environments, or starts one, or makes the invocation wait."""
 
 import asyncio
 import os
@@ -22,14 +22,19 @@ from infra.local.lambdas.runtime_api import RuntimeApi
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 PAYLOAD_BYTES = 6_291_456
-"""Of a synchronous invocation, either way (FACTS H1)."""
+"""Limit of a synchronous invocation, for event and answer (FACTS H1)."""
 RETRY_SECONDS = (1, 2)
-"""Before the second and third try of an event (FACTS H4); a minute and two on AWS."""
+"""Seconds before the second and third attempts of an event (FACTS H4).
+
+On AWS they are one and two minutes.
+"""
 THROTTLED_RETRY_SECONDS = 1
 REAP_EVERY_SECONDS = 15
 PATIENCE_SECONDS = 0.025
-"""How long an invocation waits for a warm environment before one is started for it. AWS does not wait; but here a start takes the processor
-time of dozens of warm invocations from everything else."""
+"""Seconds that an invocation waits for a warm environment before another one is started.
+
+AWS does not wait. Here a start takes as much processor time as dozens of warm invocations.
+"""
 
 
 @dataclass(slots=True)
@@ -43,7 +48,8 @@ class _Waiting:
 class _Pool:
     """The environments of one function, and the invocations that wait for one.
 
-    An invocation that finds no idle environment takes whichever is free first, or is started for it.
+    An invocation that finds no idle environment takes the first that becomes free, or the one that
+    is started for it.
     """
 
     def __init__(self, function: Function, limit: int, start: Callable[["_Pool"], Environment]) -> None:
@@ -56,7 +62,7 @@ class _Pool:
         self._starting_at_once = max(2, os.cpu_count() or 1)
 
     def submit(self, waiting: _Waiting) -> None:
-        """Run it now, or when an environment is free."""
+        """Run the invocation now, or when an environment becomes free."""
         if self.idle:
             self._give(self.idle.pop(), waiting)
             return
@@ -80,7 +86,8 @@ class _Pool:
         self.all.discard(environment)
         if environment in self.idle:
             self.idle.remove(environment)
-        if not environment.ready:  # the invocation that it was started for fails with it
+        # The invocation for which it was started fails with it.
+        if not environment.ready:
             while self.waiting:
                 waiting = self.waiting.popleft()
                 if not waiting.outcome.done():
@@ -102,7 +109,7 @@ class _Pool:
 
 
 class LambdaInvoker:
-    """All functions of the package. Implements :class:`infra.local.gateway.Invoker`."""
+    """All functions of the package; implements :class:`infra.local.gateway.Invoker`."""
 
     def __init__(
         self,
@@ -116,8 +123,11 @@ class LambdaInvoker:
         variables: Callable[[Function], Mapping[str, str]],
         clock: Clock,
     ) -> None:
-        """``variables`` gives what the deployment adds to a function's own environment. Raise :class:`CannotStart` when functions reserve
-        more concurrent executions than there are."""
+        """Create the invoker.
+
+        ``variables`` returns what the deployment adds to a function's own environment. Raise
+        :class:`CannotStart` if functions reserve more concurrent executions than exist.
+        """
         self._clock = clock
         self._activity = Activity(functions, clock.time())
         try:
@@ -139,7 +149,7 @@ class LambdaInvoker:
         self._stopping = False
 
     def start(self) -> None:
-        """Start the reaper of idle environments."""
+        """Start the loop that ends idle environments."""
         self._reaper = asyncio.create_task(self._reap())
 
     async def stop(self) -> None:
@@ -153,7 +163,7 @@ class LambdaInvoker:
         await asyncio.gather(*(environment.stop() for environment in environments))
 
     def function(self, name: str) -> Function:
-        """Return the function of that name or ARN; raise Lambda's own error when there is none."""
+        """Return the function with that name or ARN; raise Lambda's own error if there is none."""
         name = name.split(":function:")[-1].split(":")[0]
         pool = self._pools.get(name)
         if pool is None:
@@ -164,8 +174,9 @@ class LambdaInvoker:
     async def invoke(self, function: str, event: bytes) -> Invocation:
         """Run the function and wait for it.
 
-        Raise :class:`Throttled` when too many run already or no environment was free in the function's own time,
-        :class:`infra.local.gateway.invoker.NotActive` when it was idle for weeks.
+        Raise :class:`Throttled` if too many run already or no environment became free within the
+        function's own timeout. Raise :class:`infra.local.gateway.invoker.NotActive` if the function
+        was idle for weeks.
         """
         pool = self._pools[self.function(function).name]
         if len(event) > PAYLOAD_BYTES:
@@ -201,7 +212,7 @@ class LambdaInvoker:
         return invocation
 
     def invoke_event(self, function: str, event: bytes) -> None:
-        """Queue the event: run later, twice retried (FACTS H4)."""
+        """Queue the event, which runs later and is retried twice (FACTS H4)."""
         task = asyncio.create_task(self._run_event(self.function(function).name, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,9 +1,9 @@
-"""Packages the Chalice app as for AWS and reads back what it declares: ``chalice package``, unpacked.
+"""Package the Chalice app as for AWS, and read what the package declares.
 
-Chalice's configuration is made of what is declared (:mod:`infra.chalice`), in a copy of the project.
-
-The result is cached by a hash of what went in, so that an unchanged tree starts at once. All that the local Lambda and gateway know of
-functions, routes and triggers comes from here.
+Chalice's configuration is made from the declarations (:mod:`infra.chalice`), in a copy of the
+project. ``chalice package`` packages that copy, and the result is unpacked. It is cached by a hash
+of its inputs, so that an unchanged tree starts at once. The local Lambda and gateway learn about
+functions, routes and triggers only from the package.
 """
 
 import compileall
@@ -40,13 +40,13 @@ REST_FUNCTION = "APIHandler"
 
 @dataclass(frozen=True, slots=True)
 class StreamTrigger:
-    """A function that gets a table's stream records."""
+    """A function that gets the records of a table's stream."""
 
     table: str
     function: str
     batch_size: int
     filters: tuple[Mapping[str, Any], ...]
-    """Patterns of which a record must match one; none: all records go."""
+    """Patterns, at least one of which a record must match; all records match if it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class RuleTrigger:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleTrigger:
-    """A function that runs by ``rate(…)`` or ``cron(…)``."""
+    """A function that runs on a schedule, ``rate(…)`` or ``cron(…)``."""
 
     expression: str
     function: str
@@ -76,19 +76,19 @@ class Package:
     rules: tuple[RuleTrigger, ...]
     schedules: tuple[ScheduleTrigger, ...]
     in_use: IO[bytes]
-    """Held open as long as the functions run, so that their code is not cleared away."""
+    """Held open while the functions run, so that their code is not removed."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of packages made before, the user's own and shared by all data folders."""
+    """Return the user's folder of earlier packages, which all data folders share."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sheen" / "packages"
 
 
 def make_package(project: Path, python: str, declared: Declared, place: Place, cache: Path) -> Package:
-    """Package ``project`` unless the cache has it, and read it.
+    """Package ``project`` unless the cache has it, and read the package.
 
-    Raise :class:`CannotStart` when it has a function that is not declared, or the other way round.
+    Raise :class:`CannotStart` if the functions are not exactly the declared ones.
     """
     folder = cache / _hash_of(project, declared, place)
     cache.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def make_package(project: Path, python: str, declared: Declared, place: Place, c
 
 
 def check_declared(functions: Iterable[str], declared: Declared, place: Place) -> None:
-    """Raise :class:`CannotStart` when the functions are not the declared ones."""
+    """Raise :class:`CannotStart` if the functions are not exactly the declared ones."""
     has, should = set(functions), {place.function_name(function.name) for function in declared.functions}
     if has != should:
         undeclared, missing = ", ".join(sorted(has - should)) or "none", ", ".join(sorted(should - has)) or "none"
@@ -170,7 +170,10 @@ def read_package(folder: Path) -> Package:
 
 
 def link_runtime(folder: Path) -> Path:
-    """Make a folder that offers AWS's runtime client and what it needs, and nothing else of this installation."""
+    """Make a folder with AWS's runtime client and its requirements.
+
+    It offers nothing else of this installation.
+    """
     import awslambdaric
 
     packages = Path(awslambdaric.__file__).parents[1]
@@ -183,7 +186,7 @@ def link_runtime(folder: Path) -> Path:
 
 
 def _function_name(resource_name: str, properties: Mapping[str, Any]) -> str:
-    """The name that ``chalice deploy`` gives: the app's and the stage's, and the function's own."""
+    """Return the name that ``chalice deploy`` gives: app, stage, and the function's own name."""
     tag = dict(part.split("=", 1) for part in properties["Tags"]["aws-chalice"].split(":"))
     prefix = f"{tag['app']}-{tag['stage']}"
     if resource_name == REST_FUNCTION:
@@ -209,7 +212,7 @@ def _rest_routes(resources: Mapping[str, Mapping[str, Any]], names: Mapping[str,
 
 
 def _table_of(stream: Any) -> str:
-    """The table's name in a stream's ARN, whatever the stream's label."""
+    """Return the table's name in a stream's ARN, whatever the stream's label."""
     found = re.search(r":table/([^/]+)", stream) if isinstance(stream, str) else None
     if found is None:
         raise CannotStart(f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, …:table/NAME/stream/LABEL")
@@ -231,7 +234,7 @@ def _hash_of(project: Path, declared: Declared, place: Place) -> str:
 
 
 def _environment(declared: Declared, place: Place) -> Mapping[str, str]:
-    """What the app may read while it is imported."""
+    """Return the variables that the app may read while it is imported."""
     return {**declared.function_environment(place, False), **declared.packaging_environment(place)}
 
 
@@ -243,7 +246,10 @@ def _run_chalice(project: Path, python: str, declared: Declared, place: Place, f
 
 
 def chalice_package(project: Path, python: str, declared: Declared, place: Place, out: Path) -> None:
-    """Run ``chalice package``: ``sam.json`` and its zip files in ``out``. Raise :class:`CannotStart` with what it said."""
+    """Run ``chalice package``, which writes ``sam.json`` and its zip files into ``out``.
+
+    Raise :class:`CannotStart` with its output.
+    """
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
     with tempfile.TemporaryDirectory() as temporary:
@@ -282,7 +288,7 @@ def chalice_package(project: Path, python: str, declared: Declared, place: Place
 
 
 def _unpack(out: Path, unpacked: Path, folder: Path) -> None:
-    """Unpack the zip files, compile them, and put the result in its place in one step."""
+    """Unpack and compile the zip files, and move the result to its place in one step."""
     for archive, target in (("deployment.zip", "code"), ("layer-deployment.zip", "layer")):
         if (out / archive).exists():
             with zipfile.ZipFile(out / archive) as file:
@@ -324,7 +330,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    """Package Sheen's own app for a look at the result: ``python -m infra.local.lambdas.package FOLDER``."""
+    """Package Sheen's own app for inspection: ``python -m infra.local.lambdas.package FOLDER``."""
     from infra.local.place import local_place
 
     out = Path(sys.argv[1]).absolute()

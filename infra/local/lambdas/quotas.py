@@ -1,4 +1,7 @@
-"""What Lambda refuses to run: too many invocations at once, and functions that were idle for too long. Pure."""
+"""What Lambda refuses: too many invocations at once, and functions idle for too long.
+
+This module is pure.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,14 +12,17 @@ from infra.local.lambdas.function import Function
 INACTIVE_AFTER = 14 * 86_400.0
 """Seconds without an invocation after which a function in the VPC loses its network interface."""
 PENDING = 90.0
-"""Seconds for it to get another one."""
+"""Seconds until a function has another network interface."""
 
 
 class Concurrency:
-    """How many invocations run, of the account and of each function that has some reserved."""
+    """The running invocations of the account and of each function with a reservation."""
 
     def __init__(self, functions: Mapping[str, Function], limit: int) -> None:
-        """``limit``: of the account. Raise :class:`ValueError` when more than that is reserved."""
+        """Create the counts; ``limit`` is the account's.
+
+        Raise :class:`ValueError` if more than that is reserved.
+        """
         self._reserved = {
             name: function.reserved_concurrency for name, function in functions.items() if function.reserved_concurrency is not None
         }
@@ -26,7 +32,7 @@ class Concurrency:
         self._running: Counter[str] = Counter()
 
     def begin(self, function: str) -> None:
-        """Count an invocation that begins; raise :class:`Throttled` when it may not."""
+        """Count the start of an invocation; raise :class:`Throttled` if it is not allowed."""
         if function in self._reserved:
             running, allowed = self._running[function], self._reserved[function]
         else:
@@ -36,19 +42,22 @@ class Concurrency:
         self._running[function] += 1
 
     def end(self, function: str) -> None:
-        """Count its end."""
+        """Count the end of an invocation."""
         self._running[function] -= 1
 
 
 class Activity:
-    """When each function in the VPC was invoked last, in seconds of the stack's clock."""
+    """When each function in the VPC was last invoked, in seconds of the stack's clock."""
 
     def __init__(self, functions: Mapping[str, Function], now: float) -> None:
         self._used_at = {name: now for name, function in functions.items() if function.in_vpc}
         self._active_at: dict[str, float] = {}
 
     def use(self, function: str, now: float) -> None:
-        """Note an invocation; raise :class:`NotActive` when the function has no network now. The first such invocation has it made."""
+        """Record an invocation; raise :class:`NotActive` if the function has no network now.
+
+        The first refused invocation requests the network.
+        """
         used_at = self._used_at.get(function)
         if used_at is None:
             return

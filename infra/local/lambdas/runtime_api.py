@@ -1,7 +1,8 @@
-"""The Lambda Runtime API, on loopback: where environments fetch invocations and leave answers.
+"""The Lambda Runtime API on loopback, where environments fetch events and leave answers.
 
-``/<secret>/2018-06-01/runtime/invocation/next``, ``…/invocation/<id>/response`` and ``…/error``, ``…/init/error``. Each environment has an
-unguessable prefix of its own. Written as a bare protocol, because every frame of every visitor passes here twice.
+The paths are ``/<secret>/2018-06-01/runtime/invocation/next``, ``…/invocation/<id>/response`` and
+``…/error``, and ``…/init/error``. Each environment has an unguessable prefix of its own. The server
+is a bare protocol, because every frame of every visitor passes through it twice.
 """
 
 import asyncio
@@ -15,17 +16,17 @@ class RuntimeClient(Protocol):
     """One environment, as the Runtime API sees it."""
 
     def asked_for_next(self, reply: "Reply") -> None:
-        """It wants its next invocation: answer ``reply`` when there is one."""
+        """Handle the environment's request for its next invocation; answer ``reply`` with it."""
 
     def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> None:
-        """It has finished an invocation."""
+        """Handle the end of an invocation."""
 
     def init_failed(self, payload: bytes) -> None:
-        """It could not load its function."""
+        """Handle an environment that could not load its function."""
 
 
 class Reply:
-    """Where to answer a request for the next invocation."""
+    """The answer to a request for the next invocation."""
 
     __slots__ = ("_transport",)
 
@@ -33,7 +34,7 @@ class Reply:
         self._transport = transport
 
     def send(self, request_id: str, event: bytes, *, deadline_ms: int, arn: str, trace_id: str) -> None:
-        """Hand out the invocation."""
+        """Send the invocation."""
         head = (
             "HTTP/1.1 200 OK\r\n"
             "Content-Type: application/json\r\n"
@@ -62,22 +63,25 @@ class RuntimeApi:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Stop listening; the environments are gone by now."""
+        """Stop listening, after the environments have ended."""
         if self._server is not None:
             self._server.close()
 
     def admit(self, secret: str, client: RuntimeClient) -> str:
-        """Let an environment in; return its ``AWS_LAMBDA_RUNTIME_API``."""
+        """Admit an environment; return its ``AWS_LAMBDA_RUNTIME_API``."""
         self._clients[secret.encode()] = client
         return f"127.0.0.1:{self.port}/{secret}"
 
     def dismiss(self, secret: str) -> None:
-        """Its environment is gone."""
+        """Dismiss an environment that has ended."""
         self._clients.pop(secret.encode(), None)
 
 
 class _Connection(asyncio.Protocol):
-    """One kept-alive connection of an environment. Its client sends one request at a time, always with a length."""
+    """A kept-alive connection of an environment.
+
+    Its client sends one request at a time, always with a length.
+    """
 
     def __init__(self, clients: dict[bytes, RuntimeClient]) -> None:
         self._clients = clients
@@ -86,7 +90,8 @@ class _Connection(asyncio.Protocol):
         self._needed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one, but not by name
+        # uvloop's transport is one, but does not inherit from it.
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -1,8 +1,9 @@
-"""Every component's rights, enforced: each of its AWS calls is held against its role's policy, as IAM does it.
+"""Enforce every component's rights: check each AWS call against the policy of its role, like IAM.
 
 * :mod:`policy` decides: policy documents and a need in, a verdict out.
-* :mod:`needs` says which actions on which resources a call needs; one module per service that has much to say.
-* :mod:`guard` knows who has which role, refuses, and remembers what was used.
+* :mod:`needs` defines which actions on which resources a call needs; services with many rules have
+  a module of their own.
+* :mod:`guard` knows the role of each caller, refuses calls, and records what was used.
 """
 
 from infra.local.rights.guard import Guard

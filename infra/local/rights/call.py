@@ -1,4 +1,4 @@
-"""An AWS call, as what it needs is found out from."""
+"""An AWS call, with everything that determines which rights it needs."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from infra.local.errors import LocalStackError
 
 
 class NotMapped(LocalStackError):
-    """Nobody has said yet which rights a call needs."""
+    """It is not defined yet which rights a call needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,16 @@ class Call:
     """One request to a service."""
 
     service: str
-    """As in the signature's scope: ``dynamodb``, ``states``…"""
+    """The service in the signature's scope, such as ``dynamodb`` or ``states``."""
     operation: str
-    """By :func:`infra.local.operations.operation_of`."""
+    """The operation, by :func:`infra.local.operations.operation_of`."""
     method: str = "POST"
     path: str = "/"
-    """As it stood on the request line, without its query."""
+    """The path on the request line, without its query."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = b""
-    """None: an object too large to be kept in memory."""
+    """The body, or None for an object too large to be kept in memory."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Call:
         return {name: values[0] for name, values in parse_qs((self.body or b"").decode()).items()}
 
     def not_mapped(self) -> NotMapped:
-        """Return the error to raise for an operation that nobody has mapped."""
+        """Return the error for an operation whose rights are not defined."""
         return NotMapped(
             f"the local stack does not know which rights {self.service}.{self.operation} needs: "
             "say it in infra/local/rights, by the service's page in IAM's service authorization reference"

@@ -1,4 +1,4 @@
-"""What calls of DynamoDB need."""
+"""The rights that calls of DynamoDB need."""
 
 from collections.abc import Iterator
 

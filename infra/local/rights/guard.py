@@ -1,4 +1,4 @@
-"""Who has which role; refuses what it does not allow, and remembers what was used and what was refused."""
+"""The role of each caller; refuses forbidden calls, and records what was used and refused."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -15,11 +15,14 @@ from infra.local.rights.refusal import denied, refusal
 from infra.local.rights.trust import check_trust
 
 _APP = "app-"
-"""Begins the names of apps' roles."""
+"""Prefix of the names of apps' roles."""
 
 
 class Guard:
-    """Holds every call against its caller's policy. The stack's owner (``admin``) may do everything."""
+    """Checks every call against its caller's policy.
+
+    The stack's owner (``admin``) may do everything.
+    """
 
     def __init__(
         self,
@@ -30,10 +33,12 @@ class Guard:
         policy_of_app: Callable[[str], Policy | None] = lambda _role: None,
         tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {},
     ) -> None:
-        """``role_of_task`` gives a task's role by the task's id, ``policy_of_app`` an app role's policy by its name, ``tags_of`` the tags
-        of what there is of DataSync by its ARN; ``tell`` gets a line about each refusal.
+        """Create the guard.
 
-        Raise :class:`CannotBeTaken` for a role that its service cannot take on here.
+        ``role_of_task`` returns a task's role by the task's id. ``policy_of_app`` returns an app
+        role's policy by its name. ``tags_of`` returns the tags of DataSync's resources by their
+        ARN. ``tell`` gets a line about each refusal. Raise :class:`CannotBeTaken` for a role that
+        its service cannot assume here.
         """
         self._place = place
         self._needs = Needs(declared, place, tags_of)
@@ -50,7 +55,7 @@ class Guard:
         self._refused: Counter[str] = Counter()
 
     def check(self, principal: str, call: Call) -> None:
-        """Return when the call is allowed; raise the service's own :class:`AwsError` when not."""
+        """Return if the call is allowed; otherwise raise the service's own :class:`AwsError`."""
         if principal == ADMIN:
             return
         role = self.role_of(principal)
@@ -62,11 +67,14 @@ class Guard:
         self._require(role, principal, call.service, needs)
 
     def require(self, role: str, needs: Iterable[Need]) -> None:
-        """The same for what AWS does itself in a role's name; raise :class:`AwsError`."""
+        """Check what AWS itself does in a role's name; raise :class:`AwsError`."""
         self._require(role, role, "states", needs)
 
     def may_know_absence(self, principal: str, call: Call) -> bool:
-        """Say whether the caller of S3 may be told that an object is not there: others are told that access is denied."""
+        """Return whether the caller of S3 may be told that an object does not exist.
+
+        Other callers are told that access is denied.
+        """
         if principal == ADMIN:
             return True
         bucket, _ = s3.bucket_and_key(call.path)
@@ -90,7 +98,10 @@ class Guard:
         return None
 
     def report(self) -> dict[str, Any]:
-        """Return what was refused, and by role which statements were used how often and which actions never."""
+        """Return the refused calls, and each role's used statements and unused actions.
+
+        Statements come with the number of their uses.
+        """
         roles = {}
         for name, role in self._roles.items():
             used = self._used[name]

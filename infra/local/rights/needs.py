@@ -1,4 +1,4 @@
-"""Which actions on which resources a call needs, by IAM's service authorization reference."""
+"""The actions and resources that a call needs, by IAM's service authorization reference."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,10 +16,10 @@ _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 
 
 class Needs:
-    """Finds out what calls in one deployment need."""
+    """Finds out what the calls in one deployment need."""
 
     def __init__(self, declared: Declared, place: Place, tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {}) -> None:
-        """``tags_of`` gives the tags of what there is of DataSync, by its ARN."""
+        """Create the rules; ``tags_of`` returns the tags of DataSync's resources by their ARN."""
         self._place = place
         self._tags_of = tags_of
         self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
@@ -40,7 +40,7 @@ class Needs:
         }
 
     def of(self, call: Call) -> tuple[Need, ...]:
-        """Return all that the call must be allowed; raise :class:`NotMapped`."""
+        """Return everything that the call must be allowed; raise :class:`NotMapped`."""
         service = self._services.get(call.service)
         if service is None:
             raise call.not_mapped()
@@ -88,7 +88,7 @@ class Needs:
                 raise call.not_mapped()
 
     def _roles_of(self, definition: TaskDefinition | None, overrides: Mapping[str, str]) -> Iterator[str]:
-        """Yield the ARNs of the roles that a task gets: the container's, and the one that ECS starts it with."""
+        """Yield the ARNs of a task's roles: the container's, and the one for starting it."""
         if definition is not None:
             yield overrides.get("taskRoleArn") or self._place.role_arn(definition.role)
             yield overrides.get("executionRoleArn") or self._place.role_arn(TASK_EXECUTION_ROLE)
@@ -173,7 +173,7 @@ class Needs:
         ):
             raise call.not_mapped()
         name = parameters.get("SecretId", "")
-        # A secret's ARN ends with six characters that nobody chose.
+        # A secret's ARN ends with six random characters.
         arn = name if name.startswith("arn:") else self._place.arn("secretsmanager", f"secret:{name}-??????")
         yield Need(f"secretsmanager:{operation}", arn)
 
@@ -196,7 +196,7 @@ class Needs:
         match call.form.get("Action"):
             case "AssumeRole":
                 yield Need("sts:AssumeRole", call.form.get("RoleArn", ""))
-            case "GetCallerIdentity":  # which everybody may
+            case "GetCallerIdentity":  # which is allowed to everybody
                 return
             case _:
                 raise call.not_mapped()
@@ -207,6 +207,6 @@ def _asked_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tagging(parameters: Mapping[str, Any], arn: str) -> Iterator[Need]:
-    """Yield what DataSync asks for beside the action that creates when what is made gets tags."""
+    """Yield what DataSync needs beside the creating action if the new resource gets tags."""
     if asked := _asked_tags(parameters):
         yield Need("datasync:TagResource", arn, asked)

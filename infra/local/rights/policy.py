@@ -1,6 +1,8 @@
-"""Judges a need by policy documents, as IAM does: what is denied is denied, what no statement allows is not allowed. Pure.
+"""Evaluate policy documents like IAM.
 
-Knows what Sheen's declarations use, and refuses to read a statement that it cannot judge (:class:`CannotJudge`).
+A denied need is denied, and a need that no statement allows is not allowed. This module knows what
+Sheen's declarations use, and refuses to read a statement that it cannot evaluate
+(:class:`CannotJudge`). It is pure.
 """
 
 import re
@@ -26,13 +28,13 @@ class Need:
     action: str
     """``service:Name``."""
     resource: str
-    """An ARN, or ``*`` for an action that takes none."""
+    """An ARN, or ``*`` for an action without resources."""
     context: Mapping[str, str] = field(default_factory=dict)
     """Condition keys and their values."""
 
 
 class Verdict(Enum):
-    """What IAM says."""
+    """The result of an evaluation."""
 
     ALLOWED = "allowed"
     DENIED = "explicit deny"
@@ -40,7 +42,7 @@ class Verdict(Enum):
 
 
 class Decision(NamedTuple):
-    """A verdict, and the statement that it is by; None when it is by none."""
+    """A verdict, and the statement that led to it, or None if there is none."""
 
     verdict: Verdict
     sid: str | None
@@ -50,11 +52,11 @@ class Policy:
     """A policy document, read once."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        """Raise :class:`CannotJudge` for a document with a part that is not known here."""
+        """Read a document; raise :class:`CannotJudge` for a part that is not known here."""
         self._statements = tuple(_Statement(statement) for statement in _listed(document["Statement"]))
 
     def decide(self, need: Need) -> Decision:
-        """Judge one need."""
+        """Evaluate one need."""
         allowed: Decision | None = None
         for statement in self._statements:
             if statement.applies(need):
@@ -91,12 +93,15 @@ class _Statement:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Say whether ``text`` is what a pattern stands for: ``*`` for any characters, ``?`` for one."""
+    """Return whether ``text`` matches a pattern: ``*`` is any characters, ``?`` is one."""
     return _compiled(pattern).fullmatch(text) is not None
 
 
 def arn_matches(pattern: str, arn: str) -> bool:
-    """Say whether an ARN is what a pattern stands for. A wildcard does not reach over the colons between an ARN's first five parts."""
+    """Return whether an ARN matches a pattern.
+
+    A wildcard does not match the colons between an ARN's first five parts.
+    """
     if pattern == "*":
         return True
     patterns, parts = pattern.split(":", _ARN_PARTS - 1), arn.split(":", _ARN_PARTS - 1)
@@ -119,7 +124,10 @@ _NEGATIVE = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "
 
 
 def _condition(operator: str, key: str, wanted: tuple[str, ...]) -> Callable[[Mapping[str, str]], bool]:
-    """Return what tells whether a context fulfils a condition: one of the wanted values, or none of them."""
+    """Return a function that tests a context against a condition.
+
+    The condition requires one of the wanted values, or none of them.
+    """
     if_exists = operator.endswith("IfExists")
     name = operator.removesuffix("IfExists")
     negative = name in _NEGATIVE

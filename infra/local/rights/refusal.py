@@ -1,4 +1,4 @@
-"""How each service says that a call is not allowed."""
+"""The errors with which each service refuses a call."""
 
 from infra.local.aws_errors import AwsError
 from infra.local.rights.policy import Decision, Need, Verdict
@@ -14,7 +14,7 @@ _CODES = {
 
 
 def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsError:
-    """Return the error that ``service`` answers; ``caller`` is the ARN of who called."""
+    """Return the error of ``service``; ``caller`` is the ARN of the caller."""
     if decision.verdict is Verdict.DENIED:
         why = "with an explicit deny in an identity-based policy"
     else:
@@ -23,6 +23,6 @@ def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsErr
 
 
 def denied(service: str, message: str) -> AwsError:
-    """Return a service's own access-denied error with any message."""
+    """Return a service's own access-denied error with the given message."""
     code, status = _CODES.get(service, ("AccessDeniedException", 400))
     return AwsError(code, message, status)

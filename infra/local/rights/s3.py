@@ -1,4 +1,7 @@
-"""What calls of S3 need. Presigned URLs are requests of whoever signed them, and need the same."""
+"""The rights that calls of S3 need.
+
+Presigned URLs are requests of the principal that signed them, and need the same rights.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +26,7 @@ _BUCKET = {
 
 
 def bucket_and_key(path: str) -> tuple[str, str]:
-    """Return what a path-style path names."""
+    """Return the bucket and key in a path-style path."""
     bucket, _, key = path.lstrip("/").partition("/")
     return unquote(bucket), unquote(key)
 
@@ -44,7 +47,10 @@ def needs(call: Call) -> Iterator[Need]:
 
 
 def listing(bucket: str) -> Need:
-    """Return what is needed to be told that an object is not there; who may not list is told that access is denied."""
+    """Return what a caller needs to be told that an object does not exist.
+
+    Callers that may not list the bucket are told that access is denied.
+    """
     return Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")
 
 

@@ -1,4 +1,7 @@
-"""Whether services can take on the roles that are declared for them: trust policies, judged as STS does."""
+"""Check whether services can assume the roles declared for them.
+
+Trust policies are evaluated like in STS.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +12,24 @@ from infra.local.errors import LocalStackError
 from infra.local.rights.policy import Need, Policy, Verdict
 
 _TELL_NO_ACCOUNT = frozenset({"lambda.amazonaws.com"})
-"""Services that take roles on without saying for which account."""
+"""Services that assume roles without saying for which account."""
 
 
 class CannotBeTaken(LocalStackError):
-    """A role's trust policy does not let its service take the role on."""
+    """A role's trust policy does not let its service assume the role."""
 
 
 def check_trust(role: Role, place: Place) -> None:
-    """Raise :class:`CannotBeTaken` when the role's service, acting for the deployment's account, may not take it on."""
+    """Raise :class:`CannotBeTaken` if the role's service may not assume it for the account.
+
+    The account is the deployment's.
+    """
     if not trusts(role.trust(place.account), role.service, place.account):
         raise CannotBeTaken(f"{place.role_name(role.name)}: its trust policy does not let {role.service} take it on")
 
 
 def trusts(document: Mapping[str, Any], service: str, account: str) -> bool:
-    """Say whether a trust policy lets a service take the role on when it acts for an account."""
+    """Return whether a trust policy lets a service assume the role on behalf of an account."""
     statements = [statement for statement in document["Statement"] if statement["Principal"] == {"Service": service}]
     policy = Policy({"Statement": [{**{name: one[name] for name in one if name != "Principal"}, "Resource": "*"} for one in statements]})
     context = {} if service in _TELL_NO_ACCOUNT else {SOURCE_ACCOUNT: account}
