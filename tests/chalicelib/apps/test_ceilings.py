@@ -31,13 +31,18 @@ def limited(dynamodb_calls: object) -> Iterator[None]:
 
 @given(
     st.builds(
-        lambda size, instances, start, idle: AppSettings(
-            size=size, max_instances=instances, start_count=min(start, instances), instance_idle_timeout=idle
+        lambda size, instances, start, idle, unvisited: AppSettings(
+            size=size,
+            max_instances=instances,
+            start_count=min(start, instances),
+            instance_idle_timeout=idle,
+            instance_unvisited_timeout=unvisited,
         ),
         st.sampled_from(SIZES),
         st.integers(1, 100),
         st.integers(1, 100),
         st.sampled_from([0.0, 1.0, 3600.0, 3601.0, 1e6]),
+        st.sampled_from([0.0, 1.0, 90.0, 1e6]),
     ),
     st.builds(Ceilings, st.sampled_from(SIZES), st.integers(0, 100), st.sampled_from([0.0, 60.0, 3600.0])),
 )
@@ -46,9 +51,11 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(settings: A
     assert SIZES.index(held.size) <= min(SIZES.index(ceilings.largest_size), SIZES.index(settings.size))
     assert not ceilings.most_instances_per_app or held.max_instances <= ceilings.most_instances_per_app
     assert 1 <= held.start_count <= held.max_instances <= settings.max_instances
-    assert not ceilings.longest_idle or 0 < held.instance_idle_timeout <= ceilings.longest_idle
+    for idle in (held.instance_idle_timeout, held.instance_unvisited_timeout):
+        assert not ceilings.longest_idle or 0 < idle <= ceilings.longest_idle
     assert ceilings.cut(held) == held
-    changed = {name: getattr(settings, name) for name in ("size", "max_instances", "start_count", "instance_idle_timeout")}
+    bounded = ("size", "max_instances", "start_count", "instance_idle_timeout", "instance_unvisited_timeout")
+    changed = {name: getattr(settings, name) for name in bounded}
     assert replace(held, **changed) == settings
     assert Ceilings().cut(settings) == settings
 
