@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 run: install
 	@exec $(BIN)/sheen local
 
-# Tests run in as many processes as there are cores: a file's in one of them, those of the shared stack too.
+# Tests run in as many processes as there are cores, each with a local stack of its own; a file's tests run in one of them.
 PYTEST = $(BIN)/python -m pytest -n auto --durations=25
 
 test: SYSTEM := --tests

@@ -19,12 +19,10 @@ settings.load_profile("sheen")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let pytest-xdist run the tests of a file in one process, and all tests of the shared stack in one."""
+    """Mark the tests that use the shared stack."""
     for item in items:
-        uses_stack = isinstance(item, pytest.Function) and "stack" in item.fixturenames
-        if uses_stack:
+        if isinstance(item, pytest.Function) and "stack" in item.fixturenames:
             item.add_marker(pytest.mark.stack)
-        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else str(item.path)))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +51,10 @@ def wheels(open_folder: Path) -> Iterator[Index]:
 
 @pytest.fixture(scope="session")
 def stack(open_folder: Path, repository: Cran, wheels: Index) -> Iterator[StackProcess]:
-    """One local stack for all tests that use, but do not stop or break, it; its builds use :func:`repository` and :func:`wheels`."""
+    """One local stack for all tests of this process that use, but do not stop or break, it.
+
+    Its builds use :func:`repository` and :func:`wheels`.
+    """
     running = StackProcess(open_folder / "stack", free_port(), repositories=repository.url, python_repositories=wheels.url)
     running.start()
     yield running
