@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from chalicelib import telemetry
+from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError, AgentGone
 from chalicelib.instances import spares, store
@@ -38,7 +39,7 @@ class Binding:
             body = json.dumps({"instance": str(instance.ref)}).encode()
             headers = [("content-type", "application/json")]
             agent = Agent.of(instance)
-            answer = self._agents.request(agent, "POST", "/bind", headers, body, repeatable=True, timeout=_TIMEOUT)
+            answer = self._agents.request(agent, "POST", protocol.BIND, headers, body, repeatable=True, timeout=_TIMEOUT)
             if answer.status >= 300:
                 raise AgentGone(f"agent {agent.address} cannot be bound to {instance.ref}: it answered {answer.status}")
         except AgentError as error:

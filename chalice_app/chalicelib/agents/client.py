@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
+from chalicelib.agents import protocol
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.clock import wall_clock
 from chalicelib.instances.model import Instance
@@ -54,8 +55,6 @@ it.
 """
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
-REFUSAL = "sheen-refused"
-"""The header that tells an agent's own refusal from an app's answer with the same status."""
 _CLOSED = (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected)
 _VANISHED = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -148,7 +147,7 @@ class AgentClient:
         agent got a request that must not be sent twice.
         """
         once = not (method in _SAFE if repeatable is None else repeatable)
-        sent = [*headers, ("sheen-agent-key", agent.key), ("sheen-instance", agent.instance_id)]
+        sent = [*headers, (protocol.AGENT_KEY, agent.key), (protocol.INSTANCE, agent.instance_id)]
         request = _Request(agent, method, target, sent, body)
         limit, began = timeout or self._timeout, time.monotonic()
         connection, reused = self._connection(agent.address, UNUSED_BEFORE_ONCE if once else UNUSED)
@@ -275,7 +274,7 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next((value for name, value in answer.headers if name.lower() == REFUSAL), None)
+    refused = next((value for name, value in answer.headers if name.lower() == protocol.REFUSED), None)
     if refused is None:
         return
     if answer.status in (403, 410):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypedDict
 
 from chalicelib import telemetry
+from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError
 from chalicelib.apps import life
@@ -15,6 +16,7 @@ from chalicelib.instances.state import InstanceState
 _TIMEOUT = 10.0
 
 Mode = Literal["restart", "retire"]
+_ROUTES: dict[Mode, str] = {"restart": protocol.RESTART, "retire": protocol.RETIRE}
 
 
 class RestartEvent(TypedDict):
@@ -58,7 +60,7 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
     too_old = set()
     if event["mode"] == "retire":
         too_old = oldest((row.version_id for row in wanted), app.effective_settings().max_retired_versions)
-    told = sum(_tell(row, "supersede" if row.version_id in too_old else event["mode"], agents) for row in wanted)
+    told = sum(_tell(row, protocol.SUPERSEDE if row.version_id in too_old else _ROUTES[event["mode"]], agents) for row in wanted)
     telemetry.logger.info(event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)})
     return {"told": told, "not_told": len(wanted) - told}
 
@@ -74,7 +76,7 @@ def oldest(version_ids: Iterable[str], at_most: int) -> set[str]:
 
 def _tell(instance: Instance, order: str, agents: AgentClient) -> bool:
     try:
-        answer = agents.request(Agent.of(instance), "POST", f"/{order}", repeatable=True, timeout=_TIMEOUT)
+        answer = agents.request(Agent.of(instance), "POST", order, repeatable=True, timeout=_TIMEOUT)
     except AgentError as error:
         telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "error": str(error)})
         return False

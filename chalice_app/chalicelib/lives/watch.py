@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from chalicelib import telemetry
+from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.instances import spares, store
@@ -73,7 +74,7 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
         order = order_of(event)
         body = json.dumps({"token": event["token"], "order": order}).encode()
         headers = [("content-type", "application/json")]
-        answer = agents.request(agent, "POST", "/watch", headers, body, repeatable=True, timeout=_TIMEOUT)
+        answer = agents.request(agent, "POST", protocol.WATCH, headers, body, repeatable=True, timeout=_TIMEOUT)
         if answer.status in (403, 404, 410):
             raise AgentGone(f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}")
         if answer.status >= 300:

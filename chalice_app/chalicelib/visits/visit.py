@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection
 from typing import assert_never
 
 from chalicelib import headers, pages, telemetry
+from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
-from chalicelib.agents.client import REFUSAL, Agent, AgentAnswer, AgentClient
+from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.apps.directory import Directory
 from chalicelib.apps.locations import ROOT, climbs
@@ -184,13 +185,13 @@ class Visits:
         if instance is None or not is_ready(instance):
             return None
         try:
-            got = self._got(request, app, rest, instance, [("sheen-page", kept.token)])
+            got = self._got(request, app, rest, instance, [(protocol.PAGE, kept.token)])
         except AgentGone:
             self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
             return None
         except AgentSilent:
             return None
-        return None if any(name.lower() == REFUSAL for name, _ in got.headers) else _passed_back(got)
+        return None if any(name.lower() == protocol.REFUSED for name, _ in got.headers) else _passed_back(got)
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
@@ -254,7 +255,7 @@ class Visits:
 
         ``within`` is the number of seconds that it may take, if fewer than usual.
         """
-        seat = [("sheen-session", session_id), ("sheen-network", tag(request, self._edge_proof))] if session_id else []
+        seat = [(protocol.SESSION, session_id), (protocol.NETWORK, tag(request, self._edge_proof))] if session_id else []
         return _passed_back(self._got(request, app, rest, instance, seat, within))
 
     def _got(
@@ -270,19 +271,19 @@ class Visits:
         seen = address(request, self._edge_proof)
         sent = [
             *_from_visitor(request, seen),
-            ("sheen-base", request.base + app.location.rstrip("/")),
-            ("sheen-largest", str(LARGEST_ANSWER)),
-            ("sheen-address", seen),
+            (protocol.BASE, request.base + app.location.rstrip("/")),
+            (protocol.LARGEST, str(LARGEST_ANSWER)),
+            (protocol.ADDRESS, seen),
             *more,
         ]
         if rest.startswith(SOCKJS):
-            sent.append(("sheen-buffered", "1"))  # FACTS H2
-        target = f"/app{rest}?{request.query_string}" if request.query else f"/app{rest}"
+            sent.append((protocol.BUFFERED, "1"))  # FACTS H2
+        target = f"{protocol.APP}{rest}" + (f"?{request.query_string}" if request.query else "")
         self._binding.ensure(instance)
         method = request.method
         if method == "HEAD":  # the gateway counts the bytes of the body itself, and sends none
             method = "GET"
-            sent.append(("sheen-head", "1"))
+            sent.append((protocol.HEAD, "1"))
         return self._agents.request(Agent.of(instance), method, target, sent, request.body, timeout=within)
 
 

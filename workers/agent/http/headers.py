@@ -7,26 +7,8 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from chalicelib import headers as rules
+from chalicelib.agents import protocol
 
-AGENT_KEY = "sheen-agent-key"
-INSTANCE = "sheen-instance"
-SESSION = "sheen-session"
-NETWORK = "sheen-network"
-"""A keyed hash of the visitor's network (:mod:`chalicelib.visits.address`)."""
-BASE = "sheen-base"
-PAGE = "sheen-page"
-"""The token of a page that is kept (:mod:`agent.http.bodies.pages`)."""
-REFUSED = "sheen-refused"
-"""Distinguishes the agent's own refusal from an app's answer with the same status."""
-LARGEST = "sheen-largest"
-"""Most bytes that the caller can take as an answer; any number without it."""
-HEAD = "sheen-head"
-"""The visitor asked by HEAD, and the Lambda asks by GET.
-
-API Gateway counts a body's bytes itself, and sends none of them.
-"""
-ADDRESS = "sheen-address"
-"""The visitor's address, as the gateway saw it."""
 VISITOR = "Sheen-Visitor"
 """The visitor's address, and the scheme, name and port of the request.
 
@@ -80,7 +62,7 @@ def visitor(headers: Mapping[str, str]) -> str:
     scheme = "https" if said.get("x-forwarded-proto") == "https" else "http"
     host = _HOST.match(said.get("x-forwarded-host", "") or said.get("host", ""))
     name, port = (host[1], host[2]) if host else ("-", None)
-    address = said.get(ADDRESS, "")
+    address = said.get(protocol.ADDRESS, "")
     return f"{address if _ADDRESS.match(address) else '-'} {scheme} {name} {port or ('443' if scheme == 'https' else '80')}"
 
 
@@ -148,7 +130,7 @@ def from_worker(headers: CIMultiDictProxy[str], base: str, host: str) -> CIMulti
 
 def largest(headers: Mapping[str, str]) -> int | None:
     """Return how many bytes the caller can take; None for any number."""
-    said = headers.get(LARGEST, "")
+    said = headers.get(protocol.LARGEST, "")
     return int(said) if said.isdigit() else None
 
 

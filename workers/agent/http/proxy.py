@@ -27,6 +27,7 @@ from agent.http.worker_http import LARGEST_HEAD
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
+from chalicelib.agents import protocol
 from chalicelib.instances import worker_id
 
 LARGEST_PAGE = 16 * 1024 * 1024
@@ -87,17 +88,17 @@ class Proxy:
 
         ``path`` is encoded and starts with a slash.
         """
-        base = request.headers.get(headers.BASE, "").rstrip("/")
-        session = request.headers.get(headers.SESSION, "")
+        base = request.headers.get(protocol.BASE, "").rstrip("/")
+        session = request.headers.get(protocol.SESSION, "")
         if session:
-            self._came(session, request.headers.get(headers.NETWORK, ""))
+            self._came(session, request.headers.get(protocol.NETWORK, ""))
         worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":
             visit = _Visit(request, path, base, session, worker, request.content if request.body_exists else None, asyncio.Event())
             return await self._answer(visit, functools.partial(_stream, request))
         asked = PageAsked(_target(request, path), session, base, request.headers.get("X-Forwarded-Proto") == "https")
-        if token := request.headers.get(headers.PAGE):
+        if token := request.headers.get(protocol.PAGE):
             return await self._hand_over(self._large, token, asked, request.headers.get("Host", ""))
         # Read the whole body now: the caller may have been sent elsewhere for the answer by the
         # time that R takes the body.
@@ -118,7 +119,7 @@ class Proxy:
         """Answer with R's kept answer, or with the waiting page if R is still at work."""
         kept = await self._pages.hand_over(token, asked.target) if self._pages is not None else None
         if self._pages is None or kept is None:
-            return web.Response(status=404, text="no such page is kept\n", headers={headers.REFUSED: "page"})
+            return web.Response(status=404, text="no such page is kept\n", headers={protocol.REFUSED: "page"})
         if isinstance(kept, web.Response):
             return kept
         answer = await large.within_patience(kept, asked.base, host, waited=self._pages.patience)
@@ -174,7 +175,7 @@ class Proxy:
                     return _whole(answer, passed, start)
                 if len(start) <= limit and len(smaller := await asyncio.to_thread(gzip.compress, start, 6)) <= largest:
                     return _whole(answer, headers.packed(passed), smaller)
-            if visit.request.headers.get(headers.HEAD):
+            if visit.request.headers.get(protocol.HEAD):
                 answer.close()
                 return _whole(answer, passed, b"")
             if answer.status == 206:

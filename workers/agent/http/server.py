@@ -10,16 +10,15 @@ from typing import Protocol
 from aiohttp import web
 
 from agent.activity import Activity
-from agent.http import headers
 from agent.http.client_files import ClientFiles
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
+from chalicelib.agents import protocol
 from chalicelib.errors import SheenError
 
 LARGEST_FRAME = 128 * 1024
 """Largest message of a connection, in bytes (FACTS W1)."""
-REFUSED = headers.REFUSED
 LAMBDA_SLEEPS = 300.0
 """Seconds that an unused connection is kept, while a Lambda's environment sleeps.
 
@@ -119,16 +118,16 @@ class Server:
     def application(self) -> web.Application:
         """Return the aiohttp application."""
         application = web.Application(client_max_size=LARGEST_FRAME, middlewares=[self._guard])
-        application.router.add_route("POST", "/connections/{connection}", self._message)
-        application.router.add_route("DELETE", "/connections/{connection}", self._disconnect)
-        application.router.add_route("POST", "/watch", self._take_watch)
-        application.router.add_route("POST", "/bind", self._take_bind)
-        application.router.add_route("POST", "/restart", self._restart)
-        application.router.add_route("POST", "/retire", self._retire)
-        application.router.add_route("POST", "/supersede", self._supersede)
+        application.router.add_route("POST", protocol.CONNECTIONS + "{connection}", self._message)
+        application.router.add_route("DELETE", protocol.CONNECTIONS + "{connection}", self._disconnect)
+        application.router.add_route("POST", protocol.WATCH, self._take_watch)
+        application.router.add_route("POST", protocol.BIND, self._take_bind)
+        application.router.add_route("POST", protocol.RESTART, self._restart)
+        application.router.add_route("POST", protocol.RETIRE, self._retire)
+        application.router.add_route("POST", protocol.SUPERSEDE, self._supersede)
         application.router.add_route("GET", "/status", self._status)
         application.router.add_route("GET", "/health", self._health)
-        application.router.add_route("*", "/app/{tail:.*}", self._visit)
+        application.router.add_route("*", protocol.APP + "/{tail:.*}", self._visit)
         return application
 
     @web.middleware
@@ -137,9 +136,9 @@ class Server:
         # This is asked within the task, by a caller without the key. The answer tells nothing else.
         if request.path == "/health":
             return await handler(request)
-        if request.headers.get(headers.INSTANCE) != self._instance_id:
+        if request.headers.get(protocol.INSTANCE) != self._instance_id:
             return _refused(410, "this is the agent of another instance")
-        if not hmac.compare_digest(request.headers.get(headers.AGENT_KEY, "").encode(), self._key):
+        if not hmac.compare_digest(request.headers.get(protocol.AGENT_KEY, "").encode(), self._key):
             return _refused(403, "the agent key is wrong")
         try:
             return await handler(request)
@@ -151,11 +150,11 @@ class Server:
             return web.Response(status=400)  # the Lambda has left; nobody gets this
         except Exception:
             logger.exception("a request failed", extra={"path": request.path})
-            return web.Response(status=500, text="The agent failed; its log says why.\n", headers={REFUSED: "failed"})
+            return web.Response(status=500, text="The agent failed; its log says why.\n", headers={protocol.REFUSED: "failed"})
 
     async def _visit(self, request: web.Request) -> web.StreamResponse:
         self._app.activity.touch()
-        path = request.rel_url.raw_path.removeprefix("/app")
+        path = request.rel_url.raw_path.removeprefix(protocol.APP)
         if path.startswith("/__sheen__/"):
             if self._app.bodies is not None and (answer := await self._app.bodies(request, path)) is not None:
                 return answer
@@ -166,7 +165,7 @@ class Server:
             if self._app.sockjs is None:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
             return await self._app.sockjs(request, path.removeprefix("/__sockjs__"))
-        if request.headers.get(headers.SESSION) and not self._app.orders.takes_sessions:
+        if request.headers.get(protocol.SESSION) and not self._app.orders.takes_sessions:
             return _refused(410, "this instance is retired")
         return await self._app.pages(request, path)
 
@@ -175,9 +174,9 @@ class Server:
             frame = (await request.read()).decode()
         except UnicodeDecodeError:
             return web.Response(status=400, text="the message is not UTF-8\n")
-        session = request.headers.get(headers.SESSION, "")
+        session = request.headers.get(protocol.SESSION, "")
         known = await self._app.relay.message(request.match_info["connection"], session, frame)
-        return web.Response(status=200 if known else 404, headers={} if known else {REFUSED: "session"})
+        return web.Response(status=200 if known else 404, headers={} if known else {protocol.REFUSED: "session"})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         await self._app.relay.disconnect(request.match_info["connection"])
@@ -281,4 +280,4 @@ async def listen(application: web.AppRunner, host: str, port: int) -> None:
 
 
 def _refused(status: int, why: str) -> web.Response:
-    return web.Response(status=status, text=f"{why}\n", headers={REFUSED: why})
+    return web.Response(status=status, text=f"{why}\n", headers={protocol.REFUSED: why})

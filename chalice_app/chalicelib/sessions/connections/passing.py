@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from chalicelib import telemetry
+from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError, AgentGone
 from chalicelib.instances import store as instances
@@ -97,16 +98,16 @@ class Connections:
         try:
             route = self._routes.pop(connection_id, None) or self._route(connection_id)
             if route is not None:
-                headers = [("sheen-session", route.session_id)]
-                self._agents.request(route.agent, "DELETE", f"/connections/{quote(connection_id, safe='')}", headers)
+                headers = [(protocol.SESSION, route.session_id)]
+                self._agents.request(route.agent, "DELETE", protocol.CONNECTIONS + quote(connection_id, safe=""), headers)
         except AgentError as error:
             telemetry.logger.info("nobody to say goodbye to", extra={"connection": connection_id, "error": str(error)})
         store.remove(connection_id)
         return {"statusCode": 200}
 
     def _pass(self, connection_id: str, route: _Route, frame: bytes) -> None:
-        headers = [("sheen-session", route.session_id), ("content-type", "text/plain; charset=utf-8")]
-        path = f"/connections/{quote(connection_id, safe='')}"
+        headers = [(protocol.SESSION, route.session_id), ("content-type", "text/plain; charset=utf-8")]
+        path = protocol.CONNECTIONS + quote(connection_id, safe="")
         # Sending a frame twice is safe. The relay numbers its messages and takes each once
         # (FACTS S6).
         answer = self._agents.request(route.agent, "POST", path, headers, frame, repeatable=True)

@@ -14,17 +14,18 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from agent.activity import Activity
-from agent.http import headers, server
+from agent.http import server
 from agent.http.client_files import ClientFiles
 from agent.http.proxy import LARGEST_PAGE, Proxy, decoded
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
+from chalicelib.agents import protocol
 from chalicelib.configuration.app_settings import WorkerLimits
 
 MakeSpec = Callable[..., WorkerSpec]
 KEY = "c0ffee" * 8
-AUTH = {headers.INSTANCE: "0011223344556677", headers.AGENT_KEY: KEY}
+AUTH = {protocol.INSTANCE: "0011223344556677", protocol.AGENT_KEY: KEY}
 
 
 class NoRelay:
@@ -75,7 +76,7 @@ class Agent:
             client=ClientFiles(client),
             orders=self.relay,
         )
-        self.application = server.Server(AUTH[headers.INSTANCE], KEY, self.watch, self.bind, app).application()
+        self.application = server.Server(AUTH[protocol.INSTANCE], KEY, self.watch, self.bind, app).application()
         self.http: TestClient[web.Request, web.Application]
 
     def watch(self, token: str, order: int) -> bool:
@@ -144,7 +145,7 @@ async def test_a_large_answer_is_streamed_back_whole(agent: Agent) -> None:
 async def test_a_file_larger_than_what_is_read_ahead_arrives_whole_each_time(agent: Agent, largest: str) -> None:
     sizes = []
     for _ in range(12):
-        more = {headers.LARGEST: largest} if largest else {}
+        more = {protocol.LARGEST: largest} if largest else {}
         async with asyncio.timeout(20), agent.get("/app/shared/shiny.min.js", **more) as answer:
             sizes.append(len(await answer.read()))
     assert min(sizes) == max(sizes) > 128 * 1024
@@ -213,10 +214,10 @@ async def test_a_request_that_names_its_worker_reaches_that_one_and_no_other(age
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({headers.AGENT_KEY: "0" * 48}, 403),
-        ({headers.AGENT_KEY: ""}, 403),
-        ({headers.INSTANCE: "ffffffffffffffff"}, 410),
-        ({headers.INSTANCE: "ffffffffffffffff", headers.AGENT_KEY: "0"}, 410),
+        ({protocol.AGENT_KEY: "0" * 48}, 403),
+        ({protocol.AGENT_KEY: ""}, 403),
+        ({protocol.INSTANCE: "ffffffffffffffff"}, 410),
+        ({protocol.INSTANCE: "ffffffffffffffff", protocol.AGENT_KEY: "0"}, 410),
     ],
 )
 async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(agent: Agent, change: dict[str, str], status: int) -> None:
@@ -230,7 +231,7 @@ async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(ag
         ("GET", "/status"),
     ]:
         answer = await agent.http.request(method, path, headers=AUTH | change)
-        assert (answer.status, server.REFUSED in answer.headers) == (status, True)
+        assert (answer.status, protocol.REFUSED in answer.headers) == (status, True)
     assert agent.relay.said == []
     assert not agent.workers.all
 
@@ -260,7 +261,7 @@ async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_e
     assert await (await agent.http.post("/restart", headers=AUTH)).json() == {"retired": 1}
     assert (await agent.http.post("/retire", headers=AUTH)).status == 204
     answer = await agent.get("/app/", **{"sheen-session": "s1"})
-    assert (answer.status, server.REFUSED in answer.headers) == (410, True)
+    assert (answer.status, protocol.REFUSED in answer.headers) == (410, True)
     assert (await agent.get("/app/headers")).status == 200
 
 
@@ -291,7 +292,7 @@ def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:
 
 @pytest.mark.parametrize("largest", ["", "1000000"])
 async def test_no_odd_answer_of_an_app_is_our_failure_or_the_next_visitors(agent: Agent, largest: str) -> None:
-    more = AUTH | ({headers.LARGEST: largest} if largest else {})
+    more = AUTH | ({protocol.LARGEST: largest} if largest else {})
     for method in ("GET", "HEAD"):
         for path, status in {
             **{f"status?s={status}": status for status in (204, 304, 201, 599)},

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from agent.http import headers
 from agent.http.bodies.answers import LATE, Answers
 from agent.http.bodies.pages import LatePages
 from agent.http.bodies.uploads import Uploads
+from chalicelib.agents import protocol
 from chalicelib.bodies.pages import PAGES
 from chalicelib.bodies.uploads import UPLOADS
 
@@ -21,7 +21,7 @@ class LargeBodies:
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse | None:
         """Answer a request for ``path`` of the app; return None if it is not about large bodies."""
         if path.startswith(LATE) and request.method == "GET":
-            base = request.headers.get(headers.BASE, "").rstrip("/")
+            base = request.headers.get(protocol.BASE, "").rstrip("/")
             return await self._answers.late(path, base, request.headers.get("Host", ""))
         if path.startswith(PAGES) and request.method == "GET":
             return self._pages.status(path)

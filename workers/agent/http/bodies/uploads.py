@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.failure import WorkerFailed
-from agent.http import headers
 from agent.http.bodies.handover import Handover, Reply
 from agent.http.bodies.objects import NoHost, Objects
 from agent.log import logger
+from chalicelib.agents import protocol
 from chalicelib.bodies import keys
 from chalicelib.bodies.errors import BadUpload, TooLarge, UnknownUpload
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
@@ -184,7 +184,7 @@ class Uploads:
                 sent.popall(name, None)
             sent.extend(upload.wish.headers)
             visitor = CIMultiDictProxy(sent)
-            base = request.headers.get(headers.BASE, "").rstrip("/")
+            base = request.headers.get(protocol.BASE, "").rstrip("/")
             upload.task = asyncio.create_task(self._hand_over(upload, visitor, base), name="upload")
         return await self._wait(upload)
 

@@ -13,6 +13,7 @@ from agent.sockets.sockjs.application import Application, Visit
 from agent.sockets.sockjs.clients import Clients, TooMany
 from agent.sockets.sockjs.polling import Poll
 from agent.sockets.sockjs.websocket import BadUpgrade, Socket, check
+from chalicelib.agents import protocol
 from relay.errors import ProtocolError
 from relay.transports import headers, pages, receiving, sending, urls
 from relay.transports.options import SockJsOptions
@@ -20,9 +21,6 @@ from relay.transports.receiving import RECEIVING, BadCallback
 from relay.transports.sending import BadPayload
 from relay.transports.urls import Parameters, Target
 
-BUFFERED = "sheen-buffered"
-"""Header by which a Lambda says that it passes on whole responses only (FACTS H2)."""
-BASE = "sheen-base"
 _PLAIN = {"Content-Type": "text/plain; charset=UTF-8"}
 
 
@@ -89,7 +87,7 @@ class SockJs:
 
     def _iframe(self, request: web.Request) -> web.Response:
         url = self._options.client_url
-        page, etag = pages.iframe(request.headers.get(BASE, "").rstrip("/") + url if url.startswith("/") else url)
+        page, etag = pages.iframe(request.headers.get(protocol.BASE, "").rstrip("/") + url if url.startswith("/") else url)
         cached = {**headers.cached(time.time()), "ETag": etag}
         if pages.matches(etag, request.headers.get("If-None-Match", "")):
             return web.Response(status=304, headers=cached)
@@ -179,7 +177,7 @@ class SockJs:
 
 
 def _buffered(request: web.Request) -> bool:
-    return request.headers.get(BUFFERED) == "1"
+    return request.headers.get(protocol.BUFFERED) == "1"
 
 
 def _cors(request: web.Request) -> dict[str, str]:

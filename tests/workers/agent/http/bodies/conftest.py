@@ -14,11 +14,11 @@ from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 from yarl import URL
 
-from agent.http import headers
 from agent.http.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.http.proxy import Proxy
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
+from chalicelib.agents import protocol
 from chalicelib.instances.model import InstanceRef
 
 REF = InstanceRef("a1.v1", 0, "c0ffee")
@@ -117,7 +117,7 @@ class Agent:
 
     def ask(self, method: str, path: str, *, largest: int | None = LARGEST, **options: Any) -> contextlib.AbstractAsyncContextManager[Any]:
         """As a Lambda asks; redirects not followed."""
-        sent = {headers.BASE: "/app", **({headers.LARGEST: str(largest)} if largest else {}), **options.pop("headers", {})}
+        sent = {protocol.BASE: "/app", **({protocol.LARGEST: str(largest)} if largest else {}), **options.pop("headers", {})}
         url = URL(f"{self.http.make_url('/')}{path.removeprefix('/')}", encoded=True)
         return self.http.session.request(method, url, headers=sent, allow_redirects=False, **options)
 

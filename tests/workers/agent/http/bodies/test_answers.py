@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.http import headers
+from chalicelib.agents import protocol
 from chalicelib.configuration.limits import PART
 from tests.workers.agent.http.bodies.conftest import Agent, Bucket
 
@@ -48,9 +48,9 @@ async def test_a_large_text_goes_gzipped_when_that_is_small_enough(agent: Agent,
 
 
 async def test_head_has_the_body_that_the_gateway_counts_or_none_if_it_is_too_large(agent: Agent, bucket: Bucket) -> None:
-    answer = await agent.follow("GET", "/small", headers={headers.HEAD: "1"})
+    answer = await agent.follow("GET", "/small", headers={protocol.HEAD: "1"})
     assert (answer.status, answer.body) == (200, b"small")
-    answer = await agent.follow("GET", "/large.csv", headers={headers.HEAD: "1"})
+    answer = await agent.follow("GET", "/large.csv", headers={protocol.HEAD: "1"})
     assert (answer.status, answer.body) == (200, b"")
     assert bucket.empty()
 

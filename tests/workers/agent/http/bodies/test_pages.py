@@ -6,14 +6,14 @@ import re
 import pytest
 from aiohttp import web
 
-from agent.http import headers
 from agent.http.bodies.answers import Answer
 from agent.http.bodies.pages import LatePages, PageAsked
+from chalicelib.agents import protocol
 from chalicelib.bodies.pages import kept_page
 from tests.workers.agent.http.bodies.conftest import Agent
 from tests.workers.agent.http.bodies.test_answers import until
 
-VISITOR = {headers.SESSION: "s1", "X-Forwarded-Proto": "https"}
+VISITOR = {protocol.SESSION: "s1", "X-Forwarded-Proto": "https"}
 STATUS = re.compile(r'data-status-url="/app(/__sheen__/pages/[^"?]+)\?w=v1\.0\.1"')
 
 
@@ -43,8 +43,8 @@ async def ready(agent: Agent, waiting: Waiting) -> None:
 
 
 async def handed(agent: Agent, token: str, path: str = "/slow-page") -> tuple[int, str, str, str]:
-    async with agent.ask("GET", path, headers={headers.PAGE: token}) as answer:
-        refused = answer.headers.get(headers.REFUSED, "")
+    async with agent.ask("GET", path, headers={protocol.PAGE: token}) as answer:
+        refused = answer.headers.get(protocol.REFUSED, "")
         return answer.status, await answer.text(), answer.headers.get("Set-Cookie", ""), refused
 
 
@@ -53,7 +53,7 @@ async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agen
     kept = kept_page(waiting.cookie.partition(";")[0].replace("v1.0.1", "20261120T000000Z-0000.0.1"))
     assert kept is not None and kept.token == waiting.token
     assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure")
-    async with agent.ask("GET", "/slow-page", headers={headers.PAGE: waiting.token}) as again:
+    async with agent.ask("GET", "/slow-page", headers={protocol.PAGE: waiting.token}) as again:
         assert again.status == 202, "who loads the waiting page again goes on waiting for the same page"
         assert Waiting(await again.text(), "").token == waiting.token
     await ready(agent, waiting)
