@@ -95,7 +95,7 @@ def test_each_folder_of_a_site_tree_is_an_app_and_follows_what_changes(stack: St
     assert site.run()["status"] == "succeeded"
     until(lambda: page(stack, "/site/hello")["pid"] != first["pid"], 60, "a new process")
     again = [line for line in stack.sheen("apps").stdout.splitlines() if line.startswith("/site/")]
-    assert [line.split()[3:4] for line in again] == [line.split()[3:4] for line in versions], "restarting published something"
+    assert [line.split()[4:5] for line in again] == [line.split()[4:5] for line in versions], "restarting published something"
     site.put("hello/app.R", code.replace("ONE", "TWO").encode())
     assert site.run()["status"] == "succeeded"
     until(lambda: page(stack, "/site/hello")["read"] == "TWO", 90, "the new version")

@@ -27,6 +27,7 @@ from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.sessions import tickets
+from tests.support.processes import is_running
 
 TREE = Path(__file__).resolve().parents[3]
 LOCATION = "/echo"
@@ -311,7 +312,7 @@ async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_
     assert first["pid"] != second["pid"]
     assert (await agent.ask("POST", "/restart"))[0] == 200
     await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the oldest is told when there are too many")
-    await until(lambda: not Path(f"/proc/{first['pid']}").exists(), "and its process is gone")
+    await until(lambda: not is_running(first["pid"]), "and its process is gone")
     await agent.say("session-2", "c2", 2, {"click": 1})
     await until(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
     await until(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
@@ -470,4 +471,4 @@ async def test_an_agent_that_dies_takes_r_with_it(launch: Launch) -> None:
     assert worker is not None
     agent.process.kill()
     await agent.process.wait()
-    await until(lambda: not Path(f"/proc/{worker['pid']}").exists(), "R is gone")
+    await until(lambda: not is_running(worker["pid"]), "R is gone")

@@ -22,10 +22,10 @@ SERVE = Path(__file__).resolve().parents[3] / "workers" / "r" / "serve.R"
 async def drawn(worker: Worker) -> dict[str, Any]:
     """Return the ids that a worker makes from a known state of R's generators."""
     headers = {"shiny-shared-secret": worker.spec.secret}
-    connector = aiohttp.UnixConnector(str(worker.socket))
+    connector = aiohttp.UnixConnector(str(worker.socket_path))
     async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
         said: dict[str, Any] = json.loads(await answer.text())
-    async with unix_connect(str(worker.socket), uri="ws://r/websocket/", additional_headers=headers) as socket:
+    async with unix_connect(str(worker.socket_path), uri="ws://r/websocket/", additional_headers=headers) as socket:
         said["session"] = json.loads(await socket.recv())["config"]["sessionId"]
     return said
 

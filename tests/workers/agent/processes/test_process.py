@@ -51,5 +51,5 @@ async def test_the_end_of_a_process_is_noticed_also_where_the_kernel_does_not_te
 
 
 def test_the_agent_opens_the_folder_before_anything_else_runs() -> None:
-    source = Path(process.__file__).with_name("__main__.py").read_text()
+    source = Path(process.__file__).parents[1].joinpath("__main__.py").read_text()
     assert source.index("process.open_temporary_folder()") < source.index("Preloaded()")
