@@ -75,7 +75,9 @@ class Aws:
         try:
             account = self._client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
-            raise DeployError(f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, An empty account") from error
+            raise DeployError(
+                f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, From an empty account to the first app"
+            ) from error
         return {"Account": account, **_apis(self._functions.record(aws_place(self._stage, account).bucket))}
 
     def look(self, known: Known) -> dict[str, str]:
