@@ -220,13 +220,14 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
     spec: Callable[..., WorkerSpec], entrypoint: str | None
 ) -> None:
     """Root's scripts are there before the app's user can come in, and cannot be written to, replaced or removed by it."""
-    made = private.make(dataclasses.replace(spec("echo"), entrypoint=entrypoint))
+    wanted = dataclasses.replace(spec("echo"), entrypoint=entrypoint)
+    made = private.make(wanted)
     try:
         found = {path.name: (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in (made.path, *made.path.iterdir())}
         assert found.pop(made.path.name) == (0o750, 0)
-        assert made.path.stat().st_gid == 271_828
+        assert made.path.stat().st_gid == wanted.unix_id
         scripts = {"serve.R", "start.R"} if entrypoint is None else {"sheen_relay.py", "start.py"}
-        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, 271_828)) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {
+        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, wanted.unix_id)) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {
             "slash-tmp": (0o1777, 0)  # what /tmp is where the worker has a room; only its group gets there
         }
     finally:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from agent.http import r_socket
 from agent.http.proxy import Proxy
@@ -186,7 +187,7 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
     try:
         await asyncio.gather(*(refused(client, headers) for _ in range(3)))
         with pytest.raises(OSError, match=r"is no socket|leads to a socket of user 0"):
-            await r_socket.connect(cast(Workers, OnlyWorker(worker)), "session")
+            await r_socket.connect(cast(Workers, OnlyWorker(worker)), "session", CIMultiDict())
         assert not is_sound(worker)
         heard = b""
         with contextlib.suppress(BlockingIOError):
