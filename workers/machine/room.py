@@ -18,6 +18,8 @@ from pathlib import Path
 
 from machine.untrusted import Folder
 
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108
+"""Folders of the machine that each room has for itself."""
 _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 1, 2, 4, 32, 4096, 16384, 1 << 19
 _SHARED_MEMORY = "mode=1777,size=256m"
@@ -111,7 +113,7 @@ def _furnish(view: View) -> None:
         # Open the sources before anything is hidden.
         sources = [(seen, held.enter_context(_folder(seen.source))) for seen in view.seen]
         temporary = held.enter_context(Folder.at(view.temporary))
-        for place in ("/tmp", "/var/tmp"):  # noqa: S108
+        for place in TEMPORARY:
             _mount(_descriptor(temporary), place, None, _MS_BIND)
         _mount("none", "/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, _SHARED_MEMORY)  # noqa: S108
         for path in view.hidden:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 
 from agent.http import r_socket
-from agent.processes import fresh
+from agent.processes import fresh, private
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
@@ -117,3 +118,12 @@ def test_a_room_that_cannot_be_made_is_told_and_changes_nothing_here(tmp_path: P
     with pytest.raises(FileNotFoundError, match="nowhere"):
         room.make(room.View((tmp_path,), (Seen(tmp_path, tmp_path / "nowhere"),), tmp_path))
     assert Path("/proc/mounts").read_text() == before
+
+
+def test_a_python_that_is_installed_in_a_temporary_folder_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    assert private.interpreter() == ()
+    monkeypatch.setattr(sys, "prefix", "/tmp/checkout/.venv")
+    (found,) = private.interpreter()
+    assert (found.path, found.writable) == (Path("/tmp/checkout/.venv"), False)

@@ -8,6 +8,7 @@ put there. The app can write to the three folders inside. The agent accesses tho
 import os
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,8 @@ class Private:
         """
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
-        return room.make(View(spec.hidden, (own, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
+        python = interpreter() if spec.entrypoint is not None else ()
+        return room.make(View(spec.hidden, (own, *python, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
 
     def usage(self) -> Usage:
         """Return how much the worker has in its folders."""
@@ -77,6 +79,15 @@ class Private:
         self._run.close()
         with Folder.at(self.path.parent) as base:
             base.remove(self.path.name, budget)
+
+
+def interpreter() -> tuple[Seen, ...]:
+    """Return the folders of Python and its packages that a room would hide.
+
+    An app in Python runs on the agent's own Python, which may be installed in a temporary folder.
+    """
+    folders = {Path(sys.prefix), Path(sys.base_prefix)}
+    return tuple(Seen(path, path) for path in sorted(folders) if any(map(path.is_relative_to, room.TEMPORARY)))
 
 
 def make(spec: WorkerSpec) -> Private:
