@@ -56,9 +56,8 @@ def test_without_a_repository_all_comes_from_debian(machine: Machine) -> None:
 def test_the_image_has_the_fonts_that_its_build_argument_names(machine: Machine) -> None:
     lines = (TREE / "workers" / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     assert 'ARG FONTS=""' in lines
-    install = next(
-        line.partition("&&")[0].partition(" ")[2] for line in lines if line.startswith("RUN /usr/local/lib/sheen/workers/install.sh")
-    )
+    commands = [command.strip() for line in lines if line.startswith("RUN ") for command in line[4:].split("&&")]
+    install = next(command for command in commands if "install.sh" in command and "$FONTS" in command)
     script = install.replace("/usr/local/lib/sheen/workers/install.sh", str(INSTALL))
     for fonts, wanted in (("fonts-noto-cjk fonts-wqy-microhei", True), ("", False)):
         machine.calls.write_text("")
