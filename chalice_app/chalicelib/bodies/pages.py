@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from chalicelib import cookies
 from chalicelib.instances.worker_id import WorkerId
 
 PAGES = "/__sheen__/pages/"
@@ -42,7 +43,6 @@ def kept_page(cookie_header: str) -> KeptPage | None:
     >>> kept_page("a=1; sheen-page=0123456789abcdefghij.20261120T000000Z-0000.0.0")
     KeptPage(token='0123456789abcdefghij', worker=WorkerId(version='20261120T000000Z-0000', slot=0, number=0))
     """
-    pairs = (pair.strip().partition("=") for pair in cookie_header.split(";"))
-    match = next((found for name, _, value in pairs if name == COOKIE and (found := _TOKEN.match(value))), None)
+    match = next(filter(None, map(_TOKEN.match, cookies.values(cookie_header, COOKIE))), None)
     worker = WorkerId.parse(match[2]) if match else None
     return KeptPage(match[1], worker) if match and worker else None

@@ -75,8 +75,7 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
 
 def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:
     """Return the worker named by a SockJS request's ticket cookie; the agent checks the ticket."""
-    cookies = "; ".join(value for name, value in request.headers if name == "cookie")
-    ref = next((ref for ref in map(instance_of, passes.tickets(cookies)) if ref is not None), None)
+    ref = next((ref for ref in map(instance_of, passes.tickets(request.cookies)) if ref is not None), None)
     return WorkerId(VersionId.parse(ref.version_id).version, ref.slot, 0) if ref is not None and "." in ref.version_id else None
 
 

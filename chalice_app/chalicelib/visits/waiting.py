@@ -58,8 +58,7 @@ def queue_status(standing: Standing | None) -> Answer:
 
 def place_of(request: VisitorRequest) -> str | None:
     """Return the visitor's place in the queue, read from the cookie."""
-    header = "; ".join(value for name, value in request.headers if name == "cookie")
-    return next(iter(cookies.values(header, PLACE_COOKIE)), None)
+    return next(iter(cookies.values(request.cookies, PLACE_COOKIE)), None)
 
 
 def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
