@@ -9,7 +9,13 @@ import uvloop
 
 from benchmarks import cold, relay, scheduler, start, sync
 
-ALL = {"relay": relay.run, "scheduler": scheduler.run, "start": start.run, "sync": sync.run, "cold": cold.run}
+ALL = {
+    "relay": relay.run,
+    "scheduler": scheduler.run,
+    "start": start.run,
+    "sync": sync.run,
+    "cold": cold.run,
+}
 
 
 def main() -> int:

@@ -40,16 +40,25 @@ def cold_import(function: Function) -> dict[str, Any]:
     """Import a function's module in a new process; return ``wall_ms``, ``cpu_ms`` and the names of the modules that came with it."""
     module, _, name = function.handler.partition(".")
     path = json.dumps([str(function.code), *layer_paths(function)])
-    environment = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin", **function.environment}
+    environment = {
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PATH": "/usr/bin:/bin",
+        **function.environment,
+    }
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", CHILD, path, module, name]
-    said = subprocess.run(command, env=environment, cwd=function.code, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        command, env=environment, cwd=function.code, capture_output=True, text=True, check=True
+    ).stdout
     result: dict[str, Any] = json.loads(said)
     return result
 
 
 def sizes(folder: Path) -> dict[str, float]:
     """Package as for AWS into ``folder``; return the size of each file that is uploaded, in MB."""
-    chalice_package(TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), folder)
+    chalice_package(
+        TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), folder
+    )
     return {path.name: round(path.stat().st_size / 1e6, 2) for path in sorted(folder.glob("*.zip"))}
 
 
@@ -77,10 +86,16 @@ def _measure(options: Sequence[str]) -> None:
             "modules": len(runs[0]["modules"]),
         }
         results["functions"][function.name] = line
-        print(f"{function.name:40} {line['best_ms']:8} {line['median_ms']:8} {line['cpu_ms']:8} {line['modules']:8}")
+        print(
+            f"{function.name:40} {line['best_ms']:8} {line['median_ms']:8} {line['cpu_ms']:8} {line['modules']:8}"
+        )
     total = sum(results["package_mb"].values())
     slowest = max(line["best_ms"] for line in results["functions"].values())
-    print(f"package: {total:.1f} MB, {results['package_mb']}; goal: < {PACKAGE_MB} MB: {'met' if total < PACKAGE_MB else 'missed'}")
-    print(f"slowest import: {slowest} ms; goal: < {IMPORT_MS} ms: {'met' if slowest < IMPORT_MS else 'missed'}")
+    print(
+        f"package: {total:.1f} MB, {results['package_mb']}; goal: < {PACKAGE_MB} MB: {'met' if total < PACKAGE_MB else 'missed'}"
+    )
+    print(
+        f"slowest import: {slowest} ms; goal: < {IMPORT_MS} ms: {'met' if slowest < IMPORT_MS else 'missed'}"
+    )
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1))

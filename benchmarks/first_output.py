@@ -30,11 +30,17 @@ async def of_sheen(url: str, output: str) -> float:
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
         html = await _page(http, url)
-    found = re.search(r'<script type="application/json" id="sheen-config">(.*?)</script>', html, re.DOTALL)
+    found = re.search(
+        r'<script type="application/json" id="sheen-config">(.*?)</script>', html, re.DOTALL
+    )
     assert found, f"{url} is not served by R: {html[:300]}"
     config = json.loads(found[1])
     base = config["websocketUrl"]
-    address = base if base.startswith("ws") else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", url)
+    address = (
+        base
+        if base.startswith("ws")
+        else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", url)
+    )
     protocols = ["sheen", f"ticket.{config['ticket']}"]
     async with connect(address, subprotocols=protocols, compression=None, max_size=None) as socket:  # type: ignore[arg-type]
         await socket.send(hello.hello(hello.Opening(secrets.token_hex(9), sheen=True, attempt=1)))

@@ -66,7 +66,9 @@ async def measure(peer: Counting, echoes: Sequence[Echo], think: float, seconds:
     spent = time.perf_counter() - start
     after = await peer.counters()
     counts = {name: after[name] - counted[name] for name in after}
-    return Reading([trip for trips in taken for trip in trips], spent, _traffic(echoes).since(traffic), counts)
+    return Reading(
+        [trip for trips in taken for trip in trips], spent, _traffic(echoes).since(traffic), counts
+    )
 
 
 async def warm(echoes: Sequence[Echo]) -> None:
@@ -117,7 +119,9 @@ class Cell:
     def p50_to(self, base: "Cell") -> float:
         """Ratio of the p50, round by round, so that drift of the machine falls out."""
         rounds = zip(self.readings, base.readings, strict=False)
-        return statistics.median(mine.percentile(0.5) / other.percentile(0.5) for mine, other in rounds)
+        return statistics.median(
+            mine.percentile(0.5) / other.percentile(0.5) for mine, other in rounds
+        )
 
     def rate_to(self, base: "Cell") -> float:
         """Ratio of the round trips per second, round by round."""

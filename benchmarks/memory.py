@@ -31,7 +31,9 @@ def pss(pid: int) -> float:
     raise ValueError(f"process {pid} has no PSS")
 
 
-async def measure(app: Path, output: str, counts: Sequence[int]) -> Mapping[str, Mapping[int, float]]:
+async def measure(
+    app: Path, output: str, counts: Sequence[int]
+) -> Mapping[str, Mapping[int, float]]:
     """Return PSS in MB of so many workers together after each has shown ``output``, by how they were started.
 
     The pre-loaded R itself is counted with the forked ones.
@@ -46,7 +48,9 @@ async def measure(app: Path, output: str, counts: Sequence[int]) -> Mapping[str,
             async with growing(folder / "app", output, preloaded.fork) as grow:
                 for count in counts:
                     workers = await grow(count)
-                    forked[count] = pss(preloaded.pid) + sum(pss(worker.pid or 0) for worker in workers)
+                    forked[count] = pss(preloaded.pid) + sum(
+                        pss(worker.pid or 0) for worker in workers
+                    )
         finally:
             preloaded.close()
         alone: dict[int, float] = {}
@@ -95,9 +99,18 @@ class Grow:
 async def _show(worker: Worker, output: str) -> None:
     headers = {"shiny-shared-secret": SECRET}
     connector = aiohttp.UnixConnector(str(worker.socket_path))
-    async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get("http://r/", headers=headers) as answer,
+    ):
         page = await answer.text()
-    how = unix_connect(str(worker.socket_path), "ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None)
+    how = unix_connect(
+        str(worker.socket_path),
+        "ws://r/websocket/",
+        additional_headers=headers,
+        max_size=None,
+        proxy=None,
+    )
     async with how as socket:
         await socket.send(shiny_page.init(page))
         while output not in (json.loads(await socket.recv()).get("values") or {}):

@@ -88,7 +88,9 @@ class Sheen:
         return {
             "invocations": sum(told["invocations"].values()),
             "posts": told["posts"],
-            "DynamoDB calls": sum(n for name, n in told["calls"].items() if name.startswith("dynamodb.")),
+            "DynamoDB calls": sum(
+                n for name, n in told["calls"].items() if name.startswith("dynamodb.")
+            ),
         }
 
 
@@ -129,7 +131,9 @@ async def sheen(folder: Path) -> AsyncIterator[Sheen]:
             log = stack.data.parent / f"{stack.data.name}.log"
             raise AssertionError(f"{error} {await asyncio.to_thread(log.read_text)}") from error
         try:
-            url = await asyncio.to_thread(stack.publish, folder, "/echo", app_idle_timeout=0, simple_scheduler=250)
+            url = await asyncio.to_thread(
+                stack.publish, folder, "/echo", app_idle_timeout=0, simple_scheduler=250
+            )
             await asyncio.to_thread(stack.wake, "/echo/")
             yield Sheen(stack, url)
         finally:

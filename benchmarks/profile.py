@@ -88,13 +88,17 @@ async def _hops(visitor: Visitor, through: Echo, alone: Echo, rounds: int, pause
     pace = f"each after {pause:g} s" if pause else "back to back"
     print(f"\nround trips of one session, {pace}, milliseconds (median, p95 of {rounds * trips})")
     for name, times in taken.items():
-        print(f"  {name:<60}{statistics.median(times):>8.2f}{sorted(times)[int(len(times) * 0.95)]:>8.2f}")
+        print(
+            f"  {name:<60}{statistics.median(times):>8.2f}{sorted(times)[int(len(times) * 0.95)]:>8.2f}"
+        )
 
 
 # Who computes
 
 
-async def _processes(whole: Sheen, r: RAlone, through: Sequence[Echo], alone: Sequence[Echo], seconds: float) -> None:
+async def _processes(
+    whole: Sheen, r: RAlone, through: Sequence[Echo], alone: Sequence[Echo], seconds: float
+) -> None:
     """CPU time per round trip of each process, back to back."""
     load = Load(len(through), 0)
     print(f"\nCPU time per round trip, milliseconds ({load})")
@@ -105,8 +109,12 @@ async def _processes(whole: Sheen, r: RAlone, through: Sequence[Echo], alone: Se
         await warm(echoes)
         before = {role: _cpu(ids) for role, ids in roles.items()}
         reading = await measure(_Uncounted(), echoes, 0, seconds)
-        spent = {role: (_cpu(ids) - before[role]) / len(reading.trips) for role, ids in roles.items()}
-        print(f"  {name}: {reading.per_second:.1f} trips/s, one each {1000 / reading.per_second:.2f}; p50 {reading.percentile(0.5):.1f}")
+        spent = {
+            role: (_cpu(ids) - before[role]) / len(reading.trips) for role, ids in roles.items()
+        }
+        print(
+            f"  {name}: {reading.per_second:.1f} trips/s, one each {1000 / reading.per_second:.2f}; p50 {reading.percentile(0.5):.1f}"
+        )
         for role, milliseconds in sorted(spent.items(), key=lambda item: -item[1]):
             if milliseconds >= 0.01:
                 print(f"    {role:<44}{milliseconds:>8.2f}")
@@ -153,7 +161,12 @@ def _role(process_id: int, root: int) -> str:
         return "local stack (gateway, Lambda service)"
     if "lambdas/bootstrap" in command:
         return f"Lambda {variables.get('AWS_LAMBDA_FUNCTION_NAME', '')}".strip()
-    for mark, role in (("moto", "moto"), ("task_init", "task's init"), ("-m agent", "agent"), ("bin/exec/R", "R")):
+    for mark, role in (
+        ("moto", "moto"),
+        ("task_init", "task's init"),
+        ("-m agent", "agent"),
+        ("bin/exec/R", "R"),
+    ):
         if mark in command:
             return role
     return command[:40]
@@ -176,7 +189,10 @@ def _cpu(process_ids: Sequence[int]) -> float:
 
 async def _lines(whole: Sheen, through: Echo, seconds: float) -> None:
     """What py-spy sees in the processes that carry a message."""
-    spy = shutil.which("py-spy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    spy = shutil.which(
+        "py-spy",
+        path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    )
     if spy is None:
         print("\nno py-spy here, so no lines: pip install py-spy")
         return
@@ -185,7 +201,11 @@ async def _lines(whole: Sheen, through: Echo, seconds: float) -> None:
         for role, ids in _roles(_stack(whole)).items()
         if role.startswith("local stack") or role == "agent"
     }
-    busiest = max(_roles(_stack(whole)).get("Lambda sheen-local-websocket_message", []), key=lambda each: _cpu([each]), default=None)
+    busiest = max(
+        _roles(_stack(whole)).get("Lambda sheen-local-websocket_message", []),
+        key=lambda each: _cpu([each]),
+        default=None,
+    )
     if busiest is not None:
         carriers["Lambda websocket_message"] = busiest
     for role, process_id in carriers.items():
@@ -220,7 +240,9 @@ def _print_stacks(role: str, stacks: str) -> None:
         for name in set(names):
             within[name] += int(count)
     print(f"\n{role}: {total} samples with work, by share: itself | with what it calls")
-    for (mine, alone), (whole, with_calls) in zip(itself.most_common(16), within.most_common(16), strict=False):
+    for (mine, alone), (whole, with_calls) in zip(
+        itself.most_common(16), within.most_common(16), strict=False
+    ):
         print(f"  {alone / total:>5.0%} {mine[:62]:<62} | {with_calls / total:>5.0%} {whole[:62]}")
 
 

@@ -41,7 +41,10 @@ class Server:
 SERVERS = (
     Server(lambda folder: r_alone(folder, unix=True), {"unix": lambda r: r}),
     Server(lambda folder: r_alone(folder, unix=False), {"tcp": lambda r: r}),
-    Server(shiny_server, {"shiny-server": lambda it: it, "shiny-server-xhr": lambda it: replace(it, polling=True)}),
+    Server(
+        shiny_server,
+        {"shiny-server": lambda it: it, "shiny-server-xhr": lambda it: replace(it, polling=True)},
+    ),
     Server(sheen, {"sheen": lambda it: it, "sheen-xhr": lambda it: replace(it, polling=True)}),
 )
 PEERS = [name for server in SERVERS for name in server.peers]
@@ -81,13 +84,38 @@ GOALS = (
 def parser() -> argparse.ArgumentParser:
     """The options of ``python -m benchmarks relay``."""
     options = argparse.ArgumentParser(prog="python -m benchmarks relay", description=__doc__)
-    options.add_argument("--sessions", type=_numbers, default=[1, 10, 50], metavar="N,…", help="sessions at once (1,10,50)")
-    options.add_argument("--think", type=_seconds, default=[0, 1], metavar="S,…", help="seconds of think time (0,1)")
+    options.add_argument(
+        "--sessions",
+        type=_numbers,
+        default=[1, 10, 50],
+        metavar="N,…",
+        help="sessions at once (1,10,50)",
+    )
+    options.add_argument(
+        "--think", type=_seconds, default=[0, 1], metavar="S,…", help="seconds of think time (0,1)"
+    )
     options.add_argument("--rounds", type=int, default=5, help="rounds through all peers (5)")
-    options.add_argument("--seconds", type=float, default=4, help="of one reading back to back, and twice that with 1 s of think time (4)")
-    options.add_argument("--peers", type=_peers, default=list(PEERS), metavar="NAME,…", help=f"of {', '.join(PEERS)} (all)")
-    options.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="where results go")
-    options.add_argument("--profile", action="store_true", help="instead: say where a round trip's time goes in Sheen's stack")
+    options.add_argument(
+        "--seconds",
+        type=float,
+        default=4,
+        help="of one reading back to back, and twice that with 1 s of think time (4)",
+    )
+    options.add_argument(
+        "--peers",
+        type=_peers,
+        default=list(PEERS),
+        metavar="NAME,…",
+        help=f"of {', '.join(PEERS)} (all)",
+    )
+    options.add_argument(
+        "--json", type=Path, default=RESULTS, metavar="PATH", help="where results go"
+    )
+    options.add_argument(
+        "--profile",
+        action="store_true",
+        help="instead: say where a round trip's time goes in Sheen's stack",
+    )
     return options
 
 
@@ -165,12 +193,16 @@ async def rounds(running: list[Peer], options: argparse.Namespace) -> list[Cell]
     return cells
 
 
-async def _load(running: list[Peer], echoes: dict[str, list[Echo]], load: Load, options: argparse.Namespace) -> list[Cell]:
+async def _load(
+    running: list[Peer], echoes: dict[str, list[Echo]], load: Load, options: argparse.Namespace
+) -> list[Cell]:
     cells = {peer.name: Cell(peer.name, load) for peer in running}
     for _ in range(options.rounds):
         for peer in list(running):
             try:
-                reading = await measure(peer, echoes[peer.name], load.think, options.seconds * (1 + load.think))
+                reading = await measure(
+                    peer, echoes[peer.name], load.think, options.seconds * (1 + load.think)
+                )
             except FAILURES as error:
                 running.remove(peer)
                 print(f"left out from {load} on: {peer.name}: {_brief(error)}")
@@ -187,14 +219,27 @@ def print_table(load: Load, cells: Sequence[Cell]) -> None:
     print(f"\n{load}")
     print(f"  {'':<26}{'p50':>8}{'p95':>8}{'p99':>8}{'trips/s':>9}{'x R':>7}{'x s-s':>7}  per trip")
     for cell in cells:
-        ratios = "".join(f"{cell.p50_to(bases[base]):>7.2f}" if base in bases else f"{'':>7}" for base in (UNIX, SHINY))
+        ratios = "".join(
+            f"{cell.p50_to(bases[base]):>7.2f}" if base in bases else f"{'':>7}"
+            for base in (UNIX, SHINY)
+        )
         percentiles = "".join(f"{cell.percentile(share):>8.1f}" for share in (0.5, 0.95, 0.99))
-        print(f"  {cell.peer:<26}{percentiles}{cell.per_second:>9.1f}{ratios}  {_costs(cell.per_trip)}", flush=True)
+        print(
+            f"  {cell.peer:<26}{percentiles}{cell.per_second:>9.1f}{ratios}  {_costs(cell.per_trip)}",
+            flush=True,
+        )
 
 
 def _costs(costs: Mapping[str, float]) -> str:
-    counted = [f"{count:.2f} {name}" for name, count in costs.items() if name not in ("bytes up", "bytes down", "frames up", "frames down")]
-    up, down = (f"{costs[f'bytes {way}']:.0f} B in {costs[f'frames {way}']:.1f} {way}" for way in ("up", "down"))
+    counted = [
+        f"{count:.2f} {name}"
+        for name, count in costs.items()
+        if name not in ("bytes up", "bytes down", "frames up", "frames down")
+    ]
+    up, down = (
+        f"{costs[f'bytes {way}']:.0f} B in {costs[f'frames {way}']:.1f} {way}"
+        for way in ("up", "down")
+    )
     return ", ".join([up, down, *counted])
 
 
@@ -206,23 +251,40 @@ def report(cells: Sequence[Cell], path: Path) -> None:
     for verdict in verdicts or ["not measured"]:
         print(f"  {verdict}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": _machine(), "goals": verdicts, "cells": [_plain(cell, by_load) for cell in cells]}, indent=1))
+    path.write_text(
+        json.dumps(
+            {
+                "machine": _machine(),
+                "goals": verdicts,
+                "cells": [_plain(cell, by_load) for cell in cells],
+            },
+            indent=1,
+        )
+    )
     print(f"\nall of it: {path}")
 
 
 def _machine() -> dict[str, object]:
-    return {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
+    return {
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
 
 
 def _plain(cell: Cell, by_load: Mapping[tuple[Load, str], Cell]) -> dict[str, object]:
-    bases = {base: by_load[cell.load, base] for base in (UNIX, SHINY) if (cell.load, base) in by_load}
+    bases = {
+        base: by_load[cell.load, base] for base in (UNIX, SHINY) if (cell.load, base) in by_load
+    }
     return {
         "peer": cell.peer,
         "sessions": cell.load.sessions,
         "think_seconds": cell.load.think,
         "rounds": len(cell.readings),
         "trips": sum(len(reading.trips) for reading in cell.readings),
-        "milliseconds": {f"p{share * 100:g}": round(cell.percentile(share), 3) for share in (0.5, 0.95, 0.99)},
+        "milliseconds": {
+            f"p{share * 100:g}": round(cell.percentile(share), 3) for share in (0.5, 0.95, 0.99)
+        },
         "trips_per_second": round(cell.per_second, 2),
         "p50_ratio": {base: round(cell.p50_to(other), 3) for base, other in bases.items()},
         "rate_ratio": {base: round(cell.rate_to(other), 3) for base, other in bases.items()},

@@ -25,10 +25,14 @@ class Traffic:
     bytes_received: int = 0
 
     def since(self, before: "Traffic") -> "Traffic":
-        return Traffic(*(getattr(self, each.name) - getattr(before, each.name) for each in fields(self)))
+        return Traffic(
+            *(getattr(self, each.name) - getattr(before, each.name) for each in fields(self))
+        )
 
     def __add__(self, other: "Traffic") -> "Traffic":
-        return Traffic(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Traffic(
+            *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
+        )
 
 
 class CountedWire:
@@ -132,7 +136,9 @@ class XhrPolling:
         self._frames: asyncio.Queue[str | Exception] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))  # also of an address without a name
+        self._http = aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True)
+        )  # also of an address without a name
         try:
             await page(self._app, self._http)
         except BaseException:
@@ -141,14 +147,21 @@ class XhrPolling:
         self._polling = asyncio.create_task(self._poll())
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._polling.cancel()
         with suppress(asyncio.CancelledError):
             await self._polling
         await self._http.close()
 
     async def send(self, frame: str) -> None:
-        async with self._http.post(f"{self._url}/xhr_send", data=frame, headers={"content-type": "text/plain"}) as answer:
+        async with self._http.post(
+            f"{self._url}/xhr_send", data=frame, headers={"content-type": "text/plain"}
+        ) as answer:
             if answer.status != 204:
                 raise ConnectionError(f"xhr_send: {answer.status} {(await answer.text())[:200]}")
 
@@ -165,7 +178,9 @@ class XhrPolling:
                     text = await answer.text()
                     if answer.status != 200:
                         raise ConnectionError(f"xhr: {answer.status} {text[:200]}")
-                if text.startswith("c[2010,"):  # the server has not noticed yet that the poll before this one has ended
+                if text.startswith(
+                    "c[2010,"
+                ):  # the server has not noticed yet that the poll before this one has ended
                     await asyncio.sleep(0.01)
                     continue
                 for frame in text.splitlines():

@@ -72,11 +72,15 @@ class ShinyServer:
 
 def unpacked() -> Path:
     """Return the folder with the server's files, fetched at the first call. Raises :class:`Unavailable`."""
-    return unpack("shiny-server", ["shiny-server", "nodejs", "libnode108"], depends=True, without=WITHOUT)
+    return unpack(
+        "shiny-server", ["shiny-server", "nodejs", "libnode108"], depends=True, without=WITHOUT
+    )
 
 
 @asynccontextmanager
-async def shiny_server(app: Path, copies: Sequence[str] = (), idle: int = 0) -> AsyncIterator[ShinyServer]:
+async def shiny_server(
+    app: Path, copies: Sequence[str] = (), idle: int = 0
+) -> AsyncIterator[ShinyServer]:
     """Run the server with the app in ``app`` at its root, or with copies of it at these names, and this ``app_idle_timeout``.
 
     Raises :class:`Unavailable`.
@@ -100,7 +104,9 @@ async def shiny_server(app: Path, copies: Sequence[str] = (), idle: int = 0) -> 
             await _stop(process)
 
 
-def _furnish(folder: Path, app: Path, user: pwd.struct_passwd, port: int, copies: Sequence[str], idle: int) -> Path:
+def _furnish(
+    folder: Path, app: Path, user: pwd.struct_passwd, port: int, copies: Sequence[str], idle: int
+) -> Path:
     """Fill the server's folder, make it the user's, and return the configuration."""
     for name in copies or ["."]:
         shutil.copytree(app, folder / "app" / name)
@@ -108,7 +114,9 @@ def _furnish(folder: Path, app: Path, user: pwd.struct_passwd, port: int, copies
         (folder / name).mkdir()
     configuration = folder / "shiny-server.conf"
     serves = f"{'site_dir' if copies else 'app_dir'} {folder}/app"
-    configuration.write_text(CONFIGURATION.format(user=user.pw_name, port=port, folder=folder, serves=serves, idle=idle))
+    configuration.write_text(
+        CONFIGURATION.format(user=user.pw_name, port=port, folder=folder, serves=serves, idle=idle)
+    )
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid)
     return configuration
@@ -125,7 +133,8 @@ def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> li
     ``tmp`` is its ``/tmp``: R leaves its folder there when it is ended (FACTS R7).
     """
     over = " && ".join(
-        f"mount -t overlay overlay -o ro,lowerdir={shlex.quote(str(files / name))}:/{name} /{name}" for name in ("usr", "etc")
+        f"mount -t overlay overlay -o ro,lowerdir={shlex.quote(str(files / name))}:/{name} /{name}"
+        for name in ("usr", "etc")
     )
     over = f"{over} && mount --bind {shlex.quote(str(tmp))} /tmp"
     ids = (str(user.pw_uid), str(user.pw_gid))
@@ -138,7 +147,9 @@ def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> li
     return [*outer, "sh", "-c", f"{over} && exec {shlex.join(become)} sh -c {shlex.quote(command)}"]
 
 
-async def _up(server: ShinyServer, process: asyncio.subprocess.Process, output: Path, any_answer: bool) -> None:
+async def _up(
+    server: ShinyServer, process: asyncio.subprocess.Process, output: Path, any_answer: bool
+) -> None:
     try:
         async with asyncio.timeout(60):
             while process.returncode is None:
@@ -150,9 +161,13 @@ async def _up(server: ShinyServer, process: asyncio.subprocess.Process, output: 
                     return
                 await asyncio.sleep(0.1)
     except (TimeoutError, AssertionError) as error:
-        raise Unavailable(f"shiny-server does not serve its app: {error or 'not within 60 s'}") from error
+        raise Unavailable(
+            f"shiny-server does not serve its app: {error or 'not within 60 s'}"
+        ) from error
     said = await asyncio.to_thread(output.read_text)
-    raise Unavailable(f"shiny-server did not start (it needs root, or user namespaces, and overlay mounts): {said[-300:].strip()}")
+    raise Unavailable(
+        f"shiny-server did not start (it needs root, or user namespaces, and overlay mounts): {said[-300:].strip()}"
+    )
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

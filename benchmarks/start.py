@@ -67,7 +67,12 @@ class Goal:
         return f"{'met   ' if ratio <= self.limit else 'missed'}  {self.name}: {ratio:.2f} x {self.base} (at most {self.limit:.2f})"
 
 
-GOALS = (Goal(WARM, SHINY, 1 / 3), Goal(SPARE, SHINY, 1 / 2), Goal(COLD, SHINY, 2), Goal(CROWD, CROWD_SHINY, 1 / 5))
+GOALS = (
+    Goal(WARM, SHINY, 1 / 3),
+    Goal(SPARE, SHINY, 1 / 2),
+    Goal(COLD, SHINY, 2),
+    Goal(CROWD, CROWD_SHINY, 1 / 5),
+)
 FURTHER = 2 / 3
 """Wanted of a further worker's memory, as a share of a fresh R's."""
 
@@ -77,9 +82,17 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m benchmarks start", description=__doc__)
     options.add_argument("--rounds", type=int, default=5, help="of each reading (5)")
     options.add_argument("--crowd", type=int, default=20, help="apps that start at once (20)")
-    options.add_argument("--workers", type=_numbers, default=[1, 10, 20], metavar="N,…", help="workers whose memory is measured (1,10,20)")
+    options.add_argument(
+        "--workers",
+        type=_numbers,
+        default=[1, 10, 20],
+        metavar="N,…",
+        help="workers whose memory is measured (1,10,20)",
+    )
     options.add_argument("--only", choices=("time", "memory"), help="one of the two parts")
-    options.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="where results go")
+    options.add_argument(
+        "--json", type=Path, default=RESULTS, metavar="PATH", help="where results go"
+    )
     return options
 
 
@@ -102,7 +115,9 @@ async def run(arguments: Sequence[str]) -> None:
 
 async def times(readings: Readings, options: argparse.Namespace) -> None:
     """Every start, in turn."""
-    names = [f"app-{number}" for number in range(3 * options.rounds + options.rounds * options.crowd)]
+    names = [
+        f"app-{number}" for number in range(3 * options.rounds + options.rounds * options.crowd)
+    ]
     fresh = iter(names)
     async with AsyncExitStack() as stack:
         peer = await _peer(stack, names)
@@ -118,14 +133,18 @@ async def times(readings: Readings, options: argparse.Namespace) -> None:
                 await shiny(SHINY)
                 await _asleep(running, "/warm")
                 readings.add(WARM, await of_sheen(warm, OUTPUT))
-                cold = await asyncio.to_thread(running.publish, APP, f"/cold-{number}", app_idle_timeout=1)
+                cold = await asyncio.to_thread(
+                    running.publish, APP, f"/cold-{number}", app_idle_timeout=1
+                )
                 readings.add(COLD, await of_sheen(cold, OUTPUT))
             await _crowd(readings, running, peer, fresh, options)
         async with sheen(spares="large=1") as running:
             # The pool is filled when something starts.
             await of_sheen(await asyncio.to_thread(running.publish, APP, "/first"), OUTPUT)
             for number in range(options.rounds):
-                url = await asyncio.to_thread(running.publish, APP, f"/spare-{number}", app_idle_timeout=1)
+                url = await asyncio.to_thread(
+                    running.publish, APP, f"/spare-{number}", app_idle_timeout=1
+                )
                 await _until(lambda: _has_spare(running), "a spare")
                 readings.add(SPARE, await of_sheen(url, OUTPUT))
 
@@ -151,7 +170,11 @@ async def sheen(spares: str = "") -> AsyncIterator[StackProcess]:
 
 
 async def _crowd(
-    readings: Readings, running: StackProcess, peer: ShinyServer | None, fresh: Iterator[str], options: argparse.Namespace
+    readings: Readings,
+    running: StackProcess,
+    peer: ShinyServer | None,
+    fresh: Iterator[str],
+    options: argparse.Namespace,
 ) -> None:
     """Many apps whose first visitors come in the same moment; at first to Lambda environments that have to start as well."""
     if not options.crowd:
@@ -170,7 +193,10 @@ async def _crowd(
         for path in paths:
             await _asleep(running, path)
         if peer is not None and name == CROWD:
-            readings.add(CROWD_SHINY, await _all(of_shiny_server, [f"{peer.url}{next(fresh)}/" for _ in paths]))
+            readings.add(
+                CROWD_SHINY,
+                await _all(of_shiny_server, [f"{peer.url}{next(fresh)}/" for _ in paths]),
+            )
         readings.add(name, await _all(of_sheen, urls))
 
 
@@ -191,7 +217,10 @@ async def _asleep(running: StackProcess, location: str) -> None:
 
 def _has_spare(running: StackProcess) -> bool:
     return any(
-        row["version_id"].startswith("spare.") and row["state"] == "READY" and not row.get("bound_to") for row in running.instances()
+        row["version_id"].startswith("spare.")
+        and row["state"] == "READY"
+        and not row.get("bound_to")
+        for row in running.instances()
     )
 
 
@@ -210,7 +239,13 @@ def report(readings: Readings, sizes: Mapping[str, Mapping[int, float]], path: P
     if sizes:
         print("\nPSS in MB, all workers together / per worker")
         for how, by_count in sizes.items():
-            print(f"  {how:<10}" + "".join(f"{count:>4}: {total:>6.0f} / {total / count:<5.0f}" for count, total in by_count.items()))
+            print(
+                f"  {how:<10}"
+                + "".join(
+                    f"{count:>4}: {total:>6.0f} / {total / count:<5.0f}"
+                    for count, total in by_count.items()
+                )
+            )
         ratio = _further(sizes["forked"]) / _further(sizes["fresh"])
         verdicts.append(
             f"{'met   ' if ratio <= FURTHER else 'missed'}  a further worker's memory: {ratio:.2f} x a fresh R (at most {FURTHER:.2f})"
@@ -218,9 +253,18 @@ def report(readings: Readings, sizes: Mapping[str, Mapping[int, float]], path: P
     print("\nwanted")
     for verdict in verdicts or ["not measured"]:
         print(f"  {verdict}")
-    machine = {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
+    machine = {
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine, "seconds": readings.seconds, "pss_mb": sizes, "goals": verdicts}, indent=1))
+    path.write_text(
+        json.dumps(
+            {"machine": machine, "seconds": readings.seconds, "pss_mb": sizes, "goals": verdicts},
+            indent=1,
+        )
+    )
     print(f"\nall of it: {path}")
 
 

@@ -74,7 +74,14 @@ def ours(prefix: str, folder: Path, *, careful: bool) -> list[str]:
 
 def awscli(prefix: str, folder: Path) -> list[str]:
     """Return awscli's."""
-    return [str(Path(sys.executable).parent / "aws"), "s3", "sync", "--quiet", f"s3://data/{prefix}/", str(folder)]
+    return [
+        str(Path(sys.executable).parent / "aws"),
+        "s3",
+        "sync",
+        "--quiet",
+        f"s3://data/{prefix}/",
+        str(folder),
+    ]
 
 
 WAYS: dict[str, Callable[[str, Path], list[str]]] = {
@@ -119,7 +126,10 @@ def show(kind: str, count: int, size: int, found: dict[str, float]) -> None:
     print(f"\n{count:,} {kind} files of {size:,} bytes, median of {ROUNDS} rounds")
     print(f"{'':26}{'seconds':>9}{'files/s':>10}{'MB/s':>9}{'x awscli':>10}")
     for way, took in found.items():
-        print(f"{way:26}{took:9.2f}{count / took:10.1f}{count * size / took / 1e6:9.1f}{base / took:10.1f}", flush=True)
+        print(
+            f"{way:26}{took:9.2f}{count / took:10.1f}{count * size / took / 1e6:9.1f}{base / took:10.1f}",
+            flush=True,
+        )
 
 
 def goals(found: dict[str, dict[str, float]]) -> list[str]:
@@ -145,7 +155,18 @@ def measure_all(small: int, large: int, megabytes: int, results: Path) -> None:
     verdicts = goals(found)
     print("", *verdicts, sep="\n")
     results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({"small": small, "large": large, "large_mb": megabytes, "seconds": found, "goals": verdicts}, indent=1))
+    results.write_text(
+        json.dumps(
+            {
+                "small": small,
+                "large": large,
+                "large_mb": megabytes,
+                "seconds": found,
+                "goals": verdicts,
+            },
+            indent=1,
+        )
+    )
 
 
 async def run(options: Sequence[str]) -> None:
@@ -154,6 +175,8 @@ async def run(options: Sequence[str]) -> None:
     parser.add_argument("--small", type=int, default=5000, metavar="N", help="small files")
     parser.add_argument("--large", type=int, default=4, metavar="N", help="large files")
     parser.add_argument("--mb", type=int, default=128, metavar="N", help="MB of a large file")
-    parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="where results go")
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS, metavar="PATH", help="where results go"
+    )
     given = parser.parse_args(options)
     await asyncio.to_thread(measure_all, given.small, given.large, given.mb, given.json)

@@ -23,10 +23,13 @@ from chalicelib.syncs import steps as sync_steps
 from chalicelib.syncs.definition import NOT_TOLD
 
 INSTANCES_STREAM = os.environ.get(
-    "SHEEN_INSTANCES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local"
+    "SHEEN_INSTANCES_STREAM_ARN",
+    "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local",
 )
 """Known once the table exists. Like the next three, it is only read by packaging."""
-CLUSTER = os.environ.get("SHEEN_CLUSTER_ARN", "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-local")
+CLUSTER = os.environ.get(
+    "SHEEN_CLUSTER_ARN", "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-local"
+)
 BUCKETS = os.environ.get("SHEEN_EVENT_BUCKETS", "sheen-local").split()
 """The deployment's own bucket, and other buckets that syncs read.
 
@@ -92,7 +95,9 @@ def on_instance_change(event: DynamoDBEvent) -> None:
 )
 def on_task_stopped(event: CloudWatchEvent) -> None:
     """Handle the end of a task."""
-    deaths.on_task_stopped(event.detail, here.settings.cluster, here.settings.connections_url, here.clock)
+    deaths.on_task_stopped(
+        event.detail, here.settings.cluster, here.settings.connections_url, here.clock
+    )
 
 
 @app.lambda_function()
@@ -231,7 +236,10 @@ def sync_follow(event: dict[str, Any], context: Any) -> None:
     {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": BUCKETS}, "object": {"key": [{"anything-but": {"prefix": NOT_TOLD}}]}},
+        "detail": {
+            "bucket": {"name": BUCKETS},
+            "object": {"key": [{"anything-but": {"prefix": NOT_TOLD}}]},
+        },
     }
 )
 def on_object_written(event: CloudWatchEvent) -> None:

@@ -22,7 +22,11 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 def compile_folder(folder: Path) -> None:
     """Put bytecode beside every source in a folder; the same sources give the same bytes."""
     compileall.compile_dir(
-        folder, stripdir=str(folder), quiet=2, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        folder,
+        stripdir=str(folder),
+        quiet=2,
+        force=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
 
 

@@ -45,7 +45,10 @@ def configuration(declared: Declared, place: Place) -> dict[str, Any]:
                 "tags": place.tags,
                 **({} if smallest is None else {"minimum_compression_size": smallest}),
                 "manage_iam_role": False,
-                "lambda_functions": {function.name: _function(declared, place, function) for function in declared.functions},
+                "lambda_functions": {
+                    function.name: _function(declared, place, function)
+                    for function in declared.functions
+                },
             }
         },
     }
@@ -57,7 +60,9 @@ def events(declared: Declared) -> dict[str, Any]:
     for function in declared.functions:
         if function.stream is not None:
             resource, source = camel(function.name), {"Properties": function.stream.parameters()}
-            resources[resource] = {"Properties": {"Events": {f"{resource}DynamodbEventSource": source}}}
+            resources[resource] = {
+                "Properties": {"Events": {f"{resource}DynamodbEventSource": source}}
+            }
     return {"Resources": resources}
 
 
@@ -83,7 +88,9 @@ def fill(project: Path, declared: Declared, place: Place, cache: Path) -> None:
     requirements = project / "requirements.txt"
     if requirements.exists():
         shutil.rmtree(project / "vendor", ignore_errors=True)
-        shutil.copytree(vendored(requirements, services(declared, place), cache), project / "vendor")
+        shutil.copytree(
+            vendored(requirements, services(declared, place), cache), project / "vendor"
+        )
         requirements.write_text("")
     if (project / "chalicelib").exists():
         compile_folder(project / "chalicelib")
@@ -118,7 +125,13 @@ def _json(document: Mapping[str, Any]) -> str:
 
 def main(place: str, project: str) -> None:
     """Make the project of the deployment whose place is described in the file ``place``."""
-    prepare(PROJECT, Path(project), DECLARED, Place(**json.loads(Path(place).read_text())), cache_folder())
+    prepare(
+        PROJECT,
+        Path(project),
+        DECLARED,
+        Place(**json.loads(Path(place).read_text())),
+        cache_folder(),
+    )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,14 @@ BOTOCORE_NAMES = {"states": "stepfunctions", "execute-api": "apigatewaymanagemen
 NOT_CALLED = frozenset({"ec2", "elasticfilesystem", "xray", "iam"})
 """Services that Lambda, or another service, calls with a function's role."""
 ALWAYS = frozenset({"sts"})
-PLATFORM = ("--platform", "manylinux2014_x86_64", "--implementation", "cp", "--only-binary", ":all:")
+PLATFORM = (
+    "--platform",
+    "manylinux2014_x86_64",
+    "--implementation",
+    "cp",
+    "--only-binary",
+    ":all:",
+)
 _UNUSED = ("bin", "boto3/examples")
 
 
@@ -58,7 +65,9 @@ def vendored(requirements: Path, kept: frozenset[str], cache: Path) -> Path:
 
     It is made once and kept in ``cache``. Raise :class:`CannotVendor`.
     """
-    name = hashlib.sha256(f"{sys.version} {PLATFORM} {sorted(kept)} {requirements.read_text()} {_source()}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(
+        f"{sys.version} {PLATFORM} {sorted(kept)} {requirements.read_text()} {_source()}".encode()
+    ).hexdigest()[:24]
     folder = cache / f"vendor-{name}"
     if folder.exists():
         os.utime(folder)
@@ -84,8 +93,25 @@ def vendored(requirements: Path, kept: frozenset[str], cache: Path) -> Path:
 
 def _install(requirements: Path, target: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--disable-pip-version-check"]
-    command += ["--python-version", version, *PLATFORM, "--target", str(target), "--requirement", str(requirements)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ]
+    command += [
+        "--python-version",
+        version,
+        *PLATFORM,
+        "--target",
+        str(target),
+        "--requirement",
+        str(requirements),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise CannotVendor(f"pip cannot install {requirements}:\n{result.stdout}{result.stderr}")
@@ -97,7 +123,9 @@ def _keep(data: Path, kept: Iterable[str]) -> None:
         if entry.is_dir() and entry.name not in kept:
             shutil.rmtree(entry)
         elif entry.is_dir():
-            versions = sorted(path.name for path in entry.iterdir() if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name))
+            versions = sorted(
+                path.name for path in entry.iterdir() if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name)
+            )
             for old in versions[:-1]:
                 shutil.rmtree(entry / old)
 

@@ -14,64 +14,120 @@ from sheen.console import progress, say
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(prog="sheen", description="Publish Shiny apps that run only while somebody looks.")
+    root = argparse.ArgumentParser(
+        prog="sheen", description="Publish Shiny apps that run only while somebody looks."
+    )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    publish = commands.add_parser("publish", help="upload a folder or a bundle as an app and follow it until it is active")
-    publish.add_argument(
-        "source", type=Path, metavar="DIR|BUNDLE", help="folder with app.R, or server.R and ui.R; or a .zip or .tar.gz of it"
+    publish = commands.add_parser(
+        "publish", help="upload a folder or a bundle as an app and follow it until it is active"
     )
-    publish.add_argument("--at", metavar="/PATH", help="where visitors find it; default: /<name of the folder or bundle>")
-    publish.add_argument("--log", action="store_true", help="show what installing the app's packages says")
+    publish.add_argument(
+        "source",
+        type=Path,
+        metavar="DIR|BUNDLE",
+        help="folder with app.R, or server.R and ui.R; or a .zip or .tar.gz of it",
+    )
+    publish.add_argument(
+        "--at",
+        metavar="/PATH",
+        help="where visitors find it; default: /<name of the folder or bundle>",
+    )
+    publish.add_argument(
+        "--log", action="store_true", help="show what installing the app's packages says"
+    )
 
-    versions = commands.add_parser("versions", help="list what was published at a location, the newest first")
+    versions = commands.add_parser(
+        "versions", help="list what was published at a location, the newest first"
+    )
     versions.add_argument("location", metavar="/PATH")
-    rollback = commands.add_parser("rollback", help="go back to the version before, or to another; nothing is built")
+    rollback = commands.add_parser(
+        "rollback", help="go back to the version before, or to another; nothing is built"
+    )
     rollback.add_argument("location", metavar="/PATH")
     rollback.add_argument("version", nargs="?", metavar="VERSION")
-    redeploy = commands.add_parser("redeploy", help="build the active version's bundle anew, as a new version")
+    redeploy = commands.add_parser(
+        "redeploy", help="build the active version's bundle anew, as a new version"
+    )
     redeploy.add_argument("location", metavar="/PATH")
     redeploy.add_argument("--log", action="store_true", help="as of publish")
-    download = commands.add_parser("download", help="fetch the bundle of the active or another version, as it was uploaded")
+    download = commands.add_parser(
+        "download", help="fetch the bundle of the active or another version, as it was uploaded"
+    )
     download.add_argument("location", metavar="/PATH")
     download.add_argument("version", nargs="?", metavar="VERSION")
-    download.add_argument("-o", dest="to", type=Path, metavar="FILE", help="default: the bundle's own name, here")
+    download.add_argument(
+        "-o", dest="to", type=Path, metavar="FILE", help="default: the bundle's own name, here"
+    )
 
     commands.add_parser("apps", help="list the apps and whether each sleeps, starts or runs")
     commands.add_parser("status", help="list the instances, their workers and sessions")
 
     configure = commands.add_parser("configure", help="show or change an app's settings")
     configure.add_argument("location", metavar="/PATH")
-    configure.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default")
+    configure.add_argument(
+        "changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default"
+    )
 
-    archive = commands.add_parser("archive", help="put an app away: its instances stop, and nobody gets in; all it has is kept")
+    archive = commands.add_parser(
+        "archive",
+        help="put an app away: its instances stop, and nobody gets in; all it has is kept",
+    )
     archive.add_argument("location", metavar="/PATH")
     restore = commands.add_parser("restore", help="take an app out of the archive")
     restore.add_argument("location", metavar="/PATH")
     delete = commands.add_parser("delete", help="delete an archived app for good")
     delete.add_argument("location", metavar="/PATH")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    restart = commands.add_parser("restart", help="let new sessions start afresh; open ones go on until they end")
+    restart = commands.add_parser(
+        "restart", help="let new sessions start afresh; open ones go on until they end"
+    )
     restart.add_argument("location", metavar="/PATH")
 
-    sync = commands.add_parser("sync", help="copy data from S3 to where apps see it, or say what to copy")
-    sync.add_argument("words", nargs="*", metavar="NAME", help="which; none: all | define NAME [KEY=VALUE …] | remove NAME")
-    sync.add_argument("--prefix", default="", metavar="KEY", help="only what begins so, below the sync's own prefix")
-    sync.add_argument("--follow", action="store_true", help="wait for the end, and tell how far it is")
-    syncs = commands.add_parser("syncs", help="list the syncs, or the runs of one, and how old the data is")
+    sync = commands.add_parser(
+        "sync", help="copy data from S3 to where apps see it, or say what to copy"
+    )
+    sync.add_argument(
+        "words",
+        nargs="*",
+        metavar="NAME",
+        help="which; none: all | define NAME [KEY=VALUE …] | remove NAME",
+    )
+    sync.add_argument(
+        "--prefix",
+        default="",
+        metavar="KEY",
+        help="only what begins so, below the sync's own prefix",
+    )
+    sync.add_argument(
+        "--follow", action="store_true", help="wait for the end, and tell how far it is"
+    )
+    syncs = commands.add_parser(
+        "syncs", help="list the syncs, or the runs of one, and how old the data is"
+    )
     syncs.add_argument("name", nargs="?", metavar="NAME")
     logs = commands.add_parser("logs", help="show what an app's R processes have said")
     logs.add_argument("location", metavar="/PATH")
-    logs.add_argument("--follow", action="store_true", help="go on with what they say from now on, until Ctrl-C")
+    logs.add_argument(
+        "--follow", action="store_true", help="go on with what they say from now on, until Ctrl-C"
+    )
     logs.add_argument("--version", default="", metavar="V", help="only of this version")
-    logs.add_argument("--since", default="1d", metavar="SPAN", help="of the last 10m, 2h, 1d …; default: 1d")
+    logs.add_argument(
+        "--since", default="1d", metavar="SPAN", help="of the last 10m, 2h, 1d …; default: 1d"
+    )
 
     run = commands.add_parser("run", help="run an R script of a published app as a task")
     run.add_argument("location", metavar="/PATH")
     run.add_argument("script", metavar="SCRIPT", help="path of an .R file within the app")
-    run.add_argument("--to", metavar="PREFIX", help="where in the bucket its files go; default: data/<last part of /PATH>/")
+    run.add_argument(
+        "--to",
+        metavar="PREFIX",
+        help="where in the bucket its files go; default: data/<last part of /PATH>/",
+    )
 
-    commands.add_parser("env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"')
+    commands.add_parser(
+        "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
+    )
     commands.add_parser("local", help="run Sheen on this machine")
     return root
 
@@ -81,7 +137,9 @@ def act(arguments: argparse.Namespace) -> int:
         case "publish":
             from sheen.publish import publish
 
-            location = publish(deployment.use(), arguments.source, arguments.at, progress, show_log=arguments.log)
+            location = publish(
+                deployment.use(), arguments.source, arguments.at, progress, show_log=arguments.log
+            )
             say(deployment.url_of(location))
         case "versions":
             from sheen.versions import show_versions
@@ -95,11 +153,17 @@ def act(arguments: argparse.Namespace) -> int:
         case "redeploy":
             from sheen.versions import redeploy
 
-            say(deployment.url_of(redeploy(deployment.use(), arguments.location, progress, show_log=arguments.log)))
+            say(
+                deployment.url_of(
+                    redeploy(deployment.use(), arguments.location, progress, show_log=arguments.log)
+                )
+            )
         case "download":
             from sheen.versions import download
 
-            say(str(download(deployment.use(), arguments.location, arguments.version, arguments.to)))
+            say(
+                str(download(deployment.use(), arguments.location, arguments.version, arguments.to))
+            )
         case "apps":
             from sheen.overview import show_apps
 
@@ -134,7 +198,9 @@ def act(arguments: argparse.Namespace) -> int:
         case "sync":
             from sheen.sync import sync
 
-            return sync(deployment.use(), arguments.words, arguments.prefix, arguments.follow, progress)
+            return sync(
+                deployment.use(), arguments.words, arguments.prefix, arguments.follow, progress
+            )
         case "syncs":
             from sheen.syncs import show_runs, show_syncs
 
@@ -144,7 +210,13 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.logs import show_logs
 
             settings = deployment.use()
-            show_logs(settings, arguments.location, follow=arguments.follow, version=arguments.version, since=arguments.since)
+            show_logs(
+                settings,
+                arguments.location,
+                follow=arguments.follow,
+                version=arguments.version,
+                since=arguments.since,
+            )
         case "run":
             from sheen.script import run_script
 
@@ -162,7 +234,11 @@ def act(arguments: argparse.Namespace) -> int:
 
 def of_a_file(error: OSError) -> str:
     """Return one line that says what happened to a file, and the way out. Pure."""
-    what = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
+    what = (
+        f"{error.filename}: {error.strerror}"
+        if error.filename is not None
+        else error.strerror or str(error)
+    )
     match error.errno:
         case errno.EACCES | errno.EPERM:
             return f"{what}; name another, or change who may use it"

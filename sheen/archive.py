@@ -16,7 +16,9 @@ class NotDeleted(SheenError):
 
 def archive(settings: Settings, location: str) -> str:
     """Archive the app at ``location``; raise :class:`sheen.functions.FunctionFailed`."""
-    stopped = json.loads(call(settings, "app_archive", {"location": locations.check(location)}))["stopped"]
+    stopped = json.loads(call(settings, "app_archive", {"location": locations.check(location)}))[
+        "stopped"
+    ]
     return f"archived; {stopped} instances were stopped. `sheen restore {location}` brings it back"
 
 
@@ -42,6 +44,10 @@ def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) 
 
 def _answer(ask: Callable[[str], str], location: str) -> str:
     try:
-        return ask(f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: ")
+        return ask(
+            f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: "
+        )
     except EOFError:
-        raise NotDeleted(f"{location} was not deleted: there is nobody to ask; `sheen delete {location} --yes` does not ask") from None
+        raise NotDeleted(
+            f"{location} was not deleted: there is nobody to ask; `sheen delete {location} --yes` does not ask"
+        ) from None

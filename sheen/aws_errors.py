@@ -9,12 +9,30 @@ AWS_ERRORS = (BotoCoreError, ClientError, Boto3Error, PynamoDBException)
 
 _UNKNOWN_KEYS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-    | {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"}
-    | {"AuthFailure", "InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException"}
+    | {
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+    }
+    | {
+        "AuthFailure",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+    }
 )
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 _TOO_MANY = frozenset(
-    {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+    }
     | {"ProvisionedThroughputExceededException", "LimitExceededException", "EC2ThrottledException"}
 )
 _NOT_THERE = frozenset({"ResourceNotFoundException", "NoSuchBucket"})
@@ -37,7 +55,13 @@ def sentence(error: Exception) -> str:
 
 def _cause(error: BaseException) -> BaseException:
     """Return botocore's own error, which PynamoDB and boto3's transfers wrap."""
-    inner = error.cause if isinstance(error, PynamoDBException) else error.__context__ if isinstance(error, Boto3Error) else None
+    inner = (
+        error.cause
+        if isinstance(error, PynamoDBException)
+        else error.__context__
+        if isinstance(error, Boto3Error)
+        else None
+    )
     return inner or error
 
 
@@ -53,5 +77,7 @@ def _way_out(code: str) -> str:
     if code in _TOO_MANY:
         return "AWS is asked too often at the moment: try again in a minute"
     if code in _NOT_THERE:
-        return "look whether SHEEN_TABLE_PREFIX, SHEEN_BUCKET and the region are those of a deployment"
+        return (
+            "look whether SHEEN_TABLE_PREFIX, SHEEN_BUCKET and the region are those of a deployment"
+        )
     return "try again"

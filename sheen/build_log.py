@@ -62,7 +62,9 @@ class BuildLog:
 
     def _from(self, start: int) -> bytes:
         try:
-            body = clients.client("s3").get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-")["Body"]
+            body = clients.client("s3").get_object(
+                Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-"
+            )["Body"]
             data: bytes = body.read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOTHING_THERE:

@@ -41,19 +41,25 @@ def zip_folder(folder: Path, bundle: Path) -> Packed:
     read. This function does not check the kind of app; the publish does.
     """
     if not folder.is_dir():
-        raise NotAnApp(f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R")
+        raise NotAnApp(
+            f"{folder}: not a folder; name the folder that has the app.R, or the server.R and ui.R"
+        )
     found = _Found(folder)
     try:
         found.gather(folder, PurePosixPath(), (folder.resolve(),))
         if not found.files:
-            raise NotAnApp(f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R")
+            raise NotAnApp(
+                f"{folder}: the folder is empty; an app needs an app.R, or a server.R with a ui.R"
+            )
         files, links = sorted(found.files), dict(sorted(found.links.items()))
         fingerprint = zip_files(files, lambda name: found.files[name].open("rb"), bundle, links)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO):
             raise
         way_out = "change that, or name it in a file .rscignore beside it"
-        raise NotAnApp(f"{error.filename or folder}: it cannot be read ({error.strerror}); {way_out}") from error
+        raise NotAnApp(
+            f"{error.filename or folder}: it cannot be read ({error.strerror}); {way_out}"
+        ) from error
     return Packed(fingerprint, [*_told(found.left_out), *found.notes])
 
 
@@ -91,7 +97,9 @@ class _Found:
             elif path.is_file():
                 self._add_file(path, to)
             else:
-                self.left_out.append((str(to), "a link to nothing" if path.is_symlink() else "not a file"))
+                self.left_out.append(
+                    (str(to), "a link to nothing" if path.is_symlink() else "not a file")
+                )
 
     def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.Rules:
         if rscignore.NAME not in names:
@@ -140,10 +148,14 @@ def ending_of(bundle: Path) -> str:
     Raise :class:`NotAnApp` if the bundle is no readable file, or if its kind cannot be published.
     """
     if not bundle.is_file():
-        raise NotAnApp(f"{bundle}: no such folder or file; name the app's folder, or a .zip or .tar.gz of it")
+        raise NotAnApp(
+            f"{bundle}: no such folder or file; name the app's folder, or a .zip or .tar.gz of it"
+        )
     ending = next((ending for ending in ENDINGS if bundle.name.endswith(ending)), None)
     if ending is None:
-        raise NotAnApp(f"{bundle}: neither a folder nor a .zip or .tar.gz; name the app's folder, or pack it as one of these")
+        raise NotAnApp(
+            f"{bundle}: neither a folder nor a .zip or .tar.gz; name the app's folder, or pack it as one of these"
+        )
     if not os.access(bundle, os.R_OK):
         raise NotAnApp(f"{bundle}: it cannot be read; change its mode, or who owns it")
     return ending

@@ -21,7 +21,10 @@ def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
     event = {"location": locations.check(location), "settings": changes(words)}
     configured: Configured = json.loads(call(settings, "app_configure", event))
     sources = configured["sources"]
-    table(("SETTING", "VALUE", ""), [(name, plain(value), sources[name]) for name, value in configured["settings"].items()])
+    table(
+        ("SETTING", "VALUE", ""),
+        [(name, plain(value), sources[name]) for name, value in configured["settings"].items()],
+    )
 
 
 def changes(words: Sequence[str]) -> dict[str, str]:

@@ -40,17 +40,23 @@ def local_environment(folder: Path) -> dict[str, str]:
             "or set SHEEN_BUCKET, SHEEN_TABLE_PREFIX and SHEEN_URL to a deployment on AWS"
         ) from None
     except PermissionError:
-        raise NoDeployment(f"{file} belongs to another user: run the command as the user who started the local stack") from None
+        raise NoDeployment(
+            f"{file} belongs to another user: run the command as the user who started the local stack"
+        ) from None
     except ValueError:
         variables = None
     if not isinstance(variables, dict):
-        raise NoDeployment(f"{file} is damaged: start the local stack anew with `make run`, which writes it")
+        raise NoDeployment(
+            f"{file} is damaged: start the local stack anew with `make run`, which writes it"
+        )
     return {str(name): str(value) for name, value in variables.items()}
 
 
 def as_shell(variables: Mapping[str, str]) -> str:
     """Return ``variables`` as lines for ``eval "$(sheen env)"``."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items()))
+    return "\n".join(
+        f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())
+    )
 
 
 def use() -> Settings:

@@ -20,5 +20,7 @@ def call(settings: Settings, function: str, event: Mapping[str, Any]) -> bytes:
     payload: bytes = answer["Payload"].read()
     if answer.get("FunctionError"):
         error = json.loads(payload)
-        raise FunctionFailed(str(error.get("errorMessage") or f"function {name} failed; its log says why"))
+        raise FunctionFailed(
+            str(error.get("errorMessage") or f"function {name} failed; its log says why")
+        )
     return payload

@@ -67,7 +67,9 @@ def seconds(span: str) -> float:
     """
     found = re.fullmatch(r"(\d{1,9})([smhdw])", span)
     if found is None:
-        raise BadSince(f'--since is "{span}"; it is a number and one of s, m, h, d, w, as in 10m or 2d')
+        raise BadSince(
+            f'--since is "{span}"; it is a number and one of s, m, h, d, w, as in 10m or 2d'
+        )
     return float(int(found[1]) * _UNITS[found[2]])
 
 
@@ -83,7 +85,9 @@ def events(group: str, streams: str, start_ms: int) -> Iterator[dict[str, Any]]:
 
 def line(event: dict[str, Any]) -> str:
     """Return an event as it is shown: time, version, instance and worker, message."""
-    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[
+        :-3
+    ]
     stream = LogStream.parse(event["logStreamName"])
     worker = stream.worker_id.removeprefix(f"{stream.version}.")
     return f"{at}Z {stream.version} {stream.instance_id[:8]}/{worker} {event['message']}"
@@ -114,5 +118,7 @@ class Follower:
                 self._seen[event_id] = at_ms
             newest_ms = max(newest_ms, at_ms)
         self._start_ms = max(self._start_ms, newest_ms - LATE_MS)
-        self._seen = {event_id: at_ms for event_id, at_ms in self._seen.items() if at_ms >= self._start_ms}
+        self._seen = {
+            event_id: at_ms for event_id, at_ms in self._seen.items() if at_ms >= self._start_ms
+        }
         return count

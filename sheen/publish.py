@@ -27,7 +27,14 @@ class PublishFailed(SheenError):
     """The bundle was rejected, or its publish gives no more news."""
 
 
-def publish(settings: Settings, source: Path, location: str | None, tell: Callable[[str], None], *, show_log: bool = False) -> str:
+def publish(
+    settings: Settings,
+    source: Path,
+    location: str | None,
+    tell: Callable[[str], None],
+    *,
+    show_log: bool = False,
+) -> str:
     """Publish a folder or a packed bundle, and return the location.
 
     ``location`` is ``/<its name>`` by default. ``tell`` gets each line of progress, and with
@@ -46,8 +53,12 @@ def publish(settings: Settings, source: Path, location: str | None, tell: Callab
             fingerprint, notes = zip_folder(source, bundle)
             for note in notes:
                 tell(f"{location}: {note}")
-        key = BundleKey.of(location, upload_name(stem, fingerprint, ending or ".zip", datetime.now(UTC))).key
-        tell(f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}")
+        key = BundleKey.of(
+            location, upload_name(stem, fingerprint, ending or ".zip", datetime.now(UTC))
+        ).key
+        tell(
+            f"{location}: uploading {bundle.stat().st_size:,} bytes to s3://{settings.bucket}/{key}"
+        )
         clients.client("s3").upload_file(str(bundle), settings.bucket, key)
     follow(settings.bucket, key, lambda message: tell(f"{location}: {message}"), show_log=show_log)
     return location
@@ -71,7 +82,14 @@ def is_published(folder: Path, location: str) -> bool:
     return version is not None and version.bundle.endswith(f"-{fingerprint}.zip")
 
 
-def follow(bucket: str, key: str, tell: Callable[[str], None], *, show_log: bool = False, pause: float = 0.2) -> None:
+def follow(
+    bucket: str,
+    key: str,
+    tell: Callable[[str], None],
+    *,
+    show_log: bool = False,
+    pause: float = 0.2,
+) -> None:
     """Tell each new message of the upload under ``key`` until its publish is over.
 
     The notes of its build log are told too, or with ``show_log`` all lines. ``pause`` is in

@@ -44,13 +44,17 @@ def run_script(settings: Settings, location: str, script: str, target: str | Non
         "app_id": app.app_id,
         "version": app.active_version,
         "script": scripts.check_script(script),
-        "target": scripts.check_target(target or f"{OWN_DATA}{location.rpartition('/')[2] or 'root'}/"),
+        "target": scripts.check_target(
+            target or f"{OWN_DATA}{location.rpartition('/')[2] or 'root'}/"
+        ),
         "log_key": log_key,
     }
     states = client("stepfunctions")
-    execution = states.start_execution(stateMachineArn=settings.script_state_machine, name=f"{app.app_id}-{stamp}", input=json.dumps(job))[
-        "executionArn"
-    ]
+    execution = states.start_execution(
+        stateMachineArn=settings.script_state_machine,
+        name=f"{app.app_id}-{stamp}",
+        input=json.dumps(job),
+    )["executionArn"]
     log = _Log(settings.bucket, log_key)
     while True:
         ended = states.describe_execution(executionArn=execution)

@@ -21,7 +21,9 @@ STOPPING = 120.0
 """Seconds that DataSync may take to stop."""
 
 
-def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
+def sync(
+    settings: Settings, words: Sequence[str], prefix: str, follow: bool, tell: Callable[[str], None]
+) -> int:
     """Run ``[NAME]``, ``define NAME [KEY=VALUE …]`` or ``remove NAME``; return the exit status.
 
     The status is 1 if a followed run failed. Raise :class:`BadWords`,
@@ -41,7 +43,9 @@ def sync(settings: Settings, words: Sequence[str], prefix: str, follow: bool, te
         case [name]:
             return run(settings, name, prefix, follow, tell)
         case _:
-            raise BadWords("write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`")
+            raise BadWords(
+                "write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`"
+            )
     return 0
 
 
@@ -72,12 +76,16 @@ def _stop(found: SyncRun) -> None:
     while (described := transfers.look(str(found.execution)))["Status"] not in transfers.ENDED:
         if time.monotonic() > deadline:
             task = str(found.execution).partition("/execution/")[0]
-            raise BadWords(f"{found.sync} is removed, but DataSync is still stopping: delete its task {task} and its locations later")
+            raise BadWords(
+                f"{found.sync} is removed, but DataSync is still stopping: delete its task {task} and its locations later"
+            )
         time.sleep(POLL)
     transfers.answer(found, described)
 
 
-def run(settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]) -> int:
+def run(
+    settings: Settings, name: str, prefix: str, follow: bool, tell: Callable[[str], None]
+) -> int:
     """Ask for a sync, with ``follow`` until its runs have ended; return the exit status."""
     store.find(name)  # a missing sync is reported at once
     answer = json.loads(call(settings, "sync", {"sync": name, "prefix": prefix}))
@@ -113,7 +121,9 @@ def follow_run(name: str, stamp: str, tell: Callable[[str], None]) -> SyncRun:
                 tell(told)
                 deadline = time.monotonic() + PATIENCE
         time.sleep(POLL)
-    raise BadWords(f"{name}: no news for {PATIENCE / 60:.0f} minutes; `sheen syncs {name}` tells where it stands")
+    raise BadWords(
+        f"{name}: no news for {PATIENCE / 60:.0f} minutes; `sheen syncs {name}` tells where it stands"
+    )
 
 
 def _progress(found: SyncRun) -> str:

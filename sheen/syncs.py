@@ -80,11 +80,17 @@ def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
         definition = row.definition(own_bucket)
     except BadSync:
         return []
-    shut_out = [str(app.location) for app, _mode in access.asking(row.name, found) if not definition.lets_in(str(app.location))]
+    shut_out = [
+        str(app.location)
+        for app, _mode in access.asking(row.name, found)
+        if not definition.lets_in(str(app.location))
+    ]
     if not shut_out:
         return []
     locations = " ".join((*definition.apps, *shut_out))
-    return [f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them in"]
+    return [
+        f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them in"
+    ]
 
 
 def _line(row: Sync, settings: Settings, last: SyncRun | None, now: float) -> tuple[str, ...]:
@@ -127,7 +133,20 @@ def show_runs(name: str) -> None:
         say(f"{name} has not run yet; `sheen sync {name}` runs it")
         return
     table(
-        ("RUN", "WAY", "TRIGGER", "STATUS", "SECONDS", "SEEN", "COPIED", "SKIPPED", "DELETED", "FAILED", "BYTES", "MESSAGE"),
+        (
+            "RUN",
+            "WAY",
+            "TRIGGER",
+            "STATUS",
+            "SECONDS",
+            "SEEN",
+            "COPIED",
+            "SKIPPED",
+            "DELETED",
+            "FAILED",
+            "BYTES",
+            "MESSAGE",
+        ),
         [
             (
                 row.run_id,
@@ -135,7 +154,10 @@ def show_runs(name: str) -> None:
                 row.trigger or "-",
                 row.status,
                 f"{float(row.ended_at or time.time()) - float(row.started_at):.1f}",
-                *(f"{int(getattr(row, f'files_{what}')):,}" for what in ("seen", "copied", "skipped", "deleted", "failed")),
+                *(
+                    f"{int(getattr(row, f'files_{what}')):,}"
+                    for what in ("seen", "copied", "skipped", "deleted", "failed")
+                ),
                 f"{int(row.bytes_copied):,}",
                 row.message,
             )

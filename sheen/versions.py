@@ -32,7 +32,15 @@ def show_versions(location: str) -> None:
         return
     table(
         ("VERSION", "", "PUBLISHED", "BUNDLE"),
-        [(row.version, state(app, row), _when(float(row.published_at)), original_name(row.bundle)) for row in rows],
+        [
+            (
+                row.version,
+                state(app, row),
+                _when(float(row.published_at)),
+                original_name(row.bundle),
+            )
+            for row in rows
+        ],
     )
 
 
@@ -43,7 +51,9 @@ def state(app: App, row: Version) -> str:
     return {app.active_version: "active", app.previous_version: "previous"}.get(row.version, "")
 
 
-def rollback(settings: Settings, location: str, version: str | None, tell: Callable[[str], None]) -> str:
+def rollback(
+    settings: Settings, location: str, version: str | None, tell: Callable[[str], None]
+) -> str:
     """Make another version the active one, by default the previous one, and return its name.
 
     Open sessions go on with the version that they began with. Raise :class:`NoSuchApp`,
@@ -55,11 +65,15 @@ def rollback(settings: Settings, location: str, version: str | None, tell: Calla
     try:
         call(settings, "agents_restart", event)
     except SheenError as error:
-        tell(f"{location}: instances of the version before were not told to go ({error}); they go when they are idle")
+        tell(
+            f"{location}: instances of the version before were not told to go ({error}); they go when they are idle"
+        )
     return str(app.active_version)
 
 
-def redeploy(settings: Settings, location: str, tell: Callable[[str], None], *, show_log: bool = False) -> str:
+def redeploy(
+    settings: Settings, location: str, tell: Callable[[str], None], *, show_log: bool = False
+) -> str:
     """Build the active version's bundle again as a new version, follow it, and return the location.
 
     Raise what :func:`chalicelib.publishing.again.publish_again` raises, or :class:`PublishFailed`.
@@ -83,9 +97,13 @@ def download(settings: Settings, location: str, version: str | None, to: Path | 
     if target.exists():
         raise NotDownloaded(f"{target} is there already; name another file with -o")
     if not target.parent.is_dir():
-        raise NotDownloaded(f"{target}: there is no folder {target.parent}; make it, or name another file with -o")
+        raise NotDownloaded(
+            f"{target}: there is no folder {target.parent}; make it, or name another file with -o"
+        )
     if not os.access(target.parent, os.W_OK):
-        raise NotDownloaded(f"{target}: you may not write in the folder {target.parent}; name another file with -o")
+        raise NotDownloaded(
+            f"{target}: you may not write in the folder {target.parent}; name another file with -o"
+        )
     clients.client("s3").download_file(settings.bucket, found.key, str(target))
     return target
 

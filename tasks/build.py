@@ -90,7 +90,9 @@ class Job:
                 token=environment.get("SHEEN_TASK_TOKEN", ""),
             )
         except KeyError as error:
-            raise SettingMissing(f"environment variable {error.args[0]} is not set; the publish state machine sets it") from None
+            raise SettingMissing(
+                f"environment variable {error.args[0]} is not set; the publish state machine sets it"
+            ) from None
 
     @property
     def name(self) -> str:
@@ -132,7 +134,9 @@ def build(job: Job, settings: Settings) -> Built:
     return {"kind": kind.value, "source": source, "settings": own}
 
 
-def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[Kind, dict[str, Any], AppSettings]:
+def _unpack(
+    job: Job, settings: Settings, archive: Path, target: Path
+) -> tuple[Kind, dict[str, Any], AppSettings]:
     """Check everything, then unpack it.
 
     Return the kind, the settings that the bundle brings, and the settings that will be in force.
@@ -151,7 +155,11 @@ def _unpack(job: Job, settings: Settings, archive: Path, target: Path) -> tuple[
         rsconnect.check(content(said), job.name)
     shape = shape_of(inventory.paths, job.name, content)
     file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
-    own = settings_file.read(opened.content(file, settings_file.LARGEST), job.name) if file in inventory.paths else {}
+    own = (
+        settings_file.read(opened.content(file, settings_file.LARGEST), job.name)
+        if file in inventory.paths
+        else {}
+    )
     held = _held(job, own)
     _tell(job, settings, f"Unpacking {len(inventory.paths):,} files.")
     written = opened.unpack(inventory, target, shape.top, progress)
@@ -168,7 +176,9 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     try:
         held = AppSettings.effective(bundle, app.settings or {})
     except BadAppSetting as error:
-        raise BadBundle(f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}") from None
+        raise BadBundle(
+            f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}"
+        ) from None
     try:
         grants.check_names(str(app.location), held)
         App.ceilings.check(held, bundle.keys() - (app.settings or {}).keys())
@@ -184,7 +194,9 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     return held
 
 
-def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings) -> bool:
+def _prepare(
+    job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings
+) -> bool:
     """Make the library of the app's own packages and check the app with it.
 
     Return whether there is a library. Raise :class:`BadBundle`.
@@ -192,7 +204,9 @@ def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
     key = log_key(job.key)
 
     def write(text: bytes) -> None:
-        clients.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8")
+        clients.client("s3").put_object(
+            Bucket=settings.bucket, Key=key, Body=text, ContentType="text/plain; charset=utf-8"
+        )
 
     def failed(error: Exception) -> None:
         logger.warning("the build log was not written", extra={"error": str(error)})
@@ -206,7 +220,15 @@ def _prepare(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
     return has_library
 
 
-def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings, log: BuildLog) -> bool:
+def _restore(
+    job: Job,
+    settings: Settings,
+    kind: Kind,
+    app: Path,
+    place: Place,
+    held: AppSettings,
+    log: BuildLog,
+) -> bool:
     """Make the library of the app's own packages, if it wants any that the image lacks.
 
     Raise :class:`BadBundle`.
@@ -228,11 +250,17 @@ def _restore(job: Job, settings: Settings, kind: Kind, app: Path, place: Place, 
 
     try:
         if lock is None:
-            return python.restore(app, place, Indexes.parse(settings.python_repositories), log, tell)
-        return restore.restore(lock, place, Repositories.parse(settings.repositories), held, log, tell)
+            return python.restore(
+                app, place, Indexes.parse(settings.python_repositories), log, tell
+            )
+        return restore.restore(
+            lock, place, Repositories.parse(settings.repositories), held, log, tell
+        )
     except BadBundle as error:
         log.say(f"the build failed: {error}")
-        raise BadBundle(f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{log_key(job.key)}") from error
+        raise BadBundle(
+            f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{log_key(job.key)}"
+        ) from error
 
 
 def _download(job: Job, bucket: str, to: Path) -> None:
@@ -247,17 +275,23 @@ def _download(job: Job, bucket: str, to: Path) -> None:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("PreconditionFailed", "412"):
-            raise BadBundle(f"bundle {job.name}: another upload took its place before it was unpacked; that one is published") from error
+            raise BadBundle(
+                f"bundle {job.name}: another upload took its place before it was unpacked; that one is published"
+            ) from error
         # Without the right to list the bucket, S3 does not say that the object is missing.
         if code in ("NoSuchKey", "404", "AccessDenied", "403"):
-            raise BadBundle(f"bundle {job.name}: it was deleted before it was unpacked; upload it again") from error
+            raise BadBundle(
+                f"bundle {job.name}: it was deleted before it was unpacked; upload it again"
+            ) from error
         raise
 
 
 def _tell(job: Job, settings: Settings, message: str) -> None:
     """Report progress; failures are only logged, because a message must not fail a build."""
     try:
-        store.tell(settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock())
+        store.tell(
+            settings.bucket, job.key, job.sequencer, BundleStatus.BUILDING, message, wall_clock()
+        )
     except Exception as error:
         logger.warning("the author was not told", extra={"what": message, "error": str(error)})
 

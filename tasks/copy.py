@@ -85,7 +85,9 @@ class Work:
                 settings=Settings.from_environment(environment),
             )
         except KeyError as error:
-            raise SettingMissing(f"environment variable {error.args[0]} is not set; the sync state machine sets it") from None
+            raise SettingMissing(
+                f"environment variable {error.args[0]} is not set; the sync state machine sets it"
+            ) from None
 
 
 def prepare(efs: Path, row: Sync) -> None:
@@ -110,7 +112,9 @@ def prepare(efs: Path, row: Sync) -> None:
         gate.set_mode(folders.GATE_MODE)
         link = folders.link(efs, name)
         with contextlib.suppress(FileExistsError):
-            os.symlink(os.path.relpath(folders.data(efs, name), link.parent), name, dir_fd=syncs.descriptor)
+            os.symlink(
+                os.path.relpath(folders.data(efs, name), link.parent), name, dir_fd=syncs.descriptor
+            )
 
 
 def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
@@ -140,7 +144,9 @@ def parts(rows: list[SyncRequest]) -> Iterator[list[SyncRequest]]:
     yield from ([row] for row in rows if requests.is_prefix(row))
 
 
-def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]) -> dict[str, str]:
+def _copy_part(
+    work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]
+) -> dict[str, str]:
     """Copy one of :func:`parts`, and delete its requests unless another attempt may help.
 
     Return the failures that another attempt may fix, as path → reason.
@@ -150,7 +156,9 @@ def _copy_part(work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket
     if is_prefix:
         mirror(work, definition, bucket, part[0].target).run()
     else:
-        mirror(work, definition, bucket, "").keys({each.target: int(each.size or 0) for each in part})
+        mirror(work, definition, bucket, "").keys(
+            {each.target: int(each.size or 0) for each in part}
+        )
     passed_on = _pass_on_large(work, definition)
     if work.outcome.files_failed == failed_before and not passed_on:
         store.is_as_of(row, Sync.copied_at, requests.as_of(definition, Way.COPY, part))
@@ -215,7 +223,9 @@ def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
     for relative in large:
         requests.ask_for_object(definition, relative, definition.urgent_limit + 1, wall_clock())
     if large:
-        requests.start(definition.name, Way.TRANSFER, work.settings.sync_state_machine, wall_clock())
+        requests.start(
+            definition.name, Way.TRANSFER, work.settings.sync_state_machine, wall_clock()
+        )
     return bool(large)
 
 
@@ -225,7 +235,9 @@ def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
     definition = row.definition(work.settings.bucket)
     run = runs.find(work.name, work.run_id)
     if run is None:
-        raise SettingMissing(f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else")
+        raise SettingMissing(
+            f"run {work.run_id} of sync {work.name} has no row; it was begun by somebody else"
+        )
     restart: list[str] = []
     # Only copying counts its progress.
     patience = definition.stall_timeout if work.what == "copy" else math.inf
@@ -237,8 +249,14 @@ def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
         elif work.what == "apps":
             from tasks.site import publish_changed
 
-            restart = publish_changed(definition, work.settings, lambda message: runs.tell(run, message))
-    return {"counts": work.outcome.counts(), "failures": work.outcome.failures[: runs.FAILURES_TOLD], "restart": restart}
+            restart = publish_changed(
+                definition, work.settings, lambda message: runs.tell(run, message)
+            )
+    return {
+        "counts": work.outcome.counts(),
+        "failures": work.outcome.failures[: runs.FAILURES_TOLD],
+        "restart": restart,
+    }
 
 
 def give_up(work: Work, error: str, cause: str) -> None:
@@ -247,7 +265,11 @@ def give_up(work: Work, error: str, cause: str) -> None:
     The cause has the form of Lambda's.
     """
     work.outcome.forgive()
-    told = {"errorMessage": cause[:1000], "counts": work.outcome.counts(), "failures": work.outcome.failures[:FAILURES_TOLD]}
+    told = {
+        "errorMessage": cause[:1000],
+        "counts": work.outcome.counts(),
+        "failures": work.outcome.failures[:FAILURES_TOLD],
+    }
     token.fail(work.token, error, json.dumps(told, ensure_ascii=False))
 
 
@@ -282,7 +304,9 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
             return
 
 
-def main(environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)) -> int:
+def main(
+    environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)
+) -> int:
     """Do the work and report; return the exit code, which is 0 if all went well."""
     work = Work.from_environment(environment)
     bind(work.settings, Bundle, Sync, SyncRequest, SyncRun)

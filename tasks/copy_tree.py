@@ -18,12 +18,20 @@ def copy_tree(source: Folder, target: Folder, user: int | None) -> None:
     """
     for found in source.walk():
         above, _, name = found.path.rpartition("/")
-        with target.enter(above) if above else Folder(os.dup(target.descriptor), target.path) as folder:
+        with (
+            target.enter(above)
+            if above
+            else Folder(os.dup(target.descriptor), target.path) as folder
+        ):
             if found.entry.is_folder:
                 with folder.make(name, _MODE) as made:
                     _give(made.descriptor, user)
             elif found.entry.is_link:
-                os.symlink(os.readlink(name, dir_fd=found.folder.descriptor), name, dir_fd=folder.descriptor)
+                os.symlink(
+                    os.readlink(name, dir_fd=found.folder.descriptor),
+                    name,
+                    dir_fd=folder.descriptor,
+                )
                 if user is not None:
                     os.chown(name, user, user, dir_fd=folder.descriptor, follow_symlinks=False)
             elif found.entry.is_file:

@@ -44,10 +44,15 @@ def folders(what: str, efs: Path) -> list[Path]:
     """
     match = _WHAT.match(what)
     if match is None:
-        raise BadRemoval(f'"{what}" names neither an app (twelve hex digits) nor a version of one (<app>/<version>); nothing was removed')
+        raise BadRemoval(
+            f'"{what}" names neither an app (twelve hex digits) nor a version of one (<app>/<version>); nothing was removed'
+        )
     app = efs / "apps" / match["app"]
     if match["version"] is None:
-        return [app, *(efs / kind / match["app"] for kind in (app_folders.DATA, app_folders.BOOKMARKS))]
+        return [
+            app,
+            *(efs / kind / match["app"] for kind in (app_folders.DATA, app_folders.BOOKMARKS)),
+        ]
     return [app / match["version"], app / f"{match['version']}.library"]
 
 
@@ -97,7 +102,13 @@ def sweep(efs: Path, now: float) -> None:
 
 def _left(efs: Path, now: float) -> Iterator[tuple[Path, str]]:
     apps = efs / "apps"
-    for above in (apps, efs / app_folders.DATA, efs / app_folders.BOOKMARKS, *_below(apps), efs / FORMER_TRASH):
+    for above in (
+        apps,
+        efs / app_folders.DATA,
+        efs / app_folders.BOOKMARKS,
+        *_below(apps),
+        efs / FORMER_TRASH,
+    ):
         try:
             with Folder.at(above) as folder:
                 entries = list(folder.scan())
@@ -112,7 +123,11 @@ def _left(efs: Path, now: float) -> Iterator[tuple[Path, str]]:
 def _below(apps: Path) -> list[Path]:
     try:
         with Folder.at(apps) as folder:
-            return [apps / entry.name for entry in folder.scan() if entry.is_folder and not entry.name.startswith(REMOVING)]
+            return [
+                apps / entry.name
+                for entry in folder.scan()
+                if entry.is_folder and not entry.name.startswith(REMOVING)
+            ]
     except FileNotFoundError:
         return []
 
@@ -124,7 +139,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         try:
             what, efs = environment["SHEEN_REMOVE"], Path(environment["SHEEN_EFS"])
         except KeyError as error:
-            raise SettingMissing(f"environment variable {error.args[0]} is not set; whoever starts the task sets it") from None
+            raise SettingMissing(
+                f"environment variable {error.args[0]} is not set; whoever starts the task sets it"
+            ) from None
         count = remove(what, efs)
     except Exception as error:
         # Report every exception: a state machine that hears nothing waits until its timeout.

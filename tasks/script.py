@@ -61,7 +61,9 @@ class Job:
                 log_key=environment["SHEEN_LOG_KEY"],
             )
         except KeyError as error:
-            raise SettingMissing(f"environment variable {error.args[0]} is not set; the script state machine sets it") from None
+            raise SettingMissing(
+                f"environment variable {error.args[0]} is not set; the script state machine sets it"
+            ) from None
 
 
 def run(job: Job, settings: Settings) -> list[str]:
@@ -76,7 +78,12 @@ def run(job: Job, settings: Settings) -> list[str]:
     s3 = clients.client("s3")
 
     def write(text: bytes) -> None:
-        s3.put_object(Bucket=settings.bucket, Key=job.log_key, Body=text, ContentType="text/plain; charset=utf-8")
+        s3.put_object(
+            Bucket=settings.bucket,
+            Key=job.log_key,
+            Body=text,
+            ContentType="text/plain; charset=utf-8",
+        )
 
     def failed(error: Exception) -> None:
         logger.warning("the script's log was not written", extra={"error": str(error)})
@@ -93,14 +100,26 @@ def run(job: Job, settings: Settings) -> list[str]:
         }
         if library.is_dir():
             environment["R_LIBS"] = str(_library(library, place))
-        command = ["/usr/bin/env", f"--chdir={app}", "R", "--no-echo", "--no-save", "--no-restore", f"--file={job.script}"]
+        command = [
+            "/usr/bin/env",
+            f"--chdir={app}",
+            "R",
+            "--no-echo",
+            "--no-save",
+            "--no-restore",
+            f"--file={job.script}",
+        ]
         try:
             status = place.run(command, environment, log.say, PATIENCE)
         except TimeoutError:
-            raise ScriptFailed(f"{job.script} was still running after {PATIENCE / 3600:g} hours and was ended") from None
+            raise ScriptFailed(
+                f"{job.script} was still running after {PATIENCE / 3600:g} hours and was ended"
+            ) from None
         if status != 0:
             last = "\n  ".join(log.last(10))
-            raise ScriptFailed(f"{job.script} ended with exit status {status}; it said last:\n  {last}")
+            raise ScriptFailed(
+                f"{job.script} ended with exit status {status}; it said last:\n  {last}"
+            )
         keys = []
         with place.open(output.name) as folder:
             for name in outputs(folder, place.owner):
@@ -141,7 +160,9 @@ def outputs(folder: Folder, owner: int) -> list[str]:
     try:
         for number, each in enumerate(folder.walk(), 1):
             if number > MOST_ENTRIES:
-                raise ScriptFailed(f"the script wrote more than {MOST_ENTRIES:,} files and folders; nothing was uploaded")
+                raise ScriptFailed(
+                    f"the script wrote more than {MOST_ENTRIES:,} files and folders; nothing was uploaded"
+                )
             if each.entry.is_folder:
                 continue
             if not each.entry.is_file or each.entry.status.st_uid != owner:
@@ -150,7 +171,9 @@ def outputs(folder: Folder, owner: int) -> list[str]:
     except Unsafe as error:
         raise ScriptFailed(f"SHEEN_OUTPUT cannot be read: {error}; nothing was uploaded") from None
     if len(found) > MOST_FILES:
-        raise ScriptFailed(f"the script wrote {len(found):,} files, and may write {MOST_FILES:,}; nothing was uploaded")
+        raise ScriptFailed(
+            f"the script wrote {len(found):,} files, and may write {MOST_FILES:,}; nothing was uploaded"
+        )
     return sorted(found, key=lambda path: (path.count("/"), path))
 
 

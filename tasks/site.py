@@ -117,12 +117,17 @@ class SiteApp:
         return _join(self.folder, name)
 
 
-def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callable[[str], None]) -> list[str]:
+def publish_changed(
+    definition: SyncDefinition, settings: Settings, tell: Callable[[str], None]
+) -> list[str]:
     """Publish the apps that have changed since the last time.
 
     Return the locations of the other apps whose ``restart.txt`` has changed.
     """
-    with Folder.at(folders.gate(Path(settings.efs), definition.name)) as gate, gate.enter(folders.DATA) as data:
+    with (
+        Folder.at(folders.gate(Path(settings.efs), definition.name)) as gate,
+        gate.enter(folders.DATA) as data,
+    ):
         tree = SyncedTree(data)
         before = _remembered(gate)
         after: dict[str, dict[str, str]] = {}
@@ -134,7 +139,9 @@ def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callab
             changed = fingerprint != known.get("fingerprint")
             if changed or _may_do_better(key):
                 key = upload(app, tree, fingerprint, settings.bucket)
-                tell(f"{app.location} {'has changed' if changed else 'is published once more'}: s3://{settings.bucket}/{key}")
+                tell(
+                    f"{app.location} {'has changed' if changed else 'is published once more'}: s3://{settings.bucket}/{key}"
+                )
             elif touched and touched != known.get("restart"):
                 restart.append(app.location)
             after[app.location] = {"fingerprint": fingerprint, "restart": touched, "key": key}
@@ -144,7 +151,9 @@ def publish_changed(definition: SyncDefinition, settings: Settings, tell: Callab
 
 def _remembered(gate: Folder) -> dict[str, dict[str, str]]:
     try:
-        found: dict[str, dict[str, str]] = json.loads(gate.read(folders.STATE, LARGEST_STATE, os.geteuid()))
+        found: dict[str, dict[str, str]] = json.loads(
+            gate.read(folders.STATE, LARGEST_STATE, os.geteuid())
+        )
     except FileNotFoundError:
         return {}
     return found
@@ -181,9 +190,17 @@ def apps_of(tree: SyncedTree, below: str) -> Iterator[SiteApp]:
 
 
 def _is_app(tree: SyncedTree, at: str, inside: Inside) -> bool:
-    pages = [f"{name}/index.html" for name in inside.folders if "index.html" in tree.inside(_join(at, name)).files]
+    pages = [
+        f"{name}/index.html"
+        for name in inside.folders
+        if "index.html" in tree.inside(_join(at, name)).files
+    ]
     try:
-        shape_of([*inside.files, *pages], PurePosixPath(at).name, lambda path: _start(tree, _join(at, path)))
+        shape_of(
+            [*inside.files, *pages],
+            PurePosixPath(at).name,
+            lambda path: _start(tree, _join(at, path)),
+        )
     except BadBundle:
         return False
     return True
@@ -213,7 +230,11 @@ def _files(tree: SyncedTree, top: str) -> list[str]:
         at = waiting.pop()
         inside = tree.inside(_join(top, at) if at else top)
         rules = _rules(tree, _join(top, at) if at else top, inside)
-        kept = [path for name in inside.folders if not rules.leave_out(name) and not is_left_out(PurePosixPath(path := _join(at, name)))]
+        kept = [
+            path
+            for name in inside.folders
+            if not rules.leave_out(name) and not is_left_out(PurePosixPath(path := _join(at, name)))
+        ]
         waiting += kept
         for name in inside.files:
             path = _join(at, name)

@@ -21,7 +21,11 @@ def sweep(trash: Path) -> None:
     """Remove what builds that were killed long ago left behind."""
     try:
         with Folder.at(trash) as folder:
-            left = [entry.name for entry in folder.scan() if wall_clock() - entry.status.st_mtime > _TRASH_LIFE]
+            left = [
+                entry.name
+                for entry in folder.scan()
+                if wall_clock() - entry.status.st_mtime > _TRASH_LIFE
+            ]
     except FileNotFoundError:
         return
     for name in left:
@@ -41,13 +45,22 @@ def protect(folder: Path, unix_id: int) -> None:
             done.append(at)
             with _below(top, at) as here:
                 entries = list(here.scan())
-                waiting += [f"{at}/{entry.name}" if at else entry.name for entry in entries if entry.is_folder]
+                waiting += [
+                    f"{at}/{entry.name}" if at else entry.name
+                    for entry in entries
+                    if entry.is_folder
+                ]
                 for link in (entry.name for entry in entries if entry.is_link):
                     if owner:
                         os.chown(link, *owner, dir_fd=here.descriptor, follow_symlinks=False)
                 # A disk takes long for each file, EFS even longer, but neither takes longer for
                 # many at once.
-                list(pool.map(lambda name, here=here: _settle_file(here, name, owner), [each.name for each in entries if each.is_file]))
+                list(
+                    pool.map(
+                        lambda name, here=here: _settle_file(here, name, owner),
+                        [each.name for each in entries if each.is_file],
+                    )
+                )
         for at in reversed(done):
             with _below(top, at) as here:
                 _settle(here.descriptor, 0o750, owner)

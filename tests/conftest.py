@@ -14,7 +14,9 @@ from tests.support.stack import StackProcess, free_port
 from tests.support.wheels import Index, index
 
 # How long an example takes says what else the machine does, and nothing of the code.
-settings.register_profile("sheen", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "sheen", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("sheen")
 
 
@@ -55,7 +57,12 @@ def stack(open_folder: Path, repository: Cran, wheels: Index) -> Iterator[StackP
 
     Its builds use :func:`repository` and :func:`wheels`.
     """
-    running = StackProcess(open_folder / "stack", free_port(), repositories=repository.url, python_repositories=wheels.url)
+    running = StackProcess(
+        open_folder / "stack",
+        free_port(),
+        repositories=repository.url,
+        python_repositories=wheels.url,
+    )
     running.start()
     yield running
     running.stop()

@@ -65,7 +65,10 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "scripts that do not end": (_page(b"<script "), 100_000),
     "comments that do not end": (_page(b"<!--"), 100_000),
     "ends of titles that do not end": (_page(b"<title></title "), 100_000),
-    "parts of all kinds that do not end": (_page(b"<style><script><title><textarea><noscript><template><!--"), 100_000),
+    "parts of all kinds that do not end": (
+        _page(b"<style><script><title><textarea><noscript><template><!--"),
+        100_000,
+    ),
     "a field of a DESCRIPTION that goes on": (_records, 600_000),
     "a line of requirements.txt that goes on": (_lines, 600_000),
     "sessions' URLs in a message of Shiny for Python": (_named, 400_000),

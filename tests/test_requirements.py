@@ -11,12 +11,18 @@ def test_the_image_installs_what_the_lock_says_with_its_hashes() -> None:
     def blocks(path: Path) -> dict[str, str]:
         return {
             found[1]: found[0]
-            for found in re.finditer(r"^([a-z0-9._-]+)==\S+ \\\n(?:    --hash=\S+(?: \\)?\n?)+", path.read_text(), re.MULTILINE)
+            for found in re.finditer(
+                r"^([a-z0-9._-]+)==\S+ \\\n(?:    --hash=\S+(?: \\)?\n?)+",
+                path.read_text(),
+                re.MULTILINE,
+            )
         }
 
     lock, image = blocks(TREE / "requirements.lock"), blocks(TREE / "workers" / "requirements.lock")
     assert {name: lock.get(name) for name in image} == image
-    wanted = re.findall(r"^([a-z0-9-]+)", (TREE / "workers" / "requirements.txt").read_text(), re.MULTILINE)
+    wanted = re.findall(
+        r"^([a-z0-9-]+)", (TREE / "workers" / "requirements.txt").read_text(), re.MULTILINE
+    )
     assert wanted and set(wanted) <= image.keys()
 
 

@@ -58,10 +58,49 @@ OS = frozenset(
 )
 PATHLIB = {
     **dict.fromkeys(
-        ("exists", "group", "is_dir", "is_fifo", "is_file", "is_mount", "is_socket", "is_symlink", "iterdir", "lstat", "owner"), 0
+        (
+            "exists",
+            "group",
+            "is_dir",
+            "is_fifo",
+            "is_file",
+            "is_mount",
+            "is_socket",
+            "is_symlink",
+            "iterdir",
+            "lstat",
+            "owner",
+        ),
+        0,
     ),
-    **dict.fromkeys(("iterdir", "lstat", "owner", "read_bytes", "readlink", "resolve", "rmdir", "stat", "unlink"), 0),
-    **dict.fromkeys(("chmod", "glob", "hardlink_to", "lchmod", "rename", "rglob", "samefile", "symlink_to", "write_bytes"), 1),
+    **dict.fromkeys(
+        (
+            "iterdir",
+            "lstat",
+            "owner",
+            "read_bytes",
+            "readlink",
+            "resolve",
+            "rmdir",
+            "stat",
+            "unlink",
+        ),
+        0,
+    ),
+    **dict.fromkeys(
+        (
+            "chmod",
+            "glob",
+            "hardlink_to",
+            "lchmod",
+            "rename",
+            "rglob",
+            "samefile",
+            "symlink_to",
+            "write_bytes",
+        ),
+        1,
+    ),
     **dict.fromkeys(("read_text", "write_text"), 3),
 }
 """Methods of paths, with the most positional arguments that they take: those of :class:`machine.untrusted.Folder` take more."""
@@ -70,18 +109,25 @@ KERNEL = "the kernel's own files, in which nobody can put anything"
 IMAGE = "part of the image or of Sheen itself"
 UNPACKED = "the bundle and the new folder that it is unpacked into are the task's own; links, which are checked, are made last"
 CACHE = "the cache, and what is on its way there, is root's own: packages come there by tasks/packages/freeze.py only"
-SYNCS_OWN = "what is not complete is in a folder of root's own; all else goes by names in open folders"
+SYNCS_OWN = (
+    "what is not complete is in a folder of root's own; all else goes by names in open folders"
+)
 OPEN_FILES = "takes open files"
 SANDBOX = "the way into a sandbox, which goes by descriptors"
 VERSION = "a version's folder is root's own, and so are all above it"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "workers/agent/processes/app_copy.py": {
-        **dict.fromkeys(("top.glob", "around.lstat", "os.open"), "the agent's own folder around a copy, which no app can change"),
+        **dict.fromkeys(
+            ("top.glob", "around.lstat", "os.open"),
+            "the agent's own folder around a copy, which no app can change",
+        ),
         "os.statvfs": "by descriptor",
         "os.utime": "by descriptor",
     },
-    "workers/agent/processes/app_folders.py": dict.fromkeys(("path.is_dir", "efs.resolve"), VERSION),
+    "workers/agent/processes/app_folders.py": dict.fromkeys(
+        ("path.is_dir", "efs.resolve"), VERSION
+    ),
     "workers/agent/http/client_files.py": dict.fromkeys(
         ("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE
     ),
@@ -89,7 +135,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"
     },
     "workers/agent/processes/fresh.py": {"os.open": IMAGE},
-    "workers/agent/processes/oom.py": dict.fromkeys(("self._file.read_text", "memberships.read_text", "candidate.is_file"), KERNEL),
+    "workers/agent/processes/oom.py": dict.fromkeys(
+        ("self._file.read_text", "memberships.read_text", "candidate.is_file"), KERNEL
+    ),
     "workers/agent/processes/orphans.py": dict.fromkeys(
         (
             "Path('/proc').iterdir",
@@ -99,8 +147,12 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         KERNEL,
     ),
-    "workers/agent/processes/preloaded.py": dict.fromkeys(("Path(__file__).resolve", "library.is_file"), IMAGE),
-    "workers/agent/processes/private.py": dict.fromkeys(("script.read_bytes", "_USERS.read_bytes"), IMAGE),
+    "workers/agent/processes/preloaded.py": dict.fromkeys(
+        ("Path(__file__).resolve", "library.is_file"), IMAGE
+    ),
+    "workers/agent/processes/private.py": dict.fromkeys(
+        ("script.read_bytes", "_USERS.read_bytes"), IMAGE
+    ),
     "workers/agent/processes/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
         "os.open": "/tmp itself, and no link there",
@@ -115,12 +167,19 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "workers/machine/room.py": {"os.open": KERNEL},
     "tasks/check/__init__.py": {
-        **dict.fromkeys(("library.is_dir", "library.iterdir", "package.is_symlink", "package.readlink"), CACHE),
+        **dict.fromkeys(
+            ("library.is_dir", "library.iterdir", "package.is_symlink", "package.readlink"), CACHE
+        ),
         "(_SCRIPTS / script).read_bytes": IMAGE,
         "box.open": SANDBOX,
     },
     "tasks/check/check_python.py": dict.fromkeys(
-        ("Path('app').rglob", "Path('beside').read_text", "Path(name).read_text", "path.read_bytes"),
+        (
+            "Path('app').rglob",
+            "Path('beside').read_text",
+            "Path(name).read_text",
+            "path.read_bytes",
+        ),
         "runs as the sandbox's user",
     ),
     "tasks/archive/__init__.py": dict.fromkeys(
@@ -140,12 +199,28 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "tasks/archive/tars.py": {"tarfile.open": UNPACKED},
     "tasks/archive/zips.py": {"archive.open": UNPACKED},
     "tasks/build.py": dict.fromkeys(
-        ("tempfile.TemporaryDirectory", "incoming.mkdir", "(app / requirements.FILE).is_file", "to.open", "shutil.copyfileobj"), UNPACKED
+        (
+            "tempfile.TemporaryDirectory",
+            "incoming.mkdir",
+            "(app / requirements.FILE).is_file",
+            "to.open",
+            "shutil.copyfileobj",
+        ),
+        UNPACKED,
     ),
     "tasks/copy.py": {"folder.mkdir": SYNCS_OWN},
     "tasks/copy_tree.py": {"shutil.copyfileobj": OPEN_FILES},
     "tasks/mirror/tree.py": dict.fromkeys(
-        ("incoming.mkdir", "incoming.iterdir", "left.unlink", "os.open", "os.utime", "os.scandir", "entry.stat"), SYNCS_OWN
+        (
+            "incoming.mkdir",
+            "incoming.iterdir",
+            "left.unlink",
+            "os.open",
+            "os.utime",
+            "os.scandir",
+            "entry.stat",
+        ),
+        SYNCS_OWN,
     ),
     "tasks/packages/cache.py": dict.fromkeys(
         (
@@ -164,15 +239,29 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         CACHE,
     ),
     "tasks/packages/freeze.py": {
-        **dict.fromkeys(("target.mkdir", "(target / path).mkdir", "(target / path).symlink_to", "folder.chmod"), CACHE),
+        **dict.fromkeys(
+            ("target.mkdir", "(target / path).mkdir", "(target / path).symlink_to", "folder.chmod"),
+            CACHE,
+        ),
         "shutil.copyfileobj": OPEN_FILES,
     },
-    "tasks/packages/image.py": dict.fromkeys(("Path('/etc/os-release').read_text", "library.glob", "file.read_text"), IMAGE),
-    "tasks/packages/install.py": {"step.source.archive.open": CACHE, "shutil.copyfileobj": OPEN_FILES},
-    "tasks/packages/repositories.py": dict.fromkeys(("to.parent.mkdir", "Path(beside).unlink"), CACHE),
-    "tasks/packages/restore.py": dict.fromkeys(("place.making.mkdir", "(place.making / name).symlink_to"), CACHE),
+    "tasks/packages/image.py": dict.fromkeys(
+        ("Path('/etc/os-release').read_text", "library.glob", "file.read_text"), IMAGE
+    ),
+    "tasks/packages/install.py": {
+        "step.source.archive.open": CACHE,
+        "shutil.copyfileobj": OPEN_FILES,
+    },
+    "tasks/packages/repositories.py": dict.fromkeys(
+        ("to.parent.mkdir", "Path(beside).unlink"), CACHE
+    ),
+    "tasks/packages/restore.py": dict.fromkeys(
+        ("place.making.mkdir", "(place.making / name).symlink_to"), CACHE
+    ),
     "tasks/packages/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
-    "tasks/packages/sources.py": dict.fromkeys(("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE),
+    "tasks/packages/sources.py": dict.fromkeys(
+        ("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE
+    ),
     "tasks/packages/sweep.py": dict.fromkeys(
         (
             "packages.is_dir",
@@ -190,10 +279,14 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         CACHE,
     ),
     "tasks/script.py": {
-        **dict.fromkeys(("(version / job.script).is_file", "library.is_dir", "shutil.copytree"), VERSION),
+        **dict.fromkeys(
+            ("(version / job.script).is_file", "library.is_dir", "shutil.copytree"), VERSION
+        ),
         "place.open": SANDBOX,
     },
-    "tasks/version_folder.py": dict.fromkeys(("folder.parent.mkdir", "version.exists", "incoming.rename"), VERSION),
+    "tasks/version_folder.py": dict.fromkeys(
+        ("folder.parent.mkdir", "version.exists", "incoming.rename"), VERSION
+    ),
 }
 
 
@@ -226,11 +319,17 @@ def _goes_by_path(call: ast.Call) -> bool:
 
 
 def _is_mode(argument: ast.expr) -> bool:
-    return isinstance(argument, ast.Constant) and isinstance(argument.value, str) and set(argument.value) <= set("rwxabt+")
+    return (
+        isinstance(argument, ast.Constant)
+        and isinstance(argument.value, str)
+        and set(argument.value) <= set("rwxabt+")
+    )
 
 
 def _files() -> list[str]:
-    return sorted(str(path.relative_to(TREE)) for root in ROOTS for path in (TREE / root).rglob("*.py"))
+    return sorted(
+        str(path.relative_to(TREE)) for root in ROOTS for path in (TREE / root).rglob("*.py")
+    )
 
 
 @pytest.mark.parametrize("file", _files())
@@ -239,9 +338,15 @@ def test_root_goes_by_no_path_but_where_it_is_said_why(file: str) -> None:
         return
     found = list(by_path((TREE / file).read_text()))
     allowed = EXCEPTIONS.get(file, {})
-    refused = [f"{file}:{line}: {what}: use machine.untrusted, or say in EXCEPTIONS why not" for line, what in found if what not in allowed]
+    refused = [
+        f"{file}:{line}: {what}: use machine.untrusted, or say in EXCEPTIONS why not"
+        for line, what in found
+        if what not in allowed
+    ]
     assert not refused, "\n".join(refused)
-    assert allowed.keys() <= {what for _, what in found}, f"{file} does not need all of its exceptions"
+    assert allowed.keys() <= {what for _, what in found}, (
+        f"{file} does not need all of its exceptions"
+    )
 
 
 def test_no_exception_is_for_a_file_that_is_gone() -> None:
@@ -271,7 +376,14 @@ def test_what_goes_by_a_path_is_seen(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["folder.open('name')", "folder.stat('name')", "folder.unlink('name')", "os.open('n', 0, dir_fd=d)", "text.replace('a', 'b')"]
+    "code",
+    [
+        "folder.open('name')",
+        "folder.stat('name')",
+        "folder.unlink('name')",
+        "os.open('n', 0, dir_fd=d)",
+        "text.replace('a', 'b')",
+    ],
 )
 def test_what_goes_by_descriptors_is_let_through(code: str) -> None:
     assert not list(by_path(code))

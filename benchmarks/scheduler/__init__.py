@@ -47,9 +47,17 @@ def cases(most: int) -> list[Case]:
     sizes = [size for size in (1, 10, 100, 1000, 10_000) if size * EACH <= most]
     found = [
         *(Case("apps", Traffic(apps, apps * EACH, popular=0, in_bursts=0)) for apps in sizes),
-        *(Case("sessions", Traffic(1, sessions)) for sessions in (100, 1000, 10_000, 30_000) if sessions <= most),
+        *(
+            Case("sessions", Traffic(1, sessions))
+            for sessions in (100, 1000, 10_000, 30_000)
+            if sessions <= most
+        ),
         *(Case("full", Traffic(1, min(most, 3_000)), instances) for instances in (1, 2, 4)),
-        *(Case("mixed", Traffic(apps, sessions)) for apps, sessions in ((100, 30_000), (10_000, 100_000)) if sessions <= most),
+        *(
+            Case("mixed", Traffic(apps, sessions))
+            for apps, sessions in ((100, 30_000), (10_000, 100_000))
+            if sessions <= most
+        ),
     ]
     return sorted(found, key=lambda case: case.traffic.sessions)
 
@@ -58,7 +66,11 @@ def simulate(case: Case, seed: int) -> dict[str, Any]:
     """Simulate a case, for as many days as make :data:`LEAST` sessions, and return its row."""
     begun = time.perf_counter()
     days = max(1, LEAST // case.traffic.sessions)
-    return row(case, [Day(case.traffic, seed + day, case.settings).run() for day in range(days)], time.perf_counter() - begun)
+    return row(
+        case,
+        [Day(case.traffic, seed + day, case.settings).run() for day in range(days)],
+        time.perf_counter() - begun,
+    )
 
 
 def row(case: Case, outcomes: Sequence[Outcome], took: float) -> dict[str, Any]:
@@ -67,7 +79,9 @@ def row(case: Case, outcomes: Sequence[Outcome], took: float) -> dict[str, Any]:
     waits = sorted(wait for outcome in outcomes for wait in outcome.waits)
     calls = sum((outcome.bill.calls for outcome in outcomes), Counter[str]())
     conflicts = sum((outcome.bill.conflicts for outcome in outcomes), Counter[str]())
-    seat_seconds = sum(outcome.instance_seconds for outcome in outcomes) * SETTINGS.worker_limits.seats
+    seat_seconds = (
+        sum(outcome.instance_seconds for outcome in outcomes) * SETTINGS.worker_limits.seats
+    )
 
     def each(total: float) -> float:
         return total / arrived
@@ -84,7 +98,9 @@ def row(case: Case, outcomes: Sequence[Outcome], took: float) -> dict[str, Any]:
         "wait p99": _percentile(waits, 0.99),
         "turned away": each(sum(outcome.turned_away for outcome in outcomes)),
         "left": each(sum(outcome.left for outcome in outcomes)),
-        "instance hours": sum(outcome.instance_seconds for outcome in outcomes) / 3600 / len(outcomes),
+        "instance hours": sum(outcome.instance_seconds for outcome in outcomes)
+        / 3600
+        / len(outcomes),
         "instance minutes": each(sum(outcome.instance_seconds for outcome in outcomes) / 60),
         "seats used": sum(outcome.session_seconds for outcome in outcomes) / seat_seconds,
         "R processes": each(sum(outcome.workers for outcome in outcomes)),
@@ -109,10 +125,14 @@ def judged(rows: Sequence[dict[str, Any]]) -> list[str]:
         apps = f"{last['apps']:,} apps ÷ {first['apps']:,}"
         for what in ("calls", "write units", "read units", "instance minutes"):
             ratio = last[what] / first[what]
-            lines.append(f"{_met(ratio <= MORE_APPS)}  {what} for a session, {apps}: {ratio:.2f} (at most {MORE_APPS})")
+            lines.append(
+                f"{_met(ratio <= MORE_APPS)}  {what} for a session, {apps}: {ratio:.2f} (at most {MORE_APPS})"
+            )
     if alone:
         worst = max(row["conflicts"] for row in alone)
-        lines.append(f"{_met(worst <= MOST_CONFLICTS)}  conflicts for a session of one app: {worst:.3f} (at most {MOST_CONFLICTS})")
+        lines.append(
+            f"{_met(worst <= MOST_CONFLICTS)}  conflicts for a session of one app: {worst:.3f} (at most {MOST_CONFLICTS})"
+        )
         fewer = alone[-1]["calls"] / alone[0]["calls"]
         sizes = f"{alone[-1]['sessions']:,} sessions ÷ {alone[0]['sessions']:,}"
         lines.append(f"{_met(fewer <= 1)}  calls for a session, {sizes}: {fewer:.2f} (at most 1)")
@@ -122,20 +142,31 @@ def judged(rows: Sequence[dict[str, Any]]) -> list[str]:
 async def run(options: Sequence[str]) -> None:
     """Simulate every case, and print the tables and what was wanted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks scheduler", description=__doc__)
-    parser.add_argument("--sessions", type=int, default=100_000, help="of a day at most; default: 100000")
+    parser.add_argument(
+        "--sessions", type=int, default=100_000, help="of a day at most; default: 100000"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2, help="that simulate at once; default: 2")
+    parser.add_argument(
+        "--processes", type=int, default=2, help="that simulate at once; default: 2"
+    )
     asked = parser.parse_args(options)
     loop = asyncio.get_running_loop()
     rows = []
     pool = ProcessPoolExecutor(asked.processes, initializer=_end_with_the_parent)
-    waiting = [loop.run_in_executor(pool, simulate, case, asked.seed) for case in cases(asked.sessions)]
+    waiting = [
+        loop.run_in_executor(pool, simulate, case, asked.seed) for case in cases(asked.sessions)
+    ]
     try:
         for found in asyncio.as_completed(waiting):
             rows.append(await found)
-            print(f"{_line(rows[-1])} {rows[-1]['series']}, {rows[-1]['seconds to simulate']:.0f} s to simulate", flush=True)
+            print(
+                f"{_line(rows[-1])} {rows[-1]['series']}, {rows[-1]['seconds to simulate']:.0f} s to simulate",
+                flush=True,
+            )
     except asyncio.CancelledError:
-        for process in multiprocessing.active_children():  # they would simulate to the end of their day
+        for (
+            process
+        ) in multiprocessing.active_children():  # they would simulate to the end of their day
             process.terminate()
         await asyncio.gather(*waiting, return_exceptions=True)
         raise

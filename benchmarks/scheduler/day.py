@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from unittest.mock import patch
 
 from benchmarks.scheduler.engine import Engine
-from benchmarks.scheduler.tables import CONNECTION_BYTES, Apps, Bill, Instances, Queues, Row, pause_of
+from benchmarks.scheduler.tables import (
+    CONNECTION_BYTES,
+    Apps,
+    Bill,
+    Instances,
+    Queues,
+    Row,
+    pause_of,
+)
 from benchmarks.scheduler.traffic import Traffic, Visit, visits
 from chalicelib.apps import directory
 from chalicelib.apps.model import App
@@ -39,7 +47,9 @@ BAD_STARTS = 0.002
 """Share of starts that fail."""
 POLL_FIRST, POLL_LONGEST, POLL_GROWTH = 0.2, 2.0, 1.3
 """Seconds between two questions of a waiting page (waiting.js)."""
-SETTINGS = AppSettings(utilization_scheduler=(25, 0.9, 2), max_instances=60, instance_load_factor=0.8)
+SETTINGS = AppSettings(
+    utilization_scheduler=(25, 0.9, 2), max_instances=60, instance_load_factor=0.8
+)
 """Of every app: two R processes an instance, of 25 sessions each."""
 
 
@@ -133,7 +143,15 @@ class Day:
             bill,
             pause,
             (
-                App(f"/app-{number}", app_id=f"{number:012x}", unix_id=1, active_version="v1", settings={}, created_at=0, updated_at=0)
+                App(
+                    f"/app-{number}",
+                    app_id=f"{number:012x}",
+                    unix_id=1,
+                    active_version="v1",
+                    settings={},
+                    created_at=0,
+                    updated_at=0,
+                )
                 for number in range(traffic.apps)
             ),
         )
@@ -154,7 +172,9 @@ class Day:
     @contextmanager
     def _in_place(self) -> Iterator[None]:
         """The code under simulation finds these tables and this clock, and chance comes from the seed."""
-        seeded = types.SimpleNamespace(token_hex=lambda size: f"{self._chance.getrandbits(size * 8):0{size * 2}x}")
+        seeded = types.SimpleNamespace(
+            token_hex=lambda size: f"{self._chance.getrandbits(size * 8):0{size * 2}x}"
+        )
         with (
             patch.object(seating, "store", self.instances),
             patch.object(seating, "queue", self._queues),
@@ -185,7 +205,9 @@ class Day:
                 found = environment.directory.find(location, engine.now)
                 assert found is not None
                 version_id = str(VersionId(found.app.app_id, str(found.app.active_version)))
-                answer = environment.scheduler.seat(version_id, location, self._settings, session_id, place)
+                answer = environment.scheduler.seat(
+                    version_id, location, self._settings, session_id, place
+                )
                 if isinstance(answer, Seated):
                     seated = self._page(answer.instance.ref, session_id)
             if seated is not None:
@@ -228,10 +250,16 @@ class Day:
             self.engine.sleep(delay)
             delay = min(POLL_LONGEST, delay * POLL_GROWTH)
             with self._environment() as environment:
-                environment.directory.find("/app-" + str(int(version_id.partition(".")[0], 16)), self.engine.now)
+                environment.directory.find(
+                    "/app-" + str(int(version_id.partition(".")[0], 16)), self.engine.now
+                )
                 rows = self.instances.of_version(version_id)
             row = next((row for row in rows if row.instance_id == instance_id), None)
-            if row is None or row.state != InstanceState.STARTING or is_overdue(row.state, row.claimed_at, self.engine.now):
+            if (
+                row is None
+                or row.state != InstanceState.STARTING
+                or is_overdue(row.state, row.claimed_at, self.engine.now)
+            ):
                 return True
         return False
 
@@ -241,7 +269,9 @@ class Day:
         while self.engine.now < deadline:
             self.engine.sleep(delay)
             with self._environment() as environment:
-                environment.directory.find("/app-" + str(int(version_id.partition(".")[0], 16)), self.engine.now)
+                environment.directory.find(
+                    "/app-" + str(int(version_id.partition(".")[0], 16)), self.engine.now
+                )
                 standing = environment.scheduler.standing(version_id, self._settings, place)
             if standing is None:
                 return True
@@ -309,12 +339,19 @@ class Day:
         store.mark_worker(ref)
         renewal = engine.now + lease.RENEW_EVERY
         while True:
-            idle_at = agent.quiet_since + self._settings.instance_idle_timeout if not agent.by_session else renewal
+            idle_at = (
+                agent.quiet_since + self._settings.instance_idle_timeout
+                if not agent.by_session
+                else renewal
+            )
             engine.sleep(max(0.1, min(renewal, idle_at) - engine.now))
             if engine.now >= renewal:
                 renewal = engine.now + lease.RENEW_EVERY
                 store.renew(ref, lease.renewed(agent.by_session, engine.now))
-            quiet = not agent.by_session and engine.now - agent.quiet_since >= self._settings.instance_idle_timeout
+            quiet = (
+                not agent.by_session
+                and engine.now - agent.quiet_since >= self._settings.instance_idle_timeout
+            )
             if quiet:
                 if store.drain(ref, engine.now):
                     break

@@ -23,7 +23,9 @@ class Engine:
 
     def start(self, what: Callable[..., None], *arguments: Any, at: float | None = None) -> None:
         """Begin something, now or at a time."""
-        self._schedule(self.now if at is None else at, greenlet.greenlet(lambda: what(*arguments), self._main))
+        self._schedule(
+            self.now if at is None else at, greenlet.greenlet(lambda: what(*arguments), self._main)
+        )
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for whoever calls this, and others act meanwhile."""

@@ -77,7 +77,9 @@ class Bill:
 class Instances:
     """Stands in for :mod:`chalicelib.instances.store`."""
 
-    def __init__(self, bill: Bill, pause: Callable[[], None], claimed: Callable[[Row], None]) -> None:
+    def __init__(
+        self, bill: Bill, pause: Callable[[], None], claimed: Callable[[Row], None]
+    ) -> None:
         """``pause`` lets a call's time pass; ``claimed`` is what the table's stream leads to."""
         self.rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._bill = bill
@@ -114,25 +116,44 @@ class Instances:
         self._bill.write("PutItem instances", ROW_BYTES)
         there = self.rows[version_id].get(slot)
         unchanged = (
-            there is None if seen is None else there is not None and (there.instance_id, there.state) == (seen.instance_id, seen.state)
+            there is None
+            if seen is None
+            else there is not None
+            and (there.instance_id, there.state) == (seen.instance_id, seen.state)
         )
         if not unchanged:
             self._bill.conflicts["claim"] += 1
             return None
         self._made += 1
-        row = Row(version_id, slot, f"{self._made:016x}", InstanceState.STARTING.value, {}, capacity, now)
+        row = Row(
+            version_id, slot, f"{self._made:016x}", InstanceState.STARTING.value, {}, capacity, now
+        )
         self.rows[version_id][slot] = row
         self._claimed(row)
         return _copy(row)
 
     def take_seat(
-        self, ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None, *, unless_queued_at: float | None = None
+        self,
+        ref: InstanceRef,
+        session_id: str,
+        lease: float,
+        instead_of: Expired | None = None,
+        *,
+        unless_queued_at: float | None = None,
     ) -> Row | None:
         def possible(row: Row) -> bool:
             if row.state != InstanceState.READY:
                 return False
-            room = len(row.seats) < row.capacity if instead_of is None else row.seats.get(instead_of.session_id) == instead_of.lease
-            return room and (unless_queued_at is None or row.queued_until is None or row.queued_until <= unless_queued_at)
+            room = (
+                len(row.seats) < row.capacity
+                if instead_of is None
+                else row.seats.get(instead_of.session_id) == instead_of.lease
+            )
+            return room and (
+                unless_queued_at is None
+                or row.queued_until is None
+                or row.queued_until <= unless_queued_at
+            )
 
         def act(row: Row) -> None:
             row.seats[session_id] = lease
@@ -142,19 +163,49 @@ class Instances:
         return self._update("take a seat", ref, possible, act)
 
     def mark_queued(self, ref: InstanceRef, until: float) -> Row | None:
-        return self._update("mark a queue", ref, _is_ready, lambda row: setattr(row, "queued_until", until))
+        return self._update(
+            "mark a queue", ref, _is_ready, lambda row: setattr(row, "queued_until", until)
+        )
 
     def renew(self, ref: InstanceRef, leases: Mapping[str, float]) -> bool:
-        return not leases or self._update("renew leases", ref, _is_ready, lambda row: row.seats.update(leases)) is not None
+        return (
+            not leases
+            or self._update("renew leases", ref, _is_ready, lambda row: row.seats.update(leases))
+            is not None
+        )
 
     def give_back(self, ref: InstanceRef, session_id: str) -> bool:
-        return self._update("give a seat back", ref, lambda row: session_id in row.seats, lambda row: row.seats.pop(session_id)) is not None
+        return (
+            self._update(
+                "give a seat back",
+                ref,
+                lambda row: session_id in row.seats,
+                lambda row: row.seats.pop(session_id),
+            )
+            is not None
+        )
 
     def mark_phase(self, ref: InstanceRef) -> bool:
-        return self._update("mark a phase", ref, lambda row: row.state == InstanceState.STARTING, lambda _row: None) is not None
+        return (
+            self._update(
+                "mark a phase",
+                ref,
+                lambda row: row.state == InstanceState.STARTING,
+                lambda _row: None,
+            )
+            is not None
+        )
 
     def mark_worker(self, ref: InstanceRef) -> bool:
-        return self._update("mark workers", ref, lambda row: row.state != InstanceState.STOPPED, lambda _row: None) is not None
+        return (
+            self._update(
+                "mark workers",
+                ref,
+                lambda row: row.state != InstanceState.STOPPED,
+                lambda _row: None,
+            )
+            is not None
+        )
 
     def mark_ready(self, ref: InstanceRef, now: float) -> bool:
         def act(row: Row) -> None:
@@ -185,9 +236,16 @@ class Instances:
 
     def mark_stopped(self, ref: InstanceRef, failure: Mapping[str, str] | None, now: float) -> bool:
         def act(row: Row) -> None:
-            row.state, row.stopped_at, row.failure = InstanceState.STOPPED.value, now, failure or row.failure
+            row.state, row.stopped_at, row.failure = (
+                InstanceState.STOPPED.value,
+                now,
+                failure or row.failure,
+            )
 
-        stopped = self._update("mark stopped", ref, lambda row: row.state != InstanceState.STOPPED, act) is not None
+        stopped = (
+            self._update("mark stopped", ref, lambda row: row.state != InstanceState.STOPPED, act)
+            is not None
+        )
         if stopped:
             self._pause()
             self._bill.write("UpdateItem ceilings", CEILING_BYTES)
@@ -201,7 +259,13 @@ class Instances:
         row = self.rows[ref.version_id].get(ref.slot)
         return row if row is not None and row.instance_id == ref.instance_id else None
 
-    def _update(self, name: str, ref: InstanceRef, possible: Callable[[Row], bool], act: Callable[[Row], object]) -> Row | None:
+    def _update(
+        self,
+        name: str,
+        ref: InstanceRef,
+        possible: Callable[[Row], bool],
+        act: Callable[[Row], object],
+    ) -> Row | None:
         self._pause()
         row = self._row(ref)
         if row is None or not possible(row):

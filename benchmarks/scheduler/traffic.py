@@ -41,7 +41,9 @@ class Traffic(NamedTuple):
 def visits(traffic: Traffic, seed: int) -> list[Visit]:
     """Return a day's visits in their order: a Poisson process whose rate follows the day, quiet at night, and bursts."""
     chance, seconds = random.Random(seed), traffic.seconds
-    popularity = list(itertools.accumulate(rank**-traffic.popular for rank in range(1, traffic.apps + 1)))
+    popularity = list(
+        itertools.accumulate(rank**-traffic.popular for rank in range(1, traffic.apps + 1))
+    )
     bursts = round(traffic.sessions * traffic.in_bursts / BURST_SIZE)
     hours = _hours()
     found = []
@@ -49,7 +51,10 @@ def visits(traffic: Traffic, seed: int) -> list[Visit]:
         found.append(_visit(chance, _moment(chance, hours, seconds), _which(chance, popularity)))
     for _ in range(bursts):
         begin, app = _moment(chance, hours, seconds), _which(chance, popularity)
-        found += (_visit(chance, min(begin + chance.expovariate(3 / BURST_SECONDS), seconds), app) for _ in range(BURST_SIZE))
+        found += (
+            _visit(chance, min(begin + chance.expovariate(3 / BURST_SECONDS), seconds), app)
+            for _ in range(BURST_SIZE)
+        )
     return sorted(found)
 
 

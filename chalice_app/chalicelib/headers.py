@@ -190,7 +190,11 @@ def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
             held = cookies.held_to(value, base)
             if held is not None:
                 passed.append((name, held))
-        elif low in FROM_WORKER or (low.startswith(_FAMILIES_FROM_WORKER) and "_" not in low and not low.startswith(_OF_SERVERS)):
+        elif low in FROM_WORKER or (
+            low.startswith(_FAMILIES_FROM_WORKER)
+            and "_" not in low
+            and not low.startswith(_OF_SERVERS)
+        ):
             passed.append((name, value))
     return passed
 
@@ -205,8 +209,17 @@ def passing(headers: Headers) -> list[tuple[str, str]]:
     [('Accept', '*/*')]
     """
     every = list(headers)
-    named = {token.strip().lower() for name, value in every if name.lower() == "connection" for token in value.split(",")}
-    return [(name, text(value)) for name, value in every if (low := name.lower()) not in _HOP_BY_HOP | named and not low.startswith(_OURS)]
+    named = {
+        token.strip().lower()
+        for name, value in every
+        if name.lower() == "connection"
+        for token in value.split(",")
+    }
+    return [
+        (name, text(value))
+        for name, value in every
+        if (low := name.lower()) not in _HOP_BY_HOP | named and not low.startswith(_OURS)
+    ]
 
 
 def text(value: str) -> str:
@@ -241,4 +254,6 @@ def from_latin_1(value: str) -> str:
 def _is_for_worker(name: str) -> bool:
     if name in TO_WORKER:
         return True
-    return name.startswith(_FAMILIES_TO_WORKER) and "_" not in name and not name.startswith(_HANDSHAKE)
+    return (
+        name.startswith(_FAMILIES_TO_WORKER) and "_" not in name and not name.startswith(_HANDSHAKE)
+    )

@@ -32,7 +32,9 @@ def count(name: str, **dimensions: str) -> None:
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
-        metric.add_dimension(name="function", value=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "unknown"))
+        metric.add_dimension(
+            name="function", value=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "unknown")
+        )
         for key, value in dimensions.items():
             metric.add_dimension(name=key, value=value)
 
@@ -48,7 +50,9 @@ def around(event: Any, get_response: Callable[[Any], Any]) -> Any:
             count("ColdStart")
     if os.environ.get("POWERTOOLS_TRACE_DISABLED") != "false":
         return get_response(event)
-    with _tracer().provider.in_subsegment(f"## {os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'sheen')}"):
+    with _tracer().provider.in_subsegment(
+        f"## {os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'sheen')}"
+    ):
         return get_response(event)
 
 

@@ -60,9 +60,13 @@ def plan(stage: Stage) -> None:
     except DeployError as error:
         say(f"What is deployed cannot be seen ({str(error).splitlines()[0]})")
         say("so this is what a deployment makes from nothing:")
-        changes = {template.stack: compare({}, template.body["Resources"]) for template in templates}
+        changes = {
+            template.stack: compare({}, template.body["Resources"]) for template in templates
+        }
     else:
-        changes = {template.stack: aws.stacks(template.region).changes(template) for template in templates}
+        changes = {
+            template.stack: aws.stacks(template.region).changes(template) for template in templates
+        }
     for line in plan_lines(changes):
         say(line)
     for line in cost_lines(stage, templates, (TREE / "chalice_app" / "app.py").read_text()):
@@ -91,7 +95,9 @@ def main() -> int:
     parser.add_argument("stage", help="a file of infra/aws/stages, without .toml")
     arguments = parser.parse_args()
     try:
-        {"plan": plan, "deploy": deploy, "env": env, "destroy": destroy}[arguments.command](load(arguments.stage))
+        {"plan": plan, "deploy": deploy, "env": env, "destroy": destroy}[arguments.command](
+            load(arguments.stage)
+        )
     except SheenError as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -16,7 +16,9 @@ from infra.aws.errors import DeployError
 from infra.aws.image import DOCKERFILE
 from infra.declared import TREE
 
-_FROM = re.compile(r"(?m)^FROM (?P<image>debian:[a-z]+-slim)@(?P<digest>sha256:[0-9a-f]{64}) AS agent$")
+_FROM = re.compile(
+    r"(?m)^FROM (?P<image>debian:[a-z]+-slim)@(?P<digest>sha256:[0-9a-f]{64}) AS agent$"
+)
 _REFRESHED = re.compile(r'(?m)^ARG REFRESHED="\d{4}-\d{2}-\d{2}"$')
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -29,7 +31,9 @@ def ask(command: Sequence[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise DeployError(f"{command[0]} is not installed: docker with its buildx plugin knows the newest image") from None
+        raise DeployError(
+            f"{command[0]} is not installed: docker with its buildx plugin knows the newest image"
+        ) from None
     if done.returncode != 0:
         raise DeployError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -41,7 +45,9 @@ def raised(dockerfile: str, digest: str, today: date) -> str:
     This function is pure.
     """
     if not _FROM.search(dockerfile) or not _REFRESHED.search(dockerfile):
-        raise DeployError(f"{DOCKERFILE}: FROM debian:…-slim@sha256:… AS agent, or ARG REFRESHED, is not there")
+        raise DeployError(
+            f"{DOCKERFILE}: FROM debian:…-slim@sha256:… AS agent, or ARG REFRESHED, is not there"
+        )
     changed = _FROM.sub(lambda found: f"FROM {found['image']}@{digest} AS agent", dockerfile)
     return _REFRESHED.sub(f'ARG REFRESHED="{today.isoformat()}"', changed)
 
@@ -53,7 +59,17 @@ def raise_base(tree: Path, today: date, run: Ask = ask) -> str:
     found = _FROM.search(text)
     if found is None:
         raise DeployError(f"{DOCKERFILE}: FROM debian:…-slim@sha256:… AS agent is not there")
-    digest = run(["docker", "buildx", "imagetools", "inspect", found["image"], "--format", "{{.Manifest.Digest}}"])
+    digest = run(
+        [
+            "docker",
+            "buildx",
+            "imagetools",
+            "inspect",
+            found["image"],
+            "--format",
+            "{{.Manifest.Digest}}",
+        ]
+    )
     if not _DIGEST.fullmatch(digest):
         raise DeployError(f"docker says that the digest of {found['image']} is {digest!r}")
     path.write_text(raised(text, digest, today))

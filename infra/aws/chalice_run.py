@@ -22,7 +22,9 @@ class RecordingExecutor(Executor):
 
     def execute(self, plan: Any) -> None:
         """Carry out the plan."""
-        self._makes_sockets = any(getattr(one, "method_name", "") == "create_websocket_api" for one in plan.instructions)
+        self._makes_sockets = any(
+            getattr(one, "method_name", "") == "create_websocket_api" for one in plan.instructions
+        )
         try:
             super().execute(plan)
         except BaseException:
@@ -35,7 +37,9 @@ class RecordingExecutor(Executor):
 
         Chalice adds routes to an existing WebSocket API, but no stage.
         """
-        finished = any(resource["resource_type"] == "websocket_api" for resource in self.resource_values)
+        finished = any(
+            resource["resource_type"] == "websocket_api" for resource in self.resource_values
+        )
         if self._makes_sockets and not finished and "websocket_api_id" in self.variables:
             self._client.delete_websocket_api(self.variables["websocket_api_id"])
 
@@ -47,7 +51,9 @@ def _record(values: list[dict[str, Any]]) -> None:
     before = json.loads(file.read_text())["resources"] if file.exists() else []
     every = {one["name"]: one for one in [*before, *values]}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"resources": list(every.values()), "schema_version": "2.0", "backend": "api"}))
+    file.write_text(
+        json.dumps({"resources": list(every.values()), "schema_version": "2.0", "backend": "api"})
+    )
 
 
 def main() -> None:

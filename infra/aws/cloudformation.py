@@ -19,7 +19,13 @@ POLL_SECONDS = 3.0
 MOST_TEMPLATE_BYTES = 51_200
 """Limit of a template within a request; the templates are ASCII JSON."""
 _NOTHING_CHANGES = "No updates are to be performed"
-_NEVER_WAS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
+_NEVER_WAS = (
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+    "REVIEW_IN_PROGRESS",
+)
 """Statuses of a stack that cannot be updated because its creation never succeeded."""
 _FAILED = ("FAILED", "ROLLBACK")
 REPLACING: Mapping[str, tuple[str, ...]] = {
@@ -52,12 +58,21 @@ class Stacks:
     """
 
     def __init__(
-        self, client: Any, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep, poll_seconds: float = POLL_SECONDS
+        self,
+        client: Any,
+        say: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._client, self._say, self._sleep, self._poll_seconds = client, say, sleep, poll_seconds
 
     def put(
-        self, template: Template, parameters: Mapping[str, str], *, protected: bool, upload: Callable[[Template, str], str]
+        self,
+        template: Template,
+        parameters: Mapping[str, str],
+        *,
+        protected: bool,
+        upload: Callable[[Template, str], str],
     ) -> dict[str, str]:
         """Create or update the stack to match the template; return its outputs.
 
@@ -79,7 +94,9 @@ class Stacks:
         if self._update(self._request(template, parameters, upload)):
             self._wait(name, began)
         if bool((self._describe(name) or {}).get("EnableTerminationProtection")) is not protected:
-            self._client.update_termination_protection(StackName=name, EnableTerminationProtection=protected)
+            self._client.update_termination_protection(
+                StackName=name, EnableTerminationProtection=protected
+            )
         return self.outputs(name)
 
     def delete(self, name: str) -> None:
@@ -88,7 +105,9 @@ class Stacks:
         if stack is None:
             return
         if stack.get("EnableTerminationProtection"):
-            raise DeployError(f"{name} is protected against deletion; set `protected = false` in the stage's file and deploy, then destroy")
+            raise DeployError(
+                f"{name} is protected against deletion; set `protected = false` in the stage's file and deploy, then destroy"
+            )
         began = datetime.now(UTC)
         self._client.delete_stack(StackName=stack["StackId"])
         self._wait(stack["StackId"], began)
@@ -110,12 +129,15 @@ class Stacks:
         """
         if self._describe(template.stack) is None:
             return []
-        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=template.stack)
+        pages = self._client.get_paginator("list_stack_resources").paginate(
+            StackName=template.stack
+        )
         return [
             (one["ResourceType"], one["PhysicalResourceId"])
             for page in pages
             for one in page["StackResourceSummaries"]
-            if template.body["Resources"].get(one["LogicalResourceId"], {}).get("DeletionPolicy") == "Retain"
+            if template.body["Resources"].get(one["LogicalResourceId"], {}).get("DeletionPolicy")
+            == "Retain"
         ]
 
     def changes(self, template: Template) -> list[Change]:
@@ -126,16 +148,29 @@ class Stacks:
         deployed: Mapping[str, Any] = {}
         stack = self._describe(template.stack)
         if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
-            body = self._client.get_template(StackName=template.stack, TemplateStage="Original")["TemplateBody"]
+            body = self._client.get_template(StackName=template.stack, TemplateStage="Original")[
+                "TemplateBody"
+            ]
             deployed = json.loads(body) if isinstance(body, str) else body
         return compare(deployed.get("Resources", {}), template.body["Resources"])
 
-    def _request(self, template: Template, parameters: Mapping[str, str], upload: Callable[[Template, str], str]) -> dict[str, Any]:
+    def _request(
+        self,
+        template: Template,
+        parameters: Mapping[str, str],
+        upload: Callable[[Template, str], str],
+    ) -> dict[str, Any]:
         text = json.dumps(template.body, separators=(",", ":"))
         return {
             "StackName": template.stack,
-            **({"TemplateBody": text} if len(text) <= MOST_TEMPLATE_BYTES else {"TemplateURL": upload(template, text)}),
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            **(
+                {"TemplateBody": text}
+                if len(text) <= MOST_TEMPLATE_BYTES
+                else {"TemplateURL": upload(template, text)}
+            ),
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             # Retained resources have fixed names. If a resource were kept when its own creation is
             # rolled back, the next run could not create it.
@@ -149,7 +184,9 @@ class Stacks:
         except ClientError as error:
             if _NOTHING_CHANGES in str(error):
                 return False
-            raise DeployError(f"{request['StackName']}: CloudFormation refuses the change: {error}") from error
+            raise DeployError(
+                f"{request['StackName']}: CloudFormation refuses the change: {error}"
+            ) from error
         return True
 
     def _settled(self, name: str) -> str | None:
@@ -160,7 +197,11 @@ class Stacks:
         while True:
             stack = self._describe(name)
             status = stack["StackStatus"] if stack else None
-            if status is None or not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+            if (
+                status is None
+                or not status.endswith("_IN_PROGRESS")
+                or status == "REVIEW_IN_PROGRESS"
+            ):
                 return status
             self._say(f"{name} is {status}: waiting for that to end")
             self._sleep(self._poll_seconds)
@@ -178,7 +219,9 @@ class Stacks:
                 if event["EventId"] not in told:
                     told.add(event["EventId"])
                     reason = event.get("ResourceStatusReason", "")
-                    self._say(f"  {event['ResourceStatus']:<26} {event['LogicalResourceId']} {reason}".rstrip())
+                    self._say(
+                        f"  {event['ResourceStatus']:<26} {event['LogicalResourceId']} {reason}".rstrip()
+                    )
                     if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
                         reasons.append(f"{event['LogicalResourceId']}: {reason}")
             status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
@@ -186,14 +229,20 @@ class Stacks:
                 break
             self._sleep(self._poll_seconds)
         if any(word in status for word in _FAILED):
-            raise DeployError(f"{name} is {status}: {'; '.join(reasons) or 'see its events in the console'}")
+            raise DeployError(
+                f"{name} is {status}: {'; '.join(reasons) or 'see its events in the console'}"
+            )
 
     def _events(self, name: str, began: datetime) -> list[Any]:
         try:
             events = self._client.describe_stack_events(StackName=name)["StackEvents"]
         except ClientError:
             return []
-        return [event for event in events if event["Timestamp"].replace(tzinfo=UTC) >= began.replace(microsecond=0)]
+        return [
+            event
+            for event in events
+            if event["Timestamp"].replace(tzinfo=UTC) >= began.replace(microsecond=0)
+        ]
 
     def _describe(self, name: str) -> Any:
         try:
@@ -224,8 +273,12 @@ def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Chan
 
     This function is pure.
     """
-    added = [Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed]
-    removed = [Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted]
+    added = [
+        Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed
+    ]
+    removed = [
+        Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted
+    ]
     modified = [
         Change("Replace" if _replaces(one, wanted[name]) else "Modify", name, wanted[name]["Type"])
         for name, one in deployed.items()
@@ -236,4 +289,6 @@ def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Chan
 
 def _replaces(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     before, after = deployed.get("Properties", {}), wanted.get("Properties", {})
-    return deployed["Type"] != wanted["Type"] or any(before.get(name) != after.get(name) for name in REPLACING.get(wanted["Type"], ()))
+    return deployed["Type"] != wanted["Type"] or any(
+        before.get(name) != after.get(name) for name in REPLACING.get(wanted["Type"], ())
+    )

@@ -41,7 +41,10 @@ LOG_LINE_GB = 0.5e-6
 """Size of what Lambda and a function log for each call."""
 LIBRARY_GB = 0.3
 """GB of packages that R reads until an app with some packages is ready."""
-_PAID = {"AWS::KMS::Key": ("customer_key_month", "KMS key"), "AWS::Route53::HostedZone": ("hosted_zone_month", "hosted zone")}
+_PAID = {
+    "AWS::KMS::Key": ("customer_key_month", "KMS key"),
+    "AWS::Route53::HostedZone": ("hosted_zone_month", "hosted zone"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +77,32 @@ def has_prices(region: str) -> bool:
     return region == "us-east-1" or region in tomllib.loads(PRICES.read_text())
 
 
-def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]) -> list[Item]:
+def idle(
+    stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]
+) -> list[Item]:
     """Return the costs of a month without visitors.
 
     ``schedules`` holds the rates at which functions run on a schedule.
     """
-    resources = [resource for template in templates for resource in template.body["Resources"].values()]
+    resources = [
+        resource for template in templates for resource in template.body["Resources"].values()
+    ]
     metrics = sum(1 for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm")
     each_runs = [_runs_a_month(rate) for rate in schedules]
     runs = sum(each_runs)
     starts = sum(min(one, COLD_STARTS_A_DAY * HOURS_A_MONTH / 24) for one in each_runs)
     releases = stage.compute.images_kept
-    each = price["lambda_request"] + FUNCTION_SECONDS * 0.25 * price["lambda_gb_second"] + 2 * price["dynamodb_read"]
+    each = (
+        price["lambda_request"]
+        + FUNCTION_SECONDS * 0.25 * price["lambda_gb_second"]
+        + 2 * price["dynamodb_read"]
+    )
     items = [
         Item(f"{metrics} alarms", metrics * price["alarm_metric_month"]),
-        Item(f"images of {IMAGES_GB} GB, in {releases} releases that share nothing", releases * IMAGES_GB * price["ecr_gb_month"]),
+        Item(
+            f"images of {IMAGES_GB} GB, in {releases} releases that share nothing",
+            releases * IMAGES_GB * price["ecr_gb_month"],
+        ),
         Item(f"{SMALL_GB:.0f} GB of versions and data on EFS", SMALL_GB * price["efs_gb_month"]),
         Item(f"{SMALL_GB:.0f} GB of bundles on S3", SMALL_GB * price["s3_gb_month"]),
         Item(f"{runs:.0f} runs of functions by schedule", runs * each),
@@ -101,21 +115,37 @@ def idle(stage: Stage, templates: Iterable[Template], price: Prices, schedules: 
     for kind, (name, what) in _PAID.items():
         if count := sum(1 for resource in resources if resource["Type"] == kind):
             items.append(Item(f"{count} {what}", count * price[name]))
-    rules = [len(resource["Properties"]["Rules"]) for resource in resources if resource["Type"] == "AWS::WAFv2::WebACL"]
+    rules = [
+        len(resource["Properties"]["Rules"])
+        for resource in resources
+        if resource["Type"] == "AWS::WAFv2::WebACL"
+    ]
     if rules:
         cost = len(rules) * price["waf_acl_month"] + sum(rules) * price["waf_rule_month"]
         items.append(Item(f"{len(rules)} firewalls of {sum(rules)} rules", cost))
     for size, count in stage.compute.spares.items():
-        items.append(Item(f"{count} spare {size}, running all the time", count * HOURS_A_MONTH * machine_hour(stage, price, size)))
+        items.append(
+            Item(
+                f"{count} spare {size}, running all the time",
+                count * HOURS_A_MONTH * machine_hour(stage, price, size),
+            )
+        )
     return items
 
 
 def machine_hour(stage: Stage, price: Prices, size: str) -> float:
     """Return the cost of an instance of this size per hour of running."""
     machine = MACHINES[size]
-    on_demand = machine.cpu / 1024 * price["fargate_vcpu_hour"] + machine.memory_mb / 1024 * price["fargate_gb_hour"]
+    on_demand = (
+        machine.cpu / 1024 * price["fargate_vcpu_hour"]
+        + machine.memory_mb / 1024 * price["fargate_gb_hour"]
+    )
     share = price["fargate_spot_share"] if stage.compute.spot else 1.0
-    return on_demand * share + price["public_address_hour"] + (price["insights_task_hour"] if stage.compute.insights else 0.0)
+    return (
+        on_demand * share
+        + price["public_address_hour"]
+        + (price["insights_task_hour"] if stage.compute.insights else 0.0)
+    )
 
 
 def visitor_hour(price: Prices) -> list[Item]:
@@ -125,9 +155,15 @@ def visitor_hour(price: Prices) -> list[Item]:
     # Every second call goes to another zone.
     across = (MESSAGES_AN_HOUR * FRAME_GB + REQUESTS_AN_HOUR * ANSWER_GB) / 2
     return [
-        Item("messages and minutes of its socket", MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"]),
+        Item(
+            "messages and minutes of its socket",
+            MESSAGES_AN_HOUR * price["websocket_message"] + 60 * price["websocket_minute"],
+        ),
         Item("runs of functions", calls * call),
-        Item("pages and files", REQUESTS_AN_HOUR * (price["rest_request"] + 2 * price["dynamodb_read"])),
+        Item(
+            "pages and files",
+            REQUESTS_AN_HOUR * (price["rest_request"] + 2 * price["dynamodb_read"]),
+        ),
         Item("traces of pages and files; frames have none", REQUESTS_AN_HOUR * price["trace"]),
         Item("what functions log", calls * LOG_LINE_GB * price["logs_gb"]),
         Item("traffic between functions and tasks in two zones", across * price["cross_zone_gb"]),
@@ -138,7 +174,10 @@ def visitor_hour(price: Prices) -> list[Item]:
 def start(price: Prices) -> list[Item]:
     """Return the cost of starting an instance, without its running time."""
     return [
-        Item(f"{LIBRARY_GB * 1000:.0f} MB of the app's packages and files, read from EFS", LIBRARY_GB * price["efs_read_gb"]),
+        Item(
+            f"{LIBRARY_GB * 1000:.0f} MB of the app's packages and files, read from EFS",
+            LIBRARY_GB * price["efs_read_gb"],
+        ),
         Item("states of its life", 10 * price["step_transition"]),
     ]
 
@@ -157,7 +196,9 @@ def gigabytes(stage: Stage, price: Prices) -> list[Item]:
         Item("between tasks and functions in two zones", price["cross_zone_gb"]),
     ]
     if enhanced:
-        items.append(Item("each run of a sync in Enhanced mode, of any size", price["datasync_enhanced_run"]))
+        items.append(
+            Item("each run of a sync in Enhanced mode, of any size", price["datasync_enhanced_run"])
+        )
     return items
 
 

@@ -62,10 +62,18 @@ class Aws:
         run: Run = run_command,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._stage, self._say, self._declared, self._tree, self._run = stage, say, declared, tree, run
+        self._stage, self._say, self._declared, self._tree, self._run = (
+            stage,
+            say,
+            declared,
+            tree,
+            run,
+        )
         self._poll_seconds = poll_seconds
         work = tree / ".build" / "deploy" / stage.name
-        self._functions = ChaliceFunctions(tree / "chalice_app", work, declared, self._client("s3"), say)
+        self._functions = ChaliceFunctions(
+            tree / "chalice_app", work, declared, self._client("s3"), say
+        )
 
     def begin(self) -> dict[str, str]:
         """Return what is known before the first step.
@@ -78,7 +86,10 @@ class Aws:
             raise DeployError(
                 f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, From an empty account to the first app"
             ) from error
-        return {"Account": account, **_apis(self._functions.record(aws_place(self._stage, account).bucket))}
+        return {
+            "Account": account,
+            **_apis(self._functions.record(aws_place(self._stage, account).bucket)),
+        }
 
     def look(self, known: Known) -> dict[str, str]:
         """Return what is known of an existing deployment; change nothing."""
@@ -93,7 +104,9 @@ class Aws:
         except (BotoCoreError, ClientError) as error:
             raise DeployError(f"the account cannot be looked at: {error}") from error
         if found:
-            raise DeployError("\n".join(["the account is not ready:", *(f"- {one}" for one in found)]))
+            raise DeployError(
+                "\n".join(["the account is not ready:", *(f"- {one}" for one in found)])
+            )
 
     def _obstacles(self) -> Iterator[str]:
         stage = self._stage
@@ -102,7 +115,9 @@ class Aws:
             self._say(f"warning: {few}")
         elif few:
             yield f"{few}; or set compute.low_concurrency = true to deploy all the same"
-        used_up = obstacles.log_policies_used_up(obstacles.log_policies(self._client("logs")), f"{stage.base}-transfers")
+        used_up = obstacles.log_policies_used_up(
+            obstacles.log_policies(self._client("logs")), f"{stage.base}-transfers"
+        )
         if used_up:
             yield used_up
         ec2 = self._client("ec2")
@@ -118,7 +133,9 @@ class Aws:
 
     def stacks(self, region: str) -> Stacks:
         """Return CloudFormation in a region."""
-        return Stacks(self._client("cloudformation", region), self._say, time.sleep, self._poll_seconds)
+        return Stacks(
+            self._client("cloudformation", region), self._say, time.sleep, self._poll_seconds
+        )
 
     def do(self, step: Step, known: Known) -> Mapping[str, str]:
         """Carry out a step."""
@@ -134,22 +151,36 @@ class Aws:
             case Stack(template):
                 stacks = self.stacks(template.region)
                 upload = functools.partial(self._upload, known.get("Bucket", ""))
-                outputs = stacks.put(template, parameters_of(template, known), protected=self._stage.protected, upload=upload)
+                outputs = stacks.put(
+                    template,
+                    parameters_of(template, known),
+                    protected=self._stage.protected,
+                    upload=upload,
+                )
                 if servers := outputs.get("NameServers"):
-                    self._say(f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}")
+                    self._say(
+                        f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}"
+                    )
                 return outputs
             case Image():
                 ecr, repository = self._client("ecr"), known["Repository"]
                 compute = self._stage.compute
-                arguments = {"R_REPOSITORY": compute.image_packages, "FONTS": " ".join(compute.image_fonts)}
-                pushed = push_images(ecr, repository, self._tree, self._declared, arguments, self._run)
+                arguments = {
+                    "R_REPOSITORY": compute.image_packages,
+                    "FONTS": " ".join(compute.image_fonts),
+                }
+                pushed = push_images(
+                    ecr, repository, self._tree, self._declared, arguments, self._run
+                )
                 for image in pushed.values():
                     for line in scan_lines(ecr, repository, image, time.sleep, self._poll_seconds):
                         self._say(f"  {line}")
                 return {name: image.name for name, image in pushed.items()}
             case Functions():
                 place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
-                return _apis(self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]}))
+                return _apis(
+                    self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]})
+                )
             case Tags():
                 self._tag(known)
             case Triggers():
@@ -166,19 +197,32 @@ class Aws:
                 return {"EdgeSecret": self._edge_secret()}
             case EndWork():
                 ending.end_work(
-                    self._client("stepfunctions"), self._client("ecs"), self._declared, self.place(known), self._say, time.sleep
+                    self._client("stepfunctions"),
+                    self._client("ecs"),
+                    self._declared,
+                    self.place(known),
+                    self._say,
+                    time.sleep,
                 )
             case EndTransfers():
                 table = self.place(known).name(Sync.short_name)
-                ending.end_transfers(self._client("dynamodb"), self._client("datasync"), table, self._say, time.sleep)
+                ending.end_transfers(
+                    self._client("dynamodb"), self._client("datasync"), table, self._say, time.sleep
+                )
             case DeleteFunctions():
-                stream = aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
+                stream = (
+                    aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
+                )
                 self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
             case DeleteSecret():
                 self._client("ssm").delete_parameters(Names=[self._edge_secret_name])
             case DeleteStack(stack, region):
                 outputs = self.stacks(region).outputs(stack)
-                groups = [outputs[name] for name in ("FunctionSecurityGroup", "TaskSecurityGroup") if name in outputs]
+                groups = [
+                    outputs[name]
+                    for name in ("FunctionSecurityGroup", "TaskSecurityGroup")
+                    if name in outputs
+                ]
                 if groups:
                     ending.wait_for_interfaces(self._client("ec2"), groups, self._say, time.sleep)
                 self.stacks(region).delete(stack)
@@ -201,7 +245,11 @@ class Aws:
     def _tag(self, known: Known) -> None:
         place = self.place(known)
         tagging.tag_apis(
-            self._client("apigateway"), self._client("apigatewayv2"), place, rest=known["RestApi"], sockets=known["WebsocketApi"]
+            self._client("apigateway"),
+            self._client("apigatewayv2"),
+            place,
+            rest=known["RestApi"],
+            sockets=known["WebsocketApi"],
         )
         table = place.name(Sync.short_name)
         tagging.tag_transfers(self._client("dynamodb"), self._client("datasync"), table, place.tags)
@@ -266,9 +314,13 @@ def parameters_of(template: Template, known: Known) -> dict[str, str]:
     Raise :class:`DeployError` if one is neither known nor has a default. This function is pure.
     """
     parameters: dict[str, Any] = template.body.get("Parameters", {})
-    missing = [name for name, one in parameters.items() if name not in known and "Default" not in one]
+    missing = [
+        name for name, one in parameters.items() if name not in known and "Default" not in one
+    ]
     if missing:
-        raise DeployError(f"{template.stack} needs {', '.join(missing)}, which no step before has found out")
+        raise DeployError(
+            f"{template.stack} needs {', '.join(missing)}, which no step before has found out"
+        )
     return {name: known[name] for name in parameters if name in known}
 
 

@@ -16,7 +16,14 @@ PATIENCE_SECONDS = 45 * 60
 _WHY = "the deployment is being taken down"
 
 
-def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+def end_work(
+    states: Any,
+    ecs: Any,
+    declared: Declared,
+    place: Place,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> None:
     """Stop all executions of the state machines and all tasks of the cluster.
 
     Return when the tasks have stopped.
@@ -32,7 +39,13 @@ def end_work(states: Any, ecs: Any, declared: Declared, place: Place, say: Calla
         waited = _wait(waited, 5, sleep, f"tasks of the cluster {place.cluster} do not stop")
 
 
-def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+def end_transfers(
+    dynamodb: Any,
+    datasync: Any,
+    syncs: str,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> None:
     """Cancel running transfers, then delete DataSync's tasks and their locations.
 
     The rows of the table ``syncs`` name the tasks.
@@ -42,7 +55,11 @@ def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str],
         described = transfers.described(datasync, task)
         if described is None:
             continue
-        while copying := [one for page in pages(datasync, "list_task_executions", TaskArn=task) for one in _copying(page)]:
+        while copying := [
+            one
+            for page in pages(datasync, "list_task_executions", TaskArn=task)
+            for one in _copying(page)
+        ]:
             say(f"  {task} is still copying")
             for execution in copying:
                 _cancel(datasync, execution)
@@ -52,15 +69,26 @@ def end_transfers(dynamodb: Any, datasync: Any, syncs: str, say: Callable[[str],
             datasync.delete_location(LocationArn=location)
 
 
-def wait_for_interfaces(ec2: Any, groups: list[str], say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+def wait_for_interfaces(
+    ec2: Any, groups: list[str], say: Callable[[str], None], sleep: Callable[[float], None]
+) -> None:
     """Wait until the network interfaces in some security groups are released.
 
     Lambda, ECS and DataSync hold them.
     """
     waited = 0.0
-    while interfaces := ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": groups}])["NetworkInterfaces"]:
-        say(f"  AWS has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes")
-        waited = _wait(waited, 30, sleep, f"there are still network interfaces in the security groups {', '.join(groups)}")
+    while interfaces := ec2.describe_network_interfaces(
+        Filters=[{"Name": "group-id", "Values": groups}]
+    )["NetworkInterfaces"]:
+        say(
+            f"  AWS has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes"
+        )
+        waited = _wait(
+            waited,
+            30,
+            sleep,
+            f"there are still network interfaces in the security groups {', '.join(groups)}",
+        )
 
 
 def _wait(waited: float, seconds: float, sleep: Callable[[float], None], otherwise: str) -> float:
@@ -92,7 +120,9 @@ def _tasks(ecs: Any, cluster: str) -> list[str]:
             for page in pages(ecs, "list_tasks", cluster=cluster, desiredStatus=desired):
                 if arns := page["taskArns"]:
                     tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
-                    unstopped += [task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"]
+                    unstopped += [
+                        task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"
+                    ]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ClusterNotFoundException":
             raise

@@ -28,7 +28,9 @@ def lacking(ec2: Any, existing: ExistingNetwork, region: str) -> Iterator[str]:
     """
     try:
         yield from _attributes(ec2, existing.vpc)
-        subnets = ec2.describe_subnets(SubnetIds=[*existing.public_subnets, *existing.isolated_subnets])["Subnets"]
+        subnets = ec2.describe_subnets(
+            SubnetIds=[*existing.public_subnets, *existing.isolated_subnets]
+        )["Subnets"]
     except ClientError as error:
         yield f"network.existing: {error.response['Error']['Message']}"
         return
@@ -52,7 +54,10 @@ def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]
 
     This function is pure.
     """
-    for setting, names in (("public_subnets", existing.public_subnets), ("isolated_subnets", existing.isolated_subnets)):
+    for setting, names in (
+        ("public_subnets", existing.public_subnets),
+        ("isolated_subnets", existing.isolated_subnets),
+    ):
         for name, zone in zip(names, existing.zones, strict=True):
             subnet = subnets[name]
             if subnet["VpcId"] != existing.vpc:
@@ -62,7 +67,10 @@ def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]
 
 
 def unrouted(
-    existing: ExistingNetwork, tables: Sequence[Mapping[str, Any]], endpoints: Sequence[Mapping[str, Any]], region: str
+    existing: ExistingNetwork,
+    tables: Sequence[Mapping[str, Any]],
+    endpoints: Sequence[Mapping[str, Any]],
+    region: str,
 ) -> Iterator[str]:
     """Yield subnets without a route that tasks or functions need.
 
@@ -70,7 +78,10 @@ def unrouted(
     """
     for subnet in existing.public_subnets:
         table = _table_of(subnet, tables)
-        if not any(route.get("DestinationCidrBlock") == "0.0.0.0/0" and _is_open(route) for route in table.get("Routes", ())):
+        if not any(
+            route.get("DestinationCidrBlock") == "0.0.0.0/0" and _is_open(route)
+            for route in table.get("Routes", ())
+        ):
             yield (
                 f"network.existing.public_subnets: {subnet} has no route from 0.0.0.0/0 to an internet gateway "
                 f"(route table {table.get('RouteTableId', 'none')}): its tasks could not fetch their image"
@@ -79,7 +90,10 @@ def unrouted(
         table = _table_of(subnet, tables).get("RouteTableId", "none")
         for service in ("s3", "dynamodb"):
             name = f"com.amazonaws.{region}.{service}"
-            if not any(one["ServiceName"] == name and table in one.get("RouteTableIds", ()) for one in endpoints):
+            if not any(
+                one["ServiceName"] == name and table in one.get("RouteTableIds", ())
+                for one in endpoints
+            ):
                 yield (
                     f"network.existing.isolated_subnets: {subnet} does not reach {service}: its route table {table} "
                     f"needs the gateway endpoint of {name}, which costs nothing"
@@ -105,8 +119,13 @@ def _table_of(subnet: str, tables: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     for table in tables:
         if any(one.get("SubnetId") == subnet for one in table["Associations"]):
             return table
-    return next((table for table in tables if any(one.get("Main") for one in table["Associations"])), {})
+    return next(
+        (table for table in tables if any(one.get("Main") for one in table["Associations"])), {}
+    )
 
 
 def _is_open(route: Mapping[str, Any]) -> bool:
-    return str(route.get("GatewayId", "")).startswith("igw-") and route.get("State", "active") == "active"
+    return (
+        str(route.get("GatewayId", "")).startswith("igw-")
+        and route.get("State", "active") == "active"
+    )

@@ -49,8 +49,16 @@ class ChaliceFunctions:
     ``s3`` is boto3's client. ``work`` is a folder for this stage only.
     """
 
-    def __init__(self, project: Path, work: Path, declared: Declared, s3: Any, say: Callable[[str], None]) -> None:
-        self._project, self._work, self._declared, self._s3, self._say = project, work, declared, s3, say
+    def __init__(
+        self, project: Path, work: Path, declared: Declared, s3: Any, say: Callable[[str], None]
+    ) -> None:
+        self._project, self._work, self._declared, self._s3, self._say = (
+            project,
+            work,
+            declared,
+            s3,
+            say,
+        )
 
     def deploy(self, place: Place, environment: dict[str, str]) -> Record:
         """Deploy the functions, unless neither they nor their configuration have changed.
@@ -109,13 +117,23 @@ class ChaliceFunctions:
         deployed: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
         return deployed
 
-    def _run(self, place: Place, command: str, before: Record, environment: dict[str, str]) -> dict[str, Any]:
+    def _run(
+        self, place: Place, command: str, before: Record, environment: dict[str, str]
+    ) -> dict[str, Any]:
         if before.deployed:
             file = self._work / ".chalice" / "deployed" / f"{place.stage}.json"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(before.deployed))
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.aws.chalice_run", str(self._work), command, "--stage", place.stage],
+            [
+                sys.executable,
+                "-m",
+                "infra.aws.chalice_run",
+                str(self._work),
+                command,
+                "--stage",
+                place.stage,
+            ],
             cwd=self._project.parent,
             env={**os.environ, "AWS_DEFAULT_REGION": place.region, **environment},
             stdout=subprocess.PIPE,

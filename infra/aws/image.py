@@ -53,9 +53,13 @@ def run_command(command: Sequence[str], text: str = "") -> None:
     try:
         result = subprocess.run(command, input=text, text=True, check=False)
     except FileNotFoundError:
-        raise DeployError(f"{command[0]} is not installed: the tasks' image is built with docker and its buildx plugin") from None
+        raise DeployError(
+            f"{command[0]} is not installed: the tasks' image is built with docker and its buildx plugin"
+        ) from None
     if result.returncode != 0:
-        raise DeployError(f"`{' '.join(command[:3])} …` failed with status {result.returncode}; what it said is above")
+        raise DeployError(
+            f"`{' '.join(command[:3])} …` failed with status {result.returncode}; what it said is above"
+        )
 
 
 def image_parameter(image: str) -> str:
@@ -64,7 +68,12 @@ def image_parameter(image: str) -> str:
 
 
 def push_images(
-    client: Any, repository: str, tree: Path, declared: Declared, arguments: Mapping[str, str], run: Run = run_command
+    client: Any,
+    repository: str,
+    tree: Path,
+    declared: Declared,
+    arguments: Mapping[str, str],
+    run: Run = run_command,
 ) -> dict[str, Pushed]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
@@ -74,30 +83,60 @@ def push_images(
     """
     made_from = tag_of(tree, arguments)
     return {
-        image_parameter(image): _push(client, repository, tree, image, f"{image}-{made_from}", arguments, run) for image in declared.images
+        image_parameter(image): _push(
+            client, repository, tree, image, f"{image}-{made_from}", arguments, run
+        )
+        for image in declared.images
     }
 
 
-def _push(client: Any, repository: str, tree: Path, image: str, tag: str, arguments: Mapping[str, str], run: Run) -> Pushed:
+def _push(
+    client: Any,
+    repository: str,
+    tree: Path,
+    image: str,
+    tag: str,
+    arguments: Mapping[str, str],
+    run: Run,
+) -> Pushed:
     digest = _digest(client, repository, tag)
     anew = digest is None
     if anew:
         _log_in(client, repository, run)
         options = f"type=image,name={repository}:{tag},push=true,compression={COMPRESSION},force-compression=true,oci-mediatypes=true"
         # With the node's name, this command does nothing if the builder exists.
-        run(["docker", "buildx", "create", "--name", _BUILDER, "--node", f"{_BUILDER}0", "--driver", "docker-container"], "")
+        run(
+            [
+                "docker",
+                "buildx",
+                "create",
+                "--name",
+                _BUILDER,
+                "--node",
+                f"{_BUILDER}0",
+                "--driver",
+                "docker-container",
+            ],
+            "",
+        )
         run(
             [
                 *("docker", "buildx", "build", "--builder", _BUILDER, "--target", image),
                 *("--platform", "linux/amd64", "--provenance", "false"),
-                *(part for name, value in _given(arguments).items() for part in ("--build-arg", f"{name}={value}")),
+                *(
+                    part
+                    for name, value in _given(arguments).items()
+                    for part in ("--build-arg", f"{name}={value}")
+                ),
                 *("--file", str(tree / DOCKERFILE), "--output", options, str(tree)),
             ],
             "",
         )
         digest = _digest(client, repository, tag)
     if digest is None:
-        raise DeployError(f"docker says that it pushed {repository}:{tag}, but the repository does not have it")
+        raise DeployError(
+            f"docker says that it pushed {repository}:{tag}, but the repository does not have it"
+        )
     _check_layers(client, repository, tag)
     return Pushed(tag, f"{repository}@{digest}", anew)
 
@@ -132,7 +171,9 @@ def _files(tree: Path) -> Iterable[Path]:
 def _digest(client: Any, repository: str, tag: str) -> str | None:
     name = repository.partition("/")[2]
     try:
-        images = client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])["imageDetails"]
+        images = client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])[
+            "imageDetails"
+        ]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ImageNotFoundException":
             return None
@@ -142,7 +183,9 @@ def _digest(client: Any, repository: str, tag: str) -> str | None:
 
 def _check_layers(client: Any, repository: str, tag: str) -> None:
     name = repository.partition("/")[2]
-    [image] = client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}], acceptedMediaTypes=[_MANIFEST])["images"]
+    [image] = client.batch_get_image(
+        repositoryName=name, imageIds=[{"imageTag": tag}], acceptedMediaTypes=[_MANIFEST]
+    )["images"]
     types = {layer["mediaType"] for layer in json.loads(image["imageManifest"]).get("layers", ())}
     if wrong := sorted(one for one in types if not one.endswith(f"+{COMPRESSION}")):
         raise DeployError(
@@ -154,4 +197,7 @@ def _check_layers(client: Any, repository: str, tag: str) -> None:
 def _log_in(client: Any, repository: str, run: Run) -> None:
     token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
-    run(["docker", "login", "--username", user, "--password-stdin", repository.partition("/")[0]], password)
+    run(
+        ["docker", "login", "--username", user, "--password-stdin", repository.partition("/")[0]],
+        password,
+    )

@@ -61,11 +61,17 @@ def unfit_zones(zones: Sequence[tuple[str, str]], stage: Stage) -> Iterator[str]
     ``zones`` holds name and id of each zone of the region. This function is pure.
     """
     ids = dict(zones)
-    network, fit = stage.network, [name for name, zone_id in zones if _is_fit(zone_id, stage.region)]
+    network, fit = (
+        stage.network,
+        [name for name, zone_id in zones if _is_fit(zone_id, stage.region)],
+    )
     if network.existing is not None:
         setting, names = "network.existing.zones", network.existing.zones
     else:
-        setting, names = "network.zone_names", network.zone_names or tuple(sorted(ids)[: network.zones])
+        setting, names = (
+            "network.zone_names",
+            network.zone_names or tuple(sorted(ids)[: network.zones]),
+        )
     for name in names:
         if name not in ids:
             yield f"{setting}: there is no zone {name} in {stage.region}; there are {', '.join(sorted(ids))}"
@@ -87,10 +93,14 @@ def concurrency(client: Any) -> int:
 
 def log_policies(client: Any) -> list[str]:
     """Return the names of CloudWatch Logs' resource policies; ``client`` is boto3's for it."""
-    return [one["policyName"] for one in client.describe_resource_policies(limit=50)["resourcePolicies"]]
+    return [
+        one["policyName"] for one in client.describe_resource_policies(limit=50)["resourcePolicies"]
+    ]
 
 
 def zones(client: Any) -> list[tuple[str, str]]:
     """Return name and id of each zone that the account can use; ``client`` is boto3's for EC2."""
-    found = client.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])["AvailabilityZones"]
+    found = client.describe_availability_zones(
+        Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
+    )["AvailabilityZones"]
     return [(one["ZoneName"], one["ZoneId"]) for one in found if one["State"] == "available"]

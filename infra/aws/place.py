@@ -50,7 +50,9 @@ def aws_place(
         stage=stage.name,
         region=stage.region,
         account=account,
-        websocket_url=f"wss://{stage.edge.domain}/{API_STAGE}" if stage.edge else f"wss://{host}/{API_STAGE}",
+        websocket_url=f"wss://{stage.edge.domain}/{API_STAGE}"
+        if stage.edge
+        else f"wss://{host}/{API_STAGE}",
         connections_url=f"https://{host}/{API_STAGE}",
         efs=EFS,
         client_dir=CLIENT,

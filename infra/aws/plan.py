@@ -29,7 +29,11 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
         else:
             yield f"{stack}:"
             for change in many:
-                warning = "  (holds data!)" if change.kind in REPLACING and change.action in ("Replace", "Remove") else ""
+                warning = (
+                    "  (holds data!)"
+                    if change.kind in REPLACING and change.action in ("Replace", "Remove")
+                    else ""
+                )
                 yield f"  {_SIGNS[change.action]} {change.resource} ({change.kind}){warning}"
     yield "Not seen here: functions go out by chalice deploy when their code or configuration has changed; images are built when what they"
     yield "are made of has, and the tasks that start from then on have them."
@@ -61,4 +65,8 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
 
 
 def _borrowed(stage: Stage) -> str:
-    return "" if costs.has_prices(stage.region) else ", which has us-east-1's for it; Europe and Asia are up to a fifth dearer"
+    return (
+        ""
+        if costs.has_prices(stage.region)
+        else ", which has us-east-1's for it; Europe and Asia are up to a fifth dearer"
+    )

@@ -54,10 +54,16 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
         if rule is not None and not rule.holds(values[name]):
             raise BadStage(f"{file}: {path} is {value!r}; it must be {rule.words}")
     for name, one in known.items():
-        if name not in values and one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
+        if (
+            name not in values
+            and one.default is dataclasses.MISSING
+            and one.default_factory is dataclasses.MISSING
+        ):
             rule = one.metadata.get(_RULE)
             path = f"{key}.{name}" if key else name
-            raise BadStage(f'{file}: "{path}" is missing{f"; it must be {rule.words}" if rule else ""}')
+            raise BadStage(
+                f'{file}: "{path}" is missing{f"; it must be {rule.words}" if rule else ""}'
+            )
     return cls(**values)
 
 
@@ -72,11 +78,17 @@ def _value(kind: Any, value: Any, file: str, path: str) -> Any:
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise BadStage(f"{file}: {path} is {value!r}; it must be a list")
-        return tuple(_value(get_args(kind)[0], one, file, f"{path}[{index}]") for index, one in enumerate(value))
+        return tuple(
+            _value(get_args(kind)[0], one, file, f"{path}[{index}]")
+            for index, one in enumerate(value)
+        )
     if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
         if not isinstance(value, Mapping):
             raise BadStage(f"{file}: {path} is {value!r}; it must be a table, [{path}]")
-        return {name: _value(get_args(kind)[1], one, file, f"{path}.{name}") for name, one in value.items()}
+        return {
+            name: _value(get_args(kind)[1], one, file, f"{path}.{name}")
+            for name, one in value.items()
+        }
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:  # TOML's true is not a number

@@ -16,7 +16,9 @@ _UNFINISHED = frozenset({"IN_PROGRESS", "PENDING"})
 _GRAVE = ("CRITICAL", "HIGH")
 
 
-def scan_lines(client: Any, repository: str, image: Pushed, sleep: Callable[[float], None], poll_seconds: float) -> Iterator[str]:
+def scan_lines(
+    client: Any, repository: str, image: Pushed, sleep: Callable[[float], None], poll_seconds: float
+) -> Iterator[str]:
     """Yield ECR's findings for an image, once ECR has scanned it.
 
     An image of an earlier run is scanned again, which ECR does at most once a day. ``client`` is
@@ -51,7 +53,11 @@ def told(tag: str, found: Mapping[str, Any]) -> Iterator[str]:
         return
     findings = found.get("imageScanFindings", {})
     counts: Mapping[str, int] = findings.get("findingSeverityCounts", {})
-    grave = [one for one in (*findings.get("findings", ()), *findings.get("enhancedFindings", ())) if one.get("severity") in _GRAVE]
+    grave = [
+        one
+        for one in (*findings.get("findings", ()), *findings.get("enhancedFindings", ()))
+        if one.get("severity") in _GRAVE
+    ]
     number = sum(counts.get(severity, 0) for severity in _GRAVE)
     if not number:
         yield f"{tag}: no known vulnerability is critical or high"
@@ -72,7 +78,11 @@ def _scan(client: Any, which: Mapping[str, Any]) -> None:
         client.start_image_scan(**which)
     except ClientError as error:
         # The image has been scanned today, or the registry scans by itself.
-        if error.response["Error"]["Code"] not in ("LimitExceededException", "ValidationException", "UnsupportedImageTypeException"):
+        if error.response["Error"]["Code"] not in (
+            "LimitExceededException",
+            "ValidationException",
+            "UnsupportedImageTypeException",
+        ):
             raise
 
 

@@ -25,7 +25,30 @@ from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTIONS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 """Numbers of days for which CloudWatch Logs can keep events."""
 
 
@@ -67,13 +90,20 @@ def _are_indexes(urls: tuple[str, ...]) -> bool:
     return True
 
 
-_NAME = _matches(r"[a-z][a-z0-9-]{0,19}", "at most 20 lower-case letters, digits and hyphens, a letter first")
+_NAME = _matches(
+    r"[a-z][a-z0-9-]{0,19}", "at most 20 lower-case letters, digits and hyphens, a letter first"
+)
 _REGION = _matches(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-central-1")
 _ZONE = _matches(r"[a-z0-9-]+[a-z]", "a zone such as eu-central-1a")
-_DOMAIN = _matches(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain name such as apps.example.org")
+_DOMAIN = _matches(
+    r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain name such as apps.example.org"
+)
 _BUCKET = _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")
 _MAIL = _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")
-_ADDRESSES = Rule(lambda text: _is_network(text, range(1, 129)), "a block of addresses such as 192.0.2.0/24 or 192.0.2.7/32")
+_ADDRESSES = Rule(
+    lambda text: _is_network(text, range(1, 129)),
+    "a block of addresses such as 192.0.2.0/24 or 192.0.2.7/32",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +112,13 @@ class ExistingNetwork:
 
     vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
     zones: tuple[str, ...] = setting(_each(_ZONE, 2))
-    public_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
+    public_subnets: tuple[str, ...] = setting(
+        _each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2)
+    )
     """For tasks, one per zone, in the zones' order; routed to an internet gateway."""
-    isolated_subnets: tuple[str, ...] = setting(_each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2))
+    isolated_subnets: tuple[str, ...] = setting(
+        _each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2)
+    )
     """For the functions that talk to agents, one per zone, in the zones' order.
 
     Their route tables need the gateway endpoints of S3 and DynamoDB.
@@ -106,7 +140,10 @@ class Network:
     The names must not change after the first deployment, because the file system is in these zones.
     """
     cidr: str = setting(
-        Rule(lambda text: _is_network(text, range(16, 25)), "a block of addresses of /16 to /24, such as 10.77.0.0/20"),
+        Rule(
+            lambda text: _is_network(text, range(16, 25)),
+            "a block of addresses of /16 to /24, such as 10.77.0.0/20",
+        ),
         default="10.77.0.0/20",
     )
     flow_logs: bool = False
@@ -132,7 +169,9 @@ class Storage:
     """
     old_versions_days: int = setting(_between(1, 3650, " days"), default=30)
     """Days for which the bucket keeps what was overwritten or deleted."""
-    transfer_mode: str = setting(Rule(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic")
+    transfer_mode: str = setting(
+        Rule(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic"
+    )
     """DataSync's mode for syncs.
 
     Enhanced mode is faster, takes any number of files, and counts the files that failed. Each run
@@ -148,10 +187,16 @@ class DataBucket:
 
     name: str = setting(_BUCKET)
     prefix: str = setting(
-        _matches(r"([^/*?$\s][^*?$\s]*/)?", "the beginning of keys that ends with a slash, such as stations/"), default=""
+        _matches(
+            r"([^/*?$\s][^*?$\s]*/)?",
+            "the beginning of keys that ends with a slash, such as stations/",
+        ),
+        default="",
     )
     """Prefix that syncs may read below; empty means the whole bucket."""
-    key: str = setting(_matches(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "a KMS key's ARN"), default="")
+    key: str = setting(
+        _matches(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "a KMS key's ARN"), default=""
+    )
     """The KMS key that the bucket's objects are encrypted with, if any."""
 
 
@@ -175,7 +220,13 @@ class Compute:
     image_packages: str = setting(_matches(r"https://\S+", "an https:// URL"), default="")
     """A CRAN-like repository, instead of Debian, for the image's own R packages."""
     image_fonts: tuple[str, ...] = setting(
-        _each(_matches(r"(fonts|xfonts|ttf)-[a-z0-9][a-z0-9.+-]*", "a package of fonts of Debian such as fonts-noto-cjk")), default=()
+        _each(
+            _matches(
+                r"(fonts|xfonts|ttf)-[a-z0-9][a-z0-9.+-]*",
+                "a package of fonts of Debian such as fonts-noto-cjk",
+            )
+        ),
+        default=(),
     )
     """Fonts for text in plots, in addition to DejaVu's."""
     images_kept: int = setting(_between(2, 100), default=3)
@@ -198,26 +249,37 @@ class Compute:
     Each takes one of Lambda's concurrent executions for up to 25 seconds. With 0, none waits.
     """
     repositories: tuple[str, ...] = setting(
-        Rule(_are_repositories, "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*"),
+        Rule(
+            _are_repositories,
+            "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*",
+        ),
         default=(REPOSITORIES,),
     )
     """Sources of R packages for builds, in order; empty means only those of the image."""
     python_repositories: tuple[str, ...] = setting(
-        Rule(_are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"), default=(PYTHON_REPOSITORIES,)
+        Rule(
+            _are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"
+        ),
+        default=(PYTHON_REPOSITORIES,),
     )
     """Sources of Python packages for builds; empty means only those of the image."""
     spares: Mapping[str, int] = setting(
         Rule(
-            lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()), f"of {', '.join(SIZES)}, 1 to 20 each"
+            lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()),
+            f"of {', '.join(SIZES)}, 1 to 20 each",
         ),
         default_factory=dict,
     )
     """Size → number of running, paid tasks that wait for first visitors."""
-    largest_size: str = setting(Rule(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE)
+    largest_size: str = setting(
+        Rule(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE
+    )
     """The largest ``size`` that an app may have, whatever its author asks for."""
     most_instances_per_app: int = setting(_between(1, 100), default=MOST_INSTANCES_PER_APP)
     """The largest ``max_instances`` that an app may have."""
-    longest_idle: float = setting(_between(0, 30 * 86400, " seconds, 0 for any time"), default=LONGEST_IDLE)
+    longest_idle: float = setting(
+        _between(0, 30 * 86400, " seconds, 0 for any time"), default=LONGEST_IDLE
+    )
     """The longest ``instance_idle_timeout`` that an app may have."""
 
 
@@ -245,9 +307,13 @@ class Edge:
 
     Otherwise the zone is made, and the parent zone must delegate to it.
     """
-    price_class: str = setting(Rule(("100", "200", "all").__contains__, "100, 200 or all"), default="100")
+    price_class: str = setting(
+        Rule(("100", "200", "all").__contains__, "100, 200 or all"), default="100"
+    )
     """Which of the world's edge locations CloudFront uses."""
-    countries: tuple[str, ...] = setting(_each(_matches(r"[A-Z]{2}", "a country's code such as DE")), default=())
+    countries: tuple[str, ...] = setting(
+        _each(_matches(r"[A-Z]{2}", "a country's code such as DE")), default=()
+    )
     """Countries that visitors may come from; empty means all."""
     access_logs: bool = False
     """Write CloudFront's log of requests to CloudWatch Logs."""
@@ -291,15 +357,22 @@ class Stage:
     name: str
     region: str = setting(_REGION)
     tags: Mapping[str, str] = setting(
-        Rule(lambda tags: not {"application", "stage"} & tags.keys(), "a table without application and stage, which Sheen sets itself"),
+        Rule(
+            lambda tags: not {"application", "stage"} & tags.keys(),
+            "a table without application and stage, which Sheen sets itself",
+        ),
         default_factory=dict,
     )
     """Tags of everything that can have tags, beside ``application`` and ``stage``."""
-    permissions_boundary: str = setting(_matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default="")
+    permissions_boundary: str = setting(
+        _matches(r"[\w+=,.@/-]{1,128}", "the name of a policy of the account"), default=""
+    )
     """A policy that bounds every role of the deployment."""
     protected: bool = True
     """Stacks and kept tables refuse to be deleted until this is false and deployed."""
-    log_retention_days: int = setting(Rule(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30)
+    log_retention_days: int = setting(
+        Rule(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30
+    )
     network: Network = field(default_factory=Network)
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()
@@ -326,14 +399,18 @@ def load(name: str, folder: Path = STAGES) -> Stage:
         text = path.read_text()
     except FileNotFoundError:
         there = ", ".join(sorted(one.stem for one in folder.glob("*.toml"))) or "none"
-        raise BadStage(f"stage {name}: there is no {path}; stages are {there}. Copy one to begin with") from None
+        raise BadStage(
+            f"stage {name}: there is no {path}; stages are {there}. Copy one to begin with"
+        ) from None
     return parse(name, text, str(path))
 
 
 def parse(name: str, text: str, file: str) -> Stage:
     """Read the text of a settings file; raise :class:`BadStage`."""
     if not _NAME.holds(name) or name == "local":
-        raise BadStage(f"{file}: a stage's name is its file's; {name!r} must be {_NAME.words}, and not local")
+        raise BadStage(
+            f"{file}: a stage's name is its file's; {name!r} must be {_NAME.words}, and not local"
+        )
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -352,19 +429,33 @@ def _check_together(stage: Stage, file: str) -> None:
         raise BadStage(f"{file}: network.zone_names is {', '.join(names)}; {rule}")
     if existing is not None:
         if len(set(existing.zones)) != len(existing.zones):
-            raise BadStage(f"{file}: network.existing.zones is {', '.join(existing.zones)}; it must name each zone once")
-        for key, subnets in (("public_subnets", existing.public_subnets), ("isolated_subnets", existing.isolated_subnets)):
+            raise BadStage(
+                f"{file}: network.existing.zones is {', '.join(existing.zones)}; it must name each zone once"
+            )
+        for key, subnets in (
+            ("public_subnets", existing.public_subnets),
+            ("isolated_subnets", existing.isolated_subnets),
+        ):
             if len(subnets) != len(existing.zones):
                 raise BadStage(
                     f"{file}: network.existing.{key} has {len(subnets)} subnets for {len(existing.zones)} zones; it must have one in each"
                 )
     edge = stage.edge
-    if edge is not None and edge.zone and edge.domain != edge.zone and not edge.domain.endswith(f".{edge.zone}"):
-        raise BadStage(f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) or end in .{edge.zone}")
+    if (
+        edge is not None
+        and edge.zone
+        and edge.domain != edge.zone
+        and not edge.domain.endswith(f".{edge.zone}")
+    ):
+        raise BadStage(
+            f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) or end in .{edge.zone}"
+        )
     if edge is not None and edge.countries and edge.waf is None:
         raise BadStage(
             f"{file}: edge.countries is set without [edge.waf]: visitors of other countries would come by the REST API's own URL, "
             "which only the firewall closes"
         )
     if stage.alarms.monthly_budget_usd and not stage.alarms.mail:
-        raise BadStage(f"{file}: alarms.monthly_budget_usd is set; alarms.mail must say who is told")
+        raise BadStage(
+            f"{file}: alarms.monthly_budget_usd is set; alarms.mail must say who is told"
+        )

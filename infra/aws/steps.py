@@ -169,7 +169,18 @@ def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     rest = [Stack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
-    return [LinkedRole(), *first, Image(), *secret, Functions(), roles, Functions(), Tags(), Triggers(), *rest]
+    return [
+        LinkedRole(),
+        *first,
+        Image(),
+        *secret,
+        Functions(),
+        roles,
+        Functions(),
+        Tags(),
+        Triggers(),
+        *rest,
+    ]
 
 
 def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
@@ -179,17 +190,32 @@ def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
     machines are deleted. Work is therefore ended a second time after that.
     """
     stacks = {template.stack.removeprefix(f"{stage.base}-"): template for template in templates}
-    gone = [DeleteStack(template.stack, template.region) for name, template in stacks.items() if name not in KEPT]
+    gone = [
+        DeleteStack(template.stack, template.region)
+        for name, template in stacks.items()
+        if name not in KEPT
+    ]
     before = {f"{stage.base}-{name}" for name in BEFORE_FUNCTIONS}
     last = [step for step in gone if step.stack in before]
     cluster = f"{stage.base}-compute"
     first = [step for step in gone if step.stack not in before and step.stack != cluster]
     compute = [step for step in gone if step.stack == cluster]
     secret = [DeleteSecret()] if stage.edge else []
-    return [EndWork(), *reversed(first), EndWork(), EndTransfers(), *compute, DeleteFunctions(), *secret, *reversed(last)]
+    return [
+        EndWork(),
+        *reversed(first),
+        EndWork(),
+        EndTransfers(),
+        *compute,
+        DeleteFunctions(),
+        *secret,
+        *reversed(last),
+    ]
 
 
-def run(steps: Iterable[Step], executor: Executor, known: Known, say: Callable[[str], None]) -> dict[str, str]:
+def run(
+    steps: Iterable[Step], executor: Executor, known: Known, say: Callable[[str], None]
+) -> dict[str, str]:
     """Carry out the steps in order; return all known values at the end.
 
     The first step that fails ends the run. The :class:`DeployError` names the step and says that

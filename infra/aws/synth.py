@@ -40,7 +40,11 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
     import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
 
-    app = cdk.App(outdir=str(folder), analytics_reporting=False, context={"@aws-cdk/core:validateAgainstDefaultRules": True})
+    app = cdk.App(
+        outdir=str(folder),
+        analytics_reporting=False,
+        context={"@aws-cdk/core:validateAgainstDefaultRules": True},
+    )
     for name, value in aws_place(stage).tags.items():
         cdk.Tags.of(app).add(name, value)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -49,7 +53,12 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
         assembly = app.synth()
     except RuntimeError as error:
         raise NotSynthesised(f"stage {stage.name}: {_broken_rules(folder) or error}") from error
-    return [Template(stack.stack_name, stack.region, assembly.get_stack_by_name(stack.stack_name).template) for stack in stacks]
+    return [
+        Template(
+            stack.stack_name, stack.region, assembly.get_stack_by_name(stack.stack_name).template
+        )
+        for stack in stacks
+    ]
 
 
 def _broken_rules(folder: Path) -> str:
@@ -91,11 +100,17 @@ def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     if stage.edge:
         zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)
         edge = Edge(app, stage, stage.edge, zone.zone if zone else None)
-        stacks += [*([zone] if zone else []), *([Guard(app, stage)] if stage.edge.waf else []), edge]
+        stacks += [
+            *([zone] if zone else []),
+            *([Guard(app, stage)] if stage.edge.waf else []),
+            edge,
+        ]
     stacks.append(Alarms(app, stage, declared, orchestration))
     if stage.permissions_boundary:
         for stack in stacks:
-            boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", stage.permissions_boundary)
+            boundary = iam.ManagedPolicy.from_managed_policy_name(
+                stack, "Boundary", stage.permissions_boundary
+            )
             iam.PermissionsBoundary.of(stack).apply(boundary)
     return stacks
 

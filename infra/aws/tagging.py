@@ -10,7 +10,9 @@ from infra.aws import transfers
 from infra.declared import Place
 
 
-def tag_apis(rest_client: Any, socket_client: Any, place: Place, *, rest: str, sockets: str) -> None:
+def tag_apis(
+    rest_client: Any, socket_client: Any, place: Place, *, rest: str, sockets: str
+) -> None:
     """Tag both APIs and their stages; Chalice tags only functions."""
     base = f"arn:aws:apigateway:{place.region}::"
     for arn in (f"{base}/restapis/{rest}", f"{base}/restapis/{rest}/stages/{place.api_stage}"):

@@ -9,7 +9,9 @@ def tasks(dynamodb: Any, syncs: str) -> list[str]:
     """Return the ARNs of the tasks named by the rows of ``syncs``; none without such a table."""
     try:
         found = pages(dynamodb, "scan", TableName=syncs, ProjectionExpression="task_arn")
-        return [row["task_arn"]["S"] for page in found for row in page["Items"] if "task_arn" in row]
+        return [
+            row["task_arn"]["S"] for page in found for row in page["Items"] if "task_arn" in row
+        ]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return []

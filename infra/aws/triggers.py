@@ -16,7 +16,9 @@ ATTEMPTS, PAUSE_SECONDS = 30, 3.0
 """Attempts and pause while Lambda still applies Chalice's changes to a trigger."""
 
 
-def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[[float], None] = time.sleep) -> int:
+def set_triggers(
+    client: Any, declared: Declared, place: Place, sleep: Callable[[float], None] = time.sleep
+) -> int:
     """Set the declared reading of every stream; return the number of streams.
 
     ``client`` is boto3's for Lambda. Raise :class:`DeployError`.
@@ -25,7 +27,9 @@ def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[
     for function in reading:
         assert function.stream is not None
         name = place.function_name(function.name)
-        mappings = client.list_event_source_mappings(FunctionName=place.function_arn(function.name))["EventSourceMappings"]
+        mappings = client.list_event_source_mappings(
+            FunctionName=place.function_arn(function.name)
+        )["EventSourceMappings"]
         if not mappings:
             raise DeployError(f"the function {name} reads no stream; deploy the functions again")
         for mapping in mappings:
@@ -36,7 +40,9 @@ def set_triggers(client: Any, declared: Declared, place: Place, sleep: Callable[
     return len(reading)
 
 
-def _update(client: Any, name: str, parameters: dict[str, Any], sleep: Callable[[float], None]) -> None:
+def _update(
+    client: Any, name: str, parameters: dict[str, Any], sleep: Callable[[float], None]
+) -> None:
     for _ in range(ATTEMPTS):
         try:
             client.update_event_source_mapping(**parameters)
@@ -44,4 +50,6 @@ def _update(client: Any, name: str, parameters: dict[str, Any], sleep: Callable[
             sleep(PAUSE_SECONDS)
         else:
             return
-    raise DeployError(f"Lambda is still at work on the trigger of the function {name}, after {ATTEMPTS * PAUSE_SECONDS:.0f} seconds")
+    raise DeployError(
+        f"Lambda is still at work on the trigger of the function {name}, after {ATTEMPTS * PAUSE_SECONDS:.0f} seconds"
+    )

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from infra.declared import environments
 from infra.declared.bucket import BUCKET, BucketRules
 from infra.declared.file_system import ROOTS, Mount, Root
-from infra.declared.functions import FUNCTIONS, FunctionDeclaration, StreamReading, function_statements
+from infra.declared.functions import (
+    FUNCTIONS,
+    FunctionDeclaration,
+    StreamReading,
+    function_statements,
+)
 from infra.declared.logs import LOG_GROUPS, LogGroup
 from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
 from infra.declared.names import camel
@@ -21,7 +26,14 @@ from infra.declared.rights import Role, Statement, start
 from infra.declared.rules import RULES, Rule
 from infra.declared.syncs import TOPICS, Topic, datasync_role
 from infra.declared.tables import TABLES, TableDeclaration
-from infra.declared.tasks import MACHINES, TASK_DEFINITIONS, Machine, TaskDefinition, agent_of, execution_role
+from infra.declared.tasks import (
+    MACHINES,
+    TASK_DEFINITIONS,
+    Machine,
+    TaskDefinition,
+    agent_of,
+    execution_role,
+)
 
 UNRESERVED = 100
 """Concurrent executions of an account that AWS lets no function reserve."""
@@ -66,7 +78,9 @@ class Declared:
     topics: tuple[Topic, ...] = ()
     other_roles: Callable[[Place], tuple[Role, ...]] = field(default=lambda _place: ())
     """Roles of services that are not components of this declaration."""
-    function_environment: Callable[[Place, bool], Mapping[str, str]] = field(default=lambda _place, _in_vpc: {})
+    function_environment: Callable[[Place, bool], Mapping[str, str]] = field(
+        default=lambda _place, _in_vpc: {}
+    )
     """Variables of every function beside its own, by whether the function is in the VPC."""
     minimum_compression_bytes: int | None = None
     """Size from which the REST API compresses answers for clients that accept it; None disables it.
@@ -90,10 +104,18 @@ class Declared:
             "Stage": place.stage,
             "InstanceCapacity": place.instance_capacity,
             "AgentFamily": place.name(agent_of("")),
-            **{f"{camel(task.name)}TaskDefinition": place.name(task.name) for task in self.task_definitions},
-            **{f"{camel(function)}Function": place.function_arn(function) for function in machine.functions},
             **{
-                f"{camel(other.name)}StateMachine": place.state_machine_arn(other.name) for other in self.state_machines if other != machine
+                f"{camel(task.name)}TaskDefinition": place.name(task.name)
+                for task in self.task_definitions
+            },
+            **{
+                f"{camel(function)}Function": place.function_arn(function)
+                for function in machine.functions
+            },
+            **{
+                f"{camel(other.name)}StateMachine": place.state_machine_arn(other.name)
+                for other in self.state_machines
+                if other != machine
             },
         }
 
@@ -109,7 +131,11 @@ class Declared:
     def environment_of(self, place: Place, function: FunctionDeclaration) -> dict[str, str]:
         """Return all variables of a function."""
         untraced = {} if function.traced else environments.UNTRACED
-        return {**self.function_environment(place, function.in_vpc), **untraced, **function.environment(place)}
+        return {
+            **self.function_environment(place, function.in_vpc),
+            **untraced,
+            **function.environment(place),
+        }
 
     def mounts(self, place: Place) -> dict[str, tuple[Mount, ...]]:
         """Return the mounts of the file system that each role may use, by the role's name."""
@@ -121,14 +147,27 @@ class Declared:
 
         Each function, task, state machine and rule has one, and so has ECS, for starting tasks.
         """
-        roles = [Role(function.role, "lambda.amazonaws.com", tuple(function_statements(place, function))) for function in self.functions]
-        tasks = {task.role: Role(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place))) for task in self.task_definitions}
+        roles = [
+            Role(function.role, "lambda.amazonaws.com", tuple(function_statements(place, function)))
+            for function in self.functions
+        ]
+        tasks = {
+            task.role: Role(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place)))
+            for task in self.task_definitions
+        }
         roles += tasks.values()
         if tasks:
             roles.append(execution_role(place))
         for machine in self.state_machines:
-            roles.append(Role(machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine))))
-        roles += (Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),)) for rule in self.rules)
+            roles.append(
+                Role(
+                    machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine))
+                )
+            )
+        roles += (
+            Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),))
+            for rule in self.rules
+        )
         roles += self.other_roles(place)
         return {role.name: role for role in roles}
 

@@ -17,7 +17,13 @@ _FOR_PAGES = (
         "AllowedOrigins": ["*"],
         "AllowedMethods": ["GET", "HEAD", "PUT"],
         "AllowedHeaders": ["*"],
-        "ExposeHeaders": ["ETag", "Accept-Ranges", "Content-Range", "Content-Disposition", "Content-Encoding"],
+        "ExposeHeaders": [
+            "ETag",
+            "Accept-Ranges",
+            "Content-Range",
+            "Content-Disposition",
+            "Content-Encoding",
+        ],
         "MaxAgeSeconds": 3600,
     },
 )

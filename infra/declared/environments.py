@@ -45,7 +45,8 @@ def syncs(place: Place) -> dict[str, str]:
         "SHEEN_SYNC_LOG": place.arn("logs", f"log-group:{place.log_group(TRANSFERS.name)}"),
         "SHEEN_SYNC_NETWORK": f"{subnet},{security_group}",
         "SHEEN_FILE_SYSTEM": ",".join(
-            place.arn("elasticfilesystem", thing) for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
+            place.arn("elasticfilesystem", thing)
+            for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
         ),
         "SHEEN_TOPIC": place.topic_arn("alarms"),
         "SHEEN_TAGS": urlencode(place.tags),
@@ -89,7 +90,12 @@ def task(place: Place) -> dict[str, str]:
 
 def agent(place: Place) -> dict[str, str]:
     """Return the variables of an instance's task."""
-    return {**task(place), **ceilings(place), "SHEEN_LOG_GROUP": place.log_group(APPS.name), "SHEEN_APP_ROLES": place.app_role_arn("")}
+    return {
+        **task(place),
+        **ceilings(place),
+        "SHEEN_LOG_GROUP": place.log_group(APPS.name),
+        "SHEEN_APP_ROLES": place.app_role_arn(""),
+    }
 
 
 def build(place: Place) -> dict[str, str]:
@@ -110,7 +116,9 @@ def packaging(place: Place) -> dict[str, str]:
     """
     return {
         "SHEEN_CLUSTER_ARN": place.cluster_arn(),
-        "SHEEN_EVENT_BUCKETS": " ".join(dict.fromkeys((place.bucket, *(bucket.name for bucket in place.other_buckets)))),
+        "SHEEN_EVENT_BUCKETS": " ".join(
+            dict.fromkeys((place.bucket, *(bucket.name for bucket in place.other_buckets)))
+        ),
         "SHEEN_TRANSFERS": place.arn("datasync", "task/"),
     }
 
@@ -121,7 +129,9 @@ def admin(place: Place) -> dict[str, str]:
         **outside(place),
         **ceilings(place),
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
-        "SHEEN_OTHER_BUCKETS": " ".join(f"{bucket.name}/{bucket.prefix}" for bucket in place.other_buckets),
+        "SHEEN_OTHER_BUCKETS": " ".join(
+            f"{bucket.name}/{bucket.prefix}" for bucket in place.other_buckets
+        ),
         "SHEEN_SCRIPT_STATE_MACHINE": place.state_machine_arn("script"),
     }
 

@@ -24,7 +24,18 @@ from infra.declared import environments, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
-from infra.declared.rights import Statement, connections, index, invoke, items, nothing, objects, start, stream, tokens
+from infra.declared.rights import (
+    Statement,
+    connections,
+    index,
+    invoke,
+    items,
+    nothing,
+    objects,
+    start,
+    stream,
+    tokens,
+)
 from infra.declared.tasks import TASK_DEFINITIONS, run_tasks
 
 
@@ -45,7 +56,9 @@ class StreamReading:
     def parameters(self) -> dict[str, Any]:
         """Return the settings as Lambda's API and CloudFormation take them."""
         return {
-            "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in self.filters]},
+            "FilterCriteria": {
+                "Filters": [{"Pattern": json.dumps(pattern)} for pattern in self.filters]
+            },
             "MaximumRetryAttempts": self.retries,
             "MaximumRecordAgeInSeconds": self.record_age_seconds,
             "BisectBatchOnFunctionError": True,
@@ -118,7 +131,9 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     yield from function.statements(place)
 
 
-def _list_and_stop_tasks(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
+def _list_and_stop_tasks(
+    place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)
+) -> Iterable[Statement]:
     """Allow listing and stopping tasks, and updating the rows that stopping an instance changes.
 
     ``operations`` are allowed on the rows of instances, ``ceiling`` on those of ceilings: a
@@ -139,27 +154,48 @@ def _list_and_stop_tasks(place: Place, *operations: str, ceiling: tuple[str, ...
 
 
 def _tell_visitors(place: Place) -> Iterable[Statement]:
-    return index(place, Connection, "instance"), items(place, Connection, "DeleteItem"), connections(place)
+    return (
+        index(place, Connection, "instance"),
+        items(place, Connection, "DeleteItem"),
+        connections(place),
+    )
 
 
-def _end_instances(place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)) -> Iterable[Statement]:
+def _end_instances(
+    place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)
+) -> Iterable[Statement]:
     """Allow ending an instance from outside; finding the instances takes further rights."""
     return (
-        *_list_and_stop_tasks(place, *dict.fromkeys(("Scan", "UpdateItem", *operations)), ceiling=ceiling),
+        *_list_and_stop_tasks(
+            place, *dict.fromkeys(("Scan", "UpdateItem", *operations)), ceiling=ceiling
+        ),
         *_tell_visitors(place),
-        Statement("StopExecutions", ("states:StopExecution",), (place.arn("states", f"execution:{place.name('instance')}:*"),)),
+        Statement(
+            "StopExecutions",
+            ("states:StopExecution",),
+            (place.arn("states", f"execution:{place.name('instance')}:*"),),
+        ),
     )
 
 
 def _sweep(place: Place) -> Iterable[Statement]:
     return (
-        *_end_instances(place, "GetItem", "Query", "PutItem", "DeleteItem", ceiling=("GetItem", "PutItem", "UpdateItem")),
+        *_end_instances(
+            place,
+            "GetItem",
+            "Query",
+            "PutItem",
+            "DeleteItem",
+            ceiling=("GetItem", "PutItem", "UpdateItem"),
+        ),
         Statement(
             "DescribeTasks",
             ("ecs:DescribeTasks",),
             (place.arn("ecs", f"task/{place.cluster}/*"),),
         ),
-        Statement("ListExecutions", ("states:ListExecutions",), (place.state_machine_arn("instance"),)),
+        Statement(
+            "ListExecutions", ("states:ListExecutions",), (place.state_machine_arn("instance"),)
+        ),
         start(place, "instance"),
         items(place, App, "Scan"),
         items(place, QueuePlace, "Scan", "DeleteItem"),
@@ -178,7 +214,12 @@ _STARTS = StreamReading(
     filters=(
         {
             "eventName": ["INSERT", "MODIFY"],
-            "dynamodb": {"NewImage": {"state": {"S": [InstanceState.STARTING.value]}, "phase": {"S": [Phase.MACHINE.value]}}},
+            "dynamodb": {
+                "NewImage": {
+                    "state": {"S": [InstanceState.STARTING.value]},
+                    "phase": {"S": [Phase.MACHINE.value]},
+                }
+            },
         },
         {
             "eventName": ["MODIFY"],
@@ -226,7 +267,10 @@ FUNCTIONS = (
     FunctionDeclaration(
         "websocket_disconnect",
         29,
-        lambda place: (items(place, Connection, "GetItem", "DeleteItem"), items(place, Instance, "GetItem")),
+        lambda place: (
+            items(place, Connection, "GetItem", "DeleteItem"),
+            items(place, Instance, "GetItem"),
+        ),
         in_vpc=True,
         memory_mb=512,
     ),
@@ -249,7 +293,11 @@ FUNCTIONS = (
             items(place, Instance, "GetItem", "UpdateItem"),
             items(place, Ceiling, "UpdateItem"),
             # Tasks of all these state machines can die while they hold a token.
-            tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
+            tokens(
+                place,
+                *(machine.name for machine in STATE_MACHINES if machine.tasks),
+                operations=("Failure",),
+            ),
             *_tell_visitors(place),
         ),
         reserved=5,
@@ -259,23 +307,53 @@ FUNCTIONS = (
         30,
         lambda place: (
             *run_tasks(place, [(task.name, task.role) for task in TASK_DEFINITIONS]),
-            tokens(place, *(machine.name for machine in STATE_MACHINES if machine.tasks), operations=("Failure",)),
+            tokens(
+                place,
+                *(machine.name for machine in STATE_MACHINES if machine.tasks),
+                operations=("Failure",),
+            ),
         ),
         reserved=10,
     ),
-    FunctionDeclaration("instance_watch", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), in_vpc=True, reserved=10),
+    FunctionDeclaration(
+        "instance_watch",
+        30,
+        lambda place: (items(place, Instance, "GetItem", "UpdateItem"),),
+        in_vpc=True,
+        reserved=10,
+    ),
     FunctionDeclaration(
         "agents_restart",
         60,
         lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Instance, "Scan")),
         in_vpc=True,
     ),
-    FunctionDeclaration("instance_drain", 30, lambda place: (items(place, Instance, "GetItem", "UpdateItem"),), reserved=5),
-    FunctionDeclaration("instance_stop", 60, lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem"), reserved=5),
+    FunctionDeclaration(
+        "instance_drain",
+        30,
+        lambda place: (items(place, Instance, "GetItem", "UpdateItem"),),
+        reserved=5,
+    ),
+    FunctionDeclaration(
+        "instance_stop",
+        60,
+        lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem"),
+        reserved=5,
+    ),
     FunctionDeclaration("sweeper", 120, _sweep, reserved=1),
-    FunctionDeclaration("app_configure", 30, lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem"))),
-    FunctionDeclaration("keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions),
-    FunctionDeclaration("app_archive", 60, lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem"))),
+    FunctionDeclaration(
+        "app_configure",
+        30,
+        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem")),
+    ),
+    FunctionDeclaration(
+        "keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions
+    ),
+    FunctionDeclaration(
+        "app_archive",
+        60,
+        lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem")),
+    ),
     FunctionDeclaration(
         "app_delete",
         120,
@@ -290,7 +368,13 @@ FUNCTIONS = (
         ),
     ),
     FunctionDeclaration(
-        "instance_fail", 60, lambda place: (*_list_and_stop_tasks(place, "GetItem", "UpdateItem"), *_tell_visitors(place)), reserved=5
+        "instance_fail",
+        60,
+        lambda place: (
+            *_list_and_stop_tasks(place, "GetItem", "UpdateItem"),
+            *_tell_visitors(place),
+        ),
+        reserved=5,
     ),
     FunctionDeclaration(
         "publish_check",
@@ -304,7 +388,12 @@ FUNCTIONS = (
         ),
         reserved=2,
     ),
-    FunctionDeclaration("publish_register", 30, lambda place: (items(place, App, "GetItem"), items(place, Version, "PutItem")), reserved=2),
+    FunctionDeclaration(
+        "publish_register",
+        30,
+        lambda place: (items(place, App, "GetItem"), items(place, Version, "PutItem")),
+        reserved=2,
+    ),
     FunctionDeclaration(
         "publish_activate",
         30,
@@ -318,7 +407,10 @@ FUNCTIONS = (
     FunctionDeclaration(
         "publish_report",
         30,
-        lambda place: (items(place, Bundle, "GetItem", "UpdateItem"), objects(place, OUTCOMES, "PutObject")),
+        lambda place: (
+            items(place, Bundle, "GetItem", "UpdateItem"),
+            objects(place, OUTCOMES, "PutObject"),
+        ),
         reserved=2,
     ),
     FunctionDeclaration(

@@ -54,11 +54,30 @@ STATE_MACHINES = (
     StateMachine(
         "publish",
         TREE / "statemachines" / "publish.asl.json",
-        ("publish_check", "task_run", "publish_register", "publish_activate", "agents_restart", "publish_report", "publish_reject"),
+        (
+            "publish_check",
+            "task_run",
+            "publish_register",
+            "publish_activate",
+            "agents_restart",
+            "publish_report",
+            "publish_reject",
+        ),
         ("build",),
         lambda place: (start(place, "tidy"),),
     ),
     StateMachine("script", TREE / "statemachines" / "script.asl.json", ("task_run",), ("script",)),
-    StateMachine("sync", TREE / "statemachines" / "sync.asl.json", ("sync_step", "sync_follow", "task_run"), ("copy",), syncs.running),
-    StateMachine("tidy", TREE / "statemachines" / "tidy.asl.json", ("tidy_begin", "task_run", "tidy_finish"), ("remove",)),
+    StateMachine(
+        "sync",
+        TREE / "statemachines" / "sync.asl.json",
+        ("sync_step", "sync_follow", "task_run"),
+        ("copy",),
+        syncs.running,
+    ),
+    StateMachine(
+        "tidy",
+        TREE / "statemachines" / "tidy.asl.json",
+        ("tidy_begin", "task_run", "tidy_finish"),
+        ("remove",),
+    ),
 )

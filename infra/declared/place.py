@@ -203,4 +203,6 @@ class Place:
 
     def connections_arn(self, method: str) -> str:
         """Return the ARN of an HTTP method on all connections of the WebSocket API."""
-        return self.arn("execute-api", f"{self.websocket_api}/{self.api_stage}/{method}/@connections/*")
+        return self.arn(
+            "execute-api", f"{self.websocket_api}/{self.api_stage}/{method}/@connections/*"
+        )

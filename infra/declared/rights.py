@@ -55,7 +55,9 @@ class Statement:
             return
         for action in self.actions:
             if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action):
-                raise TooWide(f"statement {self.sid}: action {action!r} must be one action, service:Name")
+                raise TooWide(
+                    f"statement {self.sid}: action {action!r} must be one action, service:Name"
+                )
         for resource in self.resources:
             if is_wide(resource) and not self.why:
                 raise TooWide(
@@ -73,7 +75,10 @@ class Statement:
         }
         if self.conditions:
             document["Condition"] = {
-                operator: {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+                operator: {
+                    key: list(value) if isinstance(value, tuple) else value
+                    for key, value in keys.items()
+                }
                 for operator, keys in self.conditions.items()
             }
         return document
@@ -103,15 +108,24 @@ class Role:
         """Raise :class:`ValueError` if two statements have the same Sid, which IAM refuses."""
         sids = [statement.sid for statement in self.statements]
         if twice := {sid for sid in sids if sids.count(sid) > 1}:
-            raise ValueError(f"role {self.name}: more than one statement is called {', '.join(sorted(twice))}")
+            raise ValueError(
+                f"role {self.name}: more than one statement is called {', '.join(sorted(twice))}"
+            )
 
     def policy(self) -> dict[str, Any]:
         """Return its policy document."""
-        return {"Version": "2012-10-17", "Statement": [statement.document() for statement in self.statements]}
+        return {
+            "Version": "2012-10-17",
+            "Statement": [statement.document() for statement in self.statements],
+        }
 
     def trust(self, account: str) -> dict[str, Any]:
         """Return the trust policy: only the service may assume it, on behalf of this account."""
-        statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": self.service}, "Action": "sts:AssumeRole"}
+        statement: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": {"Service": self.service},
+            "Action": "sts:AssumeRole",
+        }
         if self.service not in _TELL_NO_ACCOUNT:
             statement["Condition"] = {"StringEquals": {SOURCE_ACCOUNT: account}}
         return {"Version": "2012-10-17", "Statement": [statement]}
@@ -131,7 +145,9 @@ def items(place: Place, model: type[Table], *operations: str) -> Statement:
 def index(place: Place, model: type[Table], name: str) -> Statement:
     """Allow queries of an index of a model's table."""
     arn = f"{place.table_arn(model.short_name)}/index/{name}"
-    return Statement(f"{model.short_name.capitalize()}By{name.capitalize()}", ("dynamodb:Query",), (arn,))
+    return Statement(
+        f"{model.short_name.capitalize()}By{name.capitalize()}", ("dynamodb:Query",), (arn,)
+    )
 
 
 def stream(place: Place, model: type[Table]) -> Statement:
@@ -139,8 +155,17 @@ def stream(place: Place, model: type[Table]) -> Statement:
 
     Lambda reads a stream in the name of the function that it feeds.
     """
-    actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
-    return Statement(f"{model.short_name.capitalize()}Stream", actions, (f"{place.table_arn(model.short_name)}/stream/*",))
+    actions = (
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+    )
+    return Statement(
+        f"{model.short_name.capitalize()}Stream",
+        actions,
+        (f"{place.table_arn(model.short_name)}/stream/*",),
+    )
 
 
 def objects(place: Place, prefix: str, *operations: str) -> Statement:
@@ -149,30 +174,40 @@ def objects(place: Place, prefix: str, *operations: str) -> Statement:
     return Statement(f"{camel(prefix)}Objects", actions, (f"{place.bucket_arn()}/{prefix}*",))
 
 
-def tokens(place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")) -> Statement:
+def tokens(
+    place: Place, *machines: str, operations: tuple[str, ...] = ("Success", "Failure", "Heartbeat")
+) -> Statement:
     """Allow answering the task tokens of state machines.
 
     IAM's reference lists no resource for these actions. Tokens of a state machine's own
     integrations are nevertheless checked against its ARN, as CDK's ``grantTaskResponse`` assumes.
     """
     return Statement(
-        "Tokens", tuple(f"states:SendTask{operation}" for operation in operations), tuple(map(place.state_machine_arn, machines))
+        "Tokens",
+        tuple(f"states:SendTask{operation}" for operation in operations),
+        tuple(map(place.state_machine_arn, machines)),
     )
 
 
 def start(place: Place, *machines: str) -> Statement:
     """Allow starting executions of state machines."""
-    return Statement("Start", ("states:StartExecution",), tuple(map(place.state_machine_arn, machines)))
+    return Statement(
+        "Start", ("states:StartExecution",), tuple(map(place.state_machine_arn, machines))
+    )
 
 
 def invoke(place: Place, *functions: str) -> Statement:
     """Allow invoking functions."""
-    return Statement("Invoke", ("lambda:InvokeFunction",), tuple(map(place.function_arn, functions)))
+    return Statement(
+        "Invoke", ("lambda:InvokeFunction",), tuple(map(place.function_arn, functions))
+    )
 
 
 def connections(place: Place) -> Statement:
     """Allow posting to browsers and closing their connections."""
-    unknown = "Chalice makes the WebSocket API, after this role; its account, stage and method bound it"
+    unknown = (
+        "Chalice makes the WebSocket API, after this role; its account, stage and method bound it"
+    )
     return Statement(
         "Browsers",
         ("execute-api:ManageConnections",),

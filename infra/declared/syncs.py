@@ -53,7 +53,10 @@ AWS's policy AWSDataSyncFullAccess lists them.
 def read_data(place: Place) -> Iterable[Statement]:
     """Allow listing and reading data in the deployment's bucket and in the other buckets."""
     yield _listing("ListData", OtherBucket(place.bucket, OWN_DATA))
-    yield from (_listing(f"ListOtherData{number}", bucket) for number, bucket in enumerate(place.other_buckets))
+    yield from (
+        _listing(f"ListOtherData{number}", bucket)
+        for number, bucket in enumerate(place.other_buckets)
+    )
     yield from _reading(place)
 
 
@@ -88,7 +91,11 @@ def datasync_role(place: Place) -> Role:
         "datasync",
         "datasync.amazonaws.com",
         (
-            Statement("Buckets", ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), buckets),
+            Statement(
+                "Buckets",
+                ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"),
+                buckets,
+            ),
             *_reading(place),
             Statement("Tags", ("s3:GetObjectTagging",), tagged),
         ),
@@ -102,7 +109,12 @@ def _requests(place: Place) -> Statement:
 
 def asking(place: Place) -> Iterable[Statement]:
     """Yield the rights of the functions that request a sync."""
-    return (items(place, Sync, "GetItem", "Scan"), _requests(place), items(place, SyncRun, "Query"), start(place, "sync"))
+    return (
+        items(place, Sync, "GetItem", "Scan"),
+        _requests(place),
+        items(place, SyncRun, "Query"),
+        start(place, "sync"),
+    )
 
 
 def following(place: Place) -> Iterable[Statement]:
@@ -124,7 +136,11 @@ def ticking(place: Place) -> Iterable[Statement]:
         items(place, SyncRun, "GetItem", "UpdateItem"),
         start(place, "sync"),
         Statement("TellFailures", ("sns:Publish",), (place.topic_arn("alarms"),)),
-        Statement("LookAtRuns", ("states:DescribeExecution",), (place.arn("states", f"execution:{place.name('sync')}:*"),)),
+        Statement(
+            "LookAtRuns",
+            ("states:DescribeExecution",),
+            (place.arn("states", f"execution:{place.name('sync')}:*"),),
+        ),
         _executions(place, "DescribeTaskExecution"),
         tokens(place, "sync", operations=("Success", "Failure")),
     )
@@ -155,7 +171,12 @@ def stepping(place: Place) -> Iterable[Statement]:
         ),
         _tagging(place, "location/*", "task/*"),
         Statement("LookAtTasks", ("datasync:DescribeTask",), (place.arn("datasync", "task/*"),)),
-        Statement("KeepTasks", ("datasync:DeleteTask",), (place.arn("datasync", "task/*"),), conditions=_of_this_stage(place)),
+        Statement(
+            "KeepTasks",
+            ("datasync:DeleteTask",),
+            (place.arn("datasync", "task/*"),),
+            conditions=_of_this_stage(place),
+        ),
         Statement(
             "LookAtTheNetwork",
             _LOOKING,
@@ -274,4 +295,6 @@ def _trying(place: Place) -> Iterable[Statement]:
 
 
 def _executions(place: Place, operation: str) -> Statement:
-    return Statement(f"Executions{operation}", (f"datasync:{operation}",), (place.arn("datasync", "task/*"),))
+    return Statement(
+        f"Executions{operation}", (f"datasync:{operation}",), (place.arn("datasync", "task/*"),)
+    )

@@ -35,13 +35,21 @@ class TableDeclaration:
         definition: dict[str, Any] = {
             "TableName": place.name(self.name),
             "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in self.keys.items()],
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in self.attribute_types.items()],
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind} for name, kind in self.keys.items()
+            ],
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": kind}
+                for name, kind in self.attribute_types.items()
+            ],
         }
         if self.indexes:
             definition["GlobalSecondaryIndexes"] = [dict(index) for index in self.indexes]
         if self.stream:
-            definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": self.stream}
+            definition["StreamSpecification"] = {
+                "StreamEnabled": True,
+                "StreamViewType": self.stream,
+            }
         return definition
 
 
@@ -52,9 +60,16 @@ def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
     return TableDeclaration(
         name=model.short_name,
         keys=dict(sorted(keys.items(), key=lambda item: item[1])),  # HASH comes before RANGE
-        attribute_types={attribute["AttributeName"]: attribute["AttributeType"] for attribute in described["attribute_definitions"]},
+        attribute_types={
+            attribute["AttributeName"]: attribute["AttributeType"]
+            for attribute in described["attribute_definitions"]
+        },
         indexes=tuple(
-            {"IndexName": index["index_name"], "KeySchema": index["key_schema"], "Projection": index["projection"]}
+            {
+                "IndexName": index["index_name"],
+                "KeySchema": index["key_schema"],
+                "Projection": index["projection"],
+            }
             for index in described["global_secondary_indexes"]
         ),
         ttl_attribute=EXPIRY_ATTRIBUTE if EXPIRY_ATTRIBUTE in model.get_attributes() else None,
@@ -63,4 +78,7 @@ def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
     )
 
 
-TABLES = tuple(table(model, stream="NEW_AND_OLD_IMAGES" if model is Instance else None) for model in schema.TABLES)
+TABLES = tuple(
+    table(model, stream="NEW_AND_OLD_IMAGES" if model is Instance else None)
+    for model in schema.TABLES
+)

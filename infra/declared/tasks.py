@@ -82,7 +82,15 @@ class TaskDefinition:
         return f"task-{self.container}"
 
 
-DROPPED_CAPABILITIES = ("AUDIT_WRITE", "FSETID", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT")
+DROPPED_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "FSETID",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SYS_CHROOT",
+)
 """Capabilities that containers have by default and no task needs.
 
 workers/Dockerfile says what root in the image uses the others for.
@@ -124,11 +132,18 @@ def execution_role(place: Place) -> Role:
         "ecs-tasks.amazonaws.com",
         (
             Statement(
-                "RegistryLogin", ("ecr:GetAuthorizationToken",), ("*",), why="the login is the account's: the action takes no resource"
+                "RegistryLogin",
+                ("ecr:GetAuthorizationToken",),
+                ("*",),
+                why="the login is the account's: the action takes no resource",
             ),
             Statement(
                 "Image",
-                ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+                (
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:GetDownloadUrlForLayer",
+                    "ecr:BatchGetImage",
+                ),
                 (place.arn("ecr", f"repository/{place.base}"),),
             ),
             Statement(
@@ -152,9 +167,21 @@ def _agent(place: Place) -> Iterable[Statement]:
         items(place, Instance, "GetItem", "UpdateItem"),
         tokens(place, "instance"),
         connections(place),
-        objects(place, BODIES, "PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
+        objects(
+            place,
+            BODIES,
+            "PutObject",
+            "GetObject",
+            "DeleteObject",
+            "AbortMultipartUpload",
+            "ListMultipartUploadParts",
+        ),
         writing(place, APPS),
-        Statement("Secrets", ("secretsmanager:GetSecretValue",), (place.arn("secretsmanager", f"secret:{place.base}/*"),)),
+        Statement(
+            "Secrets",
+            ("secretsmanager:GetSecretValue",),
+            (place.arn("secretsmanager", f"secret:{place.base}/*"),),
+        ),
         # The operator makes these roles below this path. Each one's trust policy allows this role
         # to assume it.
         Statement("AppRoles", ("sts:AssumeRole",), (place.app_role_arn("*"),)),

@@ -59,7 +59,12 @@ class AppLogs:
 
 def _mode(app: App | None) -> int:
     try:
-        return int(app.effective_settings().log_file_mode if app is not None else AppSettings().log_file_mode, 8)
+        return int(
+            app.effective_settings().log_file_mode
+            if app is not None
+            else AppSettings().log_file_mode,
+            8,
+        )
     except BadAppSetting:
         return DEFAULT_MODE
 

@@ -45,7 +45,9 @@ class AppRoles:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LocalStackError(f"{path} is no policy document: {error}") from error
 
-    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer AssumeRole if the caller's own policy allows it; moto answers the rest."""
         form = Call("sts", operation, body=body).form
         if form.get("Action") != "AssumeRole":
@@ -57,10 +59,16 @@ class AppRoles:
         except LocalStackError as error:
             raise AwsError("MalformedPolicyDocument", str(error)) from error
         if not there:
-            raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
+            raise AwsError(
+                "AccessDenied",
+                f"User is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                403,
+            )
         key = self._keys.temporary(f"app:{name}")
         asyncio.get_running_loop().call_later(VALID.total_seconds(), self._keys.revoke, key)
-        return web.Response(text=_document(arn, form.get("RoleSessionName", ""), key), content_type="text/xml")
+        return web.Response(
+            text=_document(arn, form.get("RoleSessionName", ""), key), content_type="text/xml"
+        )
 
 
 def _document(arn: str, session: str, key: AccessKey) -> str:

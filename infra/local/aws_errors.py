@@ -31,7 +31,12 @@ def error_response(service: str, error: AwsError) -> web.Response:
             f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
             f"<RequestId>{request_id}</RequestId></Error>"
         )
-        return web.Response(status=error.status, text=body, content_type="application/xml", headers={"x-amz-request-id": request_id})
+        return web.Response(
+            status=error.status,
+            text=body,
+            content_type="application/xml",
+            headers={"x-amz-request-id": request_id},
+        )
     if service in ("sts", "iam", "sns", "elasticloadbalancing"):
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"

@@ -31,7 +31,9 @@ class Builder:
         if shutil.which("buildah") is None:
             raise CannotStart("buildah is not installed: apt-get install buildah")
         self._storage = folder / "storage.conf"
-        self._storage.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n')
+        self._storage.write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+        )
 
     def base(self, root: Path) -> str:
         """Make an image of a Debian root; return its name."""
@@ -49,7 +51,9 @@ class Builder:
 
     def configuration(self, image: str) -> dict[str, Any]:
         """Return the image's configuration: ``Env``, ``Cmd``, ``Volumes``, ``StopSignal``."""
-        configuration: dict[str, Any] = json.loads(self._run("inspect", "--type", "image", image))["OCIv1"]["config"]
+        configuration: dict[str, Any] = json.loads(self._run("inspect", "--type", "image", image))[
+            "OCIv1"
+        ]["config"]
         return configuration
 
     @contextmanager
@@ -60,7 +64,9 @@ class Builder:
             root = Path(self._run("mount", container))
             told = self.configuration(image)
             environment = dict(one.split("=", 1) for one in told["Env"])
-            (root / CONFIGURATION).write_text(json.dumps({"environment": environment, "volumes": sorted(told["Volumes"])}))
+            (root / CONFIGURATION).write_text(
+                json.dumps({"environment": environment, "volumes": sorted(told["Volumes"])})
+            )
             yield Image.load(root)
         finally:
             self._run("umount", container)
@@ -81,11 +87,15 @@ class Builder:
         if done.returncode != 0:
             said = "\n".join((done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
             raise CannotStart(f"buildah {command} failed:\n{said}")
-        return done.stdout.strip() if command == "inspect" else done.stdout.strip().rpartition("\n")[2]
+        return (
+            done.stdout.strip() if command == "inspect" else done.stdout.strip().rpartition("\n")[2]
+        )
 
 
 @contextmanager
-def built(tree: Path, folder: Path, target: str = "agent") -> Iterator[tuple[Image, dict[str, Any]]]:
+def built(
+    tree: Path, folder: Path, target: str = "agent"
+) -> Iterator[tuple[Image, dict[str, Any]]]:
     """Build the tree's image; yield it and its configuration for the duration of the context.
 
     ``folder`` holds the image meanwhile.

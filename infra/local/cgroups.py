@@ -64,7 +64,10 @@ def find(root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> ControlGroups | 
     This process moves into a group of its own, because only then can its present group have others.
     """
     try:
-        own = next((line[3:] for line in membership.read_text().splitlines() if line.startswith("0::")), None)
+        own = next(
+            (line[3:] for line in membership.read_text().splitlines() if line.startswith("0::")),
+            None,
+        )
         if own is None:
             return "this machine has no control groups of version 2"
         folder = root / own.strip("/")
@@ -80,7 +83,9 @@ def find(root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> ControlGroups | 
             mine = folder / _OWN
             mine.mkdir(exist_ok=True)
             (mine / "cgroup.procs").write_text(str(os.getpid()))
-        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in _CONTROLLERS))
+        (folder / "cgroup.subtree_control").write_text(
+            " ".join(f"+{name}" for name in _CONTROLLERS)
+        )
     except OSError as error:
         return f"no control groups can be made ({error.strerror}: {error.filename}); {_WAY_OUT}"
     return ControlGroups(folder)

@@ -12,14 +12,28 @@ from infra.local.s3_events import REASONS, S3Events
 from infra.local.streams import Streams
 
 _ONE_TABLE = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
-_ANY_TABLE = frozenset({"BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
+_ANY_TABLE = frozenset(
+    {
+        "BatchWriteItem",
+        "TransactWriteItems",
+        "ExecuteStatement",
+        "BatchExecuteStatement",
+        "ExecuteTransaction",
+    }
+)
 
 
 class DataChanges:
     """Implements :class:`infra.local.front.Changes`."""
 
     def __init__(
-        self, tables: KeptTables, objects: KeptObjects, streams: Streams, s3_events: S3Events, secrets: KeptSecrets, bucket: str
+        self,
+        tables: KeptTables,
+        objects: KeptObjects,
+        streams: Streams,
+        s3_events: S3Events,
+        secrets: KeptSecrets,
+        bucket: str,
     ) -> None:
         """Create the listener; ``bucket`` is the bucket with EventBridge notifications on."""
         self._tables = tables

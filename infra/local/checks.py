@@ -28,7 +28,9 @@ class DataLock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise CannotStart(f"another local stack (process {owner}) uses {data}: stop it, or set SHEEN_DATA to another folder") from None
+            raise CannotStart(
+                f"another local stack (process {owner}) uses {data}: stop it, or set SHEEN_DATA to another folder"
+            ) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -45,9 +47,13 @@ def check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
-            raise CannotStart(f"no right to listen on port {port}: set SHEEN_PORT to a port above 1023") from None
+            raise CannotStart(
+                f"no right to listen on port {port}: set SHEEN_PORT to a port above 1023"
+            ) from None
         except OSError:
-            raise CannotStart(f"port {port} is in use: stop what listens there, or set SHEEN_PORT to another port") from None
+            raise CannotStart(
+                f"port {port} is in use: stop what listens there, or set SHEEN_PORT to another port"
+            ) from None
 
 
 def make_folders(settings: LocalSettings) -> None:
@@ -58,14 +64,22 @@ def make_folders(settings: LocalSettings) -> None:
         for folder in (settings.data, settings.efs):
             # Apps' own users may pass through to their version's files, and reach nothing else.
             folder.chmod(0o711)
-        for folder in (settings.run, settings.logs, *(settings.data / name for name in ("build", "s3", "dynamodb"))):
+        for folder in (
+            settings.run,
+            settings.logs,
+            *(settings.data / name for name in ("build", "s3", "dynamodb")),
+        ):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)
     except OSError as error:
-        raise CannotStart(f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a folder of yours") from None
+        raise CannotStart(
+            f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a folder of yours"
+        ) from None
     longest = settings.run / "control.sock"
     if len(os.fsencode(longest)) > LONGEST_SOCKET_PATH:
-        raise CannotStart(f"{settings.data} is too long a path for unix sockets: set SHEEN_DATA to a shorter one")
+        raise CannotStart(
+            f"{settings.data} is too long a path for unix sockets: set SHEEN_DATA to a shorter one"
+        )
 
 
 def check_tools() -> None:

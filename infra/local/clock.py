@@ -54,7 +54,13 @@ class Clock:
     `source` and `wall` are the world's clocks, in seconds. Tests pass their own.
     """
 
-    def __init__(self, speed: float = 1.0, *, source: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        speed: float = 1.0,
+        *,
+        source: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._source = source
         self._real = source()
         self._shown = self._real
@@ -73,10 +79,16 @@ class Clock:
 
         Raise ValueError if it is not a usable number.
         """
-        if isinstance(speed, bool) or not isinstance(speed, int | float) or not math.isfinite(speed):
+        if (
+            isinstance(speed, bool)
+            or not isinstance(speed, int | float)
+            or not math.isfinite(speed)
+        ):
             raise ValueError(f"clock speed {speed!r}: not a number")
         if not SLOWEST <= speed <= FASTEST:
-            raise ValueError(f"clock speed {speed}: must be from {SLOWEST} to {FASTEST:.0f}; 1 is the world's own pace")
+            raise ValueError(
+                f"clock speed {speed}: must be from {SLOWEST} to {FASTEST:.0f}; 1 is the world's own pace"
+            )
         real = self._source()
         self._shown += (real - self._real) * self._speed
         self._real = real

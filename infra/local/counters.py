@@ -29,7 +29,9 @@ class Counters:
             "cold_starts": dict(self.cold_starts),
             "calls": {
                 **self.calls,
-                "by_principal": {principal: dict(calls) for principal, calls in self.calls_by_principal.items()},
+                "by_principal": {
+                    principal: dict(calls) for principal, calls in self.calls_by_principal.items()
+                },
             },
             "run_tasks": self.run_tasks,
             "records_lost": self.records_lost,

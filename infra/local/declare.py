@@ -20,7 +20,12 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
         if response.status != 200:
             raise MotoFailed(f"create bucket: {await response.text()}")
     for what, document in _bucket_documents(declared.bucket):
-        async with moto.s3("PUT", f"/{place.bucket}?{what}", headers={"Content-Type": "application/xml"}, data=document) as response:
+        async with moto.s3(
+            "PUT",
+            f"/{place.bucket}?{what}",
+            headers={"Content-Type": "application/xml"},
+            data=document,
+        ) as response:
             if response.status >= 300:
                 raise MotoFailed(f"set the bucket's {what}: {await response.text()}")
     for table in declared.tables:
@@ -31,19 +36,28 @@ async def create_storage(moto: Moto, declared: Declared, place: Place) -> None:
                 "UpdateTimeToLive",
                 {
                     "TableName": place.name(table.name),
-                    "TimeToLiveSpecification": {"Enabled": True, "AttributeName": table.ttl_attribute},
+                    "TimeToLiveSpecification": {
+                        "Enabled": True,
+                        "AttributeName": table.ttl_attribute,
+                    },
                 },
             )
     for group in declared.log_groups:
         name = place.log_group(group.name)
         await moto.call("logs", "CreateLogGroup", {"logGroupName": name})
-        await moto.call("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": group.retention_days})
+        await moto.call(
+            "logs",
+            "PutRetentionPolicy",
+            {"logGroupName": name, "retentionInDays": group.retention_days},
+        )
 
 
 async def create_topics(moto: Moto, declared: Declared, place: Place) -> None:
     """Create the SNS topics."""
     for topic in declared.topics:
-        form = urlencode({"Action": "CreateTopic", "Version": "2010-03-31", "Name": place.name(topic.name)})
+        form = urlencode(
+            {"Action": "CreateTopic", "Version": "2010-03-31", "Name": place.name(topic.name)}
+        )
         async with moto.form("sns", form) as response:
             if response.status != 200:
                 raise MotoFailed(f"create topic {topic.name}: {await response.text()}")
@@ -54,9 +68,15 @@ def _bucket_documents(rules: BucketRules) -> Iterator[tuple[str, bytes]]:
     if rules.expiring:
         yield "lifecycle", _xml("LifecycleConfiguration", {"Rule": rules.lifecycle()})
     if rules.cors:
-        names = {"AllowedOrigins": "AllowedOrigin", "AllowedMethods": "AllowedMethod", "AllowedHeaders": "AllowedHeader"}
+        names = {
+            "AllowedOrigins": "AllowedOrigin",
+            "AllowedMethods": "AllowedMethod",
+            "AllowedHeaders": "AllowedHeader",
+        }
         names["ExposeHeaders"] = "ExposeHeader"
-        every = [{names.get(name, name): value for name, value in rule.items()} for rule in rules.cors]
+        every = [
+            {names.get(name, name): value for name, value in rule.items()} for rule in rules.cors
+        ]
         yield "cors", _xml("CORSConfiguration", {"CORSRule": every})
 
 

@@ -53,7 +53,9 @@ class Ecs:
         """
         self._place = place
         self._cluster = place.cluster
-        self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
+        self._definitions = {
+            place.name(definition.name): definition for definition in declared.task_definitions
+        }
         self._keys = keys
         self._counters = counters
         self._metadata = metadata
@@ -67,7 +69,9 @@ class Ecs:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer an operation on tasks; moto answers the rest."""
         parameters: dict[str, Any] = json.loads(body or b"{}")
         match operation:
@@ -103,7 +107,13 @@ class Ecs:
     async def stop(self) -> None:
         """Kill all tasks."""
         self._stopping = True
-        await asyncio.gather(*(self._runner.kill(task) for task in self._tasks.values() if task.last_status != "STOPPED"))
+        await asyncio.gather(
+            *(
+                self._runner.kill(task)
+                for task in self._tasks.values()
+                if task.last_status != "STOPPED"
+            )
+        )
         for running in list(self._running):
             running.cancel()
 
@@ -114,13 +124,25 @@ class Ecs:
         if not 1 <= count <= MOST_TASKS_AT_ONCE:
             raise AwsError("InvalidParameterException", f"count must be 1 to {MOST_TASKS_AT_ONCE}.")
         if len(token) > CLIENT_TOKEN_CHARACTERS:
-            raise AwsError("InvalidParameterException", f"clientToken is longer than {CLIENT_TOKEN_CHARACTERS} characters.")
+            raise AwsError(
+                "InvalidParameterException",
+                f"clientToken is longer than {CLIENT_TOKEN_CHARACTERS} characters.",
+            )
         if len(parameters.get("startedBy", "")) > STARTED_BY_CHARACTERS:
-            raise AwsError("InvalidParameterException", f"startedBy is longer than {STARTED_BY_CHARACTERS} characters.")
+            raise AwsError(
+                "InvalidParameterException",
+                f"startedBy is longer than {STARTED_BY_CHARACTERS} characters.",
+            )
         if parameters.get("propagateTags", "NONE") not in ("NONE", "TASK_DEFINITION"):
-            raise AwsError("InvalidParameterException", "A task that no service runs has tags of its task definition, or none.")
+            raise AwsError(
+                "InvalidParameterException",
+                "A task that no service runs has tags of its task definition, or none.",
+            )
         if len(json.dumps(parameters.get("overrides", {}))) > OVERRIDES_CHARACTERS:
-            raise AwsError("InvalidParameterException", f"Overrides are longer than {OVERRIDES_CHARACTERS} characters.")
+            raise AwsError(
+                "InvalidParameterException",
+                f"Overrides are longer than {OVERRIDES_CHARACTERS} characters.",
+            )
         network = parameters.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
         if not network.get("subnets"):
             raise AwsError(
@@ -151,7 +173,11 @@ class Ecs:
             place=self._place,
             cluster=self._cluster,
             address=next(self._addresses),
-            overrides={"containerOverrides": [], "inferenceAcceleratorOverrides": [], **parameters.get("overrides", {})},
+            overrides={
+                "containerOverrides": [],
+                "inferenceAcceleratorOverrides": [],
+                **parameters.get("overrides", {}),
+            },
             started_by=parameters.get("startedBy", ""),
             group=parameters.get("group") or f"family:{self._place.name(definition.name)}",
             key=self._keys.temporary(f"task:{task_id}"),
@@ -181,7 +207,9 @@ class Ecs:
         task = self._find(parameters.get("task", ""))
         if task is None:
             raise AwsError("InvalidParameterException", "The referenced task was not found.")
-        stopping = asyncio.create_task(self._runner.stop(task, parameters.get("reason") or "Task stopped by user"))
+        stopping = asyncio.create_task(
+            self._runner.stop(task, parameters.get("reason") or "Task stopped by user")
+        )
         self._running.add(stopping)
         stopping.add_done_callback(self._running.discard)
         return {"task": {**task.document(), "desiredStatus": "STOPPED"}}
@@ -201,8 +229,16 @@ class Ecs:
         self._check_cluster(parameters)
         wanted = parameters.get("desiredStatus", "RUNNING")
         family = parameters.get("family")
-        if "startedBy" in parameters and parameters.keys() & {"family", "desiredStatus", "serviceName", "launchType", "containerInstance"}:
-            raise AwsError("InvalidParameterException", "startedBy cannot be combined with any other filter.")
+        if "startedBy" in parameters and parameters.keys() & {
+            "family",
+            "desiredStatus",
+            "serviceName",
+            "launchType",
+            "containerInstance",
+        }:
+            raise AwsError(
+                "InvalidParameterException", "startedBy cannot be combined with any other filter."
+            )
         arns = [
             task.arn
             for task in self._tasks.values()
@@ -228,7 +264,12 @@ class Ecs:
 
     def _changed(self, task: Task) -> None:
         if not self._stopping:
-            self._bus.publish("aws.ecs", "ECS Task State Change", task.document(iso_times=True), resources=[task.arn])
+            self._bus.publish(
+                "aws.ecs",
+                "ECS Task State Change",
+                task.document(iso_times=True),
+                resources=[task.arn],
+            )
 
     def _ended(self, task: Task) -> None:
         self._keys.revoke(task.key)

@@ -51,7 +51,9 @@ class BusRule:
 class EventBus:
     """Delivers events at least once, to each target separately, in no certain order (FACTS E7)."""
 
-    def __init__(self, rules: Iterable[BusRule], moto: Moto, invoker: Invoker, guard: Guard, console: Console) -> None:
+    def __init__(
+        self, rules: Iterable[BusRule], moto: Moto, invoker: Invoker, guard: Guard, console: Console
+    ) -> None:
         self._rules = tuple(rules)
         self._moto = moto
         self._invoker = invoker
@@ -60,7 +62,12 @@ class EventBus:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def publish(
-        self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Iterable[str] = (), time: str | None = None
+        self,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        resources: Iterable[str] = (),
+        time: str | None = None,
     ) -> str:
         """Put an event on the bus; return its id."""
         event = {
@@ -84,14 +91,19 @@ class EventBus:
         for task in list(self._tasks):
             task.cancel()
 
-    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer PutEvents; moto answers the rest."""
         if operation != "PutEvents":
             return None
         entries = json.loads(body)["Entries"]
         results = [self._put(entry) for entry in entries[:MOST_ENTRIES]]
         failed = sum("ErrorCode" in result for result in results)
-        return web.json_response({"FailedEntryCount": failed, "Entries": results}, content_type="application/x-amz-json-1.1")
+        return web.json_response(
+            {"FailedEntryCount": failed, "Entries": results},
+            content_type="application/x-amz-json-1.1",
+        )
 
     def _put(self, entry: Mapping[str, Any]) -> dict[str, str]:
         for name in ("Source", "DetailType", "Detail"):
@@ -102,9 +114,15 @@ class EventBus:
             detail = json.loads(entry["Detail"])
         except ValueError:
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        return {"EventId": self.publish(entry["Source"], entry["DetailType"], detail, entry.get("Resources", ()))}
+        return {
+            "EventId": self.publish(
+                entry["Source"], entry["DetailType"], detail, entry.get("Resources", ())
+            )
+        }
 
-    def _deliver(self, target: FunctionTarget | StateMachineTarget, event: Mapping[str, Any]) -> None:
+    def _deliver(
+        self, target: FunctionTarget | StateMachineTarget, event: Mapping[str, Any]
+    ) -> None:
         document = json.dumps(event)
         if isinstance(target, FunctionTarget):
             self._invoker.invoke_event(target.function, document.encode())
@@ -122,7 +140,11 @@ class EventBus:
             return
         for delay in (*RETRY_SECONDS, None):
             try:
-                await self._moto.call("states", "StartExecution", {"stateMachineArn": arn, "name": str(uuid.uuid4()), "input": document})
+                await self._moto.call(
+                    "states",
+                    "StartExecution",
+                    {"stateMachineArn": arn, "name": str(uuid.uuid4()), "input": document},
+                )
                 return
             except MotoFailed as error:
                 if delay is None:

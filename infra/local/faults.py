@@ -100,14 +100,20 @@ def rates_from(settings: Mapping[str, object]) -> FaultRates:
     for key, value in settings.items():
         if key not in known:
             raise ValueError(f"faults: unknown setting {key!r}; known are {', '.join(known)}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise ValueError(f"faults: {key} = {value!r}: not a number")
         if key == "seed":
             if not isinstance(value, int):
                 raise ValueError(f"faults: seed = {value!r}: must be a whole number")
         elif key in SPANS:
             if not 0 <= value <= LONGEST_SPAN:
-                raise ValueError(f"faults: {key} = {value}: must be from 0 to {LONGEST_SPAN:.0f} seconds")
+                raise ValueError(
+                    f"faults: {key} = {value}: must be from 0 to {LONGEST_SPAN:.0f} seconds"
+                )
         elif not 0 <= value <= 1:
             raise ValueError(f"faults: {key} = {value}: a share, must be from 0 to 1")
     return FaultRates(**settings)  # type: ignore[arg-type]  # checked above, key by key
@@ -133,7 +139,9 @@ class Faults:
         return asdict(self.rates)
 
     def _set(self, rates: FaultRates) -> None:
-        shares = (value for key, value in asdict(rates).items() if key != "seed" and key not in SPANS)
+        shares = (
+            value for key, value in asdict(rates).items() if key != "seed" and key not in SPANS
+        )
         self.rates = rates
         self.on = any(shares)
         self._connections = 0
@@ -168,7 +176,9 @@ class Faults:
         if self._happens(rates.reorder, "reorder", connection, event):
             first = rates.spread * self._part("reorder-by", connection, event)
         if self._happens(rates.double, "double", connection, event):
-            return MessageFate((first, first + rates.spread * self._part("double-by", connection, event)))
+            return MessageFate(
+                (first, first + rates.spread * self._part("double-by", connection, event))
+            )
         return MessageFate((first,))
 
     def outgoing(self, connection: int, event: int) -> float | None:
@@ -193,7 +203,9 @@ class Faults:
         if self._happens(rates.post_429, "post-429", connection, event):
             return PostFate(delay, 429, delivered=False)
         if self._happens(rates.post_504, "post-504", connection, event):
-            return PostFate(delay, 504, delivered=self._part("post-504-delivered", connection, event) < 0.5)
+            return PostFate(
+                delay, 504, delivered=self._part("post-504-delivered", connection, event) < 0.5
+            )
         return PostFate(delay)
 
     def request(self, ordinal: int) -> RequestFate:

@@ -33,10 +33,23 @@ LONGEST_LINE = 65_536
 VPC_SERVICES = frozenset({"s3", "dynamodb"})
 """Services that a function in the VPC reaches, by gateway endpoints (FACTS E6b)."""
 
-ServiceHandler = Callable[[web.Request, str, bytes, AccessKey], Awaitable[web.StreamResponse | None]]
+ServiceHandler = Callable[
+    [web.Request, str, bytes, AccessKey], Awaitable[web.StreamResponse | None]
+]
 """Answers an operation, or returns None to leave it to moto."""
 
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect", "server"})
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "content-length",
+        "expect",
+        "server",
+    }
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -110,7 +123,9 @@ class Front:
         )
         await self._runner.setup()
         runner = self._runner
-        self._slow = SlowClients(lambda: runner.server.connections if runner.server is not None else ())
+        self._slow = SlowClients(
+            lambda: runner.server.connections if runner.server is not None else ()
+        )
         self._looking = asyncio.create_task(self._slow.run(), name="slow clients")
         await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
 
@@ -136,7 +151,11 @@ class Front:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._websockets.handle(request)
-        query = dict(parse_qsl(request.raw_path.partition("?")[2])) if "X-Amz-Algorithm" in request.raw_path else {}
+        query = (
+            dict(parse_qsl(request.raw_path.partition("?")[2]))
+            if "X-Amz-Algorithm" in request.raw_path
+            else {}
+        )
         service = "s3"
         try:
             signature = read_signature(request.headers, query)
@@ -153,12 +172,19 @@ class Front:
             return await self._to_moto(request, Body(b"", ""), signature, None, None)
         declared = self._declared_hash(request, signature)
         key = self._verify(request, signature, declared) if declared is not None else None
-        body = await (read_object(request, self._settings.run) if signature.service == "s3" else read_document(request))
+        body = await (
+            read_object(request, self._settings.run)
+            if signature.service == "s3"
+            else read_document(request)
+        )
         try:
             if key is None:
                 key = self._verify(request, signature, body.sha256)
             elif declared is not None and _SHA256.fullmatch(declared) and declared != body.sha256:
-                raise AwsError("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+                raise AwsError(
+                    "XAmzContentSHA256Mismatch",
+                    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                )
             operation = operation_of(signature.service, request)
             if signature.service not in VPC_SERVICES and self._isolated(key.principal):
                 self._refused(key.principal, f"{signature.service}.{operation}")
@@ -210,22 +236,46 @@ class Front:
         )
 
     async def _to_moto(
-        self, request: web.Request, body: Body, signature: Signature, call: Call | None, key: AccessKey | None
+        self,
+        request: web.Request,
+        body: Body,
+        signature: Signature,
+        call: Call | None,
+        key: AccessKey | None,
     ) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in _HOP_BY_HOP
+        }
         if "Authorization" not in headers:  # moto finds the service by it
-            headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, SignedHeaders=host, Signature=0"
+            headers["Authorization"] = (
+                f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, SignedHeaders=host, Signature=0"
+            )
         try:
-            async with self._moto.request(request.method, request.raw_path, headers=headers, data=body.data or None) as response:
-                if call is not None and key is not None and call.service == "s3" and response.status == 404:
+            async with self._moto.request(
+                request.method, request.raw_path, headers=headers, data=body.data or None
+            ) as response:
+                if (
+                    call is not None
+                    and key is not None
+                    and call.service == "s3"
+                    and response.status == 404
+                ):
                     self._check_absence(key, call)
                 return await _passed_on(request, response)
         except aiohttp.ClientError as error:
-            raise AwsError("InternalError", f"the local stack's moto failed: {error}", 500) from error
+            raise AwsError(
+                "InternalError", f"the local stack's moto failed: {error}", 500
+            ) from error
 
     def _check_absence(self, key: AccessKey, call: Call) -> None:
         """Hide from callers that may not list a bucket whether an object exists, like S3."""
-        if call.operation in ("GetObject", "HeadObject", "HeadBucket") and not self._rights.may_know_absence(key.principal, call):
+        if call.operation in (
+            "GetObject",
+            "HeadObject",
+            "HeadBucket",
+        ) and not self._rights.may_know_absence(key.principal, call):
             raise denied("s3", "Access Denied")
 
 
@@ -246,7 +296,9 @@ async def _without_server_name(_request: web.Request, response: web.StreamRespon
 
 
 async def _passed_on(request: web.Request, response: aiohttp.ClientResponse) -> web.StreamResponse:
-    headers = [(name, value) for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP]
+    headers = [
+        (name, value) for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP
+    ]
     length = response.content_length
     if request.method == "HEAD":
         answer = web.StreamResponse(status=response.status)

@@ -78,7 +78,10 @@ class Image:
         script = [
             "set -e",
             f"mount --bind {root} {root}",
-            *(f"mount -t tmpfs -o mode={'1777' if volume == '/tmp' else '755'} none {root}{volume}" for volume in self.volumes),  # noqa: S108
+            *(
+                f"mount -t tmpfs -o mode={'1777' if volume == '/tmp' else '755'} none {root}{volume}"  # noqa: S108
+                for volume in self.volumes
+            ),
             f"mount --rbind /proc {root}/proc",
             f"mount --rbind /dev {root}/dev",
             f"mkdir -p {shlex.quote(str(place))}",
@@ -86,7 +89,11 @@ class Image:
             f"mount -o remount,ro,bind {root} {root}",
             'exec /usr/sbin/chroot "$0" /usr/bin/setpriv --bounding-set "$1" --inh-caps -all -- "${@:2}"',
         ]
-        kept = [capability for capability in _CAPABILITIES if capability.upper() not in DROPPED_CAPABILITIES]
+        kept = [
+            capability
+            for capability in _CAPABILITIES
+            if capability.upper() not in DROPPED_CAPABILITIES
+        ]
         bounding = ",".join(("-all", *(f"+{capability}" for capability in kept)))
         inside = ["/usr/bin/env", "-C", "/", *argv]
         return [
@@ -129,7 +136,9 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
 
     Raise :class:`CannotStart` that says what failed.
     """
-    environment: dict[str, str] = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    environment: dict[str, str] = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    }
     arguments: dict[str, str] = {}
     volumes: list[str] = []
     for step in steps((tree / DOCKERFILE).read_text(), target):
@@ -144,7 +153,11 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
             case "COPY":
                 _copy(tree, root, *shlex.split(step.rest))
             case "RUN":
-                _run(["/usr/sbin/chroot", str(root), "/bin/sh", "-c", step.rest], environment | arguments | _own(), step.rest)
+                _run(
+                    ["/usr/sbin/chroot", str(root), "/bin/sh", "-c", step.rest],
+                    environment | arguments | _own(),
+                    step.rest,
+                )
             case "VOLUME":
                 volumes += json.loads(step.rest)
             case "CMD" | "HEALTHCHECK" | "STOPSIGNAL":
@@ -163,22 +176,36 @@ def debian(image: str, root: Path) -> None:
     # The digest is a registry's. A mirror has only today's packages.
     found = re.fullmatch(r"debian:([a-z]+)-slim(@sha256:[0-9a-f]{64})?", image)
     if found is None:
-        raise CannotStart(f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only")
+        raise CannotStart(
+            f"{DOCKERFILE}: FROM {image}: infra/local/image.py makes debian:<suite>-slim only"
+        )
     if root.exists():
         raise CannotStart(f"{root} is there already")
     if shutil.which("debootstrap") is None:
         raise CannotStart("debootstrap is not installed: apt-get install debootstrap")
     root.parent.mkdir(parents=True, exist_ok=True)
-    _run(["debootstrap", "--variant=minbase", found[1], str(root), MIRROR], dict(os.environ), f"debootstrap {found[1]}")
+    _run(
+        ["debootstrap", "--variant=minbase", found[1], str(root), MIRROR],
+        dict(os.environ),
+        f"debootstrap {found[1]}",
+    )
     for name in ("resolv.conf", "hosts"):
         shutil.copyfile(f"/etc/{name}", root / "etc" / name)
     (root / "etc/apt/sources.list").write_text(
         f"deb {MIRROR} {found[1]} main\ndeb {MIRROR} {found[1]}-updates main\ndeb {MIRROR}-security {found[1]}-security main\n"
     )
     excluded = "".join(
-        f"path-exclude {path}\n" for path in ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
+        f"path-exclude {path}\n"
+        for path in (
+            "/usr/share/doc/*",
+            "/usr/share/man/*",
+            "/usr/share/info/*",
+            "/usr/share/locale/*",
+        )
     )
-    (root / "etc/dpkg/dpkg.cfg.d/image").write_text(f"force-unsafe-io\n{excluded}path-include /usr/share/doc/*/copyright\n")
+    (root / "etc/dpkg/dpkg.cfg.d/image").write_text(
+        f"force-unsafe-io\n{excluded}path-include /usr/share/doc/*/copyright\n"
+    )
     for folder in ("doc", "man", "info", "locale"):
         shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
     # Certificates that this machine trusts beside Debian's own, for example those of a proxy.
@@ -200,13 +227,20 @@ def _copy(tree: Path, root: Path, *words: str) -> None:
             place /= found.name
         place.parent.mkdir(parents=True, exist_ok=True)
         if found.is_dir():
-            shutil.copytree(found, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".build"))
+            shutil.copytree(
+                found,
+                place,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("__pycache__", ".build"),
+            )
         else:
             shutil.copy(found, place)
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str], what: str) -> None:
-    result = subprocess.run(argv, env=dict(environment), capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        argv, env=dict(environment), capture_output=True, text=True, check=False
+    )
     if result.returncode != 0:
         last = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
         raise CannotStart(f"{what[:200]} failed:\n{last}")

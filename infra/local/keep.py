@@ -22,7 +22,14 @@ import aiohttp
 from infra.local.console import Console
 from infra.local.moto import Moto, MotoFailed
 
-KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control", "Expires")
+KEPT_HEADERS = (
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Disposition",
+    "Content-Language",
+    "Cache-Control",
+    "Expires",
+)
 METADATA_PREFIX = "x-amz-meta-"
 SETTLE_SECONDS = 0.05
 """Writes that follow each other within this time make one file."""
@@ -101,7 +108,9 @@ class KeptTables(_Keeper):
             path = self._folder / f"{table}.jsonl"
             if path.exists():
                 for line in path.read_text().splitlines():
-                    await self._moto.call("dynamodb", "PutItem", {"TableName": table, "Item": json.loads(line)})
+                    await self._moto.call(
+                        "dynamodb", "PutItem", {"TableName": table, "Item": json.loads(line)}
+                    )
                     count += 1
         return count
 
@@ -112,7 +121,9 @@ class KeptTables(_Keeper):
     async def _write(self, name: str) -> None:
         items = await self._scan(name)
         with _new_file(self._folder / f"{name}.jsonl") as file:
-            file.write_text("".join(json.dumps(item, separators=(",", ":")) + "\n" for item in items))
+            file.write_text(
+                "".join(json.dumps(item, separators=(",", ":")) + "\n" for item in items)
+            )
 
     async def _scan(self, table: str) -> list[Any]:
         items: list[Any] = []
@@ -128,7 +139,9 @@ class KeptTables(_Keeper):
 class KeptObjects(_Keeper):
     """The objects of one bucket."""
 
-    def __init__(self, folder: Path, bucket: str, moto: Moto, console: Console, expiring: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, bucket: str, moto: Moto, console: Console, expiring: Iterable[str] = ()
+    ) -> None:
         """Create the keeper, which ignores objects below the key prefixes ``expiring``."""
         super().__init__(folder, moto, console)
         self._expiring = tuple(expiring)
@@ -143,7 +156,9 @@ class KeptObjects(_Keeper):
             entry = json.loads(path.read_text())
             named |= {path.name, entry["file"]}
             with (self._folder / entry["file"]).open("rb") as data:
-                async with self._moto.s3("PUT", self._path(entry["key"]), headers=entry["headers"], data=data) as response:
+                async with self._moto.s3(
+                    "PUT", self._path(entry["key"]), headers=entry["headers"], data=data
+                ) as response:
                     if response.status != 200:
                         raise MotoFailed(f"restore {entry['key']}: {await response.text()}")
             count += 1
@@ -155,7 +170,11 @@ class KeptObjects(_Keeper):
     def changed(self, bucket: str, key: str | None) -> None:
         """Note that an object was written or deleted; None stands for any in the bucket."""
         if bucket == self._bucket and not (key is not None and key.startswith(self._expiring)):
-            self._change([key] if key is not None else [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")])
+            self._change(
+                [key]
+                if key is not None
+                else [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]
+            )
 
     async def _write(self, name: str) -> None:
         entry_path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.json"

@@ -77,7 +77,9 @@ class KeptSecrets:
         page: dict[str, Any] = {}
         while True:
             found = await self._moto.call("secretsmanager", "ListSecrets", page)
-            names += [entry["Name"] for entry in found["SecretList"] if not entry.get("DeletedDate")]
+            names += [
+                entry["Name"] for entry in found["SecretList"] if not entry.get("DeletedDate")
+            ]
             if not found.get("NextToken"):
                 return names
             page = {"NextToken": found["NextToken"]}

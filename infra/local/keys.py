@@ -78,7 +78,10 @@ class Keys:
         self._lasting[key.principal] = key
 
     def _write(self) -> None:
-        entries = [{"principal": key.principal, "key_id": key.key_id, "secret": key.secret} for key in self._lasting.values()]
+        entries = [
+            {"principal": key.principal, "key_id": key.key_id, "secret": key.secret}
+            for key in self._lasting.values()
+        ]
         unfinished = self._path.with_suffix(".new")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:

@@ -20,7 +20,9 @@ class LambdaApi:
     def __init__(self, invoker: LambdaInvoker) -> None:
         self._invoker = invoker
 
-    async def handle(self, request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer Invoke; moto answers the rest."""
         if operation != "Invoke":
             return None
@@ -50,7 +52,9 @@ class LambdaApi:
         headers = {"X-Amz-Executed-Version": "$LATEST"}
         if invocation.function_error is not None:
             headers["X-Amz-Function-Error"] = invocation.function_error
-        return web.Response(body=invocation.payload, content_type="application/json", headers=headers)
+        return web.Response(
+            body=invocation.payload, content_type="application/json", headers=headers
+        )
 
 
 def _check_json(body: bytes) -> None:

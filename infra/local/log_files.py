@@ -74,7 +74,9 @@ class LogFile:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":  # a kill has cut off its last line
                 file.write(b"\n")
-        return cls(head[1].decode(), path, as_ms(head[2].decode()), int(path.stat().st_mtime * 1000) + 1)
+        return cls(
+            head[1].decode(), path, as_ms(head[2].decode()), int(path.stat().st_mtime * 1000) + 1
+        )
 
     @property
     def blocks(self) -> list[Block]:
@@ -111,7 +113,11 @@ class LogFile:
             return
         last = self._blocks[-1] if self._blocks else None
         block = Block(offset, len(data), events[0][0], events[-1][0])
-        if last is not None and last.offset + last.size == offset and last.size + block.size <= _BLOCK_BYTES:
+        if (
+            last is not None
+            and last.offset + last.size == offset
+            and last.size + block.size <= _BLOCK_BYTES
+        ):
             self._blocks[-1] = _joined(last, block)
         else:
             self._blocks.append(block)
@@ -126,10 +132,17 @@ class LogFile:
             return  # somebody removed the file
         number = zlib.crc32(self.stream.encode())
         for offset, at_ms, text in _events_in(data):
-            yield LogEvent(at_ms, f"{at_ms:020d}{number:012d}{block.offset + offset:024d}", self.stream, text.decode(errors="replace"))
+            yield LogEvent(
+                at_ms,
+                f"{at_ms:020d}{number:012d}{block.offset + offset:024d}",
+                self.stream,
+                text.decode(errors="replace"),
+            )
 
 
-def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _FOREVER_MS) -> Iterator[LogEvent]:
+def events_between(
+    files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _FOREVER_MS
+) -> Iterator[LogEvent]:
     """Yield the events of all files from ``start_ms`` to ``end_ms``, inclusive, by time.
 
     A block is read only when its turn comes, so that a caller that stops early reads little.
@@ -157,7 +170,10 @@ def events_between(files: Iterable[LogFile], start_ms: int = 0, end_ms: int = _F
 
 def as_text(at_ms: int) -> str:
     """Return a time in the format of the files."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
+    return (
+        datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        + f"{at_ms % 1000:03d}Z"
+    )
 
 
 def as_ms(text: str) -> int:
@@ -207,4 +223,9 @@ def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[Block]:
 
 
 def _joined(first: Block, second: Block) -> Block:
-    return Block(first.offset, first.size + second.size, min(first.first_ms, second.first_ms), max(first.last_ms, second.last_ms))
+    return Block(
+        first.offset,
+        first.size + second.size,
+        min(first.first_ms, second.first_ms),
+        max(first.last_ms, second.last_ms),
+    )

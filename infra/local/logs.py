@@ -36,7 +36,12 @@ _STREAM_NAME = re.compile(r"[^:*\s]{1,512}")
 class LogGroup:
     """The streams of one log group, each a file in ``folder``."""
 
-    def __init__(self, folder: Path, retention_days: int, file_name: Callable[[str, float], Awaitable[FileName]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        retention_days: int,
+        file_name: Callable[[str, float], Awaitable[FileName]],
+    ) -> None:
         """Find the streams that an earlier run left.
 
         Streams whose last write is older than ``retention_days`` are left out.
@@ -58,7 +63,9 @@ class LogGroup:
         now = time.time()
         name, mode = await self._file_name(stream, now)
         if stream in self.streams:
-            raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
+            raise AwsError(
+                "ResourceAlreadyExistsException", "The specified log stream already exists"
+            )
         path = self._folder / name
         for number in itertools.count(2):
             if not path.exists():
@@ -71,7 +78,9 @@ class LogGroup:
         try:
             return self.streams[stream]
         except KeyError:
-            raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.") from None
+            raise AwsError(
+                "ResourceNotFoundException", "The specified log stream does not exist."
+            ) from None
 
     def delete(self, stream: str) -> None:
         """Remove a stream with its file."""
@@ -86,7 +95,9 @@ class LogsApi:
         """Create the API; ``groups`` are by their full names."""
         self._groups = groups
 
-    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer one call."""
         parameters: dict[str, Any] = json.loads(body or b"{}")
         group = self._groups.get(_group_name(parameters))
@@ -103,9 +114,13 @@ class LogsApi:
             case "DescribeLogStreams":
                 document = _describe(group, parameters)
             case "FilterLogEvents":
-                document = await asyncio.to_thread(_filter, list(group.streams.values()), parameters)
+                document = await asyncio.to_thread(
+                    _filter, list(group.streams.values()), parameters
+                )
             case "GetLogEvents":
-                document = await asyncio.to_thread(_get, group.find(_required(parameters, "logStreamName")), parameters)
+                document = await asyncio.to_thread(
+                    _get, group.find(_required(parameters, "logStreamName")), parameters
+                )
             case _:
                 return None
         return web.json_response(document, content_type="application/x-amz-json-1.1")
@@ -113,7 +128,10 @@ class LogsApi:
     async def _create(self, group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
         name = _required(parameters, "logStreamName")
         if not _STREAM_NAME.fullmatch(name):
-            raise AwsError("InvalidParameterException", f"logStreamName {name!r} has more than 512 characters, a colon, a * or a space")
+            raise AwsError(
+                "InvalidParameterException",
+                f"logStreamName {name!r} has more than 512 characters, a colon, a * or a space",
+            )
         await group.create(name)
         return {}
 
@@ -133,20 +151,32 @@ def _required(parameters: Mapping[str, Any], name: str) -> str:
 
 def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
     file = group.find(_required(parameters, "logStreamName"))
-    events = [(int(event["timestamp"]), str(event["message"])) for event in parameters.get("logEvents", [])]
+    events = [
+        (int(event["timestamp"]), str(event["message"]))
+        for event in parameters.get("logEvents", [])
+    ]
     sizes = [len(text.encode()) for _, text in events]
     if not 1 <= len(events) <= BATCH_EVENTS:
         raise AwsError("InvalidParameterException", f"a batch has 1 to {BATCH_EVENTS} log events")
     if min(sizes) < 1 or max(sizes) + EVENT_OVERHEAD > EVENT_BYTES:
-        raise AwsError("InvalidParameterException", f"Log event too large, or empty: at most {EVENT_BYTES} bytes")
+        raise AwsError(
+            "InvalidParameterException",
+            f"Log event too large, or empty: at most {EVENT_BYTES} bytes",
+        )
     if sum(sizes) + EVENT_OVERHEAD * len(events) > BATCH_BYTES:
-        raise AwsError("InvalidParameterException", f"Upload too large: more than {BATCH_BYTES} bytes")
+        raise AwsError(
+            "InvalidParameterException", f"Upload too large: more than {BATCH_BYTES} bytes"
+        )
     times = [at_ms for at_ms, _ in events]
     if times != sorted(times):
-        raise AwsError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
+        raise AwsError(
+            "InvalidParameterException",
+            "Log events in a single PutLogEvents request must be in chronological order.",
+        )
     if times[-1] - times[0] > BATCH_SPAN_MS:
         raise AwsError(
-            "InvalidParameterException", "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+            "InvalidParameterException",
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
         )
     now_ms = int(time.time() * 1000)
     old = sum(at_ms < now_ms - OLDEST_MS for at_ms in times)
@@ -161,21 +191,34 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    prefix, by_time = parameters.get("logStreamNamePrefix", ""), parameters.get("orderBy") == "LastEventTime"
+    prefix, by_time = (
+        parameters.get("logStreamNamePrefix", ""),
+        parameters.get("orderBy") == "LastEventTime",
+    )
     if prefix and by_time:
-        raise AwsError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
+        raise AwsError(
+            "InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."
+        )
     files = [file for name, file in group.streams.items() if name.startswith(prefix)]
     files.sort(
-        key=lambda file: (file.last_ms or 0, file.stream) if by_time else (0, file.stream), reverse=bool(parameters.get("descending"))
+        key=lambda file: (file.last_ms or 0, file.stream) if by_time else (0, file.stream),
+        reverse=bool(parameters.get("descending")),
     )
-    start, limit = int(parameters.get("nextToken") or 0), int(parameters.get("limit") or PAGE_STREAMS)
+    start, limit = (
+        int(parameters.get("nextToken") or 0),
+        int(parameters.get("limit") or PAGE_STREAMS),
+    )
     document: dict[str, Any] = {
         "logStreams": [
             {
                 "logStreamName": file.stream,
                 "creationTime": file.created_ms,
                 "storedBytes": 0,
-                **({"firstEventTimestamp": file.first_ms, "lastEventTimestamp": file.last_ms} if file.blocks else {}),
+                **(
+                    {"firstEventTimestamp": file.first_ms, "lastEventTimestamp": file.last_ms}
+                    if file.blocks
+                    else {}
+                ),
             }
             for file in files[start : start + limit]
         ]
@@ -188,8 +231,15 @@ def _describe(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _filter(files: Iterable[LogFile], parameters: Mapping[str, Any]) -> dict[str, Any]:
     names, prefix = parameters.get("logStreamNames"), parameters.get("logStreamNamePrefix", "")
     if names and prefix:
-        raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix cannot be used together.")
-    wanted = [file for file in files if (file.stream in names if names else file.stream.startswith(prefix))]
+        raise AwsError(
+            "InvalidParameterException",
+            "logStreamNames and logStreamNamePrefix cannot be used together.",
+        )
+    wanted = [
+        file
+        for file in files
+        if (file.stream in names if names else file.stream.startswith(prefix))
+    ]
     matches = _pattern(parameters.get("filterPattern", ""))
     after = _after(parameters.get("nextToken"))
     start = max(int(parameters.get("startTime") or 0), after[0])
@@ -206,11 +256,16 @@ def _filter(files: Iterable[LogFile], parameters: Mapping[str, Any]) -> dict[str
             break
         found.append(event)
     document: dict[str, Any] = {
-        "events": [{**_shown(event), "logStreamName": event.stream, "eventId": event.event_id} for event in found],
+        "events": [
+            {**_shown(event), "logStreamName": event.stream, "eventId": event.event_id}
+            for event in found
+        ],
         "searchedLogStreams": [],
     }
     if more:
-        document["nextToken"] = base64.b64encode(json.dumps([found[-1].at_ms, found[-1].event_id]).encode()).decode()
+        document["nextToken"] = base64.b64encode(
+            json.dumps([found[-1].at_ms, found[-1].event_id]).encode()
+        ).decode()
     return document
 
 
@@ -228,7 +283,10 @@ def _after(token: str | None) -> tuple[int, str]:
 def _get(file: LogFile, parameters: Mapping[str, Any]) -> dict[str, Any]:
     end = {"end_ms": int(parameters["endTime"]) - 1} if "endTime" in parameters else {}
     events = list(events_between([file], int(parameters.get("startTime") or 0), **end))
-    limit, token = min(int(parameters.get("limit") or PAGE_EVENTS), PAGE_EVENTS), str(parameters.get("nextToken") or "")
+    limit, token = (
+        min(int(parameters.get("limit") or PAGE_EVENTS), PAGE_EVENTS),
+        str(parameters.get("nextToken") or ""),
+    )
     kind, _, number = token.partition("/")
     if token and (kind not in ("f", "b") or not number.isdigit()):
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
@@ -258,7 +316,10 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
     front must not.
     """
     if pattern.strip().startswith(("{", "[", "%")):
-        raise AwsError("InvalidParameterException", f"filterPattern {pattern}: locally only terms can be looked for")
+        raise AwsError(
+            "InvalidParameterException",
+            f"filterPattern {pattern}: locally only terms can be looked for",
+        )
     try:
         terms = shlex.split(pattern)
     except ValueError as error:

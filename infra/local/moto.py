@@ -103,7 +103,9 @@ class Moto:
         if self._process is not None:
             await children.stop(self._process, 0)
 
-    def request(self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None) -> Any:
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
+    ) -> Any:
         """Send a request unchanged; use with ``async with``.
 
         ``path``, with its query, is as on the request line. ``data`` is bytes, or a file that is
@@ -113,18 +115,33 @@ class Moto:
         if data is not None and not isinstance(data, bytes):
             headers = {**headers, "Content-Length": str(os.fstat(data.fileno()).st_size)}
             data = _pieces(data)
-        return self._session.request(method, URL("http://moto" + path, encoded=True), headers=headers, data=data, allow_redirects=False)
+        return self._session.request(
+            method,
+            URL("http://moto" + path, encoded=True),
+            headers=headers,
+            data=data,
+            allow_redirects=False,
+        )
 
-    def s3(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None) -> Any:
+    def s3(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
+    ) -> Any:
         """Send an S3 request of the stack's own, without the front."""
-        return self.request(method, path, headers={**_signed_as("s3"), **(headers or {})}, data=data)
+        return self.request(
+            method, path, headers={**_signed_as("s3"), **(headers or {})}, data=data
+        )
 
     def form(self, service: str, form: str) -> Any:
         """Call a service of the query protocol; use with ``async with``."""
-        headers = {**_signed_as(service), "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        headers = {
+            **_signed_as(service),
+            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        }
         return self.request("POST", "/", headers=headers, data=form.encode())
 
-    async def call(self, service: str, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, payload: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Call an operation of a JSON service.
 
         Raise :class:`MotoFailed` with the error's type if it is refused.
@@ -134,7 +151,9 @@ class Moto:
             "X-Amz-Target": f"{_TARGETS[service]}.{operation}",
             "Content-Type": "application/x-amz-json-1.0",
         }
-        async with self.request("POST", "/", headers=headers, data=json.dumps(payload).encode()) as response:
+        async with self.request(
+            "POST", "/", headers=headers, data=json.dumps(payload).encode()
+        ) as response:
             body = await response.read()
             if response.status != 200:
                 raise MotoFailed(f"{service} {operation}: {body[:500].decode(errors='replace')}")
@@ -146,7 +165,9 @@ class Moto:
 
         With -1, return only the next number.
         """
-        async with self.request("GET", f"/-/stream/{table}?after={after}", headers=_signed_as("dynamodb")) as response:
+        async with self.request(
+            "GET", f"/-/stream/{table}?after={after}", headers=_signed_as("dynamodb")
+        ) as response:
             document = json.loads(await response.read())
             return document["next"], document["records"]
 

@@ -73,7 +73,9 @@ class _Source:
         return _Joined(copied, self._key.contentsize)
 
 
-def _complete(upload: models.FakeMultipart, body: Iterator[tuple[int, str]]) -> tuple[_Joined, str, None]:
+def _complete(
+    upload: models.FakeMultipart, body: Iterator[tuple[int, str]]
+) -> tuple[_Joined, str, None]:
     """Complete an upload by moto's own rules, except for the value.
 
     There is no checksum of the whole object.
@@ -126,17 +128,23 @@ def asked_for(environ: dict[str, Any]) -> models.FakeKey | None:
     """Return the large object that a request reads, or None for any other request."""
     if environ["REQUEST_METHOD"] != "GET" or "partNumber" in environ.get("QUERY_STRING", ""):
         return None
-    bucket_name, _, key_name = unquote(environ["RAW_URI"].partition("?")[0]).lstrip("/").partition("/")
+    bucket_name, _, key_name = (
+        unquote(environ["RAW_URI"].partition("?")[0]).lstrip("/").partition("/")
+    )
     bucket = models.s3_backends[ACCOUNT]["aws"].buckets.get(bucket_name)
     key = bucket.keys.get(key_name) if bucket is not None and key_name else None
     large = isinstance(key, models.FakeKey) and key.contentsize > LARGE_BYTES
     return key if large else None
 
 
-def give(key: models.FakeKey, application: Any, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+def give(
+    key: models.FakeKey, application: Any, environ: dict[str, Any], start_response: Start
+) -> Iterable[bytes]:
     """Answer with moto's headers for a HEAD, and the bytes from the file."""
     said: list[Any] = []
-    for _ in application({**environ, "REQUEST_METHOD": "HEAD"}, lambda *answer: said.extend(answer[:2])):
+    for _ in application(
+        {**environ, "REQUEST_METHOD": "HEAD"}, lambda *answer: said.extend(answer[:2])
+    ):
         pass
     status, headers = said
     names = {name.lower(): value for name, value in headers}
@@ -150,6 +158,10 @@ def give(key: models.FakeKey, application: Any, environ: dict[str, Any], start_r
         return refused
     file = ObjectFile(key)
     start_response(
-        status, [*((name, value) for name, value in headers if name.lower() != "content-length"), ("Content-Length", str(length))]
+        status,
+        [
+            *((name, value) for name, value in headers if name.lower() != "content-length"),
+            ("Content-Length", str(length)),
+        ],
     )
     return Stream(file.read(first, length))

@@ -49,7 +49,9 @@ class Locked:
             query = parse_qs(environ.get("QUERY_STRING", ""))
             with self._lock("dynamodb"):
                 body = stream_records(path.removeprefix(STREAM_PATH), int(query["after"][0]))
-            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            start_response(
+                "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+            )
             return [body]
         service = _service(environ)
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):

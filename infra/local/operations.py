@@ -33,7 +33,11 @@ def operation_of(service: str, request: web.Request) -> str:
     if service == "lambda" and path.endswith("/invocations"):
         return "Invoke"
     if service == "execute-api":
-        return {"POST": "PostToConnection", "GET": "GetConnection", "DELETE": "DeleteConnection"}.get(request.method, "?")
+        return {
+            "POST": "PostToConnection",
+            "GET": "GetConnection",
+            "DELETE": "DeleteConnection",
+        }.get(request.method, "?")
     return request.method
 
 

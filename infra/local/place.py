@@ -16,7 +16,9 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         websocket_url=f"/{api.stage}",
         connections_url=f"{settings.endpoint}/{api.stage}",
         efs=str(settings.efs),
-        client_dir=str(settings.tree / "client" / "dist") if settings.image is None else Image.load(settings.image).client_dir,
+        client_dir=str(settings.tree / "client" / "dist")
+        if settings.image is None
+        else Image.load(settings.image).client_dir,
         subnets=("subnet-local-a", "subnet-local-b"),
         task_security_group="sg-local-tasks",
         function_subnets=("subnet-10ca1000",),

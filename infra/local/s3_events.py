@@ -28,7 +28,9 @@ class S3Events:
     def object_written(self, bucket: str, key: str, operation: str) -> None:
         """Publish the event of an object that ``operation`` has written."""
         self._last_sequence = max(time.time_ns(), self._last_sequence + 1)
-        task = asyncio.create_task(self._publish(bucket, key, operation, f"00{self._last_sequence:016X}"))
+        task = asyncio.create_task(
+            self._publish(bucket, key, operation, f"00{self._last_sequence:016X}")
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -19,7 +19,9 @@ from infra.local.settings import ACCOUNT, REGION
 class Schedules:
     """Invokes functions on their schedules."""
 
-    def __init__(self, triggers: Iterable[ScheduleTrigger], invoker: Invoker, clock: Clock, console: Console) -> None:
+    def __init__(
+        self, triggers: Iterable[ScheduleTrigger], invoker: Invoker, clock: Clock, console: Console
+    ) -> None:
         self._triggers = tuple(triggers)
         self._invoker = invoker
         self._clock = clock
@@ -51,7 +53,9 @@ class Schedules:
                 "detail-type": "Scheduled Event",
                 "source": "aws.events",
                 "account": ACCOUNT,
-                "time": datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "time": datetime.fromtimestamp(self._clock.time(), UTC).strftime(
+                    "%Y-%m-%dT%H:%M:%SZ"
+                ),
                 "region": REGION,
                 "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{trigger.function}"],
                 "detail": {},

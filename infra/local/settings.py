@@ -13,7 +13,13 @@ from chalicelib.configuration.app_settings import SIZES
 from chalicelib.configuration.deployment import largest_bundle
 from chalicelib.errors import SettingMissing
 from chalicelib.lives import pool
-from infra.declared.place import LARGEST_SIZE, LONGEST_IDLE, MOST_INSTANCES_PER_APP, PYTHON_REPOSITORIES, REPOSITORIES
+from infra.declared.place import (
+    LARGEST_SIZE,
+    LONGEST_IDLE,
+    MOST_INSTANCES_PER_APP,
+    PYTHON_REPOSITORIES,
+    REPOSITORIES,
+)
 from infra.local.errors import CannotStart
 from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.repositories import BadRepositories, Repositories
@@ -80,22 +86,32 @@ class LocalSettings:
             raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
         most_instances = environment.get("SHEEN_MOST_INSTANCES", "100")
         if not most_instances.isdigit() or int(most_instances) > 5000:
-            raise CannotStart(f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 (any number of instances) to 5000")
+            raise CannotStart(
+                f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 (any number of instances) to 5000"
+            )
         concurrency = environment.get("SHEEN_CONCURRENCY", "1000")
         if not concurrency.isdigit() or not 0 < int(concurrency) <= MOST_CONCURRENCY:
-            raise CannotStart(f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of invocations, 1 to {MOST_CONCURRENCY}")
+            raise CannotStart(
+                f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of invocations, 1 to {MOST_CONCURRENCY}"
+            )
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
             Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
-            Indexes.parse(indexes := environment.get("SHEEN_PYTHON_REPOSITORIES", PYTHON_REPOSITORIES))
+            Indexes.parse(
+                indexes := environment.get("SHEEN_PYTHON_REPOSITORIES", PYTHON_REPOSITORIES)
+            )
             pool.parse(spares := environment.get("SHEEN_SPARES", ""))
         except (SettingMissing, BadRepositories, BadIndex, pool.BadSpares) as error:
             raise CannotStart(str(error)) from None
         data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
-        image = Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
+        image = (
+            Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
+        )
         return cls(
             largest_size=_one_of(SIZES, "SHEEN_LARGEST_SIZE", LARGEST_SIZE, environment),
-            most_instances_per_app=_count("SHEEN_MOST_INSTANCES_PER_APP", MOST_INSTANCES_PER_APP, environment),
+            most_instances_per_app=_count(
+                "SHEEN_MOST_INSTANCES_PER_APP", MOST_INSTANCES_PER_APP, environment
+            ),
             longest_idle=float(_count("SHEEN_LONGEST_IDLE", int(LONGEST_IDLE), environment)),
             port=int(text),
             data=data,
@@ -130,12 +146,21 @@ class LocalSettings:
         Apps' R runs as users of their own, who must be able to reach it. If the data folder is in a
         private home, the file system moves to ``/var/lib/sheen``.
         """
-        if os.geteuid() != 0 or all(folder.stat().st_mode & stat.S_IXOTH for folder in self.data.resolve().parents if folder.exists()):
+        if os.geteuid() != 0 or all(
+            folder.stat().st_mode & stat.S_IXOTH
+            for folder in self.data.resolve().parents
+            if folder.exists()
+        ):
             return self.data / "efs"
-        return Path("/var/lib/sheen") / f"efs-{hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:12]}"
+        return (
+            Path("/var/lib/sheen")
+            / f"efs-{hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:12]}"
+        )
 
 
-def _one_of(values: Sequence[str], variable: str, default: str, environment: Mapping[str, str]) -> str:
+def _one_of(
+    values: Sequence[str], variable: str, default: str, environment: Mapping[str, str]
+) -> str:
     value = environment.get(variable, default)
     if value not in values:
         raise CannotStart(f"{variable} is {value!r}: it must be one of {', '.join(values)}")

@@ -74,7 +74,11 @@ def verify(
     if key is None:
         raise _unknown_key(signature)
     if key.token and not hmac.compare_digest(key.token.encode(), signature.token.encode()):
-        raise AwsError("InvalidToken" if signature.service == "s3" else "UnrecognizedClientException", _BAD_TOKEN, 403)
+        raise AwsError(
+            "InvalidToken" if signature.service == "s3" else "UnrecognizedClientException",
+            _BAD_TOKEN,
+            403,
+        )
     _check_time(signature, now)
     canonical = "\n".join(
         (
@@ -87,11 +91,22 @@ def verify(
             payload_hash,
         )
     )
-    to_sign = "\n".join((ALGORITHM, signature.timestamp, signature.scope, hashlib.sha256(canonical.encode()).hexdigest()))
+    to_sign = "\n".join(
+        (
+            ALGORITHM,
+            signature.timestamp,
+            signature.scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        )
+    )
     signing_key = _signing_key(key.secret, signature.date, signature.region, signature.service)
     expected = hmac.new(signing_key, to_sign.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
-        raise AwsError("SignatureDoesNotMatch" if signature.service in _XML else "InvalidSignatureException", _MISMATCH, 403)
+        raise AwsError(
+            "SignatureDoesNotMatch" if signature.service in _XML else "InvalidSignatureException",
+            _MISMATCH,
+            403,
+        )
     return key
 
 
@@ -104,7 +119,11 @@ _BAD_TOKEN = "The security token included in the request is invalid."  # noqa: S
 
 
 def _from_header(authorization: str, headers: Mapping[str, str]) -> Signature:
-    fields = dict(part.strip().partition("=")[::2] for part in authorization.removeprefix(ALGORITHM).split(",") if "=" in part)
+    fields = dict(
+        part.strip().partition("=")[::2]
+        for part in authorization.removeprefix(ALGORITHM).split(",")
+        if "=" in part
+    )
     try:
         key_id, date, region, service, _ = fields["Credential"].rsplit("/", 4)
         return Signature(
@@ -119,7 +138,10 @@ def _from_header(authorization: str, headers: Mapping[str, str]) -> Signature:
             token=headers.get("X-Amz-Security-Token", ""),
         )
     except (KeyError, ValueError):
-        raise AwsError("IncompleteSignatureException", f"Authorization header is not complete: {authorization[:60]}") from None
+        raise AwsError(
+            "IncompleteSignatureException",
+            f"Authorization header is not complete: {authorization[:60]}",
+        ) from None
 
 
 def _from_query(query: Mapping[str, str]) -> Signature:
@@ -137,12 +159,18 @@ def _from_query(query: Mapping[str, str]) -> Signature:
             token=query.get("X-Amz-Security-Token", ""),
         )
     except (KeyError, ValueError):
-        raise AwsError("AuthorizationQueryParametersError", "Error parsing the X-Amz-… query parameters") from None
+        raise AwsError(
+            "AuthorizationQueryParametersError", "Error parsing the X-Amz-… query parameters"
+        ) from None
 
 
 def _unknown_key(signature: Signature) -> AwsError:
     if signature.service == "s3":
-        return AwsError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403)
+        return AwsError(
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            403,
+        )
     if signature.service in _XML:
         return AwsError("InvalidClientTokenId", _BAD_TOKEN, 403)
     return AwsError("UnrecognizedClientException", _BAD_TOKEN, 403)
@@ -150,21 +178,32 @@ def _unknown_key(signature: Signature) -> AwsError:
 
 def _check_time(signature: Signature, now: float) -> None:
     try:
-        signed_at = datetime.strptime(signature.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        signed_at = (
+            datetime.strptime(signature.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        )
     except ValueError:
-        raise AwsError("IncompleteSignatureException", f"X-Amz-Date is {signature.timestamp!r}", 403) from None
+        raise AwsError(
+            "IncompleteSignatureException", f"X-Amz-Date is {signature.timestamp!r}", 403
+        ) from None
     if not signature.timestamp.startswith(signature.date):
-        raise AwsError("SignatureDoesNotMatch", "Date in Credential scope does not match X-Amz-Date", 403)
+        raise AwsError(
+            "SignatureDoesNotMatch", "Date in Credential scope does not match X-Amz-Date", 403
+        )
     if signature.expires is not None:
         if not 0 < signature.expires <= LONGEST_PRESIGNED_SECONDS:
-            raise AwsError("AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 and 604800 seconds")
+            raise AwsError(
+                "AuthorizationQueryParametersError",
+                "X-Amz-Expires must be between 1 and 604800 seconds",
+            )
         if now > signed_at + signature.expires:
             raise AwsError("AccessDenied", "Request has expired", 403)
         if signed_at > now + CLOCK_SKEW_SECONDS:
             raise AwsError("AccessDenied", "Request is not yet valid", 403)
     elif abs(now - signed_at) > CLOCK_SKEW_SECONDS:
         code = "RequestTimeTooSkewed" if signature.service == "s3" else "InvalidSignatureException"
-        raise AwsError(code, "The difference between the request time and the current time is too large.", 403)
+        raise AwsError(
+            code, "The difference between the request time and the current time is too large.", 403
+        )
 
 
 def _canonical_path(raw_path: str, service: str) -> str:

@@ -26,7 +26,9 @@ class SlowClients:
     request.
     """
 
-    def __init__(self, connections: Callable[[], Iterable[web.RequestHandler]], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, connections: Callable[[], Iterable[web.RequestHandler]], patience: float = PATIENCE
+    ) -> None:
         self._connections = connections
         self._patience = patience
         self._since: dict[web.RequestHandler, float] = {}
@@ -54,16 +56,20 @@ class SlowClients:
         """End the connections that are too slow; return their number."""
         there = set(self._connections())
         self._served &= there
-        self._since = {connection: since for connection, since in self._since.items() if connection in there}
+        self._since = {
+            connection: since for connection, since in self._since.items() if connection in there
+        }
         late = [
             connection
             for connection in there
-            if connection not in self._served and now - self._since.setdefault(connection, now) > self._patience
+            if connection not in self._served
+            and now - self._since.setdefault(connection, now) > self._patience
         ]
         late += [
             connection
             for connection, (request, began) in self._bodies.items()
-            if not request.content.is_eof() and is_too_slow(request.content.total_bytes, now - began, self._patience)
+            if not request.content.is_eof()
+            and is_too_slow(request.content.total_bytes, now - began, self._patience)
         ]
         for connection in late:
             connection.force_close()

@@ -110,7 +110,12 @@ class Stack:
             raise
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
         self.console.say("stopping the local stack")
         await self._started.aclose()
         return self._interrupted and isinstance(error, asyncio.CancelledError)
@@ -151,7 +156,10 @@ class Stack:
         packaging = asyncio.create_task(self._package())
         self._started.push_async_callback(self._moto.stop)
         await self._moto.start(
-            {place.role_arn(machine.role): self._keys.lasting(f"machine:{machine.name}") for machine in declared.state_machines}
+            {
+                place.role_arn(machine.role): self._keys.lasting(f"machine:{machine.name}")
+                for machine in declared.state_machines
+            }
         )
         console.say("moto is up: DynamoDB, S3, Step Functions, SQS, Secrets Manager")
         await create_storage(self._moto, declared, place)
@@ -161,10 +169,15 @@ class Stack:
         console.say(f"packaged {len(package.functions)} functions")
 
         tables = KeptTables(
-            settings.data / "dynamodb", [place.name(table.name) for table in declared.tables if table.kept], self._moto, console
+            settings.data / "dynamodb",
+            [place.name(table.name) for table in declared.tables if table.kept],
+            self._moto,
+            console,
         )
         bucket = place.bucket
-        objects = KeptObjects(settings.data / "s3", bucket, self._moto, console, declared.bucket.expiring)
+        objects = KeptObjects(
+            settings.data / "s3", bucket, self._moto, console, declared.bucket.expiring
+        )
         secrets = KeptSecrets(settings.data / "secrets.json", self._moto, console)
         items, files = await tables.restore(), await objects.restore() + await secrets.restore()
         if items or files:
@@ -172,16 +185,35 @@ class Stack:
 
         invoker = await self._start_lambdas(package)
         app_roles = AppRoles(settings.data / "roles", place, self._keys)
-        guard = Guard(declared, place, lambda task: ecs.role_of(task), console.say, app_roles.policy, lambda arn: datasync.tags_of(arn))
+        guard = Guard(
+            declared,
+            place,
+            lambda task: ecs.role_of(task),
+            console.say,
+            app_roles.policy,
+            lambda arn: datasync.tags_of(arn),
+        )
         check_streams(guard, package.streams, declared, place)
         bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
         metadata = TaskMetadata()
         await metadata.start()
         self._started.push_async_callback(metadata.stop)
-        ecs = Ecs(settings, declared, place, self._keys, self.counters, metadata, bus, self.faults.no_capacity, groups)
+        ecs = Ecs(
+            settings,
+            declared,
+            place,
+            self._keys,
+            self.counters,
+            metadata,
+            bus,
+            self.faults.no_capacity,
+            groups,
+        )
         self._started.push_async_callback(ecs.stop)
-        datasync = DataSync(settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags)
+        datasync = DataSync(
+            settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags
+        )
         self._started.push_async_callback(datasync.stop)
         streams = Streams(package.streams, self._moto, invoker, console, self._stream_lost)
         await streams.start()
@@ -228,7 +260,9 @@ class Stack:
             DataChanges(tables, objects, streams, S3Events(self._moto, bus), secrets, bucket),
             guard,
             in_vpc.__contains__,
-            lambda principal, what: console.say(f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"),
+            lambda principal, what: console.say(
+                f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"
+            ),
         )
         await front.start()
         self._started.push_async_callback(front.stop)
@@ -237,7 +271,14 @@ class Stack:
         schedules = Schedules(package.schedules, invoker, self.clock, console)
         schedules.start()
         self._started.push_async_callback(schedules.stop)
-        control = Control(settings.run / "control.sock", self.counters, self.faults, self.clock, guard.report, ecs.vanish)
+        control = Control(
+            settings.run / "control.sock",
+            self.counters,
+            self.faults,
+            self.clock,
+            guard.report,
+            ecs.vanish,
+        )
         await control.start()
         self._started.push_async_callback(control.stop)
         self._write_environment(settings.data / ENVIRONMENT_FILE)
@@ -251,11 +292,20 @@ class Stack:
             local_place(LocalSettings(), self.place.app),
             reserves=self.declared.can_reserve(self.settings.concurrency),
         )
-        return await asyncio.to_thread(make_package, self.settings.chalice_app, self.settings.python, self.declared, place, cache_folder())
+        return await asyncio.to_thread(
+            make_package,
+            self.settings.chalice_app,
+            self.settings.python,
+            self.declared,
+            place,
+            cache_folder(),
+        )
 
     async def _start_lambdas(self, package: Package) -> LambdaInvoker:
         variables = {
-            self.place.function_name(function.name): self.declared.environment_of(self.place, function)
+            self.place.function_name(function.name): self.declared.environment_of(
+                self.place, function
+            )
             for function in self.declared.functions
         }
 
@@ -286,7 +336,9 @@ class Stack:
         names = AppLogs(self._moto, self.place)
         return LogsApi(
             {
-                self.place.log_group(group.name): LogGroup(self.settings.logs / group.name, group.retention_days, names.file_name)
+                self.place.log_group(group.name): LogGroup(
+                    self.settings.logs / group.name, group.retention_days, names.file_name
+                )
                 for group in self.declared.log_groups
             }
         )
@@ -294,10 +346,16 @@ class Stack:
     def _rules(self, package: Package) -> list[BusRule]:
         return [
             *(
-                BusRule(rule.pattern(self.place), StateMachineTarget(self.place.state_machine_arn(rule.state_machine), rule.role))
+                BusRule(
+                    rule.pattern(self.place),
+                    StateMachineTarget(self.place.state_machine_arn(rule.state_machine), rule.role),
+                )
                 for rule in self.declared.rules
             ),
-            *(BusRule(trigger.pattern, FunctionTarget(trigger.function)) for trigger in package.rules),
+            *(
+                BusRule(trigger.pattern, FunctionTarget(trigger.function))
+                for trigger in package.rules
+            ),
         ]
 
     def _write_environment(self, path: Path) -> None:

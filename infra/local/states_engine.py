@@ -24,9 +24,15 @@ from typing import Any
 import boto3
 from moto.core.config import default_user_config
 from moto.stepfunctions.parser import utils as parser_utils
-from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
@@ -52,7 +58,8 @@ class _Clients:
 
     def __init__(self, endpoint: str, keys: Mapping[str, Sequence[str]]) -> None:
         self._sessions = {
-            arn: boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret) for arn, (key_id, secret) in keys.items()
+            arn: boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
+            for arn, (key_id, secret) in keys.items()
         }
         self._endpoint = endpoint
         self._clients: dict[tuple[str, str, str], Any] = {}
@@ -70,7 +77,12 @@ class _Clients:
             if known is None:
                 if role not in self._sessions:
                     raise ValueError(f"no state machine is declared that has the role {role}")
-                known = self._sessions[role].client(service_name, region_name=region_name, endpoint_url=self._endpoint, config=config)
+                known = self._sessions[role].client(
+                    service_name,
+                    region_name=region_name,
+                    endpoint_url=self._endpoint,
+                    config=config,
+                )
                 self._clients[role, service_name, region_name] = known
             return known
 
@@ -119,7 +131,9 @@ def _no_default_timeout() -> None:
 def _pascal_case_parameters() -> None:
     def operation(self: Any) -> Any:
         # The role does not matter here.
-        client = boto_client.boto_client_for(service=self._get_boto_service_name(), region="us-east-1")
+        client = boto_client.boto_client_for(
+            service=self._get_boto_service_name(), region="us-east-1"
+        )
         name = client.meta.method_to_api_mapping[self._get_boto_service_action()]
         return client.meta.service_model.operation_model(name)
 
@@ -216,5 +230,7 @@ def _forget_what_has_ended() -> None:
 
 def _modules_with_threads() -> list[Any]:
     return [
-        module for name, module in list(sys.modules.items()) if name.startswith("moto.stepfunctions") and hasattr(module, "TMP_THREADS")
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("moto.stepfunctions") and hasattr(module, "TMP_THREADS")
     ]

@@ -26,7 +26,14 @@ LONGEST_RETRY_SECONDS = 30.0
 class StreamPump:
     """Delivers one table's stream to one function."""
 
-    def __init__(self, trigger: StreamTrigger, moto: Moto, invoker: Invoker, console: Console, lost: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        trigger: StreamTrigger,
+        moto: Moto,
+        invoker: Invoker,
+        console: Console,
+        lost: Callable[[int], bool],
+    ) -> None:
         """Create the pump.
 
         ``lost`` is called with each record's number, and returns whether the function does not get
@@ -69,14 +76,20 @@ class StreamPump:
         after, records = await self._moto.stream(self._trigger.table, first)
         found = bool(records)
         records = [record for number, record in enumerate(records, first) if not self._lost(number)]
-        wanted = [record for record in (_as_lambda_gets_it(record, self._trigger.table) for record in records) if self._wants(record)]
+        wanted = [
+            record
+            for record in (_as_lambda_gets_it(record, self._trigger.table) for record in records)
+            if self._wants(record)
+        ]
         for start in range(0, len(wanted), self._trigger.batch_size):
             await self._deliver(wanted[start : start + self._trigger.batch_size])
         self._next = after
         return found
 
     def _wants(self, record: dict[str, Any]) -> bool:
-        return not self._trigger.filters or any(matches(pattern, record) for pattern in self._trigger.filters)
+        return not self._trigger.filters or any(
+            matches(pattern, record) for pattern in self._trigger.filters
+        )
 
     async def _deliver(self, records: list[dict[str, Any]]) -> None:
         event = json.dumps({"Records": records}).encode()
@@ -89,7 +102,9 @@ class StreamPump:
                 problem = invocation.payload[:500].decode(errors="replace")
             except Refused as error:
                 problem = str(error)
-            self._console.say(f"stream of {self._trigger.table} waits: {self._trigger.function} failed: {problem}")
+            self._console.say(
+                f"stream of {self._trigger.table} waits: {self._trigger.function} failed: {problem}"
+            )
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_RETRY_SECONDS)
 
@@ -98,11 +113,18 @@ class Streams:
     """All pumps, by table."""
 
     def __init__(
-        self, triggers: Iterable[StreamTrigger], moto: Moto, invoker: Invoker, console: Console, lost: Callable[[int], bool]
+        self,
+        triggers: Iterable[StreamTrigger],
+        moto: Moto,
+        invoker: Invoker,
+        console: Console,
+        lost: Callable[[int], bool],
     ) -> None:
         self._pumps: dict[str, list[StreamPump]] = {}
         for trigger in triggers:
-            self._pumps.setdefault(trigger.table, []).append(StreamPump(trigger, moto, invoker, console, lost))
+            self._pumps.setdefault(trigger.table, []).append(
+                StreamPump(trigger, moto, invoker, console, lost)
+            )
 
     async def start(self) -> None:
         """Connect the functions to their tables."""
@@ -124,7 +146,9 @@ class Streams:
                 await pump.stop()
 
 
-def check_streams(guard: Guard, triggers: Iterable[StreamTrigger], declared: Declared, place: Place) -> None:
+def check_streams(
+    guard: Guard, triggers: Iterable[StreamTrigger], declared: Declared, place: Place
+) -> None:
     """Raise :class:`CannotStart` if a function may not read its stream.
 
     AWS would not connect them either.
@@ -132,11 +156,16 @@ def check_streams(guard: Guard, triggers: Iterable[StreamTrigger], declared: Dec
     roles = {place.function_name(function.name): function.role for function in declared.functions}
     for trigger in triggers:
         arn = _stream_arn(trigger.table)
-        needs = [Need(f"dynamodb:{operation}", arn) for operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")]
+        needs = [
+            Need(f"dynamodb:{operation}", arn)
+            for operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
+        ]
         try:
             guard.require(roles[trigger.function], needs)
         except AwsError as error:
-            raise CannotStart(f"{trigger.function} cannot read the stream of {trigger.table}: {error}") from None
+            raise CannotStart(
+                f"{trigger.function} cannot read the stream of {trigger.table}: {error}"
+            ) from None
 
 
 def _stream_arn(table: str) -> str:

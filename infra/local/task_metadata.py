@@ -41,7 +41,10 @@ class TaskMetadata:
         """Admit a task; return the variables by which its SDKs find this endpoint."""
         self._tasks[task.secret] = task
         base = f"http://127.0.0.1:{self._port}/{task.secret}"
-        return {"ECS_CONTAINER_METADATA_URI_V4": base, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{base}/credentials"}
+        return {
+            "ECS_CONTAINER_METADATA_URI_V4": base,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{base}/credentials",
+        }
 
     def dismiss(self, task: Task) -> None:
         """Dismiss a task that has ended."""

@@ -30,7 +30,9 @@ def why_not() -> str | None:
 
     It is also None if this process is not root, because nothing is separated then.
     """
-    return None if os.geteuid() != 0 or can_mount() else "this machine does not let root make mounts"
+    return (
+        None if os.geteuid() != 0 or can_mount() else "this machine does not let root make mounts"
+    )
 
 
 def make_roots(efs: Path) -> None:
@@ -64,5 +66,10 @@ def command(efs: Path, mounts: Iterable[Mount], folder: Path, argv: Sequence[str
 
     It sees only ``mounts`` of the file system.
     """
-    lines = ["set -e", *script(str(efs), str(efs), mounts), f"cd {shlex.quote(str(folder))}", 'exec "$@"']
+    lines = [
+        "set -e",
+        *script(str(efs), str(efs), mounts),
+        f"cd {shlex.quote(str(folder))}",
+        'exec "$@"',
+    ]
     return [*UNSHARE, "bash", "-c", "\n".join(lines), "task", *argv]

@@ -95,7 +95,9 @@ def adapt_tokens() -> None:
             return
         self._assert_integration_pattern_is_supported()
         context = env.states.context_object.context_object_data
-        token = token_of(context["StateMachine"]["Name"], env.states.context_object.update_task_token())
+        token = token_of(
+            context["StateMachine"]["Name"], env.states.context_object.update_task_token()
+        )
         context["Task"] = {"Token": token}
         tokens.opened(token, env.callback_pool_manager.add(token))
         env.sheen_token = token
@@ -122,7 +124,9 @@ def adapt_tokens() -> None:
     def send_task_success(self: Any, task_token: str, outcome: str) -> None:
         tokens.answer(task_token, callback.CallbackOutcomeSuccess(task_token, outcome))
 
-    def send_task_failure(self: Any, task_token: str, error: str | None = None, cause: str | None = None) -> Any:
+    def send_task_failure(
+        self: Any, task_token: str, error: str | None = None, cause: str | None = None
+    ) -> Any:
         tokens.answer(task_token, callback.CallbackOutcomeFailure(task_token, error, cause))
         return api.SendTaskFailureOutput()
 

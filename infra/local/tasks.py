@@ -93,11 +93,16 @@ class Task:
     def document(self, *, iso_times: bool = False) -> dict[str, Any]:
         """Return the task as in ECS's API, or with ``iso_times`` as in its events."""
         container: dict[str, Any] = {
-            "containerArn": self.place.arn("ecs", f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}"),
+            "containerArn": self.place.arn(
+                "ecs",
+                f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}",
+            ),
             "taskArn": self.arn,
             "name": self.definition.container,
             "lastStatus": self.last_status,
-            "networkInterfaces": [{"attachmentId": self.task_id, "privateIpv4Address": self.address}],
+            "networkInterfaces": [
+                {"attachmentId": self.task_id, "privateIpv4Address": self.address}
+            ],
             "cpu": str(self.definition.cpu),
             "memory": str(self.definition.memory_mb),
         }
@@ -145,7 +150,9 @@ class Task:
         }
         for name, value in times.items():
             if value is not None:
-                document[name] = datetime.fromtimestamp(value, UTC).isoformat() if iso_times else value
+                document[name] = (
+                    datetime.fromtimestamp(value, UTC).isoformat() if iso_times else value
+                )
         return document
 
 
@@ -191,7 +198,10 @@ class TaskRunner:
             if task.exit_code < 0:
                 task.exit_code = 128 - task.exit_code
             if not task.stop_code:
-                task.stop_code, task.stopped_reason = "EssentialContainerExited", "Essential container in task exited"
+                task.stop_code, task.stopped_reason = (
+                    "EssentialContainerExited",
+                    "Essential container in task exited",
+                )
         if task.control_group is not None:
             task.control_group.end()
         task.desired_status = "STOPPED"
@@ -204,7 +214,11 @@ class TaskRunner:
         """Send SIGTERM, and SIGKILL after the stop timeout; return when the task has ended."""
         if task.desired_status == "STOPPED":
             return
-        task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", "UserInitiated", reason
+        task.desired_status, task.stop_code, task.stopped_reason = (
+            "STOPPED",
+            "UserInitiated",
+            reason,
+        )
         task.stopping_at = time.time()
         if task.process is None:
             return
@@ -249,11 +263,15 @@ class TaskRunner:
             if command[0] == "python":
                 command[0] = self._settings.python
             if task.definition.mounts and task_mounts.can_mount():
-                command = task_mounts.command(self._settings.efs, task.definition.mounts, tree, command)
+                command = task_mounts.command(
+                    self._settings.efs, task.definition.mounts, tree, command
+                )
             of_image = {
                 "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "LANG": "C.UTF-8",
-                "PYTHONPATH": ":".join(str(tree / folder) for folder in ("chalice_app", "workers", ".")),
+                "PYTHONPATH": ":".join(
+                    str(tree / folder) for folder in ("chalice_app", "workers", ".")
+                ),
             }
         environment = {
             **of_image,

@@ -46,7 +46,9 @@ def serve(path: Path, application: Application, ready: Callable[[], None]) -> No
         ready()
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_serve_connection, args=(connection, application), daemon=True).start()
+            threading.Thread(
+                target=_serve_connection, args=(connection, application), daemon=True
+            ).start()
 
 
 def _serve_connection(connection: socket.socket, application: Application) -> None:
@@ -61,7 +63,9 @@ def _serve_connection(connection: socket.socket, application: Application) -> No
             return  # the front is gone
 
 
-def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, application: Application) -> int:
+def _serve_request(
+    connection: socket.socket, reader: IO[bytes], line: bytes, application: Application
+) -> int:
     """Answer one request; return the size of its body."""
     method, target, _ = line.decode("latin-1").split(" ", 2)
     headers = parse_headers(reader)
@@ -70,7 +74,9 @@ def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, ap
     answered: list[tuple[str, list[tuple[str, str]]]] = []
     stream: Iterable[bytes] = ()
 
-    def start_response(status: str, response_headers: list[tuple[str, str]], _error: Any = None) -> None:
+    def start_response(
+        status: str, response_headers: list[tuple[str, str]], _error: Any = None
+    ) -> None:
         answered.append((status, response_headers))
 
     try:
@@ -84,10 +90,17 @@ def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, ap
         status, response_headers = answered[-1]
     except Exception as error:
         traceback.print_exc()
-        payload = json.dumps({"__type": "InternalFailure", "message": f"moto: {type(error).__name__}: {error}"}).encode()
-        status, response_headers = "500 Internal Server Error", [("Content-Type", "application/json")]
+        payload = json.dumps(
+            {"__type": "InternalFailure", "message": f"moto: {type(error).__name__}: {error}"}
+        ).encode()
+        status, response_headers = (
+            "500 Internal Server Error",
+            [("Content-Type", "application/json")],
+        )
     lines = [f"HTTP/1.1 {status}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in response_headers if name.lower() != "connection"]
+    lines += [
+        f"{name}: {value}\r\n" for name, value in response_headers if name.lower() != "connection"
+    ]
     has_body = method != "HEAD" and not status.startswith(("204", "304"))
     if has_body and not any(name.lower() == "content-length" for name, _ in response_headers):
         lines.append(f"Content-Length: {len(payload)}\r\n")
@@ -103,7 +116,9 @@ def _serve_request(connection: socket.socket, reader: IO[bytes], line: bytes, ap
     return length
 
 
-def _environ(method: str, target: str, headers: Message, length: int, body: IO[bytes]) -> dict[str, Any]:
+def _environ(
+    method: str, target: str, headers: Message, length: int, body: IO[bytes]
+) -> dict[str, Any]:
     path, _, query = target.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -134,6 +149,8 @@ def _environ(method: str, target: str, headers: Message, length: int, body: IO[b
         else:
             key = name.upper().replace("-", "_")
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-        environ[key] = f"{environ[key]},{value}" if key in environ and key != "CONTENT_LENGTH" else value
+        environ[key] = (
+            f"{environ[key]},{value}" if key in environ and key != "CONTENT_LENGTH" else value
+        )
     environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = preserved
     return environ

@@ -38,13 +38,21 @@ def read(archive: Path, bundle: str, limits: Limits) -> "Archive":
         return Archive(archive, bundle, limits, zips.entries_of)
     if start[:2] == b"\x1f\x8b":
         return Archive(archive, bundle, limits, tars.entries_of)
-    raise BadBundle(f"bundle {bundle}: it is neither a zip nor a tar.gz file; pack the app's folder into one")
+    raise BadBundle(
+        f"bundle {bundle}: it is neither a zip nor a tar.gz file; pack the app's folder into one"
+    )
 
 
 class Archive:
     """An opened archive."""
 
-    def __init__(self, archive: Path, bundle: str, limits: Limits, entries: Callable[[Path, str, Limits], Iterator[Entry]]) -> None:
+    def __init__(
+        self,
+        archive: Path,
+        bundle: str,
+        limits: Limits,
+        entries: Callable[[Path, str, Limits], Iterator[Entry]],
+    ) -> None:
         self._archive = archive
         self._bundle = bundle
         self._limits = limits
@@ -66,16 +74,26 @@ class Archive:
         with self._damage_told():
             for entry in self._entries():
                 if entry.path == path and entry.link_to is not None:
-                    raise BadBundle(f"bundle {self._bundle}: {path} is a link; make it a file (entry {entry.number})")
+                    raise BadBundle(
+                        f"bundle {self._bundle}: {path} is a link; make it a file (entry {entry.number})"
+                    )
                 if entry.path == path:
                     with entry.open() as source:
                         data = source.read(most + 1)
                     if len(data) > most:
-                        raise BadBundle(f"bundle {self._bundle}: {path} has more than {most:,} bytes (entry {entry.number})")
+                        raise BadBundle(
+                            f"bundle {self._bundle}: {path} has more than {most:,} bytes (entry {entry.number})"
+                        )
                     return data
         raise KeyError(path)
 
-    def unpack(self, _checked: Inventory, target: Path, top: str = "", progress: Callable[[int], None] = lambda _files: None) -> list[str]:
+    def unpack(
+        self,
+        _checked: Inventory,
+        target: Path,
+        top: str = "",
+        progress: Callable[[int], None] = lambda _files: None,
+    ) -> list[str]:
         """Write everything into ``target``, an empty folder; return the written paths, in order.
 
         The files may not be synced to disk yet. ``_checked`` is the result of :meth:`check`:
@@ -107,14 +125,26 @@ class Archive:
     def _damage_told(self) -> Iterator[None]:
         try:
             yield
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise BadBundle(f"bundle {self._bundle}: it is damaged or of an unusual kind ({error}); pack it anew") from error
+        except (
+            tarfile.TarError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        ) as error:
+            raise BadBundle(
+                f"bundle {self._bundle}: it is damaged or of an unusual kind ({error}); pack it anew"
+            ) from error
         except OSError as error:
             # gzip reports bad data by an OSError without a number, and a zip may make us seek to an
             # invalid position. All other errors are the disk's.
             if error.errno not in (None, errno.EINVAL):
                 raise
-            raise BadBundle(f"bundle {self._bundle}: it is damaged ({error}); pack it anew") from error
+            raise BadBundle(
+                f"bundle {self._bundle}: it is damaged ({error}); pack it anew"
+            ) from error
 
     def _write(self, entry: Entry, to: Path, room: int) -> int:
         """Write one file of at most ``room`` bytes; return its size."""

@@ -70,11 +70,15 @@ def check_path(name: str, number: int, bundle: str) -> str:
         return BadBundle(f'bundle {bundle}: path "{name[:SHOWN]}" {why} (entry {number})')
 
     if "\0" in name or any(ord(character) < 32 for character in name):
-        raise BadBundle(f"bundle {bundle}: path {name[:SHOWN]!r} has control characters in it (entry {number})")
+        raise BadBundle(
+            f"bundle {bundle}: path {name[:SHOWN]!r} has control characters in it (entry {number})"
+        )
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise BadBundle(f"bundle {bundle}: path {name[:SHOWN]!r} is not UTF-8; rename the file, or pack it anew (entry {number})") from None
+        raise BadBundle(
+            f"bundle {bundle}: path {name[:SHOWN]!r} is not UTF-8; rename the file, or pack it anew (entry {number})"
+        ) from None
     if name.startswith("/") or _DRIVE.match(name):
         raise bad("is absolute")
     if "\\" in name:
@@ -85,7 +89,11 @@ def check_path(name: str, number: int, bundle: str) -> str:
     path = "/".join(segments)
     if not path:
         raise bad("names no file")
-    if len(path.encode()) > _LONGEST_PATH or len(segments) > _DEEPEST or any(len(s.encode()) > _LONGEST_NAME for s in segments):
+    if (
+        len(path.encode()) > _LONGEST_PATH
+        or len(segments) > _DEEPEST
+        or any(len(s.encode()) > _LONGEST_NAME for s in segments)
+    ):
         raise bad("is too long or too deep")
     return path
 
@@ -97,10 +105,14 @@ def check_link(path: str, target: str, number: int, bundle: str, *, from_top: bo
     if ``from_top`` is true (a tar's hard links), otherwise to the link's folder. Whether the target
     exists is checked later, when all entries are known. This function is pure.
     """
-    out = BadBundle(f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to {target[:SHOWN]!r} (entry {number})')
+    out = BadBundle(
+        f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to {target[:SHOWN]!r} (entry {number})'
+    )
     if target.startswith("/") or _DRIVE.match(target) or "\\" in target or "\0" in target:
         raise out
-    joined = posixpath.normpath(target if from_top else posixpath.join(posixpath.dirname(path), target))
+    joined = posixpath.normpath(
+        target if from_top else posixpath.join(posixpath.dirname(path), target)
+    )
     if joined == ".." or joined.startswith("../"):
         raise out
     return joined

@@ -38,7 +38,9 @@ def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> 
         if seen.count > limits.entries:
             raise too_many(bundle, limits)
         if len(paths) > limits.files:
-            raise BadBundle(f"bundle {bundle}: it has more than {limits.files:,} files; leave data out, or pack it")
+            raise BadBundle(
+                f"bundle {bundle}: it has more than {limits.files:,} files; leave data out, or pack it"
+            )
         size += entry.size
         if size > limits.unpacked:
             raise BadBundle(
@@ -76,7 +78,9 @@ class _Names:
         path = entry.path
         above = {path[:at] for at in range(len(path)) if path[at] == "/"}
         if path in self.files or path in self.folders or above & self.files:
-            raise BadBundle(f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a folder (entry {entry.number})')
+            raise BadBundle(
+                f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a folder (entry {entry.number})'
+            )
         self.files.add(path)
         new = sorted(above - self.folders)
         for name in (*new, path):
@@ -94,7 +98,9 @@ def _folded(name: str) -> bytes:
 
     The value is a digest, because names may be many and long.
     """
-    return hashlib.blake2b(unicodedata.normalize("NFC", name).casefold().encode(), digest_size=16).digest()
+    return hashlib.blake2b(
+        unicodedata.normalize("NFC", name).casefold().encode(), digest_size=16
+    ).digest()
 
 
 def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> None:
@@ -102,11 +108,15 @@ def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> N
     assert target is not None
 
     def bad(why: str) -> BadBundle:
-        return BadBundle(f'bundle {bundle}: link "{link.path}" leads to {target[:SHOWN]!r}, {why} (entry {link.number})')
+        return BadBundle(
+            f'bundle {bundle}: link "{link.path}" leads to {target[:SHOWN]!r}, {why} (entry {link.number})'
+        )
 
     if target == "." or link.path.startswith(f"{target}/"):
         raise bad("a folder that it is in itself")
-    if target in links or any(target[:at] in links for at in range(len(target)) if target[at] == "/"):
+    if target in links or any(
+        target[:at] in links for at in range(len(target)) if target[at] == "/"
+    ):
         raise bad("which is a link itself; let it lead to the file")
     if target not in names.files and target not in names.folders:
         raise bad("which is not in the bundle")

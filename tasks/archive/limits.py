@@ -29,4 +29,6 @@ class Limits:
 
 def too_many(bundle: str, limits: Limits) -> BadBundle:
     """Return the error for an archive with too many entries."""
-    return BadBundle(f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it")
+    return BadBundle(
+        f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it"
+    )

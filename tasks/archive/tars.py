@@ -38,7 +38,9 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
     # end.
     with (
         _Counted(archive, bundle, limits) as unzipped,
-        tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_bounded_headers(bundle), bufsize=_BLOCK) as opened,
+        tarfile.open(
+            fileobj=unzipped, mode="r|", tarinfo=_bounded_headers(bundle), bufsize=_BLOCK
+        ) as opened,
     ):
         for number, member in enumerate(iter(opened.next, None), 1):
             opened.members.clear()  # type: ignore[attr-defined]  # tarfile keeps them all
@@ -52,10 +54,16 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 continue
             path = check_path(name, number, bundle)
             if not (member.isreg() or member.isdir() or is_link):
-                raise BadBundle(f'bundle {bundle}: path "{path[:200]}" is a device; only files and folders are allowed (entry {number})')
+                raise BadBundle(
+                    f'bundle {bundle}: path "{path[:200]}" is a device; only files and folders are allowed (entry {number})'
+                )
             if member.isdir():
                 continue
-            link_to = check_link(path, member.linkname, number, bundle, from_top=member.islnk()) if is_link else None
+            link_to = (
+                check_link(path, member.linkname, number, bundle, from_top=member.islnk())
+                if is_link
+                else None
+            )
             yield Entry(
                 path,
                 number,
@@ -85,7 +93,9 @@ def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
             nonlocal for_all
             for_all += self.size if self.type == tarfile.XGLTYPE else 0
             if self.type in _HEADERS_WITH_DATA and max(self.size, for_all) > _LARGEST_HEADER:
-                raise BadBundle(f"bundle {bundle}: it has a header of {max(self.size, for_all):,} bytes; pack it anew with plain tar")
+                raise BadBundle(
+                    f"bundle {bundle}: it has a header of {max(self.size, for_all):,} bytes; pack it anew with plain tar"
+                )
             if self.type in _PAX_HEADERS:
                 _check_pax(opened, self.size, bundle)
             header: tarfile.TarInfo = super()._proc_member(opened)  # type: ignore[misc]
@@ -105,9 +115,13 @@ def _check_pax(opened: tarfile.TarFile, size: int, bundle: str) -> None:
     stream.buf = data + stream.buf  # and put it back
     stream.pos -= len(data)
     if b"GNU.sparse" in data:
-        raise BadBundle(f"bundle {bundle}: it has a file that is packed as a sparse one; pack it anew without --sparse")
+        raise BadBundle(
+            f"bundle {bundle}: it has a file that is packed as a sparse one; pack it anew without --sparse"
+        )
     if _MANY_DIGITS.search(data):
-        raise BadBundle(f"bundle {bundle}: it has a header with a number of more than {_DIGITS} digits; pack it anew with plain tar")
+        raise BadBundle(
+            f"bundle {bundle}: it has a header with a number of more than {_DIGITS} digits; pack it anew with plain tar"
+        )
 
 
 class _Counted(gzip.GzipFile):

@@ -40,11 +40,17 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 continue
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})')
+                raise BadBundle(
+                    f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})'
+                )
             if info.flag_bits & _ENCRYPTED:
-                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is encrypted; pack it without a password (entry {number})')
+                raise BadBundle(
+                    f'bundle {bundle}: path "{name[:200]}" is encrypted; pack it without a password (entry {number})'
+                )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise BadBundle(f'bundle {bundle}: path "{name[:200]}" is packed in an unusual way; use plain zip (entry {number})')
+                raise BadBundle(
+                    f'bundle {bundle}: path "{name[:200]}" is packed in an unusual way; use plain zip (entry {number})'
+                )
             is_folder = name.endswith("/") or kind == stat.S_IFDIR
             if is_folder and not name.strip("./"):
                 continue
@@ -62,7 +68,8 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 0 if link_to else info.file_size,
                 lambda info=info: opened.open(info),  # type: ignore[misc]
                 link_to,
-                executable=info.create_system == 3 and bool(info.external_attr >> 16 & stat.S_IXUSR),
+                executable=info.create_system == 3
+                and bool(info.external_attr >> 16 & stat.S_IXUSR),
                 changed_at=_time_of(info),
             )
 
@@ -80,7 +87,11 @@ def _time_of(info: zipfile.ZipInfo) -> float | None:
         if kind == packing.TIMES and len(content) >= _TIME.size and content[0] & 1:
             return check_time(_TIME.unpack_from(content)[1])
     try:
-        return None if info.date_time == packing.EPOCH else check_time(datetime(*info.date_time, tzinfo=UTC).timestamp())
+        return (
+            None
+            if info.date_time == packing.EPOCH
+            else check_time(datetime(*info.date_time, tzinfo=UTC).timestamp())
+        )
     except ValueError:
         return None
 

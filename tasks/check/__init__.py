@@ -59,7 +59,9 @@ class Files(NamedTuple):
     """Names of everything at the app's top."""
 
 
-def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: AppSettings, log: BuildLog) -> None:
+def check(
+    app: Path, kind: Kind, library: Path | None, final: Path, settings: AppSettings, log: BuildLog
+) -> None:
     """Check an unpacked app; add doubts to ``log``, and raise :class:`BadBundle` for failures.
 
     ``library`` holds its own packages while they are made. ``final`` is where that library will be,
@@ -81,7 +83,12 @@ def check(app: Path, kind: Kind, library: Path | None, final: Path, settings: Ap
     with sandbox() as box:
         _put(box, sources, files)
         said = _look(
-            box, kind, "server" if files.run[-1].lower() == "server.r" else "appobj", _libraries(library, final), elsewhere, settings
+            box,
+            kind,
+            "server" if files.run[-1].lower() == "server.r" else "appobj",
+            _libraries(library, final),
+            elsewhere,
+            settings,
         )
     if said is None:
         log.note("the app could not be looked through, and is published as it is")
@@ -104,22 +111,34 @@ def r_files(paths: Iterable[str], beside: list[str]) -> Files:
     # With a server.R, Shiny ignores app.R.
     has_server = any(name.lower() == "server.r" for name in beside)
     mains = ("global.r", "ui.r", "server.r") if has_server else ("app.r",)
-    own = {name: next((path for path in everything if path.lower() == name), None) for name in mains}
+    own = {
+        name: next((path for path in everything if path.lower() == name), None) for name in mains
+    }
     loaded = [path for path in everything if path.startswith("R/") and path.count("/") == 1]
     if any(path.lower() == "r/_disable_autoload.r" for path in loaded):
         loaded = []
     run = [*loaded, *(path for path in own.values() if path is not None)]
-    return Files(run if own[mains[-1]] is not None else [], [path for path in everything if path not in run], beside)
+    return Files(
+        run if own[mains[-1]] is not None else [],
+        [path for path in everything if path not in run],
+        beside,
+    )
 
 
-def python_files(paths: Iterable[str], app: str, beside: list[str], read: Callable[[str], bytes]) -> Files:
+def python_files(
+    paths: Iterable[str], app: str, beside: list[str], read: Callable[[str], bytes]
+) -> Files:
     """Return which Python file is the app.
 
     ``app`` is the name of its folder. ``read`` returns a file's content by its name.
     """
     entrypoint = python_shiny.find(beside, read, app)
     everything = sorted(paths)
-    run = [path for path in entrypoint.files if path in everything][:1] if entrypoint is not None else []
+    run = (
+        [path for path in entrypoint.files if path in everything][:1]
+        if entrypoint is not None
+        else []
+    )
     return Files(run, [path for path in everything if path not in run], beside)
 
 
@@ -160,10 +179,18 @@ def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, by
     count = 0
     for found in folder.walk():
         parts = PurePosixPath(found.path).parts
-        if not found.entry.is_file or not found.path.lower().endswith(endings) or {"renv", "packrat", "node_modules"} & set(parts[:-1]):
+        if (
+            not found.entry.is_file
+            or not found.path.lower().endswith(endings)
+            or {"renv", "packrat", "node_modules"} & set(parts[:-1])
+        ):
             continue
         count += 1
-        if count > MOST_FILES or found.entry.status.st_size > LARGEST or not found.path.isprintable():
+        if (
+            count > MOST_FILES
+            or found.entry.status.st_size > LARGEST
+            or not found.path.isprintable()
+        ):
             continue
         yield found.path, found.folder.read(found.entry.name, LARGEST)
 
@@ -202,7 +229,14 @@ def _libraries(library: Path | None, final: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _look(box: Sandbox, kind: Kind, wanted: str, libraries: list[Path], elsewhere: bool, settings: AppSettings) -> list[Finding] | None:
+def _look(
+    box: Sandbox,
+    kind: Kind,
+    wanted: str,
+    libraries: list[Path],
+    elsewhere: bool,
+    settings: AppSettings,
+) -> list[Finding] | None:
     """Return the findings, or None if the check did not finish.
 
     ``wanted`` is what the app must evaluate to, for ``check.R``.
@@ -220,7 +254,15 @@ def _look(box: Sandbox, kind: Kind, wanted: str, libraries: list[Path], elsewher
         command = [sys.executable, "-B", "-P", "check_python.py", mark]
         variables |= {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     else:
-        command = ["R", "--no-echo", "--no-save", "--no-restore", "--no-init-file", "--no-environ", "--file=check.R"]
+        command = [
+            "R",
+            "--no-echo",
+            "--no-save",
+            "--no-restore",
+            "--no-init-file",
+            "--no-environ",
+            "--file=check.R",
+        ]
         command += ["--args", mark, wanted, "elsewhere" if elsewhere else "here"]
         variables |= {"R_LIBS": paths, "R_LIBS_USER": "NULL"}
     found: list[Finding] = []
@@ -233,7 +275,11 @@ def _look(box: Sandbox, kind: Kind, wanted: str, libraries: list[Path], elsewher
             return
         done = done or words[1] == "done"
         if words[1] in ("refuse", "doubt") and words[3].isdecimal():
-            found.append(Finding(words[1] == "refuse", words[2], int(words[3]), words[4].replace("\\n", "\n")))
+            found.append(
+                Finding(
+                    words[1] == "refuse", words[2], int(words[3]), words[4].replace("\\n", "\n")
+                )
+            )
 
     try:
         box.run(command, variables, heard, PATIENCE, MEMORY)

@@ -15,7 +15,13 @@ def main(mark: str) -> None:
     """Print the findings."""
 
     def say(kind: str, file: str = "", line: int = 0, text: str = "") -> None:
-        words = (mark, kind, file, str(line), text.replace("\t", " ").replace("\r", " ").replace("\n", "\\n"))
+        words = (
+            mark,
+            kind,
+            file,
+            str(line),
+            text.replace("\t", " ").replace("\r", " ").replace("\n", "\\n"),
+        )
         print("\t".join(words), flush=True)  # noqa: T201  (what it is for)
 
     beside = {name.partition(".")[0] for name in Path("beside").read_text().splitlines()}
@@ -29,7 +35,13 @@ def main(mark: str) -> None:
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None) or 0
                 code = (getattr(error, "text", None) or "").rstrip()
-                say(kind, file, line, f"{type(error).__name__}: {getattr(error, 'msg', error)}" + (f"\n  {code}" if code else ""))
+                say(
+                    kind,
+                    file,
+                    line,
+                    f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+                    + (f"\n  {code}" if code else ""),
+                )
                 continue
             except (RecursionError, MemoryError):
                 say("doubt", file, 0, "it could not be looked through: it is too deep")
@@ -37,7 +49,12 @@ def main(mark: str) -> None:
             for statement in tree.body:
                 for module in imported(statement):
                     if module not in beside and not is_there(module):
-                        say("doubt" if elsewhere else kind, file, statement.lineno, f"ModuleNotFoundError: No module named {module!r}")
+                        say(
+                            "doubt" if elsewhere else kind,
+                            file,
+                            statement.lineno,
+                            f"ModuleNotFoundError: No module named {module!r}",
+                        )
     say("done")
 
 

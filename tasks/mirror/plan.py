@@ -74,7 +74,9 @@ def plan(
     wanted: set[str] = set()
 
     def is_meant(path: str) -> bool:
-        return (include is None or bool(include.match(f"/{path}"))) and (exclude is None or not exclude.match(f"/{path}"))
+        return (include is None or bool(include.match(f"/{path}"))) and (
+            exclude is None or not exclude.match(f"/{path}")
+        )
 
     for each in listed:
         path = each.key[len(prefix) :]

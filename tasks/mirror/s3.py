@@ -78,7 +78,9 @@ class Given:
 class Bucket:
     """One bucket; safe to use from many threads."""
 
-    def __init__(self, name: str, credentials: CredentialSource, region: str, endpoint: str = "") -> None:
+    def __init__(
+        self, name: str, credentials: CredentialSource, region: str, endpoint: str = ""
+    ) -> None:
         """Create a bucket; ``endpoint`` is S3's URL, or empty for AWS's own in the region."""
         self._name = name
         self._credentials = credentials
@@ -95,7 +97,9 @@ class Bucket:
         import botocore.session
 
         session = botocore.session.get_session()
-        region = environment.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
+        region = (
+            environment.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
+        )
         endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL", "")
         return cls(name, session.get_credentials(), region, endpoint)
 
@@ -106,17 +110,33 @@ class Bucket:
             parameters = {"encoding-type": "url", "list-type": "2", "prefix": prefix}
             if token:
                 parameters["continuation-token"] = token
-            query = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(parameters.items()))
+            query = "&".join(
+                f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(parameters.items())
+            )
             document = ElementTree.fromstring(self._again(partial(self._page, query)))  # noqa: S314  # S3's own
             for entry in document.iter(f"{_NAMESPACE}Contents"):
                 found = {child.tag.removeprefix(_NAMESPACE): child.text or "" for child in entry}
-                modified = int(datetime.fromisoformat(found["LastModified"].replace("Z", "+00:00")).timestamp())
-                yield Listed(unquote_plus(found["Key"]), int(found["Size"]), modified, found["ETag"].strip('"'))
+                modified = int(
+                    datetime.fromisoformat(found["LastModified"].replace("Z", "+00:00")).timestamp()
+                )
+                yield Listed(
+                    unquote_plus(found["Key"]),
+                    int(found["Size"]),
+                    modified,
+                    found["ETag"].strip('"'),
+                )
             token = document.findtext(f"{_NAMESPACE}NextContinuationToken") or ""
             if not token:
                 return
 
-    def read(self, key: str, use: Callable[[Given], T], *, span: tuple[int, int] | None = None, etag: str = "") -> T:
+    def read(
+        self,
+        key: str,
+        use: Callable[[Given], T],
+        *,
+        span: tuple[int, int] | None = None,
+        etag: str = "",
+    ) -> T:
         """Read an object, or the bytes of a ``span`` (first, last), with ``use``.
 
         ``use`` is called again if the connection breaks. Raise :class:`Changed` if an ``etag`` is
@@ -149,23 +169,33 @@ class Bucket:
     def _read(self, key: str, use: Callable[[Given], T], headers: Mapping[str, str]) -> T:
         response = self._ask(f"/{quote(self._name)}/{quote(key, safe='/-_.~')}", headers)
         length = int(response.headers["Content-Length"] or 0)
-        size = int(response.headers["Content-Range"].rpartition("/")[2]) if response.status == 206 else length
+        size = (
+            int(response.headers["Content-Range"].rpartition("/")[2])
+            if response.status == 206
+            else length
+        )
         etag = response.headers["ETag"].strip('"')
         modified = int(parsedate_to_datetime(response.headers["Last-Modified"]).timestamp())
-        plain = len(etag) == 32 and not (response.headers.get("x-amz-server-side-encryption") or "").startswith("aws:kms")
+        plain = len(etag) == 32 and not (
+            response.headers.get("x-amz-server-side-encryption") or ""
+        ).startswith("aws:kms")
         try:
             return use(Given(Listed(key, size, modified, etag), plain, _blocks(response, length)))
         finally:
             if not response.isclosed():
                 self._drop()
 
-    def _ask(self, path: str, headers: Mapping[str, str], query: str = "") -> http.client.HTTPResponse:
+    def _ask(
+        self, path: str, headers: Mapping[str, str], query: str = ""
+    ) -> http.client.HTTPResponse:
         frozen = self._credentials.get_frozen_credentials()
         credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
         signed = self._signer.headers("GET", path, b"", credentials, time.time(), query)
         connection = self._connection()
         with _network():
-            connection.request("GET", f"{path}?{query}" if query else path, headers={**signed, **headers})
+            connection.request(
+                "GET", f"{path}?{query}" if query else path, headers={**signed, **headers}
+            )
             response = connection.getresponse()
             if response.status in (200, 206):
                 return response
@@ -183,7 +213,11 @@ class Bucket:
     def _connection(self) -> http.client.HTTPConnection:
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
         if kept is None:
-            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+            kind = (
+                http.client.HTTPSConnection
+                if self._parts.scheme == "https"
+                else http.client.HTTPConnection
+            )
             kept = self._own.connection = kind(self._parts.netloc, timeout=PATIENCE)
         return kept
 

@@ -114,7 +114,9 @@ class Tree:
             try:
                 os.rmdir(base, dir_fd=where)
             except OSError as error:
-                raise NoPlace(f'"{path}" is a folder that is not empty, and must be a file') from error
+                raise NoPlace(
+                    f'"{path}" is a folder that is not empty, and must be a file'
+                ) from error
             os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
         if self._durable:
             os.fsync(where)

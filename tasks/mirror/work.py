@@ -107,7 +107,9 @@ class Outcome:
         A run's row has some of them, under these names.
         """
         with self.lock:
-            return {each.name: getattr(self, each.name) for each in fields(self) if each.type is int}
+            return {
+                each.name: getattr(self, each.name) for each in fields(self) if each.type is int
+            }
 
 
 class _TooLarge(Exception):
@@ -133,8 +135,13 @@ class Mirror:
         outcome = self._outcome
         try:
             found = self._plan()
-            outcome.add(files_seen=found.seen, bytes_seen=found.bytes_seen, files_skipped=found.skip)
-            outcome.add(files_to_copy=len(found.copy), bytes_to_copy=sum(listed.size for _, listed in found.copy))
+            outcome.add(
+                files_seen=found.seen, bytes_seen=found.bytes_seen, files_skipped=found.skip
+            )
+            outcome.add(
+                files_to_copy=len(found.copy),
+                bytes_to_copy=sum(listed.size for _, listed in found.copy),
+            )
             outcome.large += found.large
             for path, why in found.refused:
                 outcome.fail(path, why)
@@ -183,9 +190,15 @@ class Mirror:
         """Remove files in the place of folders and folders in the place of files."""
         if not found.delete:
             return
-        folders = {path[:at] for path, _ in found.copy for at in range(len(path)) if path[at] == "/"}
+        folders = {
+            path[:at] for path, _ in found.copy for at in range(len(path)) if path[at] == "/"
+        }
         files = {path for path, _ in found.copy}
-        first = [p for p in found.delete if p in folders or any(p[:at] in files for at in range(len(p)) if p[at] == "/")]
+        first = [
+            p
+            for p in found.delete
+            if p in folders or any(p[:at] in files for at in range(len(p)) if p[at] == "/")
+        ]
         for path in first:
             self._delete(path)
         gone = set(first)
@@ -244,7 +257,9 @@ class Mirror:
     def _copy(self, path: str, size: int) -> None:
         """Copy the object in its present state; ``size`` is its size when listed or written."""
         if self._misses >= MISSES:
-            self._outcome.fail(path, "it was not tried, since none of many others came", passing=True)
+            self._outcome.fail(
+                path, "it was not tried, since none of many others came", passing=True
+            )
             return
         try:
             while True:
@@ -256,7 +271,9 @@ class Mirror:
                             copied = self._copy_parts(path)
                     break
                 except Changed:
-                    size = self._bucket.read(self._job.prefix + path, lambda given: given.listed.size)
+                    size = self._bucket.read(
+                        self._job.prefix + path, lambda given: given.listed.size
+                    )
             self._outcome.add(files_copied=1, bytes_copied=copied)
         except _TooLarge:
             with self._outcome.lock:
@@ -288,11 +305,19 @@ class Mirror:
                     if digest is not None:
                         digest.update(block)
                     self._outcome.bytes_read += len(block)
-                self._verify(path, descriptor, 0, given.listed.size, digest.hexdigest() if digest is not None else given.listed.etag)
+                self._verify(
+                    path,
+                    descriptor,
+                    0,
+                    given.listed.size,
+                    digest.hexdigest() if digest is not None else given.listed.etag,
+                )
                 return given
 
             given = self._bucket.read(self._job.prefix + path, write)
-            self._tree.settle(name, descriptor, path, time_of(given.listed.modified, given.listed.etag))
+            self._tree.settle(
+                name, descriptor, path, time_of(given.listed.modified, given.listed.etag)
+            )
             return given.listed.size
         finally:
             os.close(descriptor)
@@ -329,14 +354,22 @@ class Mirror:
             whole = hashlib.md5(usedforsecurity=False)
             with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
                 firsts = range(0, now.listed.size, PART)
-                for first, future in zip(firsts, [pool.submit(part, first) for first in firsts], strict=True):
+                for first, future in zip(
+                    firsts, [pool.submit(part, first) for first in firsts], strict=True
+                ):
                     received, length = future.result(), min(PART, now.listed.size - first)
                     if received:
                         self._verify(path, descriptor, first, length, received)
                     elif self._job.verify != "none":
                         _sum_up(whole, descriptor, first, length)  # while the next parts arrive
-            if now.plain_etag and self._job.verify != "none" and whole.hexdigest() != now.listed.etag:
-                raise ReadFailed(f'"{path}" is not on the file system what it is in S3: its checksum differs')
+            if (
+                now.plain_etag
+                and self._job.verify != "none"
+                and whole.hexdigest() != now.listed.etag
+            ):
+                raise ReadFailed(
+                    f'"{path}" is not on the file system what it is in S3: its checksum differs'
+                )
             os.ftruncate(descriptor, now.listed.size)
             self._tree.settle(name, descriptor, path, time_of(now.listed.modified, now.listed.etag))
             return now.listed.size
@@ -353,7 +386,11 @@ class Mirror:
 
         None is needed if the ETag is the checksum, or nobody wants one.
         """
-        return None if given.plain_etag or self._job.verify == "none" else hashlib.md5(usedforsecurity=False)
+        return (
+            None
+            if given.plain_etag or self._job.verify == "none"
+            else hashlib.md5(usedforsecurity=False)
+        )
 
     def _verify(self, path: str, descriptor: int, first: int, length: int, checksum: str) -> None:
         """Read back the written bytes.
@@ -361,7 +398,9 @@ class Mirror:
         Raise :class:`ReadFailed` if they differ from what arrived, or from what the ETag says.
         """
         if self._job.verify != "none" and _digest(descriptor, first, length) != checksum:
-            raise ReadFailed(f'"{path}" is not on the file system what it is in S3: the checksum from byte {first} on differs')
+            raise ReadFailed(
+                f'"{path}" is not on the file system what it is in S3: the checksum from byte {first} on differs'
+            )
 
     def _check(self, item: tuple[str, Listed]) -> None:
         """Check a file that seems current; copy it again if its content differs."""

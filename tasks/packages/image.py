@@ -53,7 +53,9 @@ def look() -> Image:
         ).stdout.split("\n")
         version, platform, *libraries = [line for line in said if line]
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise NoR(f"R does not say what it is ({error}); the task's image must have it (workers/install.sh)") from error
+        raise NoR(
+            f"R does not say what it is ({error}); the task's image must have it (workers/install.sh)"
+        ) from error
     system = _read(Path("/etc/os-release").read_text())
     series = ".".join(version.split(".")[:2])
     return Image(version, f"R-{series}-{platform}-{system}", packages_in(map(Path, libraries)))
@@ -73,4 +75,6 @@ def packages_in(libraries: Iterable[Path]) -> dict[str, Installed]:
 
 def _read(os_release: str) -> str:
     pairs = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
-    return "-".join(pairs.get(name, "unknown").strip('"').replace("/", "_") for name in ("ID", "VERSION_ID"))
+    return "-".join(
+        pairs.get(name, "unknown").strip('"').replace("/", "_") for name in ("ID", "VERSION_ID")
+    )

@@ -42,4 +42,8 @@ class Indexes:
     def options(self) -> list[str]:
         """Return pip's options for the indexes."""
         first, *others = self.urls
-        return ["--index-url", first, *(part for url in others for part in ("--extra-index-url", url))]
+        return [
+            "--index-url",
+            first,
+            *(part for url in others for part in ("--extra-index-url", url)),
+        ]

@@ -71,7 +71,10 @@ def install(
                 waiting.remove(step)
                 tell(len(libraries), step, 0.0)
                 paths = [libraries[name] for name in step.closure]
-                running[threads.submit(_install, step, paths, put, log, patience)] = (step, time.monotonic())
+                running[threads.submit(_install, step, paths, put, log, patience)] = (
+                    step,
+                    time.monotonic(),
+                )
             done, _ = wait(running, every, return_when=FIRST_COMPLETED)
             if not done:
                 step, since = min(running.values(), key=lambda each: each[1])
@@ -91,7 +94,11 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
     with sandbox() as box:
         library, temporary, home = box.make("library"), box.make("tmp"), box.make("home")
         source = box.given / step.source.archive.name
-        with Folder.at(box.given) as given, step.source.archive.open("rb") as archive, given.create(source.name, 0o644) as copy:
+        with (
+            Folder.at(box.given) as given,
+            step.source.archive.open("rb") as archive,
+            given.create(source.name, 0o644) as copy,
+        ):
             shutil.copyfileobj(archive, copy)
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -108,7 +115,16 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
             "R_PROFILE_USER": "/dev/null",
             "R_ENVIRON_USER": "/dev/null",
         }
-        command = ["R", "CMD", "INSTALL", "--no-html", "--no-multiarch", "-l", str(library), str(source)]
+        command = [
+            "R",
+            "CMD",
+            "INSTALL",
+            "--no-html",
+            "--no-multiarch",
+            "-l",
+            str(library),
+            str(source),
+        ]
         try:
             code = box.run(command, environment, lambda line: log.say(line, str(step)), patience)
         except TimeoutError:
@@ -122,7 +138,9 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
         except NotInstalled as error:
             raise _failed(step, str(error), log) from None
         except (FileNotFoundError, Unsafe):
-            raise _failed(step, f"R CMD INSTALL ended with {code} and made no package", log) from None
+            raise _failed(
+                step, f"R CMD INSTALL ended with {code} and made no package", log
+            ) from None
 
 
 def _failed(step: Step, why: str, log: BuildLog) -> NotInstalled:

@@ -89,7 +89,9 @@ class Reader:
         ``remote`` describes a source other than a repository.
         """
         if not versions.is_name(name):
-            raise self.bad(f'package "{name[:100]}": a name has letters, digits and dots and begins with a letter')
+            raise self.bad(
+                f'package "{name[:100]}": a name has letters, digits and dots and begins with a letter'
+            )
         if name in BASE_PACKAGES or source.lower() in _BASE:
             return None
         if not version:
@@ -104,14 +106,22 @@ class Reader:
             version,
             repository=repository if not from_elsewhere and is_url(repository) else "",
             remote=(remote() or source) if from_elsewhere else "",
-            needs=tuple(dict.fromkeys(need.name for need in needs if need.name != "R" and need.name not in BASE_PACKAGES)),
+            needs=tuple(
+                dict.fromkeys(
+                    need.name
+                    for need in needs
+                    if need.name != "R" and need.name not in BASE_PACKAGES
+                )
+            ),
         )
 
     def lock(self, r_version: str, packages: list[Wanted | None]) -> Lock:
         """Return the lock; raise :class:`BadLock` for too many packages or a repeated one."""
         found = [package for package in packages if package is not None]
         if len(found) > MOST_PACKAGES:
-            raise self.bad(f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed")
+            raise self.bad(
+                f"it wants {len(found):,} packages; at most {MOST_PACKAGES:,} are allowed"
+            )
         names: set[str] = set()
         for package in found:
             if package.name in names:

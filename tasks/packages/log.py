@@ -14,7 +14,9 @@ EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
 """Largest size in bytes; further lines are counted and left out."""
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
 
 NOTE = "note: "
 """Prefix of a line that the author must not miss."""
@@ -25,7 +27,12 @@ TAIL = 25
 class BuildLog:
     """Lines in order of arrival, each with its package in front; safe for several threads."""
 
-    def __init__(self, write: Callable[[bytes], None], failed: Callable[[Exception], None], every: float = EVERY) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        failed: Callable[[Exception], None],
+        every: float = EVERY,
+    ) -> None:
         """Create an empty log.
 
         ``write`` replaces the stored log. ``failed`` gets the error that it raises; the build
@@ -46,12 +53,19 @@ class BuildLog:
         self._writer.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._over.set()
         self._writer.join()
         with self._lock:
             if self._left_out:
-                self._text += f"… {self._left_out:,} lines were left out: the log is full\n".encode()
+                self._text += (
+                    f"… {self._left_out:,} lines were left out: the log is full\n".encode()
+                )
         self._write_it()
 
     def say(self, line: str, package: str = "") -> None:

@@ -30,15 +30,24 @@ def read(text: str, file: str = FILE) -> Lock | None:
 
 def _wanted(reader: Reader, name: str, value: Any) -> Wanted | None:
     package = reader.mapping(value, f'package "{name[:100]}"')
-    description = reader.mapping(package.get("description") or {}, f'package "{name[:100]}": its description')
+    description = reader.mapping(
+        package.get("description") or {}, f'package "{name[:100]}": its description'
+    )
 
     def field(which: str) -> str:
         return reader.text(description.get(which), name, which)
 
     def remote() -> str:
-        host = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}.get(source.lower(), source)
+        host = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}.get(
+            source.lower(), source
+        )
         path = "/".join(
-            part for part in (field("RemoteUsername") or field("GithubUsername"), field("RemoteRepo") or field("GithubRepo")) if part
+            part
+            for part in (
+                field("RemoteUsername") or field("GithubUsername"),
+                field("RemoteRepo") or field("GithubRepo"),
+            )
+            if part
         )
         commit = field("RemoteSha") or field("GithubSHA1")
         return f"{host} ({path}@{commit[:12]})" if path else host
@@ -47,7 +56,9 @@ def _wanted(reader: Reader, name: str, value: Any) -> Wanted | None:
     if not description:
         raise reader.bad(f'package "{name[:100]}": it has no description')
     if field("Package") and field("Package") != name:
-        raise reader.bad(f'package "{name[:100]}": its description is that of "{field("Package")[:100]}"')
+        raise reader.bad(
+            f'package "{name[:100]}": its description is that of "{field("Package")[:100]}"'
+        )
     if field("Priority") == "base":
         return None
     repository = reader.text(package.get("Repository"), name, "Repository")

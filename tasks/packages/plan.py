@@ -62,7 +62,13 @@ def to_find(lock: Lock, image: Image) -> list[Wanted]:
     return [wanted for wanted in lock.packages if not _is_there(wanted, image)]
 
 
-def make(lock: Lock, image: Image, sources: Mapping[str, Source], missing: Mapping[str, str], mismatch: str) -> Plan:
+def make(
+    lock: Lock,
+    image: Image,
+    sources: Mapping[str, Source],
+    missing: Mapping[str, str],
+    mismatch: str,
+) -> Plan:
     """Return the plan.
 
     ``missing`` says why a package has no source. ``mismatch`` is the app's ``package_mismatch``.
@@ -70,15 +76,25 @@ def make(lock: Lock, image: Image, sources: Mapping[str, Source], missing: Mappi
     :class:`BadLock` if the packages of the lock file cannot work together.
     """
     instead = _stand_ins(lock, image, missing, mismatch)
-    given = {name: package.version for name, package in image.packages.items()} | {name: each.version for name, each in sources.items()}
+    given = {name: package.version for name, package in image.packages.items()} | {
+        name: each.version for name, each in sources.items()
+    }
     _check(lock, image, sources, given)
     steps: list[Step] = []
     for name in _order(lock, sources):
         source, done = sources[name], {step.name: step for step in steps}
         needs = tuple(dict.fromkeys(need.name for need in source.needs if need.name in sources))
-        closure = tuple(dict.fromkeys([*needs, *(each for need in needs for each in done[need].closure)]))
-        with_image = sorted({need.name for need in source.needs if need.name in given and need.name not in sources} - BASE_PACKAGES)
-        beside = [*sorted(done[each].entry for each in needs), *(f"image {each} {given[each]}" for each in with_image)]
+        closure = tuple(
+            dict.fromkeys([*needs, *(each for need in needs for each in done[need].closure)])
+        )
+        with_image = sorted(
+            {need.name for need in source.needs if need.name in given and need.name not in sources}
+            - BASE_PACKAGES
+        )
+        beside = [
+            *sorted(done[each].entry for each in needs),
+            *(f"image {each} {given[each]}" for each in with_image),
+        ]
         steps.append(Step(source, needs, closure, _entry(source, beside)))
     from_image = tuple(wanted.name for wanted in lock.packages if _is_there(wanted, image))
     return Plan(tuple(steps), from_image, tuple(instead))
@@ -99,15 +115,21 @@ def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: s
         installed = image.packages.get(wanted.name)
         if installed is None:
             could_go_on = False
-            trouble.append(f'package "{wanted.name}" {wanted.version} cannot be had: {missing[wanted.name]}')
+            trouble.append(
+                f'package "{wanted.name}" {wanted.version} cannot be had: {missing[wanted.name]}'
+            )
         elif mismatch == WITH_INSTALLED:
-            instead.append(f"{wanted.name} {installed.version} instead of {wanted.version}: {missing[wanted.name]}")
+            instead.append(
+                f"{wanted.name} {installed.version} instead of {wanted.version}: {missing[wanted.name]}"
+            )
         else:
             trouble.append(
                 f'package "{wanted.name}" {wanted.version} cannot be had, the image has {installed.version}: {missing[wanted.name]}'
             )
     if trouble:
-        shown = trouble[:_MOST_SHOWN] + ([f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else [])
+        shown = trouble[:_MOST_SHOWN] + (
+            [f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else []
+        )
         way_out = "make the app with versions that the deployment's repositories have, or have its operator add one (SHEEN_REPOSITORIES)"
         if could_go_on:
             way_out += f", or set package_mismatch={WITH_INSTALLED} to go on with the image's"
@@ -115,7 +137,9 @@ def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: s
     return instead
 
 
-def _check(lock: Lock, image: Image, sources: Mapping[str, Source], given: Mapping[str, str]) -> None:
+def _check(
+    lock: Lock, image: Image, sources: Mapping[str, Source], given: Mapping[str, str]
+) -> None:
     """Check that the packages satisfy each other's needs, as R does when it loads them."""
     trouble: list[str] = []
     seen: set[str] = set()
@@ -133,15 +157,21 @@ def _check(lock: Lock, image: Image, sources: Mapping[str, Source], given: Mappi
                 trouble.append(f'package "{name}" {given[name]} needs {need}, {problem}')
             front.append(need.name)
     if trouble:
-        shown = trouble[:_MOST_SHOWN] + ([f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else [])
+        shown = trouble[:_MOST_SHOWN] + (
+            [f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else []
+        )
         raise BadLock(
-            f"{lock.file}: " + ".\n  ".join(shown) + ".\n  The way out: bring the author's library in order and write the lock file again"
+            f"{lock.file}: "
+            + ".\n  ".join(shown)
+            + ".\n  The way out: bring the author's library in order and write the lock file again"
         )
 
 
 def _problem(lock: Lock, image: Image, need: Need, given: Mapping[str, str]) -> str:
     if need.name == "R":
-        return "" if need.allows(image.r_version) else f"and this deployment has R {image.r_version}"
+        return (
+            "" if need.allows(image.r_version) else f"and this deployment has R {image.r_version}"
+        )
     if need.name in BASE_PACKAGES:
         return ""
     if need.name not in given:
@@ -153,9 +183,15 @@ def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
     order: dict[str, None] = {}
     left = sorted(sources)
     while left:
-        ready = [name for name in left if all(need.name in order or need.name not in sources for need in sources[name].needs)]
+        ready = [
+            name
+            for name in left
+            if all(need.name in order or need.name not in sources for need in sources[name].needs)
+        ]
         if not ready:
-            raise BadLock(f"{lock.file}: packages need each other in a circle: {', '.join(left[:20])}; R cannot install these")
+            raise BadLock(
+                f"{lock.file}: packages need each other in a circle: {', '.join(left[:20])}; R cannot install these"
+            )
         order |= dict.fromkeys(ready)
         left = [name for name in left if name not in order]
     return list(order)

@@ -47,7 +47,9 @@ def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell
     wanted = _wanted(app)
     installed = requirements.packages_of(importlib.metadata.distributions())
     missing = requirements.missing(wanted, installed)
-    log.say(f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, which has all but {len(missing)}")
+    log.say(
+        f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, which has all but {len(missing)}"
+    )
     if not missing:
         return False
     names = ", ".join(requirements.instead(each, installed) for each in missing)
@@ -112,23 +114,48 @@ class _Pip:
     def install(self, pins: list[str]) -> Path:
         """Download exactly these packages; return the library."""
         library = self._box.make("library")
-        self._run(["install", "--target", str(library), "--no-deps", "--no-compile", "--require-hashes"], pins, "install")
+        self._run(
+            ["install", "--target", str(library), "--no-deps", "--no-compile", "--require-hashes"],
+            pins,
+            "install",
+        )
         return library
 
     def _run(self, what: list[str], lines: list[str], step: str) -> None:
         listed = self._box.given / f"{step}.txt"
         with Folder.at(self._box.given) as given:
             given.write(listed.name, "".join(f"{line}\n" for line in lines).encode(), 0o644)
-        general = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-color", "--no-cache-dir"]
-        command = [sys.executable, "-I", "-m", "pip", *general, *what, "--only-binary", ":all:", "--progress-bar", "off"]
+        general = [
+            "--isolated",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--no-color",
+            "--no-cache-dir",
+        ]
+        command = [
+            sys.executable,
+            "-I",
+            "-m",
+            "pip",
+            *general,
+            *what,
+            "--only-binary",
+            ":all:",
+            "--progress-bar",
+            "off",
+        ]
         command += [*self._indexes.options, "--requirement", str(listed)]
         try:
-            code = self._box.run(command, self._environment, lambda line: self._log.say(line, "pip"), PATIENCE)
+            code = self._box.run(
+                command, self._environment, lambda line: self._log.say(line, "pip"), PATIENCE
+            )
         except TimeoutError:
             raise NotInstalled(f"{FILE}: pip took more than {PATIENCE / 60:g} minutes") from None
         if code:
             said = "".join(f"\n  {line[:300]}" for line in self._log.tail("pip"))
-            raise NotInstalled(f"{FILE}: its packages cannot be had as wheels that go together. The last that pip said:{said}")
+            raise NotInstalled(
+                f"{FILE}: its packages cannot be had as wheels that go together. The last that pip said:{said}"
+            )
 
 
 def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
@@ -138,9 +165,13 @@ def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
     """
     name, version = found["metadata"]["name"], found["metadata"]["version"]
     said = f"sha256:{found['download_info']['archive_info']['hashes']['sha256']}"
-    allowed = frozenset().union(*(each.hashes for each in wanted if each.name == canonicalize_name(name)))
+    allowed = frozenset().union(
+        *(each.hashes for each in wanted if each.name == canonicalize_name(name))
+    )
     if allowed and said not in allowed:
-        raise NotInstalled(f"{FILE}: {name} {version} has the hash {said}, which is none of those in the file")
+        raise NotInstalled(
+            f"{FILE}: {name} {version} has the hash {said}, which is none of those in the file"
+        )
     return f"{name}=={version} --hash={said}"
 
 
@@ -149,7 +180,17 @@ def _compile(box: Sandbox, library: Path, final: Path, log: BuildLog) -> None:
 
     The bytecode does not depend on the times of the sources, which change.
     """
-    command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"]
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "compileall",
+        "-q",
+        "-j",
+        "2",
+        "--invalidation-mode",
+        "unchecked-hash",
+    ]
     command += ["-s", str(library), "-p", str(final), str(library)]
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     try:

@@ -35,10 +35,15 @@ def _repositories(reader: Reader, listed: Any) -> dict[str, str]:
     if not isinstance(listed, list):
         raise reader.bad('"Repositories" must be a list')
     entries = [reader.mapping(entry, "each of the repositories") for entry in listed]
-    return {reader.text(entry.get("Name"), "", "Name"): reader.text(entry.get("URL"), "", "URL") for entry in entries}
+    return {
+        reader.text(entry.get("Name"), "", "Name"): reader.text(entry.get("URL"), "", "URL")
+        for entry in entries
+    }
 
 
-def _wanted(reader: Reader, name: str, value: Any, repositories: Mapping[str, str]) -> Wanted | None:
+def _wanted(
+    reader: Reader, name: str, value: Any, repositories: Mapping[str, str]
+) -> Wanted | None:
     package = reader.mapping(value, f'package "{name[:100]}"')
 
     def field(which: str) -> str:
@@ -55,7 +60,9 @@ def _wanted(reader: Reader, name: str, value: Any, repositories: Mapping[str, st
         return field(which)
 
     def remote() -> str:
-        path = "/".join(part for part in (field("RemoteUsername"), field("RemoteRepo")) if part) or field("RemoteUrl")
+        path = "/".join(
+            part for part in (field("RemoteUsername"), field("RemoteRepo")) if part
+        ) or field("RemoteUrl")
         return f"{field('Source')} ({path}@{field('RemoteSha')[:12]})" if path else field("Source")
 
     if field("Package") and field("Package") != name:
@@ -63,5 +70,16 @@ def _wanted(reader: Reader, name: str, value: Any, repositories: Mapping[str, st
     if field("Priority") == "base":
         return None
     repository = field("Repository")
-    needs = tuple(need for which in (*versions.STRONG, "Requirements") for need in versions.needs(several(which)))
-    return reader.wanted(name, field("Version"), field("Source"), repositories.get(repository, repository), needs, remote)
+    needs = tuple(
+        need
+        for which in (*versions.STRONG, "Requirements")
+        for need in versions.needs(several(which))
+    )
+    return reader.wanted(
+        name,
+        field("Version"),
+        field("Source"),
+        repositories.get(repository, repository),
+        needs,
+        remote,
+    )

@@ -81,7 +81,9 @@ class Repositories:
         The one that the lock file names comes first, if it is allowed. The deployment's follow.
         """
         named = _plain(wanted.repository)
-        may = named in self.urls or (bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed))
+        may = named in self.urls or (
+            bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed)
+        )
         return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
 
 
@@ -128,11 +130,16 @@ class Repository:
         Return False if the repository does not have it. ``to`` is written by one rename. Raise
         :class:`Unreachable`.
         """
-        current = next((each for each in self.current(wanted.name).items() if same(each[0], wanted.version)), None)
+        current = next(
+            (each for each in self.current(wanted.name).items() if same(each[0], wanted.version)),
+            None,
+        )
         archived = f"Archive/{wanted.name}/{wanted.name}_{wanted.version}.tar.gz"
         if current is not None:
             # The source may have moved to the archive since the index was written.
-            return self._download(f"{wanted.name}_{current[0]}.tar.gz", to, current[1]) or self._download(archived, to)
+            return self._download(
+                f"{wanted.name}_{current[0]}.tar.gz", to, current[1]
+            ) or self._download(archived, to)
         return self._download(archived, to)
 
     def _read_index(self) -> dict[str, dict[str, str]]:
@@ -140,9 +147,13 @@ class Repository:
         try:
             plain = gzip.decompress(text) if text is not None else self._get("PACKAGES")
         except (OSError, EOFError, zlib.error) as error:
-            raise Unreachable(f"{self.url}: its src/contrib/PACKAGES.gz cannot be read ({error})") from error
+            raise Unreachable(
+                f"{self.url}: its src/contrib/PACKAGES.gz cannot be read ({error})"
+            ) from error
         if plain is None:
-            raise Unreachable(f"{self.url}: it has no src/contrib/PACKAGES; is it a repository of R packages?")
+            raise Unreachable(
+                f"{self.url}: it has no src/contrib/PACKAGES; is it a repository of R packages?"
+            )
         found: dict[str, dict[str, str]] = {}
         for record in dcf.records(plain.decode(errors="replace")):
             version = record.get("Version", "")
@@ -166,8 +177,16 @@ class Repository:
                 if not self._copy(path, file, LARGEST_SOURCE):
                     return False
                 file.seek(0)
-                if md5 and hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() != md5:
-                    raise Unreachable(f"{self.url}: src/contrib/{path} is not what its index says (MD5); try again later")
+                if (
+                    md5
+                    and hashlib.file_digest(
+                        file, lambda: hashlib.md5(usedforsecurity=False)
+                    ).hexdigest()
+                    != md5
+                ):
+                    raise Unreachable(
+                        f"{self.url}: src/contrib/{path} is not what its index says (MD5); try again later"
+                    )
                 os.fchmod(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
@@ -184,11 +203,16 @@ class Repository:
             file.truncate()
             try:
                 # The operator allows the URL, which is http or https; see Repositories.
-                with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "Sheen"}), timeout=_PATIENCE) as answer:  # noqa: S310
+                with urllib.request.urlopen(  # noqa: S310
+                    urllib.request.Request(url, headers={"User-Agent": "Sheen"}),  # noqa: S310
+                    timeout=_PATIENCE,
+                ) as answer:
                     _pump(cast(IO[bytes], answer), file, most, url)
                     # A remaining length means an incomplete body: http.client accepts an early end.
                     if answer.length:
-                        raise OSError(f"src/contrib/{path} broke off {answer.length:,} bytes before its end")
+                        raise OSError(
+                            f"src/contrib/{path} broke off {answer.length:,} bytes before its end"
+                        )
                 return True
             except urllib.error.HTTPError as error:
                 if error.code in (404, 410):

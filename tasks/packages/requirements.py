@@ -56,11 +56,15 @@ def read(text: str) -> list[Wanted]:
     found = []
     for count, (number, line) in enumerate(_lines(text), 1):
         if count > MOST_PACKAGES:
-            raise BadLock(f"{FILE}: it wants more than {MOST_PACKAGES:,} packages; at most that many are allowed")
+            raise BadLock(
+                f"{FILE}: it wants more than {MOST_PACKAGES:,} packages; at most that many are allowed"
+            )
         plain = _HASH.sub("", line).strip()
         hashes = frozenset(match["hash"] for match in _HASH.finditer(line))
         if len(plain) > _LONGEST_REQUIREMENT:
-            raise BadLock(f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it may have {_LONGEST_REQUIREMENT:,}")
+            raise BadLock(
+                f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it may have {_LONGEST_REQUIREMENT:,}"
+            )
         try:
             requirement = Requirement(plain)
         # An author can nest the brackets of a condition as deep as they like.
@@ -119,11 +123,15 @@ def _lines(text: str) -> Iterable[tuple[int, str]]:
         yield first, whole
 
 
-def _is_there(requirement: Requirement, installed: Mapping[str, Installed], asked: frozenset[str]) -> bool:
+def _is_there(
+    requirement: Requirement, installed: Mapping[str, Installed], asked: frozenset[str]
+) -> bool:
     name = canonicalize_name(requirement.name)
     there = installed.get(name)
     try:
-        if there is None or not requirement.specifier.contains(Version(there.version), prereleases=True):
+        if there is None or not requirement.specifier.contains(
+            Version(there.version), prereleases=True
+        ):
             return False
     except InvalidVersion:
         return False
@@ -131,6 +139,8 @@ def _is_there(requirement: Requirement, installed: Mapping[str, Installed], aske
         need
         for extra in requirement.extras - asked
         for need in there.needs
-        if need.marker is not None and not need.marker.evaluate({"extra": ""}) and need.marker.evaluate({"extra": extra})
+        if need.marker is not None
+        and not need.marker.evaluate({"extra": ""})
+        and need.marker.evaluate({"extra": extra})
     ]
     return all(_is_there(need, installed, asked | requirement.extras) for need in of_extras)

@@ -36,14 +36,23 @@ class Place:
     """Where a rename moves it; its links are valid from there."""
 
 
-def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppSettings, log: BuildLog, tell: Tell) -> bool:
+def restore(
+    lock: Lock,
+    place: Place,
+    repositories: Repositories,
+    settings: AppSettings,
+    log: BuildLog,
+    tell: Tell,
+) -> bool:
     """Make the library; return False if the image has every wanted package.
 
     Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the
     author. Nothing is left at ``place.making`` then.
     """
     r = image.look()
-    log.say(f"{lock.file} wants {len(lock.packages)} packages; this is R {r.r_version}, {r.platform}")
+    log.say(
+        f"{lock.file} wants {len(lock.packages)} packages; this is R {r.r_version}, {r.platform}"
+    )
     if lock.r_version and lock.r_version != r.r_version:
         log.note(f"the app was made with R {lock.r_version}; this is R {r.r_version}")
     to_find = plan.to_find(lock, r)
@@ -56,7 +65,9 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
             tell(f"Looking for packages: {number} of {len(to_find)}.")
 
     if to_find:
-        tell(f"Looking for {len(to_find)} packages that {lock.file} wants and the image does not have.")
+        tell(
+            f"Looking for {len(to_find)} packages that {lock.file} wants and the image does not have."
+        )
     sources, missing = find_all(Sources(place.packages / SOURCES, repositories), to_find, looked)
     what = plan.make(lock, r, sources, missing, settings.package_mismatch)
     log.say(f"from the image: {', '.join(what.from_image) or 'none'}")
@@ -76,7 +87,9 @@ def restore(lock: Lock, place: Place, repositories: Repositories, settings: AppS
     return True
 
 
-def _fill(what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, log: BuildLog, tell: Tell) -> None:
+def _fill(
+    what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, log: BuildLog, tell: Tell
+) -> None:
     def installing(there: int, step: Step, seconds: float) -> None:
         so_far = f"Installing packages: {there} of {len(what.steps)} are there"
         if seconds:

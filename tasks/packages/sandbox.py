@@ -100,7 +100,13 @@ class Sandbox:
         # programs.
         with _own_interpreter(command) as interpreter:
             process = subprocess.Popen(
-                [*self._limits(patience, memory), _SETPRIV, *drop, "--", *begin.command(self.folder, command, interpreter)],
+                [
+                    *self._limits(patience, memory),
+                    _SETPRIV,
+                    *drop,
+                    "--",
+                    *begin.command(self.folder, command, interpreter),
+                ],
                 env={},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -139,8 +145,21 @@ class Sandbox:
             # Processes that left the group and the session still belong to this user. The kernel
             # signals all of them at once.
             user = str(self.unix_id)
-            everything = [_SETPRIV, "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
-            subprocess.run(everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            everything = [
+                _SETPRIV,
+                "--reuid",
+                user,
+                "--regid",
+                user,
+                "--clear-groups",
+                "--",
+                "/bin/sh",
+                "-c",
+                "kill -KILL -1",
+            ]
+            subprocess.run(
+                everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            )
         process.wait()
 
 
@@ -200,4 +219,6 @@ def _user() -> Iterator[int]:
                 continue
             yield unix_id
             return
-    raise NoUser(f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until builds have ended")
+    raise NoUser(
+        f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until builds have ended"
+    )

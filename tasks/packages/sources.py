@@ -74,13 +74,19 @@ class Sources:
                 path.unlink(missing_ok=True)
                 why.append(f"{url}: {file} cannot be read ({error})")
             else:
-                why.append(f"{url} has {' and '.join(current)}" if current else f"{url} does not have it")
+                why.append(
+                    f"{url} has {' and '.join(current)}" if current else f"{url} does not have it"
+                )
         if wanted.repository and wanted.repository.rstrip("/") not in asked:
-            why.append(f"{wanted.repository}, which the lock file names, is not among this deployment's repositories")
+            why.append(
+                f"{wanted.repository}, which the lock file names, is not among this deployment's repositories"
+            )
         return "; ".join(why)
 
 
-def find_all(sources: Sources, packages: Iterable[Wanted], tell: Callable[[int], None]) -> tuple[Mapping[str, Source], Mapping[str, str]]:
+def find_all(
+    sources: Sources, packages: Iterable[Wanted], tell: Callable[[int], None]
+) -> tuple[Mapping[str, Source], Mapping[str, str]]:
     """Return the available sources, and the reasons for missing ones, by name.
 
     ``tell`` gets the number of sources looked for so far.
@@ -89,7 +95,9 @@ def find_all(sources: Sources, packages: Iterable[Wanted], tell: Callable[[int],
     missing: dict[str, str] = {}
     listed = list(packages)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for number, (wanted, source) in enumerate(zip(listed, threads.map(sources.find, listed), strict=True), 1):
+        for number, (wanted, source) in enumerate(
+            zip(listed, threads.map(sources.find, listed), strict=True), 1
+        ):
             if isinstance(source, Source):
                 found[wanted.name] = source
             else:
@@ -104,7 +112,9 @@ def _describe(wanted: Wanted, archive: Path) -> Source:
     Raise ``tarfile.TarError`` if it is another package's.
     """
     description = dcf.record(_description(archive, wanted.name))
-    if description.get("Package") != wanted.name or not versions.same(description.get("Version", "0"), wanted.version):
+    if description.get("Package") != wanted.name or not versions.same(
+        description.get("Version", "0"), wanted.version
+    ):
         raise tarfile.ReadError(f"it is {description.get('Package')} {description.get('Version')}")
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -115,7 +125,11 @@ def _description(archive: Path, name: str) -> str:
     passed = 0
     with tarfile.open(archive, "r|*") as opened:
         for member in opened:
-            if member.name.removeprefix("./") == f"{name}/DESCRIPTION" and member.isreg() and member.size <= _LARGEST_DESCRIPTION:
+            if (
+                member.name.removeprefix("./") == f"{name}/DESCRIPTION"
+                and member.isreg()
+                and member.size <= _LARGEST_DESCRIPTION
+            ):
                 file = opened.extractfile(member)
                 assert file is not None
                 return file.read().decode(errors="replace")

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 _VERSION = re.compile(r"\d{1,12}([.-]\d{1,12}){1,15}\Z")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,98}[A-Za-z0-9]\Z")
-_NEED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9.]*)\s*(\(\s*(?P<rule>>=|<=|==|!=|>|<)\s*(?P<version>[0-9.-]+)\s*\))?\Z")
+_NEED = re.compile(
+    r"(?P<name>[A-Za-z][A-Za-z0-9.]*)\s*(\(\s*(?P<rule>>=|<=|==|!=|>|<)\s*(?P<version>[0-9.-]+)\s*\))?\Z"
+)
 
 STRONG = ("Depends", "Imports", "LinkingTo")
 """The fields of a DESCRIPTION with the packages needed to install and load a package."""
@@ -76,7 +78,9 @@ def same(one: str, other: str) -> bool:
 def needs(field: str) -> tuple[Need, ...]:
     """Parse one field of a DESCRIPTION; skip entries that cannot be parsed, which R reports."""
     found = (_NEED.match(" ".join(entry.split())) for entry in field.split(","))
-    return tuple(Need(match["name"], match["rule"] or "", match["version"] or "") for match in found if match)
+    return tuple(
+        Need(match["name"], match["rule"] or "", match["version"] or "") for match in found if match
+    )
 
 
 def strong_needs(description: Mapping[str, str]) -> tuple[Need, ...]:

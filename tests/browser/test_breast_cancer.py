@@ -30,7 +30,9 @@ def fact(page: Page, name: str) -> Locator:
 
 
 def set_threshold(page: Page, value: str) -> None:
-    page.evaluate("value => $('#threshold').data('ionRangeSlider').update({from: value})", float(value))
+    page.evaluate(
+        "value => $('#threshold').data('ionRangeSlider').update({from: value})", float(value)
+    )
 
 
 def at(plot: Locator, x: float, y: float) -> tuple[float, float]:
@@ -39,10 +41,14 @@ def at(plot: Locator, x: float, y: float) -> tuple[float, float]:
     assert box is not None
     left, right, top, bottom = (lines * 19.2 for lines in (4.2, 0.6, 0.6, 3.8))
     along, up = (x - 0.1) / 10.8, (y + 0.04) / 1.08
-    return box["x"] + left + (box["width"] - left - right) * along, box["y"] + top + (box["height"] - top - bottom) * (1 - up)
+    return box["x"] + left + (box["width"] - left - right) * along, box["y"] + top + (
+        box["height"] - top - bottom
+    ) * (1 - up)
 
 
-def test_the_example_is_trained_synced_and_shown(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_the_example_is_trained_synced_and_shown(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     url = stack.publish(EXAMPLE, "/breast-cancer")
     page.goto(url)
     expect(page.get_by_text("No model yet")).to_be_visible(timeout=PATIENCE)
@@ -65,7 +71,9 @@ def test_the_example_is_trained_synced_and_shown(stack: StackProcess, page: Page
     expect(page.locator(".confusion td").first).not_to_have_text(str(before[0]))
     low = rate(page, "Sensitivity"), rate(page, "Specificity")
     set_threshold(page, "0.97")
-    page.wait_for_function("low => parseFloat(document.querySelector('.rate .value').textContent) < low", arg=low[0])
+    page.wait_for_function(
+        "low => parseFloat(document.querySelector('.rate .value').textContent) < low", arg=low[0]
+    )
     assert rate(page, "Specificity") > low[1]
     assert sum(counted(page)) == samples
 
@@ -78,12 +86,18 @@ def test_the_example_is_trained_synced_and_shown(stack: StackProcess, page: Page
     page.mouse.down()
     page.mouse.move(*at(plot, 10.8, -0.03), steps=4)
     page.mouse.up()
-    expect(page.locator("#counted")).to_contain_text(f"{samples} samples, {sum(before[:2])} of them malignant")
+    expect(page.locator("#counted")).to_contain_text(
+        f"{samples} samples, {sum(before[:2])} of them malignant"
+    )
     expect(page.locator("#selected tbody tr")).to_have_count(samples)
 
     # New data: it is shown without a reload.
     s3, bucket = stack.client("s3"), stack.environment()["SHEEN_BUCKET"]
-    rows = s3.get_object(Bucket=bucket, Key=f"{PREFIX}test.csv")["Body"].read().splitlines(keepends=True)
+    rows = (
+        s3.get_object(Bucket=bucket, Key=f"{PREFIX}test.csv")["Body"]
+        .read()
+        .splitlines(keepends=True)
+    )
     s3.put_object(Bucket=bucket, Key=f"{PREFIX}test.csv", Body=b"".join(rows[:101]))
     stack.sheen("sync", "breast-cancer", "--follow")
     expect(fact(page, "held-out samples")).to_have_text("100", timeout=PATIENCE)

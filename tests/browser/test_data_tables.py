@@ -22,7 +22,9 @@ shinyApp(
 """
 
 
-def test_a_data_table_pages_and_searches_on_the_server(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_a_data_table_pages_and_searches_on_the_server(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "table", TABLE), "/data-table"))
     rows = page.locator("#table tbody tr")
     expect(rows).to_have_count(10, timeout=60_000)

@@ -14,7 +14,8 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 OURS = re.compile(
-    r'<script type="application/json" id="sheen-config">.*?</script>\s*<script src="[^"]*relay\.js[^"]*"></script>', re.DOTALL
+    r'<script type="application/json" id="sheen-config">.*?</script>\s*<script src="[^"]*relay\.js[^"]*"></script>',
+    re.DOTALL,
 )
 
 
@@ -25,18 +26,25 @@ def test_shiny_servers_own_client_holds_a_session_through_a_cut_connection(
     url = stack.publish(app(tmp_path_factory.mktemp("carry"), CARRY), "/theirs")
     stack.wake("/theirs/")
     asked: list[Request] = []
-    page.on("request", lambda request: asked.append(request) if "/__sockjs__/" in request.url else None)
+    page.on(
+        "request", lambda request: asked.append(request) if "/__sockjs__/" in request.url else None
+    )
 
     def swap(route: Route) -> None:
         answer = route.fetch()
         theirs = "".join(f'<script src="/__theirs__/{path.name}"></script>' for path in scripts)
-        html, swapped = OURS.subn(f"{theirs}<script>{shiny_server_client.START}</script>", answer.text())
+        html, swapped = OURS.subn(
+            f"{theirs}<script>{shiny_server_client.START}</script>", answer.text()
+        )
         assert swapped == 1
         route.fulfill(response=answer, body=html)
 
     page.route(url, swap)
     files = {path.name: path for path in scripts}
-    page.route("**/__theirs__/*", lambda route: route.fulfill(path=files[route.request.url.rpartition("/")[2]]))
+    page.route(
+        "**/__theirs__/*",
+        lambda route: route.fulfill(path=files[route.request.url.rpartition("/")[2]]),
+    )
     page.goto(url)
     expect(page.locator("#heard")).to_have_text("heard:", timeout=30_000)
     say(page, "before 100 %")
@@ -47,4 +55,6 @@ def test_shiny_servers_own_client_holds_a_session_through_a_cut_connection(
         page.locator("#said").fill(f"while cut off {cut}")
         expect(page.locator("#heard")).to_have_text(f"heard: while cut off {cut}", timeout=20_000)
         until(lambda count=before: len(in_order(page)) > count + 3, 20, "the count to go on")
-    assert any("/n=" in request.url for request in asked) and any("/o=" in request.url for request in asked)
+    assert any("/n=" in request.url for request in asked) and any(
+        "/o=" in request.url for request in asked
+    )

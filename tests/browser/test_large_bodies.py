@@ -73,7 +73,11 @@ def memory(stack: StackProcess) -> Growth:
 
 
 def browser_memory() -> Growth:
-    return Growth(named(descendants(os.getpid()), lambda command: "browser" if "chromium" in command else None))
+    return Growth(
+        named(
+            descendants(os.getpid()), lambda command: "browser" if "chromium" in command else None
+        )
+    )
 
 
 def file_of(path: Path, size: int, seed: int) -> tuple[Path, str]:
@@ -102,7 +106,10 @@ def md5(path: Path) -> str:
 def bodies_left(stack: StackProcess) -> list[str]:
     bucket = stack.environment()["SHEEN_BUCKET"]
     s3 = stack.client("s3")
-    objects = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="bodies/").get("Contents", [])]
+    objects = [
+        each["Key"]
+        for each in s3.list_objects_v2(Bucket=bucket, Prefix="bodies/").get("Contents", [])
+    ]
     uploads = [each["Key"] for each in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
     return [key for key in objects if "/uploads/" in key] + uploads
 
@@ -174,17 +181,28 @@ def test_a_download_slower_than_the_gateway_waits_arrives(files: Page) -> None:
     assert Path(downloading.value.path()).read_text() == "at last\n"
 
 
-def test_several_files_at_once_small_and_large(stack: StackProcess, files: Page, tmp_path: Path) -> None:
-    sizes = [("small.txt", 1000), ("large.bin", 12_345_678), ("middle.csv", 3_000_000), ("last.bin", 9_000_000)]
+def test_several_files_at_once_small_and_large(
+    stack: StackProcess, files: Page, tmp_path: Path
+) -> None:
+    sizes = [
+        ("small.txt", 1000),
+        ("large.bin", 12_345_678),
+        ("middle.csv", 3_000_000),
+        ("last.bin", 9_000_000),
+    ]
     made = [file_of(tmp_path / name, size, number) for number, (name, size) in enumerate(sizes)]
     files.locator("#files").set_input_files([path for path, _ in made])
     expect(files.locator("#sums")).to_contain_text(made[-1][1], timeout=60_000)
     said = [line.split() for line in files.locator("#sums").inner_text().splitlines()]
-    assert [(line[0], int(line[1]), line[-1]) for line in said] == [(path.name, path.stat().st_size, digest) for path, digest in made]
+    assert [(line[0], int(line[1]), line[-1]) for line in said] == [
+        (path.name, path.stat().st_size, digest) for path, digest in made
+    ]
     until(lambda: not bodies_left(stack), 20, "the objects to be deleted")
 
 
-def test_a_busy_r_gets_the_file_when_it_has_time_and_does_not_grow_meanwhile(stack: StackProcess, files: Page, tmp_path: Path) -> None:
+def test_a_busy_r_gets_the_file_when_it_has_time_and_does_not_grow_meanwhile(
+    stack: StackProcess, files: Page, tmp_path: Path
+) -> None:
     path, digest = file_of(tmp_path / "large.bin", LARGE, 2)
     files.locator("#files").set_input_files(path)
     expect(files.locator("#files_progress")).to_contain_text("large.bin")
@@ -212,13 +230,17 @@ def test_an_answer_of_12_mb_to_a_pages_script(files: Page, method: str, body: st
     assert answer[3] == (body or "")
 
 
-def test_it_works_from_another_origin_than_s3s(stack: StackProcess, files: Page, tmp_path: Path) -> None:
+def test_it_works_from_another_origin_than_s3s(
+    stack: StackProcess, files: Page, tmp_path: Path
+) -> None:
     """As on AWS, where S3 is on a domain of its own."""
     known = stack.environment()
     signing = Signing("us-east-1", known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], None)
     files.goto(files.url.replace("127.0.0.1", "localhost"))
     for method, body, answer in [("PUT", "x" * 100, ""), ("GET", None, "x" * 100)]:
-        link = presigned(method, f"{stack.url}/{known['SHEEN_BUCKET']}/bodies/cors", signing, time.time(), 60)
+        link = presigned(
+            method, f"{stack.url}/{known['SHEEN_BUCKET']}/bodies/cors", signing, time.time(), 60
+        )
         said = files.evaluate(
             """async ([method, link, body]) => {
               const answer = await fetch(link, {method, body, headers: {'X-Requested-With': 'x'}});
@@ -230,7 +252,9 @@ def test_it_works_from_another_origin_than_s3s(stack: StackProcess, files: Page,
     stack.client("s3").delete_object(Bucket=known["SHEEN_BUCKET"], Key="bodies/cors")
 
 
-def test_an_upload_that_is_given_up_leaves_nothing(stack: StackProcess, files: Page, tmp_path: Path) -> None:
+def test_an_upload_that_is_given_up_leaves_nothing(
+    stack: StackProcess, files: Page, tmp_path: Path
+) -> None:
     path, _ = file_of(tmp_path / "large.bin", LARGE, 3)
     files.locator("#files").set_input_files(path)
     until(lambda: bodies_left(stack), 20, "the upload to begin")
@@ -245,12 +269,16 @@ shinyApp(fluidPage(fileInput("files", "Files"), verbatimTextOutput("sums"), text
 """
 
 
-def test_rs_own_limit_is_told_as_shiny_tells_it(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_rs_own_limit_is_told_as_shiny_tells_it(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "limit", SMALL_LIMIT), "/limit"))
     expect(page.locator("#up")).to_have_text("up", timeout=START)
     path, _ = file_of(tmp_path / "six.bin", 6_000_000, 0)
     page.locator("#files").set_input_files(path)
-    expect(page.locator("#files_progress")).to_contain_text("Maximum upload size exceeded", timeout=30_000)
+    expect(page.locator("#files_progress")).to_contain_text(
+        "Maximum upload size exceeded", timeout=30_000
+    )
     # A page that does not ask R first gets no room in S3.
     token = page.evaluate("Shiny.shinyapp.config.sessionId")
     worker = page.evaluate("Shiny.shinyapp.config.workerId")
@@ -280,8 +308,12 @@ shinyApp(ui, server)
 
 
 @pytest.mark.parametrize("store", ["url", "server"])
-def test_bookmarked_state_comes_back(store: str, stack: StackProcess, page: Page, tmp_path: Path) -> None:
-    page.goto(stack.publish(app(tmp_path / store, BOOKMARK.replace("STORE", store)), f"/bookmark-{store}"))
+def test_bookmarked_state_comes_back(
+    store: str, stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
+    page.goto(
+        stack.publish(app(tmp_path / store, BOOKMARK.replace("STORE", store)), f"/bookmark-{store}")
+    )
     expect(page.locator("#heard")).to_have_text("heard", timeout=START)
     page.locator("#text").fill("kept")
     expect(page.locator("#heard")).to_have_text("heard kept")
@@ -316,7 +348,9 @@ shinyApp(ui, server, uiPattern = ".*")
 """
 
 
-def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "own", OWN), "/own"))
     expect(page.locator("#data")).to_contain_text("dataobj", timeout=START)
     where = page.locator("#data").inner_text()
@@ -326,7 +360,10 @@ def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(stack: 
       return [answer.status, await answer.text()];
     }"""
     assert page.evaluate(fetched, [where, "POST", 12_000_000]) == [200, '{"size":12000000}']
-    assert page.evaluate(fetched, ["post", "PUT", 6_000_000]) == [200, "PUT 6000000 application/x-own 1"]
+    assert page.evaluate(fetched, ["post", "PUT", 6_000_000]) == [
+        200,
+        "PUT 6000000 application/x-own 1",
+    ]
     assert page.evaluate(fetched, ["post", "POST", 31_000_000])[0] == 413  # R's own limit
     status, text = page.evaluate(fetched, ["post", "POST", 65 * 1024**2])
     assert (status, "67,108,864 are allowed" in text) == (413, True)

@@ -53,7 +53,9 @@ Document.prototype.getElementById = function (id) {
 
 @pytest.fixture(scope="module")
 def url(stack: StackProcess, tmp_path_factory: pytest.TempPathFactory) -> str:
-    address = stack.publish(app(tmp_path_factory.mktemp("slow"), carrying(EVERY)), "/slow-ticks", reconnect_grace=20)
+    address = stack.publish(
+        app(tmp_path_factory.mktemp("slow"), carrying(EVERY)), "/slow-ticks", reconnect_grace=20
+    )
     stack.wake("/slow-ticks/")
     return address
 
@@ -84,10 +86,20 @@ def test_both_cuts_of_the_gateway_pass_unnoticed(url: str, fast: None, page: Pag
     def has_moved() -> bool:
         """Whether the app has counted for longer than a connection may live, and the first one is over."""
         page.wait_for_timeout(200)
-        return len(in_order(page)) > AGE * 1000 / EVERY and len(opened) > 1 and opened[0].is_closed()
+        return (
+            len(in_order(page)) > AGE * 1000 / EVERY and len(opened) > 1 and opened[0].is_closed()
+        )
 
-    until(has_moved, 4 * AGE, "the page to have moved to a fresh connection, and the app to have counted on")
-    until(lambda: page.wait_for_timeout(200) or all(one.is_closed() for one in opened[:-1]), 10, "all but the newest to be closed")
+    until(
+        has_moved,
+        4 * AGE,
+        "the page to have moved to a fresh connection, and the app to have counted on",
+    )
+    until(
+        lambda: page.wait_for_timeout(200) or all(one.is_closed() for one in opened[:-1]),
+        10,
+        "all but the newest to be closed",
+    )
     assert not opened[-1].is_closed()
     expect(page.locator(".sheen-notice")).to_have_count(0)
     say(page, "still the same session")
@@ -98,9 +110,17 @@ def test_a_cut_that_comes_all_the_same_costs_nothing(url: str, fast: None, page:
     opened: list[WebSocket] = []
     page.on("websocket", lambda socket: opened.append(socket))
     with_settings(page, url, keepaliveSeconds=1e6, refreshSeconds=1e6)
-    until(lambda: page.wait_for_timeout(200) or len(opened) > 3, 30, "the gateway to cut idle connections")
+    until(
+        lambda: page.wait_for_timeout(200) or len(opened) > 3,
+        30,
+        "the gateway to cut idle connections",
+    )
     before = len(in_order(page))
-    until(lambda: page.wait_for_timeout(200) or len(in_order(page)) > before + 1, 20, "the count to go on")
+    until(
+        lambda: page.wait_for_timeout(200) or len(in_order(page)) > before + 1,
+        20,
+        "the count to go on",
+    )
     expect(page.locator(".sheen-notice")).to_have_count(0)
     say(page, "still the same session")
 

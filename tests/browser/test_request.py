@@ -19,7 +19,9 @@ def visitor_url(stack: StackProcess) -> str:
     return stack.publish(Path(VISITOR_APP), "/visitor")
 
 
-def test_the_session_knows_the_visitor_as_the_page_does(stack: StackProcess, visitor_url: str, page: Page) -> None:
+def test_the_session_knows_the_visitor_as_the_page_does(
+    stack: StackProcess, visitor_url: str, page: Page
+) -> None:
     page.context.add_cookies([{"name": "theme", "value": "dark", "url": stack.url}])
     page.set_extra_http_headers({"Accept-Language": "de-CH"})
     page.goto(f"{visitor_url}?a=1")
@@ -30,12 +32,18 @@ def test_the_session_knows_the_visitor_as_the_page_does(stack: StackProcess, vis
     for said in (asked, session):
         assert said["HTTP_USER_AGENT"] == page.evaluate("navigator.userAgent")
         assert said["HTTP_ACCEPT_LANGUAGE"].startswith("de-CH")
-        assert (said["HTTP_HOST"], said["SERVER_NAME"], said["SERVER_PORT"]) == (host, "127.0.0.1", str(stack.port))
+        assert (said["HTTP_HOST"], said["SERVER_NAME"], said["SERVER_PORT"]) == (
+            host,
+            "127.0.0.1",
+            str(stack.port),
+        )
         assert said["REMOTE_ADDR"] == "127.0.0.1"
         assert "theme=dark" in said["HTTP_COOKIE"]
     assert session["HTTP_ORIGIN"] == stack.url
     assert session["HTTP_X_FORWARDED_FOR"] == asked["HTTP_X_FORWARDED_FOR"]
-    assert set(session["HTTP_COOKIE"].split("; ")) == set(page.evaluate("document.cookie").split("; "))
+    assert set(session["HTTP_COOKIE"].split("; ")) == set(
+        page.evaluate("document.cookie").split("; ")
+    )
     expect(page.locator("#client")).to_have_text(
         f"url_protocol=http: url_hostname=127.0.0.1 url_port={stack.port} url_pathname=/visitor/ url_search=?a=1"
     )

@@ -59,7 +59,9 @@ def test_a_sessions_urls_are_for_the_browser_that_has_its_page(
     stranger.context.close()
 
 
-def test_in_a_frame_of_another_site_that_gets_no_cookies_they_work_too(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_in_a_frame_of_another_site_that_gets_no_cookies_they_work_too(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     url = stack.publish(app(tmp_path / "app", APP), "/session-urls-framed")
     stack.wake("/session-urls-framed/")
     (tmp_path / "index.html").write_text(f'<iframe src="{url}"></iframe>')

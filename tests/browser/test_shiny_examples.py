@@ -28,7 +28,10 @@ def image_changes(page: Page, selector: str, act: Callable[[], object]) -> None:
 
 
 def set_slider(page: Page, name: str, value: int) -> None:
-    page.evaluate("([name, value]) => $('#' + name).data('ionRangeSlider').update({from: value})", [name, value])
+    page.evaluate(
+        "([name, value]) => $('#' + name).data('ionRangeSlider').update({from: value})",
+        [name, value],
+    )
     page.evaluate("name => $('#' + name).trigger('change')", name)
 
 
@@ -120,7 +123,9 @@ def test_every_example_of_shiny_is_used_here() -> None:
 
 
 @pytest.mark.parametrize("example", USES)
-def test_example_works_from_the_waiting_page_on(example: str, stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_example_works_from_the_waiting_page_on(
+    example: str, stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     url = stack.publish(SHINY_EXAMPLES / example, f"/shiny/{example}", instance_idle_timeout=5)
     first = page.goto(url)
     assert first and first.status == 202

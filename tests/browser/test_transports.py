@@ -20,7 +20,14 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 START = 60_000
-FALLBACKS = ["xhr-polling", "iframe-xhr-polling", "jsonp-polling", "xhr-streaming", "iframe-eventsource", "iframe-htmlfile"]
+FALLBACKS = [
+    "xhr-polling",
+    "iframe-xhr-polling",
+    "jsonp-polling",
+    "xhr-streaming",
+    "iframe-eventsource",
+    "iframe-htmlfile",
+]
 URLS = {
     "xhr-polling": "xhr",
     "iframe-xhr-polling": "xhr",
@@ -43,7 +50,9 @@ def tab(page: Page) -> Iterator[Callable[..., Page]]:
     """Opens a page of the app with only some transports, as the chooser keeps them, and WebSockets that a test may block."""
 
     def opened(url: str, *transports: str, block: bool = False) -> Page:
-        page.add_init_script(f"localStorage.setItem('sheen-transports', '{json.dumps(transports)}')")
+        page.add_init_script(
+            f"localStorage.setItem('sheen-transports', '{json.dumps(transports)}')"
+        )
         if block:
             refused = "constructor(url, protocols) { super('ws://127.0.0.1:9/', protocols); }"
             page.add_init_script(f"window.WebSocket = class extends WebSocket {{ {refused} }}")
@@ -57,7 +66,9 @@ def tab(page: Page) -> Iterator[Callable[..., Page]]:
 def requests(page: Page) -> list[Request]:
     """What the page asks of SockJS from now on."""
     asked: list[Request] = []
-    page.on("request", lambda request: asked.append(request) if "/__sockjs__/" in request.url else None)
+    page.on(
+        "request", lambda request: asked.append(request) if "/__sockjs__/" in request.url else None
+    )
     return asked
 
 
@@ -70,7 +81,9 @@ def received_by(asked: list[Request]) -> set[str]:
 def cut_websockets(stack: StackProcess) -> int:
     """Cut all WebSocket connections of the stack, as AWS may; return how many."""
     variables = stack.environment()
-    rows = stack.client("dynamodb").scan(TableName=variables["SHEEN_TABLE_PREFIX"] + "connections")["Items"]
+    rows = stack.client("dynamodb").scan(TableName=variables["SHEEN_TABLE_PREFIX"] + "connections")[
+        "Items"
+    ]
     gateway = boto3.client(
         "apigatewaymanagementapi", endpoint_url=f"{stack.url}/socket", region_name=variables["AWS_DEFAULT_REGION"],
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"], aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
@@ -93,7 +106,9 @@ def goes_on(page: Page) -> None:
     until(lambda: len(in_order(page)) > before + 3, 20, "ticks after the cut")
 
 
-def test_a_cut_websocket_resumes_its_session(stack: StackProcess, url: str, tab: Callable[..., Page]) -> None:
+def test_a_cut_websocket_resumes_its_session(
+    stack: StackProcess, url: str, tab: Callable[..., Page]
+) -> None:
     page = tab(url, "websocket")
     asked = requests(page)
     say(page, "before")
@@ -104,7 +119,9 @@ def test_a_cut_websocket_resumes_its_session(stack: StackProcess, url: str, tab:
 
 
 @pytest.mark.parametrize("transport", FALLBACKS)
-def test_a_transport_alone_carries_a_session_and_resumes_it(transport: str, url: str, tab: Callable[..., Page], page: Page) -> None:
+def test_a_transport_alone_carries_a_session_and_resumes_it(
+    transport: str, url: str, tab: Callable[..., Page], page: Page
+) -> None:
     asked = requests(page)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
@@ -117,10 +134,15 @@ def test_a_transport_alone_carries_a_session_and_resumes_it(transport: str, url:
     assert not sockets
     assert received_by(asked) == {URLS[transport]}
     # An event source that breaks off is asked anew by SockJS itself, below the same URL; what was lost is asked for.
-    assert any("/o=" in request.url for request in asked) or transport in ("iframe-eventsource", "iframe-htmlfile")
+    assert any("/o=" in request.url for request in asked) or transport in (
+        "iframe-eventsource",
+        "iframe-htmlfile",
+    )
 
 
-def test_without_websockets_the_page_goes_on_by_polling(url: str, tab: Callable[..., Page], page: Page) -> None:
+def test_without_websockets_the_page_goes_on_by_polling(
+    url: str, tab: Callable[..., Page], page: Page
+) -> None:
     asked = requests(page)
     begun = time.monotonic()
     tab(url, "websocket", *FALLBACKS, block=True)
@@ -129,7 +151,9 @@ def test_without_websockets_the_page_goes_on_by_polling(url: str, tab: Callable[
     assert received_by(asked) == {"xhr"}
 
 
-def test_two_tabs_by_polling_have_a_session_each(url: str, tab: Callable[..., Page], page: Page) -> None:
+def test_two_tabs_by_polling_have_a_session_each(
+    url: str, tab: Callable[..., Page], page: Page
+) -> None:
     tab(url, "xhr-polling")
     say(page, "first")
     other = page.context.new_page()
@@ -166,8 +190,13 @@ def test_ctrl_alt_shift_a_opens_the_protocol_chooser(url: str, page: Page) -> No
     assert page.evaluate("localStorage.getItem('sheen-transports')") is None
 
 
-def test_an_app_says_which_transports_it_uses(stack: StackProcess, page: Page, tmp_path: Path) -> None:
-    settings = {"disable_websockets": "true", "disable_protocols": "xhr-polling xdr-polling iframe-xhr-polling"}
+def test_an_app_says_which_transports_it_uses(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
+    settings = {
+        "disable_websockets": "true",
+        "disable_protocols": "xhr-polling xdr-polling iframe-xhr-polling",
+    }
     asked = requests(page)
     page.goto(stack.publish(app(tmp_path / "few", CARRY), "/few", **settings))
     expect(page.locator("#heard")).to_have_text("heard:", timeout=START)
@@ -196,9 +225,15 @@ def test_one_message_of_any_size_arrives_either_way(
 ) -> None:
     page = tab(url, transport)
     size = megabytes * 1_000_000
-    growth = Growth(named(agents(stack), lambda command: "agent" if "-m agent" in command else None))
+    growth = Growth(
+        named(agents(stack), lambda command: "agent" if "-m agent" in command else None)
+    )
     page.evaluate("size => Shiny.setInputValue('want', size)", size)
-    until(lambda: page.evaluate("window.got") == [size, "begin", "xxend"], 60, "the large message from R")
+    until(
+        lambda: page.evaluate("window.got") == [size, "begin", "xxend"],
+        60,
+        "the large message from R",
+    )
     page.evaluate("size => Shiny.setInputValue('big', 'start' + 'y'.repeat(size - 5))", size)
     expect(page.locator("#took")).to_have_text(f"{size} start", timeout=60_000)
     assert growth.most()["agent"] < 100 + 5 * megabytes

@@ -25,7 +25,9 @@ def worker_pid(page: Page) -> int:
 
 
 @pytest.mark.parametrize("example", ["pulse", "pulse-two-files"])
-def test_an_app_in_either_form_reacts_and_ticks(example: str, stack: StackProcess, page: Page) -> None:
+def test_an_app_in_either_form_reacts_and_ticks(
+    example: str, stack: StackProcess, page: Page
+) -> None:
     page.goto(stack.publish(TREE / "examples" / example, f"/{example}"))
     expect(page.locator("#greeting")).to_have_text("Hello, visitor!", timeout=START)
     page.locator("#name").fill("Ada")
@@ -37,16 +39,22 @@ def test_an_app_in_either_form_reacts_and_ticks(example: str, stack: StackProces
     expect(page.locator("#seconds")).not_to_have_text(seconds)
 
 
-def test_an_app_in_python_reacts_and_takes_a_file(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_an_app_in_python_reacts_and_takes_a_file(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "snake", PYTHON_ECHO, "app.py"), "/python"))
     expect(page.locator("#who")).not_to_be_empty(timeout=START)
     page.locator("#said").fill("a word")
     expect(page.locator("#heard")).to_have_text("heard: a word")
-    page.locator("#file").set_input_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"words of a file"}])
+    page.locator("#file").set_input_files(
+        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"words of a file"}]
+    )
     expect(page.locator("#uploaded")).to_have_text("words of a file")
 
 
-def test_a_second_tab_has_a_session_of_its_own_in_the_same_process(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_a_second_tab_has_a_session_of_its_own_in_the_same_process(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     url = stack.publish(app(tmp_path / "echo"), "/tabs")
     page.goto(url)
     pid = worker_pid(page)
@@ -70,15 +78,25 @@ def test_after_the_last_visitor_the_instance_is_gone_and_the_next_visit_starts_i
     status = next(line for line in stack.sheen("status").stdout.splitlines() if "/leave" in line)
     assert f"{first['version_id'].partition('.')[2]}.0.1" in status.split()
     page.goto("about:blank")
-    until(lambda: (stack.instance_of("/leave") or {}).get("state") == "STOPPED", 60, "the instance to be reaped")
+    until(
+        lambda: (stack.instance_of("/leave") or {}).get("state") == "STOPPED",
+        60,
+        "the instance to be reaped",
+    )
     until(lambda: not Path(f"/proc/{pid}").exists(), 30, "R to be gone")
-    assert "sleeping" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/leave" in line)
+    assert "sleeping" in next(
+        line for line in stack.sheen("apps").stdout.splitlines() if "/leave" in line
+    )
     page.goto(url)
     assert worker_pid(page) != pid
-    assert "running" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/leave" in line)
+    assert "running" in next(
+        line for line in stack.sheen("apps").stdout.splitlines() if "/leave" in line
+    )
 
 
-def test_an_instance_is_never_reaped_under_a_visitor(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_an_instance_is_never_reaped_under_a_visitor(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "echo"), "/stay", instance_idle_timeout=1))
     pid = worker_pid(page)
     page.wait_for_timeout(6000)
@@ -106,24 +124,34 @@ def test_the_front_page_lists_the_apps(stack: StackProcess, page: Page, tmp_path
 BROKEN = 'library(shiny)\nstop("the secret ingredient is missing")\n'
 
 
-def test_an_app_that_stops_while_starting_says_so_but_not_what_r_said(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_an_app_that_stops_while_starting_says_so_but_not_what_r_said(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "broken", BROKEN), "/broken"))
     expect(page.locator("body")).to_contain_text("could not be started", timeout=START)
     expect(page.locator("body")).not_to_contain_text("secret ingredient")
 
 
-def test_an_app_that_shows_its_errors_shows_what_r_said(stack: StackProcess, page: Page, tmp_path: Path) -> None:
-    page.goto(stack.publish(app(tmp_path / "broken", BROKEN), "/broken-open", sanitize_errors="false"))
+def test_an_app_that_shows_its_errors_shows_what_r_said(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
+    page.goto(
+        stack.publish(app(tmp_path / "broken", BROKEN), "/broken-open", sanitize_errors="false")
+    )
     expect(page.locator("body")).to_contain_text("the secret ingredient is missing", timeout=START)
 
 
-def test_a_start_slower_than_app_init_timeout_is_told(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_a_start_slower_than_app_init_timeout_is_told(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     slow = app(tmp_path / "slow", "library(shiny)\nSys.sleep(600)\n")
     page.goto(stack.publish(slow, "/slow", app_init_timeout=3))
     expect(page.locator("body")).to_contain_text("3 seconds", timeout=START)
 
 
-def test_r_killed_under_a_visitor_is_told_and_a_reload_gives_a_new_session(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_r_killed_under_a_visitor_is_told_and_a_reload_gives_a_new_session(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "echo"), "/killed"))
     pid = worker_pid(page)
     os.kill(pid, signal.SIGKILL)
@@ -135,10 +163,16 @@ def test_r_killed_under_a_visitor_is_told_and_a_reload_gives_a_new_session(stack
     expect(page.locator("#heard")).to_have_text("heard: again")
 
 
-def test_an_instance_that_dies_whole_is_told_to_its_visitors(stack: StackProcess, page: Page, tmp_path: Path) -> None:
+def test_an_instance_that_dies_whole_is_told_to_its_visitors(
+    stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
     page.goto(stack.publish(app(tmp_path / "echo"), "/died"))
     pid = worker_pid(page)
     agent = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(pid)], text=True))
     os.kill(agent, signal.SIGKILL)
     expect(page.get_by_role("alertdialog")).to_be_visible(timeout=60_000)
-    until(lambda: (stack.instance_of("/died") or {}).get("state") == "STOPPED", 90, "the row to say STOPPED")
+    until(
+        lambda: (stack.instance_of("/died") or {}).get("state") == "STOPPED",
+        90,
+        "the row to say STOPPED",
+    )

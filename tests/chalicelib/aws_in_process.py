@@ -59,7 +59,11 @@ def aws_in_process() -> Iterator[Counter[str]]:
                 dynamodb_limits.check(json.loads(request.body))
             return unlocked(self, event_name, request, **kwargs)
 
-    with patch.dict("os.environ", ENVIRONMENT), patch.object(BotocoreStubber, "__call__", locked), mock_aws():
+    with (
+        patch.dict("os.environ", ENVIRONMENT),
+        patch.object(BotocoreStubber, "__call__", locked),
+        mock_aws(),
+    ):
         clients.client.cache_clear()
         bind(Settings.from_environment(), *TABLES)
         for table in TABLES:

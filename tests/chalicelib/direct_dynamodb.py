@@ -41,7 +41,10 @@ def direct_dynamodb(before: Callable[[str], None] = lambda operation: None) -> I
                 answer: dict[str, Any] = getattr(handler, xform_name(operation))().result
         except JsonRESTError as error:
             said = json.loads(error.get_body())
-            raise ClientError({"Error": {"Code": said["__type"].rpartition("#")[2], "Message": str(said)}}, operation) from error
+            raise ClientError(
+                {"Error": {"Code": said["__type"].rpartition("#")[2], "Message": str(said)}},
+                operation,
+            ) from error
         return answer
 
     with patch.object(Connection, "_make_api_call", direct):

@@ -12,7 +12,13 @@ class Context:
     aws_request_id = "aws-request"
 
 
-def rest_event(method: str, url: str, headers: list[tuple[str, str]] | None = None, body: bytes = b"", stage: str = "") -> dict[str, Any]:
+def rest_event(
+    method: str,
+    url: str,
+    headers: list[tuple[str, str]] | None = None,
+    body: bytes = b"",
+    stage: str = "",
+) -> dict[str, Any]:
     parts = urlsplit(url)
     query: dict[str, list[str]] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -21,7 +27,9 @@ def rest_event(method: str, url: str, headers: list[tuple[str, str]] | None = No
     for name, value in headers or []:
         every.setdefault(name, []).append(value)
     resource = "/" if parts.path == "/" else "/{proxy+}"
-    forwarded = ",".join(value for name, value in headers or [] if name.lower() == "x-forwarded-for")
+    forwarded = ",".join(
+        value for name, value in headers or [] if name.lower() == "x-forwarded-for"
+    )
     return {
         "resource": resource,
         "path": parts.path,
@@ -37,7 +45,9 @@ def rest_event(method: str, url: str, headers: list[tuple[str, str]] | None = No
             "httpMethod": method,
             "path": stage + parts.path,
             "requestId": "request-1",
-            "identity": {"sourceIp": forwarded.rpartition(",")[2].strip()},  # the gateway puts it at the end of the header
+            "identity": {
+                "sourceIp": forwarded.rpartition(",")[2].strip()
+            },  # the gateway puts it at the end of the header
             "stage": "socket",
         },
         "body": base64.b64encode(body).decode() if body else None,
@@ -51,4 +61,9 @@ def body_of(answer: dict[str, Any]) -> bytes:
 
 
 def header_of(answer: dict[str, Any], name: str) -> list[str]:
-    return [value for key, values in answer["multiValueHeaders"].items() if key.lower() == name for value in values]
+    return [
+        value
+        for key, values in answer["multiValueHeaders"].items()
+        if key.lower() == name
+        for value in values
+    ]

@@ -28,7 +28,10 @@ class SimulatedTask:
 
     def detail(self) -> dict[str, Any]:
         """As DescribeTasks shows it, and EventBridge."""
-        environment = [{"name": "SHEEN_INSTANCE", "value": self.instance}, {"name": "SHEEN_TASK_TOKEN", "value": self.token}]
+        environment = [
+            {"name": "SHEEN_INSTANCE", "value": self.instance},
+            {"name": "SHEEN_TASK_TOKEN", "value": self.token},
+        ]
         return {
             "taskArn": self.arn,
             "clusterArn": "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-test",
@@ -76,12 +79,22 @@ class SimulatedAws:
         self.failed_tokens.append((taskToken, error))
 
     def run_task_of(self, ref: InstanceRef, token: str) -> SimulatedTask:
-        task = SimulatedTask(f"task/{next(self.numbers)}", str(ref), token, ref.instance_id, self.now)
+        task = SimulatedTask(
+            f"task/{next(self.numbers)}", str(ref), token, ref.instance_id, self.now
+        )
         self.tasks[task.arn] = task
         return task
 
-    def list_tasks(self, *, cluster: str, desiredStatus: str = "RUNNING", startedBy: str | None = None) -> dict[str, Any]:
-        return {"taskArns": [task.arn for task in self.tasks.values() if task.running and startedBy in (None, task.started_by)]}
+    def list_tasks(
+        self, *, cluster: str, desiredStatus: str = "RUNNING", startedBy: str | None = None
+    ) -> dict[str, Any]:
+        return {
+            "taskArns": [
+                task.arn
+                for task in self.tasks.values()
+                if task.running and startedBy in (None, task.started_by)
+            ]
+        }
 
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
         return {"tasks": [self.tasks[arn].detail() for arn in tasks]}
@@ -93,7 +106,13 @@ class SimulatedAws:
 
     def list_executions(self, *, stateMachineArn: str, statusFilter: str) -> dict[str, Any]:
         assert statusFilter == "RUNNING"
-        return {"executions": [{"name": execution.name} for execution in self.executions.values() if execution.running]}
+        return {
+            "executions": [
+                {"name": execution.name}
+                for execution in self.executions.values()
+                if execution.running
+            ]
+        }
 
     def get_paginator(self, operation: str) -> Any:
         one_page = getattr(self, operation)
@@ -116,4 +135,6 @@ class SimulatedAws:
 
 
 def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "")  # type: ignore[typeddict-item]
+    return ClientError(
+        {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, ""
+    )  # type: ignore[typeddict-item]

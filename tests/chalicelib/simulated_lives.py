@@ -128,7 +128,11 @@ class World(SimulatedAws):
         machine.waits_for = None
         machine.error = {"Error": error, "Cause": ""}
         machine.attempts += 1
-        if machine.state != "StartTask" or error == "AppStartFailed" or machine.attempts >= START_ATTEMPTS:
+        if (
+            machine.state != "StartTask"
+            or error == "AppStartFailed"
+            or machine.attempts >= START_ATTEMPTS
+        ):
             machine.state = "Fail"
 
     # What the machines do.
@@ -148,7 +152,12 @@ class World(SimulatedAws):
             case "Watch":
                 token = machine.waits_for = f"{name}-watch-{next(self.numbers)}"
                 machine.heard_at = self.now
-                watching = {**event, "address": machine.address, "task": machine.task, "token": token}
+                watching = {
+                    **event,
+                    "address": machine.address,
+                    "task": machine.task,
+                    "token": token,
+                }
                 try:
                     for _ in range(1 + doubled):
                         watch(watching, self, self.lambdas_clock)  # type: ignore[arg-type]
@@ -157,7 +166,10 @@ class World(SimulatedAws):
                         machine.waits_for = None
                         machine.attempts += 1
                         if isinstance(error, InstanceChanged) or machine.attempts >= WATCH_ATTEMPTS:
-                            machine.state, machine.error = "Fail", {"Error": type(error).__name__, "Cause": ""}
+                            machine.state, machine.error = (
+                                "Fail",
+                                {"Error": type(error).__name__, "Cause": ""},
+                            )
             case "Drain":
                 answers = [self._invoke(steps.drain, event) for _ in range(1 + doubled)]
                 machine.state, machine.attempts = ("Stop" if answers[-1]["drained"] else "Watch"), 0
@@ -167,7 +179,12 @@ class World(SimulatedAws):
                 self.executions[name].running = False
             case "Fail":
                 for _ in range(1 + doubled):
-                    self._invoke(steps.fail, {**event, "error": machine.error}, self.settings.cluster, "https://x.example")
+                    self._invoke(
+                        steps.fail,
+                        {**event, "error": machine.error},
+                        self.settings.cluster,
+                        "https://x.example",
+                    )
                 self.executions[name].running = False
 
     def _invoke(self, step: Callable[..., Any], *arguments: Any) -> Any:
@@ -176,11 +193,17 @@ class World(SimulatedAws):
         return invocation()
 
     def can_step(self) -> list[Machine]:
-        return [each for each in self.machines.values() if each.waits_for is None and self.executions[each.ref.instance_id].running]
+        return [
+            each
+            for each in self.machines.values()
+            if each.waits_for is None and self.executions[each.ref.instance_id].running
+        ]
 
     # What agents do, and what Lambdas say to them.
 
-    def request(self, agent: Agent, method: str, target: str, headers: Any = (), body: bytes = b"", **_: Any) -> AgentAnswer:
+    def request(
+        self, agent: Agent, method: str, target: str, headers: Any = (), body: bytes = b"", **_: Any
+    ) -> AgentAnswer:
         there = self.agents.get(agent.address)
         if there is None or not there.alive or there.ref.instance_id != agent.instance_id:
             raise AgentGone(f"nobody at {agent.address}")
@@ -214,7 +237,13 @@ class World(SimulatedAws):
 
     def is_idle(self, agent: SimulatedAgent) -> bool:
         pooled = spares.is_spare(agent.ref.version_id)
-        return agent.alive and agent.ready and not agent.seated and self.now - agent.quiet_since >= IDLE and not pooled
+        return (
+            agent.alive
+            and agent.ready
+            and not agent.seated
+            and self.now - agent.quiet_since >= IDLE
+            and not pooled
+        )
 
     def report_idle(self, agent: SimulatedAgent) -> None:
         token, agent.token = agent.token, None
@@ -277,13 +306,17 @@ class World(SimulatedAws):
             if image != before:
                 self.seen[row.version_id, int(row.slot)] = image
                 images = {"NewImage": image, **({"OldImage": before} if before else {})}
-                self.stream.append({"eventName": "MODIFY" if before else "INSERT", "dynamodb": images})
+                self.stream.append(
+                    {"eventName": "MODIFY" if before else "INSERT", "dynamodb": images}
+                )
 
     def deliver_stream(self) -> None:
         starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
 
     def deliver_death(self, task: SimulatedTask) -> None:
-        deaths.on_task_stopped(task.detail(), self.settings.cluster, "https://x.example", self.lambdas_clock)
+        deaths.on_task_stopped(
+            task.detail(), self.settings.cluster, "https://x.example", self.lambdas_clock
+        )
 
     def sweep(self) -> dict[str, int]:
         return sweep.sweep(self.settings, self.lambdas_clock)

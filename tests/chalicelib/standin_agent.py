@@ -86,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def standin_agent(address: str = "127.0.0.1") -> Iterator[StandinAgent]:
     server = StandinAgent(address)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield server

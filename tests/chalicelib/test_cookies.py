@@ -9,7 +9,11 @@ from chalicelib.cookies import held_to, is_ours, of_app
     ("set_cookie", "base", "held"),
     [
         ("a=1", "/app", "a=1"),
-        ("a=1; Path=/app/; Secure; SameSite=None", "/app", "a=1; Secure; SameSite=None; Path=/app/"),
+        (
+            "a=1; Path=/app/; Secure; SameSite=None",
+            "/app",
+            "a=1; Secure; SameSite=None; Path=/app/",
+        ),
         ("a=1; path=/app/deep; Max-Age=5", "/app", "a=1; Max-Age=5; Path=/app/deep"),
         ("a=1; Path=/", "/app", "a=1; Path=/app/"),
         ("a=1; Path=/apple", "/app", "a=1; Path=/app/"),
@@ -18,7 +22,11 @@ from chalicelib.cookies import held_to, is_ours, of_app
         ("a=1; Path=/", "", "a=1; Path=/"),
         ("a=1; Path=relative", "", "a=1; Path=/"),
         ("a=1; Domain=example.com;; Path = /x", "/app", "a=1; Path=/app/"),
-        ("a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/", "/app", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/app/"),
+        (
+            "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/",
+            "/app",
+            "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/app/",
+        ),
         ("__Secure-a=1; Secure; Path=/", "/app", "__Secure-a=1; Secure; Path=/app/"),
         ("__Host-a=1; Secure; Path=/", "", "__Host-a=1; Secure; Path=/"),
         ("__Host-a=1; Secure; Path=/", "/app", None),

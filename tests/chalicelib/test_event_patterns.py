@@ -31,20 +31,34 @@ print(json.dumps({one.name: one.event_pattern for one in app.app.event_sources i
 @pytest.fixture(scope="module")
 def patterns() -> dict[str, Any]:
     """Function → the pattern that Chalice packages for the place."""
-    environment = {**os.environ, **DECLARED.packaging_environment(PLACE), "PYTHONPATH": str(TREE / "chalice_app")}
-    read = subprocess.run([sys.executable, "-c", READ], env=environment, capture_output=True, text=True, check=True)
+    environment = {
+        **os.environ,
+        **DECLARED.packaging_environment(PLACE),
+        "PYTHONPATH": str(TREE / "chalice_app"),
+    }
+    read = subprocess.run(
+        [sys.executable, "-c", READ], env=environment, capture_output=True, text=True, check=True
+    )
     found: dict[str, Any] = json.loads(read.stdout)
     return found
 
 
 def event(source: str, kind: str, detail: dict[str, Any], *resources: str) -> dict[str, Any]:
-    return {"source": source, "detail-type": kind, "detail": detail, "resources": list(resources), "account": "444455556666"}
+    return {
+        "source": source,
+        "detail-type": kind,
+        "detail": detail,
+        "resources": list(resources),
+        "account": "444455556666",
+    }
 
 
 def test_tasks_of_other_clusters_start_nothing(patterns: dict[str, Any]) -> None:
     def stopped(cluster: str) -> bool:
         detail = {"clusterArn": PLACE.arn("ecs", f"cluster/{cluster}"), "lastStatus": "STOPPED"}
-        return matches(patterns["on_task_stopped"], event("aws.ecs", "ECS Task State Change", detail))
+        return matches(
+            patterns["on_task_stopped"], event("aws.ecs", "ECS Task State Change", detail)
+        )
 
     assert stopped("sheen-prod")
     assert not stopped("web") and not stopped("sheen-prod-2")
@@ -62,7 +76,10 @@ def test_objects_of_other_buckets_start_nothing(patterns: dict[str, Any]) -> Non
 def test_transfers_of_other_regions_and_accounts_start_nothing(patterns: dict[str, Any]) -> None:
     def ended(arn: str) -> bool:
         detail = {"State": "SUCCESS"}
-        return matches(patterns["on_transfer_change"], event("aws.datasync", "DataSync Task Execution State Change", detail, arn))
+        return matches(
+            patterns["on_transfer_change"],
+            event("aws.datasync", "DataSync Task Execution State Change", detail, arn),
+        )
 
     assert ended("arn:aws:datasync:eu-west-1:111122223333:task/task-1/execution/exec-1")
     assert not ended("arn:aws:datasync:eu-west-1:444455556666:task/task-1/execution/exec-1")

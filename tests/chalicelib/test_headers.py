@@ -43,7 +43,11 @@ OF_THE_ORIGIN = [
 @pytest.mark.parametrize("name", FORGED)
 def test_a_visitor_cannot_say_what_only_a_proxy_or_sheen_says(name: str, spell: object) -> None:
     assert callable(spell)
-    assert headers.to_worker([(spell(name), "forged")]) == headers.to_agent([(spell(name), "forged")]) == []
+    assert (
+        headers.to_worker([(spell(name), "forged")])
+        == headers.to_agent([(spell(name), "forged")])
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", sorted(headers.TO_WORKER))
@@ -57,12 +61,16 @@ def test_no_name_on_the_list_passes_with_underscores(name: str) -> None:
 def test_families_pass_but_for_names_with_underscores() -> None:
     passed = ["HX-Request", "Sec-Fetch-Site", "Sec-CH-UA", "X-App-Anything"]
     refused = ["HX_Request", "Sec-Fetch_Site", "X-App-My_Own", "Sec-WebSocket-Key"]
-    assert [name for name, _ in headers.to_worker((name, "1") for name in passed + refused)] == passed
+    assert [
+        name for name, _ in headers.to_worker((name, "1") for name in passed + refused)
+    ] == passed
 
 
 def test_a_worker_gets_the_apps_cookies_only() -> None:
     cookie = "a=1; sheen-ticket=t; __Host-sheen-visitor=v; SHEEN-place=p; b=2"
-    assert headers.to_worker([("cookie", cookie), ("Cookie", "sheen-ticket=t")]) == [("cookie", "a=1; b=2")]
+    assert headers.to_worker([("cookie", cookie), ("Cookie", "sheen-ticket=t")]) == [
+        ("cookie", "a=1; b=2")
+    ]
     assert headers.to_agent([("cookie", cookie)]) == [("cookie", cookie)]
 
 
@@ -73,7 +81,13 @@ def test_an_app_cannot_send_what_governs_its_neighbours(name: str) -> None:
 
 
 def test_what_describes_an_answer_passes() -> None:
-    told = [("Content-Type", "text/csv"), ("ETag", "1"), ("X-Total-Count", "3"), ("HX-Trigger", "x"), ("Vary", "Accept")]
+    told = [
+        ("Content-Type", "text/csv"),
+        ("ETag", "1"),
+        ("X-Total-Count", "3"),
+        ("HX-Trigger", "x"),
+        ("Vary", "Accept"),
+    ]
     assert headers.from_worker(told, "/app") == told
 
 

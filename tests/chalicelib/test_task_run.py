@@ -17,7 +17,14 @@ EVENT: run_task.RunEvent = {
 
 
 def test_a_task_has_the_tags_of_its_definition_or_the_budget_would_not_see_it() -> None:
-    settings = Settings("bucket", "sheen-test-", "/", cluster="sheen-test", subnets="subnet-1", task_security_group="group")
+    settings = Settings(
+        "bucket",
+        "sheen-test-",
+        "/",
+        cluster="sheen-test",
+        subnets="subnet-1",
+        task_security_group="group",
+    )
     ecs: Any = mock.Mock()
     ecs.run_task.return_value = {"failures": []}
     with mock.patch.object(clients, "client", lambda _service: ecs):

@@ -14,7 +14,10 @@ from tests.support import intruder
 from tests.support.stack import StackProcess
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user"),
+]
 APPS = Path(__file__).parent / "apps"
 
 WORKERS_FOLDER = "normalizePath(file.path(Sys.getenv('HOME'), '..'))"
@@ -54,19 +57,37 @@ TRIES = {
     "replace the script that root wrote for it": Try(
         f"unlink(file.path({WORKERS_FOLDER}, 'start.R')) == 0", lambda said: said == "[false]"
     ),
-    "lay a link where root writes": Try(f"file.symlink('/etc/passwd', file.path({WORKERS_FOLDER}, 'link'))", refused),
-    "lay a FIFO where root writes": Try(intruder.shell("mkfifo $HOME/../fifo && echo made"), lambda said: "made" not in said),
-    "see another worker's folder": Try(
-        f"setdiff(list.files('/tmp', '^sheen-worker-'), basename({WORKERS_FOLDER}))", lambda said: said in ("[]", "{}")
+    "lay a link where root writes": Try(
+        f"file.symlink('/etc/passwd', file.path({WORKERS_FOLDER}, 'link'))", refused
     ),
-    "name a catalogue for root's programs": Try("Sys.getenv('LANGUAGE')", lambda said: "sheen-hostile" in said),
-    "fork without end": Try(intruder.python(LIMITS), lambda said: said == f'["0 1000 {8 * 1024**3}"]'),
-    "become another user": Try(intruder.python("import os; os.setuid(0)"), lambda said: "Operation not permitted" in said),
-    "change its version's code": Try(f"cat('x', file = Sys.glob(file.path({EFS}, 'apps', '*', '*', 'app.R'))[1])", refused),
-    "write in its instance's own copy": Try("{ writeLines('1', 'own.txt'); file.exists('own.txt') }", lambda said: said == "[true]"),
-    "leave a folder that is too deep to be removed": Try(intruder.python(DEEP), lambda said: said == '["made"]'),
+    "lay a FIFO where root writes": Try(
+        intruder.shell("mkfifo $HOME/../fifo && echo made"), lambda said: "made" not in said
+    ),
+    "see another worker's folder": Try(
+        f"setdiff(list.files('/tmp', '^sheen-worker-'), basename({WORKERS_FOLDER}))",
+        lambda said: said in ("[]", "{}"),
+    ),
+    "name a catalogue for root's programs": Try(
+        "Sys.getenv('LANGUAGE')", lambda said: "sheen-hostile" in said
+    ),
+    "fork without end": Try(
+        intruder.python(LIMITS), lambda said: said == f'["0 1000 {8 * 1024**3}"]'
+    ),
+    "become another user": Try(
+        intruder.python("import os; os.setuid(0)"), lambda said: "Operation not permitted" in said
+    ),
+    "change its version's code": Try(
+        f"cat('x', file = Sys.glob(file.path({EFS}, 'apps', '*', '*', 'app.R'))[1])", refused
+    ),
+    "write in its instance's own copy": Try(
+        "{ writeLines('1', 'own.txt'); file.exists('own.txt') }", lambda said: said == "[true]"
+    ),
+    "leave a folder that is too deep to be removed": Try(
+        intruder.python(DEEP), lambda said: said == '["made"]'
+    ),
     "leave a FIFO, a socket and a loop of links": Try(
-        intruder.shell("cd $TMPDIR && mkfifo fifo && ln -s loop loop && ln -s / root && echo made"), lambda said: "made" in said
+        intruder.shell("cd $TMPDIR && mkfifo fifo && ln -s loop loop && ln -s / root && echo made"),
+        lambda said: "made" in said,
     ),
     "leave a process that hides": Try(intruder.python(STAYS), lambda said: said == '["left"]'),
 }
@@ -83,7 +104,9 @@ class Apps:
 
     def does(self, code: str) -> str:
         """Return what the author's app says to code."""
-        return json.dumps(json.loads(self.stack.get(f"/hostile/author/?r={quote(code)}").body)["value"])
+        return json.dumps(
+            json.loads(self.stack.get(f"/hostile/author/?r={quote(code)}").body)["value"]
+        )
 
     def app_id(self, name: str) -> str:
         row = self.stack.instance_of(f"/hostile/{name}")
@@ -92,7 +115,10 @@ class Apps:
 
     @property
     def honest_is_well(self) -> bool:
-        return "the honest app's private data" in self.stack.get("/hostile/honest/", {"accept": "text/html"}).text
+        return (
+            "the honest app's private data"
+            in self.stack.get("/hostile/honest/", {"accept": "text/html"}).text
+        )
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +149,9 @@ def test_a_link_in_place_of_its_socket_leads_nowhere(apps: Apps) -> None:
     place = f"file.path({WORKERS_FOLDER}, 'run', 'r.sock')"
     swap = f"{{ file.rename({place}, file.path({WORKERS_FOLDER}, 'run', 'aside')); file.symlink('{control}', {place}) }}"
     assert apps.does(swap) == "[true]"
-    answers = [apps.stack.get(path) for path in ("/hostile/author/counters",) * 3]  # by more than a kept connection
+    answers = [
+        apps.stack.get(path) for path in ("/hostile/author/counters",) * 3
+    ]  # by more than a kept connection
     with socket.socket(socket.AF_UNIX) as works:
         works.connect(str(control))  # it is there, and root can
     assert not any("run_tasks" in answer.text for answer in answers)

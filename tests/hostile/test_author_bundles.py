@@ -15,10 +15,17 @@ pytestmark = pytest.mark.stack
 
 
 def bundle(toml: bytes) -> bytes:
-    return make_zip([("app.R", b"library(shiny)\nshinyApp(fluidPage(), function(input, output) NULL)\n"), ("sheen.toml", toml)])
+    return make_zip(
+        [
+            ("app.R", b"library(shiny)\nshinyApp(fluidPage(), function(input, output) NULL)\n"),
+            ("sheen.toml", toml),
+        ]
+    )
 
 
-def test_settings_that_reach_for_what_is_others_or_costs_too_much_are_refused(stack: StackProcess) -> None:
+def test_settings_that_reach_for_what_is_others_or_costs_too_much_are_refused(
+    stack: StackProcess,
+) -> None:
     StackSync(stack, "site-of-others", publish="/site-of-others")
     tries = {
         b'[secrets]\nX = "atk/other-teams-db"\n': 'the secret "atk/other-teams-db" (for X) is not for the app at /atk',
@@ -35,10 +42,14 @@ def test_settings_that_reach_for_what_is_others_or_costs_too_much_are_refused(st
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
-def test_a_tree_deeper_than_anything_recurses_is_removed_with_its_app(stack: StackProcess, tmp_path: Path) -> None:
+def test_a_tree_deeper_than_anything_recurses_is_removed_with_its_app(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     folder = tmp_path / "deep"
     folder.mkdir()
-    (folder / "app.R").write_text("library(shiny)\nshinyApp(fluidPage(), function(input, output) NULL)\n")
+    (folder / "app.R").write_text(
+        "library(shiny)\nshinyApp(fluidPage(), function(input, output) NULL)\n"
+    )
     stack.publish(folder, "/deep-data")
     efs = Path(stack.efs)
     app_id = _app_id(stack, "/deep-data")
@@ -53,11 +64,19 @@ def test_a_tree_deeper_than_anything_recurses_is_removed_with_its_app(stack: Sta
     os.close(at)
     stack.sheen("archive", "/deep-data")
     stack.sheen("delete", "/deep-data", "--yes")
-    until(lambda: not data.exists() and not (efs / "apps" / app_id).exists(), 90, "the app's folders to be gone")
-    until(lambda: not list((efs / "data").glob(".removing-*")), 60, "all that was in them to be gone")
+    until(
+        lambda: not data.exists() and not (efs / "apps" / app_id).exists(),
+        90,
+        "the app's folders to be gone",
+    )
+    until(
+        lambda: not list((efs / "data").glob(".removing-*")), 60, "all that was in them to be gone"
+    )
 
 
 def _app_id(stack: StackProcess, location: str) -> str:
     key = {"location": {"S": location}}
-    row = stack.client("dynamodb").get_item(TableName="sheen-local-apps", Key=key, ConsistentRead=True)["Item"]
+    row = stack.client("dynamodb").get_item(
+        TableName="sheen-local-apps", Key=key, ConsistentRead=True
+    )["Item"]
     return str(row["app_id"]["S"])

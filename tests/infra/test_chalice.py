@@ -14,11 +14,19 @@ from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 
 LOCAL = local_place(LocalSettings())
-PROD = replace(LOCAL, stage="prod", account="111122223333", function_subnets=("subnet-1", "subnet-2"), traced=True)
+PROD = replace(
+    LOCAL,
+    stage="prod",
+    account="111122223333",
+    function_subnets=("subnet-1", "subnet-2"),
+    traced=True,
+)
 
 
 def functions(place: Place) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = chalice.configuration(DECLARED, place)["stages"][place.stage]["lambda_functions"]
+    found: dict[str, dict[str, object]] = chalice.configuration(DECLARED, place)["stages"][
+        place.stage
+    ]["lambda_functions"]
     return found
 
 
@@ -33,19 +41,29 @@ def test_every_stage_has_the_same_functions_with_the_same_sizes() -> None:
 
 def test_a_function_has_its_own_role_and_its_stages_settings() -> None:
     watch = functions(PROD)["instance_watch"]
-    assert watch["iam_role_arn"] == "arn:aws:iam::111122223333:role/sheen-prod-function-instance_watch"
+    assert (
+        watch["iam_role_arn"] == "arn:aws:iam::111122223333:role/sheen-prod-function-instance_watch"
+    )
     assert watch["subnet_ids"] == ["subnet-1", "subnet-2"]
-    assert functions(PROD)["instance_drain"]["environment_variables"] == DECLARED.function_environment(PROD, False)
+    assert functions(PROD)["instance_drain"][
+        "environment_variables"
+    ] == DECLARED.function_environment(PROD, False)
     assert not chalice.configuration(DECLARED, PROD)["stages"]["prod"]["manage_iam_role"]
 
 
 def test_functions_are_tagged_as_everything_is_so_that_the_bill_can_be_split() -> None:
     tagged = replace(PROD, own_tags=(("team", "data"),))
-    assert chalice.configuration(DECLARED, tagged)["stages"]["prod"]["tags"] == {"application": "sheen", "stage": "prod", "team": "data"}
+    assert chalice.configuration(DECLARED, tagged)["stages"]["prod"]["tags"] == {
+        "application": "sheen",
+        "stage": "prod",
+        "team": "data",
+    }
 
 
 def test_the_rest_api_compresses_what_is_larger_than_a_packet() -> None:
-    assert chalice.configuration(DECLARED, PROD)["stages"]["prod"]["minimum_compression_size"] == 1024
+    assert (
+        chalice.configuration(DECLARED, PROD)["stages"]["prod"]["minimum_compression_size"] == 1024
+    )
 
 
 def test_frames_are_not_traced_as_a_trace_costs_more_than_a_frame() -> None:
@@ -53,8 +71,12 @@ def test_frames_are_not_traced_as_a_trace_costs_more_than_a_frame() -> None:
         traced = name != "websocket_message"
         assert settings["xray"] is traced, name
         variables = settings["environment_variables"]
-        assert isinstance(variables, dict) and variables["POWERTOOLS_TRACE_DISABLED"] == ("false" if traced else "true")
-    statements = {statement.sid for statement in DECLARED.roles(PROD)["function-websocket_message"].statements}
+        assert isinstance(variables, dict) and variables["POWERTOOLS_TRACE_DISABLED"] == (
+            "false" if traced else "true"
+        )
+    statements = {
+        statement.sid for statement in DECLARED.roles(PROD)["function-websocket_message"].statements
+    }
     assert "Traces" not in statements
 
 
@@ -67,20 +89,29 @@ def test_the_command_makes_the_project_of_the_deployment_that_a_file_says(tmp_pa
     place, project = tmp_path / "place.json", tmp_path / "app"
     place.write_text(json.dumps(asdict(PROD)))
     chalice.main(str(place), str(project))
-    assert json.loads((project / chalice.CONFIG).read_text()) == json.loads(json.dumps(chalice.configuration(DECLARED, PROD)))
+    assert json.loads((project / chalice.CONFIG).read_text()) == json.loads(
+        json.dumps(chalice.configuration(DECLARED, PROD))
+    )
     assert (project / "app.py").exists() and (project / "vendor" / "pynamodb").exists()
     assert (project / "requirements.txt").read_text() == ""  # or Chalice would package it all again
     merged = json.loads((project / chalice.EVENTS).read_text())["Resources"]
-    source = merged["OnInstanceChange"]["Properties"]["Events"]["OnInstanceChangeDynamodbEventSource"]["Properties"]
+    source = merged["OnInstanceChange"]["Properties"]["Events"][
+        "OnInstanceChangeDynamodbEventSource"
+    ]["Properties"]
     assert source["BisectBatchOnFunctionError"]
     pattern = json.loads(source["FilterCriteria"]["Filters"][0]["Pattern"])
-    assert pattern["dynamodb"]["NewImage"] == {"state": {"S": ["STARTING"]}, "phase": {"S": ["machine"]}}
+    assert pattern["dynamodb"]["NewImage"] == {
+        "state": {"S": ["STARTING"]},
+        "phase": {"S": ["machine"]},
+    }
 
 
 def test_a_function_that_is_not_declared_is_named() -> None:
     names = [LOCAL.function_name(function.name) for function in DECLARED.functions]
     check_declared(names, DECLARED, LOCAL)
-    with pytest.raises(CannotStart, match=r"only app\.py has sheen-local-new; only declared are none"):
+    with pytest.raises(
+        CannotStart, match=r"only app\.py has sheen-local-new; only declared are none"
+    ):
         check_declared([*names, "sheen-local-new"], DECLARED, LOCAL)
     with pytest.raises(CannotStart, match=f"only declared are {names[-1]}"):
         check_declared(names[:-1], DECLARED, LOCAL)

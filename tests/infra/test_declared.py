@@ -17,7 +17,14 @@ TABLES = {table.name: table for table in DECLARED.tables}
 
 
 def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> None:
-    assert {name for name, table in TABLES.items() if table.kept} == {"apps", "versions", "bundles", "syncs", "sync_runs", "unix_ids"}
+    assert {name for name, table in TABLES.items() if table.kept} == {
+        "apps",
+        "versions",
+        "bundles",
+        "syncs",
+        "sync_runs",
+        "unix_ids",
+    }
 
 
 def test_tables_have_their_models_keys_and_expiry() -> None:
@@ -27,7 +34,10 @@ def test_tables_have_their_models_keys_and_expiry() -> None:
         {"AttributeName": "version_id", "KeyType": "HASH"},
         {"AttributeName": "slot", "KeyType": "RANGE"},
     ]
-    assert definition["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert definition["StreamSpecification"] == {
+        "StreamEnabled": True,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
     assert TABLES["instances"].ttl_attribute == "expires_at"
     assert TABLES["apps"].ttl_attribute is None
 
@@ -39,7 +49,9 @@ def test_indexes_name_attributes_that_the_table_declares() -> None:
 
 
 @pytest.mark.parametrize("machine", DECLARED.state_machines, ids=lambda machine: machine.name)
-def test_a_state_machine_finds_all_that_it_names_and_uses_each_function(machine: StateMachine) -> None:
+def test_a_state_machine_finds_all_that_it_names_and_uses_each_function(
+    machine: StateMachine,
+) -> None:
     definition = substitute(machine, DECLARED.substitutions(PLACE, machine))
     json.loads(definition)
     for function in machine.functions:
@@ -56,15 +68,25 @@ def test_large_bodies_do_not_stay_and_only_the_agent_may_touch_them() -> None:
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     touching = {
-        name: [resource for statement in role.statements for resource in statement.resources if "bodies" in resource]
+        name: [
+            resource
+            for statement in role.statements
+            for resource in statement.resources
+            if "bodies" in resource
+        ]
         for name, role in DECLARED.roles(PLACE).items()
     }
     # The agent signs the URLs; a visitor's Lambda needs no right on the bucket.
-    assert {name: found for name, found in touching.items() if found} == {"task-agent": ["arn:aws:s3:::sheen-local/bodies/*"]}
+    assert {name: found for name, found in touching.items() if found} == {
+        "task-agent": ["arn:aws:s3:::sheen-local/bodies/*"]
+    }
 
 
 def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> None:
-    inside, outside = DECLARED.function_environment(PLACE, True), DECLARED.function_environment(PLACE, False)
+    inside, outside = (
+        DECLARED.function_environment(PLACE, True),
+        DECLARED.function_environment(PLACE, False),
+    )
     assert outside.keys() - inside.keys() == {
         "SHEEN_CONNECTIONS_URL",
         "SHEEN_CLUSTER",
@@ -79,24 +101,42 @@ def test_functions_inside_the_vpc_are_not_told_of_what_they_cannot_reach() -> No
 def test_datasync_is_given_a_log_group_that_it_may_write_to() -> None:
     [step] = [function for function in DECLARED.functions if function.name == "sync_step"]
     [group] = [group for group in DECLARED.log_groups if group.service == "datasync.amazonaws.com"]
-    assert DECLARED.environment_of(PLACE, step)["SHEEN_SYNC_LOG"] == PLACE.arn("logs", f"log-group:{PLACE.log_group(group.name)}")
+    assert DECLARED.environment_of(PLACE, step)["SHEEN_SYNC_LOG"] == PLACE.arn(
+        "logs", f"log-group:{PLACE.log_group(group.name)}"
+    )
 
 
 def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
-    roles = DECLARED.roles(replace(PLACE, other_buckets=(OtherBucket("observations", "stations/"), OtherBucket("open"))))
+    roles = DECLARED.roles(
+        replace(
+            PLACE, other_buckets=(OtherBucket("observations", "stations/"), OtherBucket("open"))
+        )
+    )
     other = "arn:aws:s3:::observations"
 
     def may(role: str, action: str, resource: str, **context: str) -> bool:
-        need = Need(f"s3:{action}", resource, {f"s3:{key}": value for key, value in context.items()})
+        need = Need(
+            f"s3:{action}", resource, {f"s3:{key}": value for key, value in context.items()}
+        )
         return Policy(roles[role].policy()).decide(need).verdict is Verdict.ALLOWED
 
     for role in ("task-copy", "datasync"):
-        assert may(role, "GetObject", f"{other}/stations/a.csv") and not may(role, "GetObject", f"{other}/secret.csv")
+        assert may(role, "GetObject", f"{other}/stations/a.csv") and not may(
+            role, "GetObject", f"{other}/secret.csv"
+        )
         assert may(role, "GetObject", "arn:aws:s3:::open/a.csv")
-    assert may("datasync", "GetObjectTagging", f"{other}/stations/a.csv") and not may("datasync", "GetObjectTagging", f"{other}/a.csv")
-    assert may("task-copy", "ListBucket", other, prefix="stations/2026/") and may("task-copy", "ListBucket", "arn:aws:s3:::open")
-    assert not may("task-copy", "ListBucket", other, prefix="sta") and not may("task-copy", "ListBucket", other)
+    assert may("datasync", "GetObjectTagging", f"{other}/stations/a.csv") and not may(
+        "datasync", "GetObjectTagging", f"{other}/a.csv"
+    )
+    assert may("task-copy", "ListBucket", other, prefix="stations/2026/") and may(
+        "task-copy", "ListBucket", "arn:aws:s3:::open"
+    )
+    assert not may("task-copy", "ListBucket", other, prefix="sta") and not may(
+        "task-copy", "ListBucket", other
+    )
     for bucket in (other, "arn:aws:s3:::open", PLACE.bucket_arn()):
-        assert may("datasync", "ListBucket", bucket), "HeadBucket, by which DataSync tries a bucket, has no prefix"
+        assert may("datasync", "ListBucket", bucket), (
+            "HeadBucket, by which DataSync tries a bucket, has no prefix"
+        )
     for bucket in (other, "arn:aws:s3:::open"):
         assert may("function-sync_step", "ListBucket", bucket)

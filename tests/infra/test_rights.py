@@ -25,16 +25,30 @@ def test_a_wide_statement_says_why_and_no_action_is_a_pattern(role: Role) -> Non
 
 
 @pytest.mark.parametrize(
-    "resource", ["*", "arn:aws:s3:::*", "arn:aws:dynamodb:*:1:table/x", "arn:aws:s3:::sheen-*/x", "arn:aws:dynamodb:r:1:table/sheen-*"]
+    "resource",
+    [
+        "*",
+        "arn:aws:s3:::*",
+        "arn:aws:dynamodb:*:1:table/x",
+        "arn:aws:s3:::sheen-*/x",
+        "arn:aws:dynamodb:r:1:table/sheen-*",
+    ],
 )
 def test_a_wide_statement_without_a_reason_cannot_be_made(resource: str) -> None:
     with pytest.raises(TooWide, match="wildcard"):
         Statement("Wide", ("s3:GetObject",), (resource,))
-    assert Statement("Wide", ("s3:GetObject",), (resource,), why="there is no other way").document()["Resource"] == [resource]
+    assert Statement(
+        "Wide", ("s3:GetObject",), (resource,), why="there is no other way"
+    ).document()["Resource"] == [resource]
 
 
 @pytest.mark.parametrize(
-    "resource", ["arn:aws:s3:::sheen-local/bodies/*", "arn:aws:ecs:r:1:task/sheen-local/*", "arn:aws:logs:r:1:log-group:/x:*"]
+    "resource",
+    [
+        "arn:aws:s3:::sheen-local/bodies/*",
+        "arn:aws:ecs:r:1:task/sheen-local/*",
+        "arn:aws:logs:r:1:log-group:/x:*",
+    ],
 )
 def test_what_has_no_name_yet_needs_no_reason(resource: str) -> None:
     assert not is_wide(resource)
@@ -60,14 +74,18 @@ def test_only_the_service_itself_takes_a_role_on() -> None:
         "events.amazonaws.com",
         "datasync.amazonaws.com",
     }
-    assert ROLES["task-agent"].trust("1")["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert ROLES["task-agent"].trust("1")["Statement"][0]["Principal"] == {
+        "Service": "ecs-tasks.amazonaws.com"
+    }
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
 def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
     trust = role.trust(PLACE.account)
     assert trusts(trust, role.service, PLACE.account)
-    assert not trusts(trust, role.service, "999999999999") or role.service == "lambda.amazonaws.com", "Lambda tells no account"
+    assert (
+        not trusts(trust, role.service, "999999999999") or role.service == "lambda.amazonaws.com"
+    ), "Lambda tells no account"
     assert not trusts(trust, "ec2.amazonaws.com", PLACE.account)
 
 
@@ -76,7 +94,10 @@ def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
         def trust(self, account: str) -> dict[str, Any]:
             return super().trust(f"not {account}")
 
-    with pytest.raises(CannotBeTaken, match=r"sheen-local-odd: its trust policy does not let states\.amazonaws\.com"):
+    with pytest.raises(
+        CannotBeTaken,
+        match=r"sheen-local-odd: its trust policy does not let states\.amazonaws\.com",
+    ):
         check_trust(Odd("odd", "states.amazonaws.com", ()), PLACE)
 
 
@@ -87,14 +108,32 @@ def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> No
 
 
 def test_the_token_of_whatever_task_dies_can_be_answered() -> None:
-    tokens = next(statement for statement in ROLES["function-on_task_stopped"].statements if statement.sid == "Tokens")
-    assert set(tokens.resources) == {PLACE.state_machine_arn(machine.name) for machine in DECLARED.state_machines if machine.tasks}
+    tokens = next(
+        statement
+        for statement in ROLES["function-on_task_stopped"].statements
+        if statement.sid == "Tokens"
+    )
+    assert set(tokens.resources) == {
+        PLACE.state_machine_arn(machine.name)
+        for machine in DECLARED.state_machines
+        if machine.tasks
+    }
     assert len(tokens.resources) > 3
 
 
 def test_functions_in_the_vpc_are_given_nothing_that_they_cannot_reach() -> None:
-    there = ("dynamodb:", "s3:", "logs:", "xray:", "ec2:")  # what writes logs and traces is not in the VPC (FACTS E6b)
+    there = (
+        "dynamodb:",
+        "s3:",
+        "logs:",
+        "xray:",
+        "ec2:",
+    )  # what writes logs and traces is not in the VPC (FACTS E6b)
     for function in FUNCTIONS:
         if function.in_vpc:
-            actions = [action for statement in ROLES[function.role].statements for action in statement.actions]
+            actions = [
+                action
+                for statement in ROLES[function.role].statements
+                for action in statement.actions
+            ]
             assert all(action.startswith(there) for action in actions), function.name

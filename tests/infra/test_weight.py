@@ -24,7 +24,18 @@ import boto3
 made = [boto3.client(name, region_name="us-east-1").meta.service_model.service_name for name in sys.argv[2:]]
 print(json.dumps(made))
 """
-NEVER = ("boto3", "s3transfer", "aiohttp", "asyncio.runners", "websockets", "moto", "pytest", "multiprocessing.pool", "pandas", "numpy")
+NEVER = (
+    "boto3",
+    "s3transfer",
+    "aiohttp",
+    "asyncio.runners",
+    "websockets",
+    "moto",
+    "pytest",
+    "multiprocessing.pool",
+    "pandas",
+    "numpy",
+)
 """What no function pays for before it needs it, or never."""
 
 
@@ -33,7 +44,9 @@ def package() -> Package:
     return make_package(TREE / "chalice_app", sys.executable, DECLARED, PLACE, cache_folder())
 
 
-def test_importing_the_app_brings_few_modules_and_no_sdk_that_may_not_be_needed(package: Package) -> None:
+def test_importing_the_app_brings_few_modules_and_no_sdk_that_may_not_be_needed(
+    package: Package,
+) -> None:
     function = package.functions[PLACE.function_name("instance_drain")]
     modules = cold_import(function)["modules"]
     assert len(modules) < MOST_MODULES
@@ -45,7 +58,11 @@ def test_everything_that_is_imported_comes_as_bytecode(package: Package) -> None
     sources = [path for folder in (code.parent / "layer", code) for path in folder.rglob("*.py")]
     assert len(sources) > 300
     tag = sys.implementation.cache_tag
-    without = [path for path in sources if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists()]
+    without = [
+        path
+        for path in sources
+        if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists()
+    ]
     assert without == []
 
 
@@ -56,7 +73,9 @@ def test_the_packages_stay_small(tmp_path: Path) -> None:
     assert found["deployment.zip"] < 1.5  # what every change of the code uploads
 
 
-def test_the_packages_have_the_services_that_functions_may_call_and_no_others(package: Package) -> None:
+def test_the_packages_have_the_services_that_functions_may_call_and_no_others(
+    package: Package,
+) -> None:
     layer = next(iter(package.functions.values())).layers[0]
     data = next(layer.rglob("botocore/data"))
     kept = {path.name for path in data.iterdir() if path.is_dir()}
@@ -64,6 +83,9 @@ def test_the_packages_have_the_services_that_functions_may_call_and_no_others(pa
     assert {"dynamodb", "s3", "stepfunctions", "ecs", "apigatewaymanagementapi"} | ALWAYS <= kept
     assert not {"ec2", "iam", "xray"} & kept
     made = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", CLIENTS, str(data.parents[1]), *sorted(kept)], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", CLIENTS, str(data.parents[1]), *sorted(kept)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert json.loads(made.stdout) == sorted(kept)

@@ -15,11 +15,16 @@ def nobody(_question: str) -> str:
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (nobody, "/hello was not deleted: there is nobody to ask; `sheen delete /hello --yes` does not ask"),
+        (
+            nobody,
+            "/hello was not deleted: there is nobody to ask; `sheen delete /hello --yes` does not ask",
+        ),
         (lambda _: "y", "was not its location"),
     ],
 )
-def test_without_an_answer_nothing_is_deleted(monkeypatch: pytest.MonkeyPatch, ask: archive.Callable[[str], str], said: str) -> None:
+def test_without_an_answer_nothing_is_deleted(
+    monkeypatch: pytest.MonkeyPatch, ask: archive.Callable[[str], str], said: str
+) -> None:
     deleted = Mock()
     monkeypatch.setattr(life, "archived", lambda location: None)
     monkeypatch.setattr(archive, "call", deleted)

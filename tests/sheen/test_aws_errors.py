@@ -7,7 +7,12 @@ import sys
 
 import pytest
 from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 from pynamodb.exceptions import PutError, ScanError
 
 from sheen.aws_errors import sentence
@@ -38,13 +43,37 @@ def wrapped() -> S3UploadFailedError:
             "make run",
         ),
         (ReadTimeoutError(endpoint_url="http://x/"), "does not answer: Read timeout", "try again"),
-        (ScanError("no", EndpointConnectionError(endpoint_url="http://x/")), "does not answer: Could not connect", "make run"),
+        (
+            ScanError("no", EndpointConnectionError(endpoint_url="http://x/")),
+            "does not answer: Could not connect",
+            "make run",
+        ),
         (NoCredentialsError(), "was not asked: Unable to locate credentials; ", "AWS_PROFILE"),
-        (refusal("ExpiredTokenException"), "refused Invoke: ExpiredTokenException: no; ", "sign in anew"),
-        (wrapped(), "refused Invoke: ExpiredToken: The provided token has expired.; ", "sign in anew"),
-        (refusal("AccessDeniedException"), "refused Invoke: AccessDeniedException: no; ", "operator"),
-        (PutError("no", refusal("ThrottlingException")), "refused Invoke: ThrottlingException: no; ", "in a minute"),
-        (refusal("ResourceNotFoundException"), "refused Invoke: ResourceNotFoundException: no; ", "SHEEN_TABLE_PREFIX"),
+        (
+            refusal("ExpiredTokenException"),
+            "refused Invoke: ExpiredTokenException: no; ",
+            "sign in anew",
+        ),
+        (
+            wrapped(),
+            "refused Invoke: ExpiredToken: The provided token has expired.; ",
+            "sign in anew",
+        ),
+        (
+            refusal("AccessDeniedException"),
+            "refused Invoke: AccessDeniedException: no; ",
+            "operator",
+        ),
+        (
+            PutError("no", refusal("ThrottlingException")),
+            "refused Invoke: ThrottlingException: no; ",
+            "in a minute",
+        ),
+        (
+            refusal("ResourceNotFoundException"),
+            "refused Invoke: ResourceNotFoundException: no; ",
+            "SHEEN_TABLE_PREFIX",
+        ),
         (refusal("InternalFailure"), "refused Invoke: InternalFailure: no; ", "try again"),
         (ScanError("it failed"), "failed: it failed; ", "try again"),
     ],
@@ -70,7 +99,13 @@ def test_with_nothing_listening_the_command_says_so_and_fails(words: list[str]) 
             "AWS_SECRET_ACCESS_KEY": "x",
         }
         ended = subprocess.run(
-            [sys.executable, "-m", "sheen", *words], cwd=TREE, env=environment, capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-m", "sheen", *words],
+            cwd=TREE,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
     assert ended.returncode == 1
     assert ended.stderr.startswith("sheen: AWS does not answer: Could not connect")

@@ -19,7 +19,9 @@ def services() -> Iterator[Counter[str]]:
 
 
 def write(text: str) -> None:
-    boto3.client("s3").put_object(Bucket=BUCKET, Key="outcomes/hello/app.zip.log", Body=text.encode())
+    boto3.client("s3").put_object(
+        Bucket=BUCKET, Key="outcomes/hello/app.zip.log", Body=text.encode()
+    )
 
 
 def test_each_line_comes_once_and_whole() -> None:
@@ -35,7 +37,9 @@ def test_each_line_comes_once_and_whole() -> None:
     assert log.lines(over=True) == []
 
 
-@pytest.mark.parametrize("anew", ["other\n", "another first line\nand more of it than there was\n" * 100])
+@pytest.mark.parametrize(
+    "anew", ["other\n", "another first line\nand more of it than there was\n" * 100]
+)
 def test_a_log_that_is_written_anew_is_told_from_its_beginning(anew: str) -> None:
     log = BuildLog(BUCKET, KEY, every=0)
     first = "".join(f"line {number}\n" for number in range(300))

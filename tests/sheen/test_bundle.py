@@ -15,8 +15,18 @@ from tasks.archive.limits import Limits
 from tasks.archive.zips import entries_of
 
 
-def test_the_authors_installed_packages_stay_at_home_and_their_lock_files_do_not(tmp_path: Path) -> None:
-    packed = {".Rprofile", "app.R", "renv.lock", "renv/activate.R", "packrat/packrat.lock", "packrat/init.R", "www/renv/library/note.txt"}
+def test_the_authors_installed_packages_stay_at_home_and_their_lock_files_do_not(
+    tmp_path: Path,
+) -> None:
+    packed = {
+        ".Rprofile",
+        "app.R",
+        "renv.lock",
+        "renv/activate.R",
+        "packrat/packrat.lock",
+        "packrat/init.R",
+        "www/renv/library/note.txt",
+    }
     left = {
         "renv/library/R-4.2/x/R6/DESCRIPTION",
         "renv/staging/1/x",
@@ -41,7 +51,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "app"
 
 
-def test_links_to_folders_of_the_app_stay_links_and_those_to_files_become_files(folder: Path, tmp_path: Path) -> None:
+def test_links_to_folders_of_the_app_stay_links_and_those_to_files_become_files(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / "www").mkdir()
     (folder / "www" / "newest").symlink_to(folder / "data" / "2026")
     (folder / "newest").symlink_to("data/2026")
@@ -49,7 +61,9 @@ def test_links_to_folders_of_the_app_stay_links_and_those_to_files_become_files(
     (folder / "renv").mkdir()
     (folder / "renv" / "library").symlink_to("/usr/lib/R/library")
     first = zip_folder(folder, tmp_path / "app.zip")
-    entries = {entry.path: entry.link_to for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())}
+    entries = {
+        entry.path: entry.link_to for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())
+    }
     assert entries == {
         "app.R": None,
         "data/2026/sales.csv": None,
@@ -66,7 +80,9 @@ def packed(folder: Path, tmp_path: Path) -> tuple[set[str], list[str]]:
     return {entry.path for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())}, notes
 
 
-def test_a_link_to_a_folder_beside_the_app_is_packed_as_that_folder_and_said(folder: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_beside_the_app_is_packed_as_that_folder_and_said(
+    folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "shared" / "deep").mkdir(parents=True)
     (tmp_path / "shared" / "deep" / "a.csv").write_text("a")
     (tmp_path / "shared" / "back").symlink_to(folder / "data")
@@ -74,11 +90,15 @@ def test_a_link_to_a_folder_beside_the_app_is_packed_as_that_folder_and_said(fol
     with zipfile_links(folder, tmp_path) as (names, links, notes):
         assert names == {"app.R", "data/2026/sales.csv", "data/shared/deep/a.csv"}
         assert links == {"data/shared/back": "data"}
-    assert notes == [f"note: data/shared is a link to {tmp_path / 'shared'}; what is in that folder is packed"]
+    assert notes == [
+        f"note: data/shared is a link to {tmp_path / 'shared'}; what is in that folder is packed"
+    ]
 
 
 @contextmanager
-def zipfile_links(folder: Path, tmp_path: Path) -> Iterator[tuple[set[str], dict[str, str], list[str]]]:
+def zipfile_links(
+    folder: Path, tmp_path: Path
+) -> Iterator[tuple[set[str], dict[str, str], list[str]]]:
     _, notes = zip_folder(folder, tmp_path / "app.zip")
     entries = list(entries_of(tmp_path / "app.zip", "app.zip", Limits()))
     links = {entry.path: entry.link_to for entry in entries if entry.link_to is not None}
@@ -86,15 +106,22 @@ def zipfile_links(folder: Path, tmp_path: Path) -> Iterator[tuple[set[str], dict
 
 
 @pytest.mark.parametrize("target", ["..", "../.."])
-def test_a_link_to_a_folder_that_has_the_app_in_it_is_refused_with_the_way_out(folder: Path, tmp_path: Path, target: str) -> None:
+def test_a_link_to_a_folder_that_has_the_app_in_it_is_refused_with_the_way_out(
+    folder: Path, tmp_path: Path, target: str
+) -> None:
     (folder / "all").symlink_to(target)
-    with pytest.raises(NotAnApp, match=r"app/all: a link to .*, in which it is itself; .* or name all in a file \.rscignore"):
+    with pytest.raises(
+        NotAnApp,
+        match=r"app/all: a link to .*, in which it is itself; .* or name all in a file \.rscignore",
+    ):
         zip_folder(folder, tmp_path / "app.zip")
     (folder / ".rscignore").write_text("all\n")
     assert packed(folder, tmp_path)[0] == {"app.R", "data/2026/sales.csv"}
 
 
-def test_folders_elsewhere_that_lead_to_each_other_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_folders_elsewhere_that_lead_to_each_other_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     (tmp_path / "one" / "two").symlink_to(tmp_path / "two")
@@ -104,10 +131,14 @@ def test_folders_elsewhere_that_lead_to_each_other_are_refused(folder: Path, tmp
         zip_folder(folder, tmp_path / "app.zip")
 
 
-def test_a_link_to_a_folder_with_too_much_in_it_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_a_folder_with_too_much_in_it_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sheen.bundle.Limits", lambda: Limits(files=2))
     (folder / "shared").symlink_to("/usr/share")
-    with pytest.raises(NotAnApp, match="more than 2 files, with those of the folders that shared lead to"):
+    with pytest.raises(
+        NotAnApp, match="more than 2 files, with those of the folders that shared lead to"
+    ):
         zip_folder(folder, tmp_path / "app.zip")
 
 
@@ -117,9 +148,22 @@ def write(folder: Path, *names: str) -> None:
         (folder / name).write_text(name)
 
 
-def test_rscignore_keeps_out_what_it_names_beside_it_and_the_author_is_told(folder: Path, tmp_path: Path) -> None:
-    write(folder, "secret.csv", "data/secret.csv", "dev/notes.txt", "data/draft.R", "a.log", "data/a.log", "www/x.R")
-    (folder / ".rscignore").write_text("# not for visitors\nsecret.csv\n\ndev/\n*.log\nno.csv\nw+\n")
+def test_rscignore_keeps_out_what_it_names_beside_it_and_the_author_is_told(
+    folder: Path, tmp_path: Path
+) -> None:
+    write(
+        folder,
+        "secret.csv",
+        "data/secret.csv",
+        "dev/notes.txt",
+        "data/draft.R",
+        "a.log",
+        "data/a.log",
+        "www/x.R",
+    )
+    (folder / ".rscignore").write_text(
+        "# not for visitors\nsecret.csv\n\ndev/\n*.log\nno.csv\nw+\n"
+    )
     (folder / "data" / ".rscignore").write_text("draft.R\r\n")
     names, notes = packed(folder, tmp_path)
     assert names == {"app.R", "data/2026/sales.csv", "data/secret.csv", "data/a.log", "www/x.R"}
@@ -130,9 +174,26 @@ def test_rscignore_keeps_out_what_it_names_beside_it_and_the_author_is_told(fold
     ]
 
 
-def test_what_the_app_serves_is_packed_whatever_tools_call_such_folders(folder: Path, tmp_path: Path) -> None:
-    served = ("www/node_modules/d3/d3.js", "www/rsconnect/a.txt", "data/.RData", "www/.venv/a.txt", "renv/activate.R")
-    write(folder, *served, "node_modules/d3/d3.js", "rsconnect/a.dcf", ".RData", ".venv/a", "www/.git/HEAD", "renv/library/x")
+def test_what_the_app_serves_is_packed_whatever_tools_call_such_folders(
+    folder: Path, tmp_path: Path
+) -> None:
+    served = (
+        "www/node_modules/d3/d3.js",
+        "www/rsconnect/a.txt",
+        "data/.RData",
+        "www/.venv/a.txt",
+        "renv/activate.R",
+    )
+    write(
+        folder,
+        *served,
+        "node_modules/d3/d3.js",
+        "rsconnect/a.dcf",
+        ".RData",
+        ".venv/a",
+        "www/.git/HEAD",
+        "renv/library/x",
+    )
     (folder / "gone").symlink_to("nowhere")
     names, notes = packed(folder, tmp_path)
     assert names == {"app.R", "data/2026/sales.csv", *served}
@@ -143,7 +204,9 @@ def test_what_the_app_serves_is_packed_whatever_tools_call_such_folders(folder: 
     ]
 
 
-def test_a_bundle_has_execute_bits_and_times_and_its_fingerprint_only_the_first(folder: Path, tmp_path: Path) -> None:
+def test_a_bundle_has_execute_bits_and_times_and_its_fingerprint_only_the_first(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / "tool.sh").write_text("#!/bin/sh\n")
     before = zip_folder(folder, tmp_path / "app.zip").fingerprint
     (folder / "tool.sh").chmod(0o4755)

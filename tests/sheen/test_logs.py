@@ -29,7 +29,16 @@ class Service:
         for at_ms, text in sorted(self.events):
             if at_ms >= startTime:
                 yield {"events": []}
-                yield {"events": [{"eventId": text, "timestamp": at_ms, "logStreamName": STREAM, "message": text}]}
+                yield {
+                    "events": [
+                        {
+                            "eventId": text,
+                            "timestamp": at_ms,
+                            "logStreamName": STREAM,
+                            "message": text,
+                        }
+                    ]
+                }
 
 
 class Now:
@@ -52,7 +61,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_quiet_apps_log_is_read_once_and_then_only_where_something_may_come(service: Service) -> None:
+def test_a_quiet_apps_log_is_read_once_and_then_only_where_something_may_come(
+    service: Service,
+) -> None:
     service.events = [(NOW - DAY + 1000, "long-ago")]
     now = Now()
     follower = Follower("group", "0123456789ab/", NOW - DAY, now)
@@ -62,7 +73,9 @@ def test_a_quiet_apps_log_is_read_once_and_then_only_where_something_may_come(se
     assert service.starts == [NOW - DAY, NOW - SKEW_MS - LATE_MS, NOW + 1000 - SKEW_MS - LATE_MS]
 
 
-def test_each_line_comes_once_also_one_that_is_late(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_line_comes_once_also_one_that_is_late(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = Now()
     follower = Follower("group", "0123456789ab/", NOW - 1000, now)
     service.events = [(NOW - 500, "first"), (NOW, "second"), (NOW - 2000, "before")]
@@ -75,7 +88,9 @@ def test_each_line_comes_once_also_one_that_is_late(service: Service, capsys: py
 
 
 @pytest.mark.parametrize("skew_ms", [-SKEW_MS, SKEW_MS])
-def test_a_clock_that_is_wrong_here_loses_nothing(service: Service, capsys: pytest.CaptureFixture[str], skew_ms: int) -> None:
+def test_a_clock_that_is_wrong_here_loses_nothing(
+    service: Service, capsys: pytest.CaptureFixture[str], skew_ms: int
+) -> None:
     now = Now()
     follower = Follower("group", "0123456789ab/", NOW - DAY, now)
     for second in range(10):

@@ -25,19 +25,28 @@ def test_equal_folders_make_equal_bundles_and_leave_tools_out(tmp_path: Path) ->
         (tmp_path / name / ".git").mkdir(parents=True)
         (tmp_path / name / ".git" / "HEAD").write_text(name)
         (tmp_path / name / "app.R").write_text("1")
-    assert zip_folder(tmp_path / "a", tmp_path / "a.zip") == zip_folder(tmp_path / "b", tmp_path / "b.zip")
+    assert zip_folder(tmp_path / "a", tmp_path / "a.zip") == zip_folder(
+        tmp_path / "b", tmp_path / "b.zip"
+    )
     (tmp_path / "b" / "app.R").write_text("2")
-    assert zip_folder(tmp_path / "a", tmp_path / "a.zip") != zip_folder(tmp_path / "b", tmp_path / "b.zip")
+    assert zip_folder(tmp_path / "a", tmp_path / "a.zip") != zip_folder(
+        tmp_path / "b", tmp_path / "b.zip"
+    )
 
 
-@pytest.mark.parametrize(("name", "why"), [("gone", "no such folder or file"), ("app.rar", "neither a folder nor a .zip or .tar.gz")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("gone", "no such folder or file"), ("app.rar", "neither a folder nor a .zip or .tar.gz")],
+)
 def test_what_cannot_be_published_is_told(name: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "app.rar").write_text("x")
     with pytest.raises(NotAnApp, match=why):
         ending_of(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.zip", ".zip"), ("a.tar.gz", ".tar.gz"), ("a.tgz", ".tgz")])
+@pytest.mark.parametrize(
+    ("name", "ending"), [("a.zip", ".zip"), ("a.tar.gz", ".tar.gz"), ("a.tgz", ".tgz")]
+)
 def test_packed_bundles_are_known_by_their_names(name: str, ending: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("x")
     assert ending_of(tmp_path / name) == ending

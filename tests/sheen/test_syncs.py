@@ -8,7 +8,14 @@ from sheen.syncs import refused
 
 
 def app(location: str, **settings: Any) -> App:
-    return App(location, app_id="0123456789ab", unix_id=271_828, settings=settings, created_at=0, updated_at=0)
+    return App(
+        location,
+        app_id="0123456789ab",
+        unix_id=271_828,
+        settings=settings,
+        created_at=0,
+        updated_at=0,
+    )
 
 
 APPS = [
@@ -21,14 +28,20 @@ APPS = [
 
 
 def test_apps_that_are_shut_out_are_named_with_what_lets_them_in() -> None:
-    before = Sync("sales", settings={"apps": ["/let-in"]}, read_gid=1, write_gid=2, created_at=0, updated_at=0)
+    before = Sync(
+        "sales", settings={"apps": ["/let-in"]}, read_gid=1, write_gid=2, created_at=0, updated_at=0
+    )
     assert refused(before, "sheen-test", APPS) == [
         "sales is not given to /reader, /team/other: `sheen sync define sales apps='/let-in /reader /team/other'` lets them in"
     ]
 
 
 def test_nothing_is_said_of_who_gets_it_and_of_a_definition_that_cannot_be_read() -> None:
-    everyone = Sync("sales", settings={"apps": ["*"]}, read_gid=1, write_gid=2, created_at=0, updated_at=0)
+    everyone = Sync(
+        "sales", settings={"apps": ["*"]}, read_gid=1, write_gid=2, created_at=0, updated_at=0
+    )
     assert refused(everyone, "sheen-test", APPS) == []
-    broken = Sync("sales", settings={"apps": "sales"}, read_gid=1, write_gid=2, created_at=0, updated_at=0)
+    broken = Sync(
+        "sales", settings={"apps": "sales"}, read_gid=1, write_gid=2, created_at=0, updated_at=0
+    )
     assert refused(broken, "sheen-test", APPS) == []

@@ -24,13 +24,22 @@ def ask(stack: StackProcess, location: str, code: str) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_policy_says(stack: StackProcess) -> None:
+def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_policy_says(
+    stack: StackProcess,
+) -> None:
     bucket = stack.environment()["SHEEN_BUCKET"]
     admin = stack.client("s3")
     admin.put_object(Bucket=bucket, Key="data/role/a.txt", Body=b"for the role")
-    statement = {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/data/role/*"}
+    statement = {
+        "Sid": "Read",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/data/role/*",
+    }
     (stack.data / "roles" / "with-role").mkdir(parents=True)
-    (stack.data / "roles" / "with-role" / "reader.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    (stack.data / "roles" / "with-role" / "reader.json").write_text(
+        json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
     stack.publish(EVALUATES, "/with-role", role="with-role/reader")
     stack.wake_json("/with-role/?r=1")
     given = json.loads(ask(stack, "/with-role", FETCHES))
@@ -46,7 +55,9 @@ def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_po
     for refused in (
         lambda: s3.put_object(Bucket=bucket, Key="data/role/a.txt", Body=b""),
         lambda: stack.client("dynamodb", **keys).scan(TableName="sheen-local-apps"),
-        lambda: stack.client("sts", **keys).assume_role(RoleArn=given["RoleArn"], RoleSessionName="again"),
+        lambda: stack.client("sts", **keys).assume_role(
+            RoleArn=given["RoleArn"], RoleSessionName="again"
+        ),
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             refused()
@@ -56,8 +67,16 @@ def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_po
     assert ask(stack, "/without-role", 'sum(startsWith(names(Sys.getenv()), "AWS_"))') == 0
 
 
-def test_a_role_that_is_not_there_fails_the_start_with_its_name_for_the_author(stack: StackProcess) -> None:
+def test_a_role_that_is_not_there_fails_the_start_with_its_name_for_the_author(
+    stack: StackProcess,
+) -> None:
     stack.publish(EVALUATES, "/no-role", role="no-role/not-there")
     stack.get("/no-role/", {"accept": "text/html"})
-    stopped = until(lambda: (row := stack.instance_of("/no-role")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
-    assert "role/sheen-local/no-role/not-there: there is none of that name" in str(stopped["failure"])
+    stopped = until(
+        lambda: (row := stack.instance_of("/no-role")) and row["state"] == "STOPPED" and row,
+        60,
+        "the start to fail",
+    )
+    assert "role/sheen-local/no-role/not-there: there is none of that name" in str(
+        stopped["failure"]
+    )

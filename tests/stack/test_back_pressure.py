@@ -88,7 +88,10 @@ async def bystander(url: str) -> AsyncIterator[list[float]]:
             began = time.monotonic()
             counter.say("hi")
             await counter.until_echoes(len(counter.said))
-            assert counter.client.closed is None and counter.wrong is None, (counter.client.closed, counter.wrong)
+            assert counter.client.closed is None and counter.wrong is None, (
+                counter.client.closed,
+                counter.wrong,
+            )
             took.append(time.monotonic() - began)
             await asyncio.sleep(0.05)
 
@@ -133,7 +136,9 @@ async def test_an_app_that_floods_a_browser_that_does_not_read(crowd: tuple[str,
         flooded.client.pause()
         flooded.tell(flood={"count": count, "size": size})
         stalled = len(took)
-        async with asyncio.timeout(60):  # R itself takes seconds for that, and answers nobody meanwhile (FACTS R6)
+        async with asyncio.timeout(
+            60
+        ):  # R itself takes seconds for that, and answers nobody meanwhile (FACTS R6)
             while len(took) < stalled + 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         unread, meanwhile = flooded.flooded, len(took)
@@ -141,18 +146,25 @@ async def test_an_app_that_floods_a_browser_that_does_not_read(crowd: tuple[str,
         assert flooded.flooded == unread < 500
         assert len(took) > meanwhile + 10, "the other session has stopped"
         longest = max(took[meanwhile:])
-        assert watch.growth < HEADROOM, f"the agent grew by {watch.growth / MB:.0f} MB while nobody read"
+        assert watch.growth < HEADROOM, (
+            f"the agent grew by {watch.growth / MB:.0f} MB while nobody read"
+        )
         flooded.client.read_on()
         began = time.monotonic()
         async with asyncio.timeout(90):
-            while flooded.flooded < count and flooded.wrong is None and flooded.client.closed is None:  # noqa: ASYNC110
+            while (  # noqa: ASYNC110
+                flooded.flooded < count and flooded.wrong is None and flooded.client.closed is None
+            ):
                 await asyncio.sleep(0.1)
         sys.stderr.write(
             f"\nflood: {flooded.flooded} messages in {time.monotonic() - began:.1f} s after not reading, agent "
             f"+{watch.growth / MB:.1f} MB to {watch.before / MB:.0f} MB, {len(took)} round trips of another session meanwhile, "
             f"the longest {longest:.2f} s\n"
         )
-        assert flooded.wrong is None and flooded.client.closed is None, (flooded.wrong, flooded.client.closed)
+        assert flooded.wrong is None and flooded.client.closed is None, (
+            flooded.wrong,
+            flooded.client.closed,
+        )
         assert watch.growth < HEADROOM, f"the agent grew by {watch.growth / MB:.0f} MB"
         await flooded.client.stop()
 
@@ -190,7 +202,9 @@ async def closing(socket: ClientConnection) -> tuple[int, str]:
     ],
     ids=["no frame", "a number far ahead", "an ACK of what was never sent", "too large"],
 )
-async def test_a_client_that_sends_garbage_is_told_and_ends_alone(crowd: tuple[str, int], frame: str, code: int) -> None:
+async def test_a_client_that_sends_garbage_is_told_and_ends_alone(
+    crowd: tuple[str, int], frame: str, code: int
+) -> None:
     url, _ = crowd
     async with bystander(url):
         socket = await greeted(url)
@@ -201,7 +215,9 @@ async def test_a_client_that_sends_garbage_is_told_and_ends_alone(crowd: tuple[s
         await socket.close()
 
 
-async def test_a_client_that_sends_without_waiting_is_told_and_ends_alone(crowd: tuple[str, int]) -> None:
+async def test_a_client_that_sends_without_waiting_is_told_and_ends_alone(
+    crowd: tuple[str, int],
+) -> None:
     url, pid = crowd
     async with bystander(url), watching(pid) as watch:
         socket = await greeted(url)
@@ -218,7 +234,9 @@ async def test_a_client_that_sends_without_waiting_is_told_and_ends_alone(crowd:
         pouring = asyncio.create_task(pour())
         got, reason = await closing(socket)
         pouring.cancel()
-        sys.stderr.write(f"\npour: {sent} frames, {got} {reason!r}, agent +{watch.growth / MB:.1f} MB\n")
+        sys.stderr.write(
+            f"\npour: {sent} frames, {got} {reason!r}, agent +{watch.growth / MB:.1f} MB\n"
+        )
         assert got in (TooMuch.code, 4711), (got, reason)
         assert reason
         assert watch.growth < HEADROOM

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.stack
 HTML = {"accept": "text/html"}
 
 
-def test_a_program_wakes_an_app_and_the_seats_that_bare_requests_took_go_to_who_queues(stack: StackProcess, tmp_path: Path) -> None:
+def test_a_program_wakes_an_app_and_the_seats_that_bare_requests_took_go_to_who_queues(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "echo"), "/crowd", simple_scheduler=3)
     assert stack.get("/crowd/", {"user-agent": "Googlebot/2.1", **HTML}).status == 200
     assert stack.get("/crowd/", {"sec-purpose": "prefetch", **HTML}).status == 503
@@ -26,7 +28,11 @@ def test_a_program_wakes_an_app_and_the_seats_that_bare_requests_took_go_to_who_
         assert answer.status == 200 or answer.headers["retry-after"]
         return answer.status == 200
 
-    until(answered, 90, "the app to answer a program: at the first try, if it starts within 25 seconds")
+    until(
+        answered,
+        90,
+        "the app to answer a program: at the first try, if it starts within 25 seconds",
+    )
     for _ in range(6):
         stack.get("/crowd/", HTML)
     full = stack.get("/crowd/", HTML)

@@ -15,7 +15,9 @@ CSS = ".a { color: black }\n" * 500
 PACKED = gzip.compress(CSS.encode(), mtime=0)
 
 
-def test_files_of_a_page_are_compressed_once_and_for_who_asks(stack: StackProcess, tmp_path: Path) -> None:
+def test_files_of_a_page_are_compressed_once_and_for_who_asks(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     folder = app(tmp_path / "css", SHOWS)
     (folder / "www").mkdir()
     (folder / "www" / "big.css").write_text(CSS)

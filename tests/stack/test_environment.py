@@ -29,13 +29,22 @@ def page(stack: StackProcess, location: str) -> str:
 
 
 @pytest.mark.parametrize("preload", ["true", "false"])
-def test_variables_and_secrets_reach_r_and_nothing_else(stack: StackProcess, tmp_path: Path, preload: str) -> None:
+def test_variables_and_secrets_reach_r_and_nothing_else(
+    stack: StackProcess, tmp_path: Path, preload: str
+) -> None:
     at = f"/env-{preload}"
     name = f"{stack.environment()['SHEEN_TABLE_PREFIX'].removesuffix('-')}/{at.strip('/')}/db"
     stack.client("secretsmanager").create_secret(Name=name, SecretString=SECRET)
     folder = app(tmp_path / "env", SHOWS)
-    (folder / "sheen.toml").write_text('[environment]\nLEVEL = "from the bundle"\nTZ = "Asia/Tokyo"\n')
-    stack.publish(folder, at, preload=preload, **{"environment.LEVEL": "a = 'b'", "secrets.DB_PASSWORD": f"{at.strip('/')}/db"})
+    (folder / "sheen.toml").write_text(
+        '[environment]\nLEVEL = "from the bundle"\nTZ = "Asia/Tokyo"\n'
+    )
+    stack.publish(
+        folder,
+        at,
+        preload=preload,
+        **{"environment.LEVEL": "a = 'b'", "secrets.DB_PASSWORD": f"{at.strip('/')}/db"},
+    )
     seen = page(stack, at)
     assert "R_CONFIG_ACTIVE=shinyapps;" in seen
     assert "LEVEL=a = &#39;b&#39;;" in seen or "LEVEL=a = 'b';" in seen
@@ -53,19 +62,34 @@ def test_variables_and_secrets_reach_r_and_nothing_else(stack: StackProcess, tmp
     assert SECRET not in str(stack.instances())
 
 
-def test_a_missing_secret_fails_the_start_with_its_name_for_the_author(stack: StackProcess, tmp_path: Path) -> None:
-    stack.publish(app(tmp_path / "no-secret"), "/no-secret", **{"secrets.DB_PASSWORD": "shared/there"})
+def test_a_missing_secret_fails_the_start_with_its_name_for_the_author(
+    stack: StackProcess, tmp_path: Path
+) -> None:
+    stack.publish(
+        app(tmp_path / "no-secret"), "/no-secret", **{"secrets.DB_PASSWORD": "shared/there"}
+    )
     stack.get("/no-secret/", HTML)
-    stopped = until(lambda: (row := stack.instance_of("/no-secret")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
+    stopped = until(
+        lambda: (row := stack.instance_of("/no-secret")) and row["state"] == "STOPPED" and row,
+        60,
+        "the start to fail",
+    )
     assert stopped["failure"]
     told = "secret sheen-local/shared/there (for DB_PASSWORD): there is none of that name"
     assert told in str(stopped["failure"])
-    until(lambda: told in stack.sheen("logs", "/no-secret").stdout, 20, "the reason in the app's log")
+    until(
+        lambda: told in stack.sheen("logs", "/no-secret").stdout, 20, "the reason in the app's log"
+    )
 
 
-def test_r_is_run_behind_the_apps_own_command_and_a_program_that_is_not_there_is_told(stack: StackProcess, tmp_path: Path) -> None:
+def test_r_is_run_behind_the_apps_own_command_and_a_program_that_is_not_there_is_told(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     shows = 'tags$p(paste0("nice=", strsplit(readLines("/proc/self/stat"), " ")[[1]][19], ";"))'
-    folder = app(tmp_path / "nice", f"library(shiny)\nshinyApp(fluidPage({shows}), function(input, output) NULL)")
+    folder = app(
+        tmp_path / "nice",
+        f"library(shiny)\nshinyApp(fluidPage({shows}), function(input, output) NULL)",
+    )
     (folder / "sheen.toml").write_text('exec_supervisor = ["nice", "-n", "5"]\n')
     stack.publish(folder, "/nice")
     assert "nice=5;" in page(stack, "/nice")
@@ -76,5 +100,7 @@ def test_r_is_run_behind_the_apps_own_command_and_a_program_that_is_not_there_is
 
 
 def test_r_config_active_can_be_changed(stack: StackProcess, tmp_path: Path) -> None:
-    stack.publish(app(tmp_path / "config", SHOWS), "/config", **{"environment.R_CONFIG_ACTIVE": "staging"})
+    stack.publish(
+        app(tmp_path / "config", SHOWS), "/config", **{"environment.R_CONFIG_ACTIVE": "staging"}
+    )
     assert "R_CONFIG_ACTIVE=staging;" in page(stack, "/config")

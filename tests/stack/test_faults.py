@@ -59,14 +59,23 @@ def faulty(stack: StackProcess, seed: int) -> Iterator[StackProcess]:
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
-    invocations = {name: count - before["invocations"].get(name, 0) for name, count in after["invocations"].items()}
-    return ", ".join(f"{name.removeprefix('sheen-local-')} {count}" for name, count in invocations.items() if count)
+    invocations = {
+        name: count - before["invocations"].get(name, 0)
+        for name, count in after["invocations"].items()
+    }
+    return ", ".join(
+        f"{name.removeprefix('sheen-local-')} {count}"
+        for name, count in invocations.items()
+        if count
+    )
 
 
 @asynccontextmanager
 async def visitors(url: str, seed: int, count: int) -> AsyncIterator[list[Counter]]:
     # Every second one moves on to a fresh connection before the two hours are over; the others are cut.
-    counters = [Counter(url, Random(f"{seed}/{n}"), 6600.0 / FAST if n % 2 else 1e9) for n in range(count)]
+    counters = [
+        Counter(url, Random(f"{seed}/{n}"), 6600.0 / FAST if n % 2 else 1e9) for n in range(count)
+    ]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=40)) as http:
         try:
             await asyncio.gather(*(counter.begin(http) for counter in counters))
@@ -76,10 +85,14 @@ async def visitors(url: str, seed: int, count: int) -> AsyncIterator[list[Counte
 
 
 @pytest.mark.timeout(600)
-async def test_no_message_is_lost_doubled_or_reordered_under_all_faults_at_once(faulty: StackProcess, seed: int, tmp_path: Path) -> None:
+async def test_no_message_is_lost_doubled_or_reordered_under_all_faults_at_once(
+    faulty: StackProcess, seed: int, tmp_path: Path
+) -> None:
     replay = f"SHEEN_FAULT_SEED={seed:x}"
     sys.stderr.write(f"\n{replay}\n")
-    faulty.publish(app(tmp_path / "count", APP), "/count", reconnect_grace=120, simple_scheduler=200)
+    faulty.publish(
+        app(tmp_path / "count", APP), "/count", reconnect_grace=120, simple_scheduler=200
+    )
     faulty.wake("/count/")
     faulty.control("POST", "/faults", {"seed": seed, **FAULTS})
     faulty.control("POST", "/clock", {"speed": FAST})
@@ -87,12 +100,17 @@ async def test_no_message_is_lost_doubled_or_reordered_under_all_faults_at_once(
     began = time.monotonic()
     async with visitors(f"{faulty.url}/count/", seed, SESSIONS) as counters:
         async with asyncio.timeout(300):
-            await asyncio.gather(*(counter.count(EACH, in_flight=4, pause=6.0) for counter in counters))
+            await asyncio.gather(
+                *(counter.count(EACH, in_flight=4, pause=6.0) for counter in counters)
+            )
         took = time.monotonic() - began
         assert [counter.wrong for counter in counters if counter.wrong] == [], replay
         ended = [counter.client.closed for counter in counters if counter.client.closed is not None]
         # What ends under faults says why; with a grace of two minutes it is the exception.
-        assert all(close.code >= 4500 and len(close.reason) > 20 for close in ended), (replay, ended)
+        assert all(close.code >= 4500 and len(close.reason) > 20 for close in ended), (
+            replay,
+            ended,
+        )
         assert len(ended) <= SESSIONS // 10, (replay, ended)
         after = faulty.counters()
         connections = sum(counter.client.connections for counter in counters)

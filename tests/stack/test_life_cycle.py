@@ -15,7 +15,9 @@ HTML = {"accept": "text/html"}
 
 def tasks(stack: StackProcess, instance_id: str) -> list[str]:
     """Tasks of an instance that run."""
-    found: list[str] = stack.client("ecs").list_tasks(cluster=stack.environment()["SHEEN_CLUSTER"], startedBy=instance_id)["taskArns"]
+    found: list[str] = stack.client("ecs").list_tasks(
+        cluster=stack.environment()["SHEEN_CLUSTER"], startedBy=instance_id
+    )["taskArns"]
     return found
 
 
@@ -33,7 +35,9 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
     assert (stack.instance_of("/life") or {})["state"] == "STOPPED"
     until(lambda: not tasks(stack, instance["instance_id"]), 40, "its task to stop")
     until(lambda: stack.get("/life/", HTML).status == 404, 10, "its visitors to be turned away")
-    assert "archived" in next(line for line in stack.sheen("apps").stdout.splitlines() if "/life" in line)
+    assert "archived" in next(
+        line for line in stack.sheen("apps").stdout.splitlines() if "/life" in line
+    )
     stack.sheen("restore", "/life")
     stack.wake("/life/")
     stack.sheen("archive", "/life")
@@ -42,11 +46,15 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
     efs = stack.data / "efs"
     assert (efs / "apps").is_dir()
     until(lambda: not (efs / "apps" / app_id).exists(), 60, "its files to be gone")
-    keys = stack.client("s3").list_objects_v2(Bucket=stack.environment()["SHEEN_BUCKET"], Prefix="bundles/life/")
+    keys = stack.client("s3").list_objects_v2(
+        Bucket=stack.environment()["SHEEN_BUCKET"], Prefix="bundles/life/"
+    )
     assert not keys.get("Contents")
 
 
-def test_the_sweeper_may_do_its_work_and_leaves_alone_what_is_well(stack: StackProcess, tmp_path: Path) -> None:
+def test_the_sweeper_may_do_its_work_and_leaves_alone_what_is_well(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "echo"), "/swept")
     stack.wake("/swept/")
     stack.sweep()

@@ -29,7 +29,9 @@ shinyApp(
 """
 
 
-def published(stack: StackProcess, tmp_path: Path, at: str, word: str = "one", **settings: object) -> None:
+def published(
+    stack: StackProcess, tmp_path: Path, at: str, word: str = "one", **settings: object
+) -> None:
     stack.publish(app(tmp_path / at.strip("/"), TALKING.replace("WORD", word)), at, **settings)
 
 
@@ -54,7 +56,9 @@ def own_stack(open_folder: Path) -> Iterator[StackProcess]:
     own.stop()
 
 
-def test_both_streams_of_r_are_shown_by_version_and_in_the_guides_files(stack: StackProcess, tmp_path: Path) -> None:
+def test_both_streams_of_r_are_shown_by_version_and_in_the_guides_files(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     published(stack, tmp_path, "/talking", "one", log_file_mode="0604")
     stack.wake("/talking/")
     until(lambda: "to stderr: one" in shown(stack, "/talking"), 20, "the first version's lines")
@@ -63,7 +67,9 @@ def test_both_streams_of_r_are_shown_by_version_and_in_the_guides_files(stack: S
     until(lambda: "to stderr: two" in shown(stack, "/talking"), 30, "the second version's lines")
     lines = shown(stack, "/talking").splitlines()
     first = next(line for line in lines if "to stdout: one" in line)
-    found = re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z (\S+) [0-9a-f]{8}/0\.\d+ to stdout: one", first)
+    found = re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z (\S+) [0-9a-f]{8}/0\.\d+ to stdout: one", first
+    )
     assert found is not None, first
     of_first = shown(stack, "/talking", "--version", found[1])
     assert "to stderr: one" in of_first
@@ -71,7 +77,12 @@ def test_both_streams_of_r_are_shown_by_version_and_in_the_guides_files(stack: S
 
     written = files(stack, "talking")
     user = r"\d+" if os.geteuid() == 0 else r"\S+"
-    assert all(re.fullmatch(rf"talking-{user}-\d{{8}}-\d{{6}}-\d{{8}}T\d{{6}}Z-[0-9a-f]+\.0\.\d+\.log", path.name) for path in written)
+    assert all(
+        re.fullmatch(
+            rf"talking-{user}-\d{{8}}-\d{{6}}-\d{{8}}T\d{{6}}Z-[0-9a-f]+\.0\.\d+\.log", path.name
+        )
+        for path in written
+    )
     modes = {"one": 0o604, "two": 0o604}
     for word, mode in modes.items():
         path = next(path for path in written if f"to stdout: {word}" in path.read_text())
@@ -102,7 +113,10 @@ def test_follow_shows_what_is_said_from_then_on(stack: StackProcess, tmp_path: P
             stack.wake("/followed/")
             seen = [follower.stdout.readline() for _ in range(3)]
             assert "R starts" in seen[0]
-            assert sorted(line.rstrip()[-15:] for line in seen[1:]) == ["o stderr: later", "o stdout: later"]
+            assert sorted(line.rstrip()[-15:] for line in seen[1:]) == [
+                "o stderr: later",
+                "o stdout: later",
+            ]
         finally:
             follower.send_signal(signal.SIGINT)
         assert follower.wait(20) == 130
@@ -117,7 +131,9 @@ def test_a_killed_r_is_told_in_words_and_its_log_stays(stack: StackProcess, tmp_
     assert len(files(stack, "killed-in-logs")) == 1
 
 
-def test_without_preserve_logs_the_log_of_a_worker_that_ended_well_goes(stack: StackProcess, tmp_path: Path) -> None:
+def test_without_preserve_logs_the_log_of_a_worker_that_ended_well_goes(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     published(stack, tmp_path, "/fleeting", preserve_logs="false", app_idle_timeout="3")
     stack.wake("/fleeting/")
     until(lambda: files(stack, "fleeting"), 20, "the file")
@@ -126,7 +142,11 @@ def test_without_preserve_logs_the_log_of_a_worker_that_ended_well_goes(stack: S
 
 
 def test_a_start_that_fails_leaves_its_log(stack: StackProcess, tmp_path: Path) -> None:
-    stack.publish(app(tmp_path / "failing", 'message("looking for it"); stop("no such table")'), "/failing", preserve_logs="false")
+    stack.publish(
+        app(tmp_path / "failing", 'message("looking for it"); stop("no such table")'),
+        "/failing",
+        preserve_logs="false",
+    )
     stack.get("/failing/", HTML)
     until(lambda: "ended with exit status 1" in shown(stack, "/failing"), 60, "the end in the log")
     assert "looking for it" in shown(stack, "/failing")
@@ -149,4 +169,7 @@ def test_logs_outlive_the_instance_and_the_stack(own_stack: StackProcess, tmp_pa
 def test_what_is_wrong_with_the_question_is_said(stack: StackProcess, tmp_path: Path) -> None:
     published(stack, tmp_path, "/asked")
     assert "no app at /nobody" in stack.sheen("logs", "/nobody", check=False).stderr
-    assert 'is "yesterday"' in stack.sheen("logs", "/asked", "--since", "yesterday", check=False).stderr
+    assert (
+        'is "yesterday"'
+        in stack.sheen("logs", "/asked", "--since", "yesterday", check=False).stderr
+    )

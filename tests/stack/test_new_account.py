@@ -27,7 +27,9 @@ def new_account(open_folder: Path) -> Iterator[NewAccount]:
     running.stop()
 
 
-def test_an_app_is_published_and_visited_and_a_crowd_is_told_to_come_again(new_account: NewAccount) -> None:
+def test_an_app_is_published_and_visited_and_a_crowd_is_told_to_come_again(
+    new_account: NewAccount,
+) -> None:
     new_account.publish(TREE / "examples" / "pulse", "/pulse")
     new_account.wake("/pulse/")
     assert "Pulse" in new_account.get("/pulse/", {"accept": "text/html"}).text

@@ -20,7 +20,9 @@ SOON = 12.0
 """Seconds: three to notice, three for the new connection, and what a loaded machine adds."""
 
 
-def test_a_visitor_whose_instance_vanished_gets_another_in_seconds(stack: StackProcess, tmp_path: Path) -> None:
+def test_a_visitor_whose_instance_vanished_gets_another_in_seconds(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     folder = app(tmp_path / "vanish", APP)
     app(folder / "www", "here", "dot.txt")
     stack.publish(folder, "/vanish", max_instances=2)
@@ -43,7 +45,9 @@ def test_a_visitor_whose_instance_vanished_gets_another_in_seconds(stack: StackP
     stack.client("ecs").stop_task(cluster=lost["task"].split("/")[1], task=lost["task"])
 
 
-def test_the_sweeper_starts_what_the_stream_did_not_tell(stack: StackProcess, tmp_path: Path) -> None:
+def test_the_sweeper_starts_what_the_stream_did_not_tell(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "untold", APP), "/untold")
     before = stack.counters()["records_lost"]
     stack.control("POST", "/faults", {"stream_lose": 1})
@@ -57,7 +61,10 @@ def test_the_sweeper_starts_what_the_stream_did_not_tell(stack: StackProcess, tm
             ExpressionAttributeValues={":then": {"N": str(time.time() - 200)}},
         )
         assert claimed["state"] == "STARTING"
-        until(lambda: stack.counters()["records_lost"] > before, what="the claim's record to be missed")
+        until(
+            lambda: stack.counters()["records_lost"] > before,
+            what="the claim's record to be missed",
+        )
     finally:
         stack.control("POST", "/faults", {})
     stack.sweep()
@@ -69,9 +76,22 @@ def test_the_sweeper_starts_what_the_stream_did_not_tell(stack: StackProcess, tm
 def test_the_functions_in_the_vpc_are_kept_active(stack: StackProcess) -> None:
     prefix = stack.environment()["SHEEN_TABLE_PREFIX"]
     before = stack.counters()["invocations"]
-    event = dict.fromkeys(("id", "account", "time", "region", "source", "detail-type", "version"), "") | {"detail": {}, "resources": []}
-    answer = stack.client("lambda").invoke(FunctionName=f"{prefix}keep_active", Payload=json.dumps(event))
+    event = dict.fromkeys(
+        ("id", "account", "time", "region", "source", "detail-type", "version"), ""
+    ) | {"detail": {}, "resources": []}
+    answer = stack.client("lambda").invoke(
+        FunctionName=f"{prefix}keep_active", Payload=json.dumps(event)
+    )
     assert "FunctionError" not in answer, answer["Payload"].read()
-    in_vpc = ["websocket_connect", "websocket_message", "websocket_disconnect", "instance_watch", "agents_restart"]
+    in_vpc = [
+        "websocket_connect",
+        "websocket_message",
+        "websocket_disconnect",
+        "instance_watch",
+        "agents_restart",
+    ]
     for function in [prefix.removesuffix("-"), *(prefix + name for name in in_vpc)]:
-        until(lambda: stack.counters()["invocations"].get(function, 0) > before.get(function, 0), what=f"{function} to be invoked")  # noqa: B023
+        until(
+            lambda: stack.counters()["invocations"].get(function, 0) > before.get(function, 0),  # noqa: B023
+            what=f"{function} to be invoked",
+        )

@@ -25,7 +25,9 @@ def write_manifest(folder: Path, entrypoint: str) -> None:
     rsconnect = Path(sys.executable).with_name("rsconnect")
     command = [rsconnect, "write-manifest", "shiny", "--entrypoint", entrypoint, "."]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
-    assert json.loads((folder / "manifest.json").read_text())["metadata"]["appmode"] == "python-shiny"
+    assert (
+        json.loads((folder / "manifest.json").read_text())["metadata"]["appmode"] == "python-shiny"
+    )
 
 
 async def test_a_folder_with_rsconnect_pythons_manifest_is_served_by_processes_that_sessions_find(
@@ -34,7 +36,9 @@ async def test_a_folder_with_rsconnect_pythons_manifest_is_served_by_processes_t
     folder = app(tmp_path / "snake", PYTHON_ECHO, "main.py")
     (folder / "requirements.txt").write_text("shiny\n")
     write_manifest(folder, "main:app")
-    url = stack.publish(folder, "/snake", utilization_scheduler="1 1 3")  # the first look takes a seat too
+    url = stack.publish(
+        folder, "/snake", utilization_scheduler="1 1 3"
+    )  # the first look takes a seat too
     stack.wake("/snake/")
     async with contextlib.AsyncExitStack() as visits:
         visitors = [await visits.enter_async_context(Visitor(url)) for _ in range(2)]
@@ -49,16 +53,23 @@ async def test_a_folder_with_rsconnect_pythons_manifest_is_served_by_processes_t
             file = {"name": "a.txt", "size": len(words), "type": "text/plain"}
             job = await visitor.conversation.call("uploadInit", [file])
             target = f"{url.rstrip('/')}/{job['uploadUrl']}"
-            async with aiohttp.ClientSession() as other, other.post(target, data=b"another's") as answer:
+            async with (
+                aiohttp.ClientSession() as other,
+                other.post(target, data=b"another's") as answer,
+            ):
                 assert answer.status == 403
             async with visitor.http.post(target, data=words.encode()) as answer:
                 assert answer.status == 200, await answer.text()
             await visitor.conversation.call("uploadEnd", job["jobId"], "file")
-            await visitor.conversation.tell("0|m|" + update(**{".clientdata_output_uploaded_hidden": False}))
+            await visitor.conversation.tell(
+                "0|m|" + update(**{".clientdata_output_uploaded_hidden": False})
+            )
             assert await visitor.until("uploaded", bool) == words
 
 
-async def test_what_rsconnect_python_packs_is_served_with_its_packages(stack: StackProcess, wheels: Index, tmp_path: Path) -> None:
+async def test_what_rsconnect_python_packs_is_served_with_its_packages(
+    stack: StackProcess, wheels: Index, tmp_path: Path
+) -> None:
     wheels.add("sheencourtesy", "1.0", "bow = 'a low bow'\n")
     source = "import sheencourtesy\nfrom shiny.express import ui\nui.h2(sheencourtesy.bow)\n"
     folder = app(tmp_path / "polite", source, "app.py")
@@ -66,17 +77,24 @@ async def test_what_rsconnect_python_packs_is_served_with_its_packages(stack: St
     write_manifest(folder, "app.py")
     with make_manifest_bundle(str(folder / "manifest.json")) as bundle:
         (tmp_path / "bundle.tar.gz").write_bytes(bundle.read())
-    found = upload(stack, "bundles/courtesy/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
+    found = upload(
+        stack, "bundles/courtesy/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes()
+    )
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/courtesy/")
     assert "<h2>a low bow</h2>" in stack.get("/courtesy/", {"accept": "text/html"}).text
 
 
-def test_other_apps_in_python_are_refused_by_what_they_are(stack: StackProcess, tmp_path: Path) -> None:
+def test_other_apps_in_python_are_refused_by_what_they_are(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     folder = app(tmp_path / "flask", "from flask import Flask\napp = Flask(__name__)\n", "app.py")
     failed = stack.sheen("publish", str(folder), "--at", "/flask", check=False)
     assert failed.returncode == 1
-    assert "app.py makes it a Python app that is not Shiny's, which Sheen does not serve yet" in failed.stderr
+    assert (
+        "app.py makes it a Python app that is not Shiny's, which Sheen does not serve yet"
+        in failed.stderr
+    )
     (folder / "app.py").write_text("from shiny import App, ui\napp = App(ui.page_fluid(), None)\n")
     (folder / "requirements.txt").write_text("sheennobody==3\n")
     failed = stack.sheen("publish", str(folder), "--at", "/flask", check=False)

@@ -27,7 +27,13 @@ def author(tmp_path_factory: pytest.TempPathFactory, repository: Cran) -> dict[s
     library = home / "library"
     library.mkdir()
     (home / ".Rprofile").write_text(f'options(repos = c(CRAN = "{repository.url}"))\n')
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "R_LIBS": str(library), "R_LIBS_USER": "NULL"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "R_LIBS": str(library),
+        "R_LIBS_USER": "NULL",
+    }
     r("install.packages('polite', quiet = TRUE)", environment, home)
     return environment
 
@@ -35,7 +41,13 @@ def author(tmp_path_factory: pytest.TempPathFactory, repository: Cran) -> dict[s
 def r(code: str, environment: dict[str, str], folder: Path) -> str:
     profile = {"R_PROFILE_USER": f"{environment['HOME']}/.Rprofile"}
     done = subprocess.run(
-        ["Rscript", "-e", code], env=environment | profile, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        ["Rscript", "-e", code],
+        env=environment | profile,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -57,9 +69,13 @@ def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     by_rsconnect = manifest.read((tmp_path / "packed/manifest.json").read_text())
     by_packrat = packrat.read((tmp_path / "packed/packrat/packrat.lock").read_text())
     assert by_rsconnect is not None
-    assert [str(each) for each in by_rsconnect.packages] == [str(each) for each in by_packrat.packages]
+    assert [str(each) for each in by_rsconnect.packages] == [
+        str(each) for each in by_packrat.packages
+    ]
     assert {each.repository.rstrip("/") for each in by_packrat.packages} == {repository.url}
-    found = upload(stack, "bundles/bundled/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
+    found = upload(
+        stack, "bundles/bundled/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes()
+    )
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/bundled/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/bundled/", {"accept": "text/html"}).text
@@ -79,7 +95,9 @@ def test_a_folder_with_rsconnects_manifest_is_published_and_so_is_what_rsconnect
     # What `rsconnect deploy manifest manifest.json` packs and uploads.
     with make_manifest_bundle(str(folder / "manifest.json")) as bundle:
         (tmp_path / "bundle.tar.gz").write_bytes(bundle.read())
-    found = upload(stack, "bundles/by-python/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes())
+    found = upload(
+        stack, "bundles/by-python/bundle.tar.gz", (tmp_path / "bundle.tar.gz").read_bytes()
+    )
     assert (found["status"], found["message"]) == ("active", "Published.")
     stack.wake("/by-python/")
     assert "<b>polite greeting 2.0</b>" in stack.get("/by-python/", {"accept": "text/html"}).text

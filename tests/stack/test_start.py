@@ -26,7 +26,9 @@ def test_many_first_requests_at_once_run_one_task(stack: StackProcess, tmp_path:
         stack.publish(folder, path)
         before = stack.counters()["run_tasks"]
         with ThreadPoolExecutor(24) as crowd:
-            answers = list(crowd.map(lambda _, path=path: stack.get(f"{path}/", HTML).status, range(24)))
+            answers = list(
+                crowd.map(lambda _, path=path: stack.get(f"{path}/", HTML).status, range(24))
+            )
         assert set(answers) <= {200, 202}
         stack.wake(f"{path}/")
         assert stack.counters()["run_tasks"] - before == 1
@@ -45,17 +47,22 @@ async def cost(stack: StackProcess, act: Callable[[], Awaitable[object]]) -> dic
     await act()
     after = reading()
     functions = {
-        name: count - before["invocations"].get(name, 0) for name, count in after["invocations"].items() if not name.endswith(SCHEDULED)
+        name: count - before["invocations"].get(name, 0)
+        for name, count in after["invocations"].items()
+        if not name.endswith(SCHEDULED)
     }
     tables = {
-        principal: sum(calls.values()) - sum(before["calls"]["by_principal"].get(principal, {}).values())
+        principal: sum(calls.values())
+        - sum(before["calls"]["by_principal"].get(principal, {}).values())
         for principal, calls in after["calls"]["by_principal"].items()
         if principal.startswith("function:") and not principal.endswith(SCHEDULED)
     }
     return {"invocations": sum(functions.values()), "dynamodb": sum(tables.values())}
 
 
-async def test_a_warm_frame_costs_one_invocation_and_no_table_call(stack: StackProcess, tmp_path: Path) -> None:
+async def test_a_warm_frame_costs_one_invocation_and_no_table_call(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "echo"), "/frame")
     stack.wake("/frame/")
     async with Visitor(f"{stack.url}/frame/") as visitor:
@@ -71,7 +78,9 @@ async def test_a_warm_frame_costs_one_invocation_and_no_table_call(stack: StackP
     assert spent["dynamodb"] == 0
 
 
-async def test_a_warm_page_costs_at_most_two_table_calls(stack: StackProcess, tmp_path: Path) -> None:
+async def test_a_warm_page_costs_at_most_two_table_calls(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "echo"), "/page")
     stack.wake("/page/")
 
@@ -97,18 +106,26 @@ stop(paste("sees:", paste(sapply(FOLDERS, seen), collapse = " ")))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give apps users of their own")
-def test_r_sees_nothing_of_the_stack_but_its_own_version(stack: StackProcess, tmp_path: Path) -> None:
+def test_r_sees_nothing_of_the_stack_but_its_own_version(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     folders = [stack.data / name for name in ("run", "logs", "build", "s3", "dynamodb")]
     assert all(folder.is_dir() for folder in folders)
     listed = ", ".join(f'"{folder}"' for folder in folders)
     prying = app(tmp_path / "prying", PRYING.replace("FOLDERS", f"c({listed})"))
     stack.publish(prying, "/prying", sanitize_errors="false")
     stack.get("/prying/", HTML)
-    stopped = until(lambda: (row := stack.instance_of("/prying")) and row["state"] == "STOPPED" and row, 60, "the start to fail")
+    stopped = until(
+        lambda: (row := stack.instance_of("/prying")) and row["state"] == "STOPPED" and row,
+        60,
+        "the start to fail",
+    )
     assert "sees: 0 0 0 0 0" in str(stopped["failure"])
 
 
-async def test_a_socket_without_a_valid_ticket_is_refused(stack: StackProcess, tmp_path: Path) -> None:
+async def test_a_socket_without_a_valid_ticket_is_refused(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     stack.publish(app(tmp_path / "echo"), "/ticket")
     stack.wake("/ticket/")
     async with Visitor(f"{stack.url}/ticket/") as visitor:
@@ -136,7 +153,9 @@ def test_the_agent_lets_in_nobody_without_its_key(stack: StackProcess, tmp_path:
         answer.read()
 
 
-def test_what_was_published_survives_a_restart_and_nothing_is_left_running(open_folder: Path, tmp_path: Path) -> None:
+def test_what_was_published_survives_a_restart_and_nothing_is_left_running(
+    open_folder: Path, tmp_path: Path
+) -> None:
     import subprocess
 
     from tests.support.stack import free_port
@@ -158,7 +177,11 @@ def test_what_was_published_survives_a_restart_and_nothing_is_left_running(open_
     try:
         line = next(line for line in own.sheen("apps").stdout.splitlines() if "/again" in line)
         assert "sleeping" in line
-        assert "7" in next(line for line in own.sheen("configure", "/again").stdout.splitlines() if "app_idle_timeout" in line)
+        assert "7" in next(
+            line
+            for line in own.sheen("configure", "/again").stdout.splitlines()
+            if "app_idle_timeout" in line
+        )
         own.wake("/again/")
     finally:
         own.stop()

@@ -38,7 +38,9 @@ def faults(stack: StackProcess, **rates: float) -> Iterator[None]:
         stack.control("POST", "/faults", {})
 
 
-def test_what_is_in_s3_comes_whatever_it_is_called_and_the_second_time_nothing_is_copied(stack: StackProcess) -> None:
+def test_what_is_in_s3_comes_whatever_it_is_called_and_the_second_time_nothing_is_copied(
+    stack: StackProcess,
+) -> None:
     sync = StackSync(stack, "odd")
     sync.put_all(ODD)
     first = sync.run()
@@ -58,7 +60,9 @@ def test_a_prefix_brings_only_what_begins_so_and_filters_hold(stack: StackProces
 
 
 @pytest.mark.parametrize("delete", [True, False])
-def test_what_has_gone_from_s3_goes_only_when_that_is_asked(stack: StackProcess, delete: bool) -> None:
+def test_what_has_gone_from_s3_goes_only_when_that_is_asked(
+    stack: StackProcess, delete: bool
+) -> None:
     sync = StackSync(stack, f"gone-{str(delete).lower()}", delete=delete)
     sync.put_all({"stay": b"1", "deep/down/go": b"2"})
     sync.run()
@@ -90,10 +94,16 @@ def test_small_urgent_objects_come_at_once_and_many_are_few_runs(stack: StackPro
     files = {f"now/{number} +ä|%.csv": str(number).encode() for number in range(60)}
     started = time.monotonic()
     sync.put_all({**files, "later/x": b"not urgent"})
-    until(lambda: sync.folder.exists() and sync.content() == files, 90, "all urgent files, and no others")
+    until(
+        lambda: sync.folder.exists() and sync.content() == files,
+        90,
+        "all urgent files, and no others",
+    )
     runs = sync.runs()
     assert all(run["way"] == "copy" for run in runs)
-    assert 1 <= len(runs) <= 12, f"{len(runs)} runs for 60 files in {time.monotonic() - started:.0f} s"
+    assert 1 <= len(runs) <= 12, (
+        f"{len(runs)} runs for 60 files in {time.monotonic() - started:.0f} s"
+    )
     until(lambda: all(run["status"] == "succeeded" for run in sync.runs()), what="the runs' ends")
     assert not sync.rows("sync_requests")
 
@@ -102,8 +112,18 @@ def test_large_urgent_objects_come_by_datasync_with_their_names(stack: StackProc
     sync = StackSync(stack, "large", urgent="/", urgent_limit="1KB")
     body = b"x" * 5000
     sync.put_all({"big | + ä.bin": body, "small": b"1"})
-    until(lambda: sync.folder.exists() and sync.content() == {"big | + ä.bin": body, "small": b"1"}, 90, "both")
-    until(lambda: {run["way"] for run in sync.runs() if run["status"] == "succeeded"} == {"copy", "transfer"}, what="both ways")
+    until(
+        lambda: sync.folder.exists() and sync.content() == {"big | + ä.bin": body, "small": b"1"},
+        90,
+        "both",
+    )
+    until(
+        lambda: (
+            {run["way"] for run in sync.runs() if run["status"] == "succeeded"}
+            == {"copy", "transfer"}
+        ),
+        what="both ways",
+    )
 
 
 def test_nobody_sees_half_a_file_and_the_newest_version_wins(stack: StackProcess) -> None:
@@ -133,14 +153,20 @@ def test_nobody_sees_half_a_file_and_the_newest_version_wins(stack: StackProcess
     assert all(200_000 <= size <= 200_024 for size, _ in seen)
 
 
-def test_a_transfer_that_fails_is_told_to_the_topic_and_shown_and_the_next_one_brings_all(stack: StackProcess) -> None:
+def test_a_transfer_that_fails_is_told_to_the_topic_and_shown_and_the_next_one_brings_all(
+    stack: StackProcess,
+) -> None:
     sync = StackSync(stack, "fails", retries=0)
     sync.put_all({f"f{number}": b"1" for number in range(5)})
     sqs = stack.client("sqs")
     queue = sqs.create_queue(QueueName="people")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     topic = f"arn:aws:sns:us-east-1:123456789012:{sync.bucket}-alarms"
-    stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    stack.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
     with faults(stack, transfer_fail=1.0):
         found = sync.run()
     assert found["status"] == "failed"
@@ -162,8 +188,14 @@ def test_an_end_that_nobody_is_told_of_is_found_by_the_clock(stack: StackProcess
     sync.put("f", b"1")
     with faults(stack, transfer_lose=1.0):
         sync.ask()
-        until(lambda: any(run.get("token") for run in sync.runs()) and (sync.folder / "f").exists(), 60, "the transfer")
-        until(lambda: (sync.tick(), sync.runs()[-1]["status"] == "succeeded")[1], 30, "the run's end")
+        until(
+            lambda: any(run.get("token") for run in sync.runs()) and (sync.folder / "f").exists(),
+            60,
+            "the transfer",
+        )
+        until(
+            lambda: (sync.tick(), sync.runs()[-1]["status"] == "succeeded")[1], 30, "the run's end"
+        )
 
 
 def test_a_transfer_that_hangs_is_stopped_and_said_so(stack: StackProcess) -> None:
@@ -177,7 +209,9 @@ def test_a_transfer_that_hangs_is_stopped_and_said_so(stack: StackProcess) -> No
     assert sync.run()["status"] == "succeeded"  # what hung is out of the way
 
 
-def test_a_transfer_that_is_killed_in_the_middle_says_so_and_the_next_one_goes_on_where_it_was(stack: StackProcess) -> None:
+def test_a_transfer_that_is_killed_in_the_middle_says_so_and_the_next_one_goes_on_where_it_was(
+    stack: StackProcess,
+) -> None:
     sync = StackSync(stack, "killed", retries=0)
     files = {f"{number % 7}/{number} |+ü.csv": str(number).encode() * 50 for number in range(250)}
     files["large.bin"] = bytes(range(256)) * 80_000
@@ -186,7 +220,11 @@ def test_a_transfer_that_is_killed_in_the_middle_says_so_and_the_next_one_goes_o
 
     def kill() -> bool:
         there = sum(len(names) for _, _, names in os.walk(sync.folder))
-        mine = [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if _is_transfer_of(p, stack)]
+        mine = [
+            int(p.parent.name)
+            for p in Path("/proc").glob("[0-9]*/cmdline")
+            if _is_transfer_of(p, stack)
+        ]
         if there >= 20 and mine:
             os.kill(mine[0], signal.SIGKILL)
         return there >= 20 and bool(mine)
@@ -205,20 +243,36 @@ def test_a_transfer_that_is_killed_in_the_middle_says_so_and_the_next_one_goes_o
 def _is_transfer_of(cmdline: Path, stack: StackProcess) -> bool:
     """Whether a process is a transfer of this very stack."""
     with contextlib.suppress(OSError):
-        if b"infra.local.datasync.process" in cmdline.read_bytes() and b"setpriv" not in cmdline.read_bytes():
-            return f"AWS_ENDPOINT_URL={stack.url}".encode() in cmdline.with_name("environ").read_bytes()
+        if (
+            b"infra.local.datasync.process" in cmdline.read_bytes()
+            and b"setpriv" not in cmdline.read_bytes()
+        ):
+            return (
+                f"AWS_ENDPOINT_URL={stack.url}".encode()
+                in cmdline.with_name("environ").read_bytes()
+            )
     return False
 
 
 def test_what_is_due_runs_by_itself_and_shows_how_old_the_data_is(stack: StackProcess) -> None:
     sync = StackSync(stack, "due", schedule="rate(1 hour)")
     sync.put("f", b"1")
-    assert "not yet complete" in next(line for line in stack.sheen("syncs").stdout.splitlines() if line.startswith("due "))
+    assert "not yet complete" in next(
+        line for line in stack.sheen("syncs").stdout.splitlines() if line.startswith("due ")
+    )
     sync.tick()
-    until(lambda: [run["trigger"] for run in sync.runs() if run["status"] == "succeeded"] == ["schedule"], 60, "the run")
+    until(
+        lambda: (
+            [run["trigger"] for run in sync.runs() if run["status"] == "succeeded"] == ["schedule"]
+        ),
+        60,
+        "the run",
+    )
     sync.tick()
     assert len(sync.runs()) == 1
-    assert " s ago" in next(line for line in stack.sheen("syncs").stdout.splitlines() if line.startswith("due "))
+    assert " s ago" in next(
+        line for line in stack.sheen("syncs").stdout.splitlines() if line.startswith("due ")
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,16 +283,25 @@ def test_what_is_due_runs_by_itself_and_shows_how_old_the_data_is(stack: StackPr
         ({"sync": "odd", "prefix": "../x"}, 'prefix "../x"'),
     ],
 )
-def test_a_request_that_makes_no_sense_is_refused_with_its_rule(stack: StackProcess, payload: dict[str, Any], told: str) -> None:
+def test_a_request_that_makes_no_sense_is_refused_with_its_rule(
+    stack: StackProcess, payload: dict[str, Any], told: str
+) -> None:
     StackSync(stack, "odd")
-    answer = stack.client("lambda").invoke(FunctionName="sheen-local-sync", Payload=json.dumps(payload))
+    answer = stack.client("lambda").invoke(
+        FunctionName="sheen-local-sync", Payload=json.dumps(payload)
+    )
     assert told in json.loads(answer["Payload"].read())["errorMessage"]
 
 
-def test_definitions_and_runs_are_shown_and_errors_are_one_line(stack: StackProcess, tmp_path: Path) -> None:
+def test_definitions_and_runs_are_shown_and_errors_are_one_line(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     result = stack.sheen("sync", "define", "bad", "verify=some", check=False)
     assert result.returncode == 1
-    assert result.stderr == "sheen: sync bad: verify is 'some'; it is one of none, transferred, all, as in verify=none\n"
+    assert (
+        result.stderr
+        == "sheen: sync bad: verify is 'some'; it is one of none, transferred, all, as in verify=none\n"
+    )
     assert "verify" in stack.sheen("sync", "define", "fine", "schedule=never").stdout
     assert stack.sheen("sync", "remove", "fine").returncode == 0
     assert 'no sync "fine"' in stack.sheen("sync", "fine", check=False).stderr

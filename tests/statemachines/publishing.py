@@ -21,7 +21,11 @@ _sequence = iter(range(1, 1000))
 def environment_of(task: dict[str, Any], efs: Path) -> dict[str, str]:
     """What a task gets that was started with these parameters."""
     (container,) = task["overrides"]["containerOverrides"]
-    return {**ENVIRONMENT, "SHEEN_EFS": str(efs), **{v["name"]: v["value"] for v in container["environment"]}}
+    return {
+        **ENVIRONMENT,
+        "SHEEN_EFS": str(efs),
+        **{v["name"]: v["value"] for v in container["environment"]},
+    }
 
 
 def run_task(task: dict[str, Any], efs: Path) -> int:
@@ -35,7 +39,9 @@ def died(task: dict[str, Any]) -> None:
     token = environment_of(task, Path())["SHEEN_TASK_TOKEN"]
     client = boto3.client("stepfunctions")
     with suppress(client.exceptions.TaskTimedOut):  # it had answered before it died
-        client.send_task_failure(taskToken=token, error="TaskDied", cause="OutOfMemory (exit code 137)")
+        client.send_task_failure(
+            taskToken=token, error="TaskDied", cause="OutOfMemory (exit code 137)"
+        )
 
 
 APP = bundle({"app.R": b"1"})
@@ -45,23 +51,38 @@ def uploaded(key: str, data: bytes = APP) -> dict[str, Any]:
     """Upload, and return the event."""
     etag = boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)["ETag"].strip('"')
     number = next(_sequence)
-    detail = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": len(data), "etag": etag, "sequencer": f"{number:016X}"}}
-    return {"time": f"2026-11-20T13:{number // 60:02}:{number % 60:02}Z", "detail-type": "Object Created", "detail": detail}
+    detail = {
+        "bucket": {"name": BUCKET},
+        "object": {"key": key, "size": len(data), "etag": etag, "sequencer": f"{number:016X}"},
+    }
+    return {
+        "time": f"2026-11-20T13:{number // 60:02}:{number % 60:02}Z",
+        "detail-type": "Object Created",
+        "detail": detail,
+    }
 
 
 def start(document: dict[str, Any], machine: str) -> str:
     client = boto3.client("stepfunctions")
-    return str(client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(document))["executionArn"])
+    return str(
+        client.start_execution(
+            stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(document)
+        )["executionArn"]
+    )
 
 
 def ended(execution: str, within: float = 40) -> str:
     """Wait for an execution's end; return its status."""
     end = time.monotonic() + within
     while True:
-        status = str(boto3.client("stepfunctions").describe_execution(executionArn=execution)["status"])
+        status = str(
+            boto3.client("stepfunctions").describe_execution(executionArn=execution)["status"]
+        )
         if status != "RUNNING":
             return status
-        assert time.monotonic() < end, boto3.client("stepfunctions").get_execution_history(executionArn=execution)["events"][-3:]
+        assert time.monotonic() < end, boto3.client("stepfunctions").get_execution_history(
+            executionArn=execution
+        )["events"][-3:]
         time.sleep(0.05)
 
 
@@ -71,7 +92,11 @@ def run(event: dict[str, Any], machine: str | None = None) -> str:
 
 
 def outcome(key: str) -> dict[str, str]:
-    body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"outcomes/{key.removeprefix('bundles/')}.json")["Body"].read()
+    body = (
+        boto3.client("s3")
+        .get_object(Bucket=BUCKET, Key=f"outcomes/{key.removeprefix('bundles/')}.json")["Body"]
+        .read()
+    )
     read: dict[str, str] = json.loads(body)
     return read
 

@@ -54,7 +54,9 @@ class Services(ThreadingHTTPServer):
         self.run_task: Callable[[dict[str, Any]], None] = lambda parameters: None
         self.tasks: list[dict[str, Any]] = []
         self.stopped: list[str] = []
-        self.datasync: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda operation, parameters: {}
+        self.datasync: Callable[[str, dict[str, Any]], dict[str, Any]] = (
+            lambda operation, parameters: {}
+        )
         """Answers DataSync's operations."""
         self.told: list[tuple[str, bytes]] = []
         """What was posted to which connection."""
@@ -84,7 +86,11 @@ class Services(ThreadingHTTPServer):
             self.after.get(function, lambda: None)()
             if self.lose_answers.get(function, 0) > 0:
                 self.lose_answers[function] -= 1
-                return 500, {"x-amzn-ErrorType": "ServiceException"}, b'{"Message": "its answer was lost"}'
+                return (
+                    500,
+                    {"x-amzn-ErrorType": "ServiceException"},
+                    b'{"Message": "its answer was lost"}',
+                )
             return 200, {}, answer
         except Exception as error:
             body = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
@@ -97,12 +103,19 @@ class Services(ThreadingHTTPServer):
                 return {"__type": "ClientException", "message": "no room"}
             if self.no_capacity > 0:
                 self.no_capacity -= 1
-                return {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]}
+                return {
+                    "tasks": [],
+                    "failures": [{"reason": "Capacity is unavailable at this time."}],
+                }
             self.tasks.append(parameters)
             threading.Thread(target=self.run_task, args=(parameters,), daemon=True).start()
             return {"tasks": [{"taskArn": f"task/{len(self.tasks)}"}], "failures": []}
         if operation == "ListTasks":
-            mine = [n for n, task in enumerate(self.tasks, 1) if task.get("startedBy") == parameters.get("startedBy")]
+            mine = [
+                n
+                for n, task in enumerate(self.tasks, 1)
+                if task.get("startedBy") == parameters.get("startedBy")
+            ]
             return {"taskArns": [f"task/{n}" for n in mine if f"task/{n}" not in self.stopped]}
         assert operation == "StopTask", operation
         self.stopped.append(parameters["task"])
@@ -121,18 +134,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.told.append((self.path.rpartition("/")[2], body))
             status, headers, answer = 200, {}, b""
         elif service == "lambda":
-            function = unquote(self.path).split("/functions/")[1].split("/")[0].rpartition(":")[2].removeprefix(FUNCTION_PREFIX)
+            function = (
+                unquote(self.path)
+                .split("/functions/")[1]
+                .split("/")[0]
+                .rpartition(":")[2]
+                .removeprefix(FUNCTION_PREFIX)
+            )
             status, headers, answer = self.server.invoke(function, body)
         elif service in ("ecs", "datasync"):
             operation = self.headers["x-amz-target"].rpartition(".")[2]
             answer_to = self.server.ecs if service == "ecs" else self.server.datasync
             said = answer_to(operation, json.loads(body))
-            status, headers, answer = 400 if "__type" in said else 200, {}, json.dumps(said).encode()
+            status, headers, answer = (
+                400 if "__type" in said else 200,
+                {},
+                json.dumps(said).encode(),
+            )
         else:
             status, headers, answer = self._pass_on(body)
         self.send_response(status)
         for name, value in {"x-amzn-RequestId": "00000000-0000", **headers}.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+            if name.lower() not in (
+                "content-length",
+                "transfer-encoding",
+                "connection",
+                "date",
+                "server",
+            ):
                 self.send_header(name, value)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
@@ -172,12 +201,21 @@ def services() -> Iterator[Services]:
         assert process.stdout is not None
         process.stdin.write(json.dumps({"endpoint": server.url, "keys": {ROLE: ["test", "test"]}}))
         process.stdin.close()
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         thread.start()
         here = lambdas.here
         try:
             assert process.stdout.readline().strip() == "ready"
-            with patch.dict("os.environ", {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url, "SHEEN_CONNECTIONS_URL": f"{server.url}/socket"}):
+            with patch.dict(
+                "os.environ",
+                {
+                    **ENVIRONMENT,
+                    "AWS_ENDPOINT_URL": server.url,
+                    "SHEEN_CONNECTIONS_URL": f"{server.url}/socket",
+                },
+            ):
                 clients.client.cache_clear()
                 bind(Settings.from_environment(), *TABLES)
                 for table in TABLES:
@@ -197,13 +235,17 @@ def services() -> Iterator[Services]:
             server.server_close()
 
 
-def state_machine(name: str, quicker: dict[str, int] | None = None, called: str | None = None) -> str:
+def state_machine(
+    name: str, quicker: dict[str, int] | None = None, called: str | None = None
+) -> str:
     """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats by state, and pauses before a repeat
     are a second. It is ``called`` so where functions are to find it. Return its ARN."""
     definition = json.loads((ROOT / "statemachines" / f"{name}.asl.json").read_text())
     for state, seconds in (quicker or {}).items():
         definition["States"][state]["HeartbeatSeconds"] = seconds
-    for retrier in (retrier for state in definition["States"].values() for retrier in state.get("Retry", [])):
+    for retrier in (
+        retrier for state in definition["States"].values() for retrier in state.get("Retry", [])
+    ):
         if retrier.get("MaxAttempts"):
             retrier.update(IntervalSeconds=1, BackoffRate=1.0)
     text = json.dumps(definition)
@@ -214,7 +256,14 @@ def state_machine(name: str, quicker: dict[str, int] | None = None, called: str 
 
     text = re.sub(r"\$\{(\w+)Function\}", arn, text)
     text = re.sub(r"\$\{(\w+)StateMachine\}", lambda match: state_machine(match[1].lower()), text)
-    for word in ("AgentFamily", "BuildTaskDefinition", "CopyTaskDefinition", "RemoveTaskDefinition", "InstanceCapacity", "Stage"):
+    for word in (
+        "AgentFamily",
+        "BuildTaskDefinition",
+        "CopyTaskDefinition",
+        "RemoveTaskDefinition",
+        "InstanceCapacity",
+        "Stage",
+    ):
         text = text.replace(f"${{{word}}}", f"the-{word}")
     assert "${" not in text
     made = boto3.client("stepfunctions").create_state_machine(

@@ -79,20 +79,30 @@ def status(run: str) -> str:
 
 def entered(run: str) -> list[str]:
     """The states that an execution came through: what is paid for."""
-    events = boto3.client("stepfunctions").get_execution_history(executionArn=run, maxResults=1000)["events"]
-    return [event["stateEnteredEventDetails"]["name"] for event in events if event["type"].endswith("StateEntered")]
+    events = boto3.client("stepfunctions").get_execution_history(executionArn=run, maxResults=1000)[
+        "events"
+    ]
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in events
+        if event["type"].endswith("StateEntered")
+    ]
 
 
 def die(task: dict[str, Any]) -> None:
     boto3.client("stepfunctions").send_task_failure(
-        taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], error="TaskDied", cause="CannotPullContainerError"
+        taskToken=environment_of(task)["SHEEN_TASK_TOKEN"],
+        error="TaskDied",
+        cause="CannotPullContainerError",
     )
 
 
 def answer_ready(agent: StandinAgent) -> Callable[[dict[str, Any]], None]:
     def run_task(task: dict[str, Any]) -> None:
         output = json.dumps({"address": agent.address, "task_arn": "task/1"})
-        boto3.client("stepfunctions").send_task_success(taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], output=output)
+        boto3.client("stepfunctions").send_task_success(
+            taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], output=output
+        )
 
     return run_task
 
@@ -110,9 +120,13 @@ def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -
     (task,) = aws.tasks
     assert environment_of(task)["SHEEN_INSTANCE"] == str(ref)
     assert task["taskDefinition"] == "the-AgentFamilysmall"
-    assert task["capacityProviderStrategy"] == [{"capacityProvider": "the-InstanceCapacity", "weight": 1}]
+    assert task["capacityProviderStrategy"] == [
+        {"capacityProvider": "the-InstanceCapacity", "weight": 1}
+    ]
     assert (task["startedBy"], len(task["clientToken"])) == (ref.instance_id, 64)
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
     assert state(ref) == "STOPPED"
     assert aws.stopped == ["task/1"]
@@ -121,25 +135,35 @@ def test_it_starts_serves_and_falls_asleep(aws: Services, agent: StandinAgent) -
     assert row.failure is None
 
 
-def test_a_visitor_who_comes_at_the_last_moment_keeps_it(aws: Services, agent: StandinAgent) -> None:
+def test_a_visitor_who_comes_at_the_last_moment_keeps_it(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.run_task = answer_ready(agent)
     ref = claim()
     run = start(ref)
     until(lambda: state(ref) == "READY")
     assert store.take_seat(ref, "visitor", time.time() + 45)
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: len(tokens(agent)) == 2)
     until(lambda: getattr(store.get(ref), "token", None) == tokens(agent)[-1])
     assert (state(ref), status(run)) == ("READY", "RUNNING")
     store.give_back(ref, "visitor")
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
 
 
-def test_an_app_that_stops_while_starting_ends_with_what_r_said(aws: Services, agent: StandinAgent) -> None:
+def test_an_app_that_stops_while_starting_ends_with_what_r_said(
+    aws: Services, agent: StandinAgent
+) -> None:
     def run_task(task: dict[str, Any]) -> None:
         boto3.client("stepfunctions").send_task_failure(
-            taskToken=environment_of(task)["SHEEN_TASK_TOKEN"], error="AppStartFailed", cause="Error in library(nope)"
+            taskToken=environment_of(task)["SHEEN_TASK_TOKEN"],
+            error="AppStartFailed",
+            cause="Error in library(nope)",
         )
 
     aws.run_task = run_task
@@ -149,7 +173,10 @@ def test_an_app_that_stops_while_starting_ends_with_what_r_said(aws: Services, a
     until(lambda: status(run) == "FAILED")
     row = store.get(ref)
     assert row is not None
-    assert (row.state, row.failure) == ("STOPPED", {"error": "AppStartFailed", "cause": "Error in library(nope)"})
+    assert (row.state, row.failure) == (
+        "STOPPED",
+        {"error": "AppStartFailed", "cause": "Error in library(nope)"},
+    )
     assert aws.stopped == ["task/1"]
 
 
@@ -167,7 +194,9 @@ def test_silence_is_a_failure(aws: Services, agent: StandinAgent, silent: str) -
     assert aws.stopped == (["task/1", "task/2"] if silent == "StartTask" else ["task/1"])
 
 
-def test_the_visitors_of_an_instance_that_falls_silent_are_told(aws: Services, agent: StandinAgent) -> None:
+def test_the_visitors_of_an_instance_that_falls_silent_are_told(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.run_task = answer_ready(agent)
     ref = claim()
     run = start(ref, {"Watch": 1})
@@ -178,7 +207,9 @@ def test_the_visitors_of_an_instance_that_falls_silent_are_told(aws: Services, a
     assert connections.find("c1") is None
 
 
-def test_a_start_that_fails_is_tried_again_with_another_task(aws: Services, agent: StandinAgent) -> None:
+def test_a_start_that_fails_is_tried_again_with_another_task(
+    aws: Services, agent: StandinAgent
+) -> None:
     def run_task(task: dict[str, Any]) -> None:
         die(task) if len(aws.tasks) < 3 else answer_ready(agent)(task)
 
@@ -187,66 +218,112 @@ def test_a_start_that_fails_is_tried_again_with_another_task(aws: Services, agen
     run = start(ref)
     until(lambda: state(ref) == "READY")
     assert len({task["clientToken"] for task in aws.tasks}) == len(aws.tasks) == 3
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
 
 
-def test_a_start_that_finds_no_room_is_tried_again_after_a_while_that_grows(aws: Services, agent: StandinAgent) -> None:
+def test_a_start_that_finds_no_room_is_tried_again_after_a_while_that_grows(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.run_task, aws.no_capacity = answer_ready(agent), 3
     ref = claim()
     run = start(ref)
     until(lambda: state(ref) == "READY")
     assert (len(aws.tasks), status(run)) == (1, "RUNNING")
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
-    retriers = json.loads((ROOT / "statemachines" / "instance.asl.json").read_text())["States"]["StartTask"]["Retry"]
+    retriers = json.loads((ROOT / "statemachines" / "instance.asl.json").read_text())["States"][
+        "StartTask"
+    ]["Retry"]
     (tried_again,) = [one for one in retriers if one["ErrorEquals"] == ["States.TaskFailed"]]
-    assert (tried_again["IntervalSeconds"], tried_again["BackoffRate"], tried_again["MaxAttempts"]) == (2, 3, 3)
+    assert (
+        tried_again["IntervalSeconds"],
+        tried_again["BackoffRate"],
+        tried_again["MaxAttempts"],
+    ) == (2, 3, 3)
 
 
-def test_a_start_that_never_finds_room_is_given_up_at_once_and_says_so(aws: Services, agent: StandinAgent) -> None:
+def test_a_start_that_never_finds_room_is_given_up_at_once_and_says_so(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.no_capacity = 100
     ref = claim()
     run = start(ref)
     until(lambda: status(run) == "FAILED")
     row = store.get(ref)
     assert row is not None
-    assert row.failure == {"error": "NoMachine", "cause": "No machine was to be had: Capacity is unavailable at this time."}
+    assert row.failure == {
+        "error": "NoMachine",
+        "cause": "No machine was to be had: Capacity is unavailable at this time.",
+    }
     assert (100 - aws.no_capacity, aws.tasks) == (4, [])
 
 
-def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(aws: Services, agent: StandinAgent) -> None:
-    wanted = {"definition": "d", "container": "agent", "capacity": "FARGATE", "started_by": "me", "environment": {}}
+def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(
+    aws: Services, agent: StandinAgent
+) -> None:
+    wanted = {
+        "definition": "d",
+        "container": "agent",
+        "capacity": "FARGATE",
+        "started_by": "me",
+        "environment": {},
+    }
     for token in ("one", "one", "two"):
         assert aws.invoke("task_run", json.dumps({**wanted, "token": token}).encode())[2] == b"null"
     first, again, second = (task["clientToken"] for task in aws.tasks)
     assert first == again != second
 
 
-def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(monkeypatch: pytest.MonkeyPatch, aws: Services, agent: StandinAgent) -> None:
-    wanted = {"definition": "d", "container": "agent", "capacity": "FARGATE", "started_by": "me", "environment": {}}
+def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(
+    monkeypatch: pytest.MonkeyPatch, aws: Services, agent: StandinAgent
+) -> None:
+    wanted = {
+        "definition": "d",
+        "container": "agent",
+        "capacity": "FARGATE",
+        "started_by": "me",
+        "environment": {},
+    }
     for allowed in ("false", "true"):
         monkeypatch.setenv("SHEEN_EXECUTE_COMMAND", allowed)
         run_task.run({**wanted, "token": allowed}, Settings.from_environment())
     assert [task["enableExecuteCommand"] for task in aws.tasks] == [False, True]
 
 
-def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_reason(aws: Services, agent: StandinAgent) -> None:
+def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_reason(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.run_task = die
     ref = claim()
     run = start(ref)
     until(lambda: status(run) == "FAILED")
     row = store.get(ref)
     assert row is not None
-    assert (row.state, row.failure) == ("STOPPED", {"error": "TaskDied", "cause": "CannotPullContainerError"})
+    assert (row.state, row.failure) == (
+        "STOPPED",
+        {"error": "TaskDied", "cause": "CannotPullContainerError"},
+    )
     assert len(aws.tasks) == 4
     assert len(aws.stopped) == 4
 
 
-def test_what_is_not_the_instances_fault_does_not_take_it_down_with_its_visitors(aws: Services, agent: StandinAgent) -> None:
+def test_what_is_not_the_instances_fault_does_not_take_it_down_with_its_visitors(
+    aws: Services, agent: StandinAgent
+) -> None:
     """A table that was not there for a moment, a function that ran out of time: errors without end, none of which is in any list."""
     aws.run_task = answer_ready(agent)
-    failures = iter([UpdateError("ProvisionedThroughputExceeded"), MemoryError(), GetError("InternalServerError")])
+    failures = iter(
+        [
+            UpdateError("ProvisionedThroughputExceeded"),
+            MemoryError(),
+            GetError("InternalServerError"),
+        ]
+    )
 
     def fail() -> None:
         if (error := next(failures, None)) is not None:
@@ -259,10 +336,14 @@ def test_what_is_not_the_instances_fault_does_not_take_it_down_with_its_visitors
     until(lambda: getattr(store.get(ref), "token", None) == tokens(agent)[-1])
     assert (state(ref), status(run)) == ("READY", "RUNNING")
     aws.after = {}
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
     orders = [json.loads(got.body)["order"] for got in agent.got if got.path == "/watch"]
-    assert orders == sorted(set(orders)), "each attempt's token is known to be later than the one before"
+    assert orders == sorted(set(orders)), (
+        "each attempt's token is known to be later than the one before"
+    )
 
 
 def test_a_task_that_died_is_not_watched_again(aws: Services, agent: StandinAgent) -> None:
@@ -270,14 +351,18 @@ def test_a_task_that_died_is_not_watched_again(aws: Services, agent: StandinAgen
     ref = claim()
     run = start(ref)
     until(lambda: state(ref) == "READY")
-    boto3.client("stepfunctions").send_task_failure(taskToken=tokens(agent)[-1], error="TaskDied", cause="OutOfMemory")
+    boto3.client("stepfunctions").send_task_failure(
+        taskToken=tokens(agent)[-1], error="TaskDied", cause="OutOfMemory"
+    )
     until(lambda: status(run) == "FAILED")
     row = store.get(ref)
     assert row is not None
     assert (row.failure["error"], len(tokens(agent))) == ("TaskDied", 1)
 
 
-def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services, agent: StandinAgent) -> None:
+def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(
+    aws: Services, agent: StandinAgent
+) -> None:
     """What happens in a week and not in a minute: beats, visitors, and the leases of their seats."""
 
     def live(beats: int) -> list[str]:
@@ -290,7 +375,9 @@ def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services
             assert store.take_seat(ref, f"visitor-{beat}", time.time() + 45)
             store.renew(ref, {f"visitor-{beat}": time.time() + 180})
             assert store.give_back(ref, f"visitor-{beat}")
-        boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+        boto3.client("stepfunctions").send_task_success(
+            taskToken=tokens(agent)[-1], output='{"idle": true}'
+        )
         until(lambda: status(run) == "SUCCEEDED")
         return entered(run)
 
@@ -298,7 +385,9 @@ def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(aws: Services
     assert live(3) == live(150) == ["StartTask", "Watch", "Drain", "Drained", "Stop", "Asleep"]
 
 
-def test_a_spare_starts_like_any_instance_and_falls_asleep_with_the_app_that_took_it(aws: Services, agent: StandinAgent) -> None:
+def test_a_spare_starts_like_any_instance_and_falls_asleep_with_the_app_that_took_it(
+    aws: Services, agent: StandinAgent
+) -> None:
     aws.run_task = answer_ready(agent)
     spare = spares.claim("small", time.time())
     run = start(spare.ref)
@@ -306,15 +395,21 @@ def test_a_spare_starts_like_any_instance_and_falls_asleep_with_the_app_that_too
     (task,) = aws.tasks
     assert environment_of(task)["SHEEN_INSTANCE"] == str(spare.ref)
     version_id = f"0123456789ab.{time.time_ns()}"
-    outcome = Scheduler(time.time, {"small"}).seat(version_id, "/hello", AppSettings(size="small"), "visitor")
+    outcome = Scheduler(time.time, {"small"}).seat(
+        version_id, "/hello", AppSettings(size="small"), "visitor"
+    )
     assert isinstance(outcome, Seated)
     app = outcome.instance.ref
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: len(tokens(agent)) == 2)
     until(lambda: getattr(store.get(app), "token", None) == tokens(agent)[-1])
     assert (state(app), status(run)) == ("READY", "RUNNING")
     store.give_back(app, "visitor")
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
     assert (state(app), state(spare.ref)) == ("STOPPED", "STOPPED")
     assert aws.stopped == ["task/1"]
@@ -329,11 +424,15 @@ def test_an_agent_that_beats_is_not_given_up(aws: Services, agent: StandinAgent)
         boto3.client("stepfunctions").send_task_heartbeat(taskToken=tokens(agent)[-1])
         time.sleep(0.5)
     assert (state(ref), status(run)) == ("READY", "RUNNING")
-    boto3.client("stepfunctions").send_task_success(taskToken=tokens(agent)[-1], output='{"idle": true}')
+    boto3.client("stepfunctions").send_task_success(
+        taskToken=tokens(agent)[-1], output='{"idle": true}'
+    )
     until(lambda: status(run) == "SUCCEEDED")
 
 
-def test_an_agent_that_refuses_its_token_is_stopped_without_a_visitor_sent_to_it(aws: Services, agent: StandinAgent) -> None:
+def test_an_agent_that_refuses_its_token_is_stopped_without_a_visitor_sent_to_it(
+    aws: Services, agent: StandinAgent
+) -> None:
     states = []
 
     def refuse(got: Got) -> Say:

@@ -13,12 +13,28 @@ from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.publishing import store
 from tasks import build, token, version_folder
-from tests.statemachines.publishing import died, ended, kept_copies, outcome, run, run_task, start, uploaded, versions_on
+from tests.statemachines.publishing import (
+    died,
+    ended,
+    kept_copies,
+    outcome,
+    run,
+    run_task,
+    start,
+    uploaded,
+    versions_on,
+)
 from tests.statemachines.services import Services, services, state_machine
 from tests.support.archives import bundle
 from tests.support.waiting import until
 
-FUNCTIONS = ("publish_check", "publish_register", "publish_activate", "agents_restart", "publish_report")
+FUNCTIONS = (
+    "publish_check",
+    "publish_register",
+    "publish_activate",
+    "agents_restart",
+    "publish_report",
+)
 BUILD_STEPS = (
     (build, "_download"),
     (build, "_unpack"),
@@ -27,7 +43,11 @@ BUILD_STEPS = (
     (version_folder, "make_app_folder"),
     (version_folder, "put_in_place"),
 )
-DEATHS = [*((*step, True) for step in BUILD_STEPS), (version_folder, "put_in_place", False), (token, "succeed", False)]
+DEATHS = [
+    *((*step, True) for step in BUILD_STEPS),
+    (version_folder, "put_in_place", False),
+    (token, "succeed", False),
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +83,9 @@ def test_an_upload_is_published_also_when_steps_fail_at_first(aws: Services, efs
     is_one_version("bundles/hello/a.zip", "/hello", efs)
 
 
-def test_an_upload_is_published_once_also_when_every_step_is_done_twice(aws: Services, efs: Path) -> None:
+def test_an_upload_is_published_once_also_when_every_step_is_done_twice(
+    aws: Services, efs: Path
+) -> None:
     aws.lose_answers = dict.fromkeys(FUNCTIONS, 1)
 
     def twice(task: dict[str, Any]) -> None:
@@ -76,11 +98,15 @@ def test_an_upload_is_published_once_also_when_every_step_is_done_twice(aws: Ser
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_an_execution_that_ends_after_any_step_is_made_good_by_another(aws: Services, efs: Path, function: str) -> None:
+def test_an_execution_that_ends_after_any_step_is_made_good_by_another(
+    aws: Services, efs: Path, function: str
+) -> None:
     machine, place = state_machine("publish"), function.replace("_", "-")
     event = uploaded(f"bundles/{place}/a.zip")
     running: list[str] = []
-    aws.after[function] = lambda: boto3.client("stepfunctions").stop_execution(executionArn=running[-1]) and None
+    aws.after[function] = lambda: (
+        boto3.client("stepfunctions").stop_execution(executionArn=running[-1]) and None
+    )
     running.append(start(event, machine))
     assert ended(running[-1]) == "ABORTED"
     aws.after.clear()
@@ -92,9 +118,16 @@ class Killed(BaseException):
     """Nothing of the task runs any more, so that nothing cleans up after it."""
 
 
-@pytest.mark.parametrize(("place", "step", "before"), DEATHS, ids=[f"{step}-{before}" for _, step, before in DEATHS])
+@pytest.mark.parametrize(
+    ("place", "step", "before"), DEATHS, ids=[f"{step}-{before}" for _, step, before in DEATHS]
+)
 def test_a_build_that_dies_at_any_step_is_made_good_by_another(
-    aws: Services, efs: Path, place: ModuleType, step: str, before: bool, monkeypatch: pytest.MonkeyPatch
+    aws: Services,
+    efs: Path,
+    place: ModuleType,
+    step: str,
+    before: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real: Callable[..., Any] = getattr(place, step)
     lives = [1]
@@ -130,7 +163,9 @@ def test_a_step_that_never_works_is_told_and_nothing_has_changed(aws: Services, 
     assert "which is not its fault" in outcome("bundles/broken/b.zip")["message"]
 
 
-def test_old_instances_that_cannot_be_told_do_not_hold_a_publish_up(aws: Services, efs: Path) -> None:
+def test_old_instances_that_cannot_be_told_do_not_hold_a_publish_up(
+    aws: Services, efs: Path
+) -> None:
     aws.fail_functions = {"agents_restart": 100}
     assert run(uploaded("bundles/untold/a.zip")) == "SUCCEEDED"
     is_one_version("bundles/untold/a.zip", "/untold", efs)
@@ -149,7 +184,9 @@ def test_the_same_event_twice_at_once_publishes_once(efs: Path) -> None:
     is_one_version("bundles/at-once/a.zip", "/at-once", efs)
 
 
-def test_the_same_object_twice_makes_two_versions_of_which_the_later_one_is_active(efs: Path) -> None:
+def test_the_same_object_twice_makes_two_versions_of_which_the_later_one_is_active(
+    efs: Path,
+) -> None:
     first, second = uploaded("bundles/again/a.zip"), uploaded("bundles/again/a.zip")
     assert (run(second), run(first)) == ("SUCCEEDED", "SUCCEEDED")
     app = App.get("/again")
@@ -170,10 +207,15 @@ def test_a_bad_bundle_changes_nothing_and_says_why(efs: Path) -> None:
 
 def test_a_bad_name_is_rejected_with_its_own_message(efs: Path) -> None:
     assert run(uploaded("bundles/good/a.rar", b"x")) == "FAILED"
-    assert outcome("bundles/good/a.rar")["message"] == "bundle a.rar: the name ends neither in .zip nor in .tar.gz; upload one of these"
+    assert (
+        outcome("bundles/good/a.rar")["message"]
+        == "bundle a.rar: the name ends neither in .zip nor in .tar.gz; upload one of these"
+    )
 
 
-def test_a_build_that_always_dies_is_told_as_not_the_bundles_fault(aws: Services, efs: Path) -> None:
+def test_a_build_that_always_dies_is_told_as_not_the_bundles_fault(
+    aws: Services, efs: Path
+) -> None:
     aws.run_task = died
     assert run(uploaded("bundles/dies/a.zip")) == "FAILED"
     row = store.find("bundles/dies/a.zip")
@@ -228,17 +270,24 @@ def test_nothing_is_left_of_an_app_that_is_deleted_during_its_publish(
 
     if when == "while it is built":
         real = version_folder.protect
-        monkeypatch.setattr(version_folder, "protect", lambda *arguments: (delete(), real(*arguments)))
+        monkeypatch.setattr(
+            version_folder, "protect", lambda *arguments: (delete(), real(*arguments))
+        )
     else:
         aws.after["publish_register"] = delete
     assert run(uploaded(key)) == "FAILED"
-    assert outcome(key)["message"] == f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
+    assert (
+        outcome(key)["message"]
+        == f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
+    )
     (app_id,) = app_ids
     until(lambda: not versions.of(app_id), 20)
     assert (kept_copies(app_id), (efs / "apps" / app_id).exists()) == (set(), False)
 
 
-def test_nothing_is_left_of_a_build_that_never_came_to_its_end(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_of_a_build_that_never_came_to_its_end(
+    efs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = version_folder.put_in_place
 
     def put_in_place(*arguments: Path) -> None:
@@ -252,13 +301,20 @@ def test_nothing_is_left_of_a_build_that_never_came_to_its_end(efs: Path, monkey
     assert row.removing_at is not None
     assert versions_on(efs, app_id) == kept_copies(app_id) == {row.version}
     assert ended(start({"location": "/unended"}, state_machine("tidy"))) == "SUCCEEDED"
-    assert (versions.of(app_id), versions_on(efs, app_id), kept_copies(app_id)) == ([], set(), set())
+    assert (versions.of(app_id), versions_on(efs, app_id), kept_copies(app_id)) == (
+        [],
+        set(),
+        set(),
+    )
     assert outcome("bundles/unended/a.zip")["status"] == "rejected"
     assert store.find("bundles/unended/a.zip") is not None
 
 
 def test_uploads_at_once_end_with_the_latest_one_active(efs: Path) -> None:
-    events = [uploaded(f"bundles/race/{number}.zip", bundle({"app.R": str(number).encode()})) for number in range(3)]
+    events = [
+        uploaded(f"bundles/race/{number}.zip", bundle({"app.R": str(number).encode()}))
+        for number in range(3)
+    ]
     machine = state_machine("publish")
     threads = [threading.Thread(target=run, args=(event, machine)) for event in reversed(events)]
     for thread in threads:

@@ -47,14 +47,20 @@ class DataSync:
                 return {"LocationArn": arn}
             case "DescribeTask":
                 locations = sorted(each for each in self.there if ":location/" in each)
-                return {"TaskArn": given["TaskArn"], "SourceLocationArn": locations[0], "DestinationLocationArn": locations[1]}
+                return {
+                    "TaskArn": given["TaskArn"],
+                    "SourceLocationArn": locations[0],
+                    "DestinationLocationArn": locations[1],
+                }
             case "DeleteTask" | "DeleteLocation":
                 self.there.remove(given.get("TaskArn") or given["LocationArn"])
                 return {}
             case "StartTaskExecution":
                 self.started.append(given)
                 execution = f"{given['TaskArn']}/execution/exec-{len(self.started)}"
-                self.executions[execution] = self.ends.pop(0) if self.ends else {"Status": "TRANSFERRING"}
+                self.executions[execution] = (
+                    self.ends.pop(0) if self.ends else {"Status": "TRANSFERRING"}
+                )
                 return {"TaskExecutionArn": execution}
             case "DescribeTaskExecution":
                 return self.executions[given["TaskExecutionArn"]]
@@ -91,7 +97,8 @@ def datasync(aws: Services) -> Iterator[DataSync]:
     found = DataSync()
     aws.datasync = found
     aws.run_task = lambda task: clients.client("stepfunctions").send_task_success(
-        taskToken=environment_of(task, Path())["SHEEN_TASK_TOKEN"], output=json.dumps({"counts": {}, "failures": [], "restart": []})
+        taskToken=environment_of(task, Path())["SHEEN_TASK_TOKEN"],
+        output=json.dumps({"counts": {}, "failures": [], "restart": []}),
     )
     yield found
     aws.fail_functions.clear()
@@ -119,7 +126,9 @@ def is_over(name: str, status: RunStatus) -> bool:
     return over and only_run(name).status == status
 
 
-def test_the_folder_is_made_and_a_transfer_that_fails_is_done_again_after_a_pause(datasync: DataSync) -> None:
+def test_the_folder_is_made_and_a_transfer_that_fails_is_done_again_after_a_pause(
+    datasync: DataSync,
+) -> None:
     datasync.ends = [failed("X", FilesTransferred=1), DONE]
     assert ended(begin("again")) == "SUCCEEDED"
     assert is_over("again", RunStatus.SUCCEEDED)
@@ -142,7 +151,9 @@ def test_a_bucket_that_may_not_be_read_is_the_reason(datasync: DataSync) -> None
 
 @pytest.mark.parametrize("function", ["sync_step", "sync_follow"])
 @pytest.mark.parametrize("fault", ["fail_functions", "lose_answers"])
-def test_functions_that_fail_for_a_moment_stop_nothing(aws: Services, datasync: DataSync, function: str, fault: str) -> None:
+def test_functions_that_fail_for_a_moment_stop_nothing(
+    aws: Services, datasync: DataSync, function: str, fault: str
+) -> None:
     name = f"{function}-{fault}".replace("_", "-")
     datasync.ends = [DONE]
     setattr(aws, fault, {function: 2})
@@ -151,7 +162,9 @@ def test_functions_that_fail_for_a_moment_stop_nothing(aws: Services, datasync: 
     assert (only_run(name).files_copied, len(datasync.started)) == (2, 1)
 
 
-def test_a_step_that_fails_for_long_is_a_failure_like_others(aws: Services, datasync: DataSync) -> None:
+def test_a_step_that_fails_for_long_is_a_failure_like_others(
+    aws: Services, datasync: DataSync
+) -> None:
     datasync.ends = [DONE]
     aws.fail_functions = {"sync_step": 9}
     assert ended(begin("steps"), 60) == "SUCCEEDED"
@@ -160,8 +173,12 @@ def test_a_step_that_fails_for_long_is_a_failure_like_others(aws: Services, data
 
 def test_what_hangs_is_stopped_before_it_is_tried_again(datasync: DataSync) -> None:
     execution = begin("hangs", retries=0)
-    run = until(lambda: next((run for run in runs.of("hangs") if run.token), None), 20, "the transfer")
-    boto3.client("stepfunctions").send_task_failure(taskToken=run.token, error="Stalled", cause='{"errorMessage": "it hangs"}')
+    run = until(
+        lambda: next((run for run in runs.of("hangs") if run.token), None), 20, "the transfer"
+    )
+    boto3.client("stepfunctions").send_task_failure(
+        taskToken=run.token, error="Stalled", cause='{"errorMessage": "it hangs"}'
+    )
     assert ended(execution) == "FAILED"
     assert only_run("hangs").message == "it hangs."
     assert [found["Status"] for found in datasync.executions.values()] == ["ERROR"]

@@ -16,7 +16,16 @@ from chalicelib.instances.model import VersionId
 from chalicelib.publishing import retention
 from chalicelib.publishing import store as bundles
 from tests.chalicelib.aws_in_process import BUCKET
-from tests.statemachines.publishing import died, ended, kept_copies, run, run_task, start, uploaded, versions_on
+from tests.statemachines.publishing import (
+    died,
+    ended,
+    kept_copies,
+    run,
+    run_task,
+    start,
+    uploaded,
+    versions_on,
+)
 from tests.statemachines.services import Services, services, state_machine
 from tests.support.waiting import until
 
@@ -74,10 +83,15 @@ def test_a_publish_removes_what_is_too_old_whole(efs: Path, machine: str) -> Non
     assert bundles.find("bundles/old/0.zip") is None
     assert bundles.find("bundles/old/1.zip") is not None
     told = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="outcomes/old/")["Contents"]
-    assert {entry["Key"].partition(".zip.")[0] for entry in told} == {"outcomes/old/1", "outcomes/old/2"}
+    assert {entry["Key"].partition(".zip.")[0] for entry in told} == {
+        "outcomes/old/1",
+        "outcomes/old/2",
+    }
 
 
-def test_the_active_version_and_the_one_before_stay_however_old_they_are(efs: Path, machine: str) -> None:
+def test_the_active_version_and_the_one_before_stay_however_old_they_are(
+    efs: Path, machine: str
+) -> None:
     names = published("/back", machine, 4, kept=10)
     versions.roll_back("/back", names[0], 2.0)
     App("/back").update(actions=[App.settings.set({"versions_kept": 2})])
@@ -88,7 +102,13 @@ def test_the_active_version_and_the_one_before_stay_however_old_they_are(efs: Pa
 
 def test_a_version_in_use_goes_when_its_last_instance_is_gone(efs: Path, machine: str) -> None:
     names = published("/used", machine, 3, kept=10)
-    claimed = instances.claim(str(VersionId(App.get("/used").app_id, names[0])), 0, location="/used", capacity=1, now=time.time())
+    claimed = instances.claim(
+        str(VersionId(App.get("/used").app_id, names[0])),
+        0,
+        location="/used",
+        capacity=1,
+        now=time.time(),
+    )
     assert claimed is not None
     App("/used").update(actions=[App.settings.set({"versions_kept": 2})])
     tidied("/used")
@@ -102,7 +122,9 @@ def test_a_version_in_use_goes_when_its_last_instance_is_gone(efs: Path, machine
 
 
 @pytest.mark.parametrize("broken", ["task", "tidy_begin", "tidy_finish"])
-def test_a_removal_that_breaks_off_is_done_by_the_next_one(aws: Services, efs: Path, machine: str, broken: str) -> None:
+def test_a_removal_that_breaks_off_is_done_by_the_next_one(
+    aws: Services, efs: Path, machine: str, broken: str
+) -> None:
     location = f"/{broken.replace('_', '-')}"
     names = published(location, machine, 3, kept=10)
     App(location).update(actions=[App.settings.set({"versions_kept": 2})])
@@ -110,7 +132,9 @@ def test_a_removal_that_breaks_off_is_done_by_the_next_one(aws: Services, efs: P
         aws.run_task = died
     else:
         aws.lose_answers = {broken: 100}
-    assert ended(start({"location": location}, state_machine("tidy"))) == ("FAILED" if broken == "tidy_begin" else "SUCCEEDED")
+    assert ended(start({"location": location}, state_machine("tidy"))) == (
+        "FAILED" if broken == "tidy_begin" else "SUCCEEDED"
+    )
     with pytest.raises(NoSuchVersion):
         versions.roll_back(location, names[0], 2.0)
     aws.lose_answers.clear()
@@ -133,7 +157,9 @@ def test_everything_done_twice_is_done_once(aws: Services, efs: Path, machine: s
     assert is_left("/twice", efs, set(names[1:]))
 
 
-def test_an_app_whose_settings_cannot_be_read_keeps_no_other_app_from_being_swept(efs: Path, machine: str) -> None:
+def test_an_app_whose_settings_cannot_be_read_keeps_no_other_app_from_being_swept(
+    efs: Path, machine: str
+) -> None:
     names = published("/after", machine, 3, kept=10)
     App("/after").update(actions=[App.settings.set({"versions_kept": 2})])
     store.ensure("/aa-broken", 1.0).update(actions=[App.settings.set({"size": "huge"})])
@@ -142,7 +168,9 @@ def test_an_app_whose_settings_cannot_be_read_keeps_no_other_app_from_being_swep
 
 
 @pytest.mark.parametrize("broken", ["task", "tidy_finish"])
-def test_what_is_left_of_a_deleted_app_is_found_until_it_is_gone(aws: Services, efs: Path, machine: str, broken: str) -> None:
+def test_what_is_left_of_a_deleted_app_is_found_until_it_is_gone(
+    aws: Services, efs: Path, machine: str, broken: str
+) -> None:
     location, tidy = f"/deleted-{broken.replace('_', '-')}", state_machine("tidy")
     published(location, machine, 2, kept=10)
     app = life.archive(location, 1.0)
@@ -158,5 +186,9 @@ def test_what_is_left_of_a_deleted_app_is_found_until_it_is_gone(aws: Services, 
     aws.run_task = lambda task: run_task(task, efs) and None
     assert app.app_id in retention.sweep(tidy, time.time)
     until(lambda: not versions.of(app.app_id), what="its rows to go")
-    assert (kept_copies(app.app_id), (efs / "apps" / app.app_id).exists(), (efs / "data" / app.app_id).exists()) == (set(), False, False)
+    assert (
+        kept_copies(app.app_id),
+        (efs / "apps" / app.app_id).exists(),
+        (efs / "data" / app.app_id).exists(),
+    ) == (set(), False, False)
     assert app.app_id not in retention.sweep(tidy, time.time)

@@ -7,7 +7,11 @@ import tarfile
 import zipfile
 
 
-def make_zip(files: list[tuple[str, bytes]], modes: dict[str, int] | None = None, times: dict[str, int] | None = None) -> bytes:
+def make_zip(
+    files: list[tuple[str, bytes]],
+    modes: dict[str, int] | None = None,
+    times: dict[str, int] | None = None,
+) -> bytes:
     """A zip; ``modes`` says by name what is no plain file: what a link holds is where it leads. ``times``: when files were changed."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -34,7 +38,9 @@ def make_tar(
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
         for name, data in files:
             info = tarfile.TarInfo(name)
-            kind = (kinds or {}).get(name, tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE)
+            kind = (kinds or {}).get(
+                name, tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+            )
             info.type = kind if isinstance(kind, bytes) else tarfile.SYMTYPE
             if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
                 info.linkname = data.decode()

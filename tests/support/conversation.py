@@ -95,7 +95,9 @@ class Conversation:
             code, reason = json.loads(frame[1:])
             self.ended = (code, reason)
             raise ConnectionError(f"the session ended: {frame}")
-        assert frame[:1] != "{", f"a message did not reach the agent: {frame}"  # so says API Gateway
+        assert frame[:1] != "{", (
+            f"a message did not reach the agent: {frame}"
+        )  # so says API Gateway
         if frame[:1] == "a":
             for message in json.loads(frame[1:]):
                 self._message(message)

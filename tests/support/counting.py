@@ -43,7 +43,9 @@ shinyApp(fluidPage(), function(input, output, session) {
 """Echoes each ``said`` with counts of all that it heard and told, and ticks now and then by itself."""
 
 ALPHABET = 'abcdefghij "\\\n\u2028é€😀'
-INIT = json.dumps({"method": "init", "data": {".clientdata_singletons": "", ".clientdata_url_search": ""}})
+INIT = json.dumps(
+    {"method": "init", "data": {".clientdata_singletons": "", ".clientdata_url_search": ""}}
+)
 
 
 class Counter:
@@ -96,7 +98,9 @@ class Counter:
     def _message(self) -> tuple[str, int]:
         kind = self.random.random()
         if kind < 0.005:
-            return "".join(self.random.choices(ALPHABET, k=50_000)), 1  # several frames from the browser
+            return "".join(
+                self.random.choices(ALPHABET, k=50_000)
+            ), 1  # several frames from the browser
         if kind < 0.010:
             return "0123456789" * 100, 200  # several posts to it
         return "".join(self.random.choices(ALPHABET, k=int(300 * self.random.random() ** 3))), 1
@@ -119,7 +123,9 @@ class Counter:
         self._expect(count["number"], self.echoes, "echo")
         text, times = self.said[count["number"] - 1]
         if count["text"] != text * times:
-            self.wrong = self.wrong or f"echo {self.echoes} has another text: {count['text'][:60]!r}"
+            self.wrong = (
+                self.wrong or f"echo {self.echoes} has another text: {count['text'][:60]!r}"
+            )
         self._news.set()
 
     def _expect(self, got: int, expected: int, what: str) -> None:

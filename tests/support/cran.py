@@ -76,7 +76,9 @@ void R_init_%s(DllInfo *dll) { R_registerRoutines(dll, NULL, calls, NULL, NULL);
 
 def headers(version: str, answer: int) -> SourcePackage:
     """A package whose header others compile in."""
-    return SourcePackage("headers", version, files={"inst/include/headers.h": f"#define ANSWER {answer}\n"})
+    return SourcePackage(
+        "headers", version, files={"inst/include/headers.h": f"#define ANSWER {answer}\n"}
+    )
 
 
 COMPILED = SourcePackage(
@@ -140,9 +142,13 @@ class Cran:
         """Write PACKAGES and PACKAGES.gz as ``tools::write_PACKAGES`` does."""
         records = []
         for package in self._current.values():
-            md5 = hashlib.md5((self.contrib / package.archive).read_bytes(), usedforsecurity=False).hexdigest()
+            md5 = hashlib.md5(
+                (self.contrib / package.archive).read_bytes(), usedforsecurity=False
+            ).hexdigest()
             wanted = ("Package", "Version", "Depends", "Imports", "LinkingTo", "License")
-            lines = [line for line in package.description.splitlines() if line.split(":")[0] in wanted]
+            lines = [
+                line for line in package.description.splitlines() if line.split(":")[0] in wanted
+            ]
             records.append("\n".join([*lines, f"MD5sum: {md5}", "NeedsCompilation: no"]))
         text = "\n\n".join(records) + "\n"
         (self.contrib / "PACKAGES").write_text(text)
@@ -201,7 +207,12 @@ def renv_lock(*packages: tuple[str, str], repository: str = "", url: str = "") -
     return {
         "R": {"Version": "4.2.2", "Repositories": [{"Name": "CRAN", "URL": url}] if url else []},
         "Packages": {
-            name: {"Package": name, "Version": version, "Source": "Repository", "Repository": repository or "CRAN"}
+            name: {
+                "Package": name,
+                "Version": version,
+                "Source": "Repository",
+                "Repository": repository or "CRAN",
+            }
             for name, version in packages
         },
     }

@@ -20,7 +20,9 @@ class Unavailable(Exception):
     """A package cannot be had here; the message says why and what would help."""
 
 
-def unpack(name: str, packages: Collection[str], depends: bool = False, without: Collection[str] = ()) -> Path:
+def unpack(
+    name: str, packages: Collection[str], depends: bool = False, without: Collection[str] = ()
+) -> Path:
     """Return the folder ``.build/debian/<name>`` with ``packages`` unpacked in it, made at the first call.
 
     ``depends``: also what they need, as far as this machine has it not installed, except ``without`` and what only those need.
@@ -54,9 +56,13 @@ def _missing(packages: Collection[str], without: Collection[str]) -> set[str]:
     """Everything that ``packages`` need and this machine has not installed."""
     direct = {name for package in packages for name in _direct(package)} - set(without)
     # Asked as if nothing were installed, so that what is installed from elsewhere (another Node) is not in the way.
-    plan = _run("apt-get", *_options(), "install", "--no-install-recommends", "--simulate", *sorted(direct))
+    plan = _run(
+        "apt-get", *_options(), "install", "--no-install-recommends", "--simulate", *sorted(direct)
+    )
     needed = dict(re.findall(r"^Inst (\S+) \((\S+)", plan, re.MULTILINE))
-    states = _run("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n")
+    states = _run(
+        "dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n"
+    )
     here = dict(re.findall(r"^installed (\S+) (\S+)$", states, re.MULTILINE))
     # What is installed counts when it is of the same major version: not so a newer Node from elsewhere.
     return {name for name, version in needed.items() if _major(here.get(name)) != _major(version)}
@@ -69,7 +75,9 @@ def _major(version: str | None) -> str | None:
 def _direct(package: str) -> list[str]:
     shown = _run("apt-cache", *_options(), "show", "--no-all-versions", package)
     depends = re.search(r"^Depends: (.*)$", shown, re.MULTILINE)
-    return [re.split(r"[ (|:]", part.strip())[0] for part in depends[1].split(",")] if depends else []
+    return (
+        [re.split(r"[ (|:]", part.strip())[0] for part in depends[1].split(",")] if depends else []
+    )
 
 
 def _options() -> list[str]:
@@ -92,12 +100,19 @@ def _make_links_relative(root: Path) -> None:
             inside = root / target.relative_to("/")
             if inside.exists():
                 path.unlink()
-                path.symlink_to(Path(*[".."] * (len(path.relative_to(root).parts) - 1)) / target.relative_to("/"))
+                path.symlink_to(
+                    Path(*[".."] * (len(path.relative_to(root).parts) - 1))
+                    / target.relative_to("/")
+                )
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    result = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
     if result.returncode:
         said = (result.stderr or result.stdout).strip()[-300:]
-        raise Unavailable(f"{command[0]} … {command[-1]} failed: {said} (does `apt-get update` help?)")
+        raise Unavailable(
+            f"{command[0]} … {command[-1]} failed: {said} (does `apt-get update` help?)"
+        )
     return result.stdout

@@ -62,7 +62,9 @@ def text(value: object) -> str:
 def python(code: str, *arguments: object) -> str:
     """Return R code that has Python run ``code``, and gives the lines that it prints."""
     words = ", ".join(f"shQuote({text(word)})" for word in ("-I", "-c", code, *arguments))
-    return f"suppressWarnings(system2('/usr/bin/python3', c({words}), stdout = TRUE, stderr = TRUE))"
+    return (
+        f"suppressWarnings(system2('/usr/bin/python3', c({words}), stdout = TRUE, stderr = TRUE))"
+    )
 
 
 def shell(command: str) -> str:
@@ -95,7 +97,9 @@ def cannot_read(ask: Ask, paths: Sequence[Path]) -> None:
     for path in paths:
         value = ask(lists(path) if path.is_dir() else reads(path))
         assert value in ([], {}) or str(value).find("cannot open") >= 0, (path, value)
-        linked = ask(f"{{ at <- tempfile(); file.symlink({text(path)}, at); if (dir.exists(at)) list.files(at) else readLines(at) }}")
+        linked = ask(
+            f"{{ at <- tempfile(); file.symlink({text(path)}, at); if (dir.exists(at)) list.files(at) else readLines(at) }}"
+        )
         assert linked in ([], {}) or "cannot open" in str(linked), (path, linked)
 
 
@@ -114,5 +118,7 @@ def cannot_change(ask: Ask, folders: Sequence[Path]) -> None:
         ask(f"Sys.chmod({text(folder)}, '0777')")
         assert folder.stat().st_mode == mode, folder
         for inside in list(folder.iterdir())[:3]:
-            ask(f"c(file.remove({text(inside)}), file.rename({text(inside)}, {text(folder / 'renamed')}))")
+            ask(
+                f"c(file.remove({text(inside)}), file.rename({text(inside)}, {text(folder / 'renamed')}))"
+            )
             assert inside.exists(), inside

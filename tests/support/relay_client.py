@@ -37,14 +37,22 @@ async def load_page(http: aiohttp.ClientSession, url: str, within: float = 60.0)
         if found := _CONFIG.search(text):
             config: dict[str, Any] = json.loads(found[1])
             return config
-        assert asyncio.get_running_loop().time() < deadline, f"{url} answers {answer.status}: {text[:300]}"
+        assert asyncio.get_running_loop().time() < deadline, (
+            f"{url} answers {answer.status}: {text[:300]}"
+        )
         await asyncio.sleep(0.5)
 
 
-async def open_socket(url: str, config: dict[str, Any], ticket: str | None = None, query: str = "") -> ClientConnection:
+async def open_socket(
+    url: str, config: dict[str, Any], ticket: str | None = None, query: str = ""
+) -> ClientConnection:
     """A connection for a page; nothing is said on it yet. ``ticket`` in place of the page's own."""
     base = config["websocketUrl"]
-    target = base if base.startswith("ws") else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", url)
+    target = (
+        base
+        if base.startswith("ws")
+        else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", url)
+    )
     protocols: Any = ["sheen", f"ticket.{ticket or config['ticket']}"]
     return await connect(
         target + query, subprotocols=protocols, compression=None, max_size=None, max_queue=None,
@@ -59,7 +67,9 @@ class RelayClient:
     :param refresh: seconds after which it moves to a fresh connection, which the browser's client does before the 2-hour cut.
     """
 
-    def __init__(self, url: str, random: Random, on_message: Callable[[str], None], refresh: float = 6600.0) -> None:
+    def __init__(
+        self, url: str, random: Random, on_message: Callable[[str], None], refresh: float = 6600.0
+    ) -> None:
         self.url = url
         self.connections = 0
         self.refreshes = 0
@@ -90,7 +100,11 @@ class RelayClient:
         """Load the page and begin to connect."""
         self.config = await load_page(http, self.url)
         settings = RelaySettings(grace=self.config["settings"]["graceSeconds"])
-        self.peer = Peer("".join(self._random.choices(LETTERS, k=18)), settings, self.config["settings"]["frameLimit"])
+        self.peer = Peer(
+            "".join(self._random.choices(LETTERS, k=18)),
+            settings,
+            self.config["settings"]["frameLimit"],
+        )
         self.peer.open("0")
         self._keep(self._connecting(0.0))
         self._keep(self._ticking())
@@ -151,7 +165,9 @@ class RelayClient:
 
     async def _open(self) -> ClientConnection:
         kind = "o" if self.peer.greeted_ever else "n"
-        return await open_socket(self.url, self.config, self.peer.ticket, f"?{kind}={self.peer.robust_id}")
+        return await open_socket(
+            self.url, self.config, self.peer.ticket, f"?{kind}={self.peer.robust_id}"
+        )
 
     async def _connecting(self, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -223,7 +239,11 @@ class RelayClient:
         if self._cut_since is None:
             self._cut_since = self._now()
         if tried_at > self._cut_since + self.peer.settings.grace + 10.0:
-            self._end(sockjs.Close(4705, "The connection was lost for too long, so your session has ended."))
+            self._end(
+                sockjs.Close(
+                    4705, "The connection was lost for too long, so your session has ended."
+                )
+            )
             return
         step = STEPS[min(self._failures, len(STEPS) - 1)]
         self._failures += 1
@@ -249,9 +269,15 @@ class RelayClient:
             socket = self._current
             if socket is None:
                 continue
-            if not self._paused and now - self._heard_at > (SILENCE if self.peer.greeted else HELLO_TIMEOUT):
+            if not self._paused and now - self._heard_at > (
+                SILENCE if self.peer.greeted else HELLO_TIMEOUT
+            ):
                 socket.transport.abort()
-            elif self.peer.greeted and self._old is None and now - self._opened_at > self._refresh_after:
+            elif (
+                self.peer.greeted
+                and self._old is None
+                and now - self._opened_at > self._refresh_after
+            ):
                 self._opened_at = now
                 self._keep(self._refresh(socket))
 

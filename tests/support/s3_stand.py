@@ -54,12 +54,18 @@ class Store:
         for key in found[:PAGE]:
             stored = self.objects.get(key)
             if stored is not None:
-                when = datetime.fromtimestamp(stored.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+                when = datetime.fromtimestamp(stored.modified, UTC).strftime(
+                    "%Y-%m-%dT%H:%M:%S.000Z"
+                )
                 entries += (
                     f"<Contents><Key>{quote_plus(key, safe='/')}</Key><LastModified>{when}</LastModified>"
                     f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{len(stored.body)}</Size></Contents>"
                 )
-        following = f"<NextContinuationToken>{quote_plus(found[PAGE - 1])}</NextContinuationToken>" if more else ""
+        following = (
+            f"<NextContinuationToken>{quote_plus(found[PAGE - 1])}</NextContinuationToken>"
+            if more
+            else ""
+        )
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             f"<Name>data</Name><EncodingType>url</EncodingType><KeyCount>{len(found[:PAGE])}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
@@ -87,12 +93,17 @@ class Connection(asyncio.Protocol):
     def _answer(self, head: bytes) -> None:
         lines = head.decode().split("\r\n")
         method, target, _ = lines[0].split(" ")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
+        }
         parts = urlsplit(target)
         key = unquote(parts.path).removeprefix("/data").lstrip("/")
         if not key:
             query = parse_qs(parts.query, keep_blank_values=True)
-            body = self._store.page(query.get("prefix", [""])[0], unquote(query.get("continuation-token", [""])[0]))
+            body = self._store.page(
+                query.get("prefix", [""])[0], unquote(query.get("continuation-token", [""])[0])
+            )
             self._send(200, body, {"Content-Type": "application/xml"}, method)
             return
         if key in self._store.busy:
@@ -106,7 +117,10 @@ class Connection(asyncio.Protocol):
             self._send(412, b"<Error><Code>PreconditionFailed</Code></Error>", {}, method)
             return
         content = stored.body
-        about = {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.modified, usegmt=True)}
+        about = {
+            "ETag": f'"{stored.etag}"',
+            "Last-Modified": formatdate(stored.modified, usegmt=True),
+        }
         span = headers.get("range")
         if span is None:
             self._send(200, content, about, method)
@@ -122,7 +136,12 @@ class Connection(asyncio.Protocol):
     def _send(self, status: int, body: bytes, headers: dict[str, str], method: str) -> None:
         if self._transport.is_closing():
             return
-        lines = [f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}", "Accept-Ranges: bytes", "x-amz-request-id: 0"]
+        lines = [
+            f"HTTP/1.1 {status} OK",
+            f"Content-Length: {len(body)}",
+            "Accept-Ranges: bytes",
+            "x-amz-request-id: 0",
+        ]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._transport.write("\r\n".join([*lines, "", ""]).encode())
         if self._store.broken and status in (200, 206) and "ETag" in headers:
@@ -157,10 +176,16 @@ async def serve(small: int, large: int, large_bytes: int) -> None:
     """Serve until killed."""
     store = Store()
     for number in range(small):
-        store.put(f"small/{number % 100:02}/{number:06}.csv", (f"{number},".encode() * SMALL_BYTES)[:SMALL_BYTES], NOON)
+        store.put(
+            f"small/{number % 100:02}/{number:06}.csv",
+            (f"{number},".encode() * SMALL_BYTES)[:SMALL_BYTES],
+            NOON,
+        )
     for number in range(large):
         store.put(f"large/{number}.bin", bytes([65 + number]) * large_bytes, NOON)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(store, LATENCY), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(store, LATENCY), "127.0.0.1", 0
+    )
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -69,7 +69,10 @@ def init(html: str) -> str:
     for name, kind in found.outputs.items():
         data[f".clientdata_output_{name}_hidden"] = False
         if kind == "plot":
-            data |= {f".clientdata_output_{name}_{side}": pixels for side, pixels in (("width", 600), ("height", 400))}
+            data |= {
+                f".clientdata_output_{name}_{side}": pixels
+                for side, pixels in (("width", 600), ("height", 400))
+            }
     data |= {
         ".clientdata_pixelratio": 1,
         ".clientdata_url_protocol": "http:",
@@ -79,6 +82,8 @@ def init(html: str) -> str:
         ".clientdata_url_search": "",
         ".clientdata_url_hash_initial": "",
         ".clientdata_url_hash": "",
-        ".clientdata_singletons": ",".join(re.findall(r"(?<=application/shiny-singletons\">)[^<]*", html)),
+        ".clientdata_singletons": ",".join(
+            re.findall(r"(?<=application/shiny-singletons\">)[^<]*", html)
+        ),
     }
     return json.dumps({"method": "init", "data": data})

@@ -13,5 +13,11 @@ CUT = "__shinyserverdebug__.disconnect()"
 
 def scripts() -> list[Path]:
     """Return the files that a page loads after jQuery and Shiny's own script, in this order. Raises :class:`Unavailable`."""
-    modules = unpack("shiny-server-client", ["node-shiny-server-client", "node-sockjs-client"]) / "usr/share/nodejs"
-    return [modules / "sockjs-client/dist/sockjs.min.js", modules / "shiny-server-client/dist/shiny-server-client.min.js"]
+    modules = (
+        unpack("shiny-server-client", ["node-shiny-server-client", "node-sockjs-client"])
+        / "usr/share/nodejs"
+    )
+    return [
+        modules / "sockjs-client/dist/sockjs.min.js",
+        modules / "shiny-server-client/dist/shiny-server-client.min.js",
+    ]

@@ -74,7 +74,11 @@ class StackProcess:
 
     @property
     def own_environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHEEN_", "AWS_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SHEEN_", "AWS_"))
+        }
         return kept | {
             "SHEEN_PORT": str(self.port),
             "SHEEN_DATA": str(self.data),
@@ -86,19 +90,32 @@ class StackProcess:
     def start(self, *extra: str) -> None:
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", *extra], cwd=TREE, env=self.own_environment, stdout=log, stderr=log
+            [sys.executable, "-m", "infra.local", *extra],
+            cwd=TREE,
+            env=self.own_environment,
+            stdout=log,
+            stderr=log,
         )
         try:
-            until(lambda: self.is_up() and (self.data / "environment.json").exists(), within=180, what="the stack's health check")
+            until(
+                lambda: self.is_up() and (self.data / "environment.json").exists(),
+                within=180,
+                what="the stack's health check",
+            )
         except BaseException:
             self.stop()
             raise
 
     def is_up(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"the stack ended; see {self.data.parent / (self.data.name + '.log')}"
+        assert self.process.poll() is None, (
+            f"the stack ended; see {self.data.parent / (self.data.name + '.log')}"
+        )
         try:
-            return self.get("/__health-check__", timeout=30).status == 200 and (self.data / "environment.json").exists()
+            return (
+                self.get("/__health-check__", timeout=30).status == 200
+                and (self.data / "environment.json").exists()
+            )
         except OSError:
             return False
 
@@ -150,7 +167,9 @@ class StackProcess:
 
     def environment(self) -> dict[str, str]:
         """What ``sheen env`` exports."""
-        return {k: str(v) for k, v in json.loads((self.data / "environment.json").read_text()).items()}
+        return {
+            k: str(v) for k, v in json.loads((self.data / "environment.json").read_text()).items()
+        }
 
     def client(self, service: str, **keys: str) -> Any:
         """A boto3 client of this stack with its owner's keys, or with others."""
@@ -160,13 +179,21 @@ class StackProcess:
             "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
         }
         return boto3.client(
-            service, endpoint_url=variables["AWS_ENDPOINT_URL"], region_name=variables["AWS_DEFAULT_REGION"], **(owners | keys)
+            service,
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            region_name=variables["AWS_DEFAULT_REGION"],
+            **(owners | keys),
         )
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         connection = ControlConnection(self.data / "run" / "control.sock")
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"content-type": "application/json"})
+            connection.request(
+                method,
+                path,
+                json.dumps(body) if body is not None else None,
+                {"content-type": "application/json"},
+            )
             response = connection.getresponse()
             text = response.read()
             assert response.status < 300, text
@@ -184,7 +211,9 @@ class StackProcess:
         event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",
                  "region": "", "resources": [], "version": "0"}  # fmt: skip
         function = self.environment()["SHEEN_TABLE_PREFIX"] + "sweeper"
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self.client("lambda").invoke(
+            FunctionName=function, Payload=json.dumps(event).encode()
+        )
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def instances(self) -> list[dict[str, Any]]:
@@ -204,7 +233,10 @@ class StackProcess:
     def wake_json(self, url_path: str, within: float = 60) -> None:
         """Visit until the app answers, with JSON."""
         until(
-            lambda: "json" in self.get(url_path, {"accept": "text/html"}).headers.get("content-type", ""),
+            lambda: (
+                "json"
+                in self.get(url_path, {"accept": "text/html"}).headers.get("content-type", "")
+            ),
             within,
             f"{url_path} to be answered by R",
         )

@@ -39,7 +39,9 @@ class StackSync:
     def run(self, prefix: str = "") -> dict[str, Any]:
         """Run it by its function, as anybody can, and wait."""
         payload = json.dumps({"sync": self.name, "prefix": prefix, "wait": True})
-        answer = self.stack.client("lambda").invoke(FunctionName=f"{self.bucket}-sync", Payload=payload)
+        answer = self.stack.client("lambda").invoke(
+            FunctionName=f"{self.bucket}-sync", Payload=payload
+        )
         document: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, document
         return document
@@ -47,7 +49,9 @@ class StackSync:
     def ask(self, prefix: str = "") -> dict[str, Any]:
         """The same without waiting."""
         payload = json.dumps({"sync": self.name, "prefix": prefix})
-        answer = self.stack.client("lambda").invoke(FunctionName=f"{self.bucket}-sync", Payload=payload)
+        answer = self.stack.client("lambda").invoke(
+            FunctionName=f"{self.bucket}-sync", Payload=payload
+        )
         return dict(json.loads(answer["Payload"].read()))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -70,9 +74,15 @@ class StackSync:
         """As the clock does."""
         event = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1", "region": "us-east-1",
                  "time": "2026-11-20T00:00:00Z", "resources": ["x"], "detail": {}}  # fmt: skip
-        answer = self.stack.client("lambda").invoke(FunctionName=f"{self.bucket}-sync_tick", Payload=json.dumps(event))
+        answer = self.stack.client("lambda").invoke(
+            FunctionName=f"{self.bucket}-sync_tick", Payload=json.dumps(event)
+        )
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def content(self) -> dict[str, bytes]:
         """All that apps see, by path."""
-        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }

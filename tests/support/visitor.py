@@ -60,25 +60,40 @@ class Visitor:
 
     async def _enter(self) -> None:
         text = await page(self.url, self.http)
-        found = re.search(r'<script type="application/json" id="sheen-config">(.*?)</script>', text, re.DOTALL)
+        found = re.search(
+            r'<script type="application/json" id="sheen-config">(.*?)</script>', text, re.DOTALL
+        )
         assert found, f"{self.url} is not served by R: {text[:300]}"
         self.config = json.loads(found[1])
         self.socket = await self._open(self.config["ticket"])
         try:
-            await self.socket.send(hello.hello(hello.Opening(secrets.token_hex(9), sheen=True, attempt=1)))
-            self.conversation = Conversation(WebSocketWire(self.socket), self.config["settings"]["ackBytes"])
+            await self.socket.send(
+                hello.hello(hello.Opening(secrets.token_hex(9), sheen=True, attempt=1))
+            )
+            self.conversation = Conversation(
+                WebSocketWire(self.socket), self.config["settings"]["ackBytes"]
+            )
             await self.conversation.begin()
         except BaseException:
             await self.socket.close()
             raise
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self.socket.close()
         await self.http.close()
 
     async def _open(self, ticket: str | None) -> ClientConnection:
         base = self.config["websocketUrl"]
-        url = base if base.startswith("ws") else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", self.url)
+        url = (
+            base
+            if base.startswith("ws")
+            else re.sub(r"^http(s?)://([^/]+).*", rf"ws\1://\2{base}", self.url)
+        )
         protocols: Any = ["sheen"] + ([f"ticket.{ticket}"] if ticket is not None else [])
         return await connect(url, subprotocols=protocols, compression=None, max_size=None)
 

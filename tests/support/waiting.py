@@ -18,5 +18,7 @@ def until(condition: Callable[[], T], within: float = 30.0, what: str = "") -> T
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:g} s: {what or condition!r} (last: {value!r})")
+            raise AssertionError(
+                f"not within {within:g} s: {what or condition!r} (last: {value!r})"
+            )
         time.sleep(0.05)

@@ -28,22 +28,33 @@ class Index:
         files = {
             f"{name}/__init__.py": source,
             f"{about}/METADATA": "".join(
-                [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", *(f"Requires-Dist: {need}\n" for need in needs)]
+                [
+                    f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+                    *(f"Requires-Dist: {need}\n" for need in needs),
+                ]
             ),
             f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
-        record = "".join(f"{path},{_record(text)},{len(text)}\n" for path, text in files.items()) + f"{about}/RECORD,,\n"
+        record = (
+            "".join(f"{path},{_record(text)},{len(text)}\n" for path, text in files.items())
+            + f"{about}/RECORD,,\n"
+        )
         with zipfile.ZipFile(wheel, "w") as archive:
             for path, text in {**files, f"{about}/RECORD": record}.items():
                 archive.writestr(path, text)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         links = [f'<a href="{each.name}">{each.name}</a>' for each in sorted(folder.glob("*.whl"))]
-        (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>")
+        (folder / "index.html").write_text(
+            "<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>"
+        )
         return f"sha256:{digest}"
 
 
 def _record(text: str) -> str:
-    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    return (
+        "sha256="
+        + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    )
 
 
 @contextmanager

@@ -66,7 +66,9 @@ def left_in(efs: Path) -> set[str]:
     return {str(path.relative_to(efs)) for path in efs.rglob("*") if path.is_file()}
 
 
-def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, tmp_path: Path) -> None:
+def test_a_bundle_becomes_a_version_that_only_its_app_can_read(
+    states: States, tmp_path: Path
+) -> None:
     data = bundle({"hello/app.R": b"1", "hello/www/x.png": b"2"})
     etag = uploaded(data)
     assert run(tmp_path, etag) == 0
@@ -77,10 +79,15 @@ def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, t
         assert stat.S_IMODE(path.stat().st_mode) == 0o750
     assert stat.S_IMODE((version / "app.R").stat().st_mode) == 0o640
     if os.geteuid() == 0:
-        assert {(path.stat().st_uid, path.stat().st_gid) for path in (version, version / "app.R", version.parent)} == {(0, 234567)}
+        assert {
+            (path.stat().st_uid, path.stat().st_gid)
+            for path in (version, version / "app.R", version.parent)
+        } == {(0, 234567)}
     kept = "versions/0123456789ab/v1/app.zip"
     built = {"kind": "app.R", "source": kept, "settings": {}}
-    assert states.told == [("send_task_success", {"taskToken": "token", "output": json.dumps(built)})]
+    assert states.told == [
+        ("send_task_success", {"taskToken": "token", "output": json.dumps(built)})
+    ]
     assert boto3.client("s3").get_object(Bucket=BUCKET, Key=kept)["Body"].read() == data
     row = store.find(KEY)
     assert row is not None
@@ -90,7 +97,13 @@ def test_a_bundle_becomes_a_version_that_only_its_app_can_read(states: States, t
 def test_a_version_has_its_files_execute_bits_and_times(states: States, tmp_path: Path) -> None:
     files = [("app.R", b"1"), ("tool.sh", b"#!/bin/sh\necho it runs\n")]
     modes = {"tool.sh": stat.S_IFREG | 0o6777}
-    assert run(tmp_path, uploaded(make_zip(files, modes, {"app.R": 1_200_000_000, "tool.sh": 1_300_000_000}))) == 0
+    assert (
+        run(
+            tmp_path,
+            uploaded(make_zip(files, modes, {"app.R": 1_200_000_000, "tool.sh": 1_300_000_000})),
+        )
+        == 0
+    )
     version = tmp_path / "apps/0123456789ab/v1"
     assert stat.S_IMODE((version / "tool.sh").stat().st_mode) == 0o750
     assert stat.S_IMODE((version / "app.R").stat().st_mode) == 0o640
@@ -111,11 +124,16 @@ def test_building_twice_changes_nothing(states: States, tmp_path: Path) -> None:
     ("data", "why"),
     [
         (bundle({"readme.md": b"x"}), "bundle app.zip: no app is in it"),
-        (bundle({"app.R": b"x", "../evil": b"x"}), 'bundle app.zip: path "../evil" leaves the bundle (entry 2)'),
+        (
+            bundle({"app.R": b"x", "../evil": b"x"}),
+            'bundle app.zip: path "../evil" leaves the bundle (entry 2)',
+        ),
         (b"this is no archive", "bundle app.zip: it is neither a zip nor a tar.gz file"),
     ],
 )
-def test_a_bad_bundle_leaves_nothing_behind_and_its_author_is_told(states: States, data: bytes, why: str, tmp_path: Path) -> None:
+def test_a_bad_bundle_leaves_nothing_behind_and_its_author_is_told(
+    states: States, data: bytes, why: str, tmp_path: Path
+) -> None:
     assert run(tmp_path, uploaded(data)) == 0
     assert left_in(tmp_path) == set()
     assert [path.name for path in (tmp_path / "apps").glob("[!.]*")] == []
@@ -124,7 +142,9 @@ def test_a_bad_bundle_leaves_nothing_behind_and_its_author_is_told(states: State
     assert told["cause"].startswith(why)
 
 
-def test_an_upload_that_was_replaced_is_not_built_as_if_it_were_the_old_one(states: States, tmp_path: Path) -> None:
+def test_an_upload_that_was_replaced_is_not_built_as_if_it_were_the_old_one(
+    states: States, tmp_path: Path
+) -> None:
     etag = uploaded(bundle({"app.R": b"1"}))
     uploaded(bundle({"app.R": b"2"}))
     run(tmp_path, etag)
@@ -133,7 +153,9 @@ def test_an_upload_that_was_replaced_is_not_built_as_if_it_were_the_old_one(stat
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
-def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_that_was_deleted_is_told(
+    states: States, tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     etag = uploaded(bundle({"app.R": b"1"}))
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=KEY)
     if code == "AccessDenied":  # as S3 has it for a task that may not list the bucket
@@ -144,7 +166,9 @@ def test_an_upload_that_was_deleted_is_told(states: States, tmp_path: Path, code
     assert "was deleted before it was unpacked" in states.told[0][1]["cause"]
 
 
-def test_a_bundle_of_an_app_that_was_deleted_meanwhile_is_not_built(states: States, tmp_path: Path) -> None:
+def test_a_bundle_of_an_app_that_was_deleted_meanwhile_is_not_built(
+    states: States, tmp_path: Path
+) -> None:
     etag = uploaded(bundle({"app.R": b"1"}))
     for _ in range(2):  # also when another one is there now
         App("/hello").delete()
@@ -164,7 +188,11 @@ def test_what_is_not_the_bundles_fault_is_reported_as_that(states: States, tmp_p
 
 
 def test_the_settings_of_a_bundle_are_reported(states: States, tmp_path: Path) -> None:
-    etag = uploaded(bundle({"x/app.R": b"1", "x/sheen.toml": b'size = "small"\nr_version = "' + R.encode() + b'"'}))
+    etag = uploaded(
+        bundle(
+            {"x/app.R": b"1", "x/sheen.toml": b'size = "small"\nr_version = "' + R.encode() + b'"'}
+        )
+    )
     run(tmp_path, etag)
     assert json.loads(states.told[0][1]["output"])["settings"] == {"size": "small", "r_version": R}
 
@@ -186,22 +214,38 @@ def test_bad_settings_are_refused_before_anything_is_written(
     states: States, toml: bytes, own: dict[str, object], why: str, tmp_path: Path
 ) -> None:
     apps.ensure("/hello", 1.0).update(actions=[App.settings.set(own)])
-    run(tmp_path, uploaded(bundle({"app.R": b"1", "sheen.toml": toml})), SHEEN_MOST_INSTANCES_PER_APP="5")
+    run(
+        tmp_path,
+        uploaded(bundle({"app.R": b"1", "sheen.toml": toml})),
+        SHEEN_MOST_INSTANCES_PER_APP="5",
+    )
     assert states.told[0][1]["error"] == "BadBundle"
     assert states.told[0][1]["cause"].startswith(why.replace("{r}", R))
     assert left_in(tmp_path) == set()
 
 
-def test_how_far_it_is_can_be_seen_in_s3(states: States, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_it_is_can_be_seen_in_s3(
+    states: States, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     real = store.tell
 
     def tell(*told: Any) -> bool:
         done = real(*told)
-        body = boto3.client("s3").get_object(Bucket=BUCKET, Key="outcomes/hello/app.zip.json")["Body"].read()
+        body = (
+            boto3.client("s3")
+            .get_object(Bucket=BUCKET, Key="outcomes/hello/app.zip.json")["Body"]
+            .read()
+        )
         seen.append(json.loads(body)["message"])
         return done
 
     monkeypatch.setattr(store, "tell", tell)
     run(tmp_path, uploaded(bundle({"app.R": b"1"})))
-    assert seen == ["Downloading the bundle.", "Checking the bundle.", "Unpacking 1 files.", "Unpacked 1 files.", "Activating."]
+    assert seen == [
+        "Downloading the bundle.",
+        "Checking the bundle.",
+        "Unpacking 1 files.",
+        "Unpacked 1 files.",
+        "Activating.",
+    ]

@@ -28,13 +28,19 @@ class Tried:
         self.app.mkdir()
 
     def __call__(
-        self, files: Mapping[str, str | bytes], kind: Kind = Kind.APP_R, library: Path | None = None, **settings: Any
+        self,
+        files: Mapping[str, str | bytes],
+        kind: Kind = Kind.APP_R,
+        library: Path | None = None,
+        **settings: Any,
     ) -> list[str]:
         for name, content in files.items():
             (self.app / name).parent.mkdir(parents=True, exist_ok=True)
             (self.app / name).write_bytes(content.encode() if isinstance(content, str) else content)
         log = BuildLog(lambda text: None, lambda error: None)
-        check(self.app, kind, library, self.app.with_name("library"), AppSettings.parse(settings), log)
+        check(
+            self.app, kind, library, self.app.with_name("library"), AppSettings.parse(settings), log
+        )
         return [line.removeprefix(NOTE) for line in log.last(100)]
 
 
@@ -44,17 +50,37 @@ def tried(tmp_path: Path) -> Tried:
 
 
 REFUSED: dict[str, tuple[dict[str, str | bytes], Kind, str]] = {
-    "a syntax error": ({"app.R": "library(shiny)\nui <- fluidPage(\n  'a'))\n"}, Kind.APP_R, r"app\.R:3:7: unexpected '\)'"),
-    "one in a file that Shiny loads": ({"app.R": APP, "R/helper.R": "f <- function( {\n"}, Kind.APP_R, r"R/helper\.R:1:16: unex"),
-    "one in ui.R": ({"server.R": SERVER, "ui.R": "fluidPage('a'\n"}, Kind.SERVER_R, r"ui\.R:2:0: unexpected end of input"),
-    "a byte order mark, which this R cannot parse": ({"app.R": b"\xef\xbb\xbf" + APP.encode()}, Kind.APP_R, r"app\.R:1:1: unexpected in"),
+    "a syntax error": (
+        {"app.R": "library(shiny)\nui <- fluidPage(\n  'a'))\n"},
+        Kind.APP_R,
+        r"app\.R:3:7: unexpected '\)'",
+    ),
+    "one in a file that Shiny loads": (
+        {"app.R": APP, "R/helper.R": "f <- function( {\n"},
+        Kind.APP_R,
+        r"R/helper\.R:1:16: unex",
+    ),
+    "one in ui.R": (
+        {"server.R": SERVER, "ui.R": "fluidPage('a'\n"},
+        Kind.SERVER_R,
+        r"ui\.R:2:0: unexpected end of input",
+    ),
+    "a byte order mark, which this R cannot parse": (
+        {"app.R": b"\xef\xbb\xbf" + APP.encode()},
+        Kind.APP_R,
+        r"app\.R:1:1: unexpected in",
+    ),
     "a package that is not there": (
         {"app.R": "library(shiny)\nlibrary(nothere)\n" + APP},
         Kind.APP_R,
         "app\\.R:2: there is no package called .nothere.",
     ),
     "one whose messages are suppressed": (
-        {"server.R": SERVER, "ui.R": "1", "global.R": "suppressPackageStartupMessages({\n  library('nothere')\n})\n"},
+        {
+            "server.R": SERVER,
+            "ui.R": "1",
+            "global.R": "suppressPackageStartupMessages({\n  library('nothere')\n})\n",
+        },
         Kind.SERVER_R,
         "global\\.R:1: there is no package called",
     ),
@@ -63,10 +89,26 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], Kind, str]] = {
         Kind.APP_R,
         r"app\.R:2: it does not come to an app",
     ),
-    "an app for people at a prompt only": ({"app.R": "library(shiny)\nif (interactive()) " + APP}, Kind.APP_R, "does not come to an app"),
-    "an empty file": ({"app.R": "# nothing yet\n"}, Kind.APP_R, r"app\.R: it does not come to an app"),
-    "no server": ({"server.R": "library(shiny)\n", "ui.R": "1"}, Kind.SERVER_R, r"server\.R:1: it does not come to a server"),
-    "runApp at the end": ({"app.R": "app <- " + APP + "shiny::runApp(app)\n"}, Kind.APP_R, r"app\.R:2: it calls runApp\(\)"),
+    "an app for people at a prompt only": (
+        {"app.R": "library(shiny)\nif (interactive()) " + APP},
+        Kind.APP_R,
+        "does not come to an app",
+    ),
+    "an empty file": (
+        {"app.R": "# nothing yet\n"},
+        Kind.APP_R,
+        r"app\.R: it does not come to an app",
+    ),
+    "no server": (
+        {"server.R": "library(shiny)\n", "ui.R": "1"},
+        Kind.SERVER_R,
+        r"server\.R:1: it does not come to a server",
+    ),
+    "runApp at the end": (
+        {"app.R": "app <- " + APP + "shiny::runApp(app)\n"},
+        Kind.APP_R,
+        r"app\.R:2: it calls runApp\(\)",
+    ),
     "Python that cannot be compiled": (
         {"app.py": "import shiny\ndef f(:\n  pass\n"},
         Kind.APP_PY,
@@ -81,7 +123,9 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], Kind, str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_cannot_work_is_refused_in_the_languages_own_words_with_the_way_out(tried: Tried, what: str) -> None:
+def test_what_cannot_work_is_refused_in_the_languages_own_words_with_the_way_out(
+    tried: Tried, what: str
+) -> None:
     files, kind, said = REFUSED[what]
     with pytest.raises(BadBundle, match=rf"(?s){said}.*with check = false in its sheen\.toml"):
         tried(files, kind)
@@ -90,15 +134,20 @@ def test_what_cannot_work_is_refused_in_the_languages_own_words_with_the_way_out
 
 WORKS: dict[str, dict[str, str | bytes]] = {
     "names of packages that are made": {
-        "app.R": "p <- 'stats'\nlibrary(p, character.only = TRUE)\nlibrary(paste0('no', p), character.only = TRUE)\n" + APP
+        "app.R": "p <- 'stats'\nlibrary(p, character.only = TRUE)\nlibrary(paste0('no', p), character.only = TRUE)\n"
+        + APP
     },
-    "a package that is asked for before": {"app.R": "if (requireNamespace('nothere', quietly = TRUE)) nothere::on()\n" + APP},
+    "a package that is asked for before": {
+        "app.R": "if (requireNamespace('nothere', quietly = TRUE)) nothere::on()\n" + APP
+    },
     "a package of the image": {"app.R": "library(jsonlite)\nlibrary('stats')\n" + APP},
     "an app that a function makes": {"app.R": "make <- function() " + APP + "make()\n"},
     "an app that is assigned at last": {"app.R": "library(shiny)\napp <- " + APP},
     "an app in braces": {"app.R": "{\n  library(shiny)\n  " + APP + "}\n"},
     "an app that a file gives": {"app.R": "source('main.r')$value\n", "main.r": APP},
-    "runApp for people at a prompt": {"app.R": "app <- " + APP + "if (interactive()) runApp(app)\napp\n"},
+    "runApp for people at a prompt": {
+        "app.R": "app <- " + APP + "if (interactive()) runApp(app)\napp\n"
+    },
     "a runApp of its own": {"app.R": "runApp <- function(app) app\nrunApp(" + APP.strip() + ")\n"},
     "UTF-8 in names": {"app.R": "größe <- 'Zürich 東京'\n" + APP},
     "Latin-1 in a comment": {"app.R": b"# Z\xfcrich\n" + APP.encode()},
@@ -106,9 +155,16 @@ WORKS: dict[str, dict[str, str | bytes]] = {
     "no line end": {"app.R": APP.strip()},
     "quoted code": {"app.R": "x <- quote(library(nothere))\nf <- function() NULL\n" + APP},
     "server.R beside app.R": {"app.R": "library(shiny)", "server.R": SERVER, "ui.R": "1"},
-    "shinyServer before the end": {"server.R": "shinyServer(function(input, output) {})\nlibrary(stats)\n", "ui.R": "1"},
+    "shinyServer before the end": {
+        "server.R": "shinyServer(function(input, output) {})\nlibrary(stats)\n",
+        "ui.R": "1",
+    },
     "a deep expression": {"app.R": "x <- " + "-" * 400 + "1\n" + APP},
-    "a switched-off R folder": {"app.R": APP, "R/_disable_autoload.R": "", "R/notes.R": "library(shiny)\n"},
+    "a switched-off R folder": {
+        "app.R": APP,
+        "R/_disable_autoload.R": "",
+        "R/notes.R": "library(shiny)\n",
+    },
 }
 
 
@@ -178,7 +234,16 @@ def library(tmp_path: Path) -> Iterator[Path]:
         )
         (source / "NAMESPACE").write_text("")
         (source / "R" / "a.R").write_text(f".onLoad <- function(...) {code}\n")
-        command = ["R", "CMD", "INSTALL", "--no-test-load", "--no-docs", "-l", str(made), str(source)]
+        command = [
+            "R",
+            "CMD",
+            "INSTALL",
+            "--no-test-load",
+            "--no-docs",
+            "-l",
+            str(made),
+            str(source),
+        ]
         subprocess.run(command, check=True, capture_output=True)
     yield made
     shutil.rmtree(folder)
@@ -190,23 +255,41 @@ def test_the_apps_own_packages_are_loaded(tried: Tried, library: Path) -> None:
         tried({"app.R": "library(broken)\n" + APP}, library=library)
 
 
-def test_another_r_is_not_asked_and_a_look_without_end_stops_no_publish(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_r_is_not_asked_and_a_look_without_end_stops_no_publish(
+    tried: Tried, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert tried({"app.R": "this is not R\n"}, r_path="/opt/R/bin/R") == []
     monkeypatch.setattr("tasks.check.PATIENCE", 0.01)
-    assert tried({"app.R": APP}) == ["the app could not be looked through, and is published as it is"]
+    assert tried({"app.R": APP}) == [
+        "the app could not be looked through, and is published as it is"
+    ]
 
 
-@pytest.mark.parametrize("folder", sorted((TREE / "examples").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted((TREE / "examples").iterdir()), ids=lambda path: path.name
+)
 def test_the_examples_pass_without_a_word(folder: Path, tried: Tried) -> None:
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.suffix in (".R", ".py", ".json")}
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.suffix in (".R", ".py", ".json")
+    }
     kind = Kind.APP_PY if "app.py" in files else Kind.APP_R if "app.R" in files else Kind.SERVER_R
     assert tried(files, kind) == []
 
 
 def test_files_that_shiny_loads_are_those_of_its_own_rules() -> None:
     paths = ["R/a.R", "R/sub/b.R", "App.r", "helper.R", "global.R"]
-    assert r_files(paths, ["App.r", "R"]) == (["R/a.R", "App.r"], ["R/sub/b.R", "global.R", "helper.R"], ["App.r", "R"])
-    assert r_files(["server.R", "ui.R", "global.R"], ["server.R"]).run == ["global.R", "ui.R", "server.R"]
+    assert r_files(paths, ["App.r", "R"]) == (
+        ["R/a.R", "App.r"],
+        ["R/sub/b.R", "global.R", "helper.R"],
+        ["App.r", "R"],
+    )
+    assert r_files(["server.R", "ui.R", "global.R"], ["server.R"]).run == [
+        "global.R",
+        "ui.R",
+        "server.R",
+    ]
     assert r_files(["R/a.R"], ["R"]).run == []
 
 

@@ -71,11 +71,17 @@ class Place:
 
     def content(self) -> dict[str, bytes]:
         folder = self.efs / "syncs/sales"
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
 
 
 @pytest.fixture
-def place(services: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(
+    services: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     empty_tables()
     objects = Store()
     monkeypatch.setattr(s3, "PAUSES", (0.0,))
@@ -98,8 +104,13 @@ def test_what_is_asked_is_copied_and_forgotten(place: Place) -> None:
     assert place.task("copy") == 0
     assert place.content() == {"a": b"1", "deep/b |+ä": b"1"}
     assert (place.efs / "syncs/sales/folder").is_dir()
-    assert place.answer()["failures"] == [["../../other/f", '".." cannot be the name of a folder or file']]
-    assert {name: place.answer()["counts"][name] for name in ("files_copied", "files_failed")} == {"files_copied": 2, "files_failed": 1}
+    assert place.answer()["failures"] == [
+        ["../../other/f", '".." cannot be the name of a folder or file']
+    ]
+    assert {name: place.answer()["counts"][name] for name in ("files_copied", "files_failed")} == {
+        "files_copied": 2,
+        "files_failed": 1,
+    }
     assert place.asked() == set()
 
 
@@ -155,17 +166,26 @@ def test_a_prefix_of_which_something_may_come_later_stays_asked_for(place: Place
     assert store.find("sales").copied_at == 7.0
 
 
-def test_a_prefix_that_cannot_be_listed_keeps_no_key_waiting(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_that_cannot_be_listed_keeps_no_key_waiting(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.put("a")
     requests.ask_for_prefix(place.definition, "b", "asked", 7.0)
-    monkeypatch.setattr(s3.Bucket, "list", lambda *_: (_ for _ in ()).throw(s3.ReadFailed("S3: no")))
+    monkeypatch.setattr(
+        s3.Bucket, "list", lambda *_: (_ for _ in ()).throw(s3.ReadFailed("S3: no"))
+    )
     assert place.task("copy") == 1
     assert place.content() == {"a": b"1"}
     assert place.asked() == {"b"}
-    assert (place.failure()["error"], place.failure()["counts"]["files_copied"]) == ("ReadFailed", 1)
+    assert (place.failure()["error"], place.failure()["counts"]["files_copied"]) == (
+        "ReadFailed",
+        1,
+    )
 
 
-def test_a_steady_feed_does_not_keep_a_task_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_steady_feed_does_not_keep_a_task_for_ever(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = requests.done
 
     def feed(rows: Iterable[SyncRequest]) -> None:
@@ -184,18 +204,26 @@ def test_a_task_that_is_not_waited_for_ends(place: Place, monkeypatch: pytest.Mo
     monkeypatch.setattr(token, "BEAT_EVERY", 0.01)
 
     def timed_out(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": "too late"}}, "SendTaskHeartbeat")
+        raise ClientError(
+            {"Error": {"Code": "TaskTimedOut", "Message": "too late"}}, "SendTaskHeartbeat"
+        )
 
     place.states.__dict__["send_task_heartbeat"] = timed_out
-    monkeypatch.setattr(requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on"))
+    monkeypatch.setattr(
+        requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on")
+    )
     place.task("copy")
     assert place.ended.is_set()
 
 
-def test_a_task_that_does_not_get_on_says_so_and_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_that_does_not_get_on_says_so_and_ends(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.define(stall_timeout="1")
     monkeypatch.setattr(token, "BEAT_EVERY", 0.05)
-    monkeypatch.setattr(requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on"))
+    monkeypatch.setattr(
+        requests, "pending", lambda *_: [] if place.ended.wait(30) else pytest.fail("it went on")
+    )
     place.task("copy")
     names = [name for name, _ in place.states.told]
     assert names.count("send_task_heartbeat") > 3
@@ -223,7 +251,9 @@ def test_a_task_that_still_lists_gets_on(place: Place, monkeypatch: pytest.Monke
     assert len(place.content()) == 8
 
 
-def test_publishing_apps_answers_which_restart_however_long_it_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_apps_answers_which_restart_however_long_it_takes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.define(stall_timeout="1")
     monkeypatch.setattr(token, "BEAT_EVERY", 0.05)
 
@@ -243,14 +273,18 @@ def test_a_sync_that_is_not_there_is_told(place: Place) -> None:
     assert place.failure()["error"] == "NoSuchSync"
 
 
-def test_two_tasks_have_their_unfinished_files_apart_and_what_dead_ones_left_goes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_tasks_have_their_unfinished_files_apart_and_what_dead_ones_left_goes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     left = place.efs / "synced/sales/.incoming/copy"
     for name, age in (("old", 2 * copy.DEAD), ("young", 60.0)):
         (left / name).mkdir(parents=True)
         (left / name / "half").write_bytes(b"1")
         os.utime(left / name, (time.time() - age,) * 2)
     during = []
-    monkeypatch.setattr(requests, "pending", lambda *_: during.append({path.name for path in left.iterdir()}) or [])
+    monkeypatch.setattr(
+        requests, "pending", lambda *_: during.append({path.name for path in left.iterdir()}) or []
+    )
     assert place.task("copy", 1) == place.task("copy", 2) == 0
     [first, second] = during
     assert first & second == {"young"}

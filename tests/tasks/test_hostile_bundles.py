@@ -44,7 +44,12 @@ def sparse_tar(claims: int) -> bytes:
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("data.bin")
         info.size = 10
-        info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": "0,10", "GNU.sparse.size": str(claims)}
+        info.pax_headers = {
+            "GNU.sparse.major": "0",
+            "GNU.sparse.minor": "1",
+            "GNU.sparse.map": "0,10",
+            "GNU.sparse.size": str(claims),
+        }
         archive.addfile(info, io.BytesIO(b"0123456789"))
     return out.getvalue()
 
@@ -52,7 +57,9 @@ def sparse_tar(claims: int) -> bytes:
 def latin_tar() -> bytes:
     """Names as they were written before UTF-8."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
+    with tarfile.open(
+        fileobj=out, mode="w:gz", format=tarfile.GNU_FORMAT, encoding="latin-1"
+    ) as archive:
         archive.addfile(tarfile.TarInfo("caf\u00e9.csv"))
     return out.getvalue()
 
@@ -61,7 +68,9 @@ def zip_with_name(raw: bytes, flags: int) -> bytes:
     """A zip whose one entry has this very name and these flags."""
     data = make_zip([("N" * len(raw), b"x")]).replace(b"N" * len(raw), raw)
     at = data.index(b"PK\x01\x02") + 8
-    return data[:6] + struct.pack("<H", flags) + data[8:at] + struct.pack("<H", flags) + data[at + 2 :]
+    return (
+        data[:6] + struct.pack("<H", flags) + data[8:at] + struct.pack("<H", flags) + data[at + 2 :]
+    )
 
 
 def overlapping_zip() -> bytes:
@@ -70,13 +79,21 @@ def overlapping_zip() -> bytes:
     start = data.index(b"PK\x01\x02")
     end = data.index(b"PK\x05\x06")
     entry = bytes(data[start:end])
-    return bytes(data[:start]) + entry * 2 + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entry) * 2, start, 0)
+    return (
+        bytes(data[:start])
+        + entry * 2
+        + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entry) * 2, start, 0)
+    )
 
 
 def crowded_zip(entries: int) -> bytes:
     """Lists many entries in the least space that they can have, and says that there is one."""
     directory = (b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"x") * entries
-    return b"PK\x03\x04" + directory + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 4, 0)
+    return (
+        b"PK\x03\x04"
+        + directory
+        + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 4, 0)
+    )
 
 
 def tar_with_a_link(target: bytes) -> bytes:
@@ -91,7 +108,10 @@ def tar_for_all(headers: int) -> bytes:
     info, entry = tarfile.TarInfo("x"), tarfile.TarInfo("__MACOSX/x")
     info.type, info.size = tarfile.XGLTYPE, 30 * 1024
     record = b"%d a%d=" % (info.size, 0)
-    return gzip.compress((info.tobuf() + record.ljust(info.size - 1, b"x") + b"\n" + entry.tobuf()) * headers + bytes(10_240))
+    return gzip.compress(
+        (info.tobuf() + record.ljust(info.size - 1, b"x") + b"\n" + entry.tobuf()) * headers
+        + bytes(10_240)
+    )
 
 
 def lying_zip() -> bytes:
@@ -278,17 +298,31 @@ def refusal(data: bytes, where: Path) -> str:
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-@pytest.mark.parametrize(("files", "modes", "message"), [row[1:] for row in BOTH], ids=[row[0] for row in BOTH])
+@pytest.mark.parametrize(
+    ("files", "modes", "message"), [row[1:] for row in BOTH], ids=[row[0] for row in BOTH]
+)
 def test_it_is_refused_with_its_sentence(
-    files: list[tuple[str, bytes]], modes: dict[str, int], message: str, make: Callable[..., bytes], tmp_path: Path
+    files: list[tuple[str, bytes]],
+    modes: dict[str, int],
+    message: str,
+    make: Callable[..., bytes],
+    tmp_path: Path,
 ) -> None:
-    kinds = {name: tarfile.CHRTYPE if mode == stat.S_IFCHR else mode for name, mode in modes.items()} if make is make_tar else modes
+    kinds = (
+        {name: tarfile.CHRTYPE if mode == stat.S_IFCHR else mode for name, mode in modes.items()}
+        if make is make_tar
+        else modes
+    )
     assert refusal(make(files, kinds), tmp_path) == f"bundle b.zip: {message}"
 
 
 @pytest.mark.parametrize(("data", "message"), [row[1:] for row in RAW], ids=[row[0] for row in RAW])
-def test_a_broken_one_is_refused_with_its_sentence(data: bytes, message: str, tmp_path: Path) -> None:
-    assert refusal(data, tmp_path) == "bundle b.zip: " + message.replace("{packed}", f"{len(data):,}")
+def test_a_broken_one_is_refused_with_its_sentence(
+    data: bytes, message: str, tmp_path: Path
+) -> None:
+    assert refusal(data, tmp_path) == "bundle b.zip: " + message.replace(
+        "{packed}", f"{len(data):,}"
+    )
 
 
 def test_sizes_that_lie_are_found_while_they_are_unpacked(tmp_path: Path) -> None:

@@ -83,21 +83,32 @@ def peak(archive: Path, target: Path) -> int:
     tree = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{tree}:{tree}/chalice_app:{tree}/workers"}
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(archive), str(target)], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-c", CHILD, str(archive), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return int(done.stdout)
 
 
 @pytest.mark.parametrize("make", [large_tar, large_zip])
-def test_a_large_bundle_takes_no_more_memory_than_a_small_one(make: Callable[[Path, int], None], tmp_path: Path) -> None:
+def test_a_large_bundle_takes_no_more_memory_than_a_small_one(
+    make: Callable[[Path, int], None], tmp_path: Path
+) -> None:
     size = int(GIGABYTES * 1024**3)
     make(tmp_path / "small", 1000)
     make(tmp_path / "large", size)
-    small, large = peak(tmp_path / "small", tmp_path / "a"), peak(tmp_path / "large", tmp_path / "b")
+    small, large = (
+        peak(tmp_path / "small", tmp_path / "a"),
+        peak(tmp_path / "large", tmp_path / "b"),
+    )
     assert sum(path.stat().st_size for path in (tmp_path / "b").iterdir()) >= size - 2
     assert large < MOST_MB
-    assert large - small < MOST_GROWTH_MB, f"{small} MB for a small bundle, {large} MB for {size:,} bytes"
+    assert large - small < MOST_GROWTH_MB, (
+        f"{small} MB for a small bundle, {large} MB for {size:,} bytes"
+    )
 
 
 @pytest.mark.parametrize("make", ["tar", "zip"])
@@ -119,7 +130,9 @@ def deep_tar(path: Path) -> None:
     """Each file in folders of its own, as deep as they may be, of names that take four bytes for each letter."""
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for number in range(6000):
-            archive.addfile(tarfile.TarInfo("/".join([f"\U0001f600{number}", *["d" * 14] * 61, "x"])))
+            archive.addfile(
+                tarfile.TarInfo("/".join([f"\U0001f600{number}", *["d" * 14] * 61, "x"]))
+            )
 
 
 def crowded(path: Path) -> None:
@@ -130,7 +143,9 @@ def bloated_manifest(path: Path) -> None:
     """All that a manifest may have, of what takes most memory when it is read."""
     lists = b"[]," * (manifest.LARGEST // 3 - 50)
     with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr(manifest.FILE, b'{"metadata": {"appmode": "shiny"}, "packages": [' + lists + b"[]]}")
+        packed.writestr(
+            manifest.FILE, b'{"metadata": {"appmode": "shiny"}, "packages": [' + lists + b"[]]}"
+        )
 
 
 def long_junk_tar(path: Path) -> None:
@@ -141,6 +156,8 @@ def long_junk_tar(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [deep_tar, crowded, bloated_manifest, long_junk_tar])
-def test_a_bundle_that_is_made_to_take_memory_takes_no_more(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_bundle_that_is_made_to_take_memory_takes_no_more(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
     make(tmp_path / "hostile")
     assert peak(tmp_path / "hostile", tmp_path / "target") < MOST_MB

@@ -45,7 +45,11 @@ def run(efs: Path, what: str) -> int:
 def test_a_version_goes_with_its_library_and_nothing_that_it_links_to(efs: Path) -> None:
     for _ in range(2):
         assert run(efs, f"{APP}/{VERSION}") == 0
-        assert left(efs) == OTHERS | {f"apps/{APP}/20261120T140000Z-00000000", f"data/{APP}", f"bookmarks/{APP}"}
+        assert left(efs) == OTHERS | {
+            f"apps/{APP}/20261120T140000Z-00000000",
+            f"data/{APP}",
+            f"bookmarks/{APP}",
+        }
 
 
 def test_an_app_goes_with_all_versions_its_data_and_its_bookmarks(efs: Path) -> None:
@@ -73,8 +77,14 @@ def test_a_tree_of_any_depth_goes(efs: Path) -> None:
     assert not list(efs.rglob(f"{REMOVING}*"))
 
 
-def test_what_runs_left_that_were_broken_off_goes_after_what_was_asked_for(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leftovers = [efs / remove.FORMER_TRASH / "abc", efs / "data" / f"{REMOVING}1", efs / "apps" / OTHER / f"{REMOVING}2"]
+def test_what_runs_left_that_were_broken_off_goes_after_what_was_asked_for(
+    efs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leftovers = [
+        efs / remove.FORMER_TRASH / "abc",
+        efs / "data" / f"{REMOVING}1",
+        efs / "apps" / OTHER / f"{REMOVING}2",
+    ]
     recent = efs / "apps" / f"{REMOVING}3"
     for folder in (*leftovers, recent):
         (folder / "below").mkdir(parents=True)
@@ -82,14 +92,20 @@ def test_what_runs_left_that_were_broken_off_goes_after_what_was_asked_for(efs: 
     for folder in leftovers:
         os.utime(folder, (1.0, 1.0))
     told: list[str] = []
-    monkeypatch.setattr(remove.token, "succeed", lambda _token, _output: told.extend(str(each) for each in leftovers if each.exists()))
+    monkeypatch.setattr(
+        remove.token,
+        "succeed",
+        lambda _token, _output: told.extend(str(each) for each in leftovers if each.exists()),
+    )
     assert run(efs, APP) == 0
     assert told == [str(each) for each in leftovers], "the state machine did not wait for them"
     assert [folder.exists() for folder in leftovers] == [False, False, False]
     assert recent.exists(), "another run is at it"
 
 
-def test_what_cannot_be_removed_of_former_runs_stops_nothing(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_removed_of_former_runs_stops_nothing(
+    efs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = efs / remove.FORMER_TRASH / "bad", efs / remove.FORMER_TRASH / "good"
     for folder in (bad, good):
         folder.mkdir(parents=True)
@@ -107,9 +123,13 @@ def test_what_cannot_be_removed_of_former_runs_stops_nothing(efs: Path, monkeypa
     assert (bad.exists(), good.exists()) == (True, False)
 
 
-def test_whatever_goes_wrong_is_told_to_the_state_machine(efs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_goes_wrong_is_told_to_the_state_machine(
+    efs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(remove.token, "fail", lambda token, error, _cause: told.append((token, error)))
+    monkeypatch.setattr(
+        remove.token, "fail", lambda token, error, _cause: told.append((token, error))
+    )
     monkeypatch.setattr(Folder, "remove", lambda _folder, _name: {}["no"])
     assert remove.main({"SHEEN_REMOVE": APP, "SHEEN_EFS": str(efs), "SHEEN_TASK_TOKEN": "t"}) == 1
     assert told == [("t", "KeyError")]
@@ -118,7 +138,18 @@ def test_whatever_goes_wrong_is_told_to_the_state_machine(efs: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "what", ["", "..", f"{APP}/", f"{APP}/..", f"{APP}/../{OTHER}", f"/{APP}", "packages", f"{APP}\n", f"{APP}/{VERSION}/www"]
+    "what",
+    [
+        "",
+        "..",
+        f"{APP}/",
+        f"{APP}/..",
+        f"{APP}/../{OTHER}",
+        f"/{APP}",
+        "packages",
+        f"{APP}\n",
+        f"{APP}/{VERSION}/www",
+    ],
 )
 def test_nothing_else_can_be_named(efs: Path, what: str) -> None:
     before = left(efs)

@@ -38,8 +38,16 @@ def test_an_app_of_shiny_and_what_is_not_rsconnects_passes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("appmode", "what"), [("python-dash", "a Dash app"), ("quarto-static", "a Quarto document"), ("new", "something else")]
+    ("appmode", "what"),
+    [
+        ("python-dash", "a Dash app"),
+        ("quarto-static", "a Quarto document"),
+        ("new", "something else"),
+    ],
 )
 def test_what_is_not_served_is_refused_by_its_name(appmode: str, what: str) -> None:
-    with pytest.raises(BadBundle, match=f'bundle x.zip: manifest.json says that it is {what} ."appmode": "{appmode}".'):
+    with pytest.raises(
+        BadBundle,
+        match=f'bundle x.zip: manifest.json says that it is {what} ."appmode": "{appmode}".',
+    ):
         rsconnect.check(json.dumps({"metadata": {"appmode": appmode}}).encode(), "x.zip")

@@ -45,7 +45,9 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def publish(efs: Path) -> tuple[list[str], list[str]]:
     """Return the keys of what was uploaded, and which apps are to be restarted."""
     told: list[str] = []
-    restart = publish_changed(SITE, Settings.from_environment({**ENVIRONMENT, "SHEEN_EFS": str(efs)}), told.append)
+    restart = publish_changed(
+        SITE, Settings.from_environment({**ENVIRONMENT, "SHEEN_EFS": str(efs)}), told.append
+    )
     keys = [message.partition(f"s3://{BUCKET}/")[2] for message in told]
     assert all(boto3.client("s3").head_object(Bucket=BUCKET, Key=key) for key in keys)
     return keys, restart
@@ -56,7 +58,9 @@ def ends(key: str, status: BundleStatus, *, blameless: bool = False) -> None:
     store.tell(BUCKET, key, "01", status, "It is over.", 2.0, blameless=blameless)
 
 
-def test_an_app_is_published_when_its_files_change_and_restarted_when_its_mark_does(app: Path, tmp_path: Path) -> None:
+def test_an_app_is_published_when_its_files_change_and_restarted_when_its_mark_does(
+    app: Path, tmp_path: Path
+) -> None:
     ((key,), _) = publish(tmp_path)
     assert key.startswith("bundles/site/hello/site-")
     assert publish(tmp_path) == ([], [])
@@ -67,18 +71,32 @@ def test_an_app_is_published_when_its_files_change_and_restarted_when_its_mark_d
 
 
 def test_what_rscignore_names_is_not_published(app: Path, tmp_path: Path) -> None:
-    for name in ("secret.csv", "www/secret.csv", "dev/notes.txt", "www/node_modules/d3.js", "node_modules/d3.js"):
+    for name in (
+        "secret.csv",
+        "www/secret.csv",
+        "dev/notes.txt",
+        "www/node_modules/d3.js",
+        "node_modules/d3.js",
+    ):
         (app / name).parent.mkdir(exist_ok=True, parents=True)
         (app / name).write_text("1")
     (app / ".rscignore").write_text("secret.csv\ndev\n")
     ((key,), _) = publish(tmp_path)
     packed = io.BytesIO(boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
-    assert zipfile.ZipFile(packed).namelist() == ["app.R", "www/node_modules/d3.js", "www/secret.csv"]
+    assert zipfile.ZipFile(packed).namelist() == [
+        "app.R",
+        "www/node_modules/d3.js",
+        "www/secret.csv",
+    ]
 
 
 @pytest.mark.parametrize(
     ("status", "blameless", "again"),
-    [(BundleStatus.ACTIVE, False, 0), (BundleStatus.REJECTED, False, 0), (BundleStatus.REJECTED, True, 1)],
+    [
+        (BundleStatus.ACTIVE, False, 0),
+        (BundleStatus.REJECTED, False, 0),
+        (BundleStatus.REJECTED, True, 1),
+    ],
 )
 def test_what_was_rejected_without_its_fault_is_published_once_more(
     app: Path, tmp_path: Path, status: BundleStatus, blameless: bool, again: int
@@ -91,7 +109,9 @@ def test_what_was_rejected_without_its_fault_is_published_once_more(
 
 
 APP_USER = 271_828
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="apps have users of their own only where the task is root's")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="apps have users of their own only where the task is root's"
+)
 
 
 def packed(key: str) -> dict[str, bytes]:
@@ -115,7 +135,9 @@ def test_what_an_app_wrote_into_the_tree_is_not_published(app: Path, tmp_path: P
         (tree / name).write_text("evil")
     for name in ("pwn", "app.R", "hello/added.R", "notes/app.R"):
         give(tree / name)
-    os.chown(tree / "planted", APP_USER, APP_USER)  # a file of the sync's in a folder that the app can arrange as it likes
+    os.chown(
+        tree / "planted", APP_USER, APP_USER
+    )  # a file of the sync's in a folder that the app can arrange as it likes
     ((key,), _) = publish(tmp_path)
     assert key.startswith("bundles/site/hello/site-")
     assert packed(key) == {"app.R": b"1"}
@@ -152,7 +174,9 @@ def test_a_fifo_holds_nothing_up_and_hides_no_swap(app: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["www/z.txt", "www"])
-def test_what_becomes_a_link_after_it_was_listed_is_not_followed(app: Path, tmp_path: Path, name: str) -> None:
+def test_what_becomes_a_link_after_it_was_listed_is_not_followed(
+    app: Path, tmp_path: Path, name: str
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "www").mkdir(parents=True)
     (elsewhere / "www" / "z.txt").write_text("root's own")

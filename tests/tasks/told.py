@@ -21,5 +21,7 @@ class States:
         """Take its place; all other services stay what they are."""
         made = cls()
         real = clients.client
-        monkeypatch.setattr(clients, "client", lambda service: made if service == "stepfunctions" else real(service))
+        monkeypatch.setattr(
+            clients, "client", lambda service: made if service == "stepfunctions" else real(service)
+        )
         return made

@@ -46,7 +46,9 @@ def apps() -> Iterator[Path]:
 def spec(apps: Path) -> MakeSpec:
     """Makes the spec of a worker for one of the test apps."""
 
-    def make(app: str, number: int = 1, init_timeout: float = 30.0, sanitize_errors: bool = True) -> WorkerSpec:
+    def make(
+        app: str, number: int = 1, init_timeout: float = 30.0, sanitize_errors: bool = True
+    ) -> WorkerSpec:
         return WorkerSpec(
             worker_id=f"20261120T000000Z-0000.0.{number}",
             directory=apps / app,
@@ -67,7 +69,10 @@ def fork_library() -> Path:
     if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
         built.parent.mkdir(exist_ok=True)
         new = built.with_name(f"fork.{os.getpid()}")
-        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", new, source], check=True)
+        subprocess.run(
+            ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", new, source],
+            check=True,
+        )
         new.rename(built)
     return built
 
@@ -87,7 +92,9 @@ def starter() -> Starter:
 
 
 @pytest.fixture
-async def started(spec: MakeSpec, starter: Starter) -> AsyncIterator[Callable[..., Awaitable[Worker]]]:
+async def started(
+    spec: MakeSpec, starter: Starter
+) -> AsyncIterator[Callable[..., Awaitable[Worker]]]:
     """Starts workers, and ends them all after the test."""
     workers: list[Worker] = []
 

@@ -51,7 +51,9 @@ def image(made: tuple[Image, dict[str, Any]]) -> Image:
     return made[0]
 
 
-def test_it_says_of_itself_what_fargate_and_the_task_definitions_take_for_granted(made: tuple[Image, dict[str, Any]]) -> None:
+def test_it_says_of_itself_what_fargate_and_the_task_definitions_take_for_granted(
+    made: tuple[Image, dict[str, Any]],
+) -> None:
     told = made[1]
     assert sorted(told["Volumes"]) == ["/run", "/tmp"]
     assert told["StopSignal"] == "SIGTERM"
@@ -61,6 +63,10 @@ def test_it_says_of_itself_what_fargate_and_the_task_definitions_take_for_grante
 
 
 def test_nothing_of_this_machine_is_in_it(image: Image) -> None:
-    left = [path for path in (image.root / "usr/local/lib/sheen").rglob("*") if path.name in (".venv", "node_modules", ".git", ".sheen")]
+    left = [
+        path
+        for path in (image.root / "usr/local/lib/sheen").rglob("*")
+        if path.name in (".venv", "node_modules", ".git", ".sheen")
+    ]
     assert not left
     assert (image.root / "usr/local/lib/sheen/workers/r/.build/fork.so").exists(), "compiled there"

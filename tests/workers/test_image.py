@@ -72,16 +72,28 @@ def url(stack: ImageStack) -> str:
 
 
 def test_it_is_no_larger_than_is_said(image: Image) -> None:
-    used = subprocess.run(["du", "-sxm", str(image.root)], capture_output=True, text=True, check=True).stdout
+    used = subprocess.run(
+        ["du", "-sxm", str(image.root)], capture_output=True, text=True, check=True
+    ).stdout
     assert int(used.split()[0]) < MOST_MB
 
 
 def test_no_program_in_it_gives_rights(image: Image) -> None:
-    found = subprocess.run(["find", str(image.root), "-xdev", "-type", "f", "-perm", "/6000"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["find", str(image.root), "-xdev", "-type", "f", "-perm", "/6000"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert found.stdout == ""
 
 
-def test_every_input_of_shiny_works(stack: ImageStack, url: str, page: Page, tmp_path: Path) -> None:  # noqa: F811
+def test_every_input_of_shiny_works(
+    stack: ImageStack,
+    url: str,
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     page.goto(url)
     got = page.locator("#got")
     expect(got).to_contain_text("date=2026-11-20", timeout=START)
@@ -117,17 +129,34 @@ def test_every_input_of_shiny_works(stack: ImageStack, url: str, page: Page, tmp
     assert "setosa" in Path(download.value.path()).read_text()
 
 
-def test_it_has_what_apps_are_promised_and_they_write_to_nothing_but_their_own(stack: ImageStack, url: str, page: Page) -> None:  # noqa: F811
+def test_it_has_what_apps_are_promised_and_they_write_to_nothing_but_their_own(
+    stack: ImageStack,
+    url: str,
+    page: Page,  # noqa: F811
+) -> None:
     page.goto(url)
     machine = page.locator("#machine")
     expect(machine).to_contain_text("writable=", timeout=START)
     found = dict(line.split("=", 1) for line in machine.inner_text().splitlines())
     assert found["sqlite"] == "42"
-    assert set(found["drivers"].split(",")) == {"FreeTDS", "PostgreSQL ANSI", "PostgreSQL Unicode", "SQLite", "SQLite3"}
-    assert (found["document"], found["locale"], found["cairo"], found["dbi"]) == ("TRUE", "en_US.UTF-8", "TRUE,TRUE", "TRUE")
+    assert set(found["drivers"].split(",")) == {
+        "FreeTDS",
+        "PostgreSQL ANSI",
+        "PostgreSQL Unicode",
+        "SQLite",
+        "SQLite3",
+    }
+    assert (found["document"], found["locale"], found["cairo"], found["dbi"]) == (
+        "TRUE",
+        "en_US.UTF-8",
+        "TRUE,TRUE",
+        "TRUE",
+    )
     assert int(found["user"]) >= 200_000
     assert found["root"] == "FALSE"
-    assert found["writable"] == "/tmp"  # beside it only the shared file system, a mount of its own, and there what is its own
+    assert (
+        found["writable"] == "/tmp"
+    )  # beside it only the shared file system, a mount of its own, and there what is its own
 
 
 def test_an_app_in_python_is_served(stack: ImageStack, page: Page, tmp_path: Path) -> None:  # noqa: F811
@@ -141,19 +170,37 @@ def test_ecs_finds_it_healthy(stack: ImageStack, image: Image, url: str) -> None
     stack.wake("/inputs/")
     instance = stack.instance_of("/inputs")
     assert instance is not None
-    agents = [path for path in Path("/proc").glob("[0-9]*/environ") if _has(path, str(instance["instance_id"]))]
-    variables = dict(part.split("=", 1) for part in agents[0].read_bytes().decode().split("\0") if "=" in part)
-    within = image.command(stack.data / "efs", AGENT_MOUNTS, ["/opt/sheen/bin/python3", *HEALTH[1:]])
-    metadata = {"ECS_CONTAINER_METADATA_URI_V4": variables["ECS_CONTAINER_METADATA_URI_V4"], "PATH": os.environ["PATH"]}
+    agents = [
+        path
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if _has(path, str(instance["instance_id"]))
+    ]
+    variables = dict(
+        part.split("=", 1) for part in agents[0].read_bytes().decode().split("\0") if "=" in part
+    )
+    within = image.command(
+        stack.data / "efs", AGENT_MOUNTS, ["/opt/sheen/bin/python3", *HEALTH[1:]]
+    )
+    metadata = {
+        "ECS_CONTAINER_METADATA_URI_V4": variables["ECS_CONTAINER_METADATA_URI_V4"],
+        "PATH": os.environ["PATH"],
+    }
     checked = subprocess.run(within, env=metadata, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "healthy\n"), checked
     gone = subprocess.run(
-        within, env={**metadata, "ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:9/x"}, capture_output=True, check=False
+        within,
+        env={**metadata, "ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:9/x"},
+        capture_output=True,
+        check=False,
     )
     assert gone.returncode == 1
 
 
-def test_it_ends_within_the_grace_when_it_is_stopped(stack: ImageStack, url: str, page: Page) -> None:  # noqa: F811
+def test_it_ends_within_the_grace_when_it_is_stopped(
+    stack: ImageStack,
+    url: str,
+    page: Page,  # noqa: F811
+) -> None:
     page.goto(url)
     expect(page.locator("#got")).to_contain_text("text=", timeout=START)
     ecs = stack.client("ecs")
@@ -162,13 +209,25 @@ def test_it_ends_within_the_grace_when_it_is_stopped(stack: ImageStack, url: str
     for arn in arns:
         ecs.stop_task(cluster="sheen-local", task=arn, reason="test")
     until(
-        lambda: {task["lastStatus"] for task in ecs.describe_tasks(cluster="sheen-local", tasks=arns)["tasks"]} == {"STOPPED"},
+        lambda: (
+            {
+                task["lastStatus"]
+                for task in ecs.describe_tasks(cluster="sheen-local", tasks=arns)["tasks"]
+            }
+            == {"STOPPED"}
+        ),
         30,
         "the end",
     )
     assert time.monotonic() - began < 25
-    containers = [container for task in ecs.describe_tasks(cluster="sheen-local", tasks=arns)["tasks"] for container in task["containers"]]
-    assert {container["exitCode"] for container in containers} == {0}  # it ended by itself, when it had drained
+    containers = [
+        container
+        for task in ecs.describe_tasks(cluster="sheen-local", tasks=arns)["tasks"]
+        for container in task["containers"]
+    ]
+    assert {container["exitCode"] for container in containers} == {
+        0
+    }  # it ended by itself, when it had drained
 
 
 def _has(path: Path, word: str) -> bool:

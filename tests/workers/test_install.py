@@ -36,7 +36,9 @@ class Machine:
         self.environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
 
     def install(self, *arguments: str) -> list[str]:
-        subprocess.run([str(INSTALL), *arguments], env=self.environment, check=True, capture_output=True)
+        subprocess.run(
+            [str(INSTALL), *arguments], env=self.environment, check=True, capture_output=True
+        )
         return self.calls.read_text().splitlines()
 
 
@@ -48,7 +50,14 @@ def machine(tmp_path: Path) -> Machine:
 def test_without_a_repository_all_comes_from_debian(machine: Machine) -> None:
     calls = machine.install("locales")
     assert len(calls) == 2 and calls[0].endswith("update")
-    for package in ("r-cran-shiny", "r-cran-rodbc", "odbc-postgresql", "libsqliteodbc", "tdsodbc", "locales"):
+    for package in (
+        "r-cran-shiny",
+        "r-cran-rodbc",
+        "odbc-postgresql",
+        "libsqliteodbc",
+        "tdsodbc",
+        "locales",
+    ):
         assert f" {package}" in calls[1]
     assert "g++" not in calls[1] and "unixodbc-dev" not in calls[1]
 
@@ -56,8 +65,15 @@ def test_without_a_repository_all_comes_from_debian(machine: Machine) -> None:
 def test_the_image_has_the_fonts_that_its_build_argument_names(machine: Machine) -> None:
     lines = (TREE / "workers" / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     assert 'ARG FONTS=""' in lines
-    commands = [command.strip() for line in lines if line.startswith("RUN ") for command in line[4:].split("&&")]
-    install = next(command for command in commands if "install.sh" in command and "$FONTS" in command)
+    commands = [
+        command.strip()
+        for line in lines
+        if line.startswith("RUN ")
+        for command in line[4:].split("&&")
+    ]
+    install = next(
+        command for command in commands if "install.sh" in command and "$FONTS" in command
+    )
     script = install.replace("/usr/local/lib/sheen/workers/install.sh", str(INSTALL))
     for fonts, wanted in (("fonts-noto-cjk fonts-wqy-microhei", True), ("", False)):
         machine.calls.write_text("")
@@ -68,10 +84,18 @@ def test_the_image_has_the_fonts_that_its_build_argument_names(machine: Machine)
         assert {"fonts-dejavu-core", "locales"} <= set(installed)
 
 
-def test_with_a_repository_r_packages_come_from_there_and_compilers_go_again(machine: Machine) -> None:
+def test_with_a_repository_r_packages_come_from_there_and_compilers_go_again(
+    machine: Machine,
+) -> None:
     calls = machine.install("--repository", "https://cran.example.org")
     assert not [call for call in calls if "r-cran-" in call]
-    assert [call.split()[0] for call in calls] == ["apt-get", "apt-get", "apt-get", "Rscript", "apt-get"]
+    assert [call.split()[0] for call in calls] == [
+        "apt-get",
+        "apt-get",
+        "apt-get",
+        "Rscript",
+        "apt-get",
+    ]
     assert calls[3].endswith(f"{PACKAGES} https://cran.example.org")
     assert calls[4].endswith("purge g++")
 
@@ -92,7 +116,8 @@ def repository(tmp_path: Path) -> Iterator[Path]:
         source = tmp_path / name
         source.mkdir()
         description = (
-            f"Package: {name}\nVersion: 9.9.9\nTitle: T\nDescription: D.\nAuthor: A\nMaintainer: A <a@example.org>\nLicense: MIT\n"
+            f"Package: {name}\nVersion: 9.9.9\nTitle: T\nDescription: D.\n"
+            "Author: A\nMaintainer: A <a@example.org>\nLicense: MIT\n"
         )
         (source / "DESCRIPTION").write_text(description)
         (source / "NAMESPACE").write_text("")
@@ -103,16 +128,27 @@ def repository(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "cran"
 
 
-def test_r_installs_and_loads_each_package_from_the_repository(repository: Path, tmp_path: Path) -> None:
+def test_r_installs_and_loads_each_package_from_the_repository(
+    repository: Path, tmp_path: Path
+) -> None:
     library = tmp_path / "library"
-    subprocess.run(["Rscript", "--vanilla", str(PACKAGES), f"file://{repository}", str(library)], check=True, capture_output=True)
-    versions = {path.parent.name: path.read_text().partition("Version: ")[2][:5] for path in library.glob("*/DESCRIPTION")}
+    subprocess.run(
+        ["Rscript", "--vanilla", str(PACKAGES), f"file://{repository}", str(library)],
+        check=True,
+        capture_output=True,
+    )
+    versions = {
+        path.parent.name: path.read_text().partition("Version: ")[2][:5]
+        for path in library.glob("*/DESCRIPTION")
+    }
     assert versions == dict.fromkeys(WANTED, "9.9.9")
 
 
 def test_a_repository_that_lacks_a_package_is_said_so(repository: Path, tmp_path: Path) -> None:
     index = repository / "src" / "contrib" / "PACKAGES"
-    index.write_text("\n\n".join(entry for entry in index.read_text().split("\n\n") if "odbc" not in entry))
+    index.write_text(
+        "\n\n".join(entry for entry in index.read_text().split("\n\n") if "odbc" not in entry)
+    )
     result = subprocess.run(
         ["Rscript", "--vanilla", str(PACKAGES), f"file://{repository}", str(tmp_path / "library")],
         check=False,

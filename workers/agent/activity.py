@@ -12,7 +12,10 @@ class Activity:
     """
 
     def __init__(
-        self, busy: Callable[[], bool], clock: Callable[[], float] = time.monotonic, connected: Callable[[], bool] = lambda: True
+        self,
+        busy: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+        connected: Callable[[], bool] = lambda: True,
     ) -> None:
         """``connected`` returns whether a visitor's page has its connection now."""
         self._busy = busy

@@ -100,27 +100,41 @@ def stopped(returncode: int, killed_after: float | None = None) -> str:
 
 def calls_run_app(said: str) -> AppStartFailed:
     """Return the failure of an app whose own code starts a second app, which nobody can reach."""
-    return AppStartFailed("The app calls runApp(), which a hosted app must not: let app.R end with shinyApp(ui, server).", said)
+    return AppStartFailed(
+        "The app calls runApp(), which a hosted app must not: let app.R end with shinyApp(ui, server).",
+        said,
+    )
 
 
-def start_failed(returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R") -> AppStartFailed:
+def start_failed(
+    returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R"
+) -> AppStartFailed:
     """Return the failure of an app whose process ended with ``returncode`` during its start."""
     if returncode == 0:
         what = "quit() or stopApp()" if language == "R" else "sys.exit()"
         return AppStartFailed(f"The app ended while it was starting: its code calls {what}.", said)
-    return AppStartFailed(f"The app stopped while it was starting: {language} {ending(returncode, out_of_memory)}.", said)
+    return AppStartFailed(
+        f"The app stopped while it was starting: {language} {ending(returncode, out_of_memory)}.",
+        said,
+    )
 
 
 def init_timeout(seconds: float, said: str) -> AppInitTimeout:
     """Return the failure of an app that was not ready after ``seconds``."""
     return AppInitTimeout(
-        f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its start quicker, or raise app_init_timeout.", said
+        f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its start quicker, or raise app_init_timeout.",
+        said,
     )
 
 
-def exited(returncode: int, said: str = "", out_of_memory: bool | None = None, language: str = "R") -> AppExited:
+def exited(
+    returncode: int, said: str = "", out_of_memory: bool | None = None, language: str = "R"
+) -> AppExited:
     """Return the failure of an app whose process ended with ``returncode`` after its start."""
-    return AppExited(f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. The next visit starts it again.", said)
+    return AppExited(
+        f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. The next visit starts it again.",
+        said,
+    )
 
 
 def shown(said: str, directory: Path) -> str:

@@ -18,7 +18,9 @@ PATIENCE = 4.0
 def main() -> int:
     """Ask the agent; return the exit status."""
     try:
-        with urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=PATIENCE) as answer:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=PATIENCE
+        ) as answer:
             address = json.load(answer)["Containers"][0]["Networks"][0]["IPv4Addresses"][0]
         connection = http.client.HTTPConnection(address, PORT, timeout=PATIENCE)
         connection.request("GET", "/health")

@@ -112,7 +112,9 @@ def spare_secret(ref: InstanceRef) -> str:
 def _row(ref: InstanceRef, state: InstanceState) -> Instance:
     instance = store.get(ref)
     if instance is None or instance.state != state:
-        raise InstanceChanged(f"instance {ref} is not {state.value}: it was given up, or another one is in its slot")
+        raise InstanceChanged(
+            f"instance {ref} is not {state.value}: it was given up, or another one is in its slot"
+        )
     return instance
 
 
@@ -122,7 +124,9 @@ def _of(instance: Instance, efs: Path) -> Record:
     app = _app(instance.location, version.app_id)
     directory = efs / "apps" / version.app_id / version.version
     if not directory.is_dir():
-        raise NothingToServe(f"the files of version {version.version} are not at {directory}; publish the app again")
+        raise NothingToServe(
+            f"the files of version {version.version} are not at {directory}; publish the app again"
+        )
     library = directory.with_name(f"{directory.name}.library")
     return Record(
         ref,
@@ -144,9 +148,15 @@ def _restarted_at(app: App) -> float | None:
 def _entrypoint(directory: Path) -> str | None:
     try:
         with Folder.at(directory) as version:
-            found = python_shiny.find(version.names(), lambda name: version.read_linked(name, _LARGEST_SOURCE), directory.name)
+            found = python_shiny.find(
+                version.names(),
+                lambda name: version.read_linked(name, _LARGEST_SOURCE),
+                directory.name,
+            )
     except (BadBundle, OSError) as error:
-        raise NothingToServe(f"the files of version {directory.name} cannot be read: {error}; publish the app again") from None
+        raise NothingToServe(
+            f"the files of version {directory.name} cannot be read: {error}; publish the app again"
+        ) from None
     return str(found) if found is not None else None
 
 

@@ -31,7 +31,16 @@ def command(directory: Path, program: Sequence[str], descriptor: int = -1) -> li
     If ``descriptor`` is not negative, it is the program itself, opened by its starter and passed
     on. It must be one of the starter's own files, never an author's.
     """
-    return [PYTHON, "-I", "-S", "-c", Path(__file__).read_text(), str(directory), str(descriptor), *program]
+    return [
+        PYTHON,
+        "-I",
+        "-S",
+        "-c",
+        Path(__file__).read_text(),
+        str(directory),
+        str(descriptor),
+        *program,
+    ]
 
 
 def variables(environment: Mapping[str, str]) -> bytes:

@@ -21,7 +21,15 @@ from machine.untrusted import Folder
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108
 """Folders of the machine that each room has for itself."""
 _CLONE_NEWNS = 0x00020000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 1, 2, 4, 32, 4096, 16384, 1 << 19
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = (
+    1,
+    2,
+    4,
+    32,
+    4096,
+    16384,
+    1 << 19,
+)
 _SHARED_MEMORY = "mode=1777,size=256m"
 _EMPTY = "mode=755,size=1m"
 
@@ -164,11 +172,21 @@ def _descriptor(folder: Folder) -> str:
     return f"/proc/thread-self/fd/{folder.descriptor}"
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
     def told(text: str | None) -> bytes | None:
         return None if text is None else os.fsencode(text)
 
-    _call("mount", told(source), told(target), told(kind), ctypes.c_ulong(flags), told(data), of=target)
+    _call(
+        "mount",
+        told(source),
+        told(target),
+        told(kind),
+        ctypes.c_ulong(flags),
+        told(data),
+        of=target,
+    )
 
 
 def _call(name: str, *arguments: object, of: str = "") -> None:

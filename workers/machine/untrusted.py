@@ -133,7 +133,12 @@ class Folder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     # Looking
@@ -180,7 +185,11 @@ class Folder:
                 if not entry.is_folder or entry.status.st_dev != device:
                     continue
                 if len(levels) > deepest:
-                    raise Unsafe(errno.ELOOP, f"is deeper than {deepest} levels", str(self.path / path / entry.name))
+                    raise Unsafe(
+                        errno.ELOOP,
+                        f"is deeper than {deepest} levels",
+                        str(self.path / path / entry.name),
+                    )
                 with contextlib.suppress(FileNotFoundError, Unsafe):
                     below = opened.enter_context(folder._down(entry.name))
                     levels.append((below, f"{path}{entry.name}/", below.scan()))
@@ -226,7 +235,10 @@ class Folder:
         if self.stat(name).st_uid != os.geteuid():
             raise self._unsafe(errno.EPERM, "was made by another user", name)
         try:
-            return Folder(os.open(self._checked(name), _FOLDER & ~os.O_NOFOLLOW, dir_fd=self.descriptor), self.path / name)
+            return Folder(
+                os.open(self._checked(name), _FOLDER & ~os.O_NOFOLLOW, dir_fd=self.descriptor),
+                self.path / name,
+            )
         except OSError as error:
             raise self._named(error, name) from None
 
@@ -240,7 +252,9 @@ class Folder:
             descriptor = os.open(self._checked(name), _READ, dir_fd=self.descriptor)
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise self._unsafe(errno.ELOOP, "is a link, and links are not followed here", name) from None
+                raise self._unsafe(
+                    errno.ELOOP, "is a link, and links are not followed here", name
+                ) from None
             if error.errno == errno.ENXIO:
                 raise self._unsafe(errno.ENXIO, "is no regular file", name) from None
             raise self._named(error, name) from None
@@ -287,7 +301,11 @@ class Folder:
                     links += 1
                     target = os.readlink(name, dir_fd=folder.descriptor)
                     if links > _MOST_LINKS or target.startswith("/"):
-                        raise self._unsafe(errno.ELOOP, "is a link that leads out of its folder, or to no end", path)
+                        raise self._unsafe(
+                            errno.ELOOP,
+                            "is a link that leads out of its folder, or to no end",
+                            path,
+                        )
                     left = [part for part in target.split("/") if part not in ("", ".")] + left
                     continue
             done.append(name)
@@ -344,7 +362,12 @@ class Folder:
         A link is moved itself, not what it leads to.
         """
         try:
-            os.rename(self._checked(name), target._checked(new_name), src_dir_fd=self.descriptor, dst_dir_fd=target.descriptor)
+            os.rename(
+                self._checked(name),
+                target._checked(new_name),
+                src_dir_fd=self.descriptor,
+                dst_dir_fd=target.descriptor,
+            )
         except OSError as error:
             raise self._named(error, name) from None
 
@@ -355,7 +378,9 @@ class Folder:
         except OSError as error:
             raise self._named(error, name) from None
 
-    def remove(self, name: str, budget: Budget = NO_LIMIT, clock: Callable[[], float] = time.monotonic) -> None:
+    def remove(
+        self, name: str, budget: Budget = NO_LIMIT, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Remove an entry with everything below it, however deep, even while others write to it.
 
         No other file system is entered.
@@ -398,7 +423,9 @@ class Folder:
                 raise self._unsafe(errno.ENOTSOCK, "is no socket", name)
             connection.connect(f"/proc/self/fd/{self.descriptor}/{self._checked(name)}")
             if (listener := peer(connection)) != owner:
-                raise self._unsafe(errno.EPERM, f"leads to a socket of user {listener}, not {owner}", name)
+                raise self._unsafe(
+                    errno.EPERM, f"leads to a socket of user {listener}, not {owner}", name
+                )
         except BaseException:
             connection.close()
             raise
@@ -411,10 +438,14 @@ class Folder:
 
     def _down(self, name: str) -> "Folder":
         try:
-            return Folder(os.open(self._checked(name), _FOLDER, dir_fd=self.descriptor), self.path / name)
+            return Folder(
+                os.open(self._checked(name), _FOLDER, dir_fd=self.descriptor), self.path / name
+            )
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise self._unsafe(errno.ENOTDIR, "is a link or a file, and must be a folder", name) from None
+                raise self._unsafe(
+                    errno.ENOTDIR, "is a link or a file, and must be a folder", name
+                ) from None
             raise self._named(error, name) from None
 
     def _checked(self, name: str) -> str:
@@ -426,12 +457,18 @@ class Folder:
         return Unsafe(number, why, str(self.path / name))
 
     def _named(self, error: OSError, name: str) -> OSError:
-        return error if isinstance(error, Unsafe) else OSError(error.errno, error.strerror, str(self.path / name))
+        return (
+            error
+            if isinstance(error, Unsafe)
+            else OSError(error.errno, error.strerror, str(self.path / name))
+        )
 
 
 def peer(connection: socket.socket) -> int:
     """Return the user id of the process at a unix socket's other end; 2³²-1 if there is none."""
-    _pid, user, _group = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    _pid, user, _group = _CREDENTIALS.unpack(
+        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
     return int(user) & 0xFFFFFFFF
 
 
@@ -454,7 +491,9 @@ class _Removal:
             for name in waiting:
                 self._take(name)
         if self._why:
-            raise Unremoved(errno.ENOTEMPTY, f"some of it stays: {next(iter(self._why.values()))}", self._what)
+            raise Unremoved(
+                errno.ENOTEMPTY, f"some of it stays: {next(iter(self._why.values()))}", self._what
+            )
 
     def _take(self, name: str) -> None:
         """Empty a folder of ``top`` and remove it; if that fails, note why."""
@@ -507,9 +546,17 @@ class _Removal:
     def _spend(self) -> None:
         self._entries += 1
         if self._budget.entries is not None and self._entries > self._budget.entries:
-            raise Unremoved(errno.ENOTEMPTY, f"it has more than {self._budget.entries:,} files and folders", self._what)
+            raise Unremoved(
+                errno.ENOTEMPTY,
+                f"it has more than {self._budget.entries:,} files and folders",
+                self._what,
+            )
         if self._until is not None and self._clock() > self._until:
-            raise Unremoved(errno.ENOTEMPTY, f"removing it takes more than {self._budget.seconds:g} s", self._what)
+            raise Unremoved(
+                errno.ENOTEMPTY,
+                f"removing it takes more than {self._budget.seconds:g} s",
+                self._what,
+            )
 
 
 def _moved(folder: Folder, name: str, target: Folder, new_name: str) -> None:
@@ -527,7 +574,11 @@ def _unlocked(folder: Folder, name: str) -> Folder:
     Without root's capabilities, that depends on the folder's mode, which is therefore set first.
     """
     if os.geteuid() != 0:
-        held = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.descriptor)
+        held = os.open(
+            name,
+            os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+            dir_fd=folder.descriptor,
+        )
         try:
             os.chmod(f"/proc/self/fd/{held}", 0o700)  # noqa: PTH101  (by descriptor)
         finally:

@@ -50,7 +50,9 @@ class Relay:
 
     def named(self, text: str) -> str:
         """Return a message to the browser with this process's id in its URLs."""
-        return _NAMELESS.sub(lambda found: found[1] + self._worker_id, text) if "?w=" in text else text
+        return (
+            _NAMELESS.sub(lambda found: found[1] + self._worker_id, text) if "?w=" in text else text
+        )
 
     def _naming(self, send: Send) -> Send:
         async def named(message: Message) -> None:
@@ -84,5 +86,11 @@ async def _refuse(scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 403,
+            "headers": [(b"content-type", b"text/plain")],
+        }
+    )
     await send({"type": "http.response.body", "body": b"Forbidden\n"})

@@ -33,7 +33,9 @@ class Channels:
         """Bytes that wait here, for R or for the rest of their message."""
         return self.unread + self._assembling
 
-    def read(self, payload: str, *, parts: bool) -> ChannelOpened | MessageReceived | ChannelClosed | None:
+    def read(
+        self, payload: str, *, parts: bool
+    ) -> ChannelOpened | MessageReceived | ChannelClosed | None:
         """Read one message of the channel layer; ``parts`` says whether it may be a part of one.
 
         :raises ProtocolError: it makes no sense here.
@@ -86,7 +88,9 @@ class Channels:
         # The limit of one channel holds for all of them together, because parts are acknowledged as
         # they come.
         if len(self._assemblies) > 1 and self._assembling > self._settings.max_message:
-            raise MessageTooBig(f"messages of more than {self._settings.max_message} bytes in parts, on several channels")
+            raise MessageTooBig(
+                f"messages of more than {self._settings.max_message} bytes in parts, on several channels"
+            )
 
     def _message(self, channel: str, text: str) -> MessageReceived | None:
         if channel not in self.open:

@@ -81,7 +81,9 @@ class AccessDenied(RelayError):
     """The visitor may not use this app."""
 
     code = 4500
-    sentence = "You do not have access to this app. Sign in with another account, or ask the app's owner."
+    sentence = (
+        "You do not have access to this app. Sign in with another account, or ask the app's owner."
+    )
 
 
 class OverCapacity(RelayError):

@@ -81,12 +81,26 @@ def parse_hello(frame: str) -> Opening:
     """
     value = _object(frame)
     match value:
-        case {"sheen": int(version), "id": str(robust_id), "resume": bool(resume), "attempt": int(attempt)}:
+        case {
+            "sheen": int(version),
+            "id": str(robust_id),
+            "resume": bool(resume),
+            "attempt": int(attempt),
+        }:
             if version != VERSION or isinstance(version, bool):
-                raise ProtocolError(f"the client speaks version {version}; this is version {VERSION}")
+                raise ProtocolError(
+                    f"the client speaks version {version}; this is version {VERSION}"
+                )
             if not _ID.match(robust_id) or isinstance(attempt, bool) or not 0 < attempt < 1 << 31:
                 raise ProtocolError(f"a malformed hello: {frame[:80]!r}")
-            return Opening(robust_id, resume, True, attempt, parse_number(value.get("next")), value.get("cookies") is not False)
+            return Opening(
+                robust_id,
+                resume,
+                True,
+                attempt,
+                parse_number(value.get("next")),
+                value.get("cookies") is not False,
+            )
     raise ProtocolError(f"a malformed hello: {frame[:80]!r}")
 
 

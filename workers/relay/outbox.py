@@ -83,7 +83,10 @@ class Outbox:
         """
         if self.messages.acknowledge(following):
             self._progress = now
-        elif following == self.messages.acknowledged and now - self._progress > 2 * self._settings.resend_after:
+        elif (
+            following == self.messages.acknowledged
+            and now - self._progress > 2 * self._settings.resend_after
+        ):
             # The message was transmitted but has not arrived after all this time. It is lost, and
             # no later message has shown the gap.
             self.messages.resume(following)
@@ -94,7 +97,12 @@ class Outbox:
 
     def due(self, now: float, *, reading: bool) -> bool:
         """Return whether :meth:`frame` has something to send besides R's messages."""
-        controls = not self._greeted or self._say_continue or self._say_pong or self._say_ticket is not None
+        controls = (
+            not self._greeted
+            or self._say_continue
+            or self._say_pong
+            or self._say_ticket is not None
+        )
         return controls or self._ack_due(now, reading) or self._heartbeat_due(now)
 
     def frame(self, limit: int, now: float, *, reading: bool, ending: Ending | None) -> str | None:
@@ -115,7 +123,9 @@ class Outbox:
         # send more.
         alive = self._say_pong
         elements = self._controls(reading)
-        self._add_messages(elements, limit - 32 - sum(sockjs.size(element) + 3 for element in elements))
+        self._add_messages(
+            elements, limit - 32 - sum(sockjs.size(element) + 3 for element in elements)
+        )
         if self._ack_due(now, reading) or (elements and self._may_ack(reading)):
             elements.append(f"ACK {self._in.acknowledging():X}")
         if elements:

@@ -21,7 +21,8 @@ These are the end of the head, the start of the body, and the start of any part 
 text.
 """
 _ENDS = {
-    name: re.compile(rb"</%b\s*>" % name, re.IGNORECASE) for name in (b"script", b"style", b"title", b"textarea", b"noscript", b"template")
+    name: re.compile(rb"</%b\s*>" % name, re.IGNORECASE)
+    for name in (b"script", b"style", b"title", b"textarea", b"noscript", b"template")
 }
 _COMMENT_END = re.compile(rb"-->")
 _START = re.compile(rb"\s*(?:<!doctype[^>]*>)?\s*(?:<html\b[^>]*>)?", re.IGNORECASE)
@@ -94,9 +95,9 @@ def element(config: PageConfig) -> bytes:
     text = json.dumps(config.as_json(), separators=(",", ":"))
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     source = _attribute(config.script_url)
-    return (f'<script type="application/json" id="sheen-config">{text}</script>\n<script src="{source}"></script>\n').encode(
-        "ascii", "xmlcharrefreplace"
-    )
+    return (
+        f'<script type="application/json" id="sheen-config">{text}</script>\n<script src="{source}"></script>\n'
+    ).encode("ascii", "xmlcharrefreplace")
 
 
 def _attribute(text: str) -> str:

@@ -91,7 +91,9 @@ class Outgoing:
         :raises ResendOverflow: more than the limit would be waiting.
         """
         if self.bytes + size > self._limit:
-            raise ResendOverflow(f"{self.bytes + size} bytes wait for the peer; the limit is {self._limit}")
+            raise ResendOverflow(
+                f"{self.bytes + size} bytes wait for the peer; the limit is {self._limit}"
+            )
         self._entries.append(Entry(self.next, payload, size))
         self.next += 1
         self.bytes += size
@@ -112,7 +114,9 @@ class Outgoing:
         :raises ProtocolError: it names messages that were never sent.
         """
         if following > self.next:
-            raise ProtocolError(f"the peer expects message {following:X}, but only {self.next:X} were sent")
+            raise ProtocolError(
+                f"the peer expects message {following:X}, but only {self.next:X} were sent"
+            )
         if following <= self.acknowledged:
             return False
         while self.acknowledged < following:
@@ -127,7 +131,9 @@ class Outgoing:
         :raises ProtocolError: it names messages that are no longer, or not yet, available.
         """
         if following < self.acknowledged:
-            raise ProtocolError(f"the peer asks for message {following:X} after acknowledging {self.acknowledged:X}")
+            raise ProtocolError(
+                f"the peer asks for message {following:X} after acknowledging {self.acknowledged:X}"
+            )
         self.acknowledge(following)
         self.cursor = following
 

@@ -29,7 +29,16 @@ from relay.errors import (
     TooMuch,
     UnknownSession,
 )
-from relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, Event, MessageReceived, State, TicketDue
+from relay.events import (
+    ChannelClosed,
+    ChannelOpened,
+    ConnectionSilent,
+    Ended,
+    Event,
+    MessageReceived,
+    State,
+    TicketDue,
+)
 from relay.hello import Opening
 from relay.outbox import Outbox
 from relay.rate import Allowance
@@ -121,7 +130,9 @@ class Session:
     @property
     def waiting(self) -> int:
         """Bytes that wait here, in either direction, for any reason."""
-        return self.waiting_out + self._channels.bytes + self._in.early_bytes + self._strangers.bytes
+        return (
+            self.waiting_out + self._channels.bytes + self._in.early_bytes + self._strangers.bytes
+        )
 
     @property
     def robust_id(self) -> str | None:
@@ -227,7 +238,12 @@ class Session:
             return self.end(silence.ending, now)
         if self.state is State.CONNECTED and self._is_sheen:
             patience = self._settings.connection_timeout
-            if patience and not self._polls and self.connection is not None and now - self._out.heard >= patience:
+            if (
+                patience
+                and not self._polls
+                and self.connection is not None
+                and now - self._out.heard >= patience
+            ):
                 silent = ConnectionSilent(self.connection)
                 return [silent, *self.detach(self.connection, now)]
             if now - self._ticket_at >= self._settings.ticket_renewal:
@@ -315,10 +331,16 @@ class Session:
     def _late(self, connection: str, frame: str, now: float, events: list[Event]) -> None:
         # A frame of an earlier connection, overtaken by a newer one. Its numbered messages are
         # still valid, but its requests and acknowledgements are out of date.
-        if not self._gone.ours(connection) or self._opening is None or self._opening.robust_id is None:
+        if (
+            not self._gone.ours(connection)
+            or self._opening is None
+            or self._opening.robust_id is None
+        ):
             return
         for text in sockjs.decode_client(frame):
-            if not text.startswith(hello.PREFIX) and isinstance(message := robust.parse(text), robust.Data):
+            if not text.startswith(hello.PREFIX) and isinstance(
+                message := robust.parse(text), robust.Data
+            ):
                 self._data(message, now, events)
 
     def _message(self, text: str, now: float, events: list[Event]) -> None:
@@ -342,7 +364,9 @@ class Session:
         for payload in self._in.receive(data, sockjs.size(data.payload) + OVERHEAD, now):
             self._payload(payload, now, events)
         if self._is_sheen and self._in.unacknowledged_bytes > self._settings.unacknowledged_limit:
-            raise TooMuch(f"{self._in.unacknowledged_bytes} bytes since the last ACK: the client does not wait for it")
+            raise TooMuch(
+                f"{self._in.unacknowledged_bytes} bytes since the last ACK: the client does not wait for it"
+            )
 
     def _payload(self, payload: str, now: float, events: list[Event]) -> None:
         if self.over:

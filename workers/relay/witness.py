@@ -51,10 +51,16 @@ class Witness:
         if _UPLOAD.match(message) and (said := _read(message)) is not None:
             match said:
                 case {"method": "uploadInit", "args": [[*files]], "tag": int(tag)}:
-                    sizes = frozenset(file["size"] for file in files if isinstance(file, dict) and isinstance(file.get("size"), int))
+                    sizes = frozenset(
+                        file["size"]
+                        for file in files
+                        if isinstance(file, dict) and isinstance(file.get("size"), int)
+                    )
                     _remember(self._asked, (channel, tag), sizes)
                 case {"method": "uploadEnd", "args": [str(job), *_]}:
-                    for known in [known for known in self._jobs if known.endswith(f"/upload/{job}")]:
+                    for known in [
+                        known for known in self._jobs if known.endswith(f"/upload/{job}")
+                    ]:
                         del self._jobs[known]
 
     def from_worker(self, channel: str, message: str) -> None:

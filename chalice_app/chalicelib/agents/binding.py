@@ -39,11 +39,17 @@ class Binding:
             body = json.dumps({"instance": str(instance.ref)}).encode()
             headers = [("content-type", "application/json")]
             agent = Agent.of(instance)
-            answer = self._agents.request(agent, "POST", protocol.BIND, headers, body, repeatable=True, timeout=_TIMEOUT)
+            answer = self._agents.request(
+                agent, "POST", protocol.BIND, headers, body, repeatable=True, timeout=_TIMEOUT
+            )
             if answer.status >= 300:
-                raise AgentGone(f"agent {agent.address} cannot be bound to {instance.ref}: it answered {answer.status}")
+                raise AgentGone(
+                    f"agent {agent.address} cannot be bound to {instance.ref}: it answered {answer.status}"
+                )
         except AgentError as error:
-            telemetry.logger.warning("a spare is gone", extra={"instance": instance.instance_id, "error": str(error)})
+            telemetry.logger.warning(
+                "a spare is gone", extra={"instance": instance.instance_id, "error": str(error)}
+            )
             failure = {"error": SPARE_GONE, "cause": str(error)}
             for row in spares.both(instance):
                 store.mark_stopped(row, failure, self._clock())

@@ -56,7 +56,9 @@ it.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST = 64
 _CLOSED = (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected)
-_VANISHED = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
+_VANISHED = frozenset(
+    {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN}
+)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -155,7 +157,9 @@ class AgentClient:
             answer = self._exchange(connection, request, limit)
         except _Lost as lost:
             if once or not (reused or lost.vanished):
-                raise AgentSilent(f"agent {agent.address} broke off before it answered {request}") from lost
+                raise AgentSilent(
+                    f"agent {agent.address} broke off before it answered {request}"
+                ) from lost
             left = max(limit - (time.monotonic() - began), CONNECT_TIMEOUT)
             answer = self._again(request, left)
         _check_refusal(agent, answer)
@@ -168,7 +172,9 @@ class AgentClient:
         except _Lost as lost:
             raise AgentGone(f"agent {request.agent.address} breaks every connection off") from lost
 
-    def _exchange(self, connection: http.client.HTTPConnection, request: _Request, limit: float) -> AgentAnswer:
+    def _exchange(
+        self, connection: http.client.HTTPConnection, request: _Request, limit: float
+    ) -> AgentAnswer:
         """Send the request and read the answer.
 
         The connection is kept only after a whole answer that allows it. Whatever is raised, no
@@ -189,8 +195,12 @@ class AgentClient:
             if isinstance(error, OSError) and error.errno in _VANISHED:
                 raise _Lost(vanished=True) from error
             if isinstance(error, TimeoutError):
-                raise AgentSilent(f"agent {address} did not answer {request} within {limit:g} s") from error
-            raise AgentSilent(f"agent {address} answered {request} with nonsense: {error!r}") from error
+                raise AgentSilent(
+                    f"agent {address} did not answer {request} within {limit:g} s"
+                ) from error
+            raise AgentSilent(
+                f"agent {address} answered {request} with nonsense: {error!r}"
+            ) from error
         except BaseException:
             self._drop(address)
             raise
@@ -210,7 +220,11 @@ class AgentClient:
             # No answer is due, so readable data means that the agent closed the connection. After
             # the clock was set back, the age is unknown.
             recently = 0 <= self._clock() - known.used_at < unused
-            if recently and known.connection.sock is not None and not select.select([known.connection.sock], [], [], 0)[0]:
+            if (
+                recently
+                and known.connection.sock is not None
+                and not select.select([known.connection.sock], [], [], 0)[0]
+            ):
                 return known.connection, True
             self._drop(address)
         if len(self._kept) >= _MOST:
@@ -249,7 +263,9 @@ def _connect(connection: http.client.HTTPConnection, address: str) -> None:
 
 def _send(connection: http.client.HTTPConnection, request: _Request) -> None:
     target = quote(_encoded(request.target), safe=_PRINTABLE)
-    connection.putrequest(request.method, target, skip_host=_has(request.headers, "host"), skip_accept_encoding=True)
+    connection.putrequest(
+        request.method, target, skip_host=_has(request.headers, "host"), skip_accept_encoding=True
+    )
     for name, value in request.headers:
         if _NAME.fullmatch(name):  # any other name is not a header name (RFC 9110, 5.1)
             connection.putheader(name, _CONTROLS.sub(b" ", _encoded(value)))
@@ -274,8 +290,12 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next((value for name, value in answer.headers if name.lower() == protocol.REFUSED), None)
+    refused = next(
+        (value for name, value in answer.headers if name.lower() == protocol.REFUSED), None
+    )
     if refused is None:
         return
     if answer.status in (403, 410):
-        raise AgentGone(f"agent {agent.address} is not that of instance {agent.instance_id}: {answer.status} {refused}")
+        raise AgentGone(
+            f"agent {agent.address} is not that of instance {agent.instance_id}: {answer.status} {refused}"
+        )

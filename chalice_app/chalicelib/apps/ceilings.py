@@ -31,7 +31,9 @@ class Ceilings:
     def cut(self, settings: AppSettings) -> AppSettings:
         """Return the settings with every value cut to its ceiling."""
         size = min(settings.size, self.largest_size, key=SIZES.index)
-        instances = min(settings.max_instances, self.most_instances_per_app or settings.max_instances)
+        instances = min(
+            settings.max_instances, self.most_instances_per_app or settings.max_instances
+        )
         return replace(
             settings,
             size=size,
@@ -55,7 +57,11 @@ class Ceilings:
                 )
 
     def _cut_idle(self, idle: float) -> float:
-        return self.longest_idle if self.longest_idle and (idle == 0 or idle > self.longest_idle) else idle
+        return (
+            self.longest_idle
+            if self.longest_idle and (idle == 0 or idle > self.longest_idle)
+            else idle
+        )
 
 
 _CEILINGS = {

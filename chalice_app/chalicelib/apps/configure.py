@@ -46,16 +46,27 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
     :func:`configure` raises.
     """
     location, changes = event.get("location"), event.get("settings")
-    if event.keys() - {"location", "settings"} or not isinstance(location, str) or not isinstance(changes, dict | None):
-        raise BadChange('the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} if some are to change')
+    if (
+        event.keys() - {"location", "settings"}
+        or not isinstance(location, str)
+        or not isinstance(changes, dict | None)
+    ):
+        raise BadChange(
+            'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} if some are to change'
+        )
     app = configure(locations.check(location), changes or {}, clock())
     if changes:
-        telemetry.logger.info("configured", extra={"app": app.location, "settings": sorted(changes)})
+        telemetry.logger.info(
+            "configured", extra={"app": app.location, "settings": sorted(changes)}
+        )
     settings, wanted = asdict(app.effective_settings()), asdict(app.wanted_settings())
     return {
         "location": app.location,
         "settings": settings,
-        "sources": {name: "ceiling" if settings[name] != wanted[name] else _source(app, name) for name in settings},
+        "sources": {
+            name: "ceiling" if settings[name] != wanted[name] else _source(app, name)
+            for name in settings
+        },
     }
 
 
@@ -81,13 +92,17 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         if not changes:
             return app
         grants.check(location, held)
-        App.ceilings.check(held, {name for name, value in changes.items() if value is not None and value != ""})
+        App.ceilings.check(
+            held, {name for name, value in changes.items() if value is not None and value != ""}
+        )
         unchanged = (App.settings == before) & (App.app_id == app.app_id)
         if app.active_version is not None:
             # The bundle's settings belong to the active version.
             unchanged &= App.active_version == app.active_version
         try:
-            app.update(actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged)
+            app.update(
+                actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged
+            )
         except UpdateError as error:
             if not refused(error):
                 raise
@@ -103,7 +118,11 @@ def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         taken_back = value is None or value == ""
         name, dot, key = whole.partition(".")
         if dot and name in MAPS:
-            entries = dict(getattr(AppSettings.parse({name: result[name]}), name)) if name in result else {}
+            entries = (
+                dict(getattr(AppSettings.parse({name: result[name]}), name))
+                if name in result
+                else {}
+            )
             if taken_back:
                 entries.pop(key, None)
             else:

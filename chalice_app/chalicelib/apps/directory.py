@@ -42,14 +42,22 @@ class Directory:
         files would need a read.
         """
         candidates = locations.prefixes(path)
-        needed = candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates
+        needed = (
+            candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates
+        )
         remembered = [self._rows.get(location) for location in needed]
         if all(row is not None and now - row[0] < REMEMBERED for row in remembered):
-            rows = {location: row[1] for location, row in zip(needed, remembered, strict=True) if row}
+            rows = {
+                location: row[1] for location, row in zip(needed, remembered, strict=True) if row
+            }
             found = self._resolve(path, rows)
             if found is not None:
                 return found
-        read = {location: app for location, app in store.at(candidates).items() if app.active_version is not None}
+        read = {
+            location: app
+            for location, app in store.at(candidates).items()
+            if app.active_version is not None
+        }
         found = self._resolve(path, read)
         if found is None:
             return None
@@ -59,7 +67,9 @@ class Directory:
         return found
 
     def _resolve(self, path: str, rows: Mapping[str, App | None]) -> Found | None:
-        apps = {location: app for location, app in rows.items() if app is not None and self._shown(app)}
+        apps = {
+            location: app for location, app in rows.items() if app is not None and self._shown(app)
+        }
         match = locations.resolve(path, apps)
         return Found(apps[match.location], match.rest) if match is not None else None
 

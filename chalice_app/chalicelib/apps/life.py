@@ -28,7 +28,11 @@ def archive(location: str, now: float) -> App:
 
     A repeated call changes nothing. Raise :class:`NoSuchApp`.
     """
-    _update(location, [App.archived_at.set(now), App.updated_at.set(now)], App.archived_at.does_not_exist())
+    _update(
+        location,
+        [App.archived_at.set(now), App.updated_at.set(now)],
+        App.archived_at.does_not_exist(),
+    )
     return get(location)
 
 
@@ -42,7 +46,9 @@ def archived(location: str) -> App:
     """Return an app that may be deleted; raise :class:`NoSuchApp` or :class:`NotArchived`."""
     app = get(location)
     if app.archived_at is None:
-        raise NotArchived(f"the app at {location} is not archived; only what is archived can be deleted: `sheen archive {location}` first")
+        raise NotArchived(
+            f"the app at {location} is not archived; only what is archived can be deleted: `sheen archive {location}` first"
+        )
     return app
 
 
@@ -51,7 +57,9 @@ def delete(app: App) -> None:
 
     Raise :class:`NotArchived` if the row has changed since it was read.
     """
-    as_read = (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
+    as_read = (
+        (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
+    )
     try:
         App(app.location).delete(condition=App.location.does_not_exist() | as_read)
     except DeleteError as error:

@@ -42,15 +42,23 @@ def check(location: str) -> str:
         raise BadLocation(f'location "{location}" does not begin with a slash; write "/{location}"')
     if "//" in location:
         once = re.sub("/+", "/", location[:LONGEST])
-        raise BadLocation(f'location "{location[:LONGEST]}" has two slashes in a row; write "{once}"')
+        raise BadLocation(
+            f'location "{location[:LONGEST]}" has two slashes in a row; write "{once}"'
+        )
     if len(location) > LONGEST:
-        raise BadLocation(f'location "{location[:40]}…" has {len(location)} characters; at most {LONGEST} are allowed')
+        raise BadLocation(
+            f'location "{location[:40]}…" has {len(location)} characters; at most {LONGEST} are allowed'
+        )
     segments = location.strip("/").split("/") if location.strip("/") else []
     if len(segments) > DEEPEST:
-        raise BadLocation(f'location "{location}" has {len(segments)} segments; at most {DEEPEST} are allowed')
+        raise BadLocation(
+            f'location "{location}" has {len(segments)} segments; at most {DEEPEST} are allowed'
+        )
     for segment in segments:
         if segment.startswith(RESERVED_PREFIX):
-            raise BadLocation(f'location "{location}": "{segment}" is reserved; choose a name that does not begin with "__"')
+            raise BadLocation(
+                f'location "{location}": "{segment}" is reserved; choose a name that does not begin with "__"'
+            )
         if not _SEGMENT.match(segment):
             raise BadLocation(
                 f'location "{location}": "{segment}" is not allowed; a segment begins with a letter, a digit or _ and goes on with '
@@ -104,4 +112,7 @@ def climbs(path: str) -> bool:
 
     Browsers send none, and they must not reach an app's server.
     """
-    return any(unquote(segment) in (".", "..") for segment in path.replace("%2f", "/").replace("%2F", "/").split("/"))
+    return any(
+        unquote(segment) in (".", "..")
+        for segment in path.replace("%2f", "/").replace("%2F", "/").split("/")
+    )

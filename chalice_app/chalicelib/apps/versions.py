@@ -25,9 +25,28 @@ def of(app_id: str) -> list[Version]:
     return list(Version.query(app_id, consistent_read=True, scan_index_forward=False))
 
 
-def add(app_id: str, version: str, *, bundle: str, kind: str, source: str, settings: Mapping[str, Any], now: float) -> None:
+def add(
+    app_id: str,
+    version: str,
+    *,
+    bundle: str,
+    kind: str,
+    source: str,
+    settings: Mapping[str, Any],
+    now: float,
+) -> None:
     """Record a built version; a repeated call changes nothing (FACTS H4)."""
-    _record(Version(app_id, version, bundle=bundle, kind=kind, source=source, settings=dict(settings), published_at=now))
+    _record(
+        Version(
+            app_id,
+            version,
+            bundle=bundle,
+            kind=kind,
+            source=source,
+            settings=dict(settings),
+            published_at=now,
+        )
+    )
 
 
 def add_removed(app_id: str, version: str, bundle: str, source: str, now: float) -> None:
@@ -36,7 +55,18 @@ def add_removed(app_id: str, version: str, bundle: str, source: str, now: float)
     It never becomes active. What a build may have left of it is removed like old versions
     (:mod:`chalicelib.publishing.retention`).
     """
-    _record(Version(app_id, version, bundle=bundle, kind="", source=source, settings={}, published_at=now, removing_at=now))
+    _record(
+        Version(
+            app_id,
+            version,
+            bundle=bundle,
+            kind="",
+            source=source,
+            settings={},
+            published_at=now,
+            removing_at=now,
+        )
+    )
 
 
 def _record(row: Version) -> None:
@@ -87,10 +117,14 @@ def roll_back(location: str, version: str | None, now: float) -> App:
 
 def _switch(app: App, version: str, now: float, *more: Action) -> bool:
     """Switch in one write; return False if the app has changed since it was read."""
-    row = next(iter(Version.query(app.app_id, Version.version == version, consistent_read=True)), None)
+    row = next(
+        iter(Version.query(app.app_id, Version.version == version, consistent_read=True)), None
+    )
     if row is None or row.removing_at is not None:
         what = "is being removed" if row else "is none of its versions"
-        raise NoSuchVersion(f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}")
+        raise NoSuchVersion(
+            f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}"
+        )
     settings = dict(row.settings or {})
     grants.check(app.location, AppSettings.effective(settings, app.settings or {}))
     actions: list[Action] = [
@@ -105,7 +139,12 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
     try:
         with transaction() as write:
             write.update(app, actions, condition)
-            write.condition_check(Version, app.app_id, version, Version.version.exists() & Version.removing_at.does_not_exist())
+            write.condition_check(
+                Version,
+                app.app_id,
+                version,
+                Version.version.exists() & Version.removing_at.does_not_exist(),
+            )
     except TransactWriteError as error:
         if refused(error):
             return False
@@ -116,6 +155,9 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
 
 def _as_read(app: App) -> Condition:
     condition: Condition = (App.app_id == app.app_id) & (App.settings == app.settings)
-    for attribute, value in ((App.active_version, app.active_version), (App.active_upload, app.active_upload)):
+    for attribute, value in (
+        (App.active_version, app.active_version),
+        (App.active_upload, app.active_upload),
+    ):
         condition &= attribute == value if value is not None else attribute.does_not_exist()
     return condition

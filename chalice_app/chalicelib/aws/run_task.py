@@ -47,7 +47,10 @@ def run(event: RunEvent, settings: Settings) -> None:
     """
     refused = _refused(event, settings)
     if refused is not None:
-        telemetry.logger.warning("no machine", extra={"task": event["definition"], "for": event["started_by"], "error": refused})
+        telemetry.logger.warning(
+            "no machine",
+            extra={"task": event["definition"], "for": event["started_by"], "error": refused},
+        )
         task_tokens.fail(event["token"], NO_MACHINE, f"No machine was to be had: {refused}")
 
 
@@ -60,7 +63,9 @@ def _refused(event: RunEvent, settings: Settings) -> str | None:
             taskDefinition=event["definition"],
             capacityProviderStrategy=[{"capacityProvider": event["capacity"], "weight": 1}],
             count=1,
-            clientToken=hashlib.sha256(event["token"].encode()).hexdigest()[:_CLIENT_TOKEN_CHARACTERS],
+            clientToken=hashlib.sha256(event["token"].encode()).hexdigest()[
+                :_CLIENT_TOKEN_CHARACTERS
+            ],
             startedBy=event["started_by"],
             propagateTags="TASK_DEFINITION",  # otherwise the task's costs lack the stage's tag
             enableExecuteCommand=settings.execute_command,
@@ -75,7 +80,9 @@ def _refused(event: RunEvent, settings: Settings) -> str | None:
                 "containerOverrides": [
                     {
                         "name": event["container"],
-                        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+                        "environment": [
+                            {"name": name, "value": value} for name, value in environment.items()
+                        ],
                     }
                 ]
             },

@@ -48,7 +48,15 @@ class Signer:
         self._cached: tuple[str, str] | None = None
         self._key = b""
 
-    def headers(self, method: str, path: str, body: bytes, credentials: Credentials, time: float, query: str = "") -> dict[str, str]:
+    def headers(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        credentials: Credentials,
+        time: float,
+        query: str = "",
+    ) -> dict[str, str]:
         """Return the headers that sign a request.
 
         :param path: percent-encoded as on the wire. It is encoded once more for the signature, as
@@ -77,8 +85,12 @@ class Signer:
                 digest,
             ]
         )
-        text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-        signature = hmac.new(self._signing_key(stamp[:8], credentials), text.encode(), hashlib.sha256).hexdigest()
+        text = "\n".join(
+            ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
+        )
+        signature = hmac.new(
+            self._signing_key(stamp[:8], credentials), text.encode(), hashlib.sha256
+        ).hexdigest()
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
         )

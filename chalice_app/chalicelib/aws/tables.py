@@ -60,7 +60,11 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
     """Set the names and time-outs of tables; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
-        patience = {"connect_timeout_seconds": CONNECT_SECONDS, "read_timeout_seconds": READ_SECONDS, "max_retry_attempts": RETRIES}
+        patience = {
+            "connect_timeout_seconds": CONNECT_SECONDS,
+            "read_timeout_seconds": READ_SECONDS,
+            "max_retry_attempts": RETRIES,
+        }
         for name, value in patience.items():
             setattr(table.Meta, name, value)
         table.bound(settings)
@@ -74,7 +78,11 @@ def transaction() -> TransactWrite:
     Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see
     :func:`refused`.
     """
-    connection = Connection(connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS, max_retry_attempts=RETRIES)
+    connection = Connection(
+        connect_timeout_seconds=CONNECT_SECONDS,
+        read_timeout_seconds=READ_SECONDS,
+        max_retry_attempts=RETRIES,
+    )
     return TransactWrite(connection=connection)
 
 

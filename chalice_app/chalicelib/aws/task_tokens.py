@@ -23,7 +23,9 @@ def succeed(token: str, output: Mapping[str, Any]) -> bool:
 
 def fail(token: str, error: str, cause: str) -> bool:
     """Report failure, with the error and its cause."""
-    return _answer("send_task_failure", token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
+    return _answer(
+        "send_task_failure", token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE]
+    )
 
 
 def beat(token: str) -> bool:

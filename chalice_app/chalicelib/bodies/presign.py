@@ -49,7 +49,10 @@ def presigned(
         "X-Amz-SignedHeaders": names,
         **({"X-Amz-Security-Token": signing.token} if signing.token else {}),
     }
-    canonical_query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(asked.items()))
+    canonical_query = "&".join(
+        f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
+        for name, value in sorted(asked.items())
+    )
     canonical = "\n".join(
         [
             method,
@@ -61,7 +64,9 @@ def presigned(
             "UNSIGNED-PAYLOAD",
         ]
     )
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    text = "\n".join(
+        ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
+    )
     key = f"AWS4{signing.secret_key}".encode()
     for part in (stamp[:8], signing.region, "s3", "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()

@@ -47,7 +47,9 @@ def stored(headers: Mapping[str, str], path: str) -> Stored:
         disposition=_ascii(disposition),
         encoding="" if encoding.strip().lower() == "identity" else _ascii(encoding),
         language=_ascii(headers.get("content-language", "")),
-        cache_control="private, no-store" if "no-store" in headers.get("cache-control", "").lower() else "private, no-cache",
+        cache_control="private, no-store"
+        if "no-store" in headers.get("cache-control", "").lower()
+        else "private, no-cache",
     )
 
 
@@ -60,7 +62,9 @@ def attachment(path: str) -> str:
     name = unquote_to_bytes(path.rpartition("/")[2])
     if not name:
         return "attachment"
-    return "attachment; filename*=UTF-8''" + "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in name)
+    return "attachment; filename*=UTF-8''" + "".join(
+        chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in name
+    )
 
 
 def _ascii(value: str) -> str:

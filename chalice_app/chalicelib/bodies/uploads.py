@@ -9,7 +9,14 @@ from typing import Any, NamedTuple, Self
 
 from chalicelib.apps.locations import climbs
 from chalicelib.bodies.errors import BadUpload, TooLarge
-from chalicelib.configuration.limits import LARGEST_BODY, LARGEST_OBJECT, LARGEST_REQUEST, MOST_LINKS, MOST_PARTS, PART
+from chalicelib.configuration.limits import (
+    LARGEST_BODY,
+    LARGEST_OBJECT,
+    LARGEST_REQUEST,
+    MOST_LINKS,
+    MOST_PARTS,
+    PART,
+)
 
 UPLOADS = "/__sheen__/uploads"
 """The URL of uploads, below an app's path."""
@@ -26,9 +33,21 @@ _NOT_THE_PAGES = ("sheen-", "shiny-", "x-forwarded-", "x-amz", "sec-", "proxy-")
 These headers stay as the browser's own request has them.
 """
 _OF_BROWSER = frozenset(
-    {"host", "cookie", "origin", "referer", "user-agent", "connection", "content-length", "transfer-encoding", "expect"}
+    {
+        "host",
+        "cookie",
+        "origin",
+        "referer",
+        "user-agent",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "expect",
+    }
 )
-_CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(\s*;[ -~]{0,200})?\Z")
+_CONTENT_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(\s*;[ -~]{0,200})?\Z"
+)
 _MIB = 1024 * 1024
 
 
@@ -74,7 +93,11 @@ class Wish(NamedTuple):
         body is too large.
         """
         said, ticket = _document(body), ticket_of(body)
-        target, size, kind = said.get("target"), said.get("size"), said.get("type", "application/octet-stream")
+        target, size, kind = (
+            said.get("target"),
+            said.get("size"),
+            said.get("type", "application/octet-stream"),
+        )
         method = said.get("method", "")
         if method:
             _check_script(method, target, size)
@@ -83,19 +106,37 @@ class Wish(NamedTuple):
                 f"upload to {str(target)[:80]!r}: only a URL session/<token>/upload/<job> takes files; ask R for one by uploadInit"
             )
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_OBJECT:
-            raise BadUpload(f"upload of {str(size)[:40]} bytes: a file has 1 to {LARGEST_OBJECT:,} bytes, the most that S3 takes")
+            raise BadUpload(
+                f"upload of {str(size)[:40]} bytes: a file has 1 to {LARGEST_OBJECT:,} bytes, the most that S3 takes"
+            )
         if not isinstance(kind, str) or not _CONTENT_TYPE.match(kind):
             raise BadUpload(f"upload of type {str(kind)[:80]!r}: a type is like text/csv")
-        return cls(ticket, "/" + str(target).removeprefix("/"), size, kind, method, _of_script(said.get("headers", [])) if method else ())
+        return cls(
+            ticket,
+            "/" + str(target).removeprefix("/"),
+            size,
+            kind,
+            method,
+            _of_script(said.get("headers", [])) if method else (),
+        )
 
 
 def _check_script(method: object, target: object, size: object) -> None:
     if method not in _METHODS:
-        raise BadUpload(f"a body by {str(method)[:20]!r}: the methods {', '.join(_METHODS)} have one")
-    if not isinstance(target, str) or not _OF_APP.match(target) or target.startswith("/__s") or climbs(target.partition("?")[0]):
+        raise BadUpload(
+            f"a body by {str(method)[:20]!r}: the methods {', '.join(_METHODS)} have one"
+        )
+    if (
+        not isinstance(target, str)
+        or not _OF_APP.match(target)
+        or target.startswith("/__s")
+        or climbs(target.partition("?")[0])
+    ):
         raise BadUpload(f"a body for {str(target)[:80]!r}: only the app's own URLs take one")
     if isinstance(size, int) and size > LARGEST_BODY:
-        raise TooLarge(f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()")
+        raise TooLarge(
+            f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()"
+        )
 
 
 def _of_script(said: object) -> tuple[tuple[str, str], ...]:
@@ -153,7 +194,11 @@ class Parts:
         if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_LINKS:
             raise BadUpload(f"links to parts: name 1 to {MOST_LINKS} parts")
         for number in numbers:
-            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= self.count:
+            if (
+                not isinstance(number, int)
+                or isinstance(number, bool)
+                or not 1 <= number <= self.count
+            ):
                 raise BadUpload(f"part {str(number)[:40]}: the file has parts 1 to {self.count}")
         return numbers
 
@@ -164,9 +209,13 @@ class Parts:
             if number not in sizes:
                 raise BadUpload(f"part {number} of {self.count} has not arrived; send it again")
             if sizes[number] != self.size_of(number):
-                raise BadUpload(f"part {number} has {sizes[number]:,} bytes instead of {self.size_of(number):,}; send it again")
+                raise BadUpload(
+                    f"part {number} has {sizes[number]:,} bytes instead of {self.size_of(number):,}; send it again"
+                )
         if len(sizes) > self.count:
-            raise BadUpload(f"there are {len(sizes)} parts instead of {self.count}; start the upload again")
+            raise BadUpload(
+                f"there are {len(sizes)} parts instead of {self.count}; start the upload again"
+            )
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -44,7 +44,9 @@ LONGEST_COMMAND = 1000
 def read_command(value: Any) -> tuple[str, ...]:
     """Read ``exec_supervisor``: a program and its arguments, or nothing."""
     words = shlex.split(value) if isinstance(value, str) else value
-    if not isinstance(words, list | tuple) or any(not isinstance(word, str) or not word.isprintable() for word in words):
+    if not isinstance(words, list | tuple) or any(
+        not isinstance(word, str) or not word.isprintable() for word in words
+    ):
         raise ValueError
     if (words and not words[0]) or sum(map(len, words)) > LONGEST_COMMAND:
         raise ValueError

@@ -4,10 +4,30 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from chalicelib.configuration.app_rules import LONGEST_COMMAND, PROTOCOLS, VARIABLE, program, read_command, read_protocols, read_utilization
+from chalicelib.configuration.app_rules import (
+    LONGEST_COMMAND,
+    PROTOCOLS,
+    VARIABLE,
+    program,
+    read_command,
+    read_protocols,
+    read_utilization,
+)
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.limits import LARGEST_OBJECT
-from chalicelib.configuration.rules import BadEntry, Rule, choice, count, names_to, no_setting, seconds, share, shown, switch, text
+from chalicelib.configuration.rules import (
+    BadEntry,
+    Rule,
+    choice,
+    count,
+    names_to,
+    no_setting,
+    seconds,
+    share,
+    shown,
+    switch,
+    text,
+)
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """Sizes of an instance, named as on shinyapps.io; ``infra.declared`` defines each."""
@@ -144,7 +164,11 @@ class AppSettings:
         """The limits, whichever settings define them."""
         if self.utilization_scheduler is not None:
             return WorkerLimits(*self.utilization_scheduler)
-        if self.max_connections is None and self.worker_load_factor is None and self.max_worker_processes is None:
+        if (
+            self.max_connections is None
+            and self.worker_load_factor is None
+            and self.max_worker_processes is None
+        ):
             return WorkerLimits(self.simple_scheduler, 1.0, 1)
         return WorkerLimits(
             self.max_connections if self.max_connections is not None else 50,
@@ -158,8 +182,14 @@ class AppSettings:
         if self.utilization_scheduler is not None:
             made = f"utilization_scheduler asks for {limits.max_connections} sessions on each of {limits.max_processes} R processes"
         else:
-            values = {"max_connections": limits.max_connections, "max_worker_processes": limits.max_processes}
-            made = " times ".join(f"{name}={value}{'' if name in given else ' (the default)'}" for name, value in values.items())
+            values = {
+                "max_connections": limits.max_connections,
+                "max_worker_processes": limits.max_processes,
+            }
+            made = " times ".join(
+                f"{name}={value}{'' if name in given else ' (the default)'}"
+                for name, value in values.items()
+            )
         return f"{made} makes {limits.seats:,} sessions on one instance; at most {_MOST_SEATS:,} are allowed: lower one of them"
 
     @classmethod
@@ -177,23 +207,33 @@ class AppSettings:
             try:
                 parsed[name] = rule.read(value)
             except BadEntry as error:
-                raise BadAppSetting(f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}') from None
+                raise BadAppSetting(
+                    f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}'
+                ) from None
             except (TypeError, ValueError):
                 # The values of a map may be confidential, so they are not shown.
                 wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"
-                raise BadAppSetting(f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}") from None
+                raise BadAppSetting(
+                    f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}"
+                ) from None
         settings = cls(**parsed)
         if settings.start_count > settings.max_instances:
-            raise BadAppSetting(f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances")
+            raise BadAppSetting(
+                f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances"
+            )
         ways = [way for way in _SCHEDULERS if any(name in parsed for name in way)]
         if len(ways) > 1:
             given = ", ".join(name for way in ways for name in way if name in parsed)
-            raise BadAppSetting(f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}=")
+            raise BadAppSetting(
+                f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}="
+            )
         if settings.worker_limits.seats > _MOST_SEATS:
             raise BadAppSetting(settings._too_many_seats(parsed))
         twice = settings.environment.keys() & settings.secrets.keys()
         if twice:
-            raise BadAppSetting(f'variable "{min(twice)}" is in environment and in secrets; keep one')
+            raise BadAppSetting(
+                f'variable "{min(twice)}" is in environment and in secrets; keep one'
+            )
         return settings
 
     @classmethod
@@ -204,16 +244,28 @@ class AppSettings:
         says how sessions are spread, all the bundle's settings about that are ignored.
         """
         own_way = next((way for way in _SCHEDULERS if any(name in own for name in way)), None)
-        other_ways = {name for way in _SCHEDULERS if own_way is not None and way is not own_way for name in way}
-        merged = {**{name: value for name, value in bundle.items() if name not in other_ways}, **own}
+        other_ways = {
+            name
+            for way in _SCHEDULERS
+            if own_way is not None and way is not own_way
+            for name in way
+        }
+        merged = {
+            **{name: value for name, value in bundle.items() if name not in other_ways},
+            **own,
+        }
         for name in MAPS:
             if name in bundle and name in own:
                 merged[name] = {**_read_map(name, bundle), **_read_map(name, own)}
         for name, other in (("environment", "secrets"), ("secrets", "environment")):
             # A variable that the app has in one of them overrides the bundle's in the other.
             if name in own and other in bundle:
-                mine = _read_map(name, own).keys() - (_read_map(other, own).keys() if other in own else ())
-                merged[other] = {key: value for key, value in _read_map(other, merged).items() if key not in mine}
+                mine = _read_map(name, own).keys() - (
+                    _read_map(other, own).keys() if other in own else ()
+                )
+                merged[other] = {
+                    key: value for key, value in _read_map(other, merged).items() if key not in mine
+                }
         return cls.parse(merged)
 
 
@@ -226,7 +278,11 @@ def _read_map(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
     return parsed
 
 
-_SCHEDULERS = (("simple_scheduler",), ("utilization_scheduler",), ("max_connections", "worker_load_factor", "max_worker_processes"))
+_SCHEDULERS = (
+    ("simple_scheduler",),
+    ("utilization_scheduler",),
+    ("max_connections", "worker_load_factor", "max_worker_processes"),
+)
 """The alternative ways to say how sessions are spread; an app uses one of them."""
 _MOST_SEATS = 1000
 """Limit of seats on an instance: a seat is about 50 bytes of its row, which holds 400 KB."""
@@ -253,7 +309,9 @@ RULES: dict[str, Rule] = {
     "read_timeout": seconds(0, 30 * _DAY, "3600"),
     "simple_scheduler": count(1, _MOST_SEATS, "100"),
     "utilization_scheduler": Rule(
-        read_utilization, "<max connections> <load factor from 0 to 1> <max processes>", "'utilization_scheduler=20 0.9 3'"
+        read_utilization,
+        "<max connections> <load factor from 0 to 1> <max processes>",
+        "'utilization_scheduler=20 0.9 3'",
     ),
     "max_connections": count(1, _MOST_SEATS, "50"),
     "worker_load_factor": share("0.05"),
@@ -266,17 +324,27 @@ RULES: dict[str, Rule] = {
     "preload": switch("true"),
     "largest_upload": count(1, LARGEST_OBJECT, "5000000000"),
     "exec_supervisor": Rule(
-        read_command, f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters", "'nice -n 10'"
+        read_command,
+        f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters",
+        "'nice -n 10'",
     ),
     "r_path": program("/opt/R/4.3.1/bin/R"),
     "python": program("/opt/python/3.12/bin/python"),
     "visibility": choice(("public", "unlisted", "private")),
     "r_version": text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
     "environment": names_to(
-        VARIABLE, r"[^\0]{0,4096}", "names and values of variables, none of Sheen's or AWS's own", "'TZ=UTC LEVEL=2'", 16_384
+        VARIABLE,
+        r"[^\0]{0,4096}",
+        "names and values of variables, none of Sheen's or AWS's own",
+        "'TZ=UTC LEVEL=2'",
+        16_384,
     ),
     "secrets": names_to(
-        VARIABLE, r"[A-Za-z0-9/_+=.@-]{1,512}", "names of variables and of their secrets", "'DB_PASSWORD=sales/db'", 16_384
+        VARIABLE,
+        r"[A-Za-z0-9/_+=.@-]{1,512}",
+        "names of variables and of their secrets",
+        "'DB_PASSWORD=sales/db'",
+        16_384,
     ),
     "role": text(
         r"(([A-Za-z0-9_][A-Za-z0-9._~-]*/){0,9}[A-Za-z0-9_-]{1,64})?",
@@ -289,7 +357,13 @@ RULES: dict[str, Rule] = {
     "versions_kept": count(2, 1000, "5"),
     "preserve_logs": switch("true"),
     "log_file_mode": text(r"0?[0-7]{3}", "a file's mode", "0640"),
-    "data": names_to(r"[a-z0-9][a-z0-9-]{0,62}", "read|write", "names of syncs, each with read or write", "'sales=read'", 4096),
+    "data": names_to(
+        r"[a-z0-9][a-z0-9-]{0,62}",
+        "read|write",
+        "names of syncs, each with read or write",
+        "'sales=read'",
+        4096,
+    ),
     "restart_on_sync": switch("false"),
     "max_instances": count(1, 100, "1"),
     "sanitize_errors": switch("true"),
@@ -298,5 +372,7 @@ RULES: dict[str, Rule] = {
     "reconnect": switch("true"),
     "reconnect_grace": seconds(0, 3600, "15"),
     "disable_websockets": switch("false"),
-    "disable_protocols": Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'),
+    "disable_protocols": Rule(
+        read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'
+    ),
 }

@@ -150,7 +150,9 @@ class Settings:
             try:
                 return environment[variable]
             except KeyError:
-                raise SettingMissing(f'environment variable {variable} is not set; `eval "$(sheen env)"` sets it') from None
+                raise SettingMissing(
+                    f'environment variable {variable} is not set; `eval "$(sheen env)"` sets it'
+                ) from None
 
         def optional(name: str) -> str:
             return environment.get(PREFIX + name.upper(), "")

@@ -63,7 +63,9 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     from difflib import get_close_matches  # imported here, since only misspelt names need it
 
     whole = name[:_LONGEST_NAME].lower().replace("-", "_")
-    found = get_close_matches(whole, known, 1, 0.7) or get_close_matches(whole.partition(".")[0], known, 1, 0.7)
+    found = get_close_matches(whole, known, 1, 0.7) or get_close_matches(
+        whole.partition(".")[0], known, 1, 0.7
+    )
     return found[0] if found else None
 
 
@@ -78,11 +80,17 @@ def number(value: Any, low: float, high: float, kind: type[int] | type[float]) -
 
 
 def seconds(low: float, high: float, example: str) -> Rule:
-    return Rule(lambda value: number(value, low, high, float), f"a number of seconds from {low:g} to {high:,.0f}", example)
+    return Rule(
+        lambda value: number(value, low, high, float),
+        f"a number of seconds from {low:g} to {high:,.0f}",
+        example,
+    )
 
 
 def count(low: int, high: int, example: str) -> Rule:
-    return Rule(lambda value: number(value, low, high, int), f"a whole number from {low} to {high}", example)
+    return Rule(
+        lambda value: number(value, low, high, int), f"a whole number from {low} to {high}", example
+    )
 
 
 def share(example: str) -> Rule:
@@ -130,7 +138,11 @@ def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule
     """
 
     def read(values: Any) -> dict[str, str]:
-        pairs = dict(part.split("=", 1) for part in shlex.split(values)) if isinstance(values, str) else values
+        pairs = (
+            dict(part.split("=", 1) for part in shlex.split(values))
+            if isinstance(values, str)
+            else values
+        )
         if not isinstance(pairs, Mapping):
             raise TypeError
         for key, each in pairs.items():

@@ -46,7 +46,15 @@ def claim(size: str, now: float, most: int = 0) -> Instance:
     """
     claimed = None
     while claimed is None:  # the slot is taken with a chance of one in 2**48
-        claimed = store.claim(pool_of(size), secrets.randbelow(_SLOTS), location="", capacity=0, size=size, now=now, most=most)
+        claimed = store.claim(
+            pool_of(size),
+            secrets.randbelow(_SLOTS),
+            location="",
+            capacity=0,
+            size=size,
+            now=now,
+            most=most,
+        )
     return claimed
 
 
@@ -95,10 +103,18 @@ def bind(
         as_seen: Condition = Instance.version_id.does_not_exist()
     else:
         as_seen = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
-    free = (Instance.instance_id == spare.instance_id) & (Instance.state == InstanceState.READY.value) & Instance.bound_to.does_not_exist()
+    free = (
+        (Instance.instance_id == spare.instance_id)
+        & (Instance.state == InstanceState.READY.value)
+        & Instance.bound_to.does_not_exist()
+    )
     try:
         with transaction() as write:
-            write.update(Instance(spare.version_id, spare.slot), actions=[Instance.bound_to.set(str(bound.ref))], condition=free)
+            write.update(
+                Instance(spare.version_id, spare.slot),
+                actions=[Instance.bound_to.set(str(bound.ref))],
+                condition=free,
+            )
             write.save(bound, condition=as_seen)
     except TransactWriteError as error:
         if refused(error):
@@ -123,7 +139,11 @@ def both(instance: Instance) -> list[InstanceRef]:
     """Return the rows of an instance, like :func:`rows_of`, from a row that was already read."""
     if instance.was_spare:
         return [instance.ref, InstanceRef.parse(instance.was_spare)]
-    return [InstanceRef.parse(instance.bound_to), instance.ref] if instance.bound_to else [instance.ref]
+    return (
+        [InstanceRef.parse(instance.bound_to), instance.ref]
+        if instance.bound_to
+        else [instance.ref]
+    )
 
 
 def forget(spare: Instance) -> None:
@@ -132,14 +152,19 @@ def forget(spare: Instance) -> None:
     Unlike an app's slots, a spare's slot is never used again, and the pool is read as a whole.
     """
     with contextlib.suppress(DeleteError):  # it is not STOPPED, or gone
-        Instance(spare.version_id, spare.slot).delete(condition=Instance.state == InstanceState.STOPPED.value)
+        Instance(spare.version_id, spare.slot).delete(
+            condition=Instance.state == InstanceState.STOPPED.value
+        )
 
 
 def retire(spare: Instance, now: float) -> bool:
     """Move a surplus spare READY → DRAINING; return False if an app took it first."""
     try:
         Instance(spare.version_id, spare.slot).update(
-            actions=[Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)],
+            actions=[
+                Instance.state.set(InstanceState.DRAINING.value),
+                Instance.draining_at.set(now),
+            ],
             condition=(Instance.instance_id == spare.instance_id)
             & (Instance.state == InstanceState.READY.value)
             & Instance.bound_to.does_not_exist(),

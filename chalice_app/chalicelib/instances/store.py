@@ -116,7 +116,12 @@ def claim(
 
 
 def take_seat(
-    ref: InstanceRef, session_id: str, lease: float, instead_of: Expired | None = None, *, unless_queued_at: float | None = None
+    ref: InstanceRef,
+    session_id: str,
+    lease: float,
+    instead_of: Expired | None = None,
+    *,
+    unless_queued_at: float | None = None,
 ) -> Instance | None:
     """Take a seat until ``lease`` in one write; with ``instead_of``, replace that expired lease.
 
@@ -137,7 +142,9 @@ def take_seat(
 
 def mark_queued(ref: InstanceRef, until: float) -> Instance | None:
     """Mark that visitors queue for a seat; return the row after it, or None if it is not READY."""
-    return _update(ref, [Instance.queued_until.set(until)], Instance.state == InstanceState.READY.value)
+    return _update(
+        ref, [Instance.queued_until.set(until)], Instance.state == InstanceState.READY.value
+    )
 
 
 def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
@@ -153,7 +160,9 @@ def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
     for start in range(0, len(renewals), _RENEWED_AT_ONCE):
         actions = renewals[start : start + _RENEWED_AT_ONCE]
         if _update(ref, actions, Instance.state == InstanceState.READY.value) is None:
-            raise InstanceChanged(f"instance {ref} is no longer READY; leases of {len(leases)} sessions were not renewed")
+            raise InstanceChanged(
+                f"instance {ref} is no longer READY; leases of {len(leases)} sessions were not renewed"
+            )
 
 
 def give_back(ref: InstanceRef, session_id: str) -> bool:
@@ -170,7 +179,9 @@ def mark_phase(ref: InstanceRef, phase: Phase | str) -> bool:
 
 def mark_worker(ref: InstanceRef, worker_id: str | None) -> bool:
     """Record which R process serves now, if any; return False if the instance is gone."""
-    action: Action = Instance.worker.set(worker_id) if worker_id is not None else Instance.worker.remove()
+    action: Action = (
+        Instance.worker.set(worker_id) if worker_id is not None else Instance.worker.remove()
+    )
     return _update(ref, [action], Instance.state != InstanceState.STOPPED.value) is not None
 
 
@@ -179,10 +190,17 @@ def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
 
     Return False if the instance has stopped, or if another instance is in the slot.
     """
-    return _update(ref, [Instance.capacity.set(capacity)], Instance.state != InstanceState.STOPPED.value) is not None
+    return (
+        _update(
+            ref, [Instance.capacity.set(capacity)], Instance.state != InstanceState.STOPPED.value
+        )
+        is not None
+    )
 
 
-def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str = "", order: int = 0) -> Instance:
+def mark_ready(
+    ref: InstanceRef, address: str, token: str, now: float, task: str = "", order: int = 0
+) -> Instance:
     """Move an instance STARTING → READY, or give a READY instance a new token, address and task.
 
     ``token`` is the state machine's current task token. ``order`` is greater for later tokens.
@@ -198,7 +216,11 @@ def mark_ready(ref: InstanceRef, address: str, token: str, now: float, task: str
         Instance.ready_at.set(Instance.ready_at | now),
     ]
     not_later = Instance.token_order.does_not_exist() | (Instance.token_order <= order)
-    instance = _update(ref, actions, Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value) & not_later)
+    instance = _update(
+        ref,
+        actions,
+        Instance.state.is_in(InstanceState.STARTING.value, InstanceState.READY.value) & not_later,
+    )
     if instance is None:
         raise InstanceChanged(
             f"instance {ref} is neither STARTING nor READY: it was given up, its task is to be stopped; or has a later token"
@@ -222,10 +244,16 @@ def drain(ref: InstanceRef, now: float) -> bool:
         if live(seats, now):
             return False
         unchanged = Instance.seats == seats if seats else _taken() == 0
-        actions: list[Action] = [Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)]
+        actions: list[Action] = [
+            Instance.state.set(InstanceState.DRAINING.value),
+            Instance.draining_at.set(now),
+        ]
         # A spare may be bound to an app at this very moment.
         free = Instance.bound_to.does_not_exist()
-        if _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged & free) is not None:
+        if (
+            _update(ref, actions, (Instance.state == InstanceState.READY.value) & unchanged & free)
+            is not None
+        ):
             return True
     return False
 
@@ -251,7 +279,9 @@ def mark_stopped(
     ]
     if failure is not None:
         actions.append(Instance.failure.set(dict(failure)))
-    stopped = _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
+    stopped = (
+        _update(ref, actions, Instance.state.is_in(*[state.value for state in after])) is not None
+    )
     if stopped:
         # If the place is not given back here, the sweeper finds it.
         ceilings.leave(INSTANCES, ref.instance_id)
@@ -261,7 +291,10 @@ def mark_stopped(
 def seats_of(instance: Instance) -> dict[str, float]:
     """Return the seat map as a plain dictionary: session id → end of its lease."""
     seats: Any = instance.seats
-    return {str(session): float(lease) for session, lease in (seats.as_dict() if seats is not None else {}).items()}
+    return {
+        str(session): float(lease)
+        for session, lease in (seats.as_dict() if seats is not None else {}).items()
+    }
 
 
 def _seat(session_id: str) -> Path:
@@ -279,7 +312,9 @@ def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> In
     """
     instance = Instance(ref.version_id, ref.slot)
     try:
-        instance.update(actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition)
+        instance.update(
+            actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition
+        )
     except UpdateError as error:
         if refused(error):
             return None

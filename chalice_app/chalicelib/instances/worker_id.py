@@ -32,5 +32,10 @@ def named(path: str, query: Iterable[tuple[str, str]]) -> WorkerId | None:
     The name is ``w=`` in the query, or a segment ``w=<id>`` or ``_w_<id>`` of the path.
     """
     texts = [value for name, value in query if name == "w"]
-    texts += [segment.removeprefix(mark) for segment in unquote(path).split("/") for mark in ("w=", "_w_") if segment.startswith(mark)]
+    texts += [
+        segment.removeprefix(mark)
+        for segment in unquote(path).split("/")
+        for mark in ("w=", "_w_")
+        if segment.startswith(mark)
+    ]
     return next((worker for worker in map(WorkerId.parse, texts) if worker is not None), None)

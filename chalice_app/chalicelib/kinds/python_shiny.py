@@ -20,7 +20,9 @@ _EXPRESS = "shiny.express.app"
 """Module whose attributes are apps of Shiny Express; an attribute is the file's escaped name."""
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ENTRYPOINT = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*)(?::(?P<attribute>{_NAME}))?\Z")
-_SHINY = re.compile(r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. \t]*+,[ \t]*+)*shiny\b)")
+_SHINY = re.compile(
+    r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. \t]*+,[ \t]*+)*shiny\b)"
+)
 
 Content = Callable[[str], bytes]
 """Returns the content of a file, given its path."""
@@ -45,7 +47,11 @@ class Entrypoint(NamedTuple):
     def files(self) -> tuple[str, ...]:
         """The files of a bundle that may hold the app object; one of them must exist."""
         if self.module == _EXPRESS:
-            return (re.sub(r"_([0-9a-f]{1,4})_", lambda escaped: chr(int(escaped[1], 16)), self.attribute),)
+            return (
+                re.sub(
+                    r"_([0-9a-f]{1,4})_", lambda escaped: chr(int(escaped[1], 16)), self.attribute
+                ),
+            )
         path = self.module.replace(".", "/")
         return f"{path}.py", f"{path}/__init__.py"
 
@@ -70,11 +76,17 @@ def find(paths: Collection[str], content: Content, bundle: str) -> Entrypoint | 
         named = said["metadata"].get("entrypoint") or "app:app"
         entrypoint = Entrypoint.parse(named) if isinstance(named, str) else None
         if entrypoint is None:
-            raise BadBundle(f'bundle {bundle}: {manifest.FILE}: "entrypoint" is {str(named)[:100]!r}; it must be like app:app')
+            raise BadBundle(
+                f'bundle {bundle}: {manifest.FILE}: "entrypoint" is {str(named)[:100]!r}; it must be like app:app'
+            )
         return entrypoint
     if said is not None or {"app.r", "server.r"} & {path.lower() for path in paths}:
         return None
-    return Entrypoint("app", "app") if APP in paths and is_shiny(content(APP).decode(errors="replace")) else None
+    return (
+        Entrypoint("app", "app")
+        if APP in paths and is_shiny(content(APP).decode(errors="replace"))
+        else None
+    )
 
 
 def check(entrypoint: Entrypoint, paths: Collection[str], bundle: str) -> None:

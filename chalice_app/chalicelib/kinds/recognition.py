@@ -66,9 +66,13 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
             f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or www/index.html beside it; add one of them there"
         )
     if "ui.r" in names:
-        raise BadBundle(f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one")
+        raise BadBundle(
+            f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one"
+        )
     _refuse_what_is_not_served(inside, bundle)
-    elsewhere = [path for path in files if path.lower().endswith(("/app.r", "/server.r", "/app.py"))]
+    elsewhere = [
+        path for path in files if path.lower().endswith(("/app.r", "/server.r", "/app.py"))
+    ]
     hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
         f"bundle {bundle}: no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be at the top "

@@ -41,7 +41,12 @@ class Environment:
         """What answers HTTP requests."""
         settings = self.settings
         return Visits(
-            self.agents, self.clock, pool.parse(settings.spares), settings.most_instances, settings.most_held, settings.edge_proof
+            self.agents,
+            self.clock,
+            pool.parse(settings.spares),
+            settings.most_instances,
+            settings.most_held,
+            settings.edge_proof,
         )
 
     @cached_property

@@ -37,4 +37,6 @@ def keep_active(functions: Iterable[str]) -> None:
     same.
     """
     for function in functions:
-        clients.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(EVENT))
+        clients.client("lambda").invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(EVENT)
+        )

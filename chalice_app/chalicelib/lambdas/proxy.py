@@ -40,7 +40,9 @@ class ProxyResponse(Response):
         names: dict[str, str] = {}
         for name, value in self._answer.headers:
             # A newline would end the header, and R may have put one there.
-            headers.setdefault(names.setdefault(name.lower(), name), []).append(value.replace("\r", "").replace("\n", " "))
+            headers.setdefault(names.setdefault(name.lower(), name), []).append(
+                value.replace("\r", "").replace("\n", " ")
+            )
         return {
             "statusCode": self._answer.status,
             "headers": {},
@@ -58,7 +60,13 @@ class ProxyChalice(Chalice):
         if is_no_op(event):
             return {}
         self.lambda_context = context
-        handler = _Handler(self.routes, self.api, self.log, self.debug, middleware_handlers=self._get_middleware_handlers("http"))
+        handler = _Handler(
+            self.routes,
+            self.api,
+            self.log,
+            self.debug,
+            middleware_handlers=self._get_middleware_handlers("http"),
+        )
         self.current_request = handler.create_request_object(event, context)
         answer: dict[str, Any] = handler(event, context)
         return answer

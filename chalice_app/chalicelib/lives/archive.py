@@ -52,7 +52,11 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
     there = versions.of(app.app_id)
     uploads = list(Bundle.scan(Bundle.location == app.location))
     keys = {version.bundle for version in there}
-    keys |= {key for upload in uploads for key in (upload.key, outcome_key(upload.key), log_key(upload.key))}
+    keys |= {
+        key
+        for upload in uploads
+        for key in (upload.key, outcome_key(upload.key), log_key(upload.key))
+    }
     s3 = clients.client("s3")
     for key in sorted(keys):
         s3.delete_object(Bucket=settings.bucket, Key=key)
@@ -60,7 +64,15 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
         row.delete()
     apps.delete(app)
     retention.start({"deleted": app.app_id}, settings.state_machine("tidy"))
-    telemetry.logger.warning("deleted", extra={"app": app.location, "app_id": app.app_id, "versions": len(there), "objects": len(keys)})
+    telemetry.logger.warning(
+        "deleted",
+        extra={
+            "app": app.location,
+            "app_id": app.app_id,
+            "versions": len(there),
+            "objects": len(keys),
+        },
+    )
     return {"versions": len(there), "bundles": len(uploads)}
 
 

@@ -38,10 +38,18 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
         for container in (detail.get("overrides") or {}).get("containerOverrides") or []
         for variable in container.get("environment") or []
     }
-    codes = [str(container["exitCode"]) for container in detail.get("containers") or [] if container.get("exitCode") is not None]
+    codes = [
+        str(container["exitCode"])
+        for container in detail.get("containers") or []
+        if container.get("exitCode") is not None
+    ]
     # Only the container's reason says that memory ran out. The task's reason is that an essential
     # container ended.
-    own = [str(container["reason"]) for container in detail.get("containers") or [] if container.get("reason")]
+    own = [
+        str(container["reason"])
+        for container in detail.get("containers") or []
+        if container.get("reason")
+    ]
     reason = ": ".join([detail.get("stoppedReason") or "the task stopped", *own])
     cause = f"{reason} (exit code {', '.join(codes)})" if codes else reason
     instance = environment.get("SHEEN_INSTANCE")
@@ -49,10 +57,17 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
         ref = InstanceRef.parse(instance) if instance else None
     except ValueError:
         ref = None
-    return DeadTask(ref, environment.get("SHEEN_TASK_TOKEN") or None, cause[:_LONGEST_CAUSE], str(detail.get("taskArn", "")))
+    return DeadTask(
+        ref,
+        environment.get("SHEEN_TASK_TOKEN") or None,
+        cause[:_LONGEST_CAUSE],
+        str(detail.get("taskArn", "")),
+    )
 
 
-def on_task_stopped(detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> None:
+def on_task_stopped(
+    detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]
+) -> None:
     """Free the slot of an instance whose task ended, answer its tokens, and tell its visitors.
 
     A READY row is stopped first, so that nobody connects to the instance any more. A STARTING row
@@ -86,7 +101,9 @@ def on_task_stopped(detail: Mapping[str, Any], cluster: str, connections_url: st
     if rows:
         told = farewell.tell_all(rows[0], connections_url, MACHINE_STOPPED)
         if told:
-            telemetry.logger.info("visitors were told", extra={"instance": rows[0].instance_id, "visitors": told})
+            telemetry.logger.info(
+                "visitors were told", extra={"instance": rows[0].instance_id, "visitors": told}
+            )
 
 
 def _fail_tokens(tokens: Iterable[str | None], cause: str) -> None:

@@ -39,7 +39,9 @@ def end(
     stop_execution(instance.ref, settings.instance_state_machine, failure)
     farewell.tell_all(instance.ref, settings.connections_url, why)
     stopped = stop_tasks(instance.ref, settings.cluster, failure["error"])
-    telemetry.logger.warning("ended", extra={"instance": instance.instance_id, "tasks": stopped, **failure})
+    telemetry.logger.warning(
+        "ended", extra={"instance": instance.instance_id, "tasks": stopped, **failure}
+    )
     return True
 
 
@@ -51,7 +53,9 @@ def execution_arn(ref: InstanceRef, state_machine: str) -> str:
 def stop_execution(ref: InstanceRef, state_machine: str, failure: Mapping[str, str]) -> None:
     """Stop the instance's state machine; do nothing if it does not exist or has ended."""
     try:
-        clients.client("stepfunctions").stop_execution(executionArn=execution_arn(ref, state_machine), **failure)
+        clients.client("stepfunctions").stop_execution(
+            executionArn=execution_arn(ref, state_machine), **failure
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
             raise

@@ -33,7 +33,9 @@ def parse(text: str) -> dict[str, int]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         size, _, number = part.partition("=")
         if size not in SIZES or not number.isdigit() or int(number) > MOST:
-            raise BadSpares(f'SHEEN_SPARES: "{part}" is not <size>=<number up to {MOST}>, as in large=1,small=2; sizes: {", ".join(SIZES)}')
+            raise BadSpares(
+                f'SHEEN_SPARES: "{part}" is not <size>=<number up to {MOST}>, as in large=1,small=2; sizes: {", ".join(SIZES)}'
+            )
         wanted[size] = int(number)
     return wanted
 
@@ -45,9 +47,17 @@ def missing(pool: Iterable[Instance], wanted: int, now: float) -> int:
     be started over and over.
     """
     pool = list(pool)
-    coming = [row for row in pool if row.state == InstanceState.STARTING and not is_overdue(row.state, float(row.claimed_at), now)]
+    coming = [
+        row
+        for row in pool
+        if row.state == InstanceState.STARTING
+        and not is_overdue(row.state, float(row.claimed_at), now)
+    ]
     short = wanted - len(coming) - sum(spares.is_free(row) for row in pool)
-    if short > 0 and any(row.failure and row.stopped_at is not None and now - float(row.stopped_at) < AFTER_FAILURE for row in pool):
+    if short > 0 and any(
+        row.failure and row.stopped_at is not None and now - float(row.stopped_at) < AFTER_FAILURE
+        for row in pool
+    ):
         return 0
     return short
 
@@ -64,9 +74,13 @@ def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
             try:
                 instance = spares.claim(size, now, most)
             except TooManyInstances as error:
-                telemetry.logger.warning("no spare is claimed", extra={"size": size, "why": str(error)})
+                telemetry.logger.warning(
+                    "no spare is claimed", extra={"size": size, "why": str(error)}
+                )
                 return claimed
-            telemetry.logger.info("a spare is claimed", extra={"instance": instance.instance_id, "size": size})
+            telemetry.logger.info(
+                "a spare is claimed", extra={"instance": instance.instance_id, "size": size}
+            )
             claimed += 1
     return claimed
 
@@ -81,5 +95,8 @@ def left(record: Mapping[str, Any]) -> str | None:
     if not spares.is_spare(new.get("version_id", {}).get("S", "")):
         return None
     bound = "S" in new.get("bound_to", {}) and "S" not in old.get("bound_to", {})
-    stopped = new["state"]["S"] == InstanceState.STOPPED and old.get("state", {}).get("S") != InstanceState.STOPPED
+    stopped = (
+        new["state"]["S"] == InstanceState.STOPPED
+        and old.get("state", {}).get("S") != InstanceState.STOPPED
+    )
     return new["size"]["S"] if bound or stopped else None

@@ -78,7 +78,11 @@ Repair = End | StartAgain | StopTask
 
 
 def repairs(
-    instances: Iterable[SeenInstance], executions: Set[str], tasks: Iterable[SeenTask], archived: Set[str], now: float
+    instances: Iterable[SeenInstance],
+    executions: Set[str],
+    tasks: Iterable[SeenTask],
+    archived: Set[str],
+    now: float,
 ) -> list[Repair]:
     """Return the repairs to make.
 
@@ -89,7 +93,9 @@ def repairs(
     lost, and its repair does nothing, because it is conditional on the row's state. The caller may
     stop a task only if its row, read once more, confirms that it is leaked.
     """
-    living = {seen.ref.instance_id: seen for seen in instances if seen.state != InstanceState.STOPPED}
+    living = {
+        seen.ref.instance_id: seen for seen in instances if seen.state != InstanceState.STOPPED
+    }
     tasks = list(tasks)
     running = {task.arn for task in tasks}
     found: list[Repair] = []
@@ -110,22 +116,42 @@ def is_leaked(arn: str, seen: SeenInstance | None) -> bool:
 
     Its row has stopped or is gone, or the instance lives in another task.
     """
-    return seen is None or seen.state == InstanceState.STOPPED or (seen.task not in ("", arn) and seen.state != InstanceState.STARTING)
+    return (
+        seen is None
+        or seen.state == InstanceState.STOPPED
+        or (seen.task not in ("", arn) and seen.state != InstanceState.STARTING)
+    )
 
 
-def drift(places: Mapping[str, float], instances: Iterable[SeenInstance], now: float) -> tuple[list[str], list[str]]:
+def drift(
+    places: Mapping[str, float], instances: Iterable[SeenInstance], now: float
+) -> tuple[list[str], list[str]]:
     """Compare the places below the ceiling of instances with the living instances.
 
     Return two lists of instance ids: holders of a place that do not live, and living instances
     without a place. ``places`` (instance id → when it was claimed) must be read before the rows, so
     that a row written after its place is seen.
     """
-    living = {seen.ref.instance_id: seen.claimed_at for seen in instances if seen.state != InstanceState.STOPPED}
-    gone = [instance for instance, since in places.items() if instance not in living and now - since > GRACE]
-    return gone, [instance for instance, since in living.items() if instance not in places and now - since > GRACE]
+    living = {
+        seen.ref.instance_id: seen.claimed_at
+        for seen in instances
+        if seen.state != InstanceState.STOPPED
+    }
+    gone = [
+        instance
+        for instance, since in places.items()
+        if instance not in living and now - since > GRACE
+    ]
+    return gone, [
+        instance
+        for instance, since in living.items()
+        if instance not in places and now - since > GRACE
+    ]
 
 
-def _of_instance(seen: SeenInstance, executions: Set[str], running: Set[str], archived: Set[str], now: float) -> Repair | None:
+def _of_instance(
+    seen: SeenInstance, executions: Set[str], running: Set[str], archived: Set[str], now: float
+) -> Repair | None:
     def end(error: str, cause: str) -> End:
         return End(seen.ref, seen.state, error, cause)
 
@@ -138,7 +164,11 @@ def _of_instance(seen: SeenInstance, executions: Set[str], running: Set[str], ar
         if seen.state == InstanceState.STARTING:
             return StartAgain(seen.ref, seen.size)
         return end(EXECUTION_LOST, "Its state machine has ended without it.")
-    if seen.state == InstanceState.DRAINING and seen.draining_at is not None and now - seen.draining_at > DRAIN_LIMIT:
+    if (
+        seen.state == InstanceState.DRAINING
+        and seen.draining_at is not None
+        and now - seen.draining_at > DRAIN_LIMIT
+    ):
         return end(DRAIN_LOST, "It was drained, and nobody stopped it.")
     if (
         seen.state == InstanceState.READY

@@ -55,13 +55,23 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
     wanted = [
         row
         for row in store.of_app(app.app_id)
-        if row.state == InstanceState.READY and (row.version_id == active) == (event["mode"] == "restart")
+        if row.state == InstanceState.READY
+        and (row.version_id == active) == (event["mode"] == "restart")
     ]
     too_old = set()
     if event["mode"] == "retire":
-        too_old = oldest((row.version_id for row in wanted), app.effective_settings().max_retired_versions)
-    told = sum(_tell(row, protocol.SUPERSEDE if row.version_id in too_old else _ROUTES[event["mode"]], agents) for row in wanted)
-    telemetry.logger.info(event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)})
+        too_old = oldest(
+            (row.version_id for row in wanted), app.effective_settings().max_retired_versions
+        )
+    told = sum(
+        _tell(
+            row, protocol.SUPERSEDE if row.version_id in too_old else _ROUTES[event["mode"]], agents
+        )
+        for row in wanted
+    )
+    telemetry.logger.info(
+        event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)}
+    )
     return {"told": told, "not_told": len(wanted) - told}
 
 
@@ -76,10 +86,16 @@ def oldest(version_ids: Iterable[str], at_most: int) -> set[str]:
 
 def _tell(instance: Instance, order: str, agents: AgentClient) -> bool:
     try:
-        answer = agents.request(Agent.of(instance), "POST", order, repeatable=True, timeout=_TIMEOUT)
+        answer = agents.request(
+            Agent.of(instance), "POST", order, repeatable=True, timeout=_TIMEOUT
+        )
     except AgentError as error:
-        telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "error": str(error)})
+        telemetry.logger.warning(
+            "not told", extra={"instance": instance.instance_id, "error": str(error)}
+        )
         return False
     if answer.status >= 300:
-        telemetry.logger.warning("not told", extra={"instance": instance.instance_id, "status": answer.status})
+        telemetry.logger.warning(
+            "not told", extra={"instance": instance.instance_id, "status": answer.status}
+        )
     return answer.status < 300

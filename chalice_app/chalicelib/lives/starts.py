@@ -17,7 +17,15 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.lives import pool
 
-_COMES_BACK = frozenset({"ThrottlingException", "TooManyRequestsException", "ServiceUnavailable", "InternalServerError", "InternalFailure"})
+_COMES_BACK = frozenset(
+    {
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "ServiceUnavailable",
+        "InternalServerError",
+        "InternalFailure",
+    }
+)
 
 
 class Start(NamedTuple):
@@ -35,12 +43,17 @@ def newly_claimed(record: Mapping[str, Any]) -> Start | None:
     """Return the instance that a stream record shows as newly claimed, or None. Pure."""
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
-    if record.get("eventName") == "REMOVE" or new.get("state", {}).get("S") != InstanceState.STARTING:
+    if (
+        record.get("eventName") == "REMOVE"
+        or new.get("state", {}).get("S") != InstanceState.STARTING
+    ):
         return None
     instance_id = new["instance_id"]["S"]
     if old.get("instance_id", {}).get("S") == instance_id:
         return None
-    return Start(InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id), new["size"]["S"])
+    return Start(
+        InstanceRef(new["version_id"]["S"], int(new["slot"]["N"]), instance_id), new["size"]["S"]
+    )
 
 
 def on_change(records: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> None:

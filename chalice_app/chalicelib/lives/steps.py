@@ -22,7 +22,9 @@ def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, boo
     """
     ref = InstanceRef.parse(event["instance"])
     drained = store.drain(spares.rows_of(ref)[0], clock())
-    telemetry.logger.info("drained" if drained else "in use again", extra={"instance": ref.instance_id})
+    telemetry.logger.info(
+        "drained" if drained else "in use again", extra={"instance": ref.instance_id}
+    )
     return {"drained": drained}
 
 
@@ -36,7 +38,9 @@ def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
     return {"tasks": stopped}
 
 
-def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]) -> dict[str, int]:
+def fail(
+    event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]
+) -> dict[str, int]:
     """Free the slot of a failed instance, stop its task, and tell its visitors.
 
     ``event`` has ``instance`` and ``error`` (``Error``, ``Cause``). The row is stopped first, with
@@ -49,8 +53,14 @@ def fail(event: Mapping[str, Any], cluster: str, connections_url: str, clock: Ca
     for row in rows:
         store.mark_stopped(row, failure, clock())
     stopped = stop_tasks(ref, cluster, failure["error"])
-    telemetry.logger.warning("failed", extra={"instance": ref.instance_id, "tasks": stopped, **failure})
-    farewell.tell_all(rows[0], connections_url, "The app's machine no longer answers. Reload the page to start the app again.")
+    telemetry.logger.warning(
+        "failed", extra={"instance": ref.instance_id, "tasks": stopped, **failure}
+    )
+    farewell.tell_all(
+        rows[0],
+        connections_url,
+        "The app's machine no longer answers. Reload the page to start the app again.",
+    )
     return {"tasks": stopped}
 
 

@@ -19,7 +19,18 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.lives import deaths, ending, pool, starts
 from chalicelib.lives.deaths import MACHINE_STOPPED
-from chalicelib.lives.repairs import EXECUTION_LOST, End, Repair, SeenInstance, SeenTask, StartAgain, StopTask, drift, is_leaked, repairs
+from chalicelib.lives.repairs import (
+    EXECUTION_LOST,
+    End,
+    Repair,
+    SeenInstance,
+    SeenTask,
+    StartAgain,
+    StopTask,
+    drift,
+    is_leaked,
+    repairs,
+)
 from chalicelib.scheduler.queue import store as queue
 
 _QUEUE_GRACE = 60.0
@@ -44,7 +55,9 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     for repair in found:
         if _make(repair, rows, settings, clock):
             made[type(repair).__name__] = made.get(type(repair).__name__, 0) + 1
-            telemetry.logger.warning("repaired", extra={"repair": type(repair).__name__, **_plain(repair)})
+            telemetry.logger.warning(
+                "repaired", extra={"repair": type(repair).__name__, **_plain(repair)}
+            )
     if (claimed := pool.refill(pool.parse(settings.spares), clock(), settings.most_instances)) > 0:
         made["Spare"] = claimed
     if (retired := _retire_spares(rows.values(), settings, clock)) > 0:
@@ -61,7 +74,15 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
         if (wrong := ceilings.correct(INSTANCES, gone, missing, clock())) > 0:
             made["Place"] = wrong
     ceilings.expire(HELD, clock())
-    telemetry.logger.info("swept", extra={"instances": len(rows), "tasks": len(tasks), "executions": len(executions), "repairs": made})
+    telemetry.logger.info(
+        "swept",
+        extra={
+            "instances": len(rows),
+            "tasks": len(tasks),
+            "executions": len(executions),
+            "repairs": made,
+        },
+    )
     return made
 
 
@@ -73,7 +94,11 @@ def counted(rows: Iterable[Instance]) -> dict[str, Instance]:
     found: dict[str, Instance] = {}
     for row in rows:
         other = found.get(row.instance_id)
-        if other is None or other.state == InstanceState.STOPPED or (row.was_spare and row.state != InstanceState.STOPPED):
+        if (
+            other is None
+            or other.state == InstanceState.STOPPED
+            or (row.was_spare and row.state != InstanceState.STOPPED)
+        ):
             found[row.instance_id] = row
     return found
 
@@ -87,9 +112,13 @@ def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable
             by_size.setdefault(row.size, []).append(row)
     for size, pooled in by_size.items():
         surplus = max(0, -pool.missing(pooled, wanted.get(size, 0), now))
-        for row in sorted(filter(spares.is_free, pooled), key=lambda row: float(row.claimed_at))[:surplus]:
+        for row in sorted(filter(spares.is_free, pooled), key=lambda row: float(row.claimed_at))[
+            :surplus
+        ]:
             failure = {"error": "SpareTooMany", "cause": "There are to be fewer spare instances."}
-            if spares.retire(row, now) and ending.end(row, failure, MACHINE_STOPPED, settings, clock, (InstanceState.DRAINING,)):
+            if spares.retire(row, now) and ending.end(
+                row, failure, MACHINE_STOPPED, settings, clock, (InstanceState.DRAINING,)
+            ):
                 retired += 1
     return retired
 
@@ -98,24 +127,52 @@ def seen(row: Instance) -> SeenInstance:
     """Return the row as the decision sees it."""
     ready_at = float(row.ready_at) if row.ready_at is not None else None
     draining_at = float(row.draining_at) if row.draining_at is not None else None
-    return SeenInstance(row.ref, row.state, row.location, row.size, float(row.claimed_at), ready_at, row.task or "", draining_at)
+    return SeenInstance(
+        row.ref,
+        row.state,
+        row.location,
+        row.size,
+        float(row.claimed_at),
+        ready_at,
+        row.task or "",
+        draining_at,
+    )
 
 
-def _make(repair: Repair, rows: dict[str, Instance], settings: Settings, clock: Callable[[], float]) -> bool:
+def _make(
+    repair: Repair, rows: dict[str, Instance], settings: Settings, clock: Callable[[], float]
+) -> bool:
     """Make a repair if it is still needed; return whether it was."""
     match repair:
         case End(ref, state, error, cause):
             return ending.end(
-                rows[ref.instance_id], {"error": error, "cause": cause}, MACHINE_STOPPED, settings, clock, (InstanceState(state),)
+                rows[ref.instance_id],
+                {"error": error, "cause": cause},
+                MACHINE_STOPPED,
+                settings,
+                clock,
+                (InstanceState(state),),
             )
         case StartAgain(ref, size):
             if starts.start(starts.Start(ref, size), settings.instance_state_machine, clock()):
                 return True
-            failure = {"error": EXECUTION_LOST, "cause": "Its state machine ended while it was starting."}
-            return ending.end(rows[ref.instance_id], failure, MACHINE_STOPPED, settings, clock, (InstanceState.STARTING,))
+            failure = {
+                "error": EXECUTION_LOST,
+                "cause": "Its state machine ended while it was starting.",
+            }
+            return ending.end(
+                rows[ref.instance_id],
+                failure,
+                MACHINE_STOPPED,
+                settings,
+                clock,
+                (InstanceState.STARTING,),
+            )
         case StopTask(arn, ref):
             row = store.get(spares.rows_of(ref)[0])
-            return is_leaked(arn, seen(row) if row is not None else None) and _stop(arn, settings.cluster)
+            return is_leaked(arn, seen(row) if row is not None else None) and _stop(
+                arn, settings.cluster
+            )
     assert_never(repair)
 
 
@@ -132,7 +189,9 @@ def _stop(arn: str, cluster: str) -> bool:
 def _executions(settings: Settings) -> Iterator[str]:
     """Yield the names of the running executions, which are ids of instances."""
     pages = clients.client("stepfunctions").get_paginator("list_executions")
-    for page in pages.paginate(stateMachineArn=settings.instance_state_machine, statusFilter="RUNNING"):
+    for page in pages.paginate(
+        stateMachineArn=settings.instance_state_machine, statusFilter="RUNNING"
+    ):
         yield from (execution["name"] for execution in page["executions"])
 
 
@@ -141,11 +200,15 @@ def _tasks(settings: Settings) -> Iterator[SeenTask]:
     ecs = clients.client("ecs")
     arns = [
         arn
-        for page in ecs.get_paginator("list_tasks").paginate(cluster=settings.cluster, desiredStatus="RUNNING")
+        for page in ecs.get_paginator("list_tasks").paginate(
+            cluster=settings.cluster, desiredStatus="RUNNING"
+        )
         for arn in page["taskArns"]
     ]
     for first in range(0, len(arns), _MOST_DESCRIBED):
-        for task in ecs.describe_tasks(cluster=settings.cluster, tasks=arns[first : first + _MOST_DESCRIBED])["tasks"]:
+        for task in ecs.describe_tasks(
+            cluster=settings.cluster, tasks=arns[first : first + _MOST_DESCRIBED]
+        )["tasks"]:
             ref = deaths.read(task).instance
             if ref is not None:
                 yield SeenTask(task["taskArn"], ref, task["createdAt"].timestamp())

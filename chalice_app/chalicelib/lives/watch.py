@@ -38,7 +38,9 @@ def order_of(event: WatchEvent) -> int:
     """Return a number that grows with each later attempt of one state machine. Pure."""
     if "entered" not in event:
         return 0
-    return int(datetime.fromisoformat(event["entered"]).timestamp() * 1000) * 100 + event.get("retry", 0)
+    return int(datetime.fromisoformat(event["entered"]).timestamp() * 1000) * 100 + event.get(
+        "retry", 0
+    )
 
 
 def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) -> None:
@@ -69,16 +71,24 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
         rows = spares.rows_of(ref)
         instance = store.get(rows[0])
         if instance is None or instance.state not in (InstanceState.STARTING, InstanceState.READY):
-            raise InstanceChanged(f"instance {ref} was given up before it was ready; its task is to be stopped")
+            raise InstanceChanged(
+                f"instance {ref} was given up before it was ready; its task is to be stopped"
+            )
         agent = Agent.of(instance, event["address"])
         order = order_of(event)
         body = json.dumps({"token": event["token"], "order": order}).encode()
         headers = [("content-type", "application/json")]
-        answer = agents.request(agent, "POST", protocol.WATCH, headers, body, repeatable=True, timeout=_TIMEOUT)
+        answer = agents.request(
+            agent, "POST", protocol.WATCH, headers, body, repeatable=True, timeout=_TIMEOUT
+        )
         if answer.status in (403, 404, 410):
-            raise AgentGone(f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}")
+            raise AgentGone(
+                f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}"
+            )
         if answer.status >= 300:
-            raise AgentSilent(f"agent {agent.address} did not take its token: it answered {answer.status}")
+            raise AgentSilent(
+                f"agent {agent.address} did not take its token: it answered {answer.status}"
+            )
         for row in rows:
             store.mark_ready(row, event["address"], event["token"], clock(), event["task"], order)
         telemetry.logger.info("ready", extra={"address": event["address"]})

@@ -129,7 +129,12 @@ def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -
     `cookie` before it asks for a page that is ready. `elapsed` is how many seconds the visitor has
     waited.
     """
-    values: Values = {"app_name": app_name, "status_url": safe_url(status_url), "cookie": cookie, "elapsed": max(0, round(elapsed))}
+    values: Values = {
+        "app_name": app_name,
+        "status_url": safe_url(status_url),
+        "cookie": cookie,
+        "elapsed": max(0, round(elapsed)),
+    }
     return _page(202, ("busy.html",), values, {"retry-after": "5"})
 
 
@@ -323,7 +328,9 @@ def _error_page(
     return _page(status, (f"error-{status}.html", "error.html"), values)
 
 
-def _page(status: int, names: tuple[str, ...], values: Values, headers: Mapping[str, str] | None = None) -> Page:
+def _page(
+    status: int, names: tuple[str, ...], values: Values, headers: Mapping[str, str] | None = None
+) -> Page:
     template, policy = find(*names)
     common = {
         "content-type": "text/html; charset=utf-8",

@@ -72,7 +72,9 @@ class Template:
             kind, name = tag.groups()
             if kind == "/":
                 if not open_sections or open_sections[-1][0].name != name:
-                    raise BadTemplate(f"template {self.name}: {tag[0]} closes a section that is not open there")
+                    raise BadTemplate(
+                        f"template {self.name}: {tag[0]} closes a section that is not open there"
+                    )
                 nodes = open_sections.pop()[1]
             elif kind:
                 section = _Section(name, kind == "^", [])
@@ -83,7 +85,9 @@ class Template:
                 nodes.append(_Variable(name))
         if open_sections:
             name = open_sections[-1][0].name
-            raise BadTemplate(f"template {self.name}: section {name} is never closed; close it with {{{{/{name}}}}}")
+            raise BadTemplate(
+                f"template {self.name}: section {name} is never closed; close it with {{{{/{name}}}}}"
+            )
         nodes.append(source[end:])
         return nodes
 

@@ -31,7 +31,9 @@ def kept(location: str, version: str | None = None) -> Kept:
         raise NoSuchVersion(f"nothing was published at {location} yet")
     row = next(iter(Version.batch_get([(app.app_id, wanted)], consistent_read=True)), None)
     if row is None or row.removing_at is not None or not row.source:
-        raise NoSuchVersion(f"there is no bundle of {wanted}; `sheen versions {location}` lists the versions of {location}")
+        raise NoSuchVersion(
+            f"there is no bundle of {wanted}; `sheen versions {location}` lists the versions of {location}"
+        )
     return Kept(wanted, row.source, original_name(row.bundle))
 
 
@@ -43,5 +45,7 @@ def publish_again(location: str, bucket: str, now: float, version: str | None = 
     """
     found = kept(location, version)
     key = again_key(location, found.name, datetime.fromtimestamp(now, UTC).isoformat())
-    clients.client("s3").copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": found.key})
+    clients.client("s3").copy_object(
+        Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": found.key}
+    )
     return key

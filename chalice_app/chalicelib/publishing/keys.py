@@ -38,17 +38,25 @@ class BundleKey(NamedTuple):
         """Read a key; raise :class:`BadBundle` that says what is wrong with it."""
         folder, _, name = key.removeprefix(PREFIX).rpartition("/")
         if not key.startswith(PREFIX) or not name:
-            raise BadBundle(f'"{key}" is not the key of a bundle; upload to "{PREFIX}<location>/<name>.zip"')
+            raise BadBundle(
+                f'"{key}" is not the key of a bundle; upload to "{PREFIX}<location>/<name>.zip"'
+            )
         if not name.endswith(ENDINGS):
-            raise BadBundle(f"bundle {name}: the name ends neither in .zip nor in .tar.gz; upload one of these")
+            raise BadBundle(
+                f"bundle {name}: the name ends neither in .zip nor in .tar.gz; upload one of these"
+            )
         if not _NAME.match(name):
-            raise BadBundle(f"bundle {name}: the name may have letters, digits and . _ - (at most 100), as in hello-2.tar.gz")
+            raise BadBundle(
+                f"bundle {name}: the name may have letters, digits and . _ - (at most 100), as in hello-2.tar.gz"
+            )
         try:
             parsed = cls(check("/" + folder), name)
         except BadLocation as error:
             raise BadBundle(f"bundle {name}: {error}") from error
         if parsed.key != key:
-            raise BadBundle(f'bundle {name}: the key "{key}" has empty folders in it; upload to "{parsed.key}"')
+            raise BadBundle(
+                f'bundle {name}: the key "{key}" has empty folders in it; upload to "{parsed.key}"'
+            )
         return parsed
 
     @classmethod

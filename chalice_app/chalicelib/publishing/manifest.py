@@ -19,7 +19,11 @@ def parse(text: str | bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
-    return manifest if isinstance(metadata, dict) and isinstance(metadata.get("appmode"), str) else None
+    return (
+        manifest
+        if isinstance(metadata, dict) and isinstance(metadata.get("appmode"), str)
+        else None
+    )
 
 
 def appmode(text: str | bytes) -> str | None:

@@ -47,7 +47,9 @@ def why_left_out(path: PurePath) -> str | None:
     """
     if path.parts[:2] in _LIBRARIES:
         return "R packages of this machine"
-    return _AT_THE_TOP.get(path.parts[0]) or next((_ANYWHERE[part] for part in path.parts if part in _ANYWHERE), None)
+    return _AT_THE_TOP.get(path.parts[0]) or next(
+        (_ANYWHERE[part] for part in path.parts if part in _ANYWHERE), None
+    )
 
 
 def is_left_out(path: PurePath) -> bool:
@@ -59,7 +61,10 @@ def is_left_out(path: PurePath) -> bool:
 
 
 def zip_files(
-    names: Iterable[str], read: Callable[[str], BinaryIO], bundle: IO[bytes] | Path, links: Mapping[str, str] | None = None
+    names: Iterable[str],
+    read: Callable[[str], BinaryIO],
+    bundle: IO[bytes] | Path,
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """Zip files and links into ``bundle``, and return a fingerprint.
 
@@ -77,13 +82,20 @@ def zip_files(
                 about = os.fstat(source.fileno())
                 mode = 0o755 if about.st_mode & stat.S_IXUSR else 0o644
                 entry.external_attr = (stat.S_IFREG | mode) << 16
-                entry.extra = _TIMES.pack(TIMES, _TIMES.size - 4, _WHEN_CHANGED, min(max(int(about.st_mtime), 0), 2**31 - 1))
+                entry.extra = _TIMES.pack(
+                    TIMES,
+                    _TIMES.size - 4,
+                    _WHEN_CHANGED,
+                    min(max(int(about.st_mtime), 0), 2**31 - 1),
+                )
                 content = hashlib.sha256()
                 with archive.open(entry, "w", force_zip64=True) as target:
                     while block := source.read(1 << 20):
                         target.write(block)
                         content.update(block)
-            fingerprint.update(f"{name}\0{mode:o} {content.hexdigest()}\n".encode(errors="surrogateescape"))
+            fingerprint.update(
+                f"{name}\0{mode:o} {content.hexdigest()}\n".encode(errors="surrogateescape")
+            )
         for name, leads_to in (links or {}).items():
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.create_system = 3

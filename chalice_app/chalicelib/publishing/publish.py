@@ -50,7 +50,9 @@ class Built(TypedDict):
     """The contents of its ``sheen.toml``."""
 
 
-def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[], float]) -> Upload:
+def check(
+    event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[], float]
+) -> Upload:
     """Record an upload, and make its app if this is the first upload.
 
     ``event`` is EventBridge's "Object Created": ``time`` and ``detail``. ``largest`` is the number
@@ -72,8 +74,17 @@ def check(event: Mapping[str, Any], bucket: str, largest: int, clock: Callable[[
         )
     app = apps.ensure(parsed.location, now)
     version = version_name(event["time"], key, sequencer)
-    store.tell(bucket, key, sequencer, BundleStatus.BUILDING, "Getting a machine to unpack the bundle.", now)
-    telemetry.logger.info("builds", extra={"app": parsed.location, "bundle": key, "version": version})
+    store.tell(
+        bucket,
+        key,
+        sequencer,
+        BundleStatus.BUILDING,
+        "Getting a machine to unpack the bundle.",
+        now,
+    )
+    telemetry.logger.info(
+        "builds", extra={"app": parsed.location, "bundle": key, "version": version}
+    )
     return {
         "build": True,
         "key": key,
@@ -95,7 +106,9 @@ def built_for(key: str, app_id: str) -> App:
     location, name = BundleKey.parse(key)
     app = _app_at(location)
     if app is None or app.app_id != app_id:
-        raise BadBundle(f"bundle {name}: the app at {location} was deleted while it was published; upload it again")
+        raise BadBundle(
+            f"bundle {name}: the app at {location} was deleted while it was published; upload it again"
+        )
     return app
 
 
@@ -132,9 +145,13 @@ def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, 
         active = False  # it is already being removed, because enough later versions were faster
     except BadAppSetting as error:
         name = BundleKey.parse(upload["key"]).name
-        raise BadBundle(f"bundle {name}: its settings, with the app's own, cannot hold: {error}") from None
+        raise BadBundle(
+            f"bundle {name}: its settings, with the app's own, cannot hold: {error}"
+        ) from None
     status = BundleStatus.ACTIVE if active else BundleStatus.SUPERSEDED
-    telemetry.logger.info("activated", extra={"app": location, "version": version, "status": status.value})
+    telemetry.logger.info(
+        "activated", extra={"app": location, "version": version, "status": status.value}
+    )
     return {"status": status.value}
 
 
@@ -154,7 +171,9 @@ def report(event: Mapping[str, Any], bucket: str, clock: Callable[[], float]) ->
     return {"status": status.value}
 
 
-def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> dict[str, str]:
+def reject(
+    event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]
+) -> dict[str, str]:
     """Tell the author why an upload was rejected, and clean up after it.
 
     ``event`` has ``time`` and ``detail`` as S3 sent them, and ``error`` (``Error``, ``Cause``). If
@@ -172,12 +191,20 @@ def reject(event: Mapping[str, Any], settings: Settings, clock: Callable[[], flo
     _receive(event, now)  # not yet recorded if the check failed early
     blameless = status is BundleStatus.REJECTED and is_blameless(error)
     store.tell(settings.bucket, key, sequencer, status, message, now, blameless=blameless)
-    telemetry.logger.warning("rejected", extra={"bundle": key, "why": message, "status": status.value})
+    telemetry.logger.warning(
+        "rejected", extra={"bundle": key, "why": message, "status": status.value}
+    )
     upload: Upload | None = event.get("checked", {}).get("upload")
     if upload is not None and status is BundleStatus.REJECTED:
         is_gone = app is None or app.app_id != upload["app_id"]
         if is_gone or error.get("Error") != BadBundle.__name__:  # a build cleans up after BadBundle
-            versions.add_removed(upload["app_id"], upload["version"], key, kept_key(upload["app_id"], upload["version"], key), now)
+            versions.add_removed(
+                upload["app_id"],
+                upload["version"],
+                key,
+                kept_key(upload["app_id"], upload["version"], key),
+                now,
+            )
         if is_gone:  # files deleted with the app may have been written again
             retention.start({"deleted": upload["app_id"]}, settings.state_machine("tidy"))
     return {"status": status.value}
@@ -203,7 +230,9 @@ def reason(error: Mapping[str, Any], key: str) -> str:
         return message
     file = key.rsplit("/", 1)[-1]
     if name in ("States.Timeout", "States.HeartbeatTimeout"):
-        return f"bundle {file}: unpacking it did not come to an end in time ({name}); upload it again"
+        return (
+            f"bundle {file}: unpacking it did not come to an end in time ({name}); upload it again"
+        )
     return f"bundle {file}: it could not be unpacked, which is not its fault ({name}: {message[:500]}); upload it again"
 
 

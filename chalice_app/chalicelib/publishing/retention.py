@@ -83,7 +83,10 @@ def begin(event: TidyEvent, clock: Callable[[], float]) -> list[Removal]:
     marked = [version for version in due(app, now) if _mark(app, version, now)]
     if marked:
         telemetry.logger.info("removes versions", extra={"app": location, "versions": marked})
-    return [{"app_id": app.app_id, "version": version, "remove": f"{app.app_id}/{version}"} for version in marked]
+    return [
+        {"app_id": app.app_id, "version": version, "remove": f"{app.app_id}/{version}"}
+        for version in marked
+    ]
 
 
 def _all_of(app_id: str) -> list[Removal]:
@@ -115,7 +118,11 @@ def finish(removal: Removal, bucket: str) -> None:
     if row.removing_at is None:
         return
     upload = next(iter(Bundle.batch_get([row.bundle], consistent_read=True)), None)
-    is_its_own = upload is not None and upload.version == row.version and upload.status != BundleStatus.REJECTED
+    is_its_own = (
+        upload is not None
+        and upload.version == row.version
+        and upload.status != BundleStatus.REJECTED
+    )
     told = [outcome_key(row.bundle), log_key(row.bundle)] if is_its_own else []
     for key in filter(None, (row.source, *told)):
         clients.client("s3").delete_object(Bucket=bucket, Key=key)
@@ -145,18 +152,25 @@ def _is_due(app: App, now: float) -> bool:
     try:
         return bool(due(app, now))
     except BadAppSetting as error:
-        telemetry.logger.warning("an app's settings cannot be read", extra={"app": app.location, "error": str(error)})
+        telemetry.logger.warning(
+            "an app's settings cannot be read", extra={"app": app.location, "error": str(error)}
+        )
         return False
 
 
 def start(event: TidyEvent, state_machine: str) -> None:
     """Start the state machine that tidies."""
-    clients.client("stepfunctions").start_execution(stateMachineArn=state_machine, name=str(uuid.uuid4()), input=json.dumps(event))
+    clients.client("stepfunctions").start_execution(
+        stateMachineArn=state_machine, name=str(uuid.uuid4()), input=json.dumps(event)
+    )
 
 
 def _lives(app_id: str, version: str, now: float) -> bool:
     rows = instances.of_version(str(VersionId(app_id, version)))
-    return any(row.state in LIVING and not is_overdue(row.state, float(row.claimed_at), now) for row in rows)
+    return any(
+        row.state in LIVING and not is_overdue(row.state, float(row.claimed_at), now)
+        for row in rows
+    )
 
 
 def _mark(app: App, version: str, now: float) -> bool:
@@ -166,7 +180,11 @@ def _mark(app: App, version: str, now: float) -> bool:
         not_needed &= needed.does_not_exist() | (needed != version)
     try:
         with transaction() as write:
-            write.update(Version(app.app_id, version), [Version.removing_at.set(Version.removing_at | now)], Version.version.exists())
+            write.update(
+                Version(app.app_id, version),
+                [Version.removing_at.set(Version.removing_at | now)],
+                Version.version.exists(),
+            )
             write.condition_check(App, app.location, condition=not_needed)
     except TransactWriteError as error:
         if refused(error):

@@ -36,9 +36,13 @@ class Rules(NamedTuple):
 def read(content: bytes) -> Rules:
     """Read the file; ignore all beyond :data:`LARGEST` bytes or :data:`MOST_LINES` lines."""
     lines = content[:LARGEST].decode(errors="surrogateescape").splitlines()[:MOST_LINES]
-    return Rules(tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")))
+    return Rules(
+        tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    )
 
 
 def _matches(name: str, line: str) -> bool:
     wanted = line.removeprefix("/").removesuffix("/")
-    return name == wanted or (("*" in wanted or "?" in wanted) and fnmatchcase(name, wanted.replace("[", "[[]")))
+    return name == wanted or (
+        ("*" in wanted or "?" in wanted) and fnmatchcase(name, wanted.replace("[", "[[]"))
+    )

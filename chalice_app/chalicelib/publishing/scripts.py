@@ -17,8 +17,12 @@ class BadScript(SheenError):
 
 def check_script(path: str) -> str:
     """Return the path of a script within its app; raise :class:`BadScript` if it is not allowed."""
-    if not all(_SEGMENT.fullmatch(part) for part in path.split("/")) or not path.lower().endswith(".r"):
-        raise BadScript(f'script "{path}": name an .R file by its path within the app, as in train.R or jobs/train.R')
+    if not all(_SEGMENT.fullmatch(part) for part in path.split("/")) or not path.lower().endswith(
+        ".r"
+    ):
+        raise BadScript(
+            f'script "{path}": name an .R file by its path within the app, as in train.R or jobs/train.R'
+        )
     return path
 
 
@@ -26,6 +30,11 @@ def check_target(prefix: str) -> str:
     """Return a key prefix that ends with a slash; raise :class:`BadScript` if it is not allowed."""
     whole = prefix if prefix.endswith("/") else f"{prefix}/"
     parts = whole.removesuffix("/").split("/")
-    if len(whole) > 500 or whole == OWN_DATA or not whole.startswith(OWN_DATA) or not all(_SEGMENT.fullmatch(part) for part in parts):
+    if (
+        len(whole) > 500
+        or whole == OWN_DATA
+        or not whole.startswith(OWN_DATA)
+        or not all(_SEGMENT.fullmatch(part) for part in parts)
+    ):
         raise BadScript(f'target "{prefix}": files go below {OWN_DATA}, as in {OWN_DATA}sales/')
     return whole

@@ -21,15 +21,21 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise BadBundle(f"bundle {bundle}: {NAME} is not UTF-8 (at byte {error.start}); save it as that") from None
+        raise BadBundle(
+            f"bundle {bundle}: {NAME} is not UTF-8 (at byte {error.start}); save it as that"
+        ) from None
     line = toml_nesting.too_deep(text)
     if line is not None:
-        raise BadBundle(f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} levels; no setting does")
+        raise BadBundle(
+            f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} levels; no setting does"
+        )
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # tomllib's own error is a ValueError; numbers with thousands of digits raise another one.
-        raise BadBundle(f"bundle {bundle}: {NAME} is not TOML: {error}; write NAME = VALUE, text in quotes") from None
+        raise BadBundle(
+            f"bundle {bundle}: {NAME} is not TOML: {error}; write NAME = VALUE, text in quotes"
+        ) from None
     try:
         AppSettings.parse(values)
     except BadAppSetting as error:

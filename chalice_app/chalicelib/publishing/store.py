@@ -13,7 +13,9 @@ from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
 
 
-def receive(key: str, sequencer: str, etag: str, location: str, version: str | None, now: float) -> bool:
+def receive(
+    key: str, sequencer: str, etag: str, location: str, version: str | None, now: float
+) -> bool:
     """Record an upload; return whether there is something to do.
 
     There is nothing to do, and nothing is recorded, if this upload is over or if a later one under
@@ -42,18 +44,34 @@ def receive(key: str, sequencer: str, etag: str, location: str, version: str | N
     return True
 
 
-def tell(bucket: str, key: str, sequencer: str, status: BundleStatus, message: str, now: float, *, blameless: bool = False) -> bool:
+def tell(
+    bucket: str,
+    key: str,
+    sequencer: str,
+    status: BundleStatus,
+    message: str,
+    now: float,
+    *,
+    blameless: bool = False,
+) -> bool:
     """Record the status of an upload, in its row and beside it in S3; return whether it applied.
 
     It does not apply if a later upload has taken its place under this key, or if the upload is
     over: a final status stays. ``blameless`` is as in the row.
     """
-    actions: list[Action] = [Bundle.status.set(status.value), Bundle.message.set(message), Bundle.updated_at.set(now)]
+    actions: list[Action] = [
+        Bundle.status.set(status.value),
+        Bundle.message.set(message),
+        Bundle.updated_at.set(now),
+    ]
     if blameless:
         actions.append(Bundle.blameless.set(True))
     over = sorted(each.value for each in OVER if each != status)
     try:
-        Bundle(key).update(actions=actions, condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over))
+        Bundle(key).update(
+            actions=actions,
+            condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over),
+        )
     except UpdateError as error:
         if refused(error):
             return False
@@ -81,7 +99,10 @@ def _show(bucket: str, key: str) -> None:
     while row is not None:
         document = _document(row)
         clients.client("s3").put_object(
-            Bucket=bucket, Key=outcome_key(key), Body=json.dumps(document, indent=1).encode(), ContentType="application/json"
+            Bucket=bucket,
+            Key=outcome_key(key),
+            Body=json.dumps(document, indent=1).encode(),
+            ContentType="application/json",
         )
         row = find(key)
         if row is None or _document(row) == document:

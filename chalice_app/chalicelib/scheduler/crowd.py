@@ -35,10 +35,14 @@ class CrowdLimits(NamedTuple):
 
     @classmethod
     def of(cls, settings: AppSettings) -> "CrowdLimits":
-        return cls(settings.queue_page_timeout, settings.queue_page_share, settings.queue_per_address)
+        return cls(
+            settings.queue_page_timeout, settings.queue_page_share, settings.queue_per_address
+        )
 
 
-def giving_way(pages: Iterable[OpenPage], now: float, capacity: int, limits: CrowdLimits) -> list[str]:
+def giving_way(
+    pages: Iterable[OpenPage], now: float, capacity: int, limits: CrowdLimits
+) -> list[str]:
     """Return the sessions whose pages give up their seats.
 
     ``pages`` are all the pages without a connection of an instance with ``capacity`` seats. First
@@ -60,11 +64,18 @@ def giving_way(pages: Iterable[OpenPage], now: float, capacity: int, limits: Cro
     for address, opened in by_address.items():
         while opened and now - opened[0].opened_at >= limits.timeout and oldest_goes(address):
             pass
-        while address and limits.per_address and len(opened) > limits.per_address and oldest_goes(address):
+        while (
+            address
+            and limits.per_address
+            and len(opened) > limits.per_address
+            and oldest_goes(address)
+        ):
             pass
     left = sum(map(len, by_address.values()))
     while left > limits.share * capacity:
-        for address in sorted(by_address, key=lambda address: len(by_address[address]), reverse=True):
+        for address in sorted(
+            by_address, key=lambda address: len(by_address[address]), reverse=True
+        ):
             if oldest_goes(address):
                 left -= 1
                 break

@@ -70,7 +70,9 @@ class Full(NamedTuple):
 Decision = Seat | Claim | Wait | Full
 
 
-def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()) -> Decision:
+def decide(
+    places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()
+) -> Decision:
     """Decide for one visitor, given every slot of the version that was ever used.
 
     ``before`` visitors come first. The choices, in this order:
@@ -85,7 +87,11 @@ def decide(places: Sequence[Place], now: float, limits: Limits, before: int = 0,
     setting was lowered.
     """
     usable = [place for place in places if place.slot < limits.max_instances]
-    ready = [place for place in usable if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity]
+    ready = [
+        place
+        for place in usable
+        if place.state == InstanceState.READY and len(live(place.seats, now)) < place.capacity
+    ]
     with_room = [place for place in ready if place.instance_id not in gone]
     free = _free(with_room, now)
     if free > before:
@@ -110,12 +116,16 @@ def _free(places: Iterable[Place], now: float) -> int:
 def _seat(places: Iterable[Place], now: float) -> Seat:
     best = min(places, key=lambda place: (len(live(place.seats, now)), place.slot))
     # An expired lease still takes up room in the row, so the new seat replaces one.
-    return Seat(best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None)
+    return Seat(
+        best.slot, longest_expired(best.seats, now) if len(best.seats) >= best.capacity else None
+    )
 
 
 def sleeps(places: Sequence[Place], now: float) -> bool:
     """Return whether no instance is READY or STARTING, so that the next visit wakes the app."""
-    return not any(place.state == InstanceState.READY for place in places) and not _starting(places, now)
+    return not any(place.state == InstanceState.READY for place in places) and not _starting(
+        places, now
+    )
 
 
 def failed_lately(places: Iterable[Place], now: float) -> bool:
@@ -123,10 +133,14 @@ def failed_lately(places: Iterable[Place], now: float) -> bool:
 
     A broken app must not start over and over.
     """
-    return any(place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in places)
+    return any(
+        place.failed_at is not None and now - place.failed_at < AFTER_FAILURE for place in places
+    )
 
 
-def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False) -> tuple[Claim, ...]:
+def ahead(
+    places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False
+) -> tuple[Claim, ...]:
     """Return the further slots to claim, given ``places`` after the visitor has been dealt with.
 
     If no instance is READY, or if this visit has ``woken`` the app, claim slots until
@@ -137,7 +151,10 @@ def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = 
     usable = [place for place in places if place.slot < limits.max_instances]
     if failed_lately(usable, now):
         return ()
-    ready, starting = [place for place in usable if place.state == InstanceState.READY], _starting(usable, now)
+    ready, starting = (
+        [place for place in usable if place.state == InstanceState.READY],
+        _starting(usable, now),
+    )
     there = len(ready) + len(starting)
     taken = sum(len(live(place.seats, now)) for place in ready)
     missing = int(taken > limits.load_factor * sum(place.capacity for place in [*ready, *starting]))
@@ -147,7 +164,12 @@ def ahead(places: Sequence[Place], now: float, limits: Limits, *, woken: bool = 
 
 
 def _starting(usable: Iterable[Place], now: float) -> list[Place]:
-    return [place for place in usable if place.state == InstanceState.STARTING and not is_overdue(place.state, place.claimed_at, now)]
+    return [
+        place
+        for place in usable
+        if place.state == InstanceState.STARTING
+        and not is_overdue(place.state, place.claimed_at, now)
+    ]
 
 
 def _claimable(usable: Iterable[Place], now: float, limits: Limits) -> Iterable[Claim]:

@@ -47,7 +47,11 @@ class KnownInstances:
         """
         looked_at, rows = self._rows.get(version_id, (0.0, {}))
         starting = any(row.state == InstanceState.STARTING for row in rows.values())
-        return list(rows.values()) if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN) else []
+        return (
+            list(rows.values())
+            if alone or now - looked_at < (LOOK_SOON if starting else LOOK_AGAIN)
+            else []
+        )
 
     def any_of(self, version_id: str, now: float) -> Instance | None:
         """Return a READY instance of the version, unless the last look at it is too old.
@@ -82,7 +86,9 @@ class KnownInstances:
 
         Their rows may say READY until the heartbeat is missed.
         """
-        return frozenset(instance_id for instance_id, lost_at in self._gone.items() if now - lost_at < LOOK_AGAIN)
+        return frozenset(
+            instance_id for instance_id, lost_at in self._gone.items() if now - lost_at < LOOK_AGAIN
+        )
 
     def _known(self, version_id: str) -> Mapping[int, Instance]:
         return self._rows.get(version_id, (0.0, {}))[1]

@@ -13,7 +13,18 @@ from chalicelib.instances.ceilings.model import INSTANCES
 from chalicelib.instances.lease import HELD, Expired, new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
-from chalicelib.scheduler.decision import Claim, Full, Limits, Place, Seat, Wait, ahead, decide, failed_lately, sleeps
+from chalicelib.scheduler.decision import (
+    Claim,
+    Full,
+    Limits,
+    Place,
+    Seat,
+    Wait,
+    ahead,
+    decide,
+    failed_lately,
+    sleeps,
+)
 from chalicelib.scheduler.memory import KnownInstances
 from chalicelib.scheduler.queue import store as queue
 from chalicelib.scheduler.queue.line import (
@@ -95,7 +106,9 @@ class Scheduler:
     It remembers the instances that its last look found.
     """
 
-    def __init__(self, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0) -> None:
+    def __init__(
+        self, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0
+    ) -> None:
         """Make a scheduler.
 
         ``spares`` are the sizes for which the deployment keeps spare instances.
@@ -129,7 +142,10 @@ class Scheduler:
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
-            if self._ahead(wanted, self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1)):
+            if self._ahead(
+                wanted,
+                self.known.rows(version_id, self._clock(), alone=settings.max_instances == 1),
+            ):
                 self._claim_ahead(wanted, self._look(version_id))
             return seated
         for _ in range(ATTEMPTS):
@@ -144,7 +160,9 @@ class Scheduler:
                 # Full counts the seats of the instances that the app has.
                 outcome = Full(wanted.settings.worker_limits.seats)
             if isinstance(outcome, Full):
-                return self._queue_up(rows, wanted, queue.line(version_id) if line is None else line, place, address)
+                return self._queue_up(
+                    rows, wanted, queue.line(version_id) if line is None else line, place, address
+                )
             if outcome is not None:
                 woken = sleeps([place_of(row) for row in rows], self._clock())
                 self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
@@ -153,7 +171,9 @@ class Scheduler:
                 return outcome
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
-    def wake(self, version_id: str, location: str, settings: AppSettings) -> Instance | StartFailed | None:
+    def wake(
+        self, version_id: str, location: str, settings: AppSettings
+    ) -> Instance | StartFailed | None:
         """Return a ready instance for a request that needs no seat.
 
         Return None if the request has to wait for an instance, which this call may have claimed.
@@ -164,7 +184,9 @@ class Scheduler:
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
             gone = self.known.gone(now)
-            ready = min(filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None)
+            ready = min(
+                filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None
+            )
             places = [place_of(row) for row in rows]
             if ready is not None or not sleeps(places, now):
                 return ready
@@ -196,7 +218,9 @@ class Scheduler:
         match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
             case Full():
                 pass
-            case Claim() if self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances:
+            case Claim() if (
+                self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances
+            ):
                 pass
             case _:
                 if line[place] - now > TURN:
@@ -207,12 +231,25 @@ class Scheduler:
         self._mark_queued(rows, now)
         return stands
 
-    def _line(self, rows: list[Instance], version_id: str, place: str | None) -> dict[str, float] | None:
+    def _line(
+        self, rows: list[Instance], version_id: str, place: str | None
+    ) -> dict[str, float] | None:
         """Read the queue if a row or the visitor says that there is one; otherwise return None."""
         now = self._clock()
-        return queue.line(version_id) if place is not None or any(is_queued(row, now) for row in rows) else None
+        return (
+            queue.line(version_id)
+            if place is not None or any(is_queued(row, now) for row in rows)
+            else None
+        )
 
-    def _queue_up(self, rows: list[Instance], wanted: Wanted, line: dict[str, float], place: str | None, address: str) -> Outcome:
+    def _queue_up(
+        self,
+        rows: list[Instance],
+        wanted: Wanted,
+        line: dict[str, float],
+        place: str | None,
+        address: str,
+    ) -> Outcome:
         """Keep the visitor's place, or give the visitor one at the end of the queue.
 
         Return :class:`NoRoom` if the queue, or the part of it for the visitor's address, is full.
@@ -223,7 +260,9 @@ class Scheduler:
         if place is not None and is_in(line, place, now):
             if needs_renewal(line[place], now):
                 queue.renew(wanted.version_id, place, now)
-        elif len(alive(line, now)) >= MOST or 0 < wanted.settings.queue_per_address <= of_address(line, address, now):
+        elif len(alive(line, now)) >= MOST or 0 < wanted.settings.queue_per_address <= of_address(
+            line, address, now
+        ):
             return NoRoom(wanted.settings.worker_limits.seats * wanted.settings.max_instances)
         else:
             place = new_place(now, address)
@@ -254,8 +293,12 @@ class Scheduler:
         Memory may be out of date, so no other decision is based on it.
         """
         now = self._clock()
-        remembered = self.known.rows(wanted.version_id, now, alone=wanted.settings.max_instances == 1)
-        match decide([place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)):
+        remembered = self.known.rows(
+            wanted.version_id, now, alone=wanted.settings.max_instances == 1
+        )
+        match decide(
+            [place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)
+        ):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
                 return self._take(row, session_id, now, instead_of, unless_queued=True)
@@ -276,7 +319,9 @@ class Scheduler:
         before = standing(line, place, now).before if line else 0
         match decide([place_of(row) for row in rows], now, wanted.limits, before, gone):
             case Seat(slot, instead_of):
-                return self._take(by_slot[slot], session_id, now, instead_of, unless_queued=line is None)
+                return self._take(
+                    by_slot[slot], session_id, now, instead_of, unless_queued=line is None
+                )
             case Claim() as claim:
                 bound = self._bind(wanted, claim, by_slot, session_id)
                 if bound is not None:
@@ -288,8 +333,22 @@ class Scheduler:
             case Full() as full:
                 return full
 
-    def _take(self, row: Instance, session_id: str, now: float, instead_of: Expired | None, *, unless_queued: bool) -> Seated | None:
-        taken = store.take_seat(row.ref, session_id, now + HELD, instead_of, unless_queued_at=now if unless_queued else None)
+    def _take(
+        self,
+        row: Instance,
+        session_id: str,
+        now: float,
+        instead_of: Expired | None,
+        *,
+        unless_queued: bool,
+    ) -> Seated | None:
+        taken = store.take_seat(
+            row.ref,
+            session_id,
+            now + HELD,
+            instead_of,
+            unless_queued_at=now if unless_queued else None,
+        )
         if taken is None:
             return None
         self.known.update(taken.version_id, taken)
@@ -310,7 +369,9 @@ class Scheduler:
             self.known.update(wanted.version_id, claimed)
         return claimed
 
-    def _bind(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str) -> Instance | None:
+    def _bind(
+        self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str
+    ) -> Instance | None:
         """Bind a spare of the app's size, if there is one, with a seat for the visitor in it."""
         size, now = wanted.settings.size, self._clock()
         if size not in self._spares:
@@ -331,12 +392,17 @@ class Scheduler:
                 seen=by_slot[claim.slot] if claim.seen is not None else None,
             )
             if bound is not None:
-                telemetry.logger.info("a spare is bound", extra={"instance": bound.instance_id, "spare": bound.was_spare})
+                telemetry.logger.info(
+                    "a spare is bound",
+                    extra={"instance": bound.instance_id, "spare": bound.was_spare},
+                )
                 self.known.update(wanted.version_id, bound)
                 return bound
         return None
 
-    def _ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> tuple[Claim, ...]:
+    def _ahead(
+        self, wanted: Wanted, rows: list[Instance], *, woken: bool = False
+    ) -> tuple[Claim, ...]:
         return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
     def _claim_ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> None:
@@ -349,7 +415,9 @@ class Scheduler:
             try:
                 self._claim(wanted, claim, by_slot)
             except TooManyInstances as error:
-                telemetry.logger.warning("no instance is started ahead of need", extra={"why": str(error)})
+                telemetry.logger.warning(
+                    "no instance is started ahead of need", extra={"why": str(error)}
+                )
                 return
 
     @staticmethod
@@ -360,12 +428,24 @@ class Scheduler:
 def place_of(row: Instance) -> Place:
     """Return the row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
-    return Place(int(row.slot), row.instance_id, row.state, store.seats_of(row), int(row.capacity), float(row.claimed_at), failed_at)
+    return Place(
+        int(row.slot),
+        row.instance_id,
+        row.state,
+        store.seats_of(row),
+        int(row.capacity),
+        float(row.claimed_at),
+        failed_at,
+    )
 
 
 def is_queued(row: Instance, now: float) -> bool:
     """Return whether visitors queue for a seat on this instance."""
-    return row.state == InstanceState.READY and row.queued_until is not None and float(row.queued_until) > now
+    return (
+        row.state == InstanceState.READY
+        and row.queued_until is not None
+        and float(row.queued_until) > now
+    )
 
 
 def is_ready(row: Instance) -> bool:

@@ -37,7 +37,11 @@ def spread(sessions: Mapping[int, int], limits: WorkerLimits) -> Placement:
     sessions.
     """
     seats = len(sessions) * limits.max_connections
-    if len(sessions) < limits.max_processes and sum(sessions.values()) + 1 > round(limits.load_factor * seats, _DIGITS):
+    if len(sessions) < limits.max_processes and sum(sessions.values()) + 1 > round(
+        limits.load_factor * seats, _DIGITS
+    ):
         return Open()
     with_room = [worker for worker, count in sessions.items() if count < limits.max_connections]
-    return On(min(with_room, key=lambda worker: (sessions[worker], worker))) if with_room else Full()
+    return (
+        On(min(with_room, key=lambda worker: (sessions[worker], worker))) if with_room else Full()
+    )

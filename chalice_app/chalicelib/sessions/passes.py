@@ -40,7 +40,11 @@ def set_visitor(visitor: str, base: str, *, secure: bool) -> list[str]:
     third-party cookies are blocked.
     """
     made = f"{VISITOR}={visitor}; Path={base}/; HttpOnly; "
-    sites = [cookies.site(secure=secure), "SameSite=None; Secure"] if secure else [cookies.site(secure=secure)]
+    sites = (
+        [cookies.site(secure=secure), "SameSite=None; Secure"]
+        if secure
+        else [cookies.site(secure=secure)]
+    )
     return [made + site for site in sites]
 
 
@@ -53,7 +57,9 @@ def visitor_of(cookie_header: str) -> str:
 def is_visitor(cookie_header: str, visitor: str) -> bool:
     """Return whether a browser is this visitor."""
     shown = cookies.values(cookie_header, VISITOR)[:8]
-    return bool(visitor) and any(hmac.compare_digest(value.encode(errors="replace"), visitor.encode()) for value in shown)
+    return bool(visitor) and any(
+        hmac.compare_digest(value.encode(errors="replace"), visitor.encode()) for value in shown
+    )
 
 
 def tickets(cookie_header: str) -> list[str]:

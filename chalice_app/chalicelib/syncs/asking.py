@@ -18,7 +18,12 @@ LOST_AFTER = 120.0
 POLL = 0.5
 
 
-def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float], remaining_ms: Callable[[], int]) -> dict[str, Any]:
+def on_demand(
+    event: Mapping[str, Any],
+    settings: Settings,
+    clock: Callable[[], float],
+    remaining_ms: Callable[[], int],
+) -> dict[str, Any]:
     """Request a sync: ``{"sync": NAME, "prefix": "…", "wait": true}``, the last two optional.
 
     Return ``sync``, ``status``, ``stamps`` and, if the caller waits, ``runs``. ``stamps`` holds a
@@ -26,21 +31,38 @@ def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], 
     :class:`chalicelib.syncs.errors.NoSuchSync` or :class:`BadSync`.
     """
     unknown = event.keys() - {"sync", "prefix", "wait"}
-    if unknown or not isinstance(event.get("sync"), str) or not isinstance(event.get("prefix", ""), str):
-        raise BadSync(f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and "wait" if wanted')
+    if (
+        unknown
+        or not isinstance(event.get("sync"), str)
+        or not isinstance(event.get("prefix", ""), str)
+    ):
+        raise BadSync(
+            f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and "wait" if wanted'
+        )
     row = store.find(event["sync"])
     definition = row.definition(settings.bucket)
     stamps = requests.ask_for_prefix(definition, event.get("prefix", ""), "asked", clock())
     for way in stamps:
         requests.start(definition.name, way, settings.sync_state_machine, clock())
-    answer: dict[str, Any] = {"sync": definition.name, "status": "asked", "stamps": {str(way): stamp for way, stamp in stamps.items()}}
+    answer: dict[str, Any] = {
+        "sync": definition.name,
+        "status": "asked",
+        "stamps": {str(way): stamp for way, stamp in stamps.items()},
+    }
     if not event.get("wait"):
         return answer
     while remaining_ms() > 5000:
         found = [answering(definition.name, stamp) for stamp in stamps.values()]
         if all(run is not None and run.status != RunStatus.RUNNING for run in found):
             ended = [run for run in found if run is not None]
-            worst = next((s for s in (RunStatus.FAILED, RunStatus.PARTIAL) if any(run.status == s for run in ended)), RunStatus.SUCCEEDED)
+            worst = next(
+                (
+                    s
+                    for s in (RunStatus.FAILED, RunStatus.PARTIAL)
+                    if any(run.status == s for run in ended)
+                ),
+                RunStatus.SUCCEEDED,
+            )
             return {**answer, "status": str(worst), "runs": [as_document(run) for run in ended]}
         time.sleep(POLL)
     return {**answer, "status": "running"}
@@ -48,7 +70,10 @@ def on_demand(event: Mapping[str, Any], settings: Settings, clock: Callable[[], 
 
 def answering(sync: str, stamp: str) -> SyncRun | None:
     """Return the run that answers a request, or None if no run has taken it yet."""
-    return next((run for run in runs.since(sync, stamp.partition("/")[0]) if stamp in (run.stamps or ())), None)
+    return next(
+        (run for run in runs.since(sync, stamp.partition("/")[0]) if stamp in (run.stamps or ())),
+        None,
+    )
 
 
 def as_document(run: SyncRun) -> dict[str, Any]:
@@ -110,7 +135,9 @@ def _tick(row: Sync, settings: Settings, now: float) -> None:
             requests.start(row.name, way, settings.sync_state_machine, now)
 
 
-def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Settings, now: float) -> None:
+def _see_after(
+    row: Sync, way: Way, run_id: str, since: float, settings: Settings, now: float
+) -> None:
     """Recover a run that is stuck.
 
     Its execution may never have started or may be gone, DataSync's event may be lost, or DataSync
@@ -123,7 +150,9 @@ def _see_after(row: Sync, way: Way, run_id: str, since: float, settings: Setting
             requests.begin(row.name, way, run_id, settings.sync_state_machine)
             return
         if execution["status"] != "RUNNING":
-            _give_up(runs.begin(row.name, way, run_id, since), way, _why_ended(execution), settings, now)
+            _give_up(
+                runs.begin(row.name, way, run_id, since), way, _why_ended(execution), settings, now
+            )
             return
     found = runs.find(row.name, run_id)
     if found is None or not found.execution or not found.token:
@@ -156,7 +185,9 @@ def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | N
     arn = settings.sync_state_machine.replace(":stateMachine:", ":execution:")
     try:
         name = requests.execution_name(sync, run_id)
-        found: dict[str, Any] = clients.client("stepfunctions").describe_execution(executionArn=f"{arn}:{name}")
+        found: dict[str, Any] = clients.client("stepfunctions").describe_execution(
+            executionArn=f"{arn}:{name}"
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
             return None
@@ -165,5 +196,10 @@ def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | N
 
 
 def _why_ended(execution: Mapping[str, Any]) -> str:
-    why = steps.reason({"Error": execution.get("error", "it does not say why"), "Cause": execution.get("cause", "")})
+    why = steps.reason(
+        {
+            "Error": execution.get("error", "it does not say why"),
+            "Cause": execution.get("cause", ""),
+        }
+    )
     return f"Its state machine ended ({execution['status'].lower()}): {why}"

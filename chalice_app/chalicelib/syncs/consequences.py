@@ -34,7 +34,9 @@ def restart(locations: Iterable[str], function: str) -> None:
     """Request restarts of apps; existing sessions continue until they end."""
     for location in locations:
         clients.client("lambda").invoke(
-            FunctionName=function, InvocationType="Event", Payload=json.dumps({"location": location, "mode": "restart"})
+            FunctionName=function,
+            InvocationType="Event",
+            Payload=json.dumps({"location": location, "mode": "restart"}),
         )
         logger.info("restarts", extra={"app": location})
 
@@ -49,4 +51,8 @@ def tell_failure(run: SyncRun, status: RunStatus, message: str, topic: str) -> N
     ]
     logger.warning("sync failed", extra={"sync": run.sync, "run": run.run_id, "why": message})
     if topic:
-        clients.client("sns").publish(TopicArn=topic, Subject=f"Sheen: sync {run.sync} {status}"[:100], Message="\n".join(lines))
+        clients.client("sns").publish(
+            TopicArn=topic,
+            Subject=f"Sheen: sync {run.sync} {status}"[:100],
+            Message="\n".join(lines),
+        )

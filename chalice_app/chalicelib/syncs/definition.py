@@ -17,7 +17,11 @@ from chalicelib.syncs.schedule import NEVER, Schedule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """The form of a sync's name, as the ``data`` setting of an app uses it."""
-VERIFY = {"none": "NONE", "transferred": "ONLY_FILES_TRANSFERRED", "all": "POINT_IN_TIME_CONSISTENT"}
+VERIFY = {
+    "none": "NONE",
+    "transferred": "ONLY_FILES_TRANSFERRED",
+    "all": "POINT_IN_TIME_CONSISTENT",
+}
 """The choices for ``verify``, with DataSync's names for them."""
 EVERYTHING = "/"
 """Value of :attr:`SyncDefinition.urgent` that makes every object urgent."""
@@ -66,7 +70,9 @@ class SyncDefinition:
         ``bucket`` defaults to the deployment's own bucket, ``prefix`` to ``data/<name>/``.
         """
         if not NAME.fullmatch(name):
-            raise BadSync(f'sync "{name}": a name has small letters, digits and -, at most 63, as in sales-2026')
+            raise BadSync(
+                f'sync "{name}": a name has small letters, digits and -, at most 63, as in sales-2026'
+            )
         parsed: dict[str, Any] = {"bucket": own_bucket, "prefix": f"data/{name}/"}
         for key, value in values.items():
             rule = _RULES.get(key)
@@ -77,14 +83,18 @@ class SyncDefinition:
             except BadSchedule as error:
                 raise BadSync(f"sync {name}: {key}: {error}") from None
             except (TypeError, ValueError, BadLocation):
-                raise BadSync(f"sync {name}: {key} is {value!r}; it is {rule.words}, as in {key}={rule.example}") from None
+                raise BadSync(
+                    f"sync {name}: {key} is {value!r}; it is {rule.words}, as in {key}={rule.example}"
+                ) from None
         found = cls(name=name, **parsed)
         if found.bucket == own_bucket and not found.prefix.startswith(OWN_DATA):
             raise BadSync(
                 f"sync {name}: prefix is {found.prefix!r}; in Sheen's own bucket data is below {OWN_DATA}, as in prefix={OWN_DATA}{name}/"
             )
         if found.prefix.startswith(NOT_TOLD):
-            raise BadSync(f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, as in prefix={OWN_DATA}{name}/")
+            raise BadSync(
+                f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, as in prefix={OWN_DATA}{name}/"
+            )
         return found
 
     def check_readable(self, own_bucket: str, others: Sequence[str]) -> None:
@@ -102,7 +112,10 @@ class SyncDefinition:
     def settings(self) -> dict[str, Any]:
         """Return all values as they are stored, by name."""
         values = {name: getattr(self, name) for name in SETTINGS}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
 
     def lets_in(self, location: str) -> bool:
         """Return whether the app at a location may use the folder."""
@@ -118,7 +131,9 @@ class SyncDefinition:
         """Return whether :attr:`include` and :attr:`exclude` select an object."""
         include, exclude = matcher(self.include), matcher(self.exclude)
         path = f"/{relative}"
-        return (include is None or bool(include.match(path))) and (exclude is None or not exclude.match(path))
+        return (include is None or bool(include.match(path))) and (
+            exclude is None or not exclude.match(path)
+        )
 
     def is_urgent(self, relative: str) -> bool:
         """Return whether an object, if selected at all, is copied as soon as it exists."""
@@ -136,7 +151,9 @@ def _text(pattern: str) -> Callable[[Any], str]:
 
 def _prefix(value: Any) -> str:
     text = _text(r".{0,1000}")(value)
-    if (text and unfit(text) is not None) or any(not _LOCATABLE.match(each) and unicodedata.category(each) != "Zs" for each in text):
+    if (text and unfit(text) is not None) or any(
+        not _LOCATABLE.match(each) and unicodedata.category(each) != "Zs" for each in text
+    ):
         raise ValueError
     return text if not text or text.endswith("/") else f"{text}/"
 
@@ -156,9 +173,16 @@ def _patterns(only_at_end: bool) -> Callable[[Any], tuple[str, ...]]:
     def read(value: Any) -> tuple[str, ...]:
         found = tuple(shlex.split(value)) if isinstance(value, str) else tuple(value)
         for pattern in found:
-            if not isinstance(pattern, str) or not pattern or "\0" in pattern or "|" in pattern.replace("\\|", ""):
+            if (
+                not isinstance(pattern, str)
+                or not pattern
+                or "\0" in pattern
+                or "|" in pattern.replace("\\|", "")
+            ):
                 raise ValueError
-            if only_at_end and (not pattern.startswith("/") or "*" in pattern.replace("\\*", "")[:-1]):
+            if only_at_end and (
+                not pattern.startswith("/") or "*" in pattern.replace("\\*", "")[:-1]
+            ):
                 raise ValueError
         return found
 
@@ -176,12 +200,19 @@ def _bytes(value: Any) -> int:
 
 
 def _schedule(value: Any) -> str:
-    return Schedule.parse(value).expression if isinstance(value, str) else Schedule.parse(repr(value)).expression
+    return (
+        Schedule.parse(value).expression
+        if isinstance(value, str)
+        else Schedule.parse(repr(value)).expression
+    )
 
 
 def _locations(value: Any) -> tuple[str, ...]:
     found = tuple(value.split()) if isinstance(value, str) else tuple(value)
-    if any(not isinstance(pattern, str) or not re.fullmatch(r"\*|/[A-Za-z0-9._~/*-]*", pattern) for pattern in found):
+    if any(
+        not isinstance(pattern, str) or not re.fullmatch(r"\*|/[A-Za-z0-9._~/*-]*", pattern)
+        for pattern in found
+    ):
         raise ValueError
     return found
 
@@ -191,7 +222,9 @@ def _location(value: Any) -> str:
 
 
 _RULES: dict[str, Rule] = {
-    "bucket": Rule(_text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"),
+    "bucket": Rule(
+        _text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of an S3 bucket", "our-data"
+    ),
     "prefix": Rule(
         _prefix,
         "the beginning of keys, without a slash in front, of letters A to Z, digits, blanks and _-+./() only, as DataSync takes it; "
@@ -199,7 +232,11 @@ _RULES: dict[str, Rule] = {
         "data/sales/",
     ),
     "schedule": Rule(_schedule, f"rate(…), cron(…) or {NEVER}", "'rate(1 hour)'"),
-    "include": Rule(_patterns(True), "patterns that begin with a slash, * only at their end", "'/2026/* /model.rds'"),
+    "include": Rule(
+        _patterns(True),
+        "patterns that begin with a slash, * only at their end",
+        "'/2026/* /model.rds'",
+    ),
     "exclude": Rule(_patterns(False), "patterns, * for any characters", "'*.tmp /drafts/*'"),
     "delete": switch("true"),
     "verify": choice(tuple(VERIFY)),

@@ -13,7 +13,9 @@ from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
     """End a run that ran to completion; some of its files may have failed."""
     failed = int(run.files_failed)
-    status, message = (RunStatus.PARTIAL, f"{failed} files failed.") if failed else (RunStatus.SUCCEEDED, "Done.")
+    status, message = (
+        (RunStatus.PARTIAL, f"{failed} files failed.") if failed else (RunStatus.SUCCEEDED, "Done.")
+    )
     if failed:
         consequences.tell_failure(run, status, message, settings.topic)
     _restart_readers(run, settings)

@@ -31,7 +31,9 @@ class Written(NamedTuple):
 def written(event: Mapping[str, Any]) -> Written:
     """Return the object that an event from EventBridge is about."""
     detail = event["detail"]
-    return Written(detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0)))
+    return Written(
+        detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0))
+    )
 
 
 def unfit(relative: str) -> str | None:
@@ -112,4 +114,6 @@ def _as_expression(pattern: str) -> str:
 
 def split_filter(value: str) -> list[str]:
     """Return the patterns of a filter: its parts between ``|`` that no backslash precedes."""
-    return [part for part in re.findall(r"((?:\\.|[^\\|])*)(?:\||\Z|\\\Z)", value, re.DOTALL) if part]
+    return [
+        part for part in re.findall(r"((?:\\.|[^\\|])*)(?:\||\Z|\\\Z)", value, re.DOTALL) if part
+    ]

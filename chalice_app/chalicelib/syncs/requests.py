@@ -56,7 +56,9 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def ask_for_prefix(definition: SyncDefinition, prefix: str, trigger: str, now: float) -> dict[Way, str]:
+def ask_for_prefix(
+    definition: SyncDefinition, prefix: str, trigger: str, now: float
+) -> dict[Way, str]:
     """Request everything below a prefix; return a stamp for each way.
 
     The run that answers the request has the stamp. A stamp begins with the id of the first run
@@ -77,7 +79,11 @@ def _new_stamp(sync: str, way: Way, now: float) -> str:
 
 def ask_for_object(definition: SyncDefinition, relative: str, size: int, now: float) -> Way:
     """Request one urgent object; return the way by which it is copied."""
-    way = Way.TRANSFER if size > definition.urgent_limit or _is_asked(definition.name, Way.TRANSFER, relative) else Way.COPY
+    way = (
+        Way.TRANSFER
+        if size > definition.urgent_limit or _is_asked(definition.name, Way.TRANSFER, relative)
+        else Way.COPY
+    )
     _write(definition.name, way, "key", relative, "urgent", now, size=size)
     return way
 
@@ -98,7 +104,17 @@ def _row(way: Way, kind: str, target: str) -> str:
     return f"{way}/{kind}/{hashlib.sha256(target.encode(errors='surrogatepass')).hexdigest()[:40]}"
 
 
-def _write(sync: str, way: Way, kind: str, target: str, trigger: str, now: float, *, size: int = 0, stamp: str = "") -> None:
+def _write(
+    sync: str,
+    way: Way,
+    kind: str,
+    target: str,
+    trigger: str,
+    now: float,
+    *,
+    size: int = 0,
+    stamp: str = "",
+) -> None:
     actions: list[Any] = [
         SyncRequest.target.set(target),
         SyncRequest.size.set(size),
@@ -113,7 +129,11 @@ def _write(sync: str, way: Way, kind: str, target: str, trigger: str, now: float
 
 def pending(sync: str, way: Way, limit: int | None = MOST_TAKEN) -> list[SyncRequest]:
     """Read the requests that are not done, keys before prefixes."""
-    return list(SyncRequest.query(sync, SyncRequest.request.startswith(f"{way}/"), consistent_read=True, limit=limit))
+    return list(
+        SyncRequest.query(
+            sync, SyncRequest.request.startswith(f"{way}/"), consistent_read=True, limit=limit
+        )
+    )
 
 
 def is_prefix(row: SyncRequest) -> bool:
@@ -133,7 +153,10 @@ def as_of(definition: SyncDefinition, way: Way, rows: Iterable[SyncRequest]) -> 
     Return None if the rows cover only a part.
     """
     whole = ways_of(definition, "").get(way)
-    return max((float(each.asked_at) for each in rows if is_prefix(each) and each.target == whole), default=None)
+    return max(
+        (float(each.asked_at) for each in rows if is_prefix(each) and each.target == whole),
+        default=None,
+    )
 
 
 def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
@@ -141,7 +164,10 @@ def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
 
     def mark(row: SyncRequest) -> SyncRequest | None:
         try:
-            row.update(actions=[SyncRequest.run_id.set(run_id)], condition=SyncRequest.asked_at == row.asked_at)
+            row.update(
+                actions=[SyncRequest.run_id.set(run_id)],
+                condition=SyncRequest.asked_at == row.asked_at,
+            )
         except UpdateError as error:
             if refused(error):
                 return None
@@ -202,7 +228,9 @@ def start(sync: str, way: Way, machine: str, now: float) -> str | None:
 def begin(sync: str, way: Way, run_id: str, machine: str) -> None:
     """Start the state machine of a run that has the lease; a repeated call does nothing."""
     clients.client("stepfunctions").start_execution(
-        stateMachineArn=machine, name=execution_name(sync, run_id), input=json.dumps({"sync": sync, "way": str(way), "run": run_id})
+        stateMachineArn=machine,
+        name=execution_name(sync, run_id),
+        input=json.dumps({"sync": sync, "way": str(way), "run": run_id}),
     )
 
 

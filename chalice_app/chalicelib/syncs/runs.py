@@ -11,12 +11,22 @@ from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
 FAILURES_TOLD = 20
 """The most failed files that a run's row names."""
-COUNTS = ("files_seen", "bytes_seen", "files_copied", "bytes_copied", "files_skipped", "files_deleted", "files_failed")
+COUNTS = (
+    "files_seen",
+    "bytes_seen",
+    "files_copied",
+    "bytes_copied",
+    "files_skipped",
+    "files_deleted",
+    "files_failed",
+)
 
 
 def begin(sync: str, way: Way, run_id: str, now: float) -> SyncRun:
     """Record that a run has begun and return its current row; may be repeated (FACTS H4)."""
-    row = SyncRun(sync, run_id, way=str(way), status=RunStatus.RUNNING, started_at=now, message="Starting.")
+    row = SyncRun(
+        sync, run_id, way=str(way), status=RunStatus.RUNNING, started_at=now, message="Starting."
+    )
     try:
         row.update(
             actions=[
@@ -73,7 +83,9 @@ def note(run: SyncRun, rows: list[SyncRequest], message: str, *, counted: bool =
 
     With ``counted``, also add the number of single files.
     """
-    triggers = {part for part in run.trigger.split(",") if part} | {row.trigger for row in rows if row.trigger}
+    triggers = {part for part in run.trigger.split(",") if part} | {
+        row.trigger for row in rows if row.trigger
+    }
     actions: list[Any] = [
         SyncRun.message.set(message),
         SyncRun.trigger.set(",".join(sorted(triggers))),
@@ -84,7 +96,13 @@ def note(run: SyncRun, rows: list[SyncRequest], message: str, *, counted: bool =
     change(run, actions)
 
 
-def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[tuple[str, str]] = (), attempt: int = 0) -> bool:
+def add(
+    row: SyncRun,
+    step: str,
+    counts: Mapping[str, int],
+    failures: Iterable[tuple[str, str]] = (),
+    attempt: int = 0,
+) -> bool:
     """Add the results of a step once; return False if they were added before or the run has ended.
 
     ``attempt`` is how often the next step has been tried; a successful step resets it to 0.
@@ -94,7 +112,15 @@ def add(row: SyncRun, step: str, counts: Mapping[str, int], failures: Iterable[t
         return False
     told = [*row.failures, *([path, why] for path, why in failures)][:FAILURES_TOLD]
     actions = [getattr(SyncRun, name).add(int(counts[name])) for name in COUNTS if counts.get(name)]
-    return change(row, [*actions, SyncRun.failures.set(told), SyncRun.steps.set([*row.steps, step]), SyncRun.attempt.set(attempt)])
+    return change(
+        row,
+        [
+            *actions,
+            SyncRun.failures.set(told),
+            SyncRun.steps.set([*row.steps, step]),
+            SyncRun.attempt.set(attempt),
+        ],
+    )
 
 
 def has_changed(run: SyncRun) -> bool:
@@ -104,4 +130,12 @@ def has_changed(run: SyncRun) -> bool:
 
 def end(row: SyncRun, status: RunStatus, message: str, now: float) -> bool:
     """Record the outcome once; return False if it was recorded before."""
-    return change(row, [SyncRun.status.set(status), SyncRun.message.set(message), SyncRun.ended_at.set(now), SyncRun.token.remove()])
+    return change(
+        row,
+        [
+            SyncRun.status.set(status),
+            SyncRun.message.set(message),
+            SyncRun.ended_at.set(now),
+            SyncRun.token.remove(),
+        ],
+    )

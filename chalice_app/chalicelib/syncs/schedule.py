@@ -43,7 +43,9 @@ class Schedule:
             return cls(expression, period=int(rate[1]) * _SECONDS[rate[2]])
         if (cron := _CRON.fullmatch(expression)) is not None:
             return cls(expression, cron=_Cron.parse(expression, cron[1].split()))
-        raise BadSchedule(f'"{expression}" is neither {NEVER} nor rate(…) nor cron(…), as in rate(1 hour) or cron(0 8 ? * MON-FRI *)')
+        raise BadSchedule(
+            f'"{expression}" is neither {NEVER} nor rate(…) nor cron(…), as in rate(1 hour) or cron(0 8 ? * MON-FRI *)'
+        )
 
     def next_after(self, moment: float) -> float | None:
         """Return the next time after ``moment``, or None if there is none.
@@ -68,7 +70,9 @@ class _Cron:
     @classmethod
     def parse(cls, expression: str, fields: list[str]) -> "_Cron":
         if len(fields) != 6:
-            raise BadSchedule(f'"{expression}" has {len(fields)} fields; it takes 6: minutes, hours, day, month, weekday, year')
+            raise BadSchedule(
+                f'"{expression}" has {len(fields)} fields; it takes 6: minutes, hours, day, month, weekday, year'
+            )
         minutes, hours, day, month, weekday, year = (field.upper() for field in fields)
         if (day == "?") == (weekday == "?"):
             raise BadSchedule(f'"{expression}": of day of month and day of week, just one is "?"')
@@ -84,7 +88,9 @@ class _Cron:
         return cron
 
     def next_after(self, moment: float) -> float | None:
-        start = datetime.fromtimestamp(moment, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        start = datetime.fromtimestamp(moment, UTC).replace(second=0, microsecond=0) + timedelta(
+            minutes=1
+        )
         year, month = start.year, start.month
         while year < _YEARS.stop:
             if year in self.years and month in self.months:
@@ -152,14 +158,18 @@ def _nearest_weekday(year: int, month: int, day: int, last: int) -> int:
     return day
 
 
-def _numbers(expression: str, what: str, field: str, allowed: range, names: dict[str, int] | None = None) -> set[int]:
+def _numbers(
+    expression: str, what: str, field: str, allowed: range, names: dict[str, int] | None = None
+) -> set[int]:
     """Read a field: ``*``, numbers, names, ranges, steps, and lists of these."""
 
     def number(text: str) -> int:
         if names and text in names:
             return names[text]
         if not text.isascii() or not text.isdigit() or int(text) not in allowed:
-            raise BadSchedule(f'"{expression}": {what} has "{text}"; it takes {allowed.start} to {allowed.stop - 1}')
+            raise BadSchedule(
+                f'"{expression}": {what} has "{text}"; it takes {allowed.start} to {allowed.stop - 1}'
+            )
         return int(text)
 
     found: set[int] = set()
@@ -172,7 +182,9 @@ def _numbers(expression: str, what: str, field: str, allowed: range, names: dict
             first = number(low)
             last = number(high) if dash else (allowed.stop - 1 if slash else first)
         if slash and not (step.isascii() and step.isdigit() and int(step)):
-            raise BadSchedule(f'"{expression}": {what} has the step "{step}"; it takes a number from 1')
+            raise BadSchedule(
+                f'"{expression}": {what} has the step "{step}"; it takes a number from 1'
+            )
         if first > last:
             raise BadSchedule(f'"{expression}": {what} has "{span}", which goes backwards')
         found |= set(range(first, last + 1, int(step) if slash else 1))

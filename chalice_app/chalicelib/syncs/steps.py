@@ -66,7 +66,9 @@ def step(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float
     return _next(row, definition, run, way, settings, now)
 
 
-def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, settings: Settings, now: float) -> Order:
+def _next(
+    row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, settings: Settings, now: float
+) -> Order:
     if run.gave_up:
         return _fail(run, way, run.gave_up, settings, now)
     number = f"{len(run.steps)}.{int(run.attempt)}"
@@ -81,7 +83,15 @@ def _next(row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, setting
         try:
             task = transfers.ensure_task(row, definition, settings)
         except ClientError as error:  # for example, when a bucket may not be read
-            return _again(run, way, definition, {}, {"Error": type(error).__name__, "Cause": str(error)}, settings, now)
+            return _again(
+                run,
+                way,
+                definition,
+                {},
+                {"Error": type(error).__name__, "Cause": str(error)},
+                settings,
+                now,
+            )
         if taken := _take(run):
             runs.note(run, taken, "DataSync compares and copies.")
             return {
@@ -102,7 +112,9 @@ def _take(run: SyncRun) -> list[SyncRequest]:
     while rows := requests.pending(run.sync, Way.TRANSFER, None):
         few = {each.target: each for each in requests.of_one_kind(rows)}
         whole = few.pop("", None)
-        taken = requests.take([whole] if whole else [few[target] for target in next(chunks(few))], run.run_id)
+        taken = requests.take(
+            [whole] if whole else [few[target] for target in next(chunks(few))], run.run_id
+        )
         if whole and taken:
             taken += requests.take(few.values(), run.run_id)
         if taken:  # otherwise all were requested again after they were read
@@ -110,7 +122,9 @@ def _take(run: SyncRun) -> list[SyncRequest]:
     return []
 
 
-def _transfer(definition: SyncDefinition, task: str, taken: list[SyncRequest], mode: str) -> transfers.Transfer:
+def _transfer(
+    definition: SyncDefinition, task: str, taken: list[SyncRequest], mode: str
+) -> transfers.Transfer:
     made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
     transfer = made(definition, task, [each.target for each in taken])
     return {**transfer, "options": transfers.in_mode(transfer["options"], mode)}
@@ -130,7 +144,13 @@ def _has_apps(definition: SyncDefinition, run: SyncRun) -> bool:
 
 
 def _did(
-    row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, order: Mapping[str, Any], did: Mapping[str, Any], settings: Settings
+    row: Sync,
+    definition: SyncDefinition,
+    run: SyncRun,
+    way: Way,
+    order: Mapping[str, Any],
+    did: Mapping[str, Any],
+    settings: Settings,
 ) -> None:
     """Record the results of a step, after everything that follows from them.
 
@@ -140,11 +160,17 @@ def _did(
         return
     counts = did.get("counts") or {}
     if order["work"] == APPS:
-        consequences.restart(did.get("restart") or (), settings.function_name(consequences.RESTARTER))
+        consequences.restart(
+            did.get("restart") or (), settings.function_name(consequences.RESTARTER)
+        )
     if order["work"] == "prepare":
         store.update(row, [Sync.folder_ready.set(True)])
     if order["work"] == "transfer":
-        taken = [each for each in requests.pending(definition.name, way, None) if each.run_id == run.run_id]
+        taken = [
+            each
+            for each in requests.pending(definition.name, way, None)
+            if each.run_id == run.run_id
+        ]
         if not counts.get("files_failed"):
             store.is_as_of(row, Sync.transferred_at, requests.as_of(definition, way, taken))
         requests.done(taken)
@@ -166,17 +192,27 @@ def _again(
     """
     cause = _cause(error)
     if cause.get("counts"):  # some files may have arrived nevertheless
-        runs.add(run, order["id"], cause["counts"], cause.get("failures") or (), attempt=int(run.attempt))
+        runs.add(
+            run, order["id"], cause["counts"], cause.get("failures") or (), attempt=int(run.attempt)
+        )
     message = reason(error)
     if run.gave_up:
         return _fail(run, way, run.gave_up, settings, now)
     if run.attempt >= definition.retries:
         if not _has_apps(definition, run):
             return _fail(run, way, message, settings, now)
-        runs.change(run, [SyncRun.gave_up.set(message), SyncRun.message.set(f"{message} Publishing the apps that have changed.")])
+        runs.change(
+            run,
+            [
+                SyncRun.gave_up.set(message),
+                SyncRun.message.set(f"{message} Publishing the apps that have changed."),
+            ],
+        )
         return {"do": "work", "work": APPS, "id": APPS}
     pause = min(FIRST_PAUSE * 3 ** int(run.attempt), LONGEST_PAUSE)
-    runs.change(run, [SyncRun.attempt.add(1), SyncRun.message.set(f"{message} Again in {pause} s.")])
+    runs.change(
+        run, [SyncRun.attempt.add(1), SyncRun.message.set(f"{message} Again in {pause} s.")]
+    )
     return {"do": "wait", "seconds": pause}
 
 
@@ -219,7 +255,14 @@ def follow(event: Mapping[str, Any]) -> None:
     run = runs.find(event["sync"], event["run"])
     if run is None:
         raise NoSuchSync(f"run {event['run']} of sync {event['sync']} has no row any more")
-    runs.change(run, [SyncRun.execution.set(event["execution"]), SyncRun.token.set(event["token"]), SyncRun.progress.set(-1)])
+    runs.change(
+        run,
+        [
+            SyncRun.execution.set(event["execution"]),
+            SyncRun.token.set(event["token"]),
+            SyncRun.progress.set(-1),
+        ],
+    )
     transfers.answer(run, transfers.look(event["execution"]))
 
 

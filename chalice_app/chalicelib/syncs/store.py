@@ -22,7 +22,9 @@ def find(name: str) -> Sync:
     """Read one sync; raise :class:`NoSuchSync` if there is none."""
     row = _get(name)
     if row is None:
-        raise NoSuchSync(f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one')
+        raise NoSuchSync(
+            f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one'
+        )
     return row
 
 
@@ -31,7 +33,9 @@ def everything() -> list[Sync]:
     return sorted(Sync.scan(consistent_read=True), key=lambda row: row.name)
 
 
-def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, others: Sequence[str] = ()) -> SyncDefinition:
+def define(
+    name: str, changes: Mapping[str, Any], own_bucket: str, now: float, others: Sequence[str] = ()
+) -> SyncDefinition:
     """Make a sync or change its settings; None resets a setting to its default.
 
     ``others`` are the other buckets that may be read, as in
@@ -51,14 +55,20 @@ def define(name: str, changes: Mapping[str, Any], own_bucket: str, now: float, o
         actions: list[Any] = [Sync.settings.set(kept), Sync.updated_at.set(now)]
         if row is None:
             read_gid, write_gid = (unix_ids.draw(f"sync {name}", now) for _ in range(2))
-            actions += [Sync.read_gid.set(read_gid), Sync.write_gid.set(write_gid), Sync.created_at.set(now)]
+            actions += [
+                Sync.read_gid.set(read_gid),
+                Sync.write_gid.set(write_gid),
+                Sync.created_at.set(now),
+            ]
         if changed.intersection(_WHAT):
             actions += [Sync.transferred_at.remove(), Sync.copied_at.remove()]
         if Schedule.parse(definition.schedule).next_after(now) is None:
             actions.append(Sync.due_at.remove())
         elif row is None or row.due_at is None or changed.intersection((*_WHAT, "schedule")):
             actions.append(Sync.due_at.set(now))
-        as_read = Sync.updated_at == row.updated_at if row is not None else Sync.name.does_not_exist()
+        as_read = (
+            Sync.updated_at == row.updated_at if row is not None else Sync.name.does_not_exist()
+        )
         if _write(row or Sync(name), actions, as_read):
             return definition
 

@@ -39,7 +39,9 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
     """
     if not prefixes:
         raise ValueError("no prefixes")
-    includes: list[str] = [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
+    includes: list[str] = (
+        [] if "" in prefixes else [keys.prefix_pattern(prefix) for prefix in prefixes]
+    )
     excludes = list(definition.exclude)
     if definition.urgent and definition.urgent != EVERYTHING:
         # With the folder's slash, so that an object with the folder's name is not excluded.
@@ -48,7 +50,10 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
         "task": task,
         "includes": _filter(_within(includes, definition.include)),
         "excludes": _filter(excludes),
-        "options": {"PreserveDeletedFiles": "REMOVE" if definition.delete else "PRESERVE", **_options(definition)},
+        "options": {
+            "PreserveDeletedFiles": "REMOVE" if definition.delete else "PRESERVE",
+            **_options(definition),
+        },
     }
 
 
@@ -114,7 +119,14 @@ def in_mode(options: Mapping[str, str], mode: str) -> dict[str, str]:
 def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> str:
     """Return the ARN of the sync's DataSync task; make the task if none exists for its source."""
     made_for = json.dumps(
-        [definition.bucket, definition.prefix, settings.file_system, settings.sync_role, settings.sync_log, *_unusual(settings)]
+        [
+            definition.bucket,
+            definition.prefix,
+            settings.file_system,
+            settings.sync_role,
+            settings.sync_log,
+            *_unusual(settings),
+        ]
     )
     if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
@@ -158,7 +170,9 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         raise
     if row.task_arn:
         forget_task(str(row.task_arn))
-    row.update(actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists())
+    row.update(
+        actions=[Sync.task_arn.set(task), Sync.task_for.set(made_for)], condition=Sync.name.exists()
+    )
     return task
 
 
@@ -192,7 +206,9 @@ def _described(task: str) -> dict[str, Any] | None:
 
 def look(execution: str) -> dict[str, Any]:
     """Return DataSync's description of an execution."""
-    described: dict[str, Any] = clients.client("datasync").describe_task_execution(TaskExecutionArn=execution)
+    described: dict[str, Any] = clients.client("datasync").describe_task_execution(
+        TaskExecutionArn=execution
+    )
     return described
 
 
@@ -216,7 +232,9 @@ def counts(described: Mapping[str, Any]) -> dict[str, int]:
         return int(described.get(name) or 0)
 
     told = sum((described.get("FilesFailed") or {}).values())
-    missing = told or number("EstimatedFilesToTransfer") - number("FilesTransferred") - number("FilesDeleted")
+    missing = told or number("EstimatedFilesToTransfer") - number("FilesTransferred") - number(
+        "FilesDeleted"
+    )
     failed = max(1, missing) if _ended_without_some(described) else 0
     return {
         "files_seen": number("FilesTransferred") + number("FilesSkipped") + failed,
@@ -234,7 +252,9 @@ def _ended_without_some(described: Mapping[str, Any]) -> bool:
 
     Only the text of its error distinguishes this from other failures.
     """
-    return described.get("Status") == "ERROR" and bool(_COMPLETED.match((described.get("Result") or {}).get("ErrorDetail") or ""))
+    return described.get("Status") == "ERROR" and bool(
+        _COMPLETED.match((described.get("Result") or {}).get("ErrorDetail") or "")
+    )
 
 
 def outcome(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,7 +263,12 @@ def outcome(described: Mapping[str, Any]) -> dict[str, Any]:
     Some files may have failed.
     """
     counted = counts(described)
-    return {"counts": counted, "failures": [("DataSync", described["Result"]["ErrorDetail"][:1000])] if counted["files_failed"] else []}
+    return {
+        "counts": counted,
+        "failures": [("DataSync", described["Result"]["ErrorDetail"][:1000])]
+        if counted["files_failed"]
+        else [],
+    }
 
 
 def failure(message: str, described: Mapping[str, Any]) -> str:
@@ -252,7 +277,12 @@ def failure(message: str, described: Mapping[str, Any]) -> str:
     The cause includes the changes that the execution made nevertheless.
     """
     counted = counts(described)
-    return json.dumps({"errorMessage": message[:1000], "counts": {name: counted[name] for name in _CHANGES if counted[name]}})
+    return json.dumps(
+        {
+            "errorMessage": message[:1000],
+            "counts": {name: counted[name] for name in _CHANGES if counted[name]},
+        }
+    )
 
 
 def progress(described: Mapping[str, Any]) -> int:
@@ -260,7 +290,14 @@ def progress(described: Mapping[str, Any]) -> int:
     phases = ("QUEUED", "LAUNCHING", "PREPARING", "TRANSFERRING", "VERIFYING")
     status = str(described.get("Status"))
     phase = phases.index(status) if status in phases else len(phases)
-    names = ("FilesTransferred", "BytesTransferred", "FilesVerified", "FilesSkipped", "FilesDeleted", "EstimatedFilesToTransfer")
+    names = (
+        "FilesTransferred",
+        "BytesTransferred",
+        "FilesVerified",
+        "FilesSkipped",
+        "FilesDeleted",
+        "EstimatedFilesToTransfer",
+    )
     return phase + sum(int(described.get(name) or 0) for name in names)
 
 

@@ -35,7 +35,9 @@ def draw(owner: str, now: float) -> int:
         number = UNIX_IDS.start + secrets.randbelow(len(UNIX_IDS))
         if _reserve(number, owner, now):
             return number
-    raise NoUnixId(f"{_ATTEMPTS} numbers were drawn for {owner}, and all are taken; look into the table of unix ids")
+    raise NoUnixId(
+        f"{_ATTEMPTS} numbers were drawn for {owner}, and all are taken; look into the table of unix ids"
+    )
 
 
 def give_back(number: int) -> None:

@@ -26,7 +26,12 @@ def address(request: VisitorRequest, proof: str = "") -> str:
     """
     said = request.source_ip
     if proof and hmac.compare_digest(edge_proof(request.header(EDGE_HEADER)), proof):
-        forwarded = [part.strip() for name, value in request.headers if name == "x-forwarded-for" for part in value.split(",")]
+        forwarded = [
+            part.strip()
+            for name, value in request.headers
+            if name == "x-forwarded-for"
+            for part in value.split(",")
+        ]
         said = forwarded[-2] if len(forwarded) > 1 else ""
     try:
         found = ipaddress.ip_address(said)

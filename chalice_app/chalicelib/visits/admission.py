@@ -31,5 +31,8 @@ def _visibility(app: App) -> str | None:
     try:
         return app.effective_settings().visibility
     except SheenError:
-        said = [settings.get("visibility") for settings in (app.settings or {}, app.bundle_settings or {})]
+        said = [
+            settings.get("visibility")
+            for settings in (app.settings or {}, app.bundle_settings or {})
+        ]
         return "private" if "private" in said else None

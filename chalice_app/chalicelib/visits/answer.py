@@ -23,10 +23,20 @@ class Answer(NamedTuple):
     def text(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Self:
         """Return an answer in plain text, which caches must not store."""
         return cls(
-            status, (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *(headers or {}).items()), text.encode()
+            status,
+            (
+                ("content-type", "text/plain; charset=utf-8"),
+                ("cache-control", "no-store"),
+                *(headers or {}).items(),
+            ),
+            text.encode(),
         )
 
     @classmethod
     def json(cls, status: int, value: Mapping[str, Any]) -> Self:
         """Return an answer in JSON, which caches must not store."""
-        return cls(status, (("content-type", "application/json"), ("cache-control", "no-store")), json.dumps(value).encode())
+        return cls(
+            status,
+            (("content-type", "application/json"), ("cache-control", "no-store")),
+            json.dumps(value).encode(),
+        )

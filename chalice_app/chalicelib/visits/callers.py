@@ -53,8 +53,12 @@ class Caller(Enum):
 
 def caller(request: VisitorRequest) -> Caller:
     """Return the kind of caller, judged by the request's headers."""
-    purposes = [request.header(name).lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz")]
-    if any(word in purpose for purpose in purposes for word in ("prefetch", "prerender", "preview")):
+    purposes = [
+        request.header(name).lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz")
+    ]
+    if any(
+        word in purpose for purpose in purposes for word in ("prefetch", "prerender", "preview")
+    ):
         return Caller.PREFETCH
     # The name of Cubot's telephones contains "bot".
     agent = request.header("user-agent")[:_LONGEST].lower().replace("cubot", "")

@@ -49,7 +49,13 @@ def spare(rows: Iterable[Instance], now: float) -> list[Instance]:
         row
         for row in rows
         if spares.is_spare(row.version_id)
-        and (spares.is_free(row) or (row.state == InstanceState.STARTING and not is_overdue(row.state, float(row.claimed_at), now)))
+        and (
+            spares.is_free(row)
+            or (
+                row.state == InstanceState.STARTING
+                and not is_overdue(row.state, float(row.claimed_at), now)
+            )
+        )
     ]
 
 
@@ -80,7 +86,10 @@ class Overview:
     def health_check(self) -> Answer:
         """Answer ``/__health-check__``."""
         connections, running, processes = self._look()["census"]
-        return Answer.text(200, f"active-connections: {connections}\nactive-apps: {running}\nactive-processes: {processes}\n")
+        return Answer.text(
+            200,
+            f"active-connections: {connections}\nactive-apps: {running}\nactive-processes: {processes}\n",
+        )
 
     def index(self, base: str, query: str) -> Answer:
         """Answer ``/`` if no app is there: list the public apps that ``query`` finds.
@@ -88,13 +97,17 @@ class Overview:
         Only apps with a version are listed.
         """
         entries = [
-            AppEntry(title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state)
+            AppEntry(
+                title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state
+            )
             for location, title, state in self._look()["apps"]
         ]
         return Answer.page(apps_index(entries, query))
 
     def _look(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._snapshots.get("overview", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock()))
+        found: dict[str, Any] = self._snapshots.get(
+            "overview", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock())
+        )
         return found
 
 
@@ -104,10 +117,14 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     own: dict[str, list[Instance]] = {}
     for row in there:
         own.setdefault(row.location, []).append(row)
-    listed = [app for app in published if app.active_version is not None and admission.is_listed(app)]
+    listed = [
+        app for app in published if app.active_version is not None and admission.is_listed(app)
+    ]
     return {
         "census": list(count(there, now)),
-        "apps": [[app.location, title_of(app), app_state(own.get(app.location, ()))] for app in listed],
+        "apps": [
+            [app.location, title_of(app), app_state(own.get(app.location, ()))] for app in listed
+        ],
     }
 
 

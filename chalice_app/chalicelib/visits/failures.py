@@ -19,7 +19,9 @@ _TITLES = {
 _BEGIN_WITH_A_SENTENCE = frozenset({"AppStartFailed", "AppInitTimeout"})
 """Errors reported by agents: the first paragraph of the cause is Sheen's, R's output follows."""
 
-_WHAT_TO_DO = "Try again in a moment. If it stays so, tell the app's author: the app's log says why."
+_WHAT_TO_DO = (
+    "Try again in a moment. If it stays so, tell the app's author: the app's log says why."
+)
 
 
 def told(failure: Mapping[str, Any], sanitize: bool) -> StartFailure:

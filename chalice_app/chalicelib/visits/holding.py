@@ -44,7 +44,9 @@ class Holding:
         self._steady = steady
         self._pause = pause
 
-    def ready(self, version_id: str, location: str, settings: AppSettings) -> tuple[Instance, float] | Answer:
+    def ready(
+        self, version_id: str, location: str, settings: AppSettings
+    ) -> tuple[Instance, float] | Answer:
         """Start the app if it sleeps; return a ready instance, or an answer that says why not.
 
         With the instance comes the number of seconds for which the request has been held.
@@ -70,20 +72,27 @@ class Holding:
             ceilings.leave(HELD, holder)
         return later("the app is starting; ask again")
 
-    def _look(self, version_id: str, location: str, settings: AppSettings) -> Instance | Answer | None:
+    def _look(
+        self, version_id: str, location: str, settings: AppSettings
+    ) -> Instance | Answer | None:
         """Return a ready instance, None while one starts, or an answer if none will start."""
         try:
             found = self._scheduler.wake(version_id, location, settings)
         except TooManyInstances as error:
             return later(f"the app is asleep, and cannot start now: {error}", "30")
-        return later("the app did not start; its log says why", "60") if isinstance(found, StartFailed) else found
+        return (
+            later("the app did not start; its log says why", "60")
+            if isinstance(found, StartFailed)
+            else found
+        )
 
     def _enter(self, holder: str) -> bool:
         until = self._clock() + LONGEST + _SPARE
         if not self._most:
             return False
         return ceilings.enter(HELD, holder, self._most, until) or (
-            ceilings.expire(HELD, self._clock()) > 0 and ceilings.enter(HELD, holder, self._most, until)
+            ceilings.expire(HELD, self._clock()) > 0
+            and ceilings.enter(HELD, holder, self._most, until)
         )
 
 

@@ -40,7 +40,9 @@ class VisitorRequest(NamedTuple):
         """Read a REST proxy event (payload format 1.0)."""
         context = event["requestContext"]
         path = quote(event.get("path") or "/", safe="/%:@!$&'()*+,;=~-._")
-        headers = tuple((name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders")))
+        headers = tuple(
+            (name.lower(), value) for name, value in _pairs(event.get("multiValueHeaders"))
+        )
         # CloudFront adds the stage to the path by itself.
         by_edge = any(name == EDGE_HEADER for name, _ in headers)
         public = quote((not by_edge and context.get("path")) or path, safe="/%:@!$&'()*+,;=~-._")

@@ -67,7 +67,9 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
         return StartStatus(request.parameter("instance") or "")
     if rest == QUEUE_STATUS:
         return QueueStatus(request.parameter("place") or "")
-    worker = named(rest, request.query) or (_worker_of_ticket(request) if rest.startswith(SOCKJS) else None)
+    worker = named(rest, request.query) or (
+        _worker_of_ticket(request) if rest.startswith(SOCKJS) else None
+    )
     if worker is not None:
         return ToWorker(worker)
     return Navigation() if is_navigation(request, rest) else Asset()
@@ -75,8 +77,14 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
 
 def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:
     """Return the worker named by a SockJS request's ticket cookie; the agent checks the ticket."""
-    ref = next((ref for ref in map(instance_of, passes.tickets(request.cookies)) if ref is not None), None)
-    return WorkerId(VersionId.parse(ref.version_id).version, ref.slot, 0) if ref is not None and "." in ref.version_id else None
+    ref = next(
+        (ref for ref in map(instance_of, passes.tickets(request.cookies)) if ref is not None), None
+    )
+    return (
+        WorkerId(VersionId.parse(ref.version_id).version, ref.slot, 0)
+        if ref is not None and "." in ref.version_id
+        else None
+    )
 
 
 def is_navigation(request: VisitorRequest, rest: str) -> bool:

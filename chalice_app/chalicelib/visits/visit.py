@@ -84,18 +84,28 @@ class Visits:
             except AgentSilent as error:
                 telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
                 message = "It may be busy with a long computation. Wait a moment, then try again."
-                return Answer.page(pages.error("The app does not answer", message, retry_url=_public(request), status=504))
+                return Answer.page(
+                    pages.error(
+                        "The app does not answer", message, retry_url=_public(request), status=504
+                    )
+                )
             except AgentGone as error:
                 telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
                 message = "It has just stopped, or it cannot be reached. In a moment another one can be started."
-                return Answer.page(pages.error("The app's machine is gone", message, retry_url=_public(request), status=503))
+                return Answer.page(
+                    pages.error(
+                        "The app's machine is gone", message, retry_url=_public(request), status=503
+                    )
+                )
             except SheenError as error:
                 telemetry.logger.exception("refused")
                 return Answer.page(pages.error("That did not work", str(error)))
             except Exception:
                 telemetry.logger.exception("failed")
                 message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
-                return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
+                return Answer.page(
+                    pages.error("Something broke", message, retry_url=_public(request))
+                )
 
     def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
         """Answer a request; ``gone`` are the instances that it has found gone so far."""
@@ -104,7 +114,10 @@ class Visits:
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
-            return Answer.text(403, "a service worker here would answer for every app; put its script into a folder of the app\n")
+            return Answer.text(
+                403,
+                "a service worker here would answer for every app; put its script into a folder of the app\n",
+            )
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if request.path == ROBOTS and (found is None or found.app.location == ROOT):
             return self._robots(request, found.app if found is not None else None)
@@ -119,12 +132,18 @@ class Visits:
                 case Redirect(to):
                     return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
                 case StartStatus(instance_id):
-                    return waiting.start_status(app, instance_id, store.of_version(_version_id(app)), self._clock())
+                    return waiting.start_status(
+                        app, instance_id, store.of_version(_version_id(app)), self._clock()
+                    )
                 case QueueStatus(place):
-                    return waiting.queue_status(self._scheduler.standing(_version_id(app), app.effective_settings(), place))
+                    return waiting.queue_status(
+                        self._scheduler.standing(_version_id(app), app.effective_settings(), place)
+                    )
                 case Navigation():
                     kept = self._kept_page(request, app, found.rest) if not gone else None
-                    return kept or waiting.without_page(request, app, self._navigate(request, app, found.rest, gone))
+                    return kept or waiting.without_page(
+                        request, app, self._navigate(request, app, found.rest, gone)
+                    )
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -132,7 +151,9 @@ class Visits:
                 case _:
                     assert_never(where)
 
-    def _navigate(self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]) -> Answer:
+    def _navigate(
+        self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]
+    ) -> Answer:
         """Take a seat and let the app answer with a page, or say what the visitor waits for."""
         match caller(request):
             case Caller.PREFETCH:
@@ -144,14 +165,18 @@ class Visits:
         place = waiting.place_of(request)
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
-        outcome = self._scheduler.seat(version_id, app.location, settings, session_id, place, gone, address)
+        outcome = self._scheduler.seat(
+            version_id, app.location, settings, session_id, place, gone, address
+        )
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
                 with telemetry.about(instance=instance.instance_id, session=session_id):
                     try:
                         answer = self._ask(request, app, rest, instance, session_id)
-                        return answer if place is None else waiting.without_place(request, app, answer)
+                        return (
+                            answer if place is None else waiting.without_place(request, app, answer)
+                        )
                     except AgentGone:
                         self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
                         # It may have retired because another version has become active.
@@ -161,7 +186,9 @@ class Visits:
                             raise
                 return self._answer(request, gone | {instance.instance_id})
             case Starting(instance, claimed):
-                telemetry.logger.info("waits", extra={"instance": instance.instance_id, "claimed": claimed})
+                telemetry.logger.info(
+                    "waits", extra={"instance": instance.instance_id, "claimed": claimed}
+                )
                 return waiting.for_a_start(request, app, instance, self._clock())
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, app, taken, standing)
@@ -181,7 +208,9 @@ class Visits:
         if kept is None:
             return None
         version_id = str(VersionId(app.app_id, kept.worker.version))
-        instance = self._scheduler.known.in_slot(version_id, kept.worker.slot) or store.in_slot(version_id, kept.worker.slot)
+        instance = self._scheduler.known.in_slot(version_id, kept.worker.slot) or store.in_slot(
+            version_id, kept.worker.slot
+        )
         if instance is None or not is_ready(instance):
             return None
         try:
@@ -191,7 +220,11 @@ class Visits:
             return None
         except AgentSilent:
             return None
-        return None if any(name.lower() == protocol.REFUSED for name, _ in got.headers) else _passed_back(got)
+        return (
+            None
+            if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
+            else _passed_back(got)
+        )
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
@@ -234,7 +267,9 @@ class Visits:
         rows = store.of_version(version_id)
         self._scheduler.known.remember(version_id, rows, self._clock())
         gone = self._scheduler.known.gone(self._clock())
-        instance = min(filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None)
+        instance = min(
+            filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None
+        )
         if instance is not None:
             return self._ask(request, app, rest, instance)
         if rest.startswith(NO_PAGES) or not is_program(request):
@@ -246,16 +281,28 @@ class Visits:
         try:
             return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
         except AgentSilent:
-            return later("the app has started, and takes longer to answer than is left of this request; ask again")
+            return later(
+                "the app has started, and takes longer to answer than is left of this request; ask again"
+            )
 
     def _ask(
-        self, request: VisitorRequest, app: App, rest: str, instance: Instance, session_id: str = "", within: float | None = None
+        self,
+        request: VisitorRequest,
+        app: App,
+        rest: str,
+        instance: Instance,
+        session_id: str = "",
+        within: float | None = None,
     ) -> Answer:
         """Pass a request on to an agent, and pass back its answer.
 
         ``within`` is the number of seconds that it may take, if fewer than usual.
         """
-        seat = [(protocol.SESSION, session_id), (protocol.NETWORK, tag(request, self._edge_proof))] if session_id else []
+        seat = (
+            [(protocol.SESSION, session_id), (protocol.NETWORK, tag(request, self._edge_proof))]
+            if session_id
+            else []
+        )
         return _passed_back(self._got(request, app, rest, instance, seat, within))
 
     def _got(
@@ -284,7 +331,9 @@ class Visits:
         if method == "HEAD":  # the gateway counts the bytes of the body itself, and sends none
             method = "GET"
             sent.append((protocol.HEAD, "1"))
-        return self._agents.request(Agent.of(instance), method, target, sent, request.body, timeout=within)
+        return self._agents.request(
+            Agent.of(instance), method, target, sent, request.body, timeout=within
+        )
 
 
 def _version_id(app: App) -> str:
@@ -316,4 +365,8 @@ def _passed_back(got: AgentAnswer) -> Answer:
         message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
-    return Answer(got.status if got.status >= 200 else 502, tuple(pair for pair in told if pair[0].lower() != "content-length"), got.body)
+    return Answer(
+        got.status if got.status >= 200 else 502,
+        tuple(pair for pair in told if pair[0].lower() != "content-length"),
+        got.body,
+    )

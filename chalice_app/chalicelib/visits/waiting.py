@@ -22,7 +22,11 @@ def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: floa
     status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
-    return Answer.page(pages.waiting(census.title_of(app), instance.instance_id, status_url, phase=phase, elapsed=elapsed))
+    return Answer.page(
+        pages.waiting(
+            census.title_of(app), instance.instance_id, status_url, phase=phase, elapsed=elapsed
+        )
+    )
 
 
 def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
@@ -38,7 +42,9 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
         if not row.failure:
             return Answer.json(410, {"message": "this instance has stopped; load the page again"})
         failure = told(row.failure, app.effective_settings().sanitize_errors)
-    return Answer.json(200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure})
+    return Answer.json(
+        200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure}
+    )
 
 
 def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
@@ -53,7 +59,9 @@ def queue_status(standing: Standing | None) -> Answer:
     """Return the standing of a place in the queue as JSON; with None, the page may enter."""
     if standing is None:
         return Answer.json(200, {"state": "enter", "before": 0, "again_in": next_poll(0)})
-    return Answer.json(200, {"state": "wait", "before": standing.before, "again_in": next_poll(standing.before)})
+    return Answer.json(
+        200, {"state": "wait", "before": standing.before, "again_in": next_poll(standing.before)}
+    )
 
 
 def place_of(request: VisitorRequest) -> str | None:
@@ -75,9 +83,13 @@ def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
 
     An answer that sets this cookie itself is returned unchanged.
     """
-    if f"{COOKIE}=" not in request.cookies or any(value.startswith(f"{COOKIE}=") for _, value in answer.headers):
+    if f"{COOKIE}=" not in request.cookies or any(
+        value.startswith(f"{COOKIE}=") for _, value in answer.headers
+    ):
         return answer
-    cookie = page_cookie("", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https")
+    cookie = page_cookie(
+        "", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https"
+    )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 

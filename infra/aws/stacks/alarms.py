@@ -32,7 +32,9 @@ An app that cannot start and a bundle that cannot be built fail one execution ea
 deployment fails many.
 """
 _FEWEST_ERRORS = 5
-_ANSWER_THEIR_CALLER = frozenset({"agents_restart", "app_archive", "app_configure", "app_delete", "sync", "websocket_disconnect"})
+_ANSWER_THEIR_CALLER = frozenset(
+    {"agents_restart", "app_archive", "app_configure", "app_delete", "sync", "websocket_disconnect"}
+)
 """``$disconnect`` is best effort in any case (FACTS W3)."""
 
 
@@ -46,7 +48,9 @@ An alarm would cost more in a month than everything else that the function does.
 class Alarms(SheenStack):
     """Alarms, the topic that they go to, and the budget."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, orchestration: Orchestration) -> None:
+    def __init__(
+        self, scope: Construct, stage: Stage, declared: Declared, orchestration: Orchestration
+    ) -> None:
         super().__init__(scope, stage, "alarms", "alarms and budget")
         self.add_stack_dependency(orchestration)
         place = aws_place(stage)
@@ -64,27 +68,48 @@ class Alarms(SheenStack):
                 ),
                 _FAILED_EXECUTIONS.get(machine.name, 1),
             )
-        by_machines = {function for machine in declared.state_machines for function in machine.functions}
+        by_machines = {
+            function for machine in declared.state_machines for function in machine.functions
+        }
         for function in declared.functions:
             if function.name not in by_machines | _ANSWER_THEIR_CALLER | _MADE_UP_FOR:
                 self._watch(
                     f"{function.name}-errors",
                     f"The function {function.name} fails",
-                    self._metric("AWS/Lambda", "Errors", FunctionName=place.function_name(function.name)),
-                    _FEWEST_ERRORS if function.name == REST_FUNCTION or function.name.startswith("websocket") else 1,
+                    self._metric(
+                        "AWS/Lambda", "Errors", FunctionName=place.function_name(function.name)
+                    ),
+                    _FEWEST_ERRORS
+                    if function.name == REST_FUNCTION or function.name.startswith("websocket")
+                    else 1,
                 )
             if function.stream is not None:
                 self._watch(
                     f"{function.name}-late",
                     f"The function {function.name} is minutes behind its table's stream",
-                    self._metric("AWS/Lambda", "IteratorAge", "Maximum", FunctionName=place.function_name(function.name)),
+                    self._metric(
+                        "AWS/Lambda",
+                        "IteratorAge",
+                        "Maximum",
+                        FunctionName=place.function_name(function.name),
+                    ),
                     120_000,
                 )
-        self._watch("throttles", "Functions of the account are throttled", self._metric("AWS/Lambda", "Throttles"), 10)
+        self._watch(
+            "throttles",
+            "Functions of the account are throttled",
+            self._metric("AWS/Lambda", "Throttles"),
+            10,
+        )
         self._watch(
             "undelivered",
             "Events started nothing, after all attempts",
-            self._metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=place.name("undelivered")),
+            self._metric(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "Maximum",
+                QueueName=place.name("undelivered"),
+            ),
             1,
         )
         if stage.alarms.monthly_budget_usd:
@@ -93,7 +118,13 @@ class Alarms(SheenStack):
     def _add_topic(self, declared: Topic) -> sns.Topic:
         """Add the topic, which also gets the failures of syncs."""
         name = self._place.name(declared.name)
-        topic = sns.Topic(self, "Topic", topic_name=name, display_name=f"Sheen {self.stage.name}", enforce_ssl=True)
+        topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=name,
+            display_name=f"Sheen {self.stage.name}",
+            enforce_ssl=True,
+        )
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -108,7 +139,13 @@ class Alarms(SheenStack):
         return topic
 
     def _metric(
-        self, namespace: str, name: str, statistic: str = "Sum", *, minutes: int = _MINUTES, **dimensions: str
+        self,
+        namespace: str,
+        name: str,
+        statistic: str = "Sum",
+        *,
+        minutes: int = _MINUTES,
+        **dimensions: str,
     ) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=namespace,
@@ -118,7 +155,9 @@ class Alarms(SheenStack):
             dimensions_map=dimensions or None,
         )
 
-    def _watch(self, name: str, description: str, metric: cloudwatch.Metric, threshold: float) -> None:
+    def _watch(
+        self, name: str, description: str, metric: cloudwatch.Metric, threshold: float
+    ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             camel(name),
@@ -134,12 +173,17 @@ class Alarms(SheenStack):
         alarm.add_alarm_action(actions.SnsAction(self._topic))
 
     def _add_budget(self) -> None:
-        subscriber = budgets.CfnBudget.SubscriberProperty(address=self.stage.alarms.mail, subscription_type="EMAIL")
+        subscriber = budgets.CfnBudget.SubscriberProperty(
+            address=self.stage.alarms.mail, subscription_type="EMAIL"
+        )
 
         def beyond(kind: str) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
             return budgets.CfnBudget.NotificationWithSubscribersProperty(
                 notification=budgets.CfnBudget.NotificationProperty(
-                    notification_type=kind, comparison_operator="GREATER_THAN", threshold=100, threshold_type="PERCENTAGE"
+                    notification_type=kind,
+                    comparison_operator="GREATER_THAN",
+                    threshold=100,
+                    threshold_type="PERCENTAGE",
                 ),
                 subscribers=[subscriber],
             )
@@ -151,8 +195,12 @@ class Alarms(SheenStack):
                 budget_name=self.stage.base,
                 budget_type="COST",
                 time_unit="MONTHLY",
-                budget_limit=budgets.CfnBudget.SpendProperty(amount=self.stage.alarms.monthly_budget_usd, unit="USD"),
-                cost_filters=None if self.stage.alarms.budget_of_account else {"TagKeyValue": [f"user:stage${self.stage.name}"]},
+                budget_limit=budgets.CfnBudget.SpendProperty(
+                    amount=self.stage.alarms.monthly_budget_usd, unit="USD"
+                ),
+                cost_filters=None
+                if self.stage.alarms.budget_of_account
+                else {"TagKeyValue": [f"user:stage${self.stage.name}"]},
             ),
             notifications_with_subscribers=[beyond("ACTUAL"), beyond("FORECASTED")],
         )

@@ -13,7 +13,9 @@ class SheenStack(cdk.Stack):
     Its template is all that it consists of, so the account need not be bootstrapped.
     """
 
-    def __init__(self, scope: Construct, stage: Stage, name: str, description: str, *, region: str = "") -> None:
+    def __init__(
+        self, scope: Construct, stage: Stage, name: str, description: str, *, region: str = ""
+    ) -> None:
         """Create the stack; ``region`` differs from the stage's if given."""
         super().__init__(
             scope,
@@ -31,9 +33,18 @@ class SheenStack(cdk.Stack):
         """Add an output, which the deployer and the functions' configuration read by ``name``."""
         cdk.CfnOutput(self, name, value=value, description=description)
 
-    def told(self, name: str, description: str, *, default: str | None = None, secret: bool = False) -> str:
+    def told(
+        self, name: str, description: str, *, default: str | None = None, secret: bool = False
+    ) -> str:
         """Add a parameter for a value that earlier steps find out; return the expression for it."""
-        parameter = cdk.CfnParameter(self, name, type="String", description=description, default=default, no_echo=secret or None)
+        parameter = cdk.CfnParameter(
+            self,
+            name,
+            type="String",
+            description=description,
+            default=default,
+            no_echo=secret or None,
+        )
         value: str = parameter.value_as_string
         return value
 
@@ -43,14 +54,22 @@ def accept(construct: IConstruct, rule: str, because: str) -> None:
 
     The reason goes into the template's metadata.
     """
-    cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=because))
+    cdk.Validations.of(construct).acknowledge(
+        cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=because)
+    )
 
 
-def log_group(stack: SheenStack, identity: str, name: str, retention_days: int = 0) -> logs.LogGroup:
+def log_group(
+    stack: SheenStack, identity: str, name: str, retention_days: int = 0
+) -> logs.LogGroup:
     """Add a log group, which is deleted with the stack.
 
     It keeps its events for ``retention_days``, or as long as the stage says.
     """
-    group = logs.LogGroup(stack, identity, log_group_name=name, removal_policy=cdk.RemovalPolicy.DESTROY)
-    group.node.default_child.add_property_override("RetentionInDays", retention_days or stack.stage.log_retention_days)
+    group = logs.LogGroup(
+        stack, identity, log_group_name=name, removal_policy=cdk.RemovalPolicy.DESTROY
+    )
+    group.node.default_child.add_property_override(
+        "RetentionInDays", retention_days or stack.stage.log_retention_days
+    )
     return group

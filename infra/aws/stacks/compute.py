@@ -24,11 +24,22 @@ They start empty, belong to one task, and disappear with it.
 class Compute(SheenStack):
     """Cluster and task definitions."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage, roles: Roles) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        stage: Stage,
+        declared: Declared,
+        data: Data,
+        storage: Storage,
+        roles: Roles,
+    ) -> None:
         super().__init__(scope, stage, "compute", "cluster and task definitions")
         self._data, self._storage = data, storage
         self.add_stack_dependency(roles)
-        self._images = {image: self.told(image_parameter(image), f"The image {image}, with its digest") for image in declared.images}
+        self._images = {
+            image: self.told(image_parameter(image), f"The image {image}, with its digest")
+            for image in declared.images
+        }
         self._stands_for = {WEBSOCKET_API: self.told("WebsocketApi", "The WebSocket API's id")}
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         self.cluster = ecs.CfnCluster(
@@ -37,11 +48,18 @@ class Compute(SheenStack):
             cluster_name=self.place.cluster,
             capacity_providers=["FARGATE", "FARGATE_SPOT"],
             cluster_settings=[
-                ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="enabled" if stage.compute.insights else "disabled")
+                ecs.CfnCluster.ClusterSettingsProperty(
+                    name="containerInsights",
+                    value="enabled" if stage.compute.insights else "disabled",
+                )
             ],
         )
         if not stage.compute.insights:
-            accept(self.cluster, "ECS4", "Container Insights are a setting, compute.insights: they cost by task")
+            accept(
+                self.cluster,
+                "ECS4",
+                "Container Insights are a setting, compute.insights: they cost by task",
+            )
         self._log = log_group(self, "TaskLog", task_log_group(self.place))
         for task in declared.task_definitions:
             self._add(task)
@@ -52,16 +70,26 @@ class Compute(SheenStack):
             name=task.container,
             image=self._images[task.image],
             command=list(task.command),
-            environment=[ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()],
+            environment=[
+                ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value)
+                for name, value in environment.items()
+            ],
             essential=True,
             # The agent of ECS Exec writes into the root file system.
             readonly_root_filesystem=not self.stage.compute.exec,
             stop_timeout=task.stop_timeout_seconds,
             mount_points=[
-                *(ecs.CfnTaskDefinition.MountPointProperty(source_volume=_volume(path), container_path=path) for path in WRITABLE),
                 *(
                     ecs.CfnTaskDefinition.MountPointProperty(
-                        source_volume=mount.root, container_path=f"{EFS}/{mount.root}", read_only=not mount.write
+                        source_volume=_volume(path), container_path=path
+                    )
+                    for path in WRITABLE
+                ),
+                *(
+                    ecs.CfnTaskDefinition.MountPointProperty(
+                        source_volume=mount.root,
+                        container_path=f"{EFS}/{mount.root}",
+                        read_only=not mount.write,
                     )
                     for mount in task.mounts
                 ),
@@ -80,9 +108,15 @@ class Compute(SheenStack):
             ),
             health_check=_health_check(task),
             linux_parameters=ecs.CfnTaskDefinition.LinuxParametersProperty(
-                capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(drop=list(DROPPED_CAPABILITIES))
+                capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(
+                    drop=list(DROPPED_CAPABILITIES)
+                )
             ),
-            ulimits=[ecs.CfnTaskDefinition.UlimitProperty(name="nofile", soft_limit=65536, hard_limit=65536)],
+            ulimits=[
+                ecs.CfnTaskDefinition.UlimitProperty(
+                    name="nofile", soft_limit=65536, hard_limit=65536
+                )
+            ],
         )
         definition = ecs.CfnTaskDefinition(
             self,
@@ -92,7 +126,9 @@ class Compute(SheenStack):
             memory=str(task.memory_mb),
             network_mode="awsvpc",
             requires_compatibilities=["FARGATE"],
-            runtime_platform=ecs.CfnTaskDefinition.RuntimePlatformProperty(cpu_architecture="X86_64", operating_system_family="LINUX"),
+            runtime_platform=ecs.CfnTaskDefinition.RuntimePlatformProperty(
+                cpu_architecture="X86_64", operating_system_family="LINUX"
+            ),
             task_role_arn=in_template(self.place.role_arn(task.role)),
             execution_role_arn=in_template(self.place.role_arn(TASK_EXECUTION_ROLE)),
             container_definitions=[container],
@@ -101,7 +137,11 @@ class Compute(SheenStack):
                 *(self._files(mount.root) for mount in task.mounts),
             ],
         )
-        accept(definition, "ECS2", "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager")
+        accept(
+            definition,
+            "ECS2",
+            "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager",
+        )
 
     def _files(self, root: str) -> ecs.CfnTaskDefinition.VolumeProperty:
         return ecs.CfnTaskDefinition.VolumeProperty(
@@ -119,7 +159,9 @@ class Compute(SheenStack):
 def _health_check(task: TaskDefinition) -> ecs.CfnTaskDefinition.HealthCheckProperty | None:
     if not task.health:
         return None
-    return ecs.CfnTaskDefinition.HealthCheckProperty(command=["CMD", *task.health], interval=30, timeout=10, retries=3, start_period=60)
+    return ecs.CfnTaskDefinition.HealthCheckProperty(
+        command=["CMD", *task.health], interval=30, timeout=10, retries=3, start_period=60
+    )
 
 
 def _volume(path: str) -> str:

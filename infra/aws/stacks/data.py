@@ -25,10 +25,14 @@ class Data(SheenStack):
     """Bucket, kept tables and file system, and the key that encrypts them."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place) -> None:
-        super().__init__(scope, stage, "data", "bucket, kept tables, file system; kept by make destroy")
+        super().__init__(
+            scope, stage, "data", "bucket, kept tables, file system; kept by make destroy"
+        )
         self.key = self._add_key() if stage.storage.customer_key else None
         self.bucket = self._add_bucket(declared, place)
-        self.tables = add_tables(self, [table for table in declared.tables if table.kept], place, self.key)
+        self.tables = add_tables(
+            self, [table for table in declared.tables if table.kept], place, self.key
+        )
         self.file_system = self._add_file_system()
         self.tell("Bucket", self.bucket.bucket_name, "Bundles, outcomes, large bodies")
         self.tell("FileSystemId", self.file_system.ref, "Versions of apps, and their data")
@@ -48,12 +52,22 @@ class Data(SheenStack):
             iam.PolicyStatement(
                 sid="ByTheServicesForThisAccount",
                 principals=[iam.AnyPrincipal()],
-                actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"],
+                actions=[
+                    "kms:Encrypt",
+                    "kms:Decrypt",
+                    "kms:ReEncrypt*",
+                    "kms:GenerateDataKey*",
+                    "kms:CreateGrant",
+                    "kms:DescribeKey",
+                ],
                 resources=["*"],
                 conditions={
                     "StringEquals": {
                         "kms:CallerAccount": cdk.Aws.ACCOUNT_ID,
-                        "kms:ViaService": [f"{service}.{self.stage.region}.amazonaws.com" for service in _ENCRYPTING],
+                        "kms:ViaService": [
+                            f"{service}.{self.stage.region}.amazonaws.com"
+                            for service in _ENCRYPTING
+                        ],
                     }
                 },
             )
@@ -85,10 +99,17 @@ class Data(SheenStack):
         plain = bucket.node.default_child
         # These are set as properties. CDK's constructs for notifications and CORS would add a
         # Lambda of CDK's own, and use other names than S3's.
-        plain.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
-        plain.add_property_override("LifecycleConfiguration.Rules", _lifecycle(declared, self.stage.storage.old_versions_days))
+        plain.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+        plain.add_property_override(
+            "LifecycleConfiguration.Rules",
+            _lifecycle(declared, self.stage.storage.old_versions_days),
+        )
         if declared.bucket.cors:
-            plain.add_property_override("CorsConfiguration.CorsRules", [_cors(rule) for rule in declared.bucket.cors])
+            plain.add_property_override(
+                "CorsConfiguration.CorsRules", [_cors(rule) for rule in declared.bucket.cors]
+            )
         return bucket
 
     def _add_file_system(self) -> efs.CfnFileSystem:
@@ -101,7 +122,10 @@ class Data(SheenStack):
             # Elastic throughput has no credits that a small file system could use up. Its price
             # depends on what is read and written.
             throughput_mode="elastic",
-            lifecycle_policies=[{"transitionToIa": "AFTER_30_DAYS"}, {"transitionToPrimaryStorageClass": "AFTER_1_ACCESS"}],
+            lifecycle_policies=[
+                {"transitionToIa": "AFTER_30_DAYS"},
+                {"transitionToPrimaryStorageClass": "AFTER_1_ACCESS"},
+            ],
             backup_policy={"status": "ENABLED" if self.stage.storage.backups else "DISABLED"},
             file_system_policy=_only_encrypted_and_by_access_points(),
             file_system_tags=[{"key": "Name", "value": self.stage.base}],
@@ -151,7 +175,11 @@ def _only_encrypted_and_by_access_points() -> dict[str, Any]:
 
     def deny(action: str, condition: dict[str, Any]) -> iam.PolicyStatement:
         return iam.PolicyStatement(
-            effect=iam.Effect.DENY, principals=[iam.AnyPrincipal()], actions=[action], resources=["*"], conditions=condition
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=[action],
+            resources=["*"],
+            conditions=condition,
         )
 
     statements = [

@@ -47,17 +47,32 @@ class Zone(SheenStack):
         zone.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         self.zone: route53.IHostedZone = zone
         assert zone.hosted_zone_name_servers
-        self.tell("NameServers", cdk.Fn.join(" ", zone.hosted_zone_name_servers), "Delegate the zone to these")
+        self.tell(
+            "NameServers",
+            cdk.Fn.join(" ", zone.hosted_zone_name_servers),
+            "Delegate the zone to these",
+        )
 
 
 class Edge(SheenStack):
     """Distribution, certificate, DNS names and firewall."""
 
-    def __init__(self, scope: Construct, stage: Stage, edge: EdgeSettings, zone: route53.IHostedZone | None) -> None:
-        super().__init__(scope, stage, "edge", "CloudFront, certificate, domain, firewall", region=REGION)
+    def __init__(
+        self, scope: Construct, stage: Stage, edge: EdgeSettings, zone: route53.IHostedZone | None
+    ) -> None:
+        super().__init__(
+            scope, stage, "edge", "CloudFront, certificate, domain, firewall", region=REGION
+        )
         self._edge = edge
-        rest, sockets = self.told("RestApi", "The REST API's id"), self.told("WebsocketApi", "The WebSocket API's id")
-        secret = self.told("EdgeSecret", f"The value of {EDGE_HEADER}, which only CloudFront and the REST API's firewall know", secret=True)
+        rest, sockets = (
+            self.told("RestApi", "The REST API's id"),
+            self.told("WebsocketApi", "The WebSocket API's id"),
+        )
+        secret = self.told(
+            "EdgeSecret",
+            f"The value of {EDGE_HEADER}, which only CloudFront and the REST API's firewall know",
+            secret=True,
+        )
         zone = zone or route53.HostedZone.from_hosted_zone_attributes(
             self, "Zone", hosted_zone_id=edge.zone_id, zone_name=edge.zone or edge.domain
         )
@@ -67,16 +82,27 @@ class Edge(SheenStack):
             "Distribution",
             comment=f"Sheen, stage {stage.name}",
             domain_names=[edge.domain],
-            certificate=acm.Certificate(self, "Certificate", domain_name=edge.domain, validation=acm.CertificateValidation.from_dns(zone)),
+            certificate=acm.Certificate(
+                self,
+                "Certificate",
+                domain_name=edge.domain,
+                validation=acm.CertificateValidation.from_dns(zone),
+            ),
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             # A WebSocket is an HTTP/1.1 upgrade. Browsers open it beside the page's HTTP/2
             # connection.
             http_version=cloudfront.HttpVersion.HTTP2,
             price_class=_PRICE_CLASSES[edge.price_class],
-            geo_restriction=cloudfront.GeoRestriction.allowlist(*edge.countries) if edge.countries else None,
+            geo_restriction=cloudfront.GeoRestriction.allowlist(*edge.countries)
+            if edge.countries
+            else None,
             web_acl_id=firewall.attr_arn if firewall else None,
-            default_behavior=self._behaviour(self._origin(rest, f"/{API_STAGE}", secret), self._tell_host()),
-            additional_behaviors={f"/{API_STAGE}": self._behaviour(self._origin(sockets, "", secret))},
+            default_behavior=self._behaviour(
+                self._origin(rest, f"/{API_STAGE}", secret), self._tell_host()
+            ),
+            additional_behaviors={
+                f"/{API_STAGE}": self._behaviour(self._origin(sockets, "", secret))
+            },
         )
         self._add_names(zone)
         if edge.access_logs:
@@ -109,9 +135,13 @@ class Edge(SheenStack):
             comment="x-forwarded-host is the host that the visitor asked",
             code=cloudfront.FunctionCode.from_inline(_TELL_HOST),
         )
-        return cloudfront.FunctionAssociation(event_type=cloudfront.FunctionEventType.VIEWER_REQUEST, function=function)
+        return cloudfront.FunctionAssociation(
+            event_type=cloudfront.FunctionEventType.VIEWER_REQUEST, function=function
+        )
 
-    def _behaviour(self, origin: origins.HttpOrigin, *functions: cloudfront.FunctionAssociation) -> cloudfront.BehaviorOptions:
+    def _behaviour(
+        self, origin: origins.HttpOrigin, *functions: cloudfront.FunctionAssociation
+    ) -> cloudfront.BehaviorOptions:
         return cloudfront.BehaviorOptions(
             origin=origin,
             allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
@@ -124,8 +154,12 @@ class Edge(SheenStack):
 
     def _add_names(self, zone: route53.IHostedZone) -> None:
         target = route53.RecordTarget.from_alias(targets.CloudFrontTarget(self.distribution))
-        route53.ARecord(self, "Address", zone=zone, record_name=self._edge.domain + ".", target=target)
-        route53.AaaaRecord(self, "AddressV6", zone=zone, record_name=self._edge.domain + ".", target=target)
+        route53.ARecord(
+            self, "Address", zone=zone, record_name=self._edge.domain + ".", target=target
+        )
+        route53.AaaaRecord(
+            self, "AddressV6", zone=zone, record_name=self._edge.domain + ".", target=target
+        )
 
     def _add_access_logs(self) -> None:
         group = log_group(self, "AccessLog", f"/aws/vendedlogs/{self.stage.base}-visits")
@@ -144,14 +178,29 @@ class Edge(SheenStack):
             output_format="json",
         )
         delivery = logs.CfnDelivery(
-            self, "AccessLogDelivery", delivery_source_name=source.name, delivery_destination_arn=destination.attr_arn
+            self,
+            "AccessLogDelivery",
+            delivery_source_name=source.name,
+            delivery_destination_arn=destination.attr_arn,
         )
         delivery.add_resource_dependency(source)
 
     def _accept(self, *, firewalled: bool) -> None:
         if not self._edge.countries:
-            accept(self.distribution, "CFR1", "Where visitors may come from is a setting, edge.countries")
+            accept(
+                self.distribution,
+                "CFR1",
+                "Where visitors may come from is a setting, edge.countries",
+            )
         if not firewalled:
-            accept(self.distribution, "CFR2", "AWS WAF is a setting, edge.waf: it costs from about $14 a month")
-        because = "by CloudWatch's deliveries, which the rule does not know" if self._edge.access_logs else "as a setting, edge.access_logs"
+            accept(
+                self.distribution,
+                "CFR2",
+                "AWS WAF is a setting, edge.waf: it costs from about $14 a month",
+            )
+        because = (
+            "by CloudWatch's deliveries, which the rule does not know"
+            if self._edge.access_logs
+            else "as a setting, edge.access_logs"
+        )
         accept(self.distribution, "CFR3", f"Access is logged {because}")

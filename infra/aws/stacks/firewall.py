@@ -31,7 +31,11 @@ def for_visitors(stack: SheenStack, settings: Waf) -> wafv2.CfnWebACL:
                 name=f"{base}-allowed-{version.lower()}",
                 scope="CLOUDFRONT",
                 ip_address_version=version,
-                addresses=[address for address in settings.allowed_ips if (":" in address) is (version == "IPV6")],
+                addresses=[
+                    address
+                    for address in settings.allowed_ips
+                    if (":" in address) is (version == "IPV6")
+                ],
             )
             for version in ("IPV4", "IPV6")
         ]
@@ -40,13 +44,25 @@ def for_visitors(stack: SheenStack, settings: Waf) -> wafv2.CfnWebACL:
             {
                 "name": "others",
                 "action": {"block": {}},
-                "statement": {"notStatement": {"statement": {"orStatement": {"statements": among}}}},
+                "statement": {
+                    "notStatement": {"statement": {"orStatement": {"statements": among}}}
+                },
             }
         )
     if settings.reputation:
         group = {"vendorName": "AWS", "name": "AWSManagedRulesAmazonIpReputationList"}
-        rules.append({"name": "reputation", "overrideAction": {"none": {}}, "statement": {"managedRuleGroupStatement": group}})
-    rate = {"limit": settings.requests_per_5_minutes, "evaluationWindowSec": _WINDOW_SECONDS, "aggregateKeyType": "IP"}
+        rules.append(
+            {
+                "name": "reputation",
+                "overrideAction": {"none": {}},
+                "statement": {"managedRuleGroupStatement": group},
+            }
+        )
+    rate = {
+        "limit": settings.requests_per_5_minutes,
+        "evaluationWindowSec": _WINDOW_SECONDS,
+        "aggregateKeyType": "IP",
+    }
     too_many = {"block": {"customResponse": {"responseCode": 429}}}
     rules.append({"name": "rate", "action": too_many, "statement": {"rateBasedStatement": rate}})
     return wafv2.CfnWebACL(
@@ -55,7 +71,10 @@ def for_visitors(stack: SheenStack, settings: Waf) -> wafv2.CfnWebACL:
         name=f"{base}-visitors",
         scope="CLOUDFRONT",
         default_action={"allow": {}},
-        rules=[{**rule, "priority": index, "visibilityConfig": _seen(rule["name"])} for index, rule in enumerate(rules)],
+        rules=[
+            {**rule, "priority": index, "visibilityConfig": _seen(rule["name"])}
+            for index, rule in enumerate(rules)
+        ],
         visibility_config=_seen("visitors"),
     )
 
@@ -65,7 +84,10 @@ class Guard(SheenStack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, stage, "guard", "the REST API takes only what came by CloudFront")
-        rest, secret = self.told("RestApi", "The REST API's id"), self.told("EdgeSecret", f"The value of {EDGE_HEADER}", secret=True)
+        rest, secret = (
+            self.told("RestApi", "The REST API's id"),
+            self.told("EdgeSecret", f"The value of {EDGE_HEADER}", secret=True),
+        )
         came_by_cloudfront = {
             "fieldToMatch": {"singleHeader": {"Name": EDGE_HEADER}},
             "positionalConstraint": "EXACTLY",

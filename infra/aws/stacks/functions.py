@@ -24,7 +24,12 @@ class Functions(SheenStack):
             name = camel(function.name)
             log_group(self, f"{name}Log", f"/aws/lambda/{place.function_name(function.name)}")
         for group in declared.log_groups:
-            created = log_group(self, f"{group.name.capitalize()}LogGroup", place.log_group(group.name), group.retention_days)
+            created = log_group(
+                self,
+                f"{group.name.capitalize()}LogGroup",
+                place.log_group(group.name),
+                group.retention_days,
+            )
             if group.service:
                 self._let_in(group, created)
 

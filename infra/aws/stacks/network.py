@@ -30,9 +30,17 @@ class Network(SheenStack):
         self.files_group = self._group("Files", "Mount targets of the file system")
         self._connect()
         self.tell("TaskSubnets", cdk.Fn.join(",", self.public.subnet_ids), "Where tasks run")
-        self.tell("FunctionSubnets", cdk.Fn.join(",", self.isolated.subnet_ids), "Where functions run that talk to agents")
+        self.tell(
+            "FunctionSubnets",
+            cdk.Fn.join(",", self.isolated.subnet_ids),
+            "Where functions run that talk to agents",
+        )
         self.tell("TaskSecurityGroup", self.tasks_group.security_group_id, "Of tasks")
-        self.tell("FunctionSecurityGroup", self.functions_group.security_group_id, "Of functions that talk to agents")
+        self.tell(
+            "FunctionSecurityGroup",
+            self.functions_group.security_group_id,
+            "Of functions that talk to agents",
+        )
 
     def _existing(self) -> ec2.IVpc:
         existing = self.stage.network.existing
@@ -55,13 +63,18 @@ class Network(SheenStack):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            availability_zones=list(network.zone_names) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
+            availability_zones=list(network.zone_names)
+            or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(network.zones)],
             nat_gateways=0,
             # Restricting it would take a Lambda of CDK's own, and nothing ever uses that group.
             restrict_default_security_group=False,
             subnet_configuration=[
-                ec2.SubnetConfiguration(name="Tasks", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False),
-                ec2.SubnetConfiguration(name="Functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+                ec2.SubnetConfiguration(
+                    name="Tasks", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False
+                ),
+                ec2.SubnetConfiguration(
+                    name="Functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED
+                ),
             ],
         )
         # Never add an endpoint of execute-api: posts to browsers would fail (FACTS W10).
@@ -75,11 +88,18 @@ class Network(SheenStack):
 
     def _add_flow_logs(self, vpc: ec2.Vpc) -> None:
         group = log_group(self, "FlowLogGroup", f"/sheen/{self.stage.name}/flows")
-        service = iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions={"StringEquals": {SOURCE_ACCOUNT: self.account}})
+        service = iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com",
+            conditions={"StringEquals": {SOURCE_ACCOUNT: self.account}},
+        )
         role = iam.Role(self, "FlowLogRole", assumed_by=service)
-        vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
+        vpc.add_flow_log(
+            "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role)
+        )
 
-    def _group(self, name: str, description: str, *, all_outbound: bool = False) -> ec2.SecurityGroup:
+    def _group(
+        self, name: str, description: str, *, all_outbound: bool = False
+    ) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
             self,
             f"{name}Group",
@@ -96,5 +116,9 @@ class Network(SheenStack):
         self.functions_group.add_egress_rule(self.tasks_group, agent, "Functions to agents")
         # The subnets have no way out but the gateway endpoints of S3 and DynamoDB, whose addresses
         # differ by region.
-        self.functions_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(HTTPS), "DynamoDB and S3, by gateway endpoints")
-        self.files_group.add_ingress_rule(self.tasks_group, ec2.Port.tcp(NFS), "Tasks to the file system")
+        self.functions_group.add_egress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(HTTPS), "DynamoDB and S3, by gateway endpoints"
+        )
+        self.files_group.add_ingress_rule(
+            self.tasks_group, ec2.Port.tcp(NFS), "Tasks to the file system"
+        )

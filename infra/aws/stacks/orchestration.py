@@ -25,7 +25,9 @@ class Orchestration(SheenStack):
         self._declared = declared
         self.add_stack_dependency(roles)
         self.place: Place = aws_place(stage)
-        self.machines = {machine.name: self._add_machine(machine) for machine in declared.state_machines}
+        self.machines = {
+            machine.name: self._add_machine(machine) for machine in declared.state_machines
+        }
         self.undelivered = self._add_queue()
         for rule in declared.rules:
             self._add_rule(rule)
@@ -37,11 +39,21 @@ class Orchestration(SheenStack):
             state_machine_name=self.place.name(machine.name),
             state_machine_type="STANDARD",
             role_arn=in_template(self.place.role_arn(machine.role)),
-            definition_string=json.dumps(json.loads(machine.file.read_text()), separators=(",", ":")),
+            definition_string=json.dumps(
+                json.loads(machine.file.read_text()), separators=(",", ":")
+            ),
             definition_substitutions=in_template(self._declared.substitutions(self.place, machine)),
         )
-        accept(created, "SF1", "A standard workflow keeps every execution's history for 90 days by itself")
-        accept(created, "SF2", "The functions are traced; a trace of a year of waiting says nothing more")
+        accept(
+            created,
+            "SF1",
+            "A standard workflow keeps every execution's history for 90 days by itself",
+        )
+        accept(
+            created,
+            "SF2",
+            "The functions are traced; a trace of a year of waiting says nothing more",
+        )
         return created
 
     def _add_queue(self) -> sqs.Queue:
@@ -55,7 +67,9 @@ class Orchestration(SheenStack):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         accept(queue, "SQS3", "It is a dead-letter queue itself")
-        self.tell("UndeliveredQueue", queue.queue_url, "Events that started nothing, after all attempts")
+        self.tell(
+            "UndeliveredQueue", queue.queue_url, "Events that started nothing, after all attempts"
+        )
         return queue
 
     def _add_rule(self, rule: Rule) -> None:
@@ -71,8 +85,12 @@ class Orchestration(SheenStack):
                     id=rule.state_machine,
                     arn=self.machines[rule.state_machine].ref,
                     role_arn=in_template(self.place.role_arn(rule.role)),
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.undelivered.queue_arn),
-                    retry_policy=events.CfnRule.RetryPolicyProperty(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                        arn=self.undelivered.queue_arn
+                    ),
+                    retry_policy=events.CfnRule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185
+                    ),
                 )
             ],
         )

@@ -19,7 +19,11 @@ from infra.declared.names import camel
 
 ANY_API = "*"
 """Stands for the WebSocket API until Chalice has made it."""
-_EXEC = tuple(f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
+_EXEC = tuple(
+    f"ssmmessages:{verb}{kind}Channel"
+    for verb in ("Create", "Open")
+    for kind in ("Control", "Data")
+)
 
 
 class Roles(SheenStack):
@@ -29,9 +33,15 @@ class Roles(SheenStack):
     delete an export before the stacks that import it.
     """
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage) -> None:
-        super().__init__(scope, stage, "roles", "a role for each function, task, state machine and rule")
-        self._api = self.told("WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API)
+    def __init__(
+        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage
+    ) -> None:
+        super().__init__(
+            scope, stage, "roles", "a role for each function, task, state machine and rule"
+        )
+        self._api = self.told(
+            "WebsocketApi", "The WebSocket API's id, or * as long as there is none", default=ANY_API
+        )
         self._data, self._storage = data, storage
         self.place = aws_place(stage, websocket_api=WEBSOCKET_API)
         tasks = {task.role for task in declared.task_definitions}
@@ -44,15 +54,21 @@ class Roles(SheenStack):
         document["Statement"] += self._file_rights(mounts)
         keys = [bucket.key for bucket in self.stage.data if bucket.key]
         if keys and any(statement.sid == "OtherData" for statement in role.statements):
-            document["Statement"].append({"Sid": "OtherKeys", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": keys})
+            document["Statement"].append(
+                {"Sid": "OtherKeys", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": keys}
+            )
         if is_task and self.stage.compute.exec:
-            document["Statement"].append({"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"})
+            document["Statement"].append(
+                {"Sid": "Exec", "Effect": "Allow", "Action": list(_EXEC), "Resource": "*"}
+            )
         created = iam.CfnRole(
             self,
             camel(role.name),
             role_name=self.place.role_name(role.name),
             assume_role_policy_document=in_template(role.trust(ACCOUNT)),
-            policies=[iam.CfnRole.PolicyProperty(policy_name="declared", policy_document=document)] if document["Statement"] else None,
+            policies=[iam.CfnRole.PolicyProperty(policy_name="declared", policy_document=document)]
+            if document["Statement"]
+            else None,
         )
         for resource, reason in _wildcards(role).items():
             accept(created, f"IAM5[Resource::{resource}]", reason)
@@ -82,7 +98,9 @@ class Roles(SheenStack):
             for sid, (actions, writes) in rights.items()
             if (
                 points := [
-                    self._efs(f"access-point/{self._storage.access_points[each.root].ref}") for each in mounts if each.write is writes
+                    self._efs(f"access-point/{self._storage.access_points[each.root].ref}")
+                    for each in mounts
+                    if each.write is writes
                 ]
             )
         ]
@@ -91,7 +109,9 @@ class Roles(SheenStack):
 def _wildcards(role: Role) -> dict[str, str]:
     """Return the wildcard resources of a role, as cdk-nag writes them, with their reasons."""
     return {
-        resource.replace(ACCOUNT, "<AWS::AccountId>").replace(WEBSOCKET_API, "<WebsocketApi>"): statement.why or _NO_NAME
+        resource.replace(ACCOUNT, "<AWS::AccountId>").replace(
+            WEBSOCKET_API, "<WebsocketApi>"
+        ): statement.why or _NO_NAME
         for statement in role.statements
         for resource in statement.resources
         if "*" in resource

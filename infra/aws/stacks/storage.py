@@ -24,9 +24,21 @@ from infra.declared.names import camel
 class Storage(SheenStack):
     """Tables of running things, mounts, image repository."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place, data: Data, network: Network) -> None:
-        super().__init__(scope, stage, "storage", "tables of what runs now, mount targets, image repository")
-        self.tables = add_tables(self, [table for table in declared.tables if not table.kept], place, data.key)
+    def __init__(
+        self,
+        scope: Construct,
+        stage: Stage,
+        declared: Declared,
+        place: Place,
+        data: Data,
+        network: Network,
+    ) -> None:
+        super().__init__(
+            scope, stage, "storage", "tables of what runs now, mount targets, image repository"
+        )
+        self.tables = add_tables(
+            self, [table for table in declared.tables if not table.kept], place, data.key
+        )
         for index, subnet in enumerate(network.public.subnets):
             efs.CfnMountTarget(
                 self,
@@ -36,14 +48,21 @@ class Storage(SheenStack):
                 security_groups=[network.files_group.security_group_id],
             )
         self._former_access_point(data)
-        self.access_points = {root.name: self._access_point(f"{camel(root.name)}AccessPoint", root, data) for root in ROOTS}
+        self.access_points = {
+            root.name: self._access_point(f"{camel(root.name)}AccessPoint", root, data)
+            for root in ROOTS
+        }
         self.repository = self._add_repository(declared.images)
-        self.tell("AccessPoint", self.access_points[SYNCED].ref, "Where DataSync enters the file system")
+        self.tell(
+            "AccessPoint", self.access_points[SYNCED].ref, "Where DataSync enters the file system"
+        )
         self.tell("Repository", self.repository.repository_uri, "Where the tasks' image is pushed")
         for table in declared.tables:
             if table.stream:
                 stream = {**data.tables, **self.tables}[table.name].attr_stream_arn
-                self.tell(f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}")
+                self.tell(
+                    f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}"
+                )
 
     def _access_point(self, construct: str, root: Root, data: Data) -> efs.CfnAccessPoint:
         """Make an access point that does not set a user.
@@ -56,9 +75,15 @@ class Storage(SheenStack):
             file_system_id=data.file_system.ref,
             root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
                 path=f"/sheen/{root.name}".rstrip("/"),
-                creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions=f"{root.mode:04o}"),
+                creation_info=efs.CfnAccessPoint.CreationInfoProperty(
+                    owner_uid="0", owner_gid="0", permissions=f"{root.mode:04o}"
+                ),
             ),
-            access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=f"{self.stage.base}-{root.name or 'tasks'}")],
+            access_point_tags=[
+                efs.CfnAccessPoint.AccessPointTagProperty(
+                    key="Name", value=f"{self.stage.base}-{root.name or 'tasks'}"
+                )
+            ],
         )
 
     def _former_access_point(self, data: Data) -> None:

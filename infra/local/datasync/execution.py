@@ -19,7 +19,11 @@ WITHOUT_SOME = (
 
 Basic mode does not count these files. Only its log names them.
 """
-VERIFY = {"NONE": "none", "ONLY_FILES_TRANSFERRED": "transferred", "POINT_IN_TIME_CONSISTENT": "all"}
+VERIFY = {
+    "NONE": "none",
+    "ONLY_FILES_TRANSFERRED": "transferred",
+    "POINT_IN_TIME_CONSISTENT": "all",
+}
 ENDED = ("SUCCESS", "ERROR")
 
 
@@ -61,7 +65,11 @@ class Execution:
             "FilesSkipped": counts.get("files_skipped", 0),
             "FilesVerified": counts.get("files_copied", 0),
             "TaskMode": self.mode,
-            **({"FilesFailed": {"Transfer": counts.get("files_failed", 0)}} if self.mode == "ENHANCED" else {}),
+            **(
+                {"FilesFailed": {"Transfer": counts.get("files_failed", 0)}}
+                if self.mode == "ENHANCED"
+                else {}
+            ),
         }
         if self.ended is not None:
             document["EndTime"] = self.ended
@@ -77,14 +85,18 @@ def _to_transfer(counts: Mapping[str, Any]) -> int:
 
     It includes files that cannot be written and, in Basic mode, deletions.
     """
-    copied, failed, deleted = (int(counts.get(f"files_{what}", 0)) for what in ("copied", "failed", "deleted"))
+    copied, failed, deleted = (
+        int(counts.get(f"files_{what}", 0)) for what in ("copied", "failed", "deleted")
+    )
     return max(int(counts.get("files_to_copy", 0)), copied + failed) + deleted
 
 
 class Runner:
     """Runs the executions of all tasks, one at a time for each task."""
 
-    def __init__(self, settings: LocalSettings, key: Mapping[str, str], changed: Callable[[Execution], None]) -> None:
+    def __init__(
+        self, settings: LocalSettings, key: Mapping[str, str], changed: Callable[[Execution], None]
+    ) -> None:
         """Create a runner.
 
         ``key`` holds the variables with the credentials for reading S3. ``changed`` is called at
@@ -98,7 +110,9 @@ class Runner:
 
     def start(self, task: str, execution: Execution, fate: TransferFate) -> None:
         """Start when all earlier executions of the task have ended."""
-        running = asyncio.create_task(self._run(self._locks.setdefault(task, asyncio.Lock()), execution, fate))
+        running = asyncio.create_task(
+            self._run(self._locks.setdefault(task, asyncio.Lock()), execution, fate)
+        )
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
@@ -159,7 +173,9 @@ class Runner:
         ):
             execution.error = ("TransferError", f"its process ended before it was done; see {log}")
 
-    async def _follow(self, process: asyncio.subprocess.Process, execution: Execution, fate: TransferFate) -> None:
+    async def _follow(
+        self, process: asyncio.subprocess.Process, execution: Execution, fate: TransferFate
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(dict(execution.job)).encode())
@@ -168,7 +184,9 @@ class Runner:
         self._become(execution, "PREPARING")
         while line := await process.stdout.readline():
             execution.counts = json.loads(line)
-            status = {"transferring": "TRANSFERRING", "verifying": "VERIFYING"}.get(execution.counts["phase"], execution.status)
+            status = {"transferring": "TRANSFERRING", "verifying": "VERIFYING"}.get(
+                execution.counts["phase"], execution.status
+            )
             if status != execution.status:
                 self._become(execution, status)
             if "error" in execution.counts:

@@ -18,7 +18,11 @@ TELL_EVERY = 0.1
 
 def report(outcome: Outcome, error: str = "") -> None:
     """Report the progress."""
-    line: dict[str, Any] = {**outcome.counts(), "phase": outcome.phase, **({"error": error} if error else {})}
+    line: dict[str, Any] = {
+        **outcome.counts(),
+        "phase": outcome.phase,
+        **({"error": error} if error else {}),
+    }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

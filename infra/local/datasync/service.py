@@ -49,7 +49,12 @@ class DataSync:
     """Locations, tasks and executions; locations and tasks survive a restart of the stack."""
 
     def __init__(
-        self, settings: LocalSettings, key: AccessKey, bus: EventBus, fate: Callable[[int], TransferFate], tags: Mapping[str, str]
+        self,
+        settings: LocalSettings,
+        key: AccessKey,
+        bus: EventBus,
+        fate: Callable[[int], TransferFate],
+        tags: Mapping[str, str],
     ) -> None:
         """Create the service.
 
@@ -58,7 +63,9 @@ class DataSync:
         """
         self._settings = settings
         self._file = settings.data / "datasync.json"
-        self._made: dict[str, dict[str, Any]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._made: dict[str, dict[str, Any]] = (
+            json.loads(self._file.read_text()) if self._file.exists() else {}
+        )
         # These were made before there were tags. `make deploy` tags existing ones on AWS, too.
         for made in self._made.values():
             made.setdefault("tags", dict(tags))
@@ -77,7 +84,9 @@ class DataSync:
             config=Config(s3={"addressing_style": "path"}),
         )
 
-    async def handle(self, _request: web.Request, operation: str, body: bytes, _key: AccessKey) -> web.Response | None:
+    async def handle(
+        self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
+    ) -> web.Response | None:
         """Answer an operation."""
         parameters: dict[str, Any] = json.loads(body or b"{}")
         if operation == "CreateLocationS3":
@@ -94,13 +103,19 @@ class DataSync:
             "CancelTaskExecution": self._cancel,
         }
         if operation not in operations:
-            raise AwsError("InvalidRequestException", f"the local stack's DataSync has no {operation}")
-        return web.json_response(operations[operation](parameters), content_type="application/x-amz-json-1.1")
+            raise AwsError(
+                "InvalidRequestException", f"the local stack's DataSync has no {operation}"
+            )
+        return web.json_response(
+            operations[operation](parameters), content_type="application/x-amz-json-1.1"
+        )
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
         """Return the tags of a location, a task or an execution; none if it does not exist."""
         execution = self._executions.get(arn)
-        tags: Mapping[str, str] = execution.tags if execution else self._made.get(arn, {}).get("tags", {})
+        tags: Mapping[str, str] = (
+            execution.tags if execution else self._made.get(arn, {}).get("tags", {})
+        )
         return tags
 
     async def stop(self) -> None:
@@ -109,7 +124,9 @@ class DataSync:
 
     def _create_location_s3(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bucket, prefix = _source(given)
-        return self._make("location", "LocationArn", {"bucket": bucket, "prefix": prefix, "tags": _tags(given)})
+        return self._make(
+            "location", "LocationArn", {"bucket": bucket, "prefix": prefix, "tags": _tags(given)}
+        )
 
     def _test_access(self, given: Mapping[str, Any]) -> None:
         """Test the access to the bucket, as AWS does when the location is made."""
@@ -117,36 +134,67 @@ class DataSync:
         try:
             self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
         except ClientError as error:
-            raise AwsError("InvalidRequestException", f"DataSync location access test failed: {error}") from None
+            raise AwsError(
+                "InvalidRequestException", f"DataSync location access test failed: {error}"
+            ) from None
 
     def _create_location_efs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         network = given.get("Ec2Config", {})
-        if not _EFS.fullmatch(given.get("EfsFilesystemArn", "")) or not network.get("SubnetArn") or not network.get("SecurityGroupArns"):
+        if (
+            not _EFS.fullmatch(given.get("EfsFilesystemArn", ""))
+            or not network.get("SubnetArn")
+            or not network.get("SecurityGroupArns")
+        ):
             raise AwsError("InvalidRequestException", "EfsFilesystemArn or Ec2Config is not valid.")
         if given.get("AccessPointArn") and given.get("InTransitEncryption") != "TLS1_2":
-            raise AwsError("InvalidRequestException", "An access point needs InTransitEncryption TLS1_2.")
+            raise AwsError(
+                "InvalidRequestException", "An access point needs InTransitEncryption TLS1_2."
+            )
         # DataSync uses the file system's access point for synced folders, which begins there.
         below = f"/{folders.SYNCED}" if given.get("AccessPointArn") else ""
-        return self._make("location", "LocationArn", {"folder": below + given.get("Subdirectory", "/"), "tags": _tags(given)})
+        return self._make(
+            "location",
+            "LocationArn",
+            {"folder": below + given.get("Subdirectory", "/"), "tags": _tags(given)},
+        )
 
     def _create_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        source, target = self._found(given.get("SourceLocationArn", "")), self._found(given.get("DestinationLocationArn", ""))
+        source, target = (
+            self._found(given.get("SourceLocationArn", "")),
+            self._found(given.get("DestinationLocationArn", "")),
+        )
         if "bucket" not in source or "folder" not in target:
-            raise AwsError("InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only.")
+            raise AwsError(
+                "InvalidRequestException", "the local stack's DataSync copies from S3 to EFS only."
+            )
         options = given.get("Options", {})
         mode = given.get("TaskMode", "BASIC")
         _check_options(options, mode)
         locations = {name: given[name] for name in ("SourceLocationArn", "DestinationLocationArn")}
-        task = {"source": source, "target": target, "options": options, "name": given.get("Name", ""), "locations": locations}
+        task = {
+            "source": source,
+            "target": target,
+            "options": options,
+            "name": given.get("Name", ""),
+            "locations": locations,
+        }
         return self._make("task", "TaskArn", {**task, "mode": mode, "tags": _tags(given)})
 
     def _describe_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         task = self._found(given.get("TaskArn", ""))
-        return {"TaskArn": given["TaskArn"], "Status": "AVAILABLE", "Name": task["name"], "Options": task["options"], **task["locations"]}
+        return {
+            "TaskArn": given["TaskArn"],
+            "Status": "AVAILABLE",
+            "Name": task["name"],
+            "Options": task["options"],
+            **task["locations"],
+        }
 
     def _delete_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if self._unfinished(given.get("TaskArn", "")):
-            raise AwsError("InvalidRequestException", "The task has executions that have not ended.")
+            raise AwsError(
+                "InvalidRequestException", "The task has executions that have not ended."
+            )
         return self._delete(given.get("TaskArn", ""))
 
     def _delete_location(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +210,10 @@ class DataSync:
         return {}
 
     def _unfinished(self, task: str) -> int:
-        return sum(each.arn.startswith(f"{task}/") and each.status not in ENDED for each in self._executions.values())
+        return sum(
+            each.arn.startswith(f"{task}/") and each.status not in ENDED
+            for each in self._executions.values()
+        )
 
     def _start(self, given: Mapping[str, Any]) -> dict[str, Any]:
         arn = given.get("TaskArn", "")
@@ -176,7 +227,10 @@ class DataSync:
         source, number = task["source"], next(self._numbers)
         folder = self._settings.efs / task["target"]["folder"].strip("/")
         if not folder.is_dir():
-            raise AwsError("InvalidRequestException", f"The destination {task['target']['folder']} does not exist.")
+            raise AwsError(
+                "InvalidRequestException",
+                f"The destination {task['target']['folder']} does not exist.",
+            )
         execution = Execution(
             arn=f"{arn}/execution/exec-{secrets.token_hex(8)}0",
             number=number,
@@ -218,7 +272,9 @@ class DataSync:
         try:
             return self._made[arn]
         except KeyError:
-            raise AwsError("InvalidRequestException", f"{arn or 'Nothing'} was not found.") from None
+            raise AwsError(
+                "InvalidRequestException", f"{arn or 'Nothing'} was not found."
+            ) from None
 
     def _make(self, kind: str, name: str, what: dict[str, Any]) -> dict[str, Any]:
         arn = f"{_ARN}{kind}/{'loc' if kind == 'location' else kind}-{secrets.token_hex(8)}0"
@@ -233,7 +289,12 @@ class DataSync:
 
     def _changed(self, execution: Execution) -> None:
         if not self._fates[execution.arn].lose:
-            self._bus.publish("aws.datasync", "DataSync Task Execution State Change", {"State": execution.status}, [execution.arn])
+            self._bus.publish(
+                "aws.datasync",
+                "DataSync Task Execution State Change",
+                {"State": execution.status},
+                [execution.arn],
+            )
 
     def _forget_old(self) -> None:
         ended = [arn for arn, each in self._executions.items() if each.status in ENDED]
@@ -251,7 +312,10 @@ def _source(given: Mapping[str, Any]) -> tuple[str, str]:
         raise AwsError("InvalidRequestException", "S3BucketArn or S3Config is not valid.")
     prefix: str = given.get("Subdirectory", "/").lstrip("/")
     if not all(_LOCATABLE.match(each) or unicodedata.category(each) == "Zs" for each in prefix):
-        raise AwsError("InvalidRequestException", "Subdirectory does not match ^[a-zA-Z0-9_\\-\\+\\./\\(\\)\\p{Zs}]*$.")
+        raise AwsError(
+            "InvalidRequestException",
+            "Subdirectory does not match ^[a-zA-Z0-9_\\-\\+\\./\\(\\)\\p{Zs}]*$.",
+        )
     return match[1], prefix
 
 
@@ -279,10 +343,18 @@ def _patterns(rules: Any, *, only_at_end: bool) -> list[str]:
     found: list[str] = []
     for rule in rules:
         value = rule.get("Value", "")
-        if rule.get("FilterType") != "SIMPLE_PATTERN" or not value or len(value) > FILTER_CHARACTERS or "\0" in value:
+        if (
+            rule.get("FilterType") != "SIMPLE_PATTERN"
+            or not value
+            or len(value) > FILTER_CHARACTERS
+            or "\0" in value
+        ):
             raise AwsError("InvalidRequestException", "A filter rule is not valid.")
         found += split_filter(value)
     for pattern in found:
         if only_at_end and re.search(r"(?<!\\)(?:\\\\)*\*(?=.)", pattern, re.DOTALL):
-            raise AwsError("InvalidRequestException", f"Include pattern {pattern}: a wildcard is supported at the end only.")
+            raise AwsError(
+                "InvalidRequestException",
+                f"Include pattern {pattern}: a wildcard is supported at the end only.",
+            )
     return found

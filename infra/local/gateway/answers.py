@@ -15,7 +15,11 @@ def gateway_answer(status: int, message: str, error_type: str, request_id: str) 
     return web.Response(
         status=status,
         body=json.dumps({"message": message}, separators=(",", ":")).encode(),
-        headers={"Content-Type": "application/json", "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error_type},
+        headers={
+            "Content-Type": "application/json",
+            "x-amzn-RequestId": request_id,
+            "x-amzn-ErrorType": error_type,
+        },
     )
 
 
@@ -24,7 +28,9 @@ def missing_authentication_token(request_id: str) -> web.Response:
 
     It is not a 404, because API Gateway takes the request for an unsigned call of its own API.
     """
-    return gateway_answer(403, "Missing Authentication Token", "MissingAuthenticationTokenException", request_id)
+    return gateway_answer(
+        403, "Missing Authentication Token", "MissingAuthenticationTokenException", request_id
+    )
 
 
 def forbidden(request_id: str) -> web.Response:
@@ -75,7 +81,9 @@ def internal_server_error(request_id: str) -> web.Response:
 
 def endpoint_timed_out(request_id: str) -> web.Response:
     """Return the answer after 29 seconds without a response (FACTS H1)."""
-    return gateway_answer(504, "Endpoint request timed out", "InternalServerErrorException", request_id)
+    return gateway_answer(
+        504, "Endpoint request timed out", "InternalServerErrorException", request_id
+    )
 
 
 def gone(request_id: str) -> web.Response:
@@ -83,7 +91,9 @@ def gone(request_id: str) -> web.Response:
 
     AWS sends no body with it.
     """
-    return web.Response(status=410, headers={"x-amzn-RequestId": request_id, "x-amzn-ErrorType": "GoneException"})
+    return web.Response(
+        status=410, headers={"x-amzn-RequestId": request_id, "x-amzn-ErrorType": "GoneException"}
+    )
 
 
 def payload_too_large(request_id: str) -> web.Response:
@@ -98,4 +108,7 @@ def limit_exceeded(request_id: str) -> web.Response:
 
 def message_error(message: str, connection_id: str, request_id: str) -> bytes:
     """Return what a WebSocket client gets if its message could not be handled."""
-    return json.dumps({"message": message, "connectionId": connection_id, "requestId": request_id}, separators=(",", ":")).encode()
+    return json.dumps(
+        {"message": message, "connectionId": connection_id, "requestId": request_id},
+        separators=(",", ":"),
+    ).encode()

@@ -13,7 +13,10 @@ def refused_by_size(request: web.Request, limits: Limits, request_id: str) -> we
     line = len(request.method) + len(request.raw_path.encode()) + len("  HTTP/1.1\r\n")
     if len(f"{request.scheme}://{request.host}") + len(request.raw_path) > limits.url:
         return answers.uri_too_long(request_id)
-    if line + sum(len(name) + len(value) + len(": \r\n") for name, value in request.raw_headers) > limits.head:
+    if (
+        line + sum(len(name) + len(value) + len(": \r\n") for name, value in request.raw_headers)
+        > limits.head
+    ):
         return answers.headers_too_large(request_id)
     return None
 

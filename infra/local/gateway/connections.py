@@ -218,7 +218,9 @@ class Connection:
             view = memoryview(data)
             self._protocol.send_text(view[:size], fin=False)
             for start in range(size, len(data), size):
-                self._protocol.send_continuation(view[start : start + size], fin=start + size >= len(data))
+                self._protocol.send_continuation(
+                    view[start : start + size], fin=start + size >= len(data)
+                )
         self._last_active = self._clock.monotonic()
         if self._faults.on:
             self._sent += 1

@@ -63,11 +63,17 @@ def _request_time(now: float) -> str:
 
 
 def _headers_for_function(received: Received, trace_id: str) -> dict[str, list[str]]:
-    passed = [pair for pair in to_function(received.headers) if not pair[0].lower().startswith("x-forwarded-")]
+    passed = [
+        pair
+        for pair in to_function(received.headers)
+        if not pair[0].lower().startswith("x-forwarded-")
+    ]
     values = grouped(passed, ignore_case=True)
     before = received.header("x-forwarded-for")
     values["X-Amzn-Trace-Id"] = [trace_id]
-    values["X-Forwarded-For"] = [f"{before}, {received.source_ip}" if before else received.source_ip]
+    values["X-Forwarded-For"] = [
+        f"{before}, {received.source_ip}" if before else received.source_ip
+    ]
     values["X-Forwarded-Port"] = [received.port]
     values["X-Forwarded-Proto"] = [received.scheme]
     return values
@@ -83,7 +89,16 @@ def trace_id(now: float) -> str:
     return f"Root=1-{int(now):08x}-{secrets.token_hex(12)}"
 
 
-def rest_event(received: Received, match: RouteMatch, routes: RestRoutes, body: bytes, *, request_id: str, trace: str, now: float) -> Event:
+def rest_event(
+    received: Received,
+    match: RouteMatch,
+    routes: RestRoutes,
+    body: bytes,
+    *,
+    request_id: str,
+    trace: str,
+    now: float,
+) -> Event:
     """Return the proxy event of a REST API (payload format 1.0).
 
     The stage is mounted at the root, as by a custom domain, so `requestContext.path` equals `path`.
@@ -157,7 +172,9 @@ class Visitor:
         return {**agent, "sourceIp": self.source_ip}
 
 
-def _websocket_context(visitor: Visitor, routes: WebSocketRoutes, key: str, kind: str, now: float, request_id: str) -> dict[str, Any]:
+def _websocket_context(
+    visitor: Visitor, routes: WebSocketRoutes, key: str, kind: str, now: float, request_id: str
+) -> dict[str, Any]:
     return {
         "routeKey": key,
         "eventType": kind,
@@ -175,7 +192,15 @@ def _websocket_context(visitor: Visitor, routes: WebSocketRoutes, key: str, kind
     }
 
 
-def connect_event(visitor: Visitor, routes: WebSocketRoutes, received: Received, *, request_id: str, trace: str, now: float) -> Event:
+def connect_event(
+    visitor: Visitor,
+    routes: WebSocketRoutes,
+    received: Received,
+    *,
+    request_id: str,
+    trace: str,
+    now: float,
+) -> Event:
     """Return the event of `$connect`, the only one with the client's headers and query."""
     headers = _headers_for_function(received, trace)
     query = _query(received)
@@ -183,19 +208,37 @@ def connect_event(visitor: Visitor, routes: WebSocketRoutes, received: Received,
     if query:
         event["queryStringParameters"] = _last(query)
         event["multiValueQueryStringParameters"] = query
-    event["requestContext"] = _websocket_context(visitor, routes, "$connect", "CONNECT", now, request_id)
+    event["requestContext"] = _websocket_context(
+        visitor, routes, "$connect", "CONNECT", now, request_id
+    )
     event["isBase64Encoded"] = False
     return event
 
 
-def message_event(visitor: Visitor, routes: WebSocketRoutes, body: str, *, request_id: str, message_id: str, now: float) -> Event:
+def message_event(
+    visitor: Visitor,
+    routes: WebSocketRoutes,
+    body: str,
+    *,
+    request_id: str,
+    message_id: str,
+    now: float,
+) -> Event:
     """Return the event of a client's message, which has no headers."""
     context = _websocket_context(visitor, routes, "$default", "MESSAGE", now, request_id)
     context["messageId"] = message_id
     return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
 
-def disconnect_event(visitor: Visitor, routes: WebSocketRoutes, *, code: int, reason: str, request_id: str, now: float) -> Event:
+def disconnect_event(
+    visitor: Visitor,
+    routes: WebSocketRoutes,
+    *,
+    code: int,
+    reason: str,
+    request_id: str,
+    now: float,
+) -> Event:
     """Return the event of `$disconnect`, with the close code and reason.
 
     Its few headers are API Gateway's own, mostly empty.

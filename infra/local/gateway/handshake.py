@@ -34,7 +34,13 @@ def check_offer(request: web.Request) -> Response | None:
     """
     if request.method != hdrs.METH_GET or request.version < (1, 1):
         return None
-    headers = Headers([(name, value) for name, value in request.headers.items() if name.lower() != "sec-websocket-protocol"])
+    headers = Headers(
+        [
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower() != "sec-websocket-protocol"
+        ]
+    )
     answer = ServerProtocol(extensions=None).accept(Request(request.raw_path, headers))
     return answer if answer.status_code == 101 else None
 

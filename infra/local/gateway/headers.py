@@ -27,7 +27,19 @@ _NOT_TO_FUNCTION = frozenset(
         "www-authenticate",
     }
 )
-_NOT_TO_CLIENT = frozenset({"expect", "host", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "via"})
+_NOT_TO_CLIENT = frozenset(
+    {
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+    }
+)
 _RENAMED_TO_CLIENT = frozenset(
     {
         "authorization",
@@ -50,7 +62,8 @@ def to_function(headers: Pairs) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in headers
-        if name.lower() not in _NOT_TO_FUNCTION and not (name.lower() == "authorization" and value.startswith("AWS4-HMAC-SHA256"))
+        if name.lower() not in _NOT_TO_FUNCTION
+        and not (name.lower() == "authorization" and value.startswith("AWS4-HMAC-SHA256"))
     ]
 
 
@@ -74,7 +87,9 @@ def grouped(pairs: Pairs, *, ignore_case: bool) -> dict[str, list[str]]:
     spelling: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in pairs:
-        values.setdefault(spelling.setdefault(name.lower() if ignore_case else name, name), []).append(value)
+        values.setdefault(
+            spelling.setdefault(name.lower() if ignore_case else name, name), []
+        ).append(value)
     return values
 
 

@@ -15,7 +15,9 @@ def _finished(task: asyncio.Task[Invocation]) -> None:
         task.exception()  # nobody may be waiting for it any more
 
 
-async def invoke_within(invoker: Invoker, function: str, event: bytes, seconds: float) -> Invocation:
+async def invoke_within(
+    invoker: Invoker, function: str, event: bytes, seconds: float
+) -> Invocation:
     """Return the function's answer.
 
     Raise TimedOut after that many seconds, or Refused. After a timeout, the function continues to

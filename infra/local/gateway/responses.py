@@ -117,16 +117,24 @@ def _object(payload: bytes) -> dict[str, Any]:
     return answer
 
 
-def rest_headers(response: ProxyResponse, request_id: str, extended_id: str, trace: str) -> list[tuple[str, str]]:
+def rest_headers(
+    response: ProxyResponse, request_id: str, extended_id: str, trace: str
+) -> list[tuple[str, str]]:
     """Return the headers that the client of a REST API gets."""
     headers = to_client(response.headers)
     if response.header("content-type") is None:
         headers.append(("Content-Type", "application/json"))
-    headers += [("x-amzn-RequestId", request_id), ("x-amz-apigw-id", extended_id), ("X-Amzn-Trace-Id", trace)]
+    headers += [
+        ("x-amzn-RequestId", request_id),
+        ("x-amz-apigw-id", extended_id),
+        ("X-Amzn-Trace-Id", trace),
+    ]
     return headers
 
 
-def rest_body(response: ProxyResponse, accept: str | None, binary_media_types: Sequence[str]) -> bytes:
+def rest_body(
+    response: ProxyResponse, accept: str | None, binary_media_types: Sequence[str]
+) -> bytes:
     """Return the bytes that the client of a REST API gets.
 
     Base64 is decoded only if the first media type that the client accepts is one of the API's

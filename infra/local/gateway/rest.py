@@ -107,17 +107,25 @@ class RestApi:
             return answers.request_too_long(request_id)
         time = self._clock.time()
         trace = events.trace_id(time)
-        event = events.encoded(events.rest_event(received, match, self._routes, body, request_id=request_id, trace=trace, now=time))
+        event = events.encoded(
+            events.rest_event(
+                received, match, self._routes, body, request_id=request_id, trace=trace, now=time
+            )
+        )
         if len(event) > self._limits.lambda_payload:
             return answers.request_too_long(request_id)
         return await self._invoke(match.route.function, event, received, request_id, trace)
 
-    async def _invoke(self, function: str, event: bytes, received: events.Received, request_id: str, trace: str) -> web.Response:
+    async def _invoke(
+        self, function: str, event: bytes, received: events.Received, request_id: str, trace: str
+    ) -> web.Response:
         fate = self._faults.request(self._faults.next_request()) if self._faults.on else None
         if fate is not None and fate.delay:
             await asyncio.sleep(fate.delay)
         try:
-            invocation = await invoke_within(self._invoker, function, event, self._limits.integration_timeout)
+            invocation = await invoke_within(
+                self._invoker, function, event, self._limits.integration_timeout
+            )
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
         except Refused:
@@ -127,8 +135,16 @@ class RestApi:
             return answers.internal_server_error(request_id)
         if fate is not None and fate.timeout:
             return answers.endpoint_timed_out(request_id)
-        if invocation.function_error is not None or len(invocation.payload) > self._limits.lambda_payload:
-            LOG.warning("%s failed: %s, %d bytes", function, invocation.function_error, len(invocation.payload))
+        if (
+            invocation.function_error is not None
+            or len(invocation.payload) > self._limits.lambda_payload
+        ):
+            LOG.warning(
+                "%s failed: %s, %d bytes",
+                function,
+                invocation.function_error,
+                len(invocation.payload),
+            )
             return answers.function_failed(request_id)
         try:
             response = parse_proxy_response(invocation.payload)
@@ -142,8 +158,16 @@ class RestApi:
         if len(body) > self._limits.body:
             return answers.function_failed(request_id)
         headers = CIMultiDict(rest_headers(response, request_id, events.new_id(), trace))
-        smallest, coding = self._routes.minimum_compression, compression.wanted(received.header("accept-encoding"))
-        if smallest is not None and len(body) >= smallest and coding and response.header("content-encoding") is None:
+        smallest, coding = (
+            self._routes.minimum_compression,
+            compression.wanted(received.header("accept-encoding")),
+        )
+        if (
+            smallest is not None
+            and len(body) >= smallest
+            and coding
+            and response.header("content-encoding") is None
+        ):
             body = await compression.compressed(body, coding)
             headers["Content-Encoding"] = coding
         return web.Response(status=response.status, headers=headers, body=body)

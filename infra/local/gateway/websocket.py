@@ -29,7 +29,11 @@ from infra.local.gateway.integration import invoke_within
 from infra.local.gateway.invoker import Invoker, Refused, TimedOut
 from infra.local.gateway.limits import AWS, Limits
 from infra.local.gateway.management import Management
-from infra.local.gateway.responses import ProxyResponse, ProxyResponseError, parse_websocket_response
+from infra.local.gateway.responses import (
+    ProxyResponse,
+    ProxyResponseError,
+    parse_websocket_response,
+)
 from infra.local.gateway.rest import received_from
 from infra.local.gateway.routes import WebSocketRoutes
 from infra.local.gateway.throttle import TokenBucket
@@ -72,7 +76,9 @@ class WebSocketApi:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.counters: Counter[str] = Counter()
-        self._management = Management(routes.stage, self._connections, faults, limits, self._throttle, self.counters)
+        self._management = Management(
+            routes.stage, self._connections, faults, limits, self._throttle, self.counters
+        )
 
     @property
     def open_connections(self) -> int:
@@ -103,7 +109,9 @@ class WebSocketApi:
         if offer is None or request.transport is None:
             return self._refuse(answers.bad_request(request_id))
         now = asyncio.get_running_loop().time()
-        if self._closing or not (self._new_connections.take(now) and self._stage.take(now) and self._throttle.take(now)):
+        if self._closing or not (
+            self._new_connections.take(now) and self._stage.take(now) and self._throttle.take(now)
+        ):
             return self._refuse(answers.too_many_requests(request_id))
         received = received_from(request)
         visitor = events.Visitor(
@@ -123,12 +131,26 @@ class WebSocketApi:
         answer.force_close()
         return answer
 
-    async def _connect(self, visitor: events.Visitor, received: events.Received, request_id: str) -> ProxyResponse | web.Response:
+    async def _connect(
+        self, visitor: events.Visitor, received: events.Received, request_id: str
+    ) -> ProxyResponse | web.Response:
         """Ask `$connect`; return its response, or the answer that refuses the client."""
         now = self._clock.time()
-        event = events.connect_event(visitor, self._routes, received, request_id=request_id, trace=events.trace_id(now), now=now)
+        event = events.connect_event(
+            visitor,
+            self._routes,
+            received,
+            request_id=request_id,
+            trace=events.trace_id(now),
+            now=now,
+        )
         try:
-            invocation = await invoke_within(self._invoker, self._routes.connect, events.encoded(event), self._limits.integration_timeout)
+            invocation = await invoke_within(
+                self._invoker,
+                self._routes.connect,
+                events.encoded(event),
+                self._limits.integration_timeout,
+            )
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
         except Refused:
@@ -149,9 +171,17 @@ class WebSocketApi:
             return answers.forbidden(request_id)
         known = {status.value: status.phrase for status in HTTPStatus}
         phrase = known.get(response.status, "Refused")
-        return answers.gateway_answer(response.status, phrase, phrase.replace(" ", "") + "Exception", request_id)
+        return answers.gateway_answer(
+            response.status, phrase, phrase.replace(" ", "") + "Exception", request_id
+        )
 
-    async def _open(self, request: web.Request, offer: Response, visitor: events.Visitor, subprotocol: str | None) -> web.StreamResponse:
+    async def _open(
+        self,
+        request: web.Request,
+        offer: Response,
+        visitor: events.Visitor,
+        subprotocol: str | None,
+    ) -> web.StreamResponse:
         ordinal = self._faults.next_connection()
         transport = request.transport
         if transport is None or transport.is_closing():  # the client left while `$connect` ran
@@ -217,7 +247,9 @@ class WebSocketApi:
         for copy, start in enumerate(fate.starts):
             loop.call_later(start, self._begin_copy, connection, request_id, event, copy == 0)
 
-    def _begin_copy(self, connection: Connection, request_id: str, event: bytes, first: bool) -> None:
+    def _begin_copy(
+        self, connection: Connection, request_id: str, event: bytes, first: bool
+    ) -> None:
         self._begin(self._deliver(connection, request_id, event, first=first))
 
     def _message_event(self, connection: Connection, text: str) -> tuple[str, bytes]:
@@ -232,12 +264,16 @@ class WebSocketApi:
         )
         return request_id, events.encoded(event)
 
-    async def _deliver(self, connection: Connection, request_id: str, event: bytes, *, first: bool = True) -> None:
+    async def _deliver(
+        self, connection: Connection, request_id: str, event: bytes, *, first: bool = True
+    ) -> None:
         """Invoke the function for one message, and tell the client if that fails."""
         loop = asyncio.get_running_loop()
         # A timer instead of a second task keeps a frame's latency low. The invocation itself
         # continues (W6).
-        overdue = loop.call_later(self._limits.integration_timeout, partial(self._tell, connection, TIMED_OUT, request_id))
+        overdue = loop.call_later(
+            self._limits.integration_timeout, partial(self._tell, connection, TIMED_OUT, request_id)
+        )
         try:
             invocation = await self._invoker.invoke(self._routes.message, event)
             failure = None if _succeeded(invocation.payload, invocation.function_error) else FAILED
@@ -259,7 +295,9 @@ class WebSocketApi:
     def _tell(self, connection: Connection, message: str, request_id: str) -> None:
         """Send the client an error about its message, if it is still connected."""
         try:
-            connection.send(answers.message_error(message, connection.visitor.connection_id, request_id))
+            connection.send(
+                answers.message_error(message, connection.visitor.connection_id, request_id)
+            )
         except (ConnectionGone, ClientBufferFull):
             LOG.debug("%s: %r could not be told", connection.visitor.connection_id, message)
 
@@ -272,9 +310,13 @@ class WebSocketApi:
         if not ended.done():
             ended.set_result(None)
         if not self._closing:
-            self._begin(self._disconnect(connection.visitor, connection.ordinal, *connection.close_code))
+            self._begin(
+                self._disconnect(connection.visitor, connection.ordinal, *connection.close_code)
+            )
 
-    async def _disconnect(self, visitor: events.Visitor, ordinal: int, code: int, reason: str) -> None:
+    async def _disconnect(
+        self, visitor: events.Visitor, ordinal: int, code: int, reason: str
+    ) -> None:
         """Invoke `$disconnect` once, whatever the result (FACTS W3: best effort)."""
         delay = self._faults.disconnect(ordinal)
         if delay is None:
@@ -282,7 +324,14 @@ class WebSocketApi:
         if delay:
             await self._clock.sleep(delay)
         self.counters["disconnects"] += 1
-        event = events.disconnect_event(visitor, self._routes, code=code, reason=reason, request_id=events.new_id(), now=self._clock.time())
+        event = events.disconnect_event(
+            visitor,
+            self._routes,
+            code=code,
+            reason=reason,
+            request_id=events.new_id(),
+            now=self._clock.time(),
+        )
         try:
             await self._invoker.invoke(self._routes.disconnect, events.encoded(event))
         except Exception as error:

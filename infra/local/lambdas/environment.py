@@ -98,7 +98,10 @@ class Environment:
         }
         with self._log.open("ab") as log:
             self._process = await children.start(
-                [self._python, "-I", "-S", "-X", "utf8", str(BOOTSTRAP)], environment=environment, cwd=function.code, output=log
+                [self._python, "-I", "-S", "-X", "utf8", str(BOOTSTRAP)],
+                environment=environment,
+                cwd=function.code,
+                output=log,
             )
         self._watch = asyncio.create_task(self._watch_process())
         self._set_timer(INIT_SECONDS, self._init_too_slow)
@@ -109,7 +112,9 @@ class Environment:
         if self._init_error is not None:
             return Invocation(self._init_error, "Unhandled")
         kind = "Runtime.ExitError" if self.ready else "Runtime.InitError"
-        return _error(kind, f"RequestId: {self._request_id or uuid.uuid4()} Error: {self._how_it_ended}")
+        return _error(
+            kind, f"RequestId: {self._request_id or uuid.uuid4()} Error: {self._how_it_ended}"
+        )
 
     def run(self, event: bytes, trace_id: str) -> asyncio.Future[Invocation]:
         """Run one invocation; call this once after each ``on_idle``."""
@@ -171,7 +176,13 @@ class Environment:
         timeout = self.function.timeout_seconds
         self._set_timer(timeout, self._too_slow)
         deadline_ms = int((time.time() + timeout) * 1000)
-        reply.send(self._request_id, event, deadline_ms=deadline_ms, arn=self.function.arn, trace_id=trace_id)
+        reply.send(
+            self._request_id,
+            event,
+            deadline_ms=deadline_ms,
+            arn=self.function.arn,
+            trace_id=trace_id,
+        )
 
     def _became_idle(self) -> None:
         if not self._ended:
@@ -221,13 +232,21 @@ class Environment:
 
 def layer_paths(function: Function) -> list[str]:
     """Return where Lambda looks for Python code in a layer, which it mounts at /opt."""
-    places = (f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages", "python")
+    places = (
+        f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages",
+        "python",
+    )
     return [str(layer / place) for layer in function.layers for place in places]
 
 
 def _error(kind: str, message: str) -> Invocation:
-    return Invocation(json.dumps({"errorType": kind, "errorMessage": message}).encode(), "Unhandled")
+    return Invocation(
+        json.dumps({"errorType": kind, "errorMessage": message}).encode(), "Unhandled"
+    )
 
 
 def _timed_out(request_id: str, seconds: float) -> Invocation:
-    return _error("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
+    return _error(
+        "Sandbox.Timedout",
+        f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds",
+    )

@@ -52,7 +52,9 @@ class _Pool:
     is started for it.
     """
 
-    def __init__(self, function: Function, limit: int, start: Callable[["_Pool"], Environment]) -> None:
+    def __init__(
+        self, function: Function, limit: int, start: Callable[["_Pool"], Environment]
+    ) -> None:
         self.function = function
         self.idle: list[Environment] = []
         self.all: set[Environment] = set()
@@ -97,13 +99,19 @@ class _Pool:
 
     def _give(self, environment: Environment, waiting: _Waiting) -> None:
         running = environment.run(waiting.event, waiting.trace_id)
-        running.add_done_callback(lambda done: None if waiting.outcome.done() else waiting.outcome.set_result(done.result()))
+        running.add_done_callback(
+            lambda done: (
+                None if waiting.outcome.done() else waiting.outcome.set_result(done.result())
+            )
+        )
 
     def _grow(self) -> None:
         starting = sum(not environment.ready for environment in self.all)
         long_ago = time.monotonic() - (PATIENCE_SECONDS if starting < len(self.all) else 0)
         patient = sum(waiting.since <= long_ago for waiting in self.waiting)
-        wanted = min(patient - starting, self._limit - len(self.all), self._starting_at_once - starting)
+        wanted = min(
+            patient - starting, self._limit - len(self.all), self._starting_at_once - starting
+        )
         for _ in range(wanted):
             self.all.add(self._start(self))
 
@@ -142,7 +150,8 @@ class LambdaInvoker:
         self._console = console
         self._variables = variables
         self._pools = {
-            name: _Pool(function, settings.function_environments, self._start_environment) for name, function in functions.items()
+            name: _Pool(function, settings.function_environments, self._start_environment)
+            for name, function in functions.items()
         }
         self._tasks: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.Task[None] | None = None
@@ -237,7 +246,9 @@ class LambdaInvoker:
     def _throttle(self, pool: _Pool, waiting: _Waiting) -> None:
         if waiting in pool.waiting:
             pool.waiting.remove(waiting)
-            waiting.outcome.set_exception(Throttled(f"all environments of {pool.function.name} are busy"))
+            waiting.outcome.set_exception(
+                Throttled(f"all environments of {pool.function.name} are busy")
+            )
 
     def _start_environment(self, pool: _Pool) -> Environment:
         function = pool.function

@@ -85,7 +85,9 @@ def cache_folder() -> Path:
     return Path(base) / "sheen" / "packages"
 
 
-def make_package(project: Path, python: str, declared: Declared, place: Place, cache: Path) -> Package:
+def make_package(
+    project: Path, python: str, declared: Declared, place: Place, cache: Path
+) -> Package:
     """Package ``project`` unless the cache has it, and read the package.
 
     Raise :class:`CannotStart` if the functions are not exactly the declared ones.
@@ -104,9 +106,15 @@ def make_package(project: Path, python: str, declared: Declared, place: Place, c
 
 def check_declared(functions: Iterable[str], declared: Declared, place: Place) -> None:
     """Raise :class:`CannotStart` if the functions are not exactly the declared ones."""
-    has, should = set(functions), {place.function_name(function.name) for function in declared.functions}
+    has, should = (
+        set(functions),
+        {place.function_name(function.name) for function in declared.functions},
+    )
     if has != should:
-        undeclared, missing = ", ".join(sorted(has - should)) or "none", ", ".join(sorted(should - has)) or "none"
+        undeclared, missing = (
+            ", ".join(sorted(has - should)) or "none",
+            ", ".join(sorted(should - has)) or "none",
+        )
         raise CannotStart(
             f"infra/declared/functions.py and app.py differ: only app.py has {undeclared}; only declared are {missing}. "
             "Declare each function of app.py, with its rights, by its name"
@@ -135,7 +143,9 @@ def read_package(folder: Path) -> Package:
             memory_mb=properties.get("MemorySize", 128),
             timeout_seconds=properties.get("Timeout", 60),
             environment={
-                key: value for key, value in properties.get("Environment", {}).get("Variables", {}).items() if isinstance(value, str)
+                key: value
+                for key, value in properties.get("Environment", {}).get("Variables", {}).items()
+                if isinstance(value, str)
             },
             in_vpc="VpcConfig" in properties,
             reserved_concurrency=properties.get("ReservedConcurrentExecutions"),
@@ -144,8 +154,18 @@ def read_package(folder: Path) -> Package:
             match event["Type"]:
                 case "DynamoDB":
                     trigger = event["Properties"]
-                    filters = tuple(json.loads(one["Pattern"]) for one in trigger.get("FilterCriteria", {}).get("Filters", ()))
-                    streams.append(StreamTrigger(_table_of(trigger["Stream"]), name, trigger.get("BatchSize", 100), filters))
+                    filters = tuple(
+                        json.loads(one["Pattern"])
+                        for one in trigger.get("FilterCriteria", {}).get("Filters", ())
+                    )
+                    streams.append(
+                        StreamTrigger(
+                            _table_of(trigger["Stream"]),
+                            name,
+                            trigger.get("BatchSize", 100),
+                            filters,
+                        )
+                    )
                 case "CloudWatchEvent" | "EventBridgeRule":
                     rules.append(RuleTrigger(event["Properties"]["Pattern"], name))
                 case "Schedule":
@@ -153,7 +173,9 @@ def read_package(folder: Path) -> Package:
                 case "Api":
                     pass
                 case other:
-                    raise CannotStart(f"function {name}: the local stack has no triggers of type {other}")
+                    raise CannotStart(
+                        f"function {name}: the local stack has no triggers of type {other}"
+                    )
     return Package(
         functions=functions,
         rest=_rest_routes(resources, names),
@@ -194,12 +216,18 @@ def _function_name(resource_name: str, properties: Mapping[str, Any]) -> str:
     return f"{prefix}-{re.sub(r'(?<!^)(?=[A-Z])', '_', resource_name).lower()}"
 
 
-def _rest_routes(resources: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> RestRoutes:
+def _rest_routes(
+    resources: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]
+) -> RestRoutes:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Api":
             definition = resource["Properties"]["DefinitionBody"]
             routes = tuple(
-                RestRoute(path, frozenset("ANY" if "any" in method else method.upper() for method in methods), names[REST_FUNCTION])
+                RestRoute(
+                    path,
+                    frozenset("ANY" if "any" in method else method.upper() for method in methods),
+                    names[REST_FUNCTION],
+                )
                 for path, methods in definition["paths"].items()
             )
             return RestRoutes(
@@ -215,13 +243,19 @@ def _table_of(stream: Any) -> str:
     """Return the table's name in a stream's ARN, whatever the stream's label."""
     found = re.search(r":table/([^/]+)", stream) if isinstance(stream, str) else None
     if found is None:
-        raise CannotStart(f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, …:table/NAME/stream/LABEL")
+        raise CannotStart(
+            f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, …:table/NAME/stream/LABEL"
+        )
     return found[1]
 
 
 def _hash_of(project: Path, declared: Declared, place: Place) -> str:
-    digest = hashlib.sha256(f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}".encode())
-    digest.update(f"{sorted(services(declared, place))} {(TREE / 'infra' / 'vendored.py').read_text()}".encode())
+    digest = hashlib.sha256(
+        f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}".encode()
+    )
+    digest.update(
+        f"{sorted(services(declared, place))} {(TREE / 'infra' / 'vendored.py').read_text()}".encode()
+    )
     for name, text in chalice.files(declared, place).items():
         digest.update(f"{name}\0{text}".encode())
     for path in sorted(project.rglob("*")):
@@ -238,20 +272,30 @@ def _environment(declared: Declared, place: Place) -> Mapping[str, str]:
     return {**declared.function_environment(place, False), **declared.packaging_environment(place)}
 
 
-def _run_chalice(project: Path, python: str, declared: Declared, place: Place, folder: Path) -> None:
+def _run_chalice(
+    project: Path, python: str, declared: Declared, place: Place, folder: Path
+) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         out = Path(temporary) / "out"
         chalice_package(project, python, declared, place, out)
         _unpack(out, Path(temporary) / "unpacked", folder)
 
 
-def chalice_package(project: Path, python: str, declared: Declared, place: Place, out: Path) -> None:
+def chalice_package(
+    project: Path, python: str, declared: Declared, place: Place, out: Path
+) -> None:
     """Run ``chalice package``, which writes ``sam.json`` and its zip files into ``out``.
 
     Raise :class:`CannotStart` with its output.
     """
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    proxies = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()}
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
+    proxies = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_") or "proxy" in name.lower()
+    }
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "app"
         try:
@@ -306,7 +350,9 @@ def _unpack(out: Path, unpacked: Path, folder: Path) -> None:
 
 
 def _forget_old(cache: Path) -> None:
-    packages = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    packages = sorted(
+        (path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
+    )
     for old in packages[:-PACKAGES_KEPT]:
         with _mark_used(old) as mark:
             try:
@@ -334,7 +380,9 @@ def main() -> None:
     from infra.local.place import local_place
 
     out = Path(sys.argv[1]).absolute()
-    chalice_package(TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), out)
+    chalice_package(
+        TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), out
+    )
 
 
 if __name__ == "__main__":

@@ -24,11 +24,15 @@ class Concurrency:
         Raise :class:`ValueError` if more than that is reserved.
         """
         self._reserved = {
-            name: function.reserved_concurrency for name, function in functions.items() if function.reserved_concurrency is not None
+            name: function.reserved_concurrency
+            for name, function in functions.items()
+            if function.reserved_concurrency is not None
         }
         self._unreserved = limit - sum(self._reserved.values())
         if self._unreserved < 0:
-            raise ValueError(f"functions reserve {sum(self._reserved.values())} concurrent executions, and the account has {limit}")
+            raise ValueError(
+                f"functions reserve {sum(self._reserved.values())} concurrent executions, and the account has {limit}"
+            )
         self._running: Counter[str] = Counter()
 
     def begin(self, function: str) -> None:
@@ -36,9 +40,14 @@ class Concurrency:
         if function in self._reserved:
             running, allowed = self._running[function], self._reserved[function]
         else:
-            running, allowed = sum(count for name, count in self._running.items() if name not in self._reserved), self._unreserved
+            running, allowed = (
+                sum(count for name, count in self._running.items() if name not in self._reserved),
+                self._unreserved,
+            )
         if running >= allowed:
-            raise Throttled(f"{function}: {running} executions are running, and {allowed} are allowed")
+            raise Throttled(
+                f"{function}: {running} executions are running, and {allowed} are allowed"
+            )
         self._running[function] += 1
 
     def end(self, function: str) -> None:
@@ -64,6 +73,8 @@ class Activity:
         if now - used_at > INACTIVE_AFTER and function not in self._active_at:
             self._active_at[function] = now + PENDING
         if now < self._active_at.get(function, now):
-            raise NotActive("The operation cannot be performed at this time. The function is currently in the following state: Pending")
+            raise NotActive(
+                "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+            )
         self._active_at.pop(function, None)
         self._used_at[function] = now

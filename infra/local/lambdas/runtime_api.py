@@ -33,7 +33,9 @@ class Reply:
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
 
-    def send(self, request_id: str, event: bytes, *, deadline_ms: int, arn: str, trace_id: str) -> None:
+    def send(
+        self, request_id: str, event: bytes, *, deadline_ms: int, arn: str, trace_id: str
+    ) -> None:
         """Send the invocation."""
         head = (
             "HTTP/1.1 200 OK\r\n"
@@ -133,11 +135,15 @@ class _Connection(asyncio.Protocol):
 
     def _accept(self) -> None:
         assert self._transport is not None
-        self._transport.write(b'HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{"status": "OK"}')
+        self._transport.write(
+            b'HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{"status": "OK"}'
+        )
 
     def _refuse(self, status: bytes) -> None:
         assert self._transport is not None
-        self._transport.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        self._transport.write(
+            b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
         self._transport.close()
 
 

@@ -7,7 +7,16 @@ from infra.local.rights.call import Call
 from infra.local.rights.policy import Need
 
 _ONE_TABLE = frozenset(
-    {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "CreateBackup"}
+    {
+        "GetItem",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "DescribeContinuousBackups",
+        "CreateBackup",
+    }
 )
 _TABLE_OR_INDEX = frozenset({"Query", "Scan"})
 _MANY_TABLES = frozenset({"BatchGetItem", "BatchWriteItem"})
@@ -33,7 +42,10 @@ def needs(call: Call, place: Place) -> Iterator[Need]:
         yield Need(f"dynamodb:{operation}", table(parameters["TableName"]))
     elif operation in _TABLE_OR_INDEX:
         index = parameters.get("IndexName")
-        yield Need(f"dynamodb:{operation}", table(parameters["TableName"]) + (f"/index/{index}" if index else ""))
+        yield Need(
+            f"dynamodb:{operation}",
+            table(parameters["TableName"]) + (f"/index/{index}" if index else ""),
+        )
     elif operation in _MANY_TABLES:
         for name in parameters["RequestItems"]:
             yield Need(f"dynamodb:{operation}", table(name))

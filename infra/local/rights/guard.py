@@ -46,7 +46,9 @@ class Guard:
         for role in self._roles.values():
             check_trust(role, place)
         self._policies = {name: Policy(role.policy()) for name, role in self._roles.items()}
-        self._of_function = {place.function_name(function.name): function.role for function in declared.functions}
+        self._of_function = {
+            place.function_name(function.name): function.role for function in declared.functions
+        }
         self._of_machine = {machine.name: machine.role for machine in declared.state_machines}
         self._role_of_task = role_of_task
         self._policy_of_app = policy_of_app
@@ -116,7 +118,9 @@ class Guard:
             }
         return {"refused": dict(self._refused), "roles": roles}
 
-    def _require(self, role: str | None, principal: str, service: str, needs: Iterable[Need]) -> None:
+    def _require(
+        self, role: str | None, principal: str, service: str, needs: Iterable[Need]
+    ) -> None:
         caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"
         policy = self._policy_of(role)
         if policy is None:

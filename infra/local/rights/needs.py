@@ -18,11 +18,18 @@ _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 class Needs:
     """Finds out what the calls in one deployment need."""
 
-    def __init__(self, declared: Declared, place: Place, tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {}) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        place: Place,
+        tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {},
+    ) -> None:
         """Create the rules; ``tags_of`` returns the tags of DataSync's resources by their ARN."""
         self._place = place
         self._tags_of = tags_of
-        self._definitions = {place.name(definition.name): definition for definition in declared.task_definitions}
+        self._definitions = {
+            place.name(definition.name): definition for definition in declared.task_definitions
+        }
         self._services: Mapping[str, Callable[[Call], Iterator[Need]]] = {
             "dynamodb": lambda call: dynamodb.needs(call, place),
             "s3": s3.needs,
@@ -49,7 +56,9 @@ class Needs:
     def _states(self, call: Call) -> Iterator[Need]:
         parameters, action = call.parameters, f"states:{call.operation}"
         match call.operation:
-            case "StartExecution" | "StartSyncExecution" | "DescribeStateMachine" | "ListExecutions":
+            case (
+                "StartExecution" | "StartSyncExecution" | "DescribeStateMachine" | "ListExecutions"
+            ):
                 yield Need(action, parameters["stateMachineArn"])
             case "DescribeExecution" | "StopExecution" | "GetExecutionHistory":
                 yield Need(action, parameters["executionArn"])
@@ -63,17 +72,31 @@ class Needs:
 
     def _ecs(self, call: Call) -> Iterator[Need]:
         parameters, place = call.parameters, self._place
-        cluster = place.arn("ecs", f"cluster/{parameters.get('cluster', 'default').rpartition('/')[2]}")
+        cluster = place.arn(
+            "ecs", f"cluster/{parameters.get('cluster', 'default').rpartition('/')[2]}"
+        )
         context = {"ecs:cluster": cluster}
 
         def task(name: str) -> str:
-            return name if name.startswith("arn:") else place.arn("ecs", f"task/{cluster.rpartition('/')[2]}/{name}")
+            return (
+                name
+                if name.startswith("arn:")
+                else place.arn("ecs", f"task/{cluster.rpartition('/')[2]}/{name}")
+            )
 
         match call.operation:
             case "RunTask":
-                family, _, revision = parameters.get("taskDefinition", "").rpartition("/")[2].partition(":")
-                yield Need("ecs:RunTask", place.arn("ecs", f"task-definition/{family}:{revision or 1}"), context)
-                for role in self._roles_of(self._definitions.get(family), parameters.get("overrides", {})):
+                family, _, revision = (
+                    parameters.get("taskDefinition", "").rpartition("/")[2].partition(":")
+                )
+                yield Need(
+                    "ecs:RunTask",
+                    place.arn("ecs", f"task-definition/{family}:{revision or 1}"),
+                    context,
+                )
+                for role in self._roles_of(
+                    self._definitions.get(family), parameters.get("overrides", {})
+                ):
                     yield Need("iam:PassRole", role, _TO_TASKS)
                 if parameters.get("tags") or parameters.get("propagateTags", "NONE") != "NONE":
                     yield Need("ecs:TagResource", task("*"), {"ecs:CreateAction": "RunTask"})
@@ -87,7 +110,9 @@ class Needs:
             case _:
                 raise call.not_mapped()
 
-    def _roles_of(self, definition: TaskDefinition | None, overrides: Mapping[str, str]) -> Iterator[str]:
+    def _roles_of(
+        self, definition: TaskDefinition | None, overrides: Mapping[str, str]
+    ) -> Iterator[str]:
         """Yield the ARNs of a task's roles: the container's, and the one for starting it."""
         if definition is not None:
             yield overrides.get("taskRoleArn") or self._place.role_arn(definition.role)
@@ -107,19 +132,39 @@ class Needs:
     def _events(self, call: Call) -> Iterator[Need]:
         if call.operation != "PutEvents":
             raise call.not_mapped()
-        buses = {entry.get("EventBusName", "default").rpartition("/")[2] for entry in call.parameters.get("Entries", ())}
+        buses = {
+            entry.get("EventBusName", "default").rpartition("/")[2]
+            for entry in call.parameters.get("Entries", ())
+        }
         for bus in sorted(buses):
             yield Need("events:PutEvents", self._place.arn("events", f"event-bus/{bus}"))
 
     def _sns(self, call: Call) -> Iterator[Need]:
         form = call.form
         action, topic = form.get("Action", ""), form.get("TopicArn")
-        if action not in ("Publish", "PublishBatch", "Subscribe", "ListSubscriptionsByTopic", "GetTopicAttributes") or topic is None:
+        if (
+            action
+            not in (
+                "Publish",
+                "PublishBatch",
+                "Subscribe",
+                "ListSubscriptionsByTopic",
+                "GetTopicAttributes",
+            )
+            or topic is None
+        ):
             raise call.not_mapped()
         yield Need(f"sns:{'Publish' if action == 'PublishBatch' else action}", topic)
 
     def _sqs(self, call: Call) -> Iterator[Need]:
-        known = ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "GetQueueUrl")
+        known = (
+            "SendMessage",
+            "ReceiveMessage",
+            "DeleteMessage",
+            "GetQueueAttributes",
+            "ChangeMessageVisibility",
+            "GetQueueUrl",
+        )
         parameters, operation = call.parameters, call.operation.removesuffix("Batch")
         if operation not in known:
             raise call.not_mapped()
@@ -145,9 +190,14 @@ class Needs:
                 if bucket != self._place.bucket_arn():
                     yield Need("s3:ListBucket", bucket)
                 config = parameters.get("S3Config", {})
-                for role in (config.get("BucketAccessRoleArn"), parameters.get("FileSystemAccessRoleArn")):
+                for role in (
+                    config.get("BucketAccessRoleArn"),
+                    parameters.get("FileSystemAccessRoleArn"),
+                ):
                     if role:
-                        yield Need("iam:PassRole", role, {"iam:PassedToService": "datasync.amazonaws.com"})
+                        yield Need(
+                            "iam:PassRole", role, {"iam:PassedToService": "datasync.amazonaws.com"}
+                        )
             case "DescribeTaskExecution" | "CancelTaskExecution":
                 yield self._of_datasync(action, parameters["TaskExecutionArn"])
             case "ListTaskExecutions":
@@ -159,7 +209,11 @@ class Needs:
         yield from (Need(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
 
     def _of_datasync(self, action: str, arn: str) -> Need:
-        return Need(action, arn, {f"aws:ResourceTag/{name}": value for name, value in self._tags_of(arn).items()})
+        return Need(
+            action,
+            arn,
+            {f"aws:ResourceTag/{name}": value for name, value in self._tags_of(arn).items()},
+        )
 
     def _secrets(self, call: Call) -> Iterator[Need]:
         parameters, operation = call.parameters, call.operation
@@ -174,23 +228,38 @@ class Needs:
             raise call.not_mapped()
         name = parameters.get("SecretId", "")
         # A secret's ARN ends with six random characters.
-        arn = name if name.startswith("arn:") else self._place.arn("secretsmanager", f"secret:{name}-??????")
+        arn = (
+            name
+            if name.startswith("arn:")
+            else self._place.arn("secretsmanager", f"secret:{name}-??????")
+        )
         yield Need(f"secretsmanager:{operation}", arn)
 
     def _logs(self, call: Call) -> Iterator[Need]:
         parameters, operation = call.parameters, call.operation
-        group = parameters.get("logGroupName") or parameters.get("logGroupIdentifier", "").rpartition("log-group:")[2]
+        group = (
+            parameters.get("logGroupName")
+            or parameters.get("logGroupIdentifier", "").rpartition("log-group:")[2]
+        )
         match operation:
             case "PutLogEvents" | "CreateLogStream" | "GetLogEvents" | "DeleteLogStream":
                 stream = parameters.get("logStreamName", "")
-            case "CreateLogGroup" | "DescribeLogStreams" | "FilterLogEvents" | "PutRetentionPolicy" | "DeleteLogGroup":
+            case (
+                "CreateLogGroup"
+                | "DescribeLogStreams"
+                | "FilterLogEvents"
+                | "PutRetentionPolicy"
+                | "DeleteLogGroup"
+            ):
                 stream = ""
             case "DescribeLogGroups":
                 yield Need("logs:DescribeLogGroups", "*")
                 return
             case _:
                 raise call.not_mapped()
-        yield Need(f"logs:{operation}", self._place.arn("logs", f"log-group:{group}:log-stream:{stream}"))
+        yield Need(
+            f"logs:{operation}", self._place.arn("logs", f"log-group:{group}:log-stream:{stream}")
+        )
 
     def _sts(self, call: Call) -> Iterator[Need]:
         match call.form.get("Action"):

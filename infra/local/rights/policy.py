@@ -53,7 +53,9 @@ class Policy:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """Read a document; raise :class:`CannotJudge` for a part that is not known here."""
-        self._statements = tuple(_Statement(statement) for statement in _listed(document["Statement"]))
+        self._statements = tuple(
+            _Statement(statement) for statement in _listed(document["Statement"])
+        )
 
     def decide(self, need: Need) -> Decision:
         """Evaluate one need."""
@@ -71,13 +73,17 @@ class _Statement:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         if unknown := document.keys() - self._KNOWN:
-            raise CannotJudge(f"statement {document.get('Sid')}: {', '.join(sorted(unknown))} is not known to infra/local/rights/policy.py")
+            raise CannotJudge(
+                f"statement {document.get('Sid')}: {', '.join(sorted(unknown))} is not known to infra/local/rights/policy.py"
+            )
         self.sid = str(document.get("Sid", ""))
         self.allows = document["Effect"] == "Allow"
         self._actions = tuple(_listed(document["Action"]))
         self._resources = tuple(_listed(document["Resource"]))
         if variables := [resource for resource in self._resources if "${" in resource]:
-            raise CannotJudge(f"statement {self.sid}: policy variables are not known to infra/local/rights/policy.py: {variables[0]}")
+            raise CannotJudge(
+                f"statement {self.sid}: policy variables are not known to infra/local/rights/policy.py: {variables[0]}"
+            )
         self._conditions = tuple(
             _condition(operator, key, tuple(_listed(values)))
             for operator, keys in document.get("Condition", {}).items()
@@ -110,7 +116,12 @@ def arn_matches(pattern: str, arn: str) -> bool:
 
 @lru_cache(maxsize=2048)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+    return re.compile(
+        "".join(
+            {"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern
+        ),
+        re.DOTALL,
+    )
 
 
 _POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
@@ -120,10 +131,17 @@ _POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
     "ArnLike": arn_matches,
     "Bool": lambda wanted, found: wanted.lower() == found.lower(),
 }
-_NEGATIVE = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike"}
+_NEGATIVE = {
+    "StringNotEquals": "StringEquals",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+}
 
 
-def _condition(operator: str, key: str, wanted: tuple[str, ...]) -> Callable[[Mapping[str, str]], bool]:
+def _condition(
+    operator: str, key: str, wanted: tuple[str, ...]
+) -> Callable[[Mapping[str, str]], bool]:
     """Return a function that tests a context against a condition.
 
     The condition requires one of the wanted values, or none of them.
@@ -133,7 +151,9 @@ def _condition(operator: str, key: str, wanted: tuple[str, ...]) -> Callable[[Ma
     negative = name in _NEGATIVE
     fits = _POSITIVE.get(_NEGATIVE.get(name, name))
     if fits is None:
-        raise CannotJudge(f"condition operator {operator} is not known to infra/local/rights/policy.py")
+        raise CannotJudge(
+            f"condition operator {operator} is not known to infra/local/rights/policy.py"
+        )
 
     def holds(context: Mapping[str, str]) -> bool:
         found = context.get(key)

@@ -19,7 +19,10 @@ def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsErr
         why = "with an explicit deny in an identity-based policy"
     else:
         why = f"because no identity-based policy allows the {need.action} action"
-    return denied(service, f"User: {caller} is not authorized to perform: {need.action} on resource: {need.resource} {why}")
+    return denied(
+        service,
+        f"User: {caller} is not authorized to perform: {need.action} on resource: {need.resource} {why}",
+    )
 
 
 def denied(service: str, message: str) -> AwsError:

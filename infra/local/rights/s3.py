@@ -12,7 +12,12 @@ from infra.local.rights.call import Call
 from infra.local.rights.policy import Need
 
 _XML_KEY = re.compile(r"\{.*\}Key|Key")
-_ATTRIBUTES = {"acl": "ObjectAcl", "tagging": "ObjectTagging", "retention": "ObjectRetention", "legal-hold": "ObjectLegalHold"}
+_ATTRIBUTES = {
+    "acl": "ObjectAcl",
+    "tagging": "ObjectTagging",
+    "retention": "ObjectRetention",
+    "legal-hold": "ObjectLegalHold",
+}
 _NOT_A_SUBRESOURCE = re.compile(
     r"x-amz-.*|x-id|response-.*|list-type|prefix|delimiter|max-keys|continuation-token|start-after|encoding-type|fetch-owner|marker"
 )
@@ -61,7 +66,9 @@ def _of_object(call: Call, arn: str) -> Iterator[Need]:
         yield Need(f"s3:{method.capitalize()}{_ATTRIBUTES[attribute]}", arn)
     elif method in ("GET", "HEAD"):
         version = "Version" if "versionId" in query else ""
-        yield Need("s3:ListMultipartUploadParts" if "uploadId" in query else f"s3:GetObject{version}", arn)
+        yield Need(
+            "s3:ListMultipartUploadParts" if "uploadId" in query else f"s3:GetObject{version}", arn
+        )
     elif method == "PUT":
         yield Need("s3:PutObject", arn)
         source = call.headers.get("x-amz-copy-source")
@@ -76,7 +83,9 @@ def _of_object(call: Call, arn: str) -> Iterator[Need]:
         yield Need("s3:PutObject", arn)
     elif method == "DELETE":
         version = "Version" if "versionId" in query else ""
-        yield Need("s3:AbortMultipartUpload" if "uploadId" in query else f"s3:DeleteObject{version}", arn)
+        yield Need(
+            "s3:AbortMultipartUpload" if "uploadId" in query else f"s3:DeleteObject{version}", arn
+        )
     else:
         raise call.not_mapped()
 
@@ -85,7 +94,11 @@ def _of_bucket(call: Call, arn: str) -> Need:
     subresources = [name for name in call.query if not _NOT_A_SUBRESOURCE.fullmatch(name.lower())]
     if call.method == "HEAD" or (call.method == "GET" and not subresources):
         names = {"prefix": "s3:prefix", "delimiter": "s3:delimiter"}
-        return Need("s3:ListBucket", arn, {names[name]: value for name, value in call.query.items() if name in names})
+        return Need(
+            "s3:ListBucket",
+            arn,
+            {names[name]: value for name, value in call.query.items() if name in names},
+        )
     known = [name for name in subresources if name in _BUCKET]
     if call.method == "GET" and known:
         return Need(f"s3:{_BUCKET[known[0]]}", arn)

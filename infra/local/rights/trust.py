@@ -25,12 +25,25 @@ def check_trust(role: Role, place: Place) -> None:
     The account is the deployment's.
     """
     if not trusts(role.trust(place.account), role.service, place.account):
-        raise CannotBeTaken(f"{place.role_name(role.name)}: its trust policy does not let {role.service} take it on")
+        raise CannotBeTaken(
+            f"{place.role_name(role.name)}: its trust policy does not let {role.service} take it on"
+        )
 
 
 def trusts(document: Mapping[str, Any], service: str, account: str) -> bool:
     """Return whether a trust policy lets a service assume the role on behalf of an account."""
-    statements = [statement for statement in document["Statement"] if statement["Principal"] == {"Service": service}]
-    policy = Policy({"Statement": [{**{name: one[name] for name in one if name != "Principal"}, "Resource": "*"} for one in statements]})
+    statements = [
+        statement
+        for statement in document["Statement"]
+        if statement["Principal"] == {"Service": service}
+    ]
+    policy = Policy(
+        {
+            "Statement": [
+                {**{name: one[name] for name in one if name != "Principal"}, "Resource": "*"}
+                for one in statements
+            ]
+        }
+    )
     context = {} if service in _TELL_NO_ACCOUNT else {SOURCE_ACCOUNT: account}
     return policy.decide(Need("sts:AssumeRole", "*", context)).verdict is Verdict.ALLOWED

@@ -25,7 +25,9 @@ def day(request: pytest.FixtureRequest) -> tuple[Day, Outcome, Traffic]:
     return simulated, simulated.run(), traffic
 
 
-def test_every_visitor_is_served_turned_away_gone_or_waiting(day: tuple[Day, Outcome, Traffic]) -> None:
+def test_every_visitor_is_served_turned_away_gone_or_waiting(
+    day: tuple[Day, Outcome, Traffic],
+) -> None:
     _, outcome, traffic = day
     assert outcome.arrived == traffic.sessions
     assert outcome.arrived == outcome.served + outcome.turned_away + outcome.left + outcome.waiting
@@ -34,13 +36,17 @@ def test_every_visitor_is_served_turned_away_gone_or_waiting(day: tuple[Day, Out
     assert min(outcome.waits) > 0
 
 
-def test_a_crowded_app_has_a_queue_and_a_roomy_one_has_none(day: tuple[Day, Outcome, Traffic]) -> None:
+def test_a_crowded_app_has_a_queue_and_a_roomy_one_has_none(
+    day: tuple[Day, Outcome, Traffic],
+) -> None:
     _, outcome, traffic = day
     assert (outcome.bill.calls["PutItem queue"] > 0) is (traffic is CROWDED)
     assert (outcome.left > 0) is (traffic is CROWDED)
 
 
-def test_no_instance_ever_has_more_sessions_than_seats_or_lives_beyond_its_visitors(day: tuple[Day, Outcome, Traffic]) -> None:
+def test_no_instance_ever_has_more_sessions_than_seats_or_lives_beyond_its_visitors(
+    day: tuple[Day, Outcome, Traffic],
+) -> None:
     simulated, outcome, traffic = day
     rows = [row for slots in simulated.instances.rows.values() for row in slots.values()]
     assert all(len(row.seats) <= row.capacity for row in rows)
@@ -61,7 +67,9 @@ def test_what_was_called_belongs_to_what_happened(day: tuple[Day, Outcome, Traff
     taken = calls["UpdateItem instances: take a seat"] - conflicts["take a seat"]
     assert taken >= outcome.served
     assert calls["PutItem connections"] <= outcome.served
-    assert outcome.bill.write_units >= sum(count for name, count in calls.items() if name.startswith(("Put", "Update", "Delete")))
+    assert outcome.bill.write_units >= sum(
+        count for name, count in calls.items() if name.startswith(("Put", "Update", "Delete"))
+    )
 
 
 def test_the_same_seed_gives_the_same_day_and_another_seed_another() -> None:
@@ -73,7 +81,10 @@ def test_the_same_seed_gives_the_same_day_and_another_seed_another() -> None:
 
 def test_waiting_pages_ask_as_often_as_the_real_one() -> None:
     script = (TREE / "chalice_app/chalicelib/pages/templates/waiting.js").read_text()
-    assert f"shortest = {simulation.POLL_FIRST * 1000:g}, longest = {simulation.POLL_LONGEST * 1000:g}," in script
+    assert (
+        f"shortest = {simulation.POLL_FIRST * 1000:g}, longest = {simulation.POLL_LONGEST * 1000:g},"
+        in script
+    )
     assert f"delay * {simulation.POLL_GROWTH:g})" in script
 
 
@@ -109,7 +120,10 @@ def test_virtual_time_goes_in_the_order_of_what_is_due() -> None:
 
 
 def test_the_report_judges_growth() -> None:
-    rows = [simulate(Case("apps", Traffic(apps, apps * 10, popular=0, in_bursts=0, seconds=HOUR)), 1) for apps in (20, 200)]
+    rows = [
+        simulate(Case("apps", Traffic(apps, apps * 10, popular=0, in_bursts=0, seconds=HOUR)), 1)
+        for apps in (20, 200)
+    ]
     lines = judged(rows)
     assert len(lines) == 4
     assert all(line.startswith("met") for line in lines), lines
@@ -119,6 +133,8 @@ def test_the_report_judges_growth() -> None:
 
 
 def test_a_row_of_no_served_visitor_can_be_shown() -> None:
-    empty = row(Case("full", Traffic(1, 1)), [Outcome(arrived=1, turned_away=1, instance_seconds=1.0)], 0.0)
+    empty = row(
+        Case("full", Traffic(1, 1)), [Outcome(arrived=1, turned_away=1, instance_seconds=1.0)], 0.0
+    )
     assert empty["turned away"] == 1.0
     assert empty["wait p99"] == 0.0

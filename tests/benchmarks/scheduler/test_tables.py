@@ -54,31 +54,65 @@ class Both:
     def act(self, ref: InstanceRef, real: InstanceRef, mine: Any) -> tuple[str, object, object]:
         now, session = self.now, self.chance.choice(SESSIONS)
         match self.chance.choice(
-            ["take", "take", "take expired", "take unless queued", "queue", "renew", "give", "ready", "ready", "drain", "stop"]
+            [
+                "take",
+                "take",
+                "take expired",
+                "take unless queued",
+                "queue",
+                "renew",
+                "give",
+                "ready",
+                "ready",
+                "drain",
+                "stop",
+            ]
         ):
             case "take":
-                done = (f(r, session, now + 45) for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real)))
+                done = (
+                    f(r, session, now + 45)
+                    for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real))
+                )
             case "take expired":
                 old = longest_expired(mine.seats, now)
                 if old is None or session in mine.seats:
                     return "nothing", None, None
-                done = (f(r, session, now + 45, old) for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real)))
+                done = (
+                    f(r, session, now + 45, old)
+                    for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real))
+                )
             case "take unless queued":
                 done = (
-                    f(r, session, now + 45, unless_queued_at=now) for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real))
+                    f(r, session, now + 45, unless_queued_at=now)
+                    for f, r in ((self.simulated.take_seat, ref), (store.take_seat, real))
                 )
             case "queue":
-                done = (f(r, now + 60) for f, r in ((self.simulated.mark_queued, ref), (store.mark_queued, real)))
+                done = (
+                    f(r, now + 60)
+                    for f, r in ((self.simulated.mark_queued, ref), (store.mark_queued, real))
+                )
             case "renew":
-                return "renew", self.simulated.renew(ref, {session: now + 180}), renewed(real, {session: now + 180})
+                return (
+                    "renew",
+                    self.simulated.renew(ref, {session: now + 180}),
+                    renewed(real, {session: now + 180}),
+                )
             case "give":
-                return "give", self.simulated.give_back(ref, session), store.give_back(real, session)
+                return (
+                    "give",
+                    self.simulated.give_back(ref, session),
+                    store.give_back(real, session),
+                )
             case "ready":
                 return "ready", self.simulated.mark_ready(ref, now), made_ready(real, now)
             case "drain":
                 return "drain", self.simulated.drain(ref, now), store.drain(real, now)
             case _:
-                return "stop", self.simulated.mark_stopped(ref, None, now), store.mark_stopped(real, None, now)
+                return (
+                    "stop",
+                    self.simulated.mark_stopped(ref, None, now),
+                    store.mark_stopped(real, None, now),
+                )
         simulated, there = done
         return "write", simulated is not None, there is not None
 
@@ -96,7 +130,9 @@ class Both:
         assert theirs is not None
         assert mine.state == theirs.state
         assert mine.seats == store.seats_of(theirs)
-        assert mine.queued_until == (float(theirs.queued_until) if theirs.queued_until is not None else None)
+        assert mine.queued_until == (
+            float(theirs.queued_until) if theirs.queued_until is not None else None
+        )
         assert self.real_ids[mine.instance_id] == theirs.instance_id
 
 
@@ -151,4 +187,6 @@ def test_a_call_of_the_simulation_is_a_call_of_the_real_store(services: Counter[
     operations = Counter[str]()
     for name, count in bill.calls.items():
         operations[name.split()[0]] += count
-    assert operations == {name: count for name, count in services.items() if name != "DescribeTable"}
+    assert operations == {
+        name: count for name, count in services.items() if name != "DescribeTable"
+    }

@@ -41,7 +41,12 @@ def agent(server: StandinAgent) -> Agent:
 def test_requests_share_one_connection_and_carry_the_key(there: StandinAgent) -> None:
     client = AgentClient()
     for _ in range(3):
-        assert client.request(agent(there), "POST", "/connections/c", [("x-one", "1"), ("x-one", "2")], b"frame").body == b"ok"
+        assert (
+            client.request(
+                agent(there), "POST", "/connections/c", [("x-one", "1"), ("x-one", "2")], b"frame"
+            ).body
+            == b"ok"
+        )
     assert len({got.connection for got in there.got}) == 1
     assert there.got[0].header("sheen-agent-key") == "k" * 64
     assert there.got[0].header("sheen-instance") == "00112233"
@@ -50,7 +55,9 @@ def test_requests_share_one_connection_and_carry_the_key(there: StandinAgent) ->
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_connection_that_the_agent_closed_meanwhile_is_not_used(there: StandinAgent, method: str) -> None:
+def test_a_connection_that_the_agent_closed_meanwhile_is_not_used(
+    there: StandinAgent, method: str
+) -> None:
     client = AgentClient()
     there.answer = lambda got: Say(then_close=True)
     client.request(agent(there), method, "/")
@@ -59,7 +66,9 @@ def test_a_connection_that_the_agent_closed_meanwhile_is_not_used(there: Standin
     assert len(there.got) == 2
 
 
-def test_a_safe_request_is_sent_once_more_when_a_used_connection_breaks(there: StandinAgent) -> None:
+def test_a_safe_request_is_sent_once_more_when_a_used_connection_breaks(
+    there: StandinAgent,
+) -> None:
     client = AgentClient()
     client.request(agent(there), "GET", "/")
     there.answer = lambda got: Say(break_off=len(there.got) == 2)
@@ -111,7 +120,9 @@ def test_head_and_empty_answers_leave_the_connection_usable(there: StandinAgent)
     assert len({got.connection for got in there.got}) == 1
 
 
-def test_an_agent_whose_machine_vanished_is_gone_in_seconds(there: StandinAgent, quick: None) -> None:
+def test_an_agent_whose_machine_vanished_is_gone_in_seconds(
+    there: StandinAgent, quick: None
+) -> None:
     client = AgentClient()
     client.request(agent(there), "GET", "/")
     there.vanish()
@@ -122,7 +133,9 @@ def test_an_agent_whose_machine_vanished_is_gone_in_seconds(there: StandinAgent,
     assert len(there.got) == 1
 
 
-def test_an_unsafe_request_to_a_vanished_machine_is_not_known_to_be_lost(there: StandinAgent, quick: None) -> None:
+def test_an_unsafe_request_to_a_vanished_machine_is_not_known_to_be_lost(
+    there: StandinAgent, quick: None
+) -> None:
     client = AgentClient()
     client.request(agent(there), "GET", "/")
     there.vanish()
@@ -132,7 +145,9 @@ def test_an_unsafe_request_to_a_vanished_machine_is_not_known_to_be_lost(there: 
         client.request(agent(there), "POST", "/app/pay", body=b"once")
 
 
-def test_a_machine_that_vanishes_while_it_computes_is_noticed(there: StandinAgent, quick: None) -> None:
+def test_a_machine_that_vanishes_while_it_computes_is_noticed(
+    there: StandinAgent, quick: None
+) -> None:
     over = threading.Event()
 
     def vanish(got: Got) -> Say:
@@ -149,7 +164,9 @@ def test_a_machine_that_vanishes_while_it_computes_is_noticed(there: StandinAgen
     assert len(there.got) == 1
 
 
-def test_an_agent_that_computes_for_longer_than_a_vanished_one_is_waited_for(there: StandinAgent, quick: None) -> None:
+def test_an_agent_that_computes_for_longer_than_a_vanished_one_is_waited_for(
+    there: StandinAgent, quick: None
+) -> None:
     def slow(got: Got) -> Say:
         time.sleep(2.5)
         return Say()
@@ -161,8 +178,13 @@ def test_an_agent_that_computes_for_longer_than_a_vanished_one_is_waited_for(the
     assert len(there.got) == 2
 
 
-@pytest.mark.parametrize(("method", "slept", "kept"), [("GET", 59, 1), ("GET", 61, 2), ("GET", -1, 2), ("POST", 4, 1), ("POST", 6, 2)])
-def test_a_connection_that_was_not_used_for_long_is_replaced(there: StandinAgent, method: str, slept: float, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "slept", "kept"),
+    [("GET", 59, 1), ("GET", 61, 2), ("GET", -1, 2), ("POST", 4, 1), ("POST", 6, 2)],
+)
+def test_a_connection_that_was_not_used_for_long_is_replaced(
+    there: StandinAgent, method: str, slept: float, kept: int
+) -> None:
     now = 1000.0
     client = AgentClient(clock=lambda: now)
     client.request(agent(there), "GET", "/")
@@ -189,7 +211,11 @@ def test_whatever_a_header_or_path_holds_the_next_request_gets_its_own_answer(
 def test_a_headers_bytes_arrive_as_they_were_sent(there: StandinAgent) -> None:
     sent = [("x-euro", "\u20acuro"), ("x-raw", b"caf\xe9".decode("utf-8", "surrogateescape"))]
     AgentClient().request(agent(there), "GET", "/", sent)
-    got = {name: value.encode("latin-1") for name, value in there.got[0].headers if name.startswith("x-")}
+    got = {
+        name: value.encode("latin-1")
+        for name, value in there.got[0].headers
+        if name.startswith("x-")
+    }
     assert got == {"x-euro": "\u20acuro".encode(), "x-raw": b"caf\xe9"}
 
 

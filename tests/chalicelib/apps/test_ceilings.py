@@ -17,7 +17,11 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
 from tests.chalicelib.aws_in_process import ENVIRONMENT
 
-LIMITED = {"SHEEN_LARGEST_SIZE": "medium", "SHEEN_MOST_INSTANCES_PER_APP": "3", "SHEEN_LONGEST_IDLE": "3600"}
+LIMITED = {
+    "SHEEN_LARGEST_SIZE": "medium",
+    "SHEEN_MOST_INSTANCES_PER_APP": "3",
+    "SHEEN_LONGEST_IDLE": "3600",
+}
 CEILINGS = Ceilings("medium", 3, 3600.0)
 
 
@@ -44,17 +48,31 @@ def limited(dynamodb_calls: object) -> Iterator[None]:
         st.sampled_from([0.0, 1.0, 3600.0, 3601.0, 1e6]),
         st.sampled_from([0.0, 1.0, 90.0, 1e6]),
     ),
-    st.builds(Ceilings, st.sampled_from(SIZES), st.integers(0, 100), st.sampled_from([0.0, 60.0, 3600.0])),
+    st.builds(
+        Ceilings, st.sampled_from(SIZES), st.integers(0, 100), st.sampled_from([0.0, 60.0, 3600.0])
+    ),
 )
-def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(settings: AppSettings, ceilings: Ceilings) -> None:
+def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(
+    settings: AppSettings, ceilings: Ceilings
+) -> None:
     held = ceilings.cut(settings)
-    assert SIZES.index(held.size) <= min(SIZES.index(ceilings.largest_size), SIZES.index(settings.size))
-    assert not ceilings.most_instances_per_app or held.max_instances <= ceilings.most_instances_per_app
+    assert SIZES.index(held.size) <= min(
+        SIZES.index(ceilings.largest_size), SIZES.index(settings.size)
+    )
+    assert (
+        not ceilings.most_instances_per_app or held.max_instances <= ceilings.most_instances_per_app
+    )
     assert 1 <= held.start_count <= held.max_instances <= settings.max_instances
     for idle in (held.instance_idle_timeout, held.instance_unvisited_timeout):
         assert not ceilings.longest_idle or 0 < idle <= ceilings.longest_idle
     assert ceilings.cut(held) == held
-    bounded = ("size", "max_instances", "start_count", "instance_idle_timeout", "instance_unvisited_timeout")
+    bounded = (
+        "size",
+        "max_instances",
+        "start_count",
+        "instance_idle_timeout",
+        "instance_unvisited_timeout",
+    )
     changed = {name: getattr(settings, name) for name in bounded}
     assert replace(held, **changed) == settings
     assert Ceilings().cut(settings) == settings
@@ -64,14 +82,31 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(settings: A
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"size": "xxxlarge"}, r"setting size is xxxlarge; this deployment allows medium at most \(its largest_size\)"),
-        ({"max_instances": 100}, r"setting max_instances is 100; this deployment allows 3 at most \(its most_instances_per_app\)"),
-        ({"start_count": 4, "max_instances": 4}, r"is 4; this deployment allows 3 at most \(its most_instances_per_app\)"),
-        ({"instance_idle_timeout": 0}, r"setting instance_idle_timeout is 0; this deployment allows 3600 at most \(its longest_idle\)"),
-        ({"instance_idle_timeout": "7200"}, r"instance_idle_timeout is 7200; this deployment allows 3600 at most"),
+        (
+            {"size": "xxxlarge"},
+            r"setting size is xxxlarge; this deployment allows medium at most \(its largest_size\)",
+        ),
+        (
+            {"max_instances": 100},
+            r"setting max_instances is 100; this deployment allows 3 at most \(its most_instances_per_app\)",
+        ),
+        (
+            {"start_count": 4, "max_instances": 4},
+            r"is 4; this deployment allows 3 at most \(its most_instances_per_app\)",
+        ),
+        (
+            {"instance_idle_timeout": 0},
+            r"setting instance_idle_timeout is 0; this deployment allows 3600 at most \(its longest_idle\)",
+        ),
+        (
+            {"instance_idle_timeout": "7200"},
+            r"instance_idle_timeout is 7200; this deployment allows 3600 at most",
+        ),
     ],
 )
-def test_a_change_beyond_a_ceiling_is_refused_with_the_ceiling(changes: dict[str, Any], told: str) -> None:
+def test_a_change_beyond_a_ceiling_is_refused_with_the_ceiling(
+    changes: dict[str, Any], told: str
+) -> None:
     store.ensure("/greedy", 1.0)
     with pytest.raises(BadAppSetting, match=told):
         configure("/greedy", changes, 2.0)

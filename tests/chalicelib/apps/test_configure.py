@@ -23,8 +23,16 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
         ({}, {"preload": False, "app_idle_timeout": 0}, {"preload": False, "app_idle_timeout": 0}),
         ({}, {"environment": "TZ=UTC LEVEL=2"}, {"environment": "TZ=UTC LEVEL=2"}),
         ({}, {"environment": {"TZ": "UTC"}}, {"environment": {"TZ": "UTC"}}),
-        ({"environment": "TZ=UTC"}, {"environment.LEVEL": "a=b c"}, {"environment": {"TZ": "UTC", "LEVEL": "a=b c"}}),
-        ({"environment": {"TZ": "UTC", "LEVEL": "2"}}, {"environment.TZ": ""}, {"environment": {"LEVEL": "2"}}),
+        (
+            {"environment": "TZ=UTC"},
+            {"environment.LEVEL": "a=b c"},
+            {"environment": {"TZ": "UTC", "LEVEL": "a=b c"}},
+        ),
+        (
+            {"environment": {"TZ": "UTC", "LEVEL": "2"}},
+            {"environment.TZ": ""},
+            {"environment": {"LEVEL": "2"}},
+        ),
         ({"environment": {"TZ": "UTC"}}, {"environment.TZ": None}, {}),
         (
             {},
@@ -33,7 +41,9 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
         ),
     ],
 )
-def test_changes_are_applied(before: dict[str, object], changes: dict[str, object], after: dict[str, object]) -> None:
+def test_changes_are_applied(
+    before: dict[str, object], changes: dict[str, object], after: dict[str, object]
+) -> None:
     assert changed(before, changes) == after
 
 
@@ -42,9 +52,21 @@ def test_changes_are_applied(before: dict[str, object], changes: dict[str, objec
     [
         ("size", "huge", "setting size is 'huge'; it is one of small, medium"),
         ("size", 3, "setting size is 3; it is one of small, medium"),
-        ("app_idle_timeout", True, "setting app_idle_timeout is True; it is a number of seconds from 0"),
-        ("app_idle_timeout", float("nan"), "setting app_idle_timeout is nan; it is a number of seconds from 0"),
-        ("simple_scheduler", [5], r"setting simple_scheduler is \[5\]; it is a whole number from 1 to 1000"),
+        (
+            "app_idle_timeout",
+            True,
+            "setting app_idle_timeout is True; it is a number of seconds from 0",
+        ),
+        (
+            "app_idle_timeout",
+            float("nan"),
+            "setting app_idle_timeout is nan; it is a number of seconds from 0",
+        ),
+        (
+            "simple_scheduler",
+            [5],
+            r"setting simple_scheduler is \[5\]; it is a whole number from 1 to 1000",
+        ),
         ("sise", "small", 'there is no setting "sise"'),
         ("sise", None, 'there is no setting "sise"'),
         ("size.x", "1", 'there is no setting "size.x"'),
@@ -69,11 +91,19 @@ def test_who_may_invoke_the_function_sees_all_that_holds_and_where_it_comes_from
     assert answer == on_demand({"location": "/team/sales"}, lambda: 3.0)
     assert answer["location"] == "/team/sales"
     shown = json.loads(json.dumps(answer["settings"]))
-    assert (shown["size"], shown["max_instances"], shown["disable_protocols"]) == ("small", 3, ["websocket"])
+    assert (shown["size"], shown["max_instances"], shown["disable_protocols"]) == (
+        "small",
+        3,
+        ["websocket"],
+    )
     assert shown["environment"] == {"TZ": "UTC", "LEVEL": "2"}
     sources = answer["sources"]
     assert sources.keys() == shown.keys()
-    assert (sources["size"], sources["max_instances"], sources["start_count"]) == ("sheen.toml", "set", "default")
+    assert (sources["size"], sources["max_instances"], sources["start_count"]) == (
+        "sheen.toml",
+        "set",
+        "default",
+    )
     assert App.get("/team/sales").updated_at == 2.0, "showing changes nothing"
 
 
@@ -87,7 +117,9 @@ def test_who_may_invoke_the_function_sees_all_that_holds_and_where_it_comes_from
         {"location": "/hello", "settings": ["size"]},
     ],
 )
-def test_a_payload_of_another_form_is_refused_with_the_form_and_none_of_its_values(event: dict[str, object]) -> None:
+def test_a_payload_of_another_form_is_refused_with_the_form_and_none_of_its_values(
+    event: dict[str, object],
+) -> None:
     with pytest.raises(BadChange, match=r"the payload is not .* with .*settings") as caught:
         on_demand(event, lambda: 1.0)
     assert "small" not in str(caught.value)
@@ -107,8 +139,18 @@ def test_the_bundles_settings_count_too_when_a_change_is_checked() -> None:
 
 def test_two_who_change_at_once_both_get_what_they_wanted() -> None:
     store.ensure("/hello", 1.0)
-    changes = [{name: 7} for name in ("app_idle_timeout", "reconnect_grace", "max_instances", "sockjs_heartbeat_delay")]
-    threads = [threading.Thread(target=configure, args=("/hello", change, 2.0)) for change in changes]
+    changes = [
+        {name: 7}
+        for name in (
+            "app_idle_timeout",
+            "reconnect_grace",
+            "max_instances",
+            "sockjs_heartbeat_delay",
+        )
+    ]
+    threads = [
+        threading.Thread(target=configure, args=("/hello", change, 2.0)) for change in changes
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

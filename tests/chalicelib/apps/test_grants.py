@@ -39,7 +39,9 @@ VERSION = "20261120T133144Z-3f9a"
         ("db", "/db", False),
     ],
 )
-def test_the_part_of_a_name_before_its_last_slash_is_the_app_that_it_is_for(name: str, location: str, allowed: bool) -> None:
+def test_the_part_of_a_name_before_its_last_slash_is_the_app_that_it_is_for(
+    name: str, location: str, allowed: bool
+) -> None:
     assert grants.is_for(name, location) is allowed
     for settings in (AppSettings(secrets={"DB": name}), AppSettings(role=name)):
         if allowed:
@@ -51,10 +53,15 @@ def test_the_part_of_a_name_before_its_last_slash_is_the_app_that_it_is_for(name
 
 @pytest.mark.usefixtures("dynamodb_calls")
 @pytest.mark.parametrize("change", [{"secrets.DB": "other/db"}, {"role": "other/reader"}])
-def test_configure_refuses_what_is_for_another_app_and_names_it_and_the_way_out(change: dict[str, str]) -> None:
+def test_configure_refuses_what_is_for_another_app_and_names_it_and_the_way_out(
+    change: dict[str, str],
+) -> None:
     store.ensure("/sales", 1.0)
     name = next(iter(change.values()))
-    with pytest.raises(BadAppSetting, match=rf'"{name}".* is not for the app at /sales.*sales/NAME and shared/NAME.*sheen configure'):
+    with pytest.raises(
+        BadAppSetting,
+        match=rf'"{name}".* is not for the app at /sales.*sales/NAME and shared/NAME.*sheen configure',
+    ):
         configure("/sales", change, 2.0)
     assert App.get("/sales").settings == {}
 
@@ -63,8 +70,12 @@ def test_configure_refuses_what_is_for_another_app_and_names_it_and_the_way_out(
 def test_a_bundle_that_asks_for_another_apps_secret_does_not_become_active() -> None:
     app = store.ensure("/sales", 1.0)
     wanted = {"secrets": {"DB": "other/db"}}
-    versions.add(app.app_id, VERSION, bundle="b", kind="app.R", source="s", settings=wanted, now=1.0)
-    with pytest.raises(BadAppSetting, match=r'secret "other/db" \(for DB\) is not for the app at /sales'):
+    versions.add(
+        app.app_id, VERSION, bundle="b", kind="app.R", source="s", settings=wanted, now=1.0
+    )
+    with pytest.raises(
+        BadAppSetting, match=r'secret "other/db" \(for DB\) is not for the app at /sales'
+    ):
         versions.activate("/sales", VERSION, "1", 2.0)
     assert App.get("/sales").active_version is None
 
@@ -79,7 +90,15 @@ def test_an_app_that_writes_and_a_sync_that_publishes_exclude_each_other_both_wa
         configure("/writer", {"data.site": "write"}, 2.0)
     configure("/writer", {"data.site": "read"}, 3.0)
     app = store.get("/writer")
-    versions.add(app.app_id, VERSION, bundle="b", kind="app.R", source="s", settings={"data": {"site": "write"}}, now=3.0)
+    versions.add(
+        app.app_id,
+        VERSION,
+        bundle="b",
+        kind="app.R",
+        source="s",
+        settings={"data": {"site": "write"}},
+        now=3.0,
+    )
     configure("/writer", {"data.site": None}, 4.0)
     with pytest.raises(BadAppSetting, match=both):
         versions.activate("/writer", VERSION, "1", 5.0)

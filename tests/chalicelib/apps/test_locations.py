@@ -9,9 +9,9 @@ from chalicelib.apps.locations import DEEPEST, LONGEST, Match, check, climbs, pr
 
 segments = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,6}", fullmatch=True)
 locations = st.lists(segments, max_size=4).map(lambda names: "/" + "/".join(names))
-paths = st.lists(st.one_of(segments, st.just(""), st.just("%20x"), st.just("__sockjs__")), max_size=7).map(
-    lambda names: "/" + "/".join(names)
-)
+paths = st.lists(
+    st.one_of(segments, st.just(""), st.just("%20x"), st.just("__sockjs__")), max_size=7
+).map(lambda names: "/" + "/".join(names))
 
 
 def owns(location: str, path: str) -> bool:

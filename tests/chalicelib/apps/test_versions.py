@@ -14,7 +14,15 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
 
 def add(version: str, **settings: object) -> None:
-    versions.add(store.get("/hello").app_id, version, bundle="b", kind="app.R", source="s", settings=settings, now=1.0)
+    versions.add(
+        store.get("/hello").app_id,
+        version,
+        bundle="b",
+        kind="app.R",
+        source="s",
+        settings=settings,
+        now=1.0,
+    )
 
 
 @pytest.fixture
@@ -26,7 +34,9 @@ def app() -> App:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["1", "2", "3"])))
-def test_the_latest_upload_ends_up_active_whatever_is_built_first(order: tuple[str, ...], app: App) -> None:
+def test_the_latest_upload_ends_up_active_whatever_is_built_first(
+    order: tuple[str, ...], app: App
+) -> None:
     for upload in order:
         versions.activate("/hello", f"version{upload}", upload, 2.0)
     assert App.get("/hello").active_version == "version3"
@@ -34,7 +44,12 @@ def test_the_latest_upload_ends_up_active_whatever_is_built_first(order: tuple[s
 
 def test_the_latest_upload_ends_up_active_when_all_are_at_once(app: App) -> None:
     with ThreadPoolExecutor(6) as pool:
-        said = list(pool.map(lambda upload: versions.activate("/hello", f"version{upload}", upload, 2.0), "132132"))
+        said = list(
+            pool.map(
+                lambda upload: versions.activate("/hello", f"version{upload}", upload, 2.0),
+                "132132",
+            )
+        )
     assert said[1] and said[4]
     assert App.get("/hello").active_version == "version3"
 
@@ -48,7 +63,10 @@ def test_activating_again_changes_nothing(app: App) -> None:
 def test_an_app_or_version_that_was_not_made_is_not_activated(app: App) -> None:
     with pytest.raises(NoSuchApp):
         versions.activate("/nowhere", "v1", "1", 2.0)
-    with pytest.raises(NoSuchVersion, match="v1 is none of its versions; `sheen versions /hello` lists those of /hello"):
+    with pytest.raises(
+        NoSuchVersion,
+        match="v1 is none of its versions; `sheen versions /hello` lists those of /hello",
+    ):
         versions.activate("/hello", "v1", "1", 2.0)
 
 
@@ -88,7 +106,9 @@ def test_a_version_that_is_being_removed_is_not_gone_back_to(app: App) -> None:
     assert App.get("/hello").active_version == "version2"
 
 
-def test_a_version_whose_settings_no_longer_go_with_the_apps_own_is_not_gone_back_to(app: App) -> None:
+def test_a_version_whose_settings_no_longer_go_with_the_apps_own_is_not_gone_back_to(
+    app: App,
+) -> None:
     add("version4", start_count=4, max_instances=4)
     versions.activate("/hello", "version4", "4", 2.0)
     add("version5")

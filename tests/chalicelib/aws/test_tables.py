@@ -26,10 +26,22 @@ def spare() -> Instance:
 
 
 def bind(row: Instance, session_id: str) -> Instance | None:
-    return spares.bind(row, VERSION, 0, location="/hello", capacity=9, session_id=session_id, lease=NOW + 180, now=NOW, seen=None)
+    return spares.bind(
+        row,
+        VERSION,
+        0,
+        location="/hello",
+        capacity=9,
+        session_id=session_id,
+        lease=NOW + 180,
+        now=NOW,
+        seen=None,
+    )
 
 
-def in_flight(operation: str, times: int, then: Callable[[], object] = lambda: None) -> Callable[[str], None]:
+def in_flight(
+    operation: str, times: int, then: Callable[[], object] = lambda: None
+) -> Callable[[str], None]:
     """What an operation meets ``times`` times before the transaction is through."""
     met = []
 
@@ -38,7 +50,10 @@ def in_flight(operation: str, times: int, then: Callable[[], object] = lambda: N
             met.append(called)
             if len(met) == times:
                 then()
-            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "in flight"}}, operation)
+            raise ClientError(
+                {"Error": {"Code": "TransactionConflictException", "Message": "in flight"}},
+                operation,
+            )
 
     return before
 
@@ -50,7 +65,15 @@ def test_of_two_first_visitors_and_one_spare_the_slower_one_gets_a_seat_beside_t
     def before(operation: str) -> None:
         if operation == "TransactWriteItems" and store.in_slot(VERSION, 0) is None and not binding:
             binding.append(operation)
-            raise ClientError({"Error": {"Code": "TransactionCanceledException", "Message": "TransactionConflict"}}, operation)
+            raise ClientError(
+                {
+                    "Error": {
+                        "Code": "TransactionCanceledException",
+                        "Message": "TransactionConflict",
+                    }
+                },
+                operation,
+            )
         claims(operation)
 
     binding: list[str] = []

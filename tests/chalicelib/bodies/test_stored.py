@@ -17,8 +17,16 @@ REF = InstanceRef("a1.v1", 0, "c0ffee")
 @pytest.mark.parametrize(
     ("said", "path", "kept"),
     [
-        ('attachment; filename="a 1.csv"', "/session/1/download/x", 'attachment; filename="a 1.csv"'),
-        ("attachment", "/session/1/download/x/gr%C3%B6%C3%9Fe.bin", "attachment; filename*=UTF-8''gr%C3%B6%C3%9Fe.bin"),
+        (
+            'attachment; filename="a 1.csv"',
+            "/session/1/download/x",
+            'attachment; filename="a 1.csv"',
+        ),
+        (
+            "attachment",
+            "/session/1/download/x/gr%C3%B6%C3%9Fe.bin",
+            "attachment; filename*=UTF-8''gr%C3%B6%C3%9Fe.bin",
+        ),
         ("attachment", '/x/a"b;c.txt', "attachment; filename*=UTF-8''a%22b%3Bc.txt"),
         ("attachment", "/x/", "attachment"),
         ("inline", "/x/y.pdf", "inline"),
@@ -26,12 +34,22 @@ REF = InstanceRef("a1.v1", 0, "c0ffee")
     ],
 )
 def test_a_download_keeps_its_name(said: str, path: str, kept: str) -> None:
-    headers = CIMultiDict({"Content-Disposition": said, "Content-Type": "text/csv"}) if said else CIMultiDict({"Content-Type": "text/csv"})
+    headers = (
+        CIMultiDict({"Content-Disposition": said, "Content-Type": "text/csv"})
+        if said
+        else CIMultiDict({"Content-Type": "text/csv"})
+    )
     assert stored(headers, path).disposition == kept
 
 
 def test_type_and_encoding_stay_and_no_cache_may_share_it() -> None:
-    headers = CIMultiDict({"content-type": "application/json; charset=utf-8", "Content-Encoding": "gzip", "Content-Language": "de"})
+    headers = CIMultiDict(
+        {
+            "content-type": "application/json; charset=utf-8",
+            "Content-Encoding": "gzip",
+            "Content-Language": "de",
+        }
+    )
     assert stored(headers, "/x").parameters() == {
         "ContentType": "application/json; charset=utf-8",
         "ContentEncoding": "gzip",
@@ -39,7 +57,10 @@ def test_type_and_encoding_stay_and_no_cache_may_share_it() -> None:
         "CacheControl": "private, no-cache",
     }
     headers = CIMultiDict({"Content-Encoding": "identity", "Cache-Control": "No-Store"})
-    assert stored(headers, "/x").parameters() == {"ContentType": "application/octet-stream", "CacheControl": "private, no-store"}
+    assert stored(headers, "/x").parameters() == {
+        "ContentType": "application/octet-stream",
+        "CacheControl": "private, no-store",
+    }
 
 
 @given(st.text(max_size=300))
@@ -47,7 +68,13 @@ def test_a_key_stays_where_the_role_may_write_and_shows_a_name(name: str) -> Non
     prefix = "bodies/a1.v1/0/c0ffee/answers/t0k3n/"
     key = answer_key(REF, "t0k3n", f"/data/{quote(name)}")
     last = key.removeprefix(prefix)
-    assert key.startswith(prefix) and last and "/" not in last and not last.startswith(".") and len(last) <= 80
+    assert (
+        key.startswith(prefix)
+        and last
+        and "/" not in last
+        and not last.startswith(".")
+        and len(last) <= 80
+    )
 
 
 def test_uploads_of_sessions_are_apart() -> None:

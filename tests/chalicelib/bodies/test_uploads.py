@@ -8,16 +8,42 @@ from hypothesis import strategies as st
 
 from chalicelib.bodies.errors import BadUpload
 from chalicelib.bodies.uploads import Parts, Wish
-from chalicelib.configuration.limits import DIRECT_UPLOAD, LARGEST_ANSWER, LARGEST_BODY, LARGEST_OBJECT, MOST_LINKS, MOST_PARTS
+from chalicelib.configuration.limits import (
+    DIRECT_UPLOAD,
+    LARGEST_ANSWER,
+    LARGEST_BODY,
+    LARGEST_OBJECT,
+    MOST_LINKS,
+    MOST_PARTS,
+)
 
-WISH = {"ticket": "t", "target": "session/00c0ffee/upload/abc123?w=v1.0.1", "size": 5_000_000, "type": "text/csv"}
+WISH = {
+    "ticket": "t",
+    "target": "session/00c0ffee/upload/abc123?w=v1.0.1",
+    "size": 5_000_000,
+    "type": "text/csv",
+}
 
 
 def wish(**changes: object) -> bytes:
     return json.dumps({**WISH, **changes}).encode()
 
 
-OTHERS = ["x", "//evil", "/__sheen__/uploads", "/__sockjs__/x", "/a/../b", "/a/%2e%2e/b", "/x y", "/x#y", "/x\\y", "/x\r\ny", "/é", None, 7]
+OTHERS = [
+    "x",
+    "//evil",
+    "/__sheen__/uploads",
+    "/__sockjs__/x",
+    "/a/../b",
+    "/a/%2e%2e/b",
+    "/x y",
+    "/x#y",
+    "/x\\y",
+    "/x\r\ny",
+    "/é",
+    None,
+    7,
+]
 
 
 def test_a_scripts_request_is_read_with_the_headers_that_are_its_own() -> None:
@@ -31,13 +57,19 @@ def test_a_scripts_request_is_read_with_the_headers_that_are_its_own() -> None:
         [1, 2],
         "x",
     ]
-    read = Wish.parse(wish(method="PUT", target="/session/00c0ffee/dataobj/rows?w=v1.0.1&nonce=1", headers=headers))
+    read = Wish.parse(
+        wish(
+            method="PUT", target="/session/00c0ffee/dataobj/rows?w=v1.0.1&nonce=1", headers=headers
+        )
+    )
     assert (read.method, read.target) == ("PUT", "/session/00c0ffee/dataobj/rows?w=v1.0.1&nonce=1")
     assert read.headers == (("X-Own", "1"),)
 
 
 def test_a_wish_is_read() -> None:
-    assert Wish.parse(wish()) == Wish("t", "/session/00c0ffee/upload/abc123?w=v1.0.1", 5_000_000, "text/csv")
+    assert Wish.parse(wish()) == Wish(
+        "t", "/session/00c0ffee/upload/abc123?w=v1.0.1", 5_000_000, "text/csv"
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +116,15 @@ PARTS = Parts.of(20_000_000)
 
 def test_links_are_for_parts_of_the_file_only() -> None:
     assert PARTS.wanted(b'{"parts": [3, 1]}') == [3, 1]
-    for body in ({"parts": [4]}, {"parts": [0]}, {"parts": [True]}, {"parts": ["1"]}, {"parts": []}, {"parts": [1] * (MOST_LINKS + 1)}, {}):
+    for body in (
+        {"parts": [4]},
+        {"parts": [0]},
+        {"parts": [True]},
+        {"parts": ["1"]},
+        {"parts": []},
+        {"parts": [1] * (MOST_LINKS + 1)},
+        {},
+    ):
         with pytest.raises(BadUpload, match="part"):
             PARTS.wanted(json.dumps(body).encode())
 

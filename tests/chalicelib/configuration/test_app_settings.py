@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from chalicelib.configuration.app_settings import MAPS, AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 
-values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.text(max_size=4), max_size=2))
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.lists(st.text(max_size=4), max_size=2),
+)
 names = st.sampled_from([*AppSettings.__dataclass_fields__, "no_such_setting"])
 
 
@@ -52,12 +59,20 @@ def test_values_as_people_write_them(name: str, value: object, read: object) -> 
         ("app_idle_timeout", float("nan"), "a number of seconds"),
         ("reconnect", "perhaps", "true or false"),
         ("disable_protocols", ["pigeons"], "a list of some of"),
-        ("exec_supervisor", "nice 'n", "setting exec_supervisor is .* a command with its arguments, quoted as for a shell"),
+        (
+            "exec_supervisor",
+            "nice 'n",
+            "setting exec_supervisor is .* a command with its arguments, quoted as for a shell",
+        ),
         ("exec_supervisor", "'' nice", "a command"),
         ("exec_supervisor", "nice\0", "a command"),
         ("exec_supervisor", ["nice", 10], "a command"),
         ("exec_supervisor", "n" * 1001, "at most 1,000 characters"),
-        ("r_path", "bin/R", "setting r_path is 'bin/R'; it is an absolute path without blanks, as in r_path=/opt/R/4.3.1/bin/R"),
+        (
+            "r_path",
+            "bin/R",
+            "setting r_path is 'bin/R'; it is an absolute path without blanks, as in r_path=/opt/R/4.3.1/bin/R",
+        ),
         ("r_path", "/opt/my R", "an absolute path without blanks"),
         ("python", "python3", "an absolute path"),
         ("app_ide_timeout", 5, "did you mean app_idle_timeout\\?"),
@@ -77,19 +92,43 @@ def test_a_bad_value_is_told_its_rule(name: str, value: object, words: str) -> N
     [
         ({"size": "small"}, {}, {"size": "small"}),
         ({"size": "small"}, {"size": "large"}, {"size": "large"}),
-        ({"simple_scheduler": 5}, {"utilization_scheduler": "5 0.5 3"}, {"utilization_scheduler": (5, 0.5, 3)}),
-        ({"max_connections": 5}, {"max_worker_processes": 2}, {"max_connections": 5, "max_worker_processes": 2}),
-        ({"environment": {"A": "1", "B": "1"}}, {"environment": "B=2 C=3"}, {"environment": {"A": "1", "B": "2", "C": "3"}}),
-        ({"environment": {"A": "1"}}, {"secrets": {"A": "name"}}, {"secrets": {"A": "name"}, "environment": {}}),
-        ({"secrets": {"A": "name", "B": "name"}}, {"environment": "A=1"}, {"secrets": {"B": "name"}, "environment": {"A": "1"}}),
+        (
+            {"simple_scheduler": 5},
+            {"utilization_scheduler": "5 0.5 3"},
+            {"utilization_scheduler": (5, 0.5, 3)},
+        ),
+        (
+            {"max_connections": 5},
+            {"max_worker_processes": 2},
+            {"max_connections": 5, "max_worker_processes": 2},
+        ),
+        (
+            {"environment": {"A": "1", "B": "1"}},
+            {"environment": "B=2 C=3"},
+            {"environment": {"A": "1", "B": "2", "C": "3"}},
+        ),
+        (
+            {"environment": {"A": "1"}},
+            {"secrets": {"A": "name"}},
+            {"secrets": {"A": "name"}, "environment": {}},
+        ),
+        (
+            {"secrets": {"A": "name", "B": "name"}},
+            {"environment": "A=1"},
+            {"secrets": {"B": "name"}, "environment": {"A": "1"}},
+        ),
     ],
 )
-def test_the_apps_own_settings_go_before_its_bundles(bundle: dict[str, object], own: dict[str, object], held: dict[str, object]) -> None:
+def test_the_apps_own_settings_go_before_its_bundles(
+    bundle: dict[str, object], own: dict[str, object], held: dict[str, object]
+) -> None:
     assert AppSettings.effective(bundle, own) == AppSettings.parse(held)
 
 
 @given(st.dictionaries(names, values, max_size=3), st.dictionaries(names, values, max_size=3))
-def test_settings_that_are_good_alone_go_together_or_are_refused(bundle: dict[str, object], own: dict[str, object]) -> None:
+def test_settings_that_are_good_alone_go_together_or_are_refused(
+    bundle: dict[str, object], own: dict[str, object]
+) -> None:
     try:
         own_alone = AppSettings.parse(own)
         AppSettings.parse(bundle)
@@ -110,7 +149,9 @@ def test_variables_that_are_sheens_or_the_loaders_cannot_be_set(name: str) -> No
             AppSettings.parse({setting: {name: "x"}})
 
 
-@pytest.mark.parametrize("name", ["/x", "sales/", "../x", "sales//x", "a" * 65, "a b", "*", "sales/*", "a:b"])
+@pytest.mark.parametrize(
+    "name", ["/x", "sales/", "../x", "sales//x", "a" * 65, "a b", "*", "sales/*", "a:b"]
+)
 def test_a_roles_name_leads_to_no_other_role(name: str) -> None:
     assert AppSettings.parse({"role": "team/sales/Read_2"}).role == "team/sales/Read_2"
     with pytest.raises(BadAppSetting, match="setting role is"):
@@ -129,7 +170,9 @@ def test_a_roles_name_leads_to_no_other_role(name: str) -> None:
 )
 @pytest.mark.parametrize("name", MAPS)
 def test_what_is_wrong_with_a_map_is_told_without_its_values(name: str, value: object) -> None:
-    with pytest.raises(BadAppSetting, match=f"setting {name}.* it is names .*, as in {name}=") as caught:
+    with pytest.raises(
+        BadAppSetting, match=f"setting {name}.* it is names .*, as in {name}="
+    ) as caught:
         AppSettings.parse({name: value})
     assert "hush" not in str(caught.value)
 
@@ -141,18 +184,34 @@ def test_what_is_wrong_with_a_map_is_told_without_its_values(name: str, value: o
             {"max_connections": 334},
             r"max_connections=334 times max_worker_processes=3 \(the default\) makes 1,002 sessions .* at most 1,000",
         ),
-        ({"max_worker_processes": 21}, r"max_connections=50 \(the default\) times max_worker_processes=21 makes 1,050"),
-        ({"worker_load_factor": 0.5, "max_connections": 500}, r"max_connections=500 times max_worker_processes=3 \(the default\)"),
-        ({"utilization_scheduler": "400 0.5 3"}, "utilization_scheduler asks for 400 sessions on each of 3 R processes makes 1,200"),
+        (
+            {"max_worker_processes": 21},
+            r"max_connections=50 \(the default\) times max_worker_processes=21 makes 1,050",
+        ),
+        (
+            {"worker_load_factor": 0.5, "max_connections": 500},
+            r"max_connections=500 times max_worker_processes=3 \(the default\)",
+        ),
+        (
+            {"utilization_scheduler": "400 0.5 3"},
+            "utilization_scheduler asks for 400 sessions on each of 3 R processes makes 1,200",
+        ),
     ],
 )
-def test_too_many_seats_are_told_with_the_settings_that_make_them(settings: dict[str, object], words: str) -> None:
+def test_too_many_seats_are_told_with_the_settings_that_make_them(
+    settings: dict[str, object], words: str
+) -> None:
     with pytest.raises(BadAppSetting, match=words):
         AppSettings.parse(settings)
 
 
 def test_paths_are_no_reserved_names_by_their_beginning() -> None:
-    assert AppSettings.parse({"environment": {"PATHS": "1", "HOME_TOWN": "x", "R_CONFIG_ACTIVE": "prod"}}).environment["PATHS"] == "1"
+    assert (
+        AppSettings.parse(
+            {"environment": {"PATHS": "1", "HOME_TOWN": "x", "R_CONFIG_ACTIVE": "prod"}}
+        ).environment["PATHS"]
+        == "1"
+    )
 
 
 def test_one_variable_cannot_be_in_environment_and_secrets() -> None:

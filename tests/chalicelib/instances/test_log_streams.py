@@ -10,7 +10,10 @@ REF = InstanceRef("0123456789ab.20261120T133144Z-3f9a", 2, "00112233aabbccdd")
 
 def test_a_stream_is_found_by_its_app_and_by_its_version() -> None:
     stream = LogStream.of(REF, "20261120T133144Z-3f9a.2.1")
-    assert str(stream) == "0123456789ab/20261120T133144Z-3f9a/00112233aabbccdd/20261120T133144Z-3f9a.2.1"
+    assert (
+        str(stream)
+        == "0123456789ab/20261120T133144Z-3f9a/00112233aabbccdd/20261120T133144Z-3f9a.2.1"
+    )
     assert LogStream.parse(str(stream)) == stream
     assert str(stream).startswith(beginning("0123456789ab"))
     assert str(stream).startswith(beginning("0123456789ab", "20261120T133144Z-3f9a"))

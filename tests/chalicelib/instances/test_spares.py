@@ -40,7 +40,9 @@ def settings() -> Settings:
     )  # fmt: skip
 
 
-def ready(world: SimulatedAws, settings: Settings, size: str = "large", address: str = "10.0.0.1:8080") -> Instance:
+def ready(
+    world: SimulatedAws, settings: Settings, size: str = "large", address: str = "10.0.0.1:8080"
+) -> Instance:
     spare = spares.claim(size, world.now)
     starts.start(starts.Start(spare.ref, size), settings.instance_state_machine, world.now)
     task = world.run_task_of(spare.ref, "start-token")
@@ -59,26 +61,46 @@ def states(instance: Instance) -> tuple[str, str]:
     return str(getattr(rows[0], "state", None)), str(getattr(rows[1], "state", None))
 
 
-def test_the_first_visitor_has_a_seat_in_the_spare_at_once(world: SimulatedAws, settings: Settings) -> None:
+def test_the_first_visitor_has_a_seat_in_the_spare_at_once(
+    world: SimulatedAws, settings: Settings
+) -> None:
     spare = ready(world, settings)
-    outcome = Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", AppSettings(simple_scheduler=7), "visitor")
+    outcome = Scheduler(world.clock, {"large"}).seat(
+        VERSION, "/hello", AppSettings(simple_scheduler=7), "visitor"
+    )
     assert isinstance(outcome, Seated)
     row = store.in_slot(VERSION, 0)
     assert row is not None
-    assert (row.instance_id, row.secret, row.address, row.task) == (spare.instance_id, spare.secret, spare.address, spare.task)
-    assert (row.state, row.location, row.capacity, list(store.seats_of(row))) == ("READY", "/hello", 7, ["visitor"])
-    again = Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", AppSettings(simple_scheduler=7), "second")
+    assert (row.instance_id, row.secret, row.address, row.task) == (
+        spare.instance_id,
+        spare.secret,
+        spare.address,
+        spare.task,
+    )
+    assert (row.state, row.location, row.capacity, list(store.seats_of(row))) == (
+        "READY",
+        "/hello",
+        7,
+        ["visitor"],
+    )
+    again = Scheduler(world.clock, {"large"}).seat(
+        VERSION, "/hello", AppSettings(simple_scheduler=7), "second"
+    )
     assert isinstance(again, Seated)
     assert again.instance.instance_id == spare.instance_id
     assert spares.rows_of(spare.ref) == [row.ref, spare.ref] == spares.both(row)
 
 
-def test_start_count_counts_the_spare_too_and_only_when_a_visit_wakes_the_app(world: SimulatedAws, settings: Settings) -> None:
+def test_start_count_counts_the_spare_too_and_only_when_a_visit_wakes_the_app(
+    world: SimulatedAws, settings: Settings
+) -> None:
     ready(world, settings)
     app = AppSettings(max_instances=4, start_count=3)
 
     def visit(session: str) -> list[str]:
-        assert isinstance(Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", app, session), Seated)
+        assert isinstance(
+            Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", app, session), Seated
+        )
         return [row.state for row in store.of_version(VERSION)]
 
     assert visit("first") == ["READY", "STARTING", "STARTING"]
@@ -88,20 +110,28 @@ def test_start_count_counts_the_spare_too_and_only_when_a_visit_wakes_the_app(wo
     assert visit("third") == ["READY", "STOPPED", "STOPPED"]
 
 
-def test_an_app_of_another_size_and_one_without_spares_start_as_ever(world: SimulatedAws, settings: Settings) -> None:
+def test_an_app_of_another_size_and_one_without_spares_start_as_ever(
+    world: SimulatedAws, settings: Settings
+) -> None:
     ready(world, settings)
-    outcome = Scheduler(world.clock, {"large"}).seat(VERSION, "/hello", AppSettings(size="small"), "visitor")
+    outcome = Scheduler(world.clock, {"large"}).seat(
+        VERSION, "/hello", AppSettings(size="small"), "visitor"
+    )
     assert isinstance(outcome, Starting)
     outcome = Scheduler(world.clock).seat("0123456789ab.other", "/hello", AppSettings(), "visitor")
     assert isinstance(outcome, Starting)
 
 
-def test_many_first_visitors_of_many_apps_share_the_spares_without_a_doubt(world: SimulatedAws, settings: Settings) -> None:
+def test_many_first_visitors_of_many_apps_share_the_spares_without_a_doubt(
+    world: SimulatedAws, settings: Settings
+) -> None:
     for _ in range(3):
         ready(world, settings)
 
     def visit(n: int) -> Any:
-        return Scheduler(world.clock, {"large"}).seat(f"0123456789ab.v{n % 5}", f"/{n % 5}", AppSettings(), f"visitor-{n}")
+        return Scheduler(world.clock, {"large"}).seat(
+            f"0123456789ab.v{n % 5}", f"/{n % 5}", AppSettings(), f"visitor-{n}"
+        )
 
     with ThreadPoolExecutor(20) as visitors:
         outcomes = list(visitors.map(visit, range(20)))
@@ -112,17 +142,31 @@ def test_many_first_visitors_of_many_apps_share_the_spares_without_a_doubt(world
     assert len({row.instance_id for row in rows}) == 5
     assert all(isinstance(outcome, Seated | Starting) for outcome in outcomes)
     for row in rows:
-        assert spares.both(row) == [row.ref] if not row.was_spare else spares.rows_of(spares.both(row)[1]) == spares.both(row)
+        assert (
+            spares.both(row) == [row.ref]
+            if not row.was_spare
+            else spares.rows_of(spares.both(row)[1]) == spares.both(row)
+        )
 
 
-def test_its_state_machine_serves_the_apps_row(world: SimulatedAws, settings: Settings, agent: StandinAgent) -> None:
+def test_its_state_machine_serves_the_apps_row(
+    world: SimulatedAws, settings: Settings, agent: StandinAgent
+) -> None:
     agent.answer = lambda got: Say(204, body=b"")
     instance = bound(world, settings, agent.address)
     spare = InstanceRef.parse(str(instance.was_spare))
     assert steps.drain({"instance": str(spare)}, world.clock) == {"drained": False}
-    event = {"instance": str(spare), "address": agent.address, "task": str(instance.task), "token": "newer"}
+    event = {
+        "instance": str(spare),
+        "address": agent.address,
+        "task": str(instance.task),
+        "token": "newer",
+    }
     watch(event, AgentClient(), world.clock)  # type: ignore[arg-type]
-    assert [getattr(store.get(ref), "token", None) for ref in spares.both(instance)] == ["newer", "newer"]
+    assert [getattr(store.get(ref), "token", None) for ref in spares.both(instance)] == [
+        "newer",
+        "newer",
+    ]
     store.give_back(instance.ref, "visitor")
     assert steps.drain({"instance": str(spare)}, world.clock) == {"drained": True}
     assert steps.stop({"instance": str(spare)}, settings.cluster, world.clock) == {"tasks": 1}
@@ -130,16 +174,28 @@ def test_its_state_machine_serves_the_apps_row(world: SimulatedAws, settings: Se
     assert world.running_tasks() == []
 
 
-def test_when_its_machine_fails_or_its_task_dies_the_apps_visitors_are_told(world: SimulatedAws, settings: Settings) -> None:
+def test_when_its_machine_fails_or_its_task_dies_the_apps_visitors_are_told(
+    world: SimulatedAws, settings: Settings
+) -> None:
     for fails in (True, False):
         world.posted.clear()
         instance = bound(world, settings)
         connections.add("c1", instance.ref, "visitor", world.now)
         if fails:
             error = {"Error": "States.HeartbeatTimeout", "Cause": ""}
-            steps.fail({"instance": instance.was_spare, "error": error}, settings.cluster, "https://x.example", world.clock)
+            steps.fail(
+                {"instance": instance.was_spare, "error": error},
+                settings.cluster,
+                "https://x.example",
+                world.clock,
+            )
         else:
-            deaths.on_task_stopped(world.tasks[str(instance.task)].detail(), settings.cluster, "https://x.example", world.clock)
+            deaths.on_task_stopped(
+                world.tasks[str(instance.task)].detail(),
+                settings.cluster,
+                "https://x.example",
+                world.clock,
+            )
         assert states(instance) == ("STOPPED", "STOPPED")
         assert [connection for connection, _ in world.posted] == ["c1"]
 
@@ -154,7 +210,15 @@ def test_a_free_spare_is_not_drained_while_an_app_takes_it(
         row = as_read(ref)
         if ref == spare.ref and not getattr(row, "bound_to", None):
             made = spares.bind(
-                spare, VERSION, 0, location="/hello", capacity=1, session_id="v", lease=world.now + 45, now=world.now, seen=None
+                spare,
+                VERSION,
+                0,
+                location="/hello",
+                capacity=1,
+                session_id="v",
+                lease=world.now + 45,
+                now=world.now,
+                seen=None,
             )
             assert made is not None
         return row
@@ -166,7 +230,9 @@ def test_a_free_spare_is_not_drained_while_an_app_takes_it(
     assert row.state == "READY"
 
 
-def test_the_pool_is_filled_refilled_and_made_smaller(world: SimulatedAws, settings: Settings) -> None:
+def test_the_pool_is_filled_refilled_and_made_smaller(
+    world: SimulatedAws, settings: Settings
+) -> None:
     assert sweep.sweep(settings, world.clock) == {"Spare": 2}
     rows = spares.in_pool("large")
     assert [row.state for row in rows] == ["STARTING", "STARTING"]
@@ -185,20 +251,26 @@ def test_the_pool_is_filled_refilled_and_made_smaller(world: SimulatedAws, setti
     starts.start(starts.Start(third.ref, "large"), settings.instance_state_machine, world.now)
     task = world.run_task_of(third.ref, "token")
     store.mark_ready(third.ref, "10.0.0.1:8080", "watch-token", world.now, task.arn)
-    fewer = Settings(**{**{name: getattr(settings, name) for name in settings.__slots__}, "spares": ""})
+    fewer = Settings(
+        **{**{name: getattr(settings, name) for name in settings.__slots__}, "spares": ""}
+    )
     assert sweep.sweep(fewer, world.clock) == {"SpareTooMany": 2}
     assert sweep.sweep(fewer, world.clock) == {}
     assert {row.state for row in spares.in_pool("large")} == {"READY", "STOPPED"}
     world.now += 601
     store.renew(outcome.instance.ref, {"visitor": world.now + 180})
     assert sweep.sweep(fewer, world.clock) == {}
-    assert [row.state for row in spares.in_pool("large")] == ["READY"], "the bound one's; what has stopped is forgotten"
+    assert [row.state for row in spares.in_pool("large")] == ["READY"], (
+        "the bound one's; what has stopped is forgotten"
+    )
     living = [row for row in store.everywhere() if row.state == "READY"]
     assert {row.instance_id for row in living} == {outcome.instance.instance_id}
     assert world.running_tasks() == [outcome.instance.task]
 
 
-def test_a_spare_that_cannot_start_is_not_started_over_and_over(world: SimulatedAws, settings: Settings) -> None:
+def test_a_spare_that_cannot_start_is_not_started_over_and_over(
+    world: SimulatedAws, settings: Settings
+) -> None:
     assert pool.refill({"large": 1}, world.now) == 1
     (row,) = spares.in_pool("large")
     store.mark_stopped(row.ref, {"error": "TaskDied", "cause": ""}, world.now)
@@ -225,7 +297,9 @@ def test_the_setting_is_read_as_it_is_written(wanted: dict[str, int]) -> None:
     assert pool.parse(",".join(f"{size}={number}" for size, number in wanted.items())) == wanted
 
 
-@pytest.mark.parametrize("text", ["large", "large=", "large=-1", "huge=1", "large=99", "large=1;small=1"])
+@pytest.mark.parametrize(
+    "text", ["large", "large=", "large=-1", "huge=1", "large=99", "large=1;small=1"]
+)
 def test_a_wrong_setting_says_how_it_is_written(text: str) -> None:
     with pytest.raises(pool.BadSpares, match="large=1,small=2"):
         pool.parse(text)

@@ -50,7 +50,9 @@ def test_a_stopped_slot_is_claimed_again_by_one_only() -> None:
     old = claimed()
     assert store.mark_stopped(old.ref, None, NOW)
     seen = store.in_slot(VERSION, 0)
-    won = together(20, lambda _: store.claim(VERSION, 0, location="/hello", capacity=1, now=NOW, seen=seen))
+    won = together(
+        20, lambda _: store.claim(VERSION, 0, location="/hello", capacity=1, now=NOW, seen=seen)
+    )
     assert len([claim for claim in won if claim is not None]) == 1
     assert store.get(old.ref) is None
 
@@ -117,7 +119,11 @@ def test_draining_never_happens_under_a_visitor() -> None:
         store.mark_ready(ref, "10.0.0.1:8080", "token", NOW)
 
         def visit_or_drain(turn: int, ref: InstanceRef = ref) -> object:
-            return store.drain(ref, NOW) if turn % 4 == 3 else store.take_seat(ref, f"session{turn}", NOW + 45)
+            return (
+                store.drain(ref, NOW)
+                if turn % 4 == 3
+                else store.take_seat(ref, f"session{turn}", NOW + 45)
+            )
 
         outcomes = together(8, visit_or_drain)
         drained = any(outcome is True for outcome in outcomes)
@@ -139,7 +145,9 @@ def test_an_instance_with_expired_seats_only_drains() -> None:
 def test_steps_of_an_older_instance_do_not_touch_a_newer_one() -> None:
     old = claimed().ref
     store.mark_stopped(old, {"error": "AppStartFailed", "cause": "no"}, NOW)
-    new = store.claim(VERSION, 0, location="/hello", capacity=3, now=NOW, seen=store.in_slot(VERSION, 0))
+    new = store.claim(
+        VERSION, 0, location="/hello", capacity=3, now=NOW, seen=store.in_slot(VERSION, 0)
+    )
     assert new is not None
     assert not store.mark_stopped(old, None, NOW)
     assert not store.mark_phase(old, Phase.APP)

@@ -62,34 +62,91 @@ def manifest(**metadata: str) -> bytes:
         ({"app.py": SHINY}, Shape(Kind.APP_PY, "")),
         ({"x/app.py": SHINY, "x/requirements.txt": b""}, Shape(Kind.APP_PY, "x")),
         ({"app.py": SHINY, "app.R": b""}, Shape(Kind.APP_R, "")),
-        ({"app.py": SHINY, "app.R": b"", "manifest.json": manifest(appmode="python-shiny")}, Shape(Kind.APP_PY, "")),
-        ({"main.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="main:here")}, Shape(Kind.APP_PY, "")),
-        ({"a/b.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="a.b")}, Shape(Kind.APP_PY, "")),
-        ({"a/__init__.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="a:app")}, Shape(Kind.APP_PY, "")),
         (
-            {"my_app.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="shiny.express.app:my_5f_app_2e_py")},
+            {"app.py": SHINY, "app.R": b"", "manifest.json": manifest(appmode="python-shiny")},
             Shape(Kind.APP_PY, ""),
         ),
-        ({"app.R": b"", "app.py": SHINY, "manifest.json": manifest(appmode="shiny")}, Shape(Kind.APP_R, "")),
+        (
+            {
+                "main.py": b"",
+                "manifest.json": manifest(appmode="python-shiny", entrypoint="main:here"),
+            },
+            Shape(Kind.APP_PY, ""),
+        ),
+        (
+            {"a/b.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="a.b")},
+            Shape(Kind.APP_PY, ""),
+        ),
+        (
+            {
+                "a/__init__.py": b"",
+                "manifest.json": manifest(appmode="python-shiny", entrypoint="a:app"),
+            },
+            Shape(Kind.APP_PY, ""),
+        ),
+        (
+            {
+                "my_app.py": b"",
+                "manifest.json": manifest(
+                    appmode="python-shiny", entrypoint="shiny.express.app:my_5f_app_2e_py"
+                ),
+            },
+            Shape(Kind.APP_PY, ""),
+        ),
+        (
+            {"app.R": b"", "app.py": SHINY, "manifest.json": manifest(appmode="shiny")},
+            Shape(Kind.APP_R, ""),
+        ),
         ({"app.py": SHINY, "manifest.json": b'{"name": "web app"}'}, Shape(Kind.APP_PY, "")),
     ],
 )
-def test_an_app_in_python_is_found_by_its_manifest_or_by_what_it_imports(files: dict[str, bytes], shape: Shape) -> None:
+def test_an_app_in_python_is_found_by_its_manifest_or_by_what_it_imports(
+    files: dict[str, bytes], shape: Shape
+) -> None:
     assert bundle(files) == shape
 
 
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ({"app.py": b"import flask\n"}, "app.py makes it a Python app that is not Shiny's, which Sheen does not serve yet"),
-        ({"app.py": b"import shiny_server\nfrom shinyswatch import theme\n# import shiny\n"}, "a Python app that is not Shiny's"),
         (
-            {"app.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="main:app")},
+            {"app.py": b"import flask\n"},
+            "app.py makes it a Python app that is not Shiny's, which Sheen does not serve yet",
+        ),
+        (
+            {"app.py": b"import shiny_server\nfrom shinyswatch import theme\n# import shiny\n"},
+            "a Python app that is not Shiny's",
+        ),
+        (
+            {
+                "app.py": b"",
+                "manifest.json": manifest(appmode="python-shiny", entrypoint="main:app"),
+            },
             "there is no main.py or main/__init__.py",
         ),
-        ({"app.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="../x:app")}, "it must be like app:app"),
-        ({"app.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="app:app()")}, "it must be like app:app"),
-        ({"app.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="shiny.express.app:_2f_etc")}, "there is no /etc"),
+        (
+            {
+                "app.py": b"",
+                "manifest.json": manifest(appmode="python-shiny", entrypoint="../x:app"),
+            },
+            "it must be like app:app",
+        ),
+        (
+            {
+                "app.py": b"",
+                "manifest.json": manifest(appmode="python-shiny", entrypoint="app:app()"),
+            },
+            "it must be like app:app",
+        ),
+        (
+            {
+                "app.py": b"",
+                "manifest.json": manifest(
+                    appmode="python-shiny", entrypoint="shiny.express.app:_2f_etc"
+                ),
+            },
+            "there is no /etc",
+        ),
     ],
 )
 def test_what_is_no_app_in_python_is_told_why(files: dict[str, bytes], why: str) -> None:
@@ -114,4 +171,9 @@ def test_each_way_to_import_shiny_is_seen(source: str) -> None:
 
 def test_a_line_of_any_length_is_looked_at_quickly() -> None:
     with pytest.raises(BadBundle):
-        bundle({"app.py": (b"import " + b"a, " * 100_000 + b"\n") + (b"import " + b"a, " * 300 + b"\n") * 100})
+        bundle(
+            {
+                "app.py": (b"import " + b"a, " * 100_000 + b"\n")
+                + (b"import " + b"a, " * 300 + b"\n") * 100
+            }
+        )

@@ -22,11 +22,17 @@ UNTOUCHED: Any = object()
 
 
 @pytest.mark.parametrize("function", IN_VPC)
-def test_each_function_in_the_vpc_does_nothing_about_it(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_function_in_the_vpc_does_nothing_about_it(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr(lambdas, "here", UNTOUCHED)
     handler = lambdas.app if function == "api_handler" else getattr(lambdas, function)
-    assert handler(json.loads(json.dumps(keep_active.EVENT)), Context()) in ({}, None, {"statusCode": 200})
+    assert handler(json.loads(json.dumps(keep_active.EVENT)), Context()) in (
+        {},
+        None,
+        {"statusCode": 200},
+    )
 
 
 def test_all_of_them_are_invoked_and_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +57,13 @@ def test_it_happens_every_day() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"httpMethod": "GET", "headers": {"sheen_keep_active": "true"}}, {"sheen_keep_active": "true"}, None]
+    "event",
+    [
+        {},
+        {"httpMethod": "GET", "headers": {"sheen_keep_active": "true"}},
+        {"sheen_keep_active": "true"},
+        None,
+    ],
 )
 def test_nothing_else_is_taken_for_it(event: Any) -> None:
     assert not keep_active.is_no_op(event)
@@ -61,11 +73,21 @@ def test_state_machines_wait_two_minutes_for_a_function_in_the_vpc() -> None:
     waits = {}
     for file in (TREE / "statemachines").glob("*.asl.json"):
         for name, state in json.loads(file.read_text())["States"].items():
-            function = re.sub(r"(?<!^)([A-Z])", r"_\1", state.get("Parameters", {}).get("FunctionName", "")[2:-9]).lower()
+            function = re.sub(
+                r"(?<!^)([A-Z])", r"_\1", state.get("Parameters", {}).get("FunctionName", "")[2:-9]
+            ).lower()
             if function in IN_VPC:
-                (retry,) = [one for one in state["Retry"] if "Lambda.ResourceConflictException" in one["ErrorEquals"]]
+                (retry,) = [
+                    one
+                    for one in state["Retry"]
+                    if "Lambda.ResourceConflictException" in one["ErrorEquals"]
+                ]
                 pauses = [
-                    min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"]) for n in range(retry["MaxAttempts"])
+                    min(
+                        retry["IntervalSeconds"] * retry["BackoffRate"] ** n,
+                        retry["MaxDelaySeconds"],
+                    )
+                    for n in range(retry["MaxAttempts"])
                 ]
                 waits[f"{file.name} {name}"] = sum(pauses)
     assert waits.keys() == {"instance.asl.json Watch", "publish.asl.json Drain"}

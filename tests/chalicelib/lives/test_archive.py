@@ -26,7 +26,9 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
     made, s3 = SimulatedAws(), boto3.client("s3")
-    monkeypatch.setattr(clients, "client", lambda service, endpoint=None: s3 if service == "s3" else made)
+    monkeypatch.setattr(
+        clients, "client", lambda service, endpoint=None: s3 if service == "s3" else made
+    )
     for key in keys():
         s3.delete_object(Bucket=BUCKET, Key=key)
     return made
@@ -36,19 +38,43 @@ def published(location: str) -> App:
     app = apps.ensure(location, 1.0)
     key = f"bundles{location}/app.zip"
     kept = f"versions/{app.app_id}/v/app.zip"
-    Version(app.app_id, "20261120T133144Z-3f9a0000", bundle=key, source=kept, kind="app.R", published_at=1.0).save()
-    Bundle(key, sequencer="0", etag="", location=location, version="v", status="ACTIVE", message="", updated_at=1.0).save()
+    Version(
+        app.app_id,
+        "20261120T133144Z-3f9a0000",
+        bundle=key,
+        source=kept,
+        kind="app.R",
+        published_at=1.0,
+    ).save()
+    Bundle(
+        key,
+        sequencer="0",
+        etag="",
+        location=location,
+        version="v",
+        status="ACTIVE",
+        message="",
+        updated_at=1.0,
+    ).save()
     for each in (key, kept, f"outcomes{location}/app.zip.json"):
         boto3.client("s3").put_object(Bucket=BUCKET, Key=each, Body=b"x")
     return app
 
 
 def keys() -> set[str]:
-    return {each["Key"] for each in boto3.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+    return {
+        each["Key"]
+        for each in boto3.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    }
 
 
 def everything() -> tuple[Any, ...]:
-    return (sorted(app.location for app in App.scan()), len(list(Version.scan())), sorted(row.key for row in Bundle.scan()), keys())
+    return (
+        sorted(app.location for app in App.scan()),
+        len(list(Version.scan())),
+        sorted(row.key for row in Bundle.scan()),
+        keys(),
+    )
 
 
 def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedAws) -> None:
@@ -57,7 +83,9 @@ def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedA
     before = everything()
     refs = []
     for slot, (owner, version) in enumerate([(app, "old"), (app, "new"), (other, "new")]):
-        claimed = store.claim(f"{owner.app_id}.{version}", slot, location=owner.location, capacity=9, now=world.now)
+        claimed = store.claim(
+            f"{owner.app_id}.{version}", slot, location=owner.location, capacity=9, now=world.now
+        )
         assert claimed is not None
         starts.start(starts.Start(claimed.ref, "small"), settings.instance_state_machine, world.now)
         task = world.run_task_of(claimed.ref, "token")
@@ -67,7 +95,12 @@ def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedA
     starting = store.claim(f"{app.app_id}.new", 5, location="/hello", capacity=9, now=world.now)
     assert starting is not None
     assert archive({"location": "/hello"}, settings, world.clock) == {"stopped": 3}
-    assert [getattr(store.get(ref), "state", None) for ref in [*refs, starting.ref]] == ["STOPPED", "STOPPED", "READY", "STOPPED"]
+    assert [getattr(store.get(ref), "state", None) for ref in [*refs, starting.ref]] == [
+        "STOPPED",
+        "STOPPED",
+        "READY",
+        "STOPPED",
+    ]
     assert {connection for connection, _ in world.posted} == {"c0", "c1"}
     assert len(world.running_tasks()) == 1
     assert [execution.running for execution in world.executions.values()] == [False, False, True]
@@ -83,7 +116,9 @@ def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: SimulatedAws
         delete({"location": "/hello"}, settings, world.clock)
     assert retention.begin({"deleted": app.app_id}, world.clock) == []
     archive({"location": "/hello"}, settings, world.clock)
-    assert retention.begin({"deleted": app.app_id}, world.clock) == [], "an app that is there loses nothing, whoever asks"
+    assert retention.begin({"deleted": app.app_id}, world.clock) == [], (
+        "an app that is there loses nothing, whoever asks"
+    )
     assert delete({"location": "/hello"}, settings, world.clock) == {"versions": 1, "bundles": 1}
     assert [execution.input for execution in world.executions.values()] == [{"deleted": app.app_id}]
     again = published("/hello")
@@ -93,7 +128,9 @@ def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: SimulatedAws
     for _ in range(2):
         retention.finish(removal, BUCKET)
     assert retention.sweep("tidy", world.clock) == []
-    assert [row.app_id for row in Version.scan(Version.app_id.is_in(app.app_id, again.app_id))] == [again.app_id]
+    assert [row.app_id for row in Version.scan(Version.app_id.is_in(app.app_id, again.app_id))] == [
+        again.app_id
+    ]
     life.archive("/hello", 1.0)
     assert delete({"location": "/hello"}, settings, world.clock) == {"versions": 1, "bundles": 1}
     retention.finish({"app_id": again.app_id, "version": "", "remove": again.app_id}, BUCKET)
@@ -101,7 +138,11 @@ def test_only_what_is_archived_is_deleted_and_then_all_of_it(world: SimulatedAws
         ["/other"],
         1,
         ["bundles/other/app.zip"],
-        {"bundles/other/app.zip", "outcomes/other/app.zip.json", f"versions/{other.app_id}/v/app.zip"},
+        {
+            "bundles/other/app.zip",
+            "outcomes/other/app.zip.json",
+            f"versions/{other.app_id}/v/app.zip",
+        },
     )
     with pytest.raises(NoSuchApp):
         delete({"location": "/hello"}, settings, world.clock)

@@ -46,7 +46,10 @@ def clock() -> float:
 
 
 def detail(ref: InstanceRef, token: str = "ready-token") -> dict[str, Any]:  # noqa: S107
-    environment = [{"name": "SHEEN_INSTANCE", "value": str(ref)}, {"name": "SHEEN_TASK_TOKEN", "value": token}]
+    environment = [
+        {"name": "SHEEN_INSTANCE", "value": str(ref)},
+        {"name": "SHEEN_TASK_TOKEN", "value": token},
+    ]
     return {
         **HERE,
         "taskArn": "task/1",
@@ -74,9 +77,15 @@ def test_visitors_of_a_dead_instance_are_told_and_its_slot_is_free(calls: Calls)
     assert row is not None
     assert (row.state, row.failure["error"]) == ("STOPPED", "TaskDied")
     assert "exit code 137" in row.failure["cause"]
-    failed = [arguments["taskToken"] for name, arguments in calls.calls if name == "send_task_failure"]
+    failed = [
+        arguments["taskToken"] for name, arguments in calls.calls if name == "send_task_failure"
+    ]
     assert failed == ["ready-token", "watch-token"]
-    posts = {arguments["ConnectionId"]: arguments["Data"] for name, arguments in calls.calls if name == "post_to_connection"}
+    posts = {
+        arguments["ConnectionId"]: arguments["Data"]
+        for name, arguments in calls.calls
+        if name == "post_to_connection"
+    }
     assert posts.keys() == {"c1", "c2"}
     assert posts["c1"].startswith(b'c[4503,"')
     assert connections.of_instance(ref) == []
@@ -112,7 +121,14 @@ def test_a_planned_stop_is_no_death(calls: Calls) -> None:
 def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: Calls) -> None:
     old = started(ready=True)
     store.mark_stopped(old, None, 1.0)
-    new = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot("0123456789ab.v", 0))
+    new = store.claim(
+        "0123456789ab.v",
+        0,
+        location="/hello",
+        capacity=9,
+        now=1.0,
+        seen=store.in_slot("0123456789ab.v", 0),
+    )
     deaths.on_task_stopped(detail(old), CLUSTER, URL, clock)
     assert new is not None
     row = store.get(new.ref)
@@ -121,7 +137,9 @@ def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: C
     assert calls.calls == []
 
 
-def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came_of_the_next(calls: Calls) -> None:
+def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came_of_the_next(
+    calls: Calls,
+) -> None:
     ref = started(ready=True)
     connections.add("c1", ref, "s1", 1.0)
     deaths.on_task_stopped({**detail(ref, "first-token"), "taskArn": "task/0"}, CLUSTER, URL, clock)
@@ -131,7 +149,11 @@ def test_the_end_of_an_attempt_that_failed_does_not_touch_the_instance_that_came
     assert calls.calls == [
         (
             "send_task_failure",
-            {"taskToken": "first-token", "error": "TaskDied", "cause": "Essential container in task exited (exit code 137)"},
+            {
+                "taskToken": "first-token",
+                "error": "TaskDied",
+                "cause": "Essential container in task exited (exit code 137)",
+            },
         )
     ]
 
@@ -167,10 +189,22 @@ def test_that_memory_had_run_out_is_said_by_the_container_alone() -> None:
 
 
 def test_a_builds_task_has_its_token_answered(calls: Calls) -> None:
-    environment = [{"name": "SHEEN_BUNDLE_KEY", "value": "bundles/a.zip"}, {"name": "SHEEN_TASK_TOKEN", "value": "build-token"}]
-    event = {**HERE, "stoppedReason": "OutOfMemory", "overrides": {"containerOverrides": [{"environment": environment}]}}
+    environment = [
+        {"name": "SHEEN_BUNDLE_KEY", "value": "bundles/a.zip"},
+        {"name": "SHEEN_TASK_TOKEN", "value": "build-token"},
+    ]
+    event = {
+        **HERE,
+        "stoppedReason": "OutOfMemory",
+        "overrides": {"containerOverrides": [{"environment": environment}]},
+    }
     deaths.on_task_stopped(event, CLUSTER, URL, clock)
-    assert calls.calls == [("send_task_failure", {"taskToken": "build-token", "error": "TaskDied", "cause": "OutOfMemory"})]
+    assert calls.calls == [
+        (
+            "send_task_failure",
+            {"taskToken": "build-token", "error": "TaskDied", "cause": "OutOfMemory"},
+        )
+    ]
 
 
 def test_a_strange_task_is_left_alone(calls: Calls) -> None:
@@ -180,7 +214,11 @@ def test_a_strange_task_is_left_alone(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize(
-    "cluster", ["arn:aws:ecs:us-east-1:123456789012:cluster/sheen-test-2", "arn:aws:ecs:us-east-1:123456789012:cluster/x"]
+    "cluster",
+    [
+        "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-test-2",
+        "arn:aws:ecs:us-east-1:123456789012:cluster/x",
+    ],
 )
 def test_another_deployments_task_is_left_to_it(calls: Calls, cluster: str) -> None:
     ref = started(ready=True)

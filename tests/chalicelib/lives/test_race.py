@@ -54,13 +54,19 @@ def test_either_the_reaper_or_the_visitor_gets_the_instance() -> None:
             if turn & 4:  # it looked before, and may take a seat without a look
                 scheduler.known.learn(VERSION, row)
             order = [orders.randrange(2) for _ in range(8)]
-            drained, outcome = interleaving.run(order, lambda: store.drain(ref, NOW), partial(visit, scheduler))
+            drained, outcome = interleaving.run(
+                order, lambda: store.drain(ref, NOW), partial(visit, scheduler)
+            )
             after = store.get(ref)
             assert after is not None
             told = f"turn {turn}, order {order}, {seats}: drained {drained}, {outcome}, {after.state} {store.seats_of(after)}"
             assert (after.state == "DRAINING") == drained, told
-            assert (outcome == "Seated") == ("visitor" in store.seats_of(after)) == (not drained), told
+            assert (outcome == "Seated") == ("visitor" in store.seats_of(after)) == (not drained), (
+                told
+            )
             assert not (drained and "there" in seats), told
             assert len(store.seats_of(after)) <= 2, told
             came_to[drained, outcome] += 1
-    assert min(came_to[True, "Starting"], came_to[False, "Seated"]) > TIMES / 10, "both must have won now and then"
+    assert min(came_to[True, "Starting"], came_to[False, "Seated"]) > TIMES / 10, (
+        "both must have won now and then"
+    )

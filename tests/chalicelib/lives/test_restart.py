@@ -25,18 +25,25 @@ def app() -> App:
 
 
 def instance(app: App, version: str, slot: int, address: str | None) -> Instance:
-    claimed = store.claim(f"{app.app_id}.{version}", slot, location=app.location, capacity=9, now=1.0)
+    claimed = store.claim(
+        f"{app.app_id}.{version}", slot, location=app.location, capacity=9, now=1.0
+    )
     assert claimed is not None
     return store.mark_ready(claimed.ref, address, "token", 1.0) if address else claimed
 
 
 def run(mode: str, location: str = "/hello") -> dict[str, int]:
-    event: RestartEvent = {"location": location, "mode": "restart" if mode == "restart" else "retire"}
+    event: RestartEvent = {
+        "location": location,
+        "mode": "restart" if mode == "restart" else "retire",
+    }
     return {**restart(event, AgentClient(), lambda: 50.0)}  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize(("mode", "told"), [("restart", [1, 2]), ("retire", [0])])
-def test_the_active_versions_instances_restart_and_the_others_retire(app: App, agent: StandinAgent, mode: str, told: list[int]) -> None:
+def test_the_active_versions_instances_restart_and_the_others_retire(
+    app: App, agent: StandinAgent, mode: str, told: list[int]
+) -> None:
     agent.answer = lambda got: Say(204, body=b"")
     ids = [
         instance(app, OLD, 0, agent.address).instance_id,
@@ -47,23 +54,34 @@ def test_the_active_versions_instances_restart_and_the_others_retire(app: App, a
     other = apps.ensure("/other", 1.0)
     instance(other, NEW, 0, agent.address)
     assert run(mode) == {"told": len(told), "not_told": 0}
-    assert sorted(str(got.header("sheen-instance")) for got in agent.got) == sorted(ids[n] for n in told)
+    assert sorted(str(got.header("sheen-instance")) for got in agent.got) == sorted(
+        ids[n] for n in told
+    )
     assert {(got.method, got.path) for got in agent.got} == {("POST", f"/{mode}")}
     app.refresh()
     assert app.restarted_at == (50.0 if mode == "restart" else None)
 
 
-def test_of_too_many_versions_of_before_the_oldest_end_their_sessions(app: App, agent: StandinAgent) -> None:
+def test_of_too_many_versions_of_before_the_oldest_end_their_sessions(
+    app: App, agent: StandinAgent
+) -> None:
     agent.answer = lambda got: Say(204, body=b"")
     app.update(actions=[App.settings.set({"max_retired_versions": 2})])
     before = [f"2026112{day}T120000Z-0000" for day in range(4)]
-    ids = {instance(app, version, 0, agent.address).instance_id: version for version in (NEW, *reversed(before))}
+    ids = {
+        instance(app, version, 0, agent.address).instance_id: version
+        for version in (NEW, *reversed(before))
+    }
     assert run("retire") == {"told": 4, "not_told": 0}
     told = {ids[str(got.header("sheen-instance"))]: got.path for got in agent.got}
-    assert told == dict(zip(before, ["/supersede", "/supersede", "/retire", "/retire"], strict=True))
+    assert told == dict(
+        zip(before, ["/supersede", "/supersede", "/retire", "/retire"], strict=True)
+    )
 
 
-def test_agents_that_do_not_answer_keep_nobody_else_from_being_told(app: App, agent: StandinAgent) -> None:
+def test_agents_that_do_not_answer_keep_nobody_else_from_being_told(
+    app: App, agent: StandinAgent
+) -> None:
     instance(app, NEW, 0, "127.0.0.1:1")
     instance(app, NEW, 1, agent.address)
     assert run("restart") == {"told": 1, "not_told": 1}

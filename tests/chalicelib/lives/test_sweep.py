@@ -16,7 +16,17 @@ from chalicelib.instances.ceilings.model import INSTANCES
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import START_LIMIT, InstanceState
 from chalicelib.lives import ending, starts, sweep
-from chalicelib.lives.repairs import DRAIN_LIMIT, GRACE, End, SeenInstance, SeenTask, StartAgain, StopTask, is_leaked, repairs
+from chalicelib.lives.repairs import (
+    DRAIN_LIMIT,
+    GRACE,
+    End,
+    SeenInstance,
+    SeenTask,
+    StartAgain,
+    StopTask,
+    is_leaked,
+    repairs,
+)
 from chalicelib.scheduler.queue import store as queue
 from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.sessions.connections import store as connections
@@ -40,8 +50,12 @@ def settings() -> Settings:
 class Life:
     """An instance as it should be: claimed, started, ready, with its task."""
 
-    def __init__(self, world: SimulatedAws, settings: Settings, slot: int = 0, *, ready: bool = True) -> None:
-        claimed = store.claim("0123456789ab.v", slot, location="/hello", capacity=9, now=world.now, size="small")
+    def __init__(
+        self, world: SimulatedAws, settings: Settings, slot: int = 0, *, ready: bool = True
+    ) -> None:
+        claimed = store.claim(
+            "0123456789ab.v", slot, location="/hello", capacity=9, now=world.now, size="small"
+        )
         assert claimed is not None
         self.ref = claimed.ref
         starts.start(starts.Start(self.ref, "small"), settings.instance_state_machine, world.now)
@@ -74,7 +88,9 @@ def test_what_is_well_is_left_alone(world: SimulatedAws, settings: Settings) -> 
     assert sweep_twice(world, settings) == {}
 
 
-def test_places_below_the_ceiling_follow_the_instances(world: SimulatedAws, settings: Settings) -> None:
+def test_places_below_the_ceiling_follow_the_instances(
+    world: SimulatedAws, settings: Settings
+) -> None:
     limited = dataclasses.replace(settings, most_instances=9)
     there = Life(world, settings)
     ceilings.enter(INSTANCES, "lost", 9, world.now)
@@ -84,15 +100,23 @@ def test_places_below_the_ceiling_follow_the_instances(world: SimulatedAws, sett
 
 
 def test_a_claim_that_the_stream_lost_is_started(world: SimulatedAws, settings: Settings) -> None:
-    lost = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=world.now, size="small")
+    lost = store.claim(
+        "0123456789ab.v", 0, location="/hello", capacity=9, now=world.now, size="small"
+    )
     assert lost is not None
     assert sweep_twice(world, settings) == {}, "it is young"
     world.now += GRACE + 1
     assert sweep_twice(world, settings) == {"StartAgain": 1}
-    assert world.executions[lost.instance_id].input == {"instance": str(lost.ref), "instance_id": lost.instance_id, "size": "small"}
+    assert world.executions[lost.instance_id].input == {
+        "instance": str(lost.ref),
+        "instance_id": lost.instance_id,
+        "size": "small",
+    }
 
 
-def test_a_start_whose_state_machine_ended_is_given_up(world: SimulatedAws, settings: Settings) -> None:
+def test_a_start_whose_state_machine_ended_is_given_up(
+    world: SimulatedAws, settings: Settings
+) -> None:
     lost = Life(world, settings, ready=False)
     world.executions[lost.ref.instance_id].running = False
     world.now += GRACE + 1
@@ -100,7 +124,9 @@ def test_a_start_whose_state_machine_ended_is_given_up(world: SimulatedAws, sett
     assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "ExecutionLost")
 
 
-def test_an_overdue_start_is_given_up_with_its_state_machine_and_task(world: SimulatedAws, settings: Settings) -> None:
+def test_an_overdue_start_is_given_up_with_its_state_machine_and_task(
+    world: SimulatedAws, settings: Settings
+) -> None:
     lost = Life(world, settings, ready=False)
     task = world.run_task_of(lost.ref, "start-token")
     world.now += START_LIMIT + 1
@@ -125,7 +151,9 @@ def test_an_instance_whose_state_machine_ended_is_ended_and_its_visitors_told(
     assert [connection for connection, _ in world.posted] == ["c1"]
 
 
-def test_an_instance_that_was_drained_and_never_stopped_gives_its_slot_back(world: SimulatedAws, settings: Settings) -> None:
+def test_an_instance_that_was_drained_and_never_stopped_gives_its_slot_back(
+    world: SimulatedAws, settings: Settings
+) -> None:
     lost = Life(world, settings)
     assert store.drain(lost.ref, world.now)
     world.now += DRAIN_LIMIT + 1
@@ -134,7 +162,9 @@ def test_an_instance_that_was_drained_and_never_stopped_gives_its_slot_back(worl
     assert not lost.task.running
 
 
-def test_an_instance_whose_task_ended_without_an_event_is_ended(world: SimulatedAws, settings: Settings) -> None:
+def test_an_instance_whose_task_ended_without_an_event_is_ended(
+    world: SimulatedAws, settings: Settings
+) -> None:
     lost = Life(world, settings)
     lost.task.running = False
     world.now += GRACE + 1
@@ -156,14 +186,18 @@ def test_leaked_tasks_are_stopped(world: SimulatedAws, settings: Settings) -> No
     assert not (earlier_attempt.running or no_row.running or stopped.task.running)
 
 
-def test_a_build_is_no_instances_task(world: SimulatedAws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_is_no_instances_task(
+    world: SimulatedAws, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build = world.run_task_of(InstanceRef("x", 0, "y"), "build-token")
     build.instance = ""
     world.now += 10 * GRACE
     assert sweep_twice(world, settings) == {}
 
 
-def test_an_instance_of_an_archived_app_that_slipped_through_is_ended(world: SimulatedAws, settings: Settings) -> None:
+def test_an_instance_of_an_archived_app_that_slipped_through_is_ended(
+    world: SimulatedAws, settings: Settings
+) -> None:
     apps.ensure("/hello", 1.0)
     slipped = Life(world, settings)
     life.archive("/hello", world.now)
@@ -171,14 +205,18 @@ def test_an_instance_of_an_archived_app_that_slipped_through_is_ended(world: Sim
     assert slipped.row.state == "STOPPED"
 
 
-def test_places_in_queues_that_nobody_keeps_are_removed(world: SimulatedAws, settings: Settings) -> None:
+def test_places_in_queues_that_nobody_keeps_are_removed(
+    world: SimulatedAws, settings: Settings
+) -> None:
     queue.take("0123456789ab.v", "00000000000001-a", world.now - 200)
     queue.take("0123456789ab.v", "00000000000002-b", world.now)
     assert sweep_twice(world, settings) == {"QueuePlace": 1}
     assert [row.place for row in QueuePlace.scan()] == ["00000000000002-b"]
 
 
-def test_a_repair_that_came_too_late_changes_nothing(world: SimulatedAws, settings: Settings) -> None:
+def test_a_repair_that_came_too_late_changes_nothing(
+    world: SimulatedAws, settings: Settings
+) -> None:
     asleep = Life(world, settings)
     as_read = asleep.row
     assert store.drain(asleep.ref, world.now)
@@ -198,11 +236,16 @@ rows = st.lists(
     ),
     unique_by=lambda row: row.ref.instance_id,
 )  # fmt: skip
-tasks = st.lists(st.builds(SeenTask, st.sampled_from([f"task/{n}" for n in range(4)]), refs, times), unique_by=lambda task: task.arn)
+tasks = st.lists(
+    st.builds(SeenTask, st.sampled_from([f"task/{n}" for n in range(4)]), refs, times),
+    unique_by=lambda task: task.arn,
+)
 
 
 @given(rows, st.sets(st.sampled_from([f"id{n}" for n in range(5)])), tasks, st.sets(st.just("/a")))
-def test_no_repair_hurts_what_is_well(rows: list[SeenInstance], executions: set[str], tasks: list[SeenTask], archived: set[str]) -> None:
+def test_no_repair_hurts_what_is_well(
+    rows: list[SeenInstance], executions: set[str], tasks: list[SeenTask], archived: set[str]
+) -> None:
     by_id = {row.ref.instance_id: row for row in rows}
     arns = {task.arn for task in tasks}
     for repair in repairs(rows, executions, tasks, archived, NOW):
@@ -215,7 +258,12 @@ def test_no_repair_hurts_what_is_well(rows: list[SeenInstance], executions: set[
                     and ref.instance_id in executions
                     and (row.state != InstanceState.STARTING or NOW - row.claimed_at <= START_LIMIT)
                     and row.state != InstanceState.DRAINING
-                    and (not row.task or row.task in arns or row.ready_at is None or NOW - row.ready_at <= GRACE)
+                    and (
+                        not row.task
+                        or row.task in arns
+                        or row.ready_at is None
+                        or NOW - row.ready_at <= GRACE
+                    )
                 )
                 assert not well
             case StartAgain(ref, _size):
@@ -223,5 +271,9 @@ def test_no_repair_hurts_what_is_well(rows: list[SeenInstance], executions: set[
                 assert by_id[ref.instance_id].state == InstanceState.STARTING
             case StopTask(arn, ref):
                 assert is_leaked(arn, by_id.get(ref.instance_id))
-    ended = [repair.ref for repair in repairs(rows, executions, tasks, archived, NOW) if isinstance(repair, End | StartAgain)]
+    ended = [
+        repair.ref
+        for repair in repairs(rows, executions, tasks, archived, NOW)
+        if isinstance(repair, End | StartAgain)
+    ]
     assert len(ended) == len(set(ended))

@@ -31,9 +31,21 @@ def state(ref: InstanceRef) -> str:
     return str(row.state)
 
 
-def event(ref: InstanceRef, agent: StandinAgent, token: str = "token", retry: int = 0) -> WatchEvent:  # noqa: S107
+def event(
+    ref: InstanceRef,
+    agent: StandinAgent,
+    token: str = "token",  # noqa: S107
+    retry: int = 0,
+) -> WatchEvent:
     entered = "2026-11-20T13:31:44.192Z"
-    return {"instance": str(ref), "address": agent.address, "task": "task/1", "token": token, "entered": entered, "retry": retry}
+    return {
+        "instance": str(ref),
+        "address": agent.address,
+        "task": "task/1",
+        "token": token,
+        "entered": entered,
+        "retry": retry,
+    }
 
 
 def test_the_agent_has_the_token_before_visitors_are_sent_to_it(agent: StandinAgent) -> None:
@@ -53,7 +65,9 @@ def test_the_agent_has_the_token_before_visitors_are_sent_to_it(agent: StandinAg
 
 
 @pytest.mark.parametrize("status", [403, 410, 404, 500])
-def test_an_agent_that_does_not_take_the_token_gets_no_visitors(agent: StandinAgent, status: int) -> None:
+def test_an_agent_that_does_not_take_the_token_gets_no_visitors(
+    agent: StandinAgent, status: int
+) -> None:
     ref = started()
     agent.answer = lambda got: Say(status)
     with pytest.raises(AgentError):
@@ -63,7 +77,12 @@ def test_an_agent_that_does_not_take_the_token_gets_no_visitors(agent: StandinAg
 
 def test_an_address_with_nobody_gets_no_visitors(agent: StandinAgent) -> None:
     ref = started()
-    nobody: WatchEvent = {"instance": str(ref), "address": "127.0.0.1:1", "task": "task/1", "token": "t"}
+    nobody: WatchEvent = {
+        "instance": str(ref),
+        "address": "127.0.0.1:1",
+        "task": "task/1",
+        "token": "t",
+    }
     with pytest.raises(AgentGone):
         watch(nobody, AgentClient(), clock)
     assert state(ref) == "STARTING"
@@ -77,7 +96,9 @@ def test_an_instance_that_was_given_up_is_not_put_into_service(agent: StandinAge
     assert agent.got == []
 
 
-def test_an_attempt_that_was_given_up_and_goes_on_does_not_bring_its_token_back(agent: StandinAgent) -> None:
+def test_an_attempt_that_was_given_up_and_goes_on_does_not_bring_its_token_back(
+    agent: StandinAgent,
+) -> None:
     ref = started()
 
     def overtaken(got: Got) -> Say:
@@ -95,8 +116,17 @@ def test_an_attempt_that_was_given_up_and_goes_on_does_not_bring_its_token_back(
 
 def test_later_tokens_have_greater_orders_whenever_their_state_was_entered() -> None:
     anything: WatchEvent = {"instance": "", "address": "", "task": "", "token": ""}
-    times = ["2026-11-20T13:31:44Z", "2026-11-20T13:31:44.007Z", "2026-11-20T13:31:45.192345+00:00", "2027-01-01T00:00:00Z"]
-    orders = [order_of({**anything, "entered": entered, "retry": retry}) for entered in times for retry in (0, 1, 9)]
+    times = [
+        "2026-11-20T13:31:44Z",
+        "2026-11-20T13:31:44.007Z",
+        "2026-11-20T13:31:45.192345+00:00",
+        "2027-01-01T00:00:00Z",
+    ]
+    orders = [
+        order_of({**anything, "entered": entered, "retry": retry})
+        for entered in times
+        for retry in (0, 1, 9)
+    ]
     assert orders == sorted(set(orders))
     assert order_of(anything) < orders[0], "an execution that is older than this code does not say"
 

@@ -36,7 +36,9 @@ async def browser() -> AsyncIterator[Browser]:
 class Server:
     """Answers the app's URL with `documents`, and the status URL with `statuses`, in turn; the last of each stays."""
 
-    def __init__(self, documents: list[Page | str], statuses: list[dict[str, Any] | int | str]) -> None:
+    def __init__(
+        self, documents: list[Page | str], statuses: list[dict[str, Any] | int | str]
+    ) -> None:
         self.documents, self.statuses = documents, statuses
         self.opened: list[str] = []
         self.asked = 0
@@ -69,7 +71,9 @@ def waiting(**more: Any) -> Page:
     return pages.waiting("hello", "0123", "__sheen__/start?instance=0123", **more)
 
 
-async def test_waiting_follows_the_start_and_goes_into_the_app_with_query_and_hash(browser: Browser) -> None:
+async def test_waiting_follows_the_start_and_goes_into_the_app_with_query_and_hash(
+    browser: Browser,
+) -> None:
     server = Server([waiting(), "<h1>the app</h1>"], [starting("machine"), "connectionrefused"])
     context = await browser.new_context()
     await server.serve(context)
@@ -78,7 +82,9 @@ async def test_waiting_follows_the_start_and_goes_into_the_app_with_query_and_ha
     await expect(page.locator("[data-step=machine]")).to_have_attribute("data-state", "now")
     await expect(page.locator("#offline")).to_be_visible()
     server.statuses = [502, 429, starting("R", "Loading shiny")]
-    await expect(page.locator("[data-step=R]")).to_have_attribute("data-state", "now", timeout=10000)
+    await expect(page.locator("[data-step=R]")).to_have_attribute(
+        "data-state", "now", timeout=10000
+    )
     await expect(page.locator("[data-step=R] small")).to_have_text("Loading shiny")
     await expect(page.locator("#status")).to_have_text("Step 2 of 4, R: Loading shiny")
     await expect(page.locator("#offline")).to_be_hidden()
@@ -86,7 +92,9 @@ async def test_waiting_follows_the_start_and_goes_into_the_app_with_query_and_ha
     await expect(page.locator("h1")).to_have_text("the app", timeout=10000)
     assert page.url == APP
     assert server.opened == [APP.split("#")[0]] * 2
-    assert await page.evaluate("history.length") == 2, "the waiting page left an entry in the history"
+    assert await page.evaluate("history.length") == 2, (
+        "the waiting page left an entry in the history"
+    )
     assert not [text for text in server.said if "Content Security Policy" in text]
     await context.close()
 
@@ -111,7 +119,9 @@ async def test_waiting_shows_a_failure_in_place_as_text_and_tries_again(browser:
 
 
 @pytest.mark.parametrize("gone", [{**READY, "state": "DRAINING"}, 404, 401])
-async def test_waiting_loads_itself_again_when_its_instance_is_gone(browser: Browser, gone: dict[str, Any] | int) -> None:
+async def test_waiting_loads_itself_again_when_its_instance_is_gone(
+    browser: Browser, gone: dict[str, Any] | int
+) -> None:
     server = Server([waiting(), "<h1>second</h1>"], [gone])
     context = await browser.new_context()
     await server.serve(context)
@@ -132,7 +142,9 @@ async def test_waiting_is_no_endless_loop_when_ready_never_lets_it_in(browser: B
     await context.close()
 
 
-async def test_waiting_says_when_it_is_slow_and_rests_when_asked_for_less_motion(browser: Browser) -> None:
+async def test_waiting_says_when_it_is_slow_and_rests_when_asked_for_less_motion(
+    browser: Browser,
+) -> None:
     server = Server([waiting(phase="app", elapsed=61)], [starting("app")])
     context = await browser.new_context(reduced_motion="reduce")
     await server.serve(context)
@@ -149,7 +161,9 @@ async def test_without_script_waiting_and_users_load_themselves_again(browser: B
     context = await browser.new_context(java_script_enabled=False)
     await server.serve(context)
     page = await context.new_page()
-    await page.goto(APP.split("#")[0])  # a browser takes a refresh of a URL with a hash for a jump: hence the next test
+    await page.goto(
+        APP.split("#")[0]
+    )  # a browser takes a refresh of a URL with a hash for a jump: hence the next test
     await expect(page.locator("h1")).to_have_text("the app", timeout=15000)
     assert server.asked == 0
     await context.close()
@@ -168,12 +182,17 @@ async def test_without_script_a_link_loads_a_url_with_a_hash_again(browser: Brow
     await context.close()
 
 
-async def test_users_with_a_place_in_the_queue_says_where_it_stands_and_goes_in(browser: Browser) -> None:
+async def test_users_with_a_place_in_the_queue_says_where_it_stands_and_goes_in(
+    browser: Browser,
+) -> None:
     def wait(before: int) -> dict[str, Any]:
         return {"state": "wait", "before": before, "again_in": 0.1}
 
     queued = pages.users("hello", queue=pages.InQueue("__sheen__/queue?place=1", 3))
-    server = Server([queued, "<h1>the app</h1>"], [wait(2), "connectionrefused", 502, wait(1), wait(0), {"state": "enter"}])
+    server = Server(
+        [queued, "<h1>the app</h1>"],
+        [wait(2), "connectionrefused", 502, wait(1), wait(0), {"state": "enter"}],
+    )
     context = await browser.new_context()
     await server.serve(context)
     page = await context.new_page()
@@ -206,7 +225,9 @@ async def test_users_counts_down_and_tries_again(browser: Browser) -> None:
     await context.close()
 
 
-async def test_busy_goes_in_when_the_page_is_ready_with_the_cookie_that_names_it(browser: Browser) -> None:
+async def test_busy_goes_in_when_the_page_is_ready_with_the_cookie_that_names_it(
+    browser: Browser,
+) -> None:
     cookie = "sheen-page=token.v1.0.0; Path=/hello/; Max-Age=900; SameSite=Lax"
     busy = pages.busy("hello", "__sheen__/pages/token?w=v1.0.0", cookie, elapsed=10)
     server = Server([busy, "<h1>the app</h1>"], [{"state": "wait"}, 504, {"state": "wait"}])
@@ -219,13 +240,17 @@ async def test_busy_goes_in_when_the_page_is_ready_with_the_cookie_that_names_it
     server.statuses = [{"state": "ready"}]
     await expect(page.locator("h1")).to_have_text("the app", timeout=10000)
     assert page.url == APP
-    assert [(each["name"], each["value"], each["path"]) for each in await context.cookies()] == [("sheen-page", "token.v1.0.0", "/hello/")]
+    assert [(each["name"], each["value"], each["path"]) for each in await context.cookies()] == [
+        ("sheen-page", "token.v1.0.0", "/hello/")
+    ]
     assert not [text for text in server.said if "Content Security Policy" in text]
     await context.close()
 
 
 async def test_busy_loads_itself_again_when_its_page_is_not_kept_any_more(browser: Browser) -> None:
-    server = Server([pages.busy("hello", "__sheen__/pages/token", "sheen-page=x"), "<h1>second</h1>"], [404])
+    server = Server(
+        [pages.busy("hello", "__sheen__/pages/token", "sheen-page=x"), "<h1>second</h1>"], [404]
+    )
     context = await browser.new_context()
     await server.serve(context)
     page = await context.new_page()

@@ -20,7 +20,9 @@ EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{app_name
 
 texts = st.one_of(
     st.text(),
-    st.lists(st.sampled_from([*"<>\"'&#`= /", "{{", "}}", "script", "</", "--", "\x00", "\ud800"])).map("".join),
+    st.lists(
+        st.sampled_from([*"<>\"'&#`= /", "{{", "}}", "script", "</", "--", "\x00", "\ud800"])
+    ).map("".join),
 )
 SURROGATES_AND_NUL = re.compile("[\x00\ud800-\udfff]")
 
@@ -42,7 +44,11 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.shape.append((tag, tuple(name for name, _ in attrs)))
         self.texts += [value or "" for _, value in attrs]
-        self.links += [value or "" for name, value in attrs if name in ("href", "data-status-url") and tag != "link"]
+        self.links += [
+            value or ""
+            for name, value in attrs
+            if name in ("href", "data-status-url") and tag != "link"
+        ]
 
     def handle_endtag(self, tag: str) -> None:
         self.shape.append(("/" + tag, ()))
@@ -61,7 +67,12 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.error(text, text, text, "/")
     yield pages.users(text)
     yield pages.busy(text, "/s", text)
-    yield pages.apps_index([AppEntry(text, text.replace("/", ""), "/a", "running"), AppEntry("b", "/b", "/b", "sleeping")])
+    yield pages.apps_index(
+        [
+            AppEntry(text, text.replace("/", ""), "/a", "running"),
+            AppEntry("b", "/b", "/b", "sleeping"),
+        ]
+    )
     yield pages.no_machine(text)
 
 
@@ -91,7 +102,9 @@ def test_no_text_changes_the_shape_of_a_page_and_each_is_read_back_whole(text: s
 @example(url="data:text/html,x")
 @settings(max_examples=300, deadline=None)
 def test_no_url_leaves_the_host_unless_it_is_plainly_http(url: str) -> None:
-    plainly = re.match(r"https?://[^/\\]", re.sub(r"[\x00-\x1f\x7f]", "", url).lstrip(), re.IGNORECASE)
+    plainly = re.match(
+        r"https?://[^/\\]", re.sub(r"[\x00-\x1f\x7f]", "", url).lstrip(), re.IGNORECASE
+    )
     for page in (
         pages.waiting("a", "i", url),
         pages.not_found("/", url),
@@ -109,10 +122,14 @@ def test_no_url_leaves_the_host_unless_it_is_plainly_http(url: str) -> None:
             assert urlsplit(urljoin("https://sheen.example/a/", path)).hostname == "sheen.example"
 
 
-@pytest.mark.parametrize("page", [*every_page("x"), pages.apps_index([])], ids=lambda page: str(page.status))
+@pytest.mark.parametrize(
+    "page", [*every_page("x"), pages.apps_index([])], ids=lambda page: str(page.status)
+)
 def test_a_page_asks_for_nothing_but_itself_and_runs_only_what_its_policy_names(page: Page) -> None:
     assert not re.search(r"""(?:src|href|action|url\()\s*=?\s*["']?(?:https?:)?//""", page.html)
-    assert not re.search(r"\s(?:style|on\w+)=", re.sub(r"<(style|script)>.*?</\1>", "", page.html, flags=re.DOTALL))
+    assert not re.search(
+        r"\s(?:style|on\w+)=", re.sub(r"<(style|script)>.*?</\1>", "", page.html, flags=re.DOTALL)
+    )
     # The policy is of the page as it went out: values inside style or script would break it.
     assert page.headers["content-security-policy"] == policy(page.html)
     assert "unsafe" not in page.headers["content-security-policy"]
@@ -122,12 +139,16 @@ def test_a_page_asks_for_nothing_but_itself_and_runs_only_what_its_policy_names(
 
 @pytest.mark.parametrize("template", sorted(OWN.glob("*.html")), ids=lambda path: path.name)
 def test_no_value_stands_in_a_style_or_script(template: Path) -> None:
-    for body in re.findall(r"<(?:style|script)>(.*?)</", find(template.name).template.source, re.DOTALL):
+    for body in re.findall(
+        r"<(?:style|script)>(.*?)</", find(template.name).template.source, re.DOTALL
+    ):
         assert "{{" not in body
 
 
 def test_waiting_shows_the_steps_before_and_after_the_phase() -> None:
-    page = pages.waiting("hello", "0123", "/hello/__sheen__/start?instance=0123&a=1", phase="R", elapsed=8.7)
+    page = pages.waiting(
+        "hello", "0123", "/hello/__sheen__/start?instance=0123&a=1", phase="R", elapsed=8.7
+    )
     assert page.status == 202
     assert page.headers["retry-after"] == "3"
     steps = re.findall(r'data-step="(\w+)" data-state="(\w+)"', page.html)
@@ -142,7 +163,9 @@ def test_error_leaves_out_what_it_was_not_given() -> None:
     bare = pages.error("Went wrong", "Try later.")
     assert bare.status == 500
     assert "<pre" not in bare.html and "Try again" not in bare.html
-    full = pages.error("Went wrong", "Try later.", "Error in f(): <x>", "/hello/?a=1&b=2", status=503)
+    full = pages.error(
+        "Went wrong", "Try later.", "Error in f(): <x>", "/hello/?a=1&b=2", status=503
+    )
     assert full.status == 503
     assert "Error in f(): &lt;x&gt;</pre>" in full.html
     assert 'href="/hello/?a=1&amp;b=2"' in full.html
@@ -165,7 +188,12 @@ def test_apps_are_listed_by_name_with_their_state() -> None:
         ]
     )
     assert re.findall(r"<bdi>(\w+)</bdi>", page.html) == ["Alpha", "beta", "gamma", "zeta"]
-    assert re.findall(r'<span class="state \w+">([^<]+)<', page.html) == ["Sleeping", "Waking up", "Awake", "Awake"]
+    assert re.findall(r'<span class="state \w+">([^<]+)<', page.html) == [
+        "Sleeping",
+        "Waking up",
+        "Awake",
+        "Awake",
+    ]
     assert "4 apps" in page.html and "No apps yet" not in page.html
 
 
@@ -176,13 +204,21 @@ MANY = [
 ]
 
 
-def test_apps_are_in_the_folders_of_their_addresses_and_are_found_by_words_of_title_and_address() -> None:
+def test_apps_are_in_the_folders_of_their_addresses_and_are_found_by_words_of_title_and_address() -> (
+    None
+):
     page = pages.apps_index(MANY)
-    assert re.findall(r"<summary><bdi>([^<]+)</bdi> <small>([^<]+)", page.html) == [("team", "3 apps"), ("team / eu", "3 apps")]
+    assert re.findall(r"<summary><bdi>([^<]+)</bdi> <small>([^<]+)", page.html) == [
+        ("team", "3 apps"),
+        ("team / eu", "3 apps"),
+    ]
     assert '<input id="search"' in page.html
     assert "form-action 'self'" in page.headers["content-security-policy"]
     found = pages.apps_index(MANY, " EU  bc ")
-    assert re.findall(r"<bdi>(\w+)</bdi></b><small>([^<]+)", found.html) == [("abc", "/team/eu/abc"), ("bcd", "/team/eu/bcd")]
+    assert re.findall(r"<bdi>(\w+)</bdi></b><small>([^<]+)", found.html) == [
+        ("abc", "/team/eu/abc"),
+        ("bcd", "/team/eu/bcd"),
+    ]
     assert "2 of 9 apps" in found.html
     assert 'value="EU  bc"' in found.html
     nothing = pages.apps_index(MANY, "x" * 5000)
@@ -206,7 +242,9 @@ def test_without_apps_the_index_says_how_to_publish_one() -> None:
         ([], "own"),
     ],
 )
-def test_a_folder_put_first_replaces_pages_by_file_name(tmp_path: Path, files: list[str], used: str) -> None:
+def test_a_folder_put_first_replaces_pages_by_file_name(
+    tmp_path: Path, files: list[str], used: str
+) -> None:
     for name in files:
         (tmp_path / name).write_text(f"mine {name}: {{{{title}}}}")
     found = find("error-404.html", "error.html", folders=(tmp_path, OWN))

@@ -25,11 +25,18 @@ def clock() -> float:
 
 
 def created(sequencer: str, key: str = KEY, time: str = "2026-11-20T13:31:44Z") -> dict[str, Any]:
-    return {"time": time, "detail": {"object": {"key": key, "size": 9, "etag": "e", "sequencer": sequencer}}}
+    return {
+        "time": time,
+        "detail": {"object": {"key": key, "size": 9, "etag": "e", "sequencer": sequencer}},
+    }
 
 
 def outcome(key: str = KEY) -> dict[str, str]:
-    body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"outcomes/{key.removeprefix('bundles/')}.json")["Body"].read()
+    body = (
+        boto3.client("s3")
+        .get_object(Bucket=BUCKET, Key=f"outcomes/{key.removeprefix('bundles/')}.json")["Body"]
+        .read()
+    )
     result: dict[str, str] = json.loads(body)
     return result
 
@@ -39,7 +46,13 @@ def check(event: dict[str, Any]) -> publish.Upload:
 
 
 def finish(upload: publish.Upload, settings: dict[str, Any] | None = None) -> dict[str, str]:
-    publish.register({"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": settings or {}}}, clock)
+    publish.register(
+        {
+            "upload": upload,
+            "built": {"kind": "app.R", "source": "versions/x", "settings": settings or {}},
+        },
+        clock,
+    )
     status = publish.activate({"upload": upload}, clock)
     return publish.report({"upload": upload, **status}, BUCKET, clock)
 
@@ -68,8 +81,13 @@ def test_an_upload_becomes_the_active_version() -> None:
 
 def test_who_has_nothing_but_s3_sees_how_far_it_is() -> None:
     upload = check(created("01"))
-    assert (outcome()["status"], outcome()["message"]) == ("building", "Getting a machine to unpack the bundle.")
-    store.tell(BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking 3 files.", clock())
+    assert (outcome()["status"], outcome()["message"]) == (
+        "building",
+        "Getting a machine to unpack the bundle.",
+    )
+    store.tell(
+        BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking 3 files.", clock()
+    )
     assert outcome()["message"] == "Unpacking 3 files."
 
 
@@ -85,7 +103,9 @@ def test_every_step_may_come_twice() -> None:
 def test_a_build_that_was_given_up_does_not_talk_over_the_outcome() -> None:
     upload = check(created("01"))
     finish(upload)
-    assert not store.tell(BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking.", clock())
+    assert not store.tell(
+        BUCKET, KEY, upload["sequencer"], BundleStatus.BUILDING, "Unpacking.", clock()
+    )
     assert (Bundle.get(KEY).status, outcome()["status"]) == ("active", "active")
 
 
@@ -135,7 +155,11 @@ def test_a_bad_name_is_rejected_with_a_row_and_an_outcome() -> None:
     with pytest.raises(BadBundle) as caught:
         check(event)
     cause = json.dumps({"errorMessage": str(caught.value), "errorType": "BadBundle"})
-    publish.reject({**event, "error": {"Error": "BadBundle", "Cause": cause}}, Settings.from_environment(), clock)
+    publish.reject(
+        {**event, "error": {"Error": "BadBundle", "Cause": cause}},
+        Settings.from_environment(),
+        clock,
+    )
     row = store.find("bundles/hello/app.rar")
     assert row is not None
     assert (row.status, row.message) == ("rejected", str(caught.value))
@@ -149,7 +173,9 @@ def test_a_rejected_upload_does_not_touch_what_is_active() -> None:
     event = created("02")
     check(event)
     publish.reject(
-        {**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}}, Settings.from_environment(), clock
+        {**event, "error": {"Error": "BadBundle", "Cause": "bundle app.zip: no app is in it"}},
+        Settings.from_environment(),
+        clock,
     )
     assert App.get("/hello").active_version == active
     assert outcome()["message"] == "bundle app.zip: no app is in it"
@@ -159,35 +185,60 @@ def test_a_late_rejection_does_not_hide_a_newer_upload() -> None:
     event = created("01")
     check(event)
     publish_it(created("02"))
-    publish.reject({**event, "error": {"Error": "TaskDied", "Cause": "x"}}, Settings.from_environment(), clock)
+    publish.reject(
+        {**event, "error": {"Error": "TaskDied", "Cause": "x"}}, Settings.from_environment(), clock
+    )
     assert outcome()["status"] == "active"
 
 
 def test_what_is_not_the_bundles_fault_is_said_so() -> None:
-    assert "which is not its fault (TaskDied: killed)" in publish.reason({"Error": "TaskDied", "Cause": "killed"}, KEY)
-    assert "did not come to an end in time" in publish.reason({"Error": "States.HeartbeatTimeout"}, KEY)
+    assert "which is not its fault (TaskDied: killed)" in publish.reason(
+        {"Error": "TaskDied", "Cause": "killed"}, KEY
+    )
+    assert "did not come to an end in time" in publish.reason(
+        {"Error": "States.HeartbeatTimeout"}, KEY
+    )
 
 
 @pytest.mark.parametrize(
-    ("error", "blameless"), [("BadBundle", False), ("States.Timeout", False), ("States.HeartbeatTimeout", True), ("OSError", True)]
+    ("error", "blameless"),
+    [
+        ("BadBundle", False),
+        ("States.Timeout", False),
+        ("States.HeartbeatTimeout", True),
+        ("OSError", True),
+    ],
 )
-def test_whether_the_same_files_may_do_better_another_time_is_recorded(error: str, blameless: bool) -> None:
+def test_whether_the_same_files_may_do_better_another_time_is_recorded(
+    error: str, blameless: bool
+) -> None:
     event = created("01")
     check(event)
-    publish.reject({**event, "error": {"Error": error, "Cause": "x"}}, Settings.from_environment(), clock)
+    publish.reject(
+        {**event, "error": {"Error": error, "Cause": "x"}}, Settings.from_environment(), clock
+    )
     assert bool(Bundle.get(KEY).blameless) == blameless
 
 
 def test_an_upload_that_was_never_recorded_is_rejected_with_a_row_all_the_same() -> None:
     event = created("01")
-    publish.reject({**event, "error": {"Error": "Lambda.Unknown", "Cause": "x"}}, Settings.from_environment(), clock)
+    publish.reject(
+        {**event, "error": {"Error": "Lambda.Unknown", "Cause": "x"}},
+        Settings.from_environment(),
+        clock,
+    )
     assert (Bundle.get(KEY).status, outcome()["location"]) == ("rejected", "/hello")
 
 
 def test_a_failure_after_the_switch_is_not_told_as_a_rejection() -> None:
     event = created("01")
     upload = check(event)
-    publish.register({"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": {}}}, clock)
+    publish.register(
+        {"upload": upload, "built": {"kind": "app.R", "source": "versions/x", "settings": {}}},
+        clock,
+    )
     publish.activate({"upload": upload}, clock)
-    assert publish.reject({**event, "error": {"Error": "States.Timeout"}}, Settings.from_environment(), clock) == {"status": "active"}
+    assert publish.reject(
+        {**event, "error": {"Error": "States.Timeout"}}, Settings.from_environment(), clock
+    ) == {"status": "active"}
     assert outcome()["status"] == "active"

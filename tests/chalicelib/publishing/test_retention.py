@@ -11,11 +11,15 @@ from chalicelib.apps.errors import NoSuchVersion
 from chalicelib.apps.model import App
 from chalicelib.publishing import retention
 
-names = st.lists(st.text("abc", min_size=1), unique=True, max_size=8).map(lambda found: sorted(found, reverse=True))
+names = st.lists(st.text("abc", min_size=1), unique=True, max_size=8).map(
+    lambda found: sorted(found, reverse=True)
+)
 
 
 @given(names, st.data(), st.integers(2, 10))
-def test_what_is_kept_needed_or_new_does_not_go(found: list[str], data: st.DataObject, kept: int) -> None:
+def test_what_is_kept_needed_or_new_does_not_go(
+    found: list[str], data: st.DataObject, kept: int
+) -> None:
     needed = set(data.draw(st.lists(st.sampled_from(found), max_size=2))) if found else set()
     going = retention.not_kept(found, needed, kept)
     assert not needed & set(going)
@@ -29,7 +33,9 @@ def test_of_going_back_and_removing_at_once_one_wins(attempt: int) -> None:
     location = f"/race{attempt}"
     app = store.ensure(location, 1.0)
     for number in range(5):
-        versions.add(app.app_id, f"v{number}", bundle="b", kind="app.R", source="s", settings={}, now=1.0)
+        versions.add(
+            app.app_id, f"v{number}", bundle="b", kind="app.R", source="s", settings={}, now=1.0
+        )
         versions.activate(location, f"v{number}", str(number), 1.0)
     App(location).update(actions=[App.settings.set({"versions_kept": 2})])
 

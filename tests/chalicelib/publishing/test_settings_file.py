@@ -22,9 +22,16 @@ TZ = "Europe/Berlin"
 DB_PASSWORD = "sales/db"
 """
     settings = AppSettings.parse(settings_file.read(text, "b.zip"))
-    assert (settings.size, settings.app_idle_timeout, settings.sanitize_errors) == ("small", 60, False)
+    assert (settings.size, settings.app_idle_timeout, settings.sanitize_errors) == (
+        "small",
+        60,
+        False,
+    )
     assert settings.worker_limits == (5, 0.5, 3)
-    assert (settings.environment, settings.secrets) == ({"TZ": "Europe/Berlin"}, {"DB_PASSWORD": "sales/db"})
+    assert (settings.environment, settings.secrets) == (
+        {"TZ": "Europe/Berlin"},
+        {"DB_PASSWORD": "sales/db"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,10 @@ DEEP = r"sheen.toml: line \d nests more than 16 levels; no setting does"
         (b'b = """a""""\na' + b".a" * 30_000 + b" = 1", DEEP),
         (b"b = '''a'''''\na" + b".a" * 30_000 + b" = 1", DEEP),
         (b"size = " + b"9" * 60_000, "sheen.toml is not TOML: Exceeds the limit"),
-        (b"size = 0x" + b"f" * 60_000, "setting size is a value of type int that is too large to show; it is one of"),
+        (
+            b"size = 0x" + b"f" * 60_000,
+            "setting size is a value of type int that is too large to show; it is one of",
+        ),
         (b"size = [" + b"1," * 30_000 + b"]", r"setting size is \[1, 1,.*…; it is one of"),
         (b"a" * 60_000 + b" = 1", 'there is no setting "aaa'),
     ],

@@ -30,7 +30,12 @@ HEAVY = (
     "sheen",
 )
 """What none of these steps needs to be imported (FACTS H3): AWS's clients come with their first use."""
-MODULES = ("chalicelib.publishing.publish", "chalicelib.apps.versions", "chalicelib.publishing.retention", "chalicelib.publishing.again")
+MODULES = (
+    "chalicelib.publishing.publish",
+    "chalicelib.apps.versions",
+    "chalicelib.publishing.retention",
+    "chalicelib.publishing.again",
+)
 READS = {"s3:GetObject", "s3:GetObjectVersion", "s3:*", "*"}
 PLACE = local_place(LocalSettings())
 
@@ -38,8 +43,16 @@ PLACE = local_place(LocalSettings())
 @pytest.mark.parametrize("module", MODULES)
 def test_what_publishes_imports_nothing_heavy(module: str) -> None:
     said = subprocess.run(
-        [sys.executable, "-c", f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE / "chalice_app"), "HOME": os.environ.get("HOME", "/")},
+        [
+            sys.executable,
+            "-c",
+            f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))",
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(TREE / "chalice_app"),
+            "HOME": os.environ.get("HOME", "/"),
+        },
         cwd="/",
         capture_output=True,
         text=True,
@@ -67,6 +80,9 @@ def test_a_bundle_is_read_by_the_build_and_nobody_else() -> None:
         for name, role in DECLARED.roles(PLACE).items()
         for statement in role.statements
         if "s3:GetObject" in statement.actions
-        and any(resource.startswith(f"{PLACE.bucket_arn()}/{BUNDLES}") for resource in statement.resources)
+        and any(
+            resource.startswith(f"{PLACE.bucket_arn()}/{BUNDLES}")
+            for resource in statement.resources
+        )
     }
     assert reading == {"task-build"}

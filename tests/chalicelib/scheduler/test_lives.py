@@ -14,7 +14,14 @@ from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import TIMEOUT
@@ -29,7 +36,13 @@ from chalicelib.scheduler.queue.line import LEASE
 from chalicelib.scheduler.seating import Queued, Scheduler, Seated, Starting
 from tests.chalicelib.aws_in_process import aws_in_process, empty_tables
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
-from tests.chalicelib.simulated_lives import IDLE, START_ATTEMPTS, WATCH_ATTEMPTS, SimulatedAgent, World
+from tests.chalicelib.simulated_lives import (
+    IDLE,
+    START_ATTEMPTS,
+    WATCH_ATTEMPTS,
+    SimulatedAgent,
+    World,
+)
 from tests.support.effort import FULL, amount
 
 VERSIONS = ("0123456789ab.v1", "0123456789ab.v2")
@@ -47,13 +60,26 @@ class Lives(RuleBasedStateMachine):
         self.patched.start()
         self.queued: dict[str, list[str]] = {version: [] for version in VERSIONS}
 
-    @initialize(capacity=st.integers(1, 3), most=st.integers(1, 3), start_count=st.integers(1, 2), load=st.sampled_from([0.0, 0.5, 1.0]))
+    @initialize(
+        capacity=st.integers(1, 3),
+        most=st.integers(1, 3),
+        start_count=st.integers(1, 2),
+        load=st.sampled_from([0.0, 0.5, 1.0]),
+    )
     def app(self, capacity: int, most: int, start_count: int, load: float) -> None:
         self.settings = AppSettings(
-            simple_scheduler=capacity, max_instances=most, start_count=start_count, instance_load_factor=load, instance_idle_timeout=IDLE
+            simple_scheduler=capacity,
+            max_instances=most,
+            start_count=start_count,
+            instance_load_factor=load,
+            instance_idle_timeout=IDLE,
         )
         clock = self.world.lambdas_clock
-        self.environments = [Scheduler(clock, {"large"}), Scheduler(clock), Scheduler(clock, {"large"})]
+        self.environments = [
+            Scheduler(clock, {"large"}),
+            Scheduler(clock),
+            Scheduler(clock, {"large"}),
+        ]
         self.bindings = [Binding(self.world, clock) for _ in self.environments]  # type: ignore[arg-type]
 
     # Visitors.
@@ -64,7 +90,14 @@ class Lives(RuleBasedStateMachine):
         skew=st.sampled_from(SKEWS),
         page_takes=st.sampled_from([0.0, 0.0, TIMEOUT, None]),
     )
-    def visit(self, version: str, environment: int, skew: float, place: str | None = None, page_takes: float | None = 0.0) -> None:
+    def visit(
+        self,
+        version: str,
+        environment: int,
+        skew: float,
+        place: str | None = None,
+        page_takes: float | None = 0.0,
+    ) -> None:
         """``page_takes``: seconds until the page is made; None when the Lambda breaks off, and the agent hears nothing."""
         self.world.skew = skew
         session = new_session_id()
@@ -95,7 +128,9 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: any(self.queued.values()))
     @rule(data=st.data(), skew=st.sampled_from(SKEWS))
     def somebody_who_queued_asks(self, data: st.DataObject, skew: float) -> None:
-        version = data.draw(st.sampled_from([version for version in VERSIONS if self.queued[version]]))
+        version = data.draw(
+            st.sampled_from([version for version in VERSIONS if self.queued[version]])
+        )
         place = data.draw(st.sampled_from(self.queued[version]))
         self.world.skew = skew
         if self.environments[0].standing(version, self.settings, place) is None:
@@ -146,7 +181,10 @@ class Lives(RuleBasedStateMachine):
     # What goes wrong, and what goes on.
 
     @precondition(lambda self: self.world.stream)
-    @rule(fate=st.sampled_from(["comes", "comes", "comes", "twice", "lost", "late"]), skew=st.sampled_from(SKEWS))
+    @rule(
+        fate=st.sampled_from(["comes", "comes", "comes", "twice", "lost", "late"]),
+        skew=st.sampled_from(SKEWS),
+    )
     def the_stream(self, fate: str, skew: float) -> None:
         self.world.skew = skew
         if fate == "late":
@@ -221,8 +259,14 @@ class Lives(RuleBasedStateMachine):
         rows = {str(row.ref): row for row in store.everywhere() if row.state == InstanceState.READY}
         for agent in self.alive():
             row = rows.get(str(agent.ref))
-            seats = live(store.seats_of(row), self.world.now + max(SKEWS)) if row is not None else agent.seated
-            assert not [session for session in agent.seated if session not in seats], f"a seat of {agent.ref} counts as free, and is taken"
+            seats = (
+                live(store.seats_of(row), self.world.now + max(SKEWS))
+                if row is not None
+                else agent.seated
+            )
+            assert not [session for session in agent.seated if session not in seats], (
+                f"a seat of {agent.ref} counts as free, and is taken"
+            )
 
     @invariant()
     def nobody_is_on_an_instance_that_is_going(self) -> None:
@@ -230,12 +274,18 @@ class Lives(RuleBasedStateMachine):
         rows = {str(row.ref): row for row in store.everywhere()}
         for row in rows.values():
             if row.state == InstanceState.DRAINING:
-                assert not live(store.seats_of(row), now + max(SKEWS)), f"{row.ref} drains with somebody in it"
+                assert not live(store.seats_of(row), now + max(SKEWS)), (
+                    f"{row.ref} drains with somebody in it"
+                )
         for agent in self.world.agents.values():
             row = rows.get(str(agent.ref))
             for session in agent.seated if agent.alive else ():
-                assert row is None or row.state != InstanceState.DRAINING, f"{session} is on {agent.ref}, which drains"
-                assert row is None or row.state != InstanceState.STOPPED or row.failure, f"{session} is on {agent.ref}, which went asleep"
+                assert row is None or row.state != InstanceState.DRAINING, (
+                    f"{session} is on {agent.ref}, which drains"
+                )
+                assert row is None or row.state != InstanceState.STOPPED or row.failure, (
+                    f"{session} is on {agent.ref}, which went asleep"
+                )
 
     @invariant()
     def one_life_for_each_claim(self) -> None:
@@ -287,8 +337,14 @@ class Lives(RuleBasedStateMachine):
         assert world.sweep() == {}, "the sweeper has nothing to do"
 
     def awake(self) -> list[Any]:
-        rows = [f"{row.ref} {row.state}" for row in store.everywhere() if row.state != InstanceState.STOPPED]
-        executions = [execution.name for execution in self.world.executions.values() if execution.running]
+        rows = [
+            f"{row.ref} {row.state}"
+            for row in store.everywhere()
+            if row.state != InstanceState.STOPPED
+        ]
+        executions = [
+            execution.name for execution in self.world.executions.values() if execution.running
+        ]
         return [*rows, *executions, *self.world.running_tasks()]
 
     def connect(self, agent: SimulatedAgent, session: str) -> None:
@@ -301,7 +357,12 @@ class Lives(RuleBasedStateMachine):
         return [(agent, session) for agent in self.alive() for session in agent.pages]
 
     def sessions(self) -> list[tuple[SimulatedAgent, str]]:
-        return [(agent, session) for agent in self.world.agents.values() if agent.alive for session in sorted(agent.sessions)]
+        return [
+            (agent, session)
+            for agent in self.world.agents.values()
+            if agent.alive
+            for session in sorted(agent.sessions)
+        ]
 
     def booting(self) -> list[SimulatedAgent]:
         return [agent for agent in self.world.agents.values() if agent.alive and not agent.ready]
@@ -316,7 +377,9 @@ class Lives(RuleBasedStateMachine):
 
 
 def test_the_simulated_machine_is_that_of_the_file() -> None:
-    states = json.loads((Path(__file__).parents[3] / "statemachines" / "instance.asl.json").read_text())["States"]
+    states = json.loads(
+        (Path(__file__).parents[3] / "statemachines" / "instance.asl.json").read_text()
+    )["States"]
     assert {name: state.get("Next") or state.get("Default") for name, state in states.items()} == {
         "StartTask": "Watch",
         "Watch": "Drain",
@@ -327,9 +390,18 @@ def test_the_simulated_machine_is_that_of_the_file() -> None:
         "Fail": "Failed",
         "Failed": None,
     }
-    assert max(retrier["MaxAttempts"] for retrier in states["StartTask"]["Retry"]) == START_ATTEMPTS - 1
-    ran = [retrier["MaxAttempts"] for retrier in states["Watch"]["Retry"] if "States.TaskFailed" in retrier["ErrorEquals"]]
-    assert ran == [WATCH_ATTEMPTS - 1], "but for what Lambda did not run at all, which changes nothing"
+    assert (
+        max(retrier["MaxAttempts"] for retrier in states["StartTask"]["Retry"])
+        == START_ATTEMPTS - 1
+    )
+    ran = [
+        retrier["MaxAttempts"]
+        for retrier in states["Watch"]["Retry"]
+        if "States.TaskFailed" in retrier["ErrorEquals"]
+    ]
+    assert ran == [WATCH_ATTEMPTS - 1], (
+        "but for what Lambda did not run at all, which changes nothing"
+    )
 
 
 def test_whatever_happens_nobody_is_thrown_out_and_everything_falls_asleep() -> None:
@@ -343,6 +415,8 @@ def test_whatever_happens_nobody_is_thrown_out_and_everything_falls_asleep() -> 
                 derandomize=not FULL,
                 suppress_health_check=list(HealthCheck),
                 print_blob=True,
-                phases=(Phase.generate,),  # a history is read in a minute; making it shorter takes many
+                phases=(
+                    Phase.generate,
+                ),  # a history is read in a minute; making it shorter takes many
             ),
         )

@@ -39,7 +39,9 @@ class House:
     def visit(self, place: str | None = None, address: str = "") -> Outcome:
         self.session = new_session_id()
         self.now += 0.01
-        return self.scheduler().seat(VERSION, "/hello", self.settings, self.session, place, address=address)
+        return self.scheduler().seat(
+            VERSION, "/hello", self.settings, self.session, place, address=address
+        )
 
     def enter(self, place: str | None = None) -> str:
         assert isinstance(self.visit(place), Seated)
@@ -65,7 +67,9 @@ def test_who_came_first_is_served_first_and_nobody_who_comes_later_overtakes() -
         assert not any(house.may_enter(other) for other in places[nth:])
         house.leave()
         assert isinstance(house.visit(), Queued), "a newcomer"
-        assert [house.may_enter(other) for other in places[nth:]] == [True] + [False] * (len(places) - nth - 1)
+        assert [house.may_enter(other) for other in places[nth:]] == [True] + [False] * (
+            len(places) - nth - 1
+        )
         house.inside.append(house.enter(place))
 
 
@@ -127,7 +131,9 @@ def test_a_further_instance_is_for_the_first_in_line() -> None:
     assert isinstance(house.visit(first), Seated)
 
 
-def test_it_costs_a_full_app_little_and_every_other_app_nothing(dynamodb_calls: Counter[str]) -> None:
+def test_it_costs_a_full_app_little_and_every_other_app_nothing(
+    dynamodb_calls: Counter[str],
+) -> None:
     house = House()
     place = house.queue()
     dynamodb_calls.clear()
@@ -147,7 +153,9 @@ def test_it_costs_a_full_app_little_and_every_other_app_nothing(dynamodb_calls: 
     house.environments = [Scheduler(lambda: house.now)] * 3
     dynamodb_calls.clear()
     house.enter()
-    assert dynamodb_calls == {"Query": 1, "UpdateItem": 2}, "a look at its instances, its seat, and the lease that this test writes"
+    assert dynamodb_calls == {"Query": 1, "UpdateItem": 2}, (
+        "a look at its instances, its seat, and the lease that this test writes"
+    )
     assert not list(QueuePlace.scan())
 
 

@@ -27,7 +27,10 @@ def test_many_first_visitors_claim_one_instance() -> None:
     with ThreadPoolExecutor(30) as pool:
         outcomes = list(pool.map(one, range(30)))
     assert all(isinstance(outcome, Starting) for outcome in outcomes)
-    assert len([outcome for outcome in outcomes if isinstance(outcome, Starting) and outcome.claimed]) == 1
+    assert (
+        len([outcome for outcome in outcomes if isinstance(outcome, Starting) and outcome.claimed])
+        == 1
+    )
     assert len(list(Instance.scan())) == 1
 
 
@@ -57,7 +60,9 @@ def test_a_full_app_has_no_room_until_somebody_leaves_whatever_is_remembered() -
     row = store.get(ref)
     assert row is not None
     store.give_back(ref, next(iter(store.seats_of(row))))
-    assert isinstance(scheduler.seat(VERSION, "/hello", settings, new_session_id(), full.place), Seated)
+    assert isinstance(
+        scheduler.seat(VERSION, "/hello", settings, new_session_id(), full.place), Seated
+    )
 
 
 def test_an_instance_that_stopped_is_not_remembered_against_the_rows() -> None:
@@ -77,12 +82,16 @@ def test_the_first_visit_claims_start_count_instances_of_the_apps_size() -> None
     settings = AppSettings(max_instances=5, start_count=3, size="xlarge")
     outcome = visit(Scheduler(lambda: NOW), settings)
     assert isinstance(outcome, Starting)
-    assert [(int(row.slot), row.state, row.size) for row in store.of_version(VERSION)] == [(n, "STARTING", "xlarge") for n in range(3)]
+    assert [(int(row.slot), row.state, row.size) for row in store.of_version(VERSION)] == [
+        (n, "STARTING", "xlarge") for n in range(3)
+    ]
     visit(Scheduler(lambda: NOW), settings)
     assert len(store.of_version(VERSION)) == 3
 
 
-def test_only_the_visitor_who_crosses_the_load_factor_pays_for_it(dynamodb_calls: Counter[str]) -> None:
+def test_only_the_visitor_who_crosses_the_load_factor_pays_for_it(
+    dynamodb_calls: Counter[str],
+) -> None:
     now = [NOW]
     scheduler = Scheduler(lambda: now[0])
     settings = AppSettings(simple_scheduler=4, max_instances=3, instance_load_factor=0.5)
@@ -103,7 +112,9 @@ def test_only_the_visitor_who_crosses_the_load_factor_pays_for_it(dynamodb_calls
     assert cost() == 1
     now[0] += 6.0
     store.mark_ready(store.of_version(VERSION)[1].ref, "10.0.0.2:8080", "token", now[0])
-    assert cost() == 3, "a look, since one was starting; a seat; the fifth of 8 seats makes a third instance necessary"
+    assert cost() == 3, (
+        "a look, since one was starting; a seat; the fifth of 8 seats makes a third instance necessary"
+    )
 
 
 def test_many_who_cross_the_load_factor_at_once_claim_one_instance() -> None:

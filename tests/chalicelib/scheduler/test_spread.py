@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from chalicelib.configuration.app_settings import AppSettings, WorkerLimits
 from chalicelib.scheduler.spread import Full, On, Open, spread
 
-LIMITS = st.builds(WorkerLimits, st.integers(1, 20), st.sampled_from([0.0, 0.05, 0.29, 0.5, 0.9, 1.0]), st.integers(1, 6))
+LIMITS = st.builds(
+    WorkerLimits,
+    st.integers(1, 20),
+    st.sampled_from([0.0, 0.05, 0.29, 0.5, 0.9, 1.0]),
+    st.integers(1, 6),
+)
 
 
 def come(sessions: dict[int, int], limits: WorkerLimits) -> On | Open | Full:
@@ -25,7 +30,11 @@ def test_the_guides_worked_example() -> None:
     limits = AppSettings.parse({"utilization_scheduler": "5 0.5 3"}).worker_limits
     sessions: dict[int, int] = {}
     placements = [come(sessions, limits) for _ in range(16)]
-    assert [number for number, placement in enumerate(placements, 1) if placement == Open()] == [1, 3, 6]
+    assert [number for number, placement in enumerate(placements, 1) if placement == Open()] == [
+        1,
+        3,
+        6,
+    ]
     assert [number for number, placement in enumerate(placements, 1) if placement == Full()] == [16]
     assert sessions == {1: 5, 2: 5, 3: 5}
 
@@ -42,7 +51,9 @@ def test_a_load_factor_is_the_decimal_fraction_that_it_looks_like() -> None:
 
 
 @given(LIMITS, st.data())
-def test_no_worker_is_overfull_and_nobody_is_turned_away_while_there_is_a_place(limits: WorkerLimits, data: st.DataObject) -> None:
+def test_no_worker_is_overfull_and_nobody_is_turned_away_while_there_is_a_place(
+    limits: WorkerLimits, data: st.DataObject
+) -> None:
     sessions: dict[int, int] = {}
     for _ in range(data.draw(st.integers(0, 80))):
         taken = [worker for worker, count in sessions.items() if count]

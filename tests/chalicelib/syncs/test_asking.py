@@ -27,7 +27,9 @@ def written(key: str, size: int = 5) -> dict[str, Any]:
 
 
 def ask(now: float, prefix: str = "") -> str:
-    return requests.ask_for_prefix(store.find("sales").definition(BUCKET), prefix, "asked", now)[Way.TRANSFER]
+    return requests.ask_for_prefix(store.find("sales").definition(BUCKET), prefix, "asked", now)[
+        Way.TRANSFER
+    ]
 
 
 def running(now: float) -> SyncRun:
@@ -75,7 +77,9 @@ def test_a_run_that_was_never_started_is(services: Services) -> None:
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_a_run_whose_execution_is_gone_is_told_with_its_reason_and_not_for_ever(services: Services, silent: bool) -> None:
+def test_a_run_whose_execution_is_gone_is_told_with_its_reason_and_not_for_ever(
+    services: Services, silent: bool
+) -> None:
     define()
     run = running(10.0)
     services.answers["describe_execution"] = {
@@ -89,7 +93,10 @@ def test_a_run_whose_execution_is_gone_is_told_with_its_reason_and_not_for_ever(
     ended = runs.find("sales", run.run_id)
     assert ended is not None
     expected = "(aborted): it does not say why." if silent else "(failed): no row."
-    assert (ended.status, ended.message) == (RunStatus.FAILED, f"Its state machine ended {expected}")
+    assert (ended.status, ended.message) == (
+        RunStatus.FAILED,
+        f"Its state machine ended {expected}",
+    )
     assert expected in services.of("publish")[0]["Message"]
     assert requests.pending("sales", Way.TRANSFER) == []
     assert requests.lease("sales", Way.TRANSFER) is None
@@ -107,11 +114,15 @@ def test_a_lost_run_is_over_even_if_nobody_can_be_told(services: Services) -> No
     assert requests.lease("sales", Way.TRANSFER) is None
 
 
-def test_a_transfer_that_hangs_is_stopped_and_what_it_brought_is_not_lost(services: Services) -> None:
+def test_a_transfer_that_hangs_is_stopped_and_what_it_brought_is_not_lost(
+    services: Services,
+) -> None:
     define(stall_timeout=10)
     run = running(10.0)
     services.answers["describe_task_execution"] = {"Status": "TRANSFERRING", "FilesTransferred": 3}
-    steps.follow({"sync": "sales", "run": run.run_id, "execution": "task/1/execution/1", "token": "t"})
+    steps.follow(
+        {"sync": "sales", "run": run.run_id, "execution": "task/1/execution/1", "token": "t"}
+    )
     asking.tick(SETTINGS, 20.0)
     asking.tick(SETTINGS, 29.0)
     assert not services.of("send_task_failure")
@@ -125,7 +136,9 @@ def test_an_end_that_nobody_was_told_of_is_found(services: Services) -> None:
     define()
     run = running(10.0)
     services.answers["describe_task_execution"] = {"Status": "LAUNCHING"}
-    steps.follow({"sync": "sales", "run": run.run_id, "execution": "task/1/execution/1", "token": "t"})
+    steps.follow(
+        {"sync": "sales", "run": run.run_id, "execution": "task/1/execution/1", "token": "t"}
+    )
     services.answers["describe_task_execution"] = {"Status": "SUCCESS"}
     asking.tick(SETTINGS, 20.0)
     assert [answer["taskToken"] for answer in services.of("send_task_success")] == ["t"]

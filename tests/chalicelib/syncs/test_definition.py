@@ -14,12 +14,23 @@ def parse(name: str = "sales", **values: Any) -> SyncDefinition:
 
 def test_without_settings_it_is_the_buckets_folder_of_its_name_hourly() -> None:
     found = parse()
-    assert (found.bucket, found.prefix, found.schedule) == ("sheen-test", "data/sales/", "rate(1 hour)")
+    assert (found.bucket, found.prefix, found.schedule) == (
+        "sheen-test",
+        "data/sales/",
+        "rate(1 hour)",
+    )
 
 
 def test_what_is_stored_reads_back_the_same() -> None:
     found = parse(
-        include="/a/* '/b c'", exclude="*.tmp", delete="yes", verify="all", urgent="now/", urgent_limit="2MB", retries="0", publish="/t"
+        include="/a/* '/b c'",
+        exclude="*.tmp",
+        delete="yes",
+        verify="all",
+        urgent="now/",
+        urgent_limit="2MB",
+        retries="0",
+        publish="/t",
     )
     assert parse(**found.settings()) == found
     assert found.include == ("/a/*", "/b c")
@@ -30,7 +41,10 @@ def test_what_is_stored_reads_back_the_same() -> None:
     ("values", "told"),
     [
         ({"no_such": "1"}, f'no setting "no_such"; the settings are {", ".join(SETTINGS)}'),
-        ({"bucket": "A_B"}, "bucket is 'A_B'; it is the name of an S3 bucket, as in bucket=our-data"),
+        (
+            {"bucket": "A_B"},
+            "bucket is 'A_B'; it is the name of an S3 bucket, as in bucket=our-data",
+        ),
         ({"prefix": "/x"}, "prefix is '/x'"),
         ({"prefix": "data/year=2026/"}, "include='/year=2026/*'"),
         ({"prefix": "data/ä/"}, "prefix is 'data/ä/'"),
@@ -62,10 +76,22 @@ def test_errors_name_the_key_its_value_and_the_rule(values: dict[str, Any], told
 
 def test_what_the_deployment_may_not_read_is_refused_with_what_it_may() -> None:
     others = ("observations/stations/", "open/")
-    for bucket, prefix in (("sheen-test", "data/x"), ("observations", "stations/2026"), ("observations", "stations"), ("open", "")):
+    for bucket, prefix in (
+        ("sheen-test", "data/x"),
+        ("observations", "stations/2026"),
+        ("observations", "stations"),
+        ("open", ""),
+    ):
         parse(bucket=bucket, prefix=prefix).check_readable("sheen-test", others)
-    for bucket, prefix in (("observations", "stations-old"), ("observations", ""), ("open-too", "")):
-        with pytest.raises(BadSync, match=r"may not read s3://.* it may read s3://observations/stations/, s3://open/, which its operator"):
+    for bucket, prefix in (
+        ("observations", "stations-old"),
+        ("observations", ""),
+        ("open-too", ""),
+    ):
+        with pytest.raises(
+            BadSync,
+            match=r"may not read s3://.* it may read s3://observations/stations/, s3://open/, which its operator",
+        ):
             parse(bucket=bucket, prefix=prefix).check_readable("sheen-test", others)
     with pytest.raises(BadSync, match="may read none"):
         parse(bucket="open", prefix="").check_readable("sheen-test", ())
@@ -81,7 +107,13 @@ def test_apps_are_let_in_by_their_locations() -> None:
     assert not parse().lets_in("/anything"), "an operator says which apps may have a sync"
     assert parse(apps="*").lets_in("/anything")
     found = parse(apps="/sales /team/*")
-    assert [found.lets_in(at) for at in ("/sales", "/team/a/b", "/sales/x", "/", "/teams")] == [True, True, False, False, False]
+    assert [found.lets_in(at) for at in ("/sales", "/team/a/b", "/sales/x", "/", "/teams")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
     assert not parse(apps="").lets_in("/sales")
 
 

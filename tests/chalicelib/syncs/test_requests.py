@@ -26,10 +26,16 @@ def definition(**values: Any) -> SyncDefinition:
 
 
 @given(PREFIXES, st.sampled_from(["", "/", "now/", "now/x/"]), KEYS)
-def test_every_object_of_a_prefix_comes_by_one_way_and_an_urgent_one_by_the_copy_task(prefix: str, urgent: str, key: str) -> None:
+def test_every_object_of_a_prefix_comes_by_one_way_and_an_urgent_one_by_the_copy_task(
+    prefix: str, urgent: str, key: str
+) -> None:
     wanted = definition(urgent=urgent)
     ways = requests.ways_of(wanted, prefix)
-    brought = [way for way, part in ways.items() if key.startswith(part) and (way is Way.COPY) == wanted.is_urgent(key)]
+    brought = [
+        way
+        for way, part in ways.items()
+        if key.startswith(part) and (way is Way.COPY) == wanted.is_urgent(key)
+    ]
     assert len(brought) == (1 if key.startswith(prefix) else len(brought))
     assert len(brought) <= 1
 
@@ -60,7 +66,10 @@ def machine(dynamodb_calls: Counter[str]) -> Iterator[Machine]:
 
 
 def test_the_same_asked_many_times_is_one_row_and_who_waits_is_remembered(machine: Machine) -> None:
-    stamps = [requests.ask_for_prefix(definition(), "a/", "asked", float(now))[Way.TRANSFER] for now in range(5)]
+    stamps = [
+        requests.ask_for_prefix(definition(), "a/", "asked", float(now))[Way.TRANSFER]
+        for now in range(5)
+    ]
     for now in range(20):
         requests.ask_for_object(definition(urgent="/"), f"f{now % 2} |+", 5, float(now))
     [row] = requests.pending("sales", Way.TRANSFER)
@@ -71,7 +80,9 @@ def test_the_same_asked_many_times_is_one_row_and_who_waits_is_remembered(machin
 def test_an_object_goes_the_way_on_which_it_is_already(machine: Machine) -> None:
     wanted = definition(urgent="/", urgent_limit="10")
     assert requests.ask_for_object(wanted, "f", 11, 1.0) is Way.TRANSFER
-    assert requests.ask_for_object(wanted, "f", 5, 2.0) is Way.TRANSFER  # it comes after what is there already
+    assert (
+        requests.ask_for_object(wanted, "f", 5, 2.0) is Way.TRANSFER
+    )  # it comes after what is there already
     requests.done(requests.pending("sales", Way.TRANSFER))
     assert requests.ask_for_object(wanted, "f", 5, 3.0) is Way.COPY
 
@@ -86,7 +97,9 @@ def test_what_is_asked_again_while_it_is_done_is_not_forgotten(machine: Machine)
     assert left.asked_at == 2.0
 
 
-def test_of_many_who_ask_at_once_one_starts_a_run_and_nothing_stays_undone(machine: Machine) -> None:
+def test_of_many_who_ask_at_once_one_starts_a_run_and_nothing_stays_undone(
+    machine: Machine,
+) -> None:
     """Askers and the ends of runs in any order: whatever was asked is done in the end, one run at a time."""
     wanted = definition(urgent="/")
     done: Counter[str] = Counter()

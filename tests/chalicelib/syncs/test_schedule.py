@@ -23,27 +23,44 @@ def following(expression: str, moment: str) -> str:
 
 def field(low: int, high: int) -> st.SearchStrategy[str]:
     number = st.integers(low, high)
-    spans = st.tuples(number, number).filter(lambda pair: pair[0] != pair[1]).map(lambda pair: f"{min(pair)}-{max(pair)}")
-    steps = st.tuples(st.one_of(st.just("*"), spans), st.integers(1, high)).map(lambda pair: f"{pair[0]}/{pair[1]}")
+    spans = (
+        st.tuples(number, number)
+        .filter(lambda pair: pair[0] != pair[1])
+        .map(lambda pair: f"{min(pair)}-{max(pair)}")
+    )
+    steps = st.tuples(st.one_of(st.just("*"), spans), st.integers(1, high)).map(
+        lambda pair: f"{pair[0]}/{pair[1]}"
+    )
     part = st.one_of(number.map(str), spans, steps)
     return st.one_of(st.just("*"), st.lists(part, min_size=1, max_size=3).map(",".join))
 
 
-MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)).map(
+    lambda moment: moment.replace(tzinfo=UTC)
+)
 
 
 @given(field(0, 59), field(0, 23), field(1, 28), field(1, 12), MOMENTS)
-def test_days_of_month_are_those_of_cronsim(minute: str, hour: str, day: str, month: str, moment: datetime) -> None:
+def test_days_of_month_are_those_of_cronsim(
+    minute: str, hour: str, day: str, month: str, moment: datetime
+) -> None:
     expected = next(CronSim(f"{minute} {hour} {day} {month} *", moment))
-    found = Schedule.parse(f"cron({minute} {hour} {day} {month} ? *)").next_after(moment.timestamp())
+    found = Schedule.parse(f"cron({minute} {hour} {day} {month} ? *)").next_after(
+        moment.timestamp()
+    )
     assert found == expected.timestamp()
 
 
 @given(field(0, 59), field(0, 23), st.sets(st.integers(0, 6), min_size=1), MOMENTS)
-def test_days_of_week_are_those_of_cronsim_counted_from_one(minute: str, hour: str, days: set[int], moment: datetime) -> None:
+def test_days_of_week_are_those_of_cronsim_counted_from_one(
+    minute: str, hour: str, days: set[int], moment: datetime
+) -> None:
     expected = next(CronSim(f"{minute} {hour} * * {','.join(map(str, sorted(days)))}", moment))
     ours = ",".join(str(day + 1) for day in sorted(days))
-    assert Schedule.parse(f"cron({minute} {hour} ? * {ours} *)").next_after(moment.timestamp()) == expected.timestamp()
+    assert (
+        Schedule.parse(f"cron({minute} {hour} ? * {ours} *)").next_after(moment.timestamp())
+        == expected.timestamp()
+    )
 
 
 @pytest.mark.parametrize(

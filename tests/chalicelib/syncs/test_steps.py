@@ -51,10 +51,16 @@ class Machine:
         return self.order
 
     def did(self, failures: Any = (), restart: Any = (), **counts: int) -> steps.Order:
-        return self.step(order=self._done(), did={"counts": counts, "failures": list(failures), "restart": list(restart)})
+        return self.step(
+            order=self._done(),
+            did={"counts": counts, "failures": list(failures), "restart": list(restart)},
+        )
 
     def failed(self, error: str = "TransferFailed", **cause: Any) -> steps.Order:
-        return self.step(order=self._done(), error={"Error": error, "Cause": json.dumps({"errorMessage": "no", **cause})})
+        return self.step(
+            order=self._done(),
+            error={"Error": error, "Cause": json.dumps({"errorMessage": "no", **cause})},
+        )
 
     def _done(self) -> dict[str, str]:
         return {"id": self.order["id"], "work": self.order["work"]}
@@ -80,7 +86,9 @@ def reader() -> None:
     app("/shown", data="sales=read", restart_on_sync=True)
 
 
-def test_a_run_makes_the_folder_brings_what_is_asked_and_says_how_old_it_is(services: Services) -> None:
+def test_a_run_makes_the_folder_brings_what_is_asked_and_says_how_old_it_is(
+    services: Services,
+) -> None:
     machine = Machine(ready=False)
     machine.ask()
     asked = machine.now
@@ -88,12 +96,18 @@ def test_a_run_makes_the_folder_brings_what_is_asked_and_says_how_old_it_is(serv
     assert machine.did()["do"] == "transfer"
     assert machine.includes() == []
     assert machine.did(files_copied=2)["do"] == "end"
-    assert (machine.run.status, machine.run.files_copied, machine.pending()) == (RunStatus.SUCCEEDED, 2, [])
+    assert (machine.run.status, machine.run.files_copied, machine.pending()) == (
+        RunStatus.SUCCEEDED,
+        2,
+        [],
+    )
     assert store.find("sales").transferred_at == asked
     assert requests.lease("sales", Way.TRANSFER) is None
 
 
-def test_when_all_is_asked_again_before_it_is_taken_nothing_else_is_transferred(services: Services) -> None:
+def test_when_all_is_asked_again_before_it_is_taken_nothing_else_is_transferred(
+    services: Services,
+) -> None:
     machine = Machine()
     machine.ask("2026/")
     take, times = requests.take, iter(range(2))
@@ -115,7 +129,9 @@ def test_what_is_gone_before_it_is_taken_ends_the_run(services: Services) -> Non
         assert machine.begin()["do"] == "end"
 
 
-def test_more_prefixes_than_a_filter_takes_come_one_filter_after_the_other_and_the_whole_has_them_all(services: Services) -> None:
+def test_more_prefixes_than_a_filter_takes_come_one_filter_after_the_other_and_the_whole_has_them_all(
+    services: Services,
+) -> None:
     machine = Machine()
     prefixes = [f"{'ä' * 100}{number:03}/" for number in range(600)]
     for prefix in prefixes:
@@ -136,7 +152,9 @@ def test_more_prefixes_than_a_filter_takes_come_one_filter_after_the_other_and_t
     assert machine.pending() == []
 
 
-def test_a_repeated_step_does_not_forget_what_is_only_about_to_be_brought(services: Services) -> None:
+def test_a_repeated_step_does_not_forget_what_is_only_about_to_be_brought(
+    services: Services,
+) -> None:
     machine = Machine()
     machine.ask("a/")
     machine.begin()
@@ -146,7 +164,9 @@ def test_a_repeated_step_does_not_forget_what_is_only_about_to_be_brought(servic
     assert (machine.includes(), machine.pending(), machine.run.files_copied) == (["/b"], ["b/"], 1)
 
 
-def test_failures_are_tried_again_after_longer_and_longer_pauses_and_then_told(services: Services) -> None:
+def test_failures_are_tried_again_after_longer_and_longer_pauses_and_then_told(
+    services: Services,
+) -> None:
     machine = Machine(retries=2)
     machine.ask()
     machine.begin()
@@ -157,7 +177,11 @@ def test_failures_are_tried_again_after_longer_and_longer_pauses_and_then_told(s
         assert machine.step()["do"] == "transfer"
     assert pauses == [20, 60]
     assert machine.order["do"] == "fail"
-    assert (machine.run.status, machine.run.message, machine.pending()) == (RunStatus.FAILED, "no.", [])
+    assert (machine.run.status, machine.run.message, machine.pending()) == (
+        RunStatus.FAILED,
+        "no.",
+        [],
+    )
     [told] = services.of("publish")
     assert told["Message"].startswith(f"Sync sales, run {machine.run_id} (asked): failed.\nno.\n")
 
@@ -174,7 +198,9 @@ def test_a_step_that_goes_well_makes_a_new_start_for_the_next(services: Services
 
 
 @pytest.mark.parametrize("why", ["removed", "bad"])
-def test_a_run_that_makes_no_sense_any_more_is_told_once_and_no_other_follows(services: Services, why: str) -> None:
+def test_a_run_that_makes_no_sense_any_more_is_told_once_and_no_other_follows(
+    services: Services, why: str
+) -> None:
     machine = Machine(ready=False)
     machine.ask()
     machine.begin()
@@ -189,7 +215,9 @@ def test_a_run_that_makes_no_sense_any_more_is_told_once_and_no_other_follows(se
     assert len(services.of("publish")) == len(services.of("start_execution")) == 1
 
 
-def test_a_folder_that_cannot_be_made_ends_the_run_and_what_it_was_asked(services: Services) -> None:
+def test_a_folder_that_cannot_be_made_ends_the_run_and_what_it_was_asked(
+    services: Services,
+) -> None:
     machine = Machine(ready=False, retries=1)
     stamp = machine.ask()
     machine.begin()
@@ -209,13 +237,18 @@ def test_a_bucket_that_may_not_be_read_is_said_and_leaves_no_locations(services:
     assert machine.begin()["do"] == "wait"
     assert "no mount target" in machine.run.message
     assert not services.there
-    services.fail["create_location_s3"] = ("InvalidRequestException", "DataSync location access test failed")
+    services.fail["create_location_s3"] = (
+        "InvalidRequestException",
+        "DataSync location access test failed",
+    )
     assert machine.step()["do"] == "fail"
     assert "DataSync location access test failed" in services.of("publish")[0]["Message"]
     assert machine.pending() == []
 
 
-def test_a_task_for_another_source_takes_the_place_of_the_one_before_with_its_locations(services: Services) -> None:
+def test_a_task_for_another_source_takes_the_place_of_the_one_before_with_its_locations(
+    services: Services,
+) -> None:
     machine = Machine()
     for bucket in (BUCKET, "other-data"):
         store.define("sales", {"bucket": bucket}, BUCKET, machine.now, ("other-data/",))
@@ -246,7 +279,10 @@ def test_what_a_run_that_fails_has_brought_is_published_before_it_ends(services:
     assert machine.run.status == RunStatus.RUNNING
     assert machine.did(restart=["/site"])["do"] == "fail"
     assert (machine.run.status, machine.run.message) == (RunStatus.FAILED, "no.")
-    assert [json.loads(call["Payload"])["location"] for call in services.of("invoke")] == ["/site", "/shown"]
+    assert [json.loads(call["Payload"])["location"] for call in services.of("invoke")] == [
+        "/site",
+        "/shown",
+    ]
 
 
 def test_a_failed_publish_after_a_failed_transfer_ends_the_run_too(services: Services) -> None:
@@ -270,7 +306,9 @@ def test_files_that_failed_make_a_run_partial_and_the_data_no_newer(services: Se
 
 
 @pytest.mark.parametrize("broken", ["publish", "invoke"])
-def test_what_follows_from_a_run_is_done_by_the_repeat_when_it_could_not_be_done(services: Services, broken: str) -> None:
+def test_what_follows_from_a_run_is_done_by_the_repeat_when_it_could_not_be_done(
+    services: Services, broken: str
+) -> None:
     reader()
     machine = Machine()
     machine.ask()
@@ -314,10 +352,18 @@ def test_a_feed_that_never_ends_does_not_keep_one_run_for_ever(services: Service
     machine = Machine(Way.COPY, urgent="/")
     requests.ask_for_object(machine.definition, "first", 1, machine.now)
     assert machine.begin()["work"] == "copy"
-    assert machine.failed("NotCopied", counts={"files_failed": 1}, failures=[["a//b", "no file can be called so"]])["do"] == "wait"
+    assert (
+        machine.failed(
+            "NotCopied", counts={"files_failed": 1}, failures=[["a//b", "no file can be called so"]]
+        )["do"]
+        == "wait"
+    )
     assert machine.step()["work"] == "copy"
     assert machine.did(files_copied=1)["do"] == "end"
-    assert (machine.run.status, machine.run.failures) == (RunStatus.PARTIAL, [["a//b", "no file can be called so"]])
+    assert (machine.run.status, machine.run.failures) == (
+        RunStatus.PARTIAL,
+        [["a//b", "no file can be called so"]],
+    )
     following = requests.lease("sales", Way.COPY)
     assert following is not None
     assert (machine.pending(), following.run_id > machine.run_id) == (["first"], True)
@@ -329,31 +375,55 @@ def test_an_execution_of_a_sync_that_has_gone_is_not_followed(services: Services
     machine.begin()
     store.remove("sales")
     with pytest.raises(NoSuchSync):
-        steps.follow({"sync": "sales", "run": machine.run_id, "execution": "task/1/execution/1", "token": "t"})
+        steps.follow(
+            {
+                "sync": "sales",
+                "run": machine.run_id,
+                "execution": "task/1/execution/1",
+                "token": "t",
+            }
+        )
 
 
 @pytest.mark.parametrize(
     ("described", "operation"),
     [
         ({"Status": "SUCCESS", "FilesTransferred": 1}, "send_task_success"),
-        ({"Status": "ERROR", "Result": {"ErrorCode": "X", "ErrorDetail": SOME}}, "send_task_success"),
-        ({"Status": "ERROR", "FilesTransferred": 2, "Result": {"ErrorCode": "X", "ErrorDetail": "no access"}}, "send_task_failure"),
+        (
+            {"Status": "ERROR", "Result": {"ErrorCode": "X", "ErrorDetail": SOME}},
+            "send_task_success",
+        ),
+        (
+            {
+                "Status": "ERROR",
+                "FilesTransferred": 2,
+                "Result": {"ErrorCode": "X", "ErrorDetail": "no access"},
+            },
+            "send_task_failure",
+        ),
     ],
 )
-def test_the_end_of_an_execution_answers_who_waits_for_it(services: Services, described: dict[str, Any], operation: str) -> None:
+def test_the_end_of_an_execution_answers_who_waits_for_it(
+    services: Services, described: dict[str, Any], operation: str
+) -> None:
     machine = Machine()
     machine.ask()
     machine.begin()
     store.update(store.find("sales"), [Sync.task_arn.set("task/1")])
     services.answers["describe_task_execution"] = {"Status": "LAUNCHING"}
-    steps.follow({"sync": "sales", "run": machine.run_id, "execution": "task/1/execution/1", "token": "t"})
+    steps.follow(
+        {"sync": "sales", "run": machine.run_id, "execution": "task/1/execution/1", "token": "t"}
+    )
     assert not services.of(operation)
     services.answers["describe_task_execution"] = described
     steps.on_transfer_change({"resources": ["task/1/execution/1"]})
     [answer] = services.of(operation)
     assert answer["taskToken"] == "t"
     if operation == "send_task_failure":
-        assert json.loads(answer["cause"]) == {"errorMessage": "DataSync: X: no access", "counts": {"files_copied": 2}}
+        assert json.loads(answer["cause"]) == {
+            "errorMessage": "DataSync: X: no access",
+            "counts": {"files_copied": 2},
+        }
 
 
 def test_only_apps_that_want_it_are_restarted(services: Services) -> None:

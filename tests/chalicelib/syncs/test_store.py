@@ -34,7 +34,9 @@ def test_of_many_who_ask_at_once_one_is_told_that_it_is_due(dynamodb_calls: Coun
     definition = store.define("sales", {}, BUCKET, 0.0)
     row = store.find("sales")
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(lambda _: store.due(Sync.get(row.name), definition, 5.0), range(8))) == 1
+        assert (
+            sum(pool.map(lambda _: store.due(Sync.get(row.name), definition, 5.0), range(8))) == 1
+        )
 
 
 def test_settings_change_one_by_one_and_go_back(dynamodb_calls: Counter[str]) -> None:
@@ -43,7 +45,11 @@ def test_settings_change_one_by_one_and_go_back(dynamodb_calls: Counter[str]) ->
     assert first.due_at is None
     assert store.define("sales", {"schedule": None}, BUCKET, 5.0).delete
     changed = store.find("sales")
-    assert (changed.due_at, changed.read_gid, changed.write_gid) == (5.0, first.read_gid, first.write_gid)
+    assert (changed.due_at, changed.read_gid, changed.write_gid) == (
+        5.0,
+        first.read_gid,
+        first.write_gid,
+    )
     assert first.read_gid != first.write_gid
 
 
@@ -61,9 +67,16 @@ def test_what_is_not_there_is_said(dynamodb_calls: Counter[str]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "forgotten"),
-    [({"prefix": "data/other/"}, True), ({"bucket": "other-data"}, True), ({"exclude": "*.tmp"}, True), ({"retries": "1"}, False)],
+    [
+        ({"prefix": "data/other/"}, True),
+        ({"bucket": "other-data"}, True),
+        ({"exclude": "*.tmp"}, True),
+        ({"retries": "1"}, False),
+    ],
 )
-def test_what_brings_something_else_is_due_and_not_yet_there(dynamodb_calls: Counter[str], change: dict[str, str], forgotten: bool) -> None:
+def test_what_brings_something_else_is_due_and_not_yet_there(
+    dynamodb_calls: Counter[str], change: dict[str, str], forgotten: bool
+) -> None:
     definition = store.define("sales", {}, BUCKET, 0.0)
     assert store.due(store.find("sales"), definition, 1.0)
     store.is_as_of(store.find("sales"), Sync.transferred_at, 1.0)
@@ -75,7 +88,9 @@ def test_what_brings_something_else_is_due_and_not_yet_there(dynamodb_calls: Cou
         assert store.find("sales").transferred_at is None
 
 
-def test_a_change_of_settings_undoes_nothing_that_was_written_meanwhile(dynamodb_calls: Counter[str]) -> None:
+def test_a_change_of_settings_undoes_nothing_that_was_written_meanwhile(
+    dynamodb_calls: Counter[str],
+) -> None:
     store.define("sales", {}, BUCKET, 0.0)
     parse, first = SyncDefinition.parse, iter([True])
 
@@ -88,4 +103,8 @@ def test_a_change_of_settings_undoes_nothing_that_was_written_meanwhile(dynamodb
     with patch.object(SyncDefinition, "parse", meanwhile):
         store.define("sales", {"retries": "1"}, BUCKET, 3.0)
     row = store.find("sales")
-    assert (row.task_arn, row.folder_ready, row.settings) == ("task", True, {"delete": True, "retries": 1})
+    assert (row.task_arn, row.folder_ready, row.settings) == (
+        "task",
+        True,
+        {"delete": True, "retries": 1},
+    )

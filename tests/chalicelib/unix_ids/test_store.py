@@ -35,8 +35,12 @@ def test_a_number_that_is_taken_is_not_drawn_again(drawn: list[int]) -> None:
 
 
 def test_numbers_of_an_older_deployment_are_known(drawn: list[int]) -> None:
-    App("/old", app_id="0123456789ab", unix_id=FIRST + 1, settings={}, created_at=0, updated_at=0).save()
-    Sync("old", settings={}, read_gid=FIRST + 2, write_gid=FIRST + 3, created_at=0, updated_at=0).save()
+    App(
+        "/old", app_id="0123456789ab", unix_id=FIRST + 1, settings={}, created_at=0, updated_at=0
+    ).save()
+    Sync(
+        "old", settings={}, read_gid=FIRST + 2, write_gid=FIRST + 3, created_at=0, updated_at=0
+    ).save()
     drawn += [1, 2, 3, 4]
     assert int(apps.ensure("/new", 1.0).unix_id) == FIRST + 4
     assert {int(row.unix_id): row.owner for row in UnixId.scan() if row.unix_id} == {
@@ -57,7 +61,10 @@ def test_of_many_who_draw_at_once_each_gets_another(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(secrets, "randbelow", next_offset)
     found: list[int] = []
-    threads = [threading.Thread(target=lambda name=name: found.append(store.draw(name, 1.0))) for name in "abcd"]  # type: ignore[misc]
+    threads = [
+        threading.Thread(target=lambda name=name: found.append(store.draw(name, 1.0)))
+        for name in "abcd"
+    ]  # type: ignore[misc]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -65,13 +72,22 @@ def test_of_many_who_draw_at_once_each_gets_another(monkeypatch: pytest.MonkeyPa
     assert sorted(found) == [FIRST, FIRST + 1, FIRST + 2, FIRST + 3]
 
 
-def test_when_another_made_the_app_first_its_number_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_another_made_the_app_first_its_number_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     draw = store.draw
 
     def other_is_faster(owner: str, now: float) -> int:
         number = draw(owner, now)
         if owner == "app /hello" and not App.count("/hello"):
-            App("/hello", app_id="0123456789ab", unix_id=FIRST, settings={}, created_at=0, updated_at=0).save()
+            App(
+                "/hello",
+                app_id="0123456789ab",
+                unix_id=FIRST,
+                settings={},
+                created_at=0,
+                updated_at=0,
+            ).save()
         return number
 
     monkeypatch.setattr(store, "draw", other_is_faster)

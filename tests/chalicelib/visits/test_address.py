@@ -43,18 +43,33 @@ def test_an_app_is_told_the_whole_address() -> None:
 def test_a_visitors_own_word_is_not_believed() -> None:
     forged = request("192.0.2.7", X_Forwarded_For="198.51.100.1, 192.0.2.7", Sheen_Edge="guess")
     assert network(forged) == network(forged, PROOF) == "192.0.2.7"
-    assert network(request("192.0.2.7", X_Forwarded_For="198.51.100.1, 192.0.2.7", Sheen_Edge=""), "") == "192.0.2.7"
+    assert (
+        network(request("192.0.2.7", X_Forwarded_For="198.51.100.1, 192.0.2.7", Sheen_Edge=""), "")
+        == "192.0.2.7"
+    )
 
 
 def test_behind_cloudfront_it_is_what_cloudfront_says_last() -> None:
-    told = request("130.176.0.1", X_Forwarded_For="6.6.6.6, 198.51.100.1, 130.176.0.1", Sheen_Edge="the secret")
+    told = request(
+        "130.176.0.1", X_Forwarded_For="6.6.6.6, 198.51.100.1, 130.176.0.1", Sheen_Edge="the secret"
+    )
     assert network(told, PROOF) == address(told, PROOF) == "198.51.100.1"
     assert (
-        network(request("130.176.0.1", X_Forwarded_For="2001:db8:9::1, 130.176.0.1", Sheen_Edge="the secret"), PROOF) == "2001:db8:9::/64"
+        network(
+            request(
+                "130.176.0.1", X_Forwarded_For="2001:db8:9::1, 130.176.0.1", Sheen_Edge="the secret"
+            ),
+            PROOF,
+        )
+        == "2001:db8:9::/64"
     )
     assert network(request("130.176.0.1", Sheen_Edge="the secret"), PROOF) == ""
 
 
 def test_tags_are_the_same_for_the_same_place_only() -> None:
-    assert tag(request("2001:db8::1")) == tag(request("2001:db8::2")) != tag(request("2001:db8:0:1::1"))
+    assert (
+        tag(request("2001:db8::1"))
+        == tag(request("2001:db8::2"))
+        != tag(request("2001:db8:0:1::1"))
+    )
     assert tag(request("nowhere")) == ""

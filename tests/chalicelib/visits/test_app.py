@@ -30,14 +30,28 @@ def environment(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(lambdas, "here", fresh)
 
 
-def ask(method: str, url: str, headers: list[tuple[str, str]] | None = None, body: bytes = b"", stage: str = "") -> dict[str, Any]:
+def ask(
+    method: str,
+    url: str,
+    headers: list[tuple[str, str]] | None = None,
+    body: bytes = b"",
+    stage: str = "",
+) -> dict[str, Any]:
     answer: dict[str, Any] = lambdas.app(rest_event(method, url, headers, body, stage), Context())
     json.dumps(answer)
     return answer
 
 
 def activate(location: str, version: str, upload: str) -> None:
-    versions.add(apps.get(location).app_id, version, bundle="bundles/x.zip", kind="app.R", source="", settings={}, now=1.0)
+    versions.add(
+        apps.get(location).app_id,
+        version,
+        bundle="bundles/x.zip",
+        kind="app.R",
+        source="",
+        settings={},
+        now=1.0,
+    )
     assert versions.activate(location, version, upload, 1.0)
 
 
@@ -51,7 +65,9 @@ def published(location: str = "/hello", **settings: object) -> str:
 
 
 def running(version_id: str, agent: StandinAgent, slot: int = 0) -> Instance:
-    claimed = store.claim(version_id, slot, location="/hello", capacity=100, now=lambdas.here.clock())
+    claimed = store.claim(
+        version_id, slot, location="/hello", capacity=100, now=lambdas.here.clock()
+    )
     assert claimed is not None
     return store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
 
@@ -61,7 +77,13 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
     body = bytes(range(256)) * 300
     agent.answer = lambda got: Say(
         201,
-        [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2"), ("Content-Type", "image/png"), ("sheen-x", "no"), ("X-App", "yes")],
+        [
+            ("Set-Cookie", "a=1; Path=/"),
+            ("Set-Cookie", "b=2"),
+            ("Content-Type", "image/png"),
+            ("sheen-x", "no"),
+            ("X-App", "yes"),
+        ],
         body,
     )
     sent = secrets.token_bytes(5000)
@@ -88,7 +110,9 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
     assert [value for name, value in got.headers if name == "x-app-dup"] == ["1", "2"]
 
 
-def test_a_visitor_cannot_forge_what_the_gateway_says_and_other_spellings_do_not_pass(agent: StandinAgent) -> None:
+def test_a_visitor_cannot_forge_what_the_gateway_says_and_other_spellings_do_not_pass(
+    agent: StandinAgent,
+) -> None:
     running(published(), agent)
     forged = [
         ("X-Forwarded-For", "6.6.6.6, 192.0.2.7"),
@@ -102,7 +126,9 @@ def test_a_visitor_cannot_forge_what_the_gateway_says_and_other_spellings_do_not
     ask("GET", "/hello/x", [("Host", "apps.example"), *forged])
     got = dict(agent.got[0].headers)
     assert (got["x-forwarded-for"], got["host"]) == ("192.0.2.7", "apps.example")
-    assert not {name for name in got if "_" in name or name in ("x-forwarded-host", "remote-user", "proxy")}
+    assert not {
+        name for name in got if "_" in name or name in ("x-forwarded-host", "remote-user", "proxy")
+    }
 
 
 def test_a_service_worker_cannot_answer_for_every_app(agent: StandinAgent) -> None:
@@ -114,13 +140,18 @@ def test_a_service_worker_cannot_answer_for_every_app(agent: StandinAgent) -> No
 
 
 @pytest.mark.parametrize("headers", [[], [("Accept", "image/avif")], [("Accept", "*/*")]])
-def test_an_answer_needs_no_accept_header(agent: StandinAgent, headers: list[tuple[str, str]]) -> None:
+def test_an_answer_needs_no_accept_header(
+    agent: StandinAgent, headers: list[tuple[str, str]]
+) -> None:
     running(published(), agent)
     agent.answer = lambda got: Say(200, [("content-type", "application/octet-stream")], b"\xff\x00")
     assert body_of(ask("GET", "/hello/x.bin", headers)) == b"\xff\x00"
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/xml", "multipart/form-data; boundary=x", "nonsense"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/xml", "multipart/form-data; boundary=x", "nonsense"],
+)
 def test_any_body_is_taken(agent: StandinAgent, content_type: str) -> None:
     running(published(), agent)
     assert ask("POST", "/hello/x", [("Content-Type", content_type)], b"{")["statusCode"] == 200
@@ -154,7 +185,9 @@ def test_a_page_takes_a_seat_and_a_picture_does_not(agent: StandinAgent) -> None
     assert agent.got[1].header("sheen-session") is None
 
 
-def test_a_warm_page_costs_at_most_two_dynamodb_calls_and_a_warm_asset_none(agent: StandinAgent, dynamodb_calls: Counter[str]) -> None:
+def test_a_warm_page_costs_at_most_two_dynamodb_calls_and_a_warm_asset_none(
+    agent: StandinAgent, dynamodb_calls: Counter[str]
+) -> None:
     running(published(), agent)
     ask("GET", "/hello/", BROWSER)
     dynamodb_calls.clear()
@@ -165,14 +198,22 @@ def test_a_warm_page_costs_at_most_two_dynamodb_calls_and_a_warm_asset_none(agen
     assert dynamodb_calls.total() == 0
 
 
-def test_a_page_that_was_kept_is_asked_for_where_it_is_and_another_one_when_it_is_gone(agent: StandinAgent) -> None:
+def test_a_page_that_was_kept_is_asked_for_where_it_is_and_another_one_when_it_is_gone(
+    agent: StandinAgent,
+) -> None:
     instance = running(published(), agent)
     cookie = ("Cookie", f"a=1; sheen-page={'t' * 32}.{VERSION}.0.0")
     assert ask("GET", "/hello/?x=1", [*BROWSER, cookie])["statusCode"] == 200
     row = store.get(instance.ref)
     assert row is not None and not list(store.seats_of(row))
-    assert (agent.got[0].path, agent.got[0].header("sheen-page"), agent.got[0].header("sheen-session")) == ("/app/?x=1", "t" * 32, None)
-    agent.answer = lambda got: Say(404, [("sheen-refused", "page")]) if got.header("sheen-page") else Say(200)
+    assert (
+        agent.got[0].path,
+        agent.got[0].header("sheen-page"),
+        agent.got[0].header("sheen-session"),
+    ) == ("/app/?x=1", "t" * 32, None)
+    agent.answer = lambda got: (
+        Say(404, [("sheen-refused", "page")]) if got.header("sheen-page") else Say(200)
+    )
     answer = ask("GET", "/hello/?x=1", [*BROWSER, cookie])
     assert answer["statusCode"] == 200
     assert agent.got[-1].header("sheen-session")
@@ -190,7 +231,12 @@ def test_the_first_visitor_waits_and_the_start_can_be_followed(agent: StandinAge
     instance = next(Instance.scan())
     url = f"/hello/__sheen__/start?instance={instance.instance_id}"
     assert url in body_of(waiting).decode()
-    assert json.loads(body_of(ask("GET", url))) == {"state": "STARTING", "phase": "machine", "message": "", "failure": None}
+    assert json.loads(body_of(ask("GET", url))) == {
+        "state": "STARTING",
+        "phase": "machine",
+        "message": "",
+        "failure": None,
+    }
     store.mark_phase(instance.ref, "R")
     assert json.loads(body_of(ask("GET", url)))["phase"] == "R"
     store.mark_ready(instance.ref, agent.address, "token", 1.0)
@@ -206,7 +252,9 @@ def test_a_failed_start_is_told_and_what_r_said_only_if_the_app_says_so(sanitize
     instance = next(Instance.scan())
     cause = "R ended with exit status 1.\n\nError in library(nope)"
     store.mark_stopped(instance.ref, {"error": "AppStartFailed", "cause": cause}, 1.0)
-    status = json.loads(body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}")))
+    status = json.loads(
+        body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}"))
+    )
     assert status["state"] == "STOPPED"
     assert status["failure"]["title"] == "The app stopped while it was starting"
     assert status["failure"]["detail"].startswith("R ended with exit status 1.")
@@ -218,8 +266,12 @@ def test_a_failure_that_sheen_has_no_sentence_for_keeps_its_cause_from_visitors(
     published(sanitize_errors=True)
     ask("GET", "/hello/", BROWSER)
     instance = next(Instance.scan())
-    store.mark_stopped(instance.ref, {"error": "States.TaskFailed", "cause": "arn:aws:ecs:secret"}, 1.0)
-    status = json.loads(body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}")))
+    store.mark_stopped(
+        instance.ref, {"error": "States.TaskFailed", "cause": "arn:aws:ecs:secret"}, 1.0
+    )
+    status = json.loads(
+        body_of(ask("GET", f"/hello/__sheen__/start?instance={instance.instance_id}"))
+    )
     assert "arn:aws" not in status["failure"]["detail"]
 
 
@@ -235,13 +287,23 @@ def test_the_status_of_an_instance_that_is_no_more_makes_the_page_load_again() -
         ("OPTIONS", [("Origin", "https://else.where")]),
         ("GET", [("Sec-Fetch-Dest", "image"), ("Accept", "image/*")]),
         ("GET", [("Sec-Fetch-Dest", "empty"), ("Sec-Fetch-Mode", "cors")]),
-        ("GET", [("User-Agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")]),
+        (
+            "GET",
+            [
+                (
+                    "User-Agent",
+                    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                )
+            ],
+        ),
         ("GET", [("Purpose", "prefetch")]),
         ("GET", [*BROWSER, ("Sec-Purpose", "prefetch;prerender")]),
         ("GET", [*BROWSER, ("X-Moz", "prefetch")]),
     ],
 )
-def test_what_no_person_and_no_program_waits_for_starts_nothing(method: str, headers: list[tuple[str, str]]) -> None:
+def test_what_no_person_and_no_program_waits_for_starts_nothing(
+    method: str, headers: list[tuple[str, str]]
+) -> None:
     published()
     answer = ask(method, "/hello/", headers)
     assert answer["statusCode"] == 503
@@ -251,7 +313,10 @@ def test_what_no_person_and_no_program_waits_for_starts_nothing(method: str, hea
 
 def test_a_crawler_learns_what_is_there_and_starts_nothing(agent: StandinAgent) -> None:
     version_id = published()
-    crawler = [*BROWSER, ("User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)")]
+    crawler = [
+        *BROWSER,
+        ("User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
+    ]
     answer = ask("GET", "/hello/", crawler)
     assert (answer["statusCode"], header_of(answer, "x-robots-tag")) == (200, ["noindex, nofollow"])
     assert "<title>Hello</title>" in body_of(answer).decode()
@@ -264,7 +329,9 @@ def test_a_crawler_learns_what_is_there_and_starts_nothing(agent: StandinAgent) 
     assert agent.got == []
 
 
-def test_crawlers_are_kept_out_unless_the_app_at_the_root_says_otherwise(agent: StandinAgent) -> None:
+def test_crawlers_are_kept_out_unless_the_app_at_the_root_says_otherwise(
+    agent: StandinAgent,
+) -> None:
     crawler = [("User-Agent", "Googlebot/2.1")]
     assert body_of(ask("GET", "/robots.txt", crawler)) == b"User-agent: *\nDisallow: /\n"
     version_id = published("/")
@@ -278,8 +345,12 @@ def test_crawlers_are_kept_out_unless_the_app_at_the_root_says_otherwise(agent: 
     assert agent.got[-1].path == "/app/robots.txt"
 
 
-@pytest.mark.parametrize(("method", "accept"), [("GET", "*/*"), ("GET", "application/json"), ("POST", "*/*")])
-def test_a_programs_request_starts_the_app_once_and_is_asked_to_come_again(method: str, accept: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "accept"), [("GET", "*/*"), ("GET", "application/json"), ("POST", "*/*")]
+)
+def test_a_programs_request_starts_the_app_once_and_is_asked_to_come_again(
+    method: str, accept: str
+) -> None:
     published()
     for _ in range(3):
         answer = ask(method, "/hello/data.json", [("Accept", accept), ("User-Agent", "curl/8")])
@@ -312,9 +383,9 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     url = f"/hello/__sheen__/queue?place={place}"
     assert url in body_of(full).decode()
     assert json.loads(body_of(ask("GET", url))) == {"state": "wait", "before": 0, "again_in": 2.0}
-    assert header_of(ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie")[0].endswith(
-        "SameSite=None; Secure; Partitioned"
-    )
+    assert header_of(
+        ask("GET", "/hello/", [*BROWSER, ("X-Forwarded-Proto", "https")]), "set-cookie"
+    )[0].endswith("SameSite=None; Secure; Partitioned")
     row = store.get(claimed.ref)
     assert row is not None
     store.give_back(row.ref, next(iter(store.seats_of(row))))
@@ -322,17 +393,27 @@ def test_a_full_app_says_so(agent: StandinAgent) -> None:
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 503, "the queue comes first"
     entered = ask("GET", "/hello/?x=1", [*BROWSER, ("Cookie", f"a=b; {name}={place}")])
     assert entered["statusCode"] == 200
-    assert any(cookie.startswith(f"{name}=; Path=/hello/; Max-Age=0") for cookie in header_of(entered, "set-cookie"))
+    assert any(
+        cookie.startswith(f"{name}=; Path=/hello/; Max-Age=0")
+        for cookie in header_of(entered, "set-cookie")
+    )
 
 
-def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(agent: StandinAgent) -> None:
+def test_a_session_url_goes_to_its_own_r_process_also_after_a_new_version(
+    agent: StandinAgent,
+) -> None:
     version_id = published()
     running(version_id, agent)
     activate("/hello", "20261120T140000Z-0000", "2")
-    assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.0.1", BROWSER)["statusCode"] == 200
+    assert (
+        ask("GET", f"/hello/session/abc/download/x?w={VERSION}.0.1", BROWSER)["statusCode"] == 200
+    )
     assert ask("GET", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr")["statusCode"] == 200
     assert ask("GET", f"/hello/session/abc/download/x?w={VERSION}.1.1")["statusCode"] == 410
-    assert [got.path.split("?")[0] for got in agent.got] == ["/app/session/abc/download/x", f"/app/__sockjs__/n=abc/w={VERSION}.0.1/xhr"]
+    assert [got.path.split("?")[0] for got in agent.got] == [
+        "/app/session/abc/download/x",
+        f"/app/__sockjs__/n=abc/w={VERSION}.0.1/xhr",
+    ]
 
 
 def spare(agent_address: str) -> Instance:
@@ -340,13 +421,19 @@ def spare(agent_address: str) -> Instance:
     return store.mark_ready(claimed.ref, agent_address, "token", lambdas.here.clock())
 
 
-def test_a_spares_agent_is_bound_before_the_first_visitors_page_and_once(agent: StandinAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spares_agent_is_bound_before_the_first_visitors_page_and_once(
+    agent: StandinAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHEEN_SPARES", "large=1")
     version_id = published()
     instance = spare(agent.address)
     for _ in range(2):
         assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
-    assert [(got.method, got.path) for got in agent.got] == [("POST", "/bind"), ("GET", "/app/"), ("GET", "/app/")]
+    assert [(got.method, got.path) for got in agent.got] == [
+        ("POST", "/bind"),
+        ("GET", "/app/"),
+        ("GET", "/app/"),
+    ]
     assert json.loads(agent.got[0].body) == {"instance": f"{version_id}/0/{instance.instance_id}"}
     assert agent.got[0].header("sheen-agent-key") == key_for(instance.secret, Purpose.AGENT)
 
@@ -378,8 +465,12 @@ def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) 
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
 
 
-@pytest.mark.parametrize("hidden", ["private", "archived", "private, with a setting of another release"])
-def test_a_hidden_app_looks_as_if_it_were_not_there(agent: StandinAgent, dynamodb_calls: Counter[str], hidden: str) -> None:
+@pytest.mark.parametrize(
+    "hidden", ["private", "archived", "private, with a setting of another release"]
+)
+def test_a_hidden_app_looks_as_if_it_were_not_there(
+    agent: StandinAgent, dynamodb_calls: Counter[str], hidden: str
+) -> None:
     """Also by what the tables are asked, which is what its time goes into."""
     requests: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("GET", "/hello/", BROWSER),
@@ -391,12 +482,16 @@ def test_a_hidden_app_looks_as_if_it_were_not_there(agent: StandinAgent, dynamod
         ("POST", f"/hello/__sockjs__/n=abc/w={VERSION}.0.1/xhr", []),
     ]
 
-    def asked(request: tuple[str, str, list[tuple[str, str]]]) -> tuple[dict[str, Any], dict[str, int]]:
+    def asked(
+        request: tuple[str, str, list[tuple[str, str]]],
+    ) -> tuple[dict[str, Any], dict[str, int]]:
         dynamodb_calls.clear()
         return ask(*request), dict(dynamodb_calls)
 
     missing = [asked(request) for request in requests]
-    kept_away = {"archived": {}, "private": {"visibility": "private"}}.get(hidden, {"visibility": "private", "gone": 1})
+    kept_away = {"archived": {}, "private": {"visibility": "private"}}.get(
+        hidden, {"visibility": "private", "gone": 1}
+    )
     running(published(**kept_away), agent)
     if hidden == "archived":
         life.archive("/hello", 1.0)
@@ -414,8 +509,13 @@ def test_below_an_app_a_hidden_one_looks_as_if_it_were_not_there_too(agent: Stan
     assert [got.path for got in agent.got] == ["/app/secret/x.csv"] * 2
 
 
-@pytest.mark.parametrize(("visibility", "status", "listed"), [("public", 200, True), ("unlisted", 200, False), ("private", 404, False)])
-def test_who_may_see_an_app(agent: StandinAgent, visibility: str, status: int, listed: bool) -> None:
+@pytest.mark.parametrize(
+    ("visibility", "status", "listed"),
+    [("public", 200, True), ("unlisted", 200, False), ("private", 404, False)],
+)
+def test_who_may_see_an_app(
+    agent: StandinAgent, visibility: str, status: int, listed: bool
+) -> None:
     running(published(visibility=visibility), agent)
     assert (b"/hello" in body_of(ask("GET", "/", BROWSER))) is listed
     for url in ("/hello/", "/hello/x.css"):
@@ -441,12 +541,17 @@ def test_the_root_lists_the_apps(agent: StandinAgent) -> None:
     assert "/prod/team/sales/" in page
 
 
-def test_the_list_calls_apps_by_their_titles_and_tells_nobody_how_many_visitors_they_have(agent: StandinAgent) -> None:
+def test_the_list_calls_apps_by_their_titles_and_tells_nobody_how_many_visitors_they_have(
+    agent: StandinAgent,
+) -> None:
     running(published(title="Sales, by <month>"), agent)
     published("/team/breast-cancer"), published("/hidden", visibility="unlisted")
     ask("GET", "/hello/", BROWSER)
     page = body_of(ask("GET", "/", BROWSER)).decode()
-    assert re.findall(r"<bdi>([^<]+)</bdi></b>", page) == ["Sales, by &lt;month&gt;", "Breast cancer"]
+    assert re.findall(r"<bdi>([^<]+)</bdi></b>", page) == [
+        "Sales, by &lt;month&gt;",
+        "Breast cancer",
+    ]
     assert re.findall(r'<span class="state \w+">([^<]+)<', page) == ["Awake", "Sleeping"]
     assert "/hidden/" not in page
     assert "session" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
@@ -454,7 +559,9 @@ def test_the_list_calls_apps_by_their_titles_and_tells_nobody_how_many_visitors_
     assert re.findall(r"<bdi>([^<]+)</bdi></b>", one) == ["Breast cancer"]
 
 
-def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(dynamodb_calls: Counter[str]) -> None:
+def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(
+    dynamodb_calls: Counter[str],
+) -> None:
     published()
     dynamodb_calls.clear()
     for _ in range(3):
@@ -469,7 +576,10 @@ def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(dyna
 def test_the_health_check_counts(agent: StandinAgent) -> None:
     running(published(), agent)
     ask("GET", "/hello/", BROWSER)
-    assert body_of(ask("GET", "/__health-check__")) == b"active-connections: 1\nactive-apps: 1\nactive-processes: 1\n"
+    assert (
+        body_of(ask("GET", "/__health-check__"))
+        == b"active-connections: 1\nactive-apps: 1\nactive-processes: 1\n"
+    )
 
 
 def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
@@ -477,7 +587,9 @@ def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
     first = running(version_id, agent)
     ask("GET", "/hello/", BROWSER)
     store.mark_stopped(first.ref, None, 1.0)
-    second = store.claim(version_id, 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0))
+    second = store.claim(
+        version_id, 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0)
+    )
     assert second is not None
     store.mark_ready(second.ref, agent.address, "token", 1.0)
 
@@ -497,7 +609,11 @@ def test_a_visitor_just_after_a_new_version_gets_that_version(agent: StandinAgen
     new = running(str(VersionId(apps.get("/hello").app_id, "20261120T140000Z-0000")), agent)
 
     def old_one_retired(got: Got) -> Say:
-        return Say(410, [("sheen-refused", "retired")]) if got.header("sheen-instance") == old.instance_id else Say()
+        return (
+            Say(410, [("sheen-refused", "retired")])
+            if got.header("sheen-instance") == old.instance_id
+            else Say()
+        )
 
     agent.answer = old_one_retired
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
@@ -525,7 +641,9 @@ def test_a_machine_that_died_keeps_nobody_from_the_others(agent: StandinAgent) -
     assert store.seats_of(row) == {}
 
 
-def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(agent: StandinAgent) -> None:
+def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(
+    agent: StandinAgent,
+) -> None:
     instance = running(published(), agent)
     agent.answer = lambda got: Say(403, [("sheen-refused", "no")])
     answer = ask("GET", "/hello/", BROWSER)
@@ -544,13 +662,28 @@ def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_claim_is_read_from_the_stream_once() -> None:
-    new = {"version_id": {"S": "a.v"}, "slot": {"N": "0"}, "instance_id": {"S": "i1"}, "state": {"S": "STARTING"}, "size": {"S": "small"}}
+    new = {
+        "version_id": {"S": "a.v"},
+        "slot": {"N": "0"},
+        "instance_id": {"S": "i1"},
+        "state": {"S": "STARTING"},
+        "size": {"S": "small"},
+    }
     record = {"eventName": "INSERT", "dynamodb": {"NewImage": new}}
     assert starts.newly_claimed(record) == (("a.v", 0, "i1"), "small")
-    moved = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new}}
+    moved = {
+        "eventName": "MODIFY",
+        "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new},
+    }
     assert starts.newly_claimed(moved) is None
-    again = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new}}
+    again = {
+        "eventName": "MODIFY",
+        "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new},
+    }
     assert starts.newly_claimed(again) == (("a.v", 0, "i2"), "small")
-    ready = {"eventName": "MODIFY", "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new}}
+    ready = {
+        "eventName": "MODIFY",
+        "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new},
+    }
     assert starts.newly_claimed(ready) is None
     assert starts.newly_claimed({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}) is None

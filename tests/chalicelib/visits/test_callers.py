@@ -12,7 +12,12 @@ BROWSERS = [
     "Mozilla/5.0 (Linux; Android 10; CUBOT) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Mobile Safari/537.36",
     "",
 ]
-PROGRAMS = ["curl/8.9.1", "python-requests/2.32", "Wget/1.24", "libcurl/7.88 r-curl/5.2.1 httr/1.4.7"]
+PROGRAMS = [
+    "curl/8.9.1",
+    "python-requests/2.32",
+    "Wget/1.24",
+    "libcurl/7.88 r-curl/5.2.1 httr/1.4.7",
+]
 CRAWLERS = [
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116",
@@ -43,7 +48,13 @@ def test_crawlers_are_known_by_what_they_say(agent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [{"sec_purpose": "prefetch"}, {"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}]
+    "header",
+    [
+        {"sec_purpose": "prefetch"},
+        {"sec_purpose": "prefetch;prerender"},
+        {"purpose": "prefetch"},
+        {"x_moz": "prefetch"},
+    ],
 )
 def test_a_browser_in_advance_says_so(header: dict[str, str]) -> None:
     assert caller(request(user_agent=BROWSERS[0], **header)) is Caller.PREFETCH
@@ -51,5 +62,9 @@ def test_a_browser_in_advance_says_so(header: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
 def test_a_program_is_held_but_for_what_only_asks_about(method: str) -> None:
-    assert is_program(request(method, user_agent=PROGRAMS[0])) == (method not in ("HEAD", "OPTIONS"))
-    assert not is_program(request(method, user_agent=BROWSERS[0], sec_fetch_mode="cors")), "a page that is left open may ask for ever"
+    assert is_program(request(method, user_agent=PROGRAMS[0])) == (
+        method not in ("HEAD", "OPTIONS")
+    )
+    assert not is_program(request(method, user_agent=BROWSERS[0], sec_fetch_mode="cors")), (
+        "a page that is left open may ask for ever"
+    )

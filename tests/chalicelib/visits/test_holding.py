@@ -45,7 +45,9 @@ def row() -> Instance:
 
 def test_it_goes_on_as_soon_as_the_app_is_there() -> None:
     waiting = Waiting()
-    waiting.then = [(NOW + 7, lambda: store.mark_ready(row().ref, "10.0.0.1:8080", "token", waiting.now))]
+    waiting.then = [
+        (NOW + 7, lambda: store.mark_ready(row().ref, "10.0.0.1:8080", "token", waiting.now))
+    ]
     held = waiting.holding().ready(VERSION, "/hello", SETTINGS)
     assert not isinstance(held, Answer)
     assert (held[0].address, held[1]) == ("10.0.0.1:8080", 7.0)
@@ -82,7 +84,9 @@ def test_as_many_are_held_as_may_and_they_start_one_instance() -> None:
 def test_the_place_of_one_whose_lambda_ended_is_free_when_its_time_is_over() -> None:
     ceilings.enter(HELD, "lost", 1, NOW - 1)
     waiting = Waiting()
-    waiting.then = [(NOW + 1, lambda: store.mark_ready(row().ref, "10.0.0.1:8080", "token", waiting.now))]
+    waiting.then = [
+        (NOW + 1, lambda: store.mark_ready(row().ref, "10.0.0.1:8080", "token", waiting.now))
+    ]
     assert not isinstance(waiting.holding(1).ready(VERSION, "/hello", SETTINGS), Answer)
 
 

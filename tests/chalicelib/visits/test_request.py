@@ -16,7 +16,9 @@ def event(headers: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def test_on_the_gateways_own_domain_the_stage_comes_before_the_path() -> None:
-    request = VisitorRequest.from_event(event({"Host": ["abc.execute-api.eu-central-1.amazonaws.com"]}))
+    request = VisitorRequest.from_event(
+        event({"Host": ["abc.execute-api.eu-central-1.amazonaws.com"]})
+    )
     assert (request.base, request.path) == ("/__live", "/team/app/")
 
 
@@ -25,12 +27,17 @@ def test_the_stage_alone_without_a_slash_is_the_root_below_the_stage() -> None:
     stage_only = event({}) | {"path": "/", "requestContext": {"path": "/__live", "requestId": "1"}}
     request = VisitorRequest.from_event(stage_only)
     assert (request.base, request.path, request.bare) == ("/__live", "/", True)
-    assert destination(request, "/", "/") == Redirect("/__live/"), "relative URLs of an app at the root lead nowhere from /__live"
+    assert destination(request, "/", "/") == Redirect("/__live/"), (
+        "relative URLs of an app at the root lead nowhere from /__live"
+    )
     with_slash = stage_only | {"requestContext": {"path": "/__live/", "requestId": "1"}}
     assert VisitorRequest.from_event(with_slash)[:3] == ("GET", "/", "/__live")
     own_domain = stage_only | {"requestContext": {"path": "/", "requestId": "1"}}
     assert VisitorRequest.from_event(own_domain)[:3] == ("GET", "/", "")
-    assert not VisitorRequest.from_event(with_slash).bare and not VisitorRequest.from_event(own_domain).bare
+    assert (
+        not VisitorRequest.from_event(with_slash).bare
+        and not VisitorRequest.from_event(own_domain).bare
+    )
 
 
 def test_behind_cloudfront_it_does_not_as_cloudfront_puts_it_there() -> None:
@@ -42,4 +49,7 @@ def test_behind_cloudfront_it_does_not_as_cloudfront_puts_it_there() -> None:
 def test_the_host_is_the_one_that_the_visitor_asked() -> None:
     asked = {"Host": ["gw.example"], "X-Forwarded-Host": ["apps.example.com"]}
     assert VisitorRequest.from_event(event(asked)).host == "gw.example"
-    assert VisitorRequest.from_event(event({"Sheen-Edge": ["secret"], **asked})).host == "apps.example.com"
+    assert (
+        VisitorRequest.from_event(event({"Sheen-Edge": ["secret"], **asked})).host
+        == "apps.example.com"
+    )

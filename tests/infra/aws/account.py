@@ -20,7 +20,9 @@ from moto.ecr.models import ECRBackend
 from moto.server import ThreadedMotoServer
 
 
-def _import_rest_api(self: APIGatewayBackend, api_doc: dict[str, Any], _fail_on_warnings: bool) -> RestAPI:
+def _import_rest_api(
+    self: APIGatewayBackend, api_doc: dict[str, Any], _fail_on_warnings: bool
+) -> RestAPI:
     """moto reads OpenAPI 3 only, and Chalice writes Swagger 2: the API is there, with one method instead of its own."""
     api: RestAPI = self.create_rest_api(name=api_doc["info"]["title"], description="")
     root = api.get_resource_for_path("/")
@@ -47,7 +49,9 @@ def _get_layer_version_by_arn(self: LambdaResponse) -> str:
     return json.dumps(self.backend.get_layer_version(name, version).get_layer_version())
 
 
-def _delete_repository(self: ECRBackend, repository_name: str, registry_id: str | None = None, force: bool = False) -> Any:
+def _delete_repository(
+    self: ECRBackend, repository_name: str, registry_id: str | None = None, force: bool = False
+) -> Any:
     """moto does not know EmptyOnDelete."""
     return _DELETE_REPOSITORY(self, repository_name, registry_id, force=True)
 
@@ -74,9 +78,13 @@ class Account:
         self._patches = [
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
             mock.patch.object(APIGatewayBackend, "put_rest_api", _put_rest_api),
-            mock.patch.object(LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True),
+            mock.patch.object(
+                LambdaResponse, "get_layer_version_by_arn", _get_layer_version_by_arn, create=True
+            ),
             mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),
-            mock.patch.dict(functions.url_paths, {"{0}/2016-08-19/account-settings/?$": self._settings}),
+            mock.patch.dict(
+                functions.url_paths, {"{0}/2016-08-19/account-settings/?$": self._settings}
+            ),
             mock.patch.object(VPCBackend, "delete_vpc", _delete_vpc),
             mock.patch.object(ECRBackend, "delete_repository", _delete_repository),
             mock.patch.dict(
@@ -91,13 +99,23 @@ class Account:
         ]
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
-    def _deployment(self, _request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+    def _deployment(
+        self, _request: Any, _url: str, _headers: Any
+    ) -> tuple[int, dict[str, str], str]:
         if self.sockets_cannot_be_deployed:
-            return 409, {"x-amzn-errortype": "ConflictException"}, json.dumps({"message": "come back later"})
+            return (
+                409,
+                {"x-amzn-errortype": "ConflictException"},
+                json.dumps({"message": "come back later"}),
+            )
         return 201, {"Content-Type": "application/json"}, json.dumps({"deploymentId": "deployed"})
 
     def _settings(self, _request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
-        return 200, {"Content-Type": "application/json"}, json.dumps({"AccountLimit": {"ConcurrentExecutions": self.concurrency}})
+        return (
+            200,
+            {"Content-Type": "application/json"},
+            json.dumps({"AccountLimit": {"ConcurrentExecutions": self.concurrency}}),
+        )
 
     def _tagging(self, request: Any, url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
         self.tags[unquote(url).partition("/tags/")[2]] = json.loads(request.data)["tags"]

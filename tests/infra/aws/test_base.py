@@ -15,7 +15,10 @@ from infra.aws.scan import PATIENCE_SECONDS, scan_lines
 from infra.declared import TREE
 
 NEW = f"sha256:{'a' * 64}"
-OLD_IMAGE, NEW_IMAGE = Pushed("agent-1", "r@sha256:1", anew=False), Pushed("agent-1", "r@sha256:1", anew=True)
+OLD_IMAGE, NEW_IMAGE = (
+    Pushed("agent-1", "r@sha256:1", anew=False),
+    Pushed("agent-1", "r@sha256:1", anew=True),
+)
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_raising_the_base_makes_another_image_even_when_only_debians_packages_are_newer(tree: Path) -> None:
+def test_raising_the_base_makes_another_image_even_when_only_debians_packages_are_newer(
+    tree: Path,
+) -> None:
     asked = list[Sequence[str]]()
 
     def run(command: Sequence[str]) -> str:
@@ -38,7 +43,10 @@ def test_raising_the_base_makes_another_image_even_when_only_debians_packages_ar
     assert raise_base(tree, date(2027, 1, 2), run) == NEW
     assert "debian:bookworm-slim" in asked[0]
     text = (tree / DOCKERFILE).read_text()
-    assert f"FROM debian:bookworm-slim@{NEW} AS agent\n" in text and 'ARG REFRESHED="2027-01-02"' in text
+    assert (
+        f"FROM debian:bookworm-slim@{NEW} AS agent\n" in text
+        and 'ARG REFRESHED="2027-01-02"' in text
+    )
     tags.add(tag_of(tree, {}))
     raise_base(tree, date(2027, 2, 3), run)
     tags.add(tag_of(tree, {}))
@@ -62,17 +70,27 @@ class Ecr:
     def start_image_scan(self, **_which: Any) -> None:
         self.scans += 1
         if self.scans > 1:
-            raise ClientError({"Error": {"Code": "LimitExceededException", "Message": "once a day"}}, "StartImageScan")
+            raise ClientError(
+                {"Error": {"Code": "LimitExceededException", "Message": "once a day"}},
+                "StartImageScan",
+            )
 
     def describe_image_scan_findings(self, **_which: Any) -> dict[str, Any]:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is None:
-            raise ClientError({"Error": {"Code": "ScanNotFoundException", "Message": "none"}}, "DescribeImageScanFindings")
+            raise ClientError(
+                {"Error": {"Code": "ScanNotFoundException", "Message": "none"}},
+                "DescribeImageScanFindings",
+            )
         return answer
 
 
 def lines(ecr: Ecr, image: Pushed) -> list[str]:
-    return list(scan_lines(ecr, "1.dkr.ecr.eu-central-1.amazonaws.com/sheen-prod", image, lambda _seconds: None, 5))
+    return list(
+        scan_lines(
+            ecr, "1.dkr.ecr.eu-central-1.amazonaws.com/sheen-prod", image, lambda _seconds: None, 5
+        )
+    )
 
 
 FOUND = {
@@ -80,7 +98,11 @@ FOUND = {
     "imageScanFindings": {
         "findingSeverityCounts": {"HIGH": 1, "LOW": 7, "CRITICAL": 1},
         "findings": [
-            {"name": "CVE-1", "severity": "HIGH", "attributes": [{"key": "package_name", "value": "openssl"}]},
+            {
+                "name": "CVE-1",
+                "severity": "HIGH",
+                "attributes": [{"key": "package_name", "value": "openssl"}],
+            },
             {"name": "CVE-2", "severity": "CRITICAL"},
             {"name": "CVE-3", "severity": "LOW"},
         ],
@@ -97,13 +119,26 @@ def test_what_the_scan_of_a_push_finds_is_told_with_the_way_out() -> None:
 
 
 def test_an_image_of_an_earlier_run_is_scanned_again_once_a_day() -> None:
-    ecr = Ecr({"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findingSeverityCounts": {"LOW": 1}}})
-    assert lines(ecr, OLD_IMAGE) == lines(ecr, OLD_IMAGE) == ["agent-1: no known vulnerability is critical or high"]
+    ecr = Ecr(
+        {
+            "imageScanStatus": {"status": "COMPLETE"},
+            "imageScanFindings": {"findingSeverityCounts": {"LOW": 1}},
+        }
+    )
+    assert (
+        lines(ecr, OLD_IMAGE)
+        == lines(ecr, OLD_IMAGE)
+        == ["agent-1: no known vulnerability is critical or high"]
+    )
     assert ecr.scans == 2
 
 
 def test_a_scan_that_does_not_come_or_fails_stops_no_deployment() -> None:
-    assert lines(Ecr(None), NEW_IMAGE) == ["agent-1: ECR has not finished its scan yet; the console shows what it finds"]
+    assert lines(Ecr(None), NEW_IMAGE) == [
+        "agent-1: ECR has not finished its scan yet; the console shows what it finds"
+    ]
     failed = {"imageScanStatus": {"status": "FAILED", "description": "UnsupportedImageError"}}
-    assert lines(Ecr(failed), NEW_IMAGE) == ["agent-1: ECR could not scan it: UnsupportedImageError"]
+    assert lines(Ecr(failed), NEW_IMAGE) == [
+        "agent-1: ECR could not scan it: UnsupportedImageError"
+    ]
     assert PATIENCE_SECONDS <= 300

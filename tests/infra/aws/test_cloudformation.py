@@ -12,14 +12,26 @@ from infra.aws.errors import DeployError
 from infra.aws.synth import Template
 
 NAME = "sheen-prod-data"
-TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "apps", "DeletionProtectionEnabled": True}}
-TEMPLATE = Template(NAME, "eu-central-1", {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}, "AppsTable": TABLE}})
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {"TableName": "apps", "DeletionProtectionEnabled": True},
+}
+TEMPLATE = Template(
+    NAME,
+    "eu-central-1",
+    {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}, "AppsTable": TABLE}},
+)
 
 
 class CloudFormation:
     """One stack, whose statuses follow one another at each look while something is at work."""
 
-    def __init__(self, *statuses: str, protected: bool = False, ends: tuple[str, ...] = ("CREATE_IN_PROGRESS", "CREATE_COMPLETE")) -> None:
+    def __init__(
+        self,
+        *statuses: str,
+        protected: bool = False,
+        ends: tuple[str, ...] = ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
+    ) -> None:
         self.statuses = list(statuses)
         self.protected = protected
         self.ends = ends
@@ -30,12 +42,24 @@ class CloudFormation:
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
         if not self.statuses:
             message = f"Stack with id {StackName} does not exist"
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+            raise ClientError(
+                {"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks"
+            )
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        stack = {"StackStatus": status, "StackId": StackName, "EnableTerminationProtection": self.protected}
+        stack = {
+            "StackStatus": status,
+            "StackId": StackName,
+            "EnableTerminationProtection": self.protected,
+        }
         return {
             "Stacks": [
-                {**stack, "Outputs": [{"OutputKey": "Bucket", "OutputValue": "b"}, {"OutputKey": "ExportsOutputX", "OutputValue": "x"}]}
+                {
+                    **stack,
+                    "Outputs": [
+                        {"OutputKey": "Bucket", "OutputValue": "b"},
+                        {"OutputKey": "ExportsOutputX", "OutputValue": "x"},
+                    ],
+                }
             ]
         }
 
@@ -58,13 +82,27 @@ class CloudFormation:
         self.calls.append("protect" if request["EnableTerminationProtection"] else "release")
 
     def describe_stack_events(self, **_request: Any) -> dict[str, Any]:
-        event = {"EventId": "1", "Timestamp": datetime.now(UTC), "ResourceStatus": "CREATE_FAILED", "LogicalResourceId": "Bundles"}
-        return {"StackEvents": [{**event, "ResourceStatusReason": self.reason}] if self.reason else []}
+        event = {
+            "EventId": "1",
+            "Timestamp": datetime.now(UTC),
+            "ResourceStatus": "CREATE_FAILED",
+            "LogicalResourceId": "Bundles",
+        }
+        return {
+            "StackEvents": [{**event, "ResourceStatusReason": self.reason}] if self.reason else []
+        }
 
 
-def put(client: CloudFormation, template: Template = TEMPLATE, *, protected: bool = True) -> dict[str, str]:
+def put(
+    client: CloudFormation, template: Template = TEMPLATE, *, protected: bool = True
+) -> dict[str, str]:
     stacks = Stacks(client, lambda _line: None, lambda _seconds: None)
-    return stacks.put(template, {"Key": "value"}, protected=protected, upload=lambda one, _text: f"https://bucket/{one.stack}")
+    return stacks.put(
+        template,
+        {"Key": "value"},
+        protected=protected,
+        upload=lambda one, _text: f"https://bucket/{one.stack}",
+    )
 
 
 def test_a_new_stack_is_made_protected_and_tells_its_outputs_but_not_cdks() -> None:
@@ -88,12 +126,16 @@ def test_protection_follows_the_settings() -> None:
 
 
 def test_what_another_run_does_to_it_is_waited_for() -> None:
-    client = CloudFormation("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", protected=True)
+    client = CloudFormation(
+        "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", protected=True
+    )
     put(client)
     assert client.calls == ["update"]
 
 
-@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"])
+@pytest.mark.parametrize(
+    "status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"]
+)
 def test_a_stack_whose_creation_failed_is_made_anew(status: str) -> None:
     client = CloudFormation(status)
     put(client)
@@ -101,19 +143,28 @@ def test_a_stack_whose_creation_failed_is_made_anew(status: str) -> None:
 
 
 def test_a_creation_that_fails_leaves_nothing_that_keeps_the_next_one_from_making_it() -> None:
-    client = CloudFormation(ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"))
+    client = CloudFormation(
+        ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE")
+    )
     with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
         put(client)
     [request] = client.requests
     assert request["RetainExceptOnCreate"] is True
     assert not client.protected and "EnableTerminationProtection" not in request
-    assert json.loads(request["TemplateBody"])["Resources"]["AppsTable"]["Properties"]["DeletionProtectionEnabled"] is False
+    assert (
+        json.loads(request["TemplateBody"])["Resources"]["AppsTable"]["Properties"][
+            "DeletionProtectionEnabled"
+        ]
+        is False
+    )
     client.ends = ("CREATE_COMPLETE",)
     put(client)
     assert client.calls == ["create", "delete", "create", "update", "protect"]
 
 
-def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes_with_its_failure() -> None:
+def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes_with_its_failure() -> (
+    None
+):
     client = CloudFormation()
     put(client)
     last = client.requests[-1]
@@ -122,15 +173,21 @@ def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes
 
 
 def test_a_failure_tells_the_resources_reasons() -> None:
-    client = CloudFormation(ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"))
+    client = CloudFormation(
+        ends=("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE")
+    )
     client.reason = "the name is taken"
-    with pytest.raises(DeployError, match="sheen-prod-data is ROLLBACK_COMPLETE: Bundles: the name is taken"):
+    with pytest.raises(
+        DeployError, match="sheen-prod-data is ROLLBACK_COMPLETE: Bundles: the name is taken"
+    ):
         put(client)
 
 
 def test_a_template_too_large_for_a_request_goes_by_the_bucket() -> None:
     client = CloudFormation()
-    large = Template(NAME, "eu-central-1", {"Resources": {}, "Description": "x" * MOST_TEMPLATE_BYTES})
+    large = Template(
+        NAME, "eu-central-1", {"Resources": {}, "Description": "x" * MOST_TEMPLATE_BYTES}
+    )
     put(client, large)
     for request in client.requests:
         assert request["TemplateURL"] == f"https://bucket/{NAME}" and "TemplateBody" not in request

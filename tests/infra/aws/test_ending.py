@@ -20,16 +20,27 @@ class Running:
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
-        self.executions = [f"{PLACE.state_machine_arn('instance')}:1", f"{PLACE.state_machine_arn('instance')}:2"]
+        self.executions = [
+            f"{PLACE.state_machine_arn('instance')}:1",
+            f"{PLACE.state_machine_arn('instance')}:2",
+        ]
         self.stopped: list[str] = []
         self.slept = 0.0
 
     def get_paginator(self, operation: str) -> Any:
-        return type("Pages", (), {"paginate": lambda _self, **given: getattr(self, operation)(**given)})()
+        return type(
+            "Pages", (), {"paginate": lambda _self, **given: getattr(self, operation)(**given)}
+        )()
 
     def list_executions(self, **given: str) -> Iterator[dict[str, Any]]:
         assert given["statusFilter"] == "RUNNING"
-        yield {"executions": [{"executionArn": one} for one in self.executions if one.startswith(given["stateMachineArn"] + ":")]}
+        yield {
+            "executions": [
+                {"executionArn": one}
+                for one in self.executions
+                if one.startswith(given["stateMachineArn"] + ":")
+            ]
+        }
 
     def stop_execution(self, **given: str) -> None:
         self.stopped.append(given["executionArn"])
@@ -41,7 +52,12 @@ class Running:
 
     def describe_tasks(self, **given: Any) -> dict[str, Any]:
         self.looks -= 1
-        return {"tasks": [{"taskArn": task, "lastStatus": "DEPROVISIONING" if self.looks >= 0 else "STOPPED"} for task in given["tasks"]]}
+        return {
+            "tasks": [
+                {"taskArn": task, "lastStatus": "DEPROVISIONING" if self.looks >= 0 else "STOPPED"}
+                for task in given["tasks"]
+            ]
+        }
 
     def stop_task(self, **given: str) -> None:
         self.stopped.append(given["task"])
@@ -69,7 +85,10 @@ def test_the_network_stays_until_aws_has_given_its_interfaces_back() -> None:
 
 def test_what_does_not_end_is_told() -> None:
     running = Running(looks=10**6)
-    with pytest.raises(DeployError, match="there are still network interfaces in the security groups sg-1 after 45 minutes"):
+    with pytest.raises(
+        DeployError,
+        match="there are still network interfaces in the security groups sg-1 after 45 minutes",
+    ):
         wait_for_interfaces(running, ["sg-1"], lambda _line: None, running.sleep)
     assert running.slept == PATIENCE_SECONDS
 
@@ -82,7 +101,9 @@ class DataSync:
         self.calls: list[str] = []
 
     def get_paginator(self, operation: str) -> Any:
-        return type("Pages", (), {"paginate": lambda _self, **given: getattr(self, operation)(**given)})()
+        return type(
+            "Pages", (), {"paginate": lambda _self, **given: getattr(self, operation)(**given)}
+        )()
 
     def scan(self, **given: str) -> Iterator[dict[str, Any]]:
         assert given["TableName"] == "sheen-local-syncs"
@@ -91,17 +112,28 @@ class DataSync:
 
     def describe_task(self, **given: str) -> dict[str, str]:
         if given["TaskArn"] == "gone":
-            raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": "not found"}}, "DescribeTask")
+            raise ClientError(
+                {"Error": {"Code": "InvalidRequestException", "Message": "not found"}},
+                "DescribeTask",
+            )
         return {"SourceLocationArn": "source", "DestinationLocationArn": "target"}
 
     def list_task_executions(self, **given: str) -> Iterator[dict[str, Any]]:
         assert given["TaskArn"] == "there"
-        yield {"TaskExecutions": [{"TaskExecutionArn": name, "Status": status} for name, status in self.executions.items()]}
+        yield {
+            "TaskExecutions": [
+                {"TaskExecutionArn": name, "Status": status}
+                for name, status in self.executions.items()
+            ]
+        }
 
     def cancel_task_execution(self, **given: str) -> None:
         self.calls.append(f"cancel {given['TaskExecutionArn']}")
         if self.executions["copying"] == "CANCELLING":
-            raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": "it is being cancelled"}}, "CancelTaskExecution")
+            raise ClientError(
+                {"Error": {"Code": "InvalidRequestException", "Message": "it is being cancelled"}},
+                "CancelTaskExecution",
+            )
         self.executions["copying"] = "CANCELLING"
 
     def delete_task(self, **given: str) -> None:
@@ -118,4 +150,10 @@ class DataSync:
 def test_what_datasync_has_of_a_deployment_goes_once_it_has_stopped_copying() -> None:
     datasync = DataSync()
     end_transfers(datasync, datasync, "sheen-local-syncs", lambda _line: None, datasync.sleep)
-    assert datasync.calls == ["cancel copying", "cancel copying", "delete there", "delete source", "delete target"]
+    assert datasync.calls == [
+        "cancel copying",
+        "cancel copying",
+        "delete there",
+        "delete source",
+        "delete target",
+    ]

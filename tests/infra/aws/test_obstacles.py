@@ -42,10 +42,15 @@ def obstacles(stage: Stage = STAGE) -> str:
     return "\n".join(said)
 
 
-def test_a_new_accounts_ten_functions_at_once_are_too_few_unless_the_stage_says_that_they_will_do(account: Account) -> None:
+def test_a_new_accounts_ten_functions_at_once_are_too_few_unless_the_stage_says_that_they_will_do(
+    account: Account,
+) -> None:
     assert obstacles() == ""
     account.concurrency = 10
-    with pytest.raises(DeployError, match=r"at most 10 functions at once.*L-B99A9384.*compute\.low_concurrency = true"):
+    with pytest.raises(
+        DeployError,
+        match=r"at most 10 functions at once.*L-B99A9384.*compute\.low_concurrency = true",
+    ):
         Aws(STAGE, print).check_account()
     told = obstacles(dataclasses.replace(STAGE, compute=Compute(low_concurrency=True)))
     assert told.startswith("warning: Lambda runs at most 10 functions at once")
@@ -56,7 +61,9 @@ def test_what_functions_keep_for_themselves_must_be_there_beside_what_pages_need
     assert too_few_at_once(139, 40, STAGE) and too_few_at_once(140, 40, STAGE) is None
 
 
-def test_a_region_full_of_log_policies_is_told_unless_one_is_the_stages_own(account: Account) -> None:
+def test_a_region_full_of_log_policies_is_told_unless_one_is_the_stages_own(
+    account: Account,
+) -> None:
     logs = client("logs")
     for number in range(MOST_LOG_POLICIES):
         logs.put_resource_policy(policyName=f"p{number}", policyDocument="{}")
@@ -67,7 +74,11 @@ def test_a_region_full_of_log_policies_is_told_unless_one_is_the_stages_own(acco
     assert account.concurrency == 1000
 
 
-TOKYO = [("ap-northeast-1a", "apne1-az4"), ("ap-northeast-1b", "apne1-az3"), ("ap-northeast-1c", "apne1-az1")]
+TOKYO = [
+    ("ap-northeast-1a", "apne1-az4"),
+    ("ap-northeast-1b", "apne1-az3"),
+    ("ap-northeast-1c", "apne1-az1"),
+]
 
 
 def test_zones_without_fargate_are_told_by_name_with_those_that_have_it() -> None:
@@ -77,11 +88,20 @@ def test_zones_without_fargate_are_told_by_name_with_those_that_have_it() -> Non
         "network.zone_names: ap-northeast-1b is apne1-az3 in this account, where not all services run that Sheen needs; "
         "take 2 of ap-northeast-1a, ap-northeast-1c"
     )
-    named = dataclasses.replace(stage, network=Network(zone_names=("ap-northeast-1a", "ap-northeast-1c")))
+    named = dataclasses.replace(
+        stage, network=Network(zone_names=("ap-northeast-1a", "ap-northeast-1c"))
+    )
     assert not list(unfit_zones(TOKYO, named))
-    [unknown] = unfit_zones(TOKYO, dataclasses.replace(stage, network=Network(zone_names=("ap-northeast-1a", "ap-northeast-1d"))))
+    [unknown] = unfit_zones(
+        TOKYO,
+        dataclasses.replace(
+            stage, network=Network(zone_names=("ap-northeast-1a", "ap-northeast-1d"))
+        ),
+    )
     assert "there is no zone ap-northeast-1d in ap-northeast-1" in unknown
-    network = ExistingNetwork("vpc-1", ("ap-northeast-1a", "ap-northeast-1b"), ("a", "b"), ("c", "d"))
+    network = ExistingNetwork(
+        "vpc-1", ("ap-northeast-1a", "ap-northeast-1b"), ("a", "b"), ("c", "d")
+    )
     [existing] = unfit_zones(TOKYO, dataclasses.replace(stage, network=Network(existing=network)))
     assert existing.startswith("network.existing.zones: ap-northeast-1b")
 
@@ -96,28 +116,48 @@ class Vpc:
         self.ec2.modify_vpc_attribute(VpcId=self.id, EnableDnsHostnames={"Value": True})
         self.public, self.isolated = (
             tuple(
-                self.ec2.create_subnet(VpcId=self.id, CidrBlock=f"10.0.{base + number}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+                self.ec2.create_subnet(
+                    VpcId=self.id, CidrBlock=f"10.0.{base + number}.0/24", AvailabilityZone=zone
+                )["Subnet"]["SubnetId"]
                 for number, zone in enumerate(self.zones)
             )
             for base in (0, 10)
         )
-        self.open, self.closed = (self.ec2.create_route_table(VpcId=self.id)["RouteTable"]["RouteTableId"] for _ in ("public", "isolated"))
+        self.open, self.closed = (
+            self.ec2.create_route_table(VpcId=self.id)["RouteTable"]["RouteTableId"]
+            for _ in ("public", "isolated")
+        )
         for table, subnets in ((self.open, self.public), (self.closed, self.isolated)):
             for subnet in subnets:
                 self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.id)
-        self.ec2.create_route(RouteTableId=self.open, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        self.endpoints = {service: self.endpoint(service, RouteTableIds=[self.closed]) for service in ("s3", "dynamodb")}
+        self.ec2.create_route(
+            RouteTableId=self.open, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
+        )
+        self.endpoints = {
+            service: self.endpoint(service, RouteTableIds=[self.closed])
+            for service in ("s3", "dynamodb")
+        }
 
     def endpoint(self, service: str, kind: str = "Gateway", **more: Any) -> str:
         name = f"com.amazonaws.{REGION}.{service}"
-        made = self.ec2.create_vpc_endpoint(VpcId=self.id, VpcEndpointType=kind, ServiceName=name, **more)
+        made = self.ec2.create_vpc_endpoint(
+            VpcId=self.id, VpcEndpointType=kind, ServiceName=name, **more
+        )
         return str(made["VpcEndpoint"]["VpcEndpointId"])
 
     def lacks(self, **changed: Any) -> str:
-        network = {"vpc": self.id, "zones": self.zones, "public_subnets": self.public, "isolated_subnets": self.isolated, **changed}
-        return obstacles(dataclasses.replace(STAGE, network=Network(existing=ExistingNetwork(**network))))
+        network = {
+            "vpc": self.id,
+            "zones": self.zones,
+            "public_subnets": self.public,
+            "isolated_subnets": self.isolated,
+            **changed,
+        }
+        return obstacles(
+            dataclasses.replace(STAGE, network=Network(existing=ExistingNetwork(**network)))
+        )
 
 
 def test_an_existing_vpc_is_refused_by_the_name_of_what_it_lacks(account: Account) -> None:
@@ -125,13 +165,22 @@ def test_an_existing_vpc_is_refused_by_the_name_of_what_it_lacks(account: Accoun
     assert vpc.lacks() == ""
     vpc.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["dynamodb"]])
     told = vpc.lacks()
-    assert all(f"{subnet} does not reach dynamodb: its route table {vpc.closed} needs" in told for subnet in vpc.isolated)
+    assert all(
+        f"{subnet} does not reach dynamodb: its route table {vpc.closed} needs" in told
+        for subnet in vpc.isolated
+    )
     assert "s3" not in told
     vpc.endpoint("dynamodb", RouteTableIds=[vpc.closed])
     vpc.ec2.delete_route(RouteTableId=vpc.open, DestinationCidrBlock="0.0.0.0/0")
-    assert f"{vpc.public[0]} has no route from 0.0.0.0/0 to an internet gateway (route table {vpc.open})" in vpc.lacks()
+    assert (
+        f"{vpc.public[0]} has no route from 0.0.0.0/0 to an internet gateway (route table {vpc.open})"
+        in vpc.lacks()
+    )
     swapped = vpc.lacks(public_subnets=vpc.public[::-1])
-    assert f"network.existing.public_subnets: {vpc.public[1]} is in {vpc.zones[1]}, not in {vpc.zones[0]}" in swapped
+    assert (
+        f"network.existing.public_subnets: {vpc.public[1]} is in {vpc.zones[1]}, not in {vpc.zones[0]}"
+        in swapped
+    )
     vpc.ec2.modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
     assert f"{vpc.id} has enableDnsHostnames off" in vpc.lacks()
     assert "does not exist" in vpc.lacks(public_subnets=("subnet-0", vpc.public[1]))
@@ -139,7 +188,9 @@ def test_an_existing_vpc_is_refused_by_the_name_of_what_it_lacks(account: Accoun
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_an_endpoint_that_would_swallow_posts_to_browsers_is_refused(account: Account, *, private: bool) -> None:
+def test_an_endpoint_that_would_swallow_posts_to_browsers_is_refused(
+    account: Account, *, private: bool
+) -> None:
     vpc = Vpc()
     vpc.endpoint("execute-api", "Interface", PrivateDnsEnabled=private)
     assert ("execute-api with private DNS" in vpc.lacks()) is private

@@ -55,7 +55,9 @@ class Recorder:
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
         self.bucket: dict[str, str] = {}
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         self.calls.append((service, operation, parameters))
         return {}
 
@@ -111,45 +113,76 @@ def resolved(value: Any) -> Any:
     return value
 
 
-def test_tables_have_the_same_keys_indexes_expiry_and_streams(created: Recorder, templates: list[Template]) -> None:
+def test_tables_have_the_same_keys_indexes_expiry_and_streams(
+    created: Recorder, templates: list[Template]
+) -> None:
     here = {table["TableName"]: table for table in created.of("CreateTable")}
-    expiry = {one["TableName"]: one["TimeToLiveSpecification"] for one in created.of("UpdateTimeToLive")}
-    there = {table["Properties"]["TableName"]: table["Properties"] for _, table in resources(templates, "AWS::DynamoDB::Table")}
+    expiry = {
+        one["TableName"]: one["TimeToLiveSpecification"] for one in created.of("UpdateTimeToLive")
+    }
+    there = {
+        table["Properties"]["TableName"]: table["Properties"]
+        for _, table in resources(templates, "AWS::DynamoDB::Table")
+    }
     assert here.keys() == there.keys()
     for name, table in here.items():
         for key in ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
             assert there[name].get(key) == table.get(key), (name, key)
         assert there[name].get("TimeToLiveSpecification") == expiry.get(name), name
-        stream = {**there[name]["StreamSpecification"], "StreamEnabled": True} if "StreamSpecification" in there[name] else None
+        stream = (
+            {**there[name]["StreamSpecification"], "StreamEnabled": True}
+            if "StreamSpecification" in there[name]
+            else None
+        )
         assert stream == table.get("StreamSpecification"), name
 
 
-def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(created: Recorder, templates: list[Template]) -> None:
+def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(
+    created: Recorder, templates: list[Template]
+) -> None:
     [bucket] = [one["Properties"] for _, one in resources(templates, "AWS::S3::Bucket")]
     assert bucket["BucketName"] == LOCAL.bucket
     space = "{http://s3.amazonaws.com/doc/2006-03-01/}"
     rules = _xml(created.bucket["lifecycle"]).iter(f"{space}Rule")
-    here = {rule.findtext(f"{space}ID"): int(rule.findtext(f"{space}Expiration/{space}Days", "0")) for rule in rules}
-    there = {rule["Id"]: rule.get("ExpirationInDays") for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    here = {
+        rule.findtext(f"{space}ID"): int(rule.findtext(f"{space}Expiration/{space}Days", "0"))
+        for rule in rules
+    }
+    there = {
+        rule["Id"]: rule.get("ExpirationInDays")
+        for rule in bucket["LifecycleConfiguration"]["Rules"]
+    }
     assert here == {name: days for name, days in there.items() if days}
-    cors = [{item.tag.removeprefix(space): item.text for item in rule} for rule in _xml(created.bucket["cors"]).iter(f"{space}CORSRule")]
+    cors = [
+        {item.tag.removeprefix(space): item.text for item in rule}
+        for rule in _xml(created.bucket["cors"]).iter(f"{space}CORSRule")
+    ]
     assert [(rule["AllowedOrigin"], int(rule["MaxAgeSeconds"] or 0)) for rule in cors] == [
-        (rule["AllowedOrigins"][0], rule["MaxAge"]) for rule in bucket["CorsConfiguration"]["CorsRules"]
+        (rule["AllowedOrigins"][0], rule["MaxAge"])
+        for rule in bucket["CorsConfiguration"]["CorsRules"]
     ]
 
 
-def test_log_groups_keep_what_they_get_as_long(created: Recorder, templates: list[Template]) -> None:
+def test_log_groups_keep_what_they_get_as_long(
+    created: Recorder, templates: list[Template]
+) -> None:
     here = {one["logGroupName"]: one["retentionInDays"] for one in created.of("PutRetentionPolicy")}
     assert here.keys() == {one["logGroupName"] for one in created.of("CreateLogGroup")}
     groups = [group["Properties"] for _, group in resources(templates, "AWS::Logs::LogGroup")]
     there = {group["LogGroupName"]: group["RetentionInDays"] for group in groups}
     # what functions and tasks say goes to files here
-    assert {name: days for name, days in there.items() if not name.startswith("/aws/") and name != task_log_group(LOCAL)} == here
+    assert {
+        name: days
+        for name, days in there.items()
+        if not name.startswith("/aws/") and name != task_log_group(LOCAL)
+    } == here
 
 
 def test_topics_are_the_same(created: Recorder, templates: list[Template]) -> None:
     here = [topic["Name"] for topic in created.of("CreateTopic")]
-    assert here == [topic["Properties"]["TopicName"] for _, topic in resources(templates, "AWS::SNS::Topic")]
+    assert here == [
+        topic["Properties"]["TopicName"] for _, topic in resources(templates, "AWS::SNS::Topic")
+    ]
 
 
 class Mappings:
@@ -169,12 +202,19 @@ def test_streams_are_read_the_same() -> None:
     """Here they are in what Chalice packages, on AWS they are set once Chalice has deployed the functions."""
     mappings, merged = Mappings(), chalice.events(DECLARED)["Resources"].values()
     assert set_triggers(mappings, DECLARED, LOCAL)
-    here = [event["Properties"] for resource in merged for event in resource["Properties"]["Events"].values()]
+    here = [
+        event["Properties"]
+        for resource in merged
+        for event in resource["Properties"]["Events"].values()
+    ]
     assert here == list(mappings.told.values())
 
 
 def test_state_machines_are_the_same(created: Recorder, templates: list[Template]) -> None:
-    here = {machine["name"]: json.loads(machine["definition"]) for machine in created.of("CreateStateMachine")}
+    here = {
+        machine["name"]: json.loads(machine["definition"])
+        for machine in created.of("CreateStateMachine")
+    }
     there = {}
     for _, machine in resources(templates, "AWS::StepFunctions::StateMachine"):
         text = machine["Properties"]["DefinitionString"]
@@ -187,9 +227,13 @@ def test_state_machines_are_the_same(created: Recorder, templates: list[Template
 def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> None:
     nothing = cast(Package, SimpleNamespace(rules=()))
     bus = Stack(LocalSettings())._rules(nothing)
-    here = {rule.target.arn: rule.pattern for rule in bus if isinstance(rule.target, StateMachineTarget)}
+    here = {
+        rule.target.arn: rule.pattern for rule in bus if isinstance(rule.target, StateMachineTarget)
+    }
     machines = {
-        name.rpartition("/")[2]: LOCAL.arn("states", f"stateMachine:{machine['Properties']['StateMachineName']}")
+        name.rpartition("/")[2]: LOCAL.arn(
+            "states", f"stateMachine:{machine['Properties']['StateMachineName']}"
+        )
         for name, machine in resources(templates, "AWS::StepFunctions::StateMachine")
     }
     there = {}
@@ -199,10 +243,17 @@ def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> 
     assert here == there
 
 
-def test_task_definitions_have_the_same_images_commands_sizes_and_variables(templates: list[Template]) -> None:
+def test_task_definitions_have_the_same_images_commands_sizes_and_variables(
+    templates: list[Template],
+) -> None:
     nothing = cast(Any, None)
-    here = Ecs(LocalSettings(), DECLARED, LOCAL, nothing, nothing, nothing, nothing, nothing)._definitions
-    there = {task["Properties"]["Family"]: task["Properties"] for _, task in resources(templates, "AWS::ECS::TaskDefinition")}
+    here = Ecs(
+        LocalSettings(), DECLARED, LOCAL, nothing, nothing, nothing, nothing, nothing
+    )._definitions
+    there = {
+        task["Properties"]["Family"]: task["Properties"]
+        for _, task in resources(templates, "AWS::ECS::TaskDefinition")
+    }
     assert here.keys() == there.keys()
     for family, task in here.items():
         [container] = there[family]["ContainerDefinitions"]
@@ -210,11 +261,17 @@ def test_task_definitions_have_the_same_images_commands_sizes_and_variables(temp
         assert container["Command"] == list(task.command)
         assert container["StopTimeout"] == task.stop_timeout_seconds
         assert container["Image"] == {"Ref": image_parameter(task.image)}
-        assert container.get("HealthCheck", {"Command": ["CMD"]})["Command"] == ["CMD", *task.health]
+        assert container.get("HealthCheck", {"Command": ["CMD"]})["Command"] == [
+            "CMD",
+            *task.health,
+        ]
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": list(DROPPED_CAPABILITIES)}
         assert {tag["Key"]: tag["Value"] for tag in there[family]["Tags"]} == LOCAL.tags
         assert "User" not in container, "the agent is root, in the image and here"
-        assert (there[family]["Cpu"], there[family]["Memory"]) == (str(task.cpu), str(task.memory_mb))
+        assert (there[family]["Cpu"], there[family]["Memory"]) == (
+            str(task.cpu),
+            str(task.memory_mb),
+        )
         variables = {pair["Name"]: resolved(pair["Value"]) for pair in container["Environment"]}
         local = dict(task.environment(LOCAL))
         assert variables.keys() == local.keys(), family
@@ -226,7 +283,10 @@ def test_task_definitions_have_the_same_images_commands_sizes_and_variables(temp
 def test_functions_have_the_same_variables() -> None:
     place = aws_place(STAGE, ACCOUNT)
     for function in DECLARED.functions:
-        here, there = DECLARED.environment_of(LOCAL, function), DECLARED.environment_of(place, function)
+        here, there = (
+            DECLARED.environment_of(LOCAL, function),
+            DECLARED.environment_of(place, function),
+        )
         assert here.keys() == there.keys(), function.name
         for name in here.keys() - OF_THE_PLACE:
             assert here[name] == there[name], (function.name, name)
@@ -234,7 +294,10 @@ def test_functions_have_the_same_variables() -> None:
 
 def test_roles_allow_the_same(templates: list[Template]) -> None:
     """The local stack holds every component to these statements; AWS's roles have them, and beside them only what ECS and EFS want."""
-    there = {role["Properties"]["RoleName"]: role["Properties"] for _, role in resources(templates, "AWS::IAM::Role")}
+    there = {
+        role["Properties"]["RoleName"]: role["Properties"]
+        for _, role in resources(templates, "AWS::IAM::Role")
+    }
     here = DECLARED.roles(LOCAL)
     assert there.keys() == {LOCAL.role_name(name) for name in here}
     for name, role in here.items():
@@ -246,13 +309,25 @@ def test_roles_allow_the_same(templates: list[Template]) -> None:
         mounts = DECLARED.mounts(LOCAL).get(name, ())
         assert extra == {"Files" if mount.write else "ReadFiles" for mount in mounts}, name
         for sid in extra:
-            points = statements[sid]["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]
+            points = statements[sid]["Condition"]["StringEquals"][
+                "elasticfilesystem:AccessPointArn"
+            ]
             points = points if isinstance(points, list) else [points]
             assert len(points) == sum(mount.write is (sid == "Files") for mount in mounts), name
-            assert ("elasticfilesystem:ClientWrite" in statements[sid]["Action"]) is (sid == "Files"), name
+            assert ("elasticfilesystem:ClientWrite" in statements[sid]["Action"]) is (
+                sid == "Files"
+            ), name
         for statement in role.statements:
             there_is, document = statements[statement.sid], statement.document()
-            assert (there_is["Action"], there_is["Effect"]) == (document["Action"], document["Effect"]), (name, statement.sid)
-            assert resolved(there_is.get("Condition")) == document.get("Condition"), (name, statement.sid)
+            assert (there_is["Action"], there_is["Effect"]) == (
+                document["Action"],
+                document["Effect"],
+            ), (name, statement.sid)
+            assert resolved(there_is.get("Condition")) == document.get("Condition"), (
+                name,
+                statement.sid,
+            )
             if statement.sid != "Browsers":  # names the API of the place
-                assert resolved(statements[statement.sid]["Resource"]) == list(statement.resources), (name, statement.sid)
+                assert resolved(statements[statement.sid]["Resource"]) == list(
+                    statement.resources
+                ), (name, statement.sid)

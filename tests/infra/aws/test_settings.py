@@ -38,36 +38,87 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
     ("text", "message"),
     [
         ("", 's.toml: "region" is missing; it must be a region such as eu-central-1'),
-        ('region = "Frankfurt"', "s.toml: region is 'Frankfurt'; it must be a region such as eu-central-1"),
+        (
+            'region = "Frankfurt"',
+            "s.toml: region is 'Frankfurt'; it must be a region such as eu-central-1",
+        ),
         (REGION + "network = 3", "s.toml: network is 3; it must be a table, [network]"),
         (REGION + "[network]\nzones = 4", "s.toml: network.zones is 4; it must be 2 to 3"),
-        (REGION + '[network]\nzones = "2"', "s.toml: network.zones is '2'; it must be a whole number"),
-        (REGION + "[network]\nzones = true", "s.toml: network.zones is True; it must be a whole number"),
-        (REGION + '[network]\ncidr = "10.0.0.1/20"', "network.cidr is '10.0.0.1/20'; it must be a block of addresses of /16 to /24"),
-        (REGION + "[compute.spares]\nhuge = 1", "compute.spares is {'huge': 1}; it must be of small, medium"),
-        (REGION + '[compute]\nspares = { small = "one" }', "compute.spares.small is 'one'; it must be a whole number"),
-        (REGION + "[compute]\nsopt = true", 's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_fonts'),
+        (
+            REGION + '[network]\nzones = "2"',
+            "s.toml: network.zones is '2'; it must be a whole number",
+        ),
+        (
+            REGION + "[network]\nzones = true",
+            "s.toml: network.zones is True; it must be a whole number",
+        ),
+        (
+            REGION + '[network]\ncidr = "10.0.0.1/20"',
+            "network.cidr is '10.0.0.1/20'; it must be a block of addresses of /16 to /24",
+        ),
+        (
+            REGION + "[compute.spares]\nhuge = 1",
+            "compute.spares is {'huge': 1}; it must be of small, medium",
+        ),
+        (
+            REGION + '[compute]\nspares = { small = "one" }',
+            "compute.spares.small is 'one'; it must be a whole number",
+        ),
+        (
+            REGION + "[compute]\nsopt = true",
+            's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_fonts',
+        ),
         (REGION + "[compute]\nimage_font = []", "; did you mean image_fonts?"),
-        (REGION + '[compute]\nimage_fonts = ["vim"]', "compute.image_fonts is ['vim']; it must be each a package of fonts"),
-        (REGION + '[compute]\nimage_fonts = ["fonts-x; rm"]', "it must be each a package of fonts of Debian such as fonts-noto-cjk"),
-        (REGION + '[compute]\nrepositories = ["cran"]', "compute.repositories is ['cran']; it must be a list of URLs"),
-        (REGION + '[compute]\nimage_compression = "gzip"', 'there is no setting "compute.image_compression"'),
+        (
+            REGION + '[compute]\nimage_fonts = ["vim"]',
+            "compute.image_fonts is ['vim']; it must be each a package of fonts",
+        ),
+        (
+            REGION + '[compute]\nimage_fonts = ["fonts-x; rm"]',
+            "it must be each a package of fonts of Debian such as fonts-noto-cjk",
+        ),
+        (
+            REGION + '[compute]\nrepositories = ["cran"]',
+            "compute.repositories is ['cran']; it must be a list of URLs",
+        ),
+        (
+            REGION + '[compute]\nimage_compression = "gzip"',
+            'there is no setting "compute.image_compression"',
+        ),
         (
             REGION + '[network]\nzone_names = ["eu-central-1a", "eu-central-1a"]',
             "zone_names is eu-central-1a, eu-central-1a; it must be 2",
         ),
-        (REGION + '[network]\nzones = 3\nzone_names = ["eu-central-1a", "eu-central-1b"]', "it must be 3 zones (network.zones), each once"),
+        (
+            REGION + '[network]\nzones = 3\nzone_names = ["eu-central-1a", "eu-central-1b"]',
+            "it must be 3 zones (network.zones), each once",
+        ),
         (REGION + "log_retention_days = 31", "log_retention_days is 31; it must be one of 1, 3, 5"),
-        (REGION + '[[data]]\nname = "Upper"', "data[0].name is 'Upper'; it must be a bucket's name"),
-        (REGION + '[[data]]\nname = "abc"\nprefix = "x"', "data[0].prefix is 'x'; it must be the beginning of keys that ends with a slash"),
-        (REGION + '[edge]\ndomain = "a.example.org"\nzone = "example.com"', "edge.domain is 'a.example.org'; it must be example.com"),
+        (
+            REGION + '[[data]]\nname = "Upper"',
+            "data[0].name is 'Upper'; it must be a bucket's name",
+        ),
+        (
+            REGION + '[[data]]\nname = "abc"\nprefix = "x"',
+            "data[0].prefix is 'x'; it must be the beginning of keys that ends with a slash",
+        ),
+        (
+            REGION + '[edge]\ndomain = "a.example.org"\nzone = "example.com"',
+            "edge.domain is 'a.example.org'; it must be example.com",
+        ),
         (
             REGION + '[edge]\ndomain = "a.example.org"\n[edge.waf]\nallowed_ips = ["all"]',
             "edge.waf.allowed_ips is ['all']; it must be each a block",
         ),
-        (REGION + '[edge]\ndomain = "a.example.org"\ncountries = ["DE"]', "edge.countries is set without [edge.waf]"),
+        (
+            REGION + '[edge]\ndomain = "a.example.org"\ncountries = ["DE"]',
+            "edge.countries is set without [edge.waf]",
+        ),
         (REGION + "[alarms]\nmonthly_budget_usd = 20", "alarms.mail must say who is told"),
-        (REGION + 'tags = { stage = "x" }', "tags is {'stage': 'x'}; it must be a table without application and stage"),
+        (
+            REGION + 'tags = { stage = "x" }',
+            "tags is {'stage': 'x'}; it must be a table without application and stage",
+        ),
         (REGION + 'name = "other"', "a stage's name is its file's"),
         ("region = ", "s.toml: Invalid value"),
     ],
@@ -80,10 +131,16 @@ def test_what_is_wrong_is_told_by_file_key_value_and_rule(text: str, message: st
 
 def test_an_existing_network_has_a_subnet_of_each_kind_in_each_zone() -> None:
     text = (STAGES / "shared.toml").read_text().replace('"subnet-0123456789abcdef2", ', "")
-    with pytest.raises(BadStage, match=r"network\.existing\.isolated_subnets is .*must be 2 or more"):
+    with pytest.raises(
+        BadStage, match=r"network\.existing\.isolated_subnets is .*must be 2 or more"
+    ):
         parse("s", text, "s.toml")
-    three = text.replace('["us-east-1a", "us-east-1b"]', '["us-east-1a", "us-east-1b", "us-east-1c"]')
-    with pytest.raises(BadStage, match=r"isolated_subnets|public_subnets has 2 subnets for 3 zones"):
+    three = text.replace(
+        '["us-east-1a", "us-east-1b"]', '["us-east-1a", "us-east-1b", "us-east-1c"]'
+    )
+    with pytest.raises(
+        BadStage, match=r"isolated_subnets|public_subnets has 2 subnets for 3 zones"
+    ):
         parse("s", three, "s.toml")
 
 

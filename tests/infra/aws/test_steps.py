@@ -27,7 +27,19 @@ from infra.aws.steps import (
 )
 from infra.aws.synth import Template
 
-ORDER = ("network", "data", "storage", "roles", "functions", "compute", "orchestration", "zone", "guard", "edge", "alarms")
+ORDER = (
+    "network",
+    "data",
+    "storage",
+    "roles",
+    "functions",
+    "compute",
+    "orchestration",
+    "zone",
+    "guard",
+    "edge",
+    "alarms",
+)
 FULL = load("full")
 
 
@@ -77,22 +89,27 @@ def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> No
 
 def test_it_is_taken_down_the_other_way_round_and_what_was_published_is_kept() -> None:
     every = steps.removal(FULL, TEMPLATES)
-    assert titles(every) == [
-        EndWork().title,
-        *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration")),
-        EndWork().title,  # what visitors have started meanwhile: nothing more can be, and the cluster cannot go while a task runs
-        EndTransfers().title,
-        "delete compute",
-        DeleteFunctions().title,
-        DeleteSecret().title,
-        *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
-    ]
+    assert (
+        titles(every)
+        == [
+            EndWork().title,
+            *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration")),
+            EndWork().title,  # what visitors have started meanwhile: nothing more can be, and the cluster cannot go while a task runs
+            EndTransfers().title,
+            "delete compute",
+            DeleteFunctions().title,
+            DeleteSecret().title,
+            *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
+        ]
+    )
     assert not any(isinstance(step, DeleteStack) and step.stack.endswith("-data") for step in every)
 
 
 def test_every_step_knows_what_those_before_found_out() -> None:
     fake = Fake()
-    known = steps.run([Image(), Functions(), Triggers()], fake, {"Account": "1"}, lambda _line: None)
+    known = steps.run(
+        [Image(), Functions(), Triggers()], fake, {"Account": "1"}, lambda _line: None
+    )
     assert fake.known[2] == {"Account": "1", Image().title: "done", Functions().title: "done"}
     assert known == {**fake.known[2], Triggers().title: "done"}
 
@@ -115,15 +132,28 @@ def test_a_failure_ends_it_there_says_where_and_another_run_goes_on(failing: int
 
 
 def test_a_stack_gets_what_is_known_of_its_parameters_and_says_what_is_missing() -> None:
-    stack = template("edge", RestApi={"Type": "String"}, WebsocketApi={"Type": "String", "Default": "*"})
+    stack = template(
+        "edge", RestApi={"Type": "String"}, WebsocketApi={"Type": "String", "Default": "*"}
+    )
     assert parameters_of(stack, {"RestApi": "abc", "Other": "x"}) == {"RestApi": "abc"}
-    assert parameters_of(stack, {"RestApi": "abc", "WebsocketApi": "def"}) == {"RestApi": "abc", "WebsocketApi": "def"}
-    with pytest.raises(DeployError, match="sheen-full-edge needs RestApi, which no step before has found out"):
+    assert parameters_of(stack, {"RestApi": "abc", "WebsocketApi": "def"}) == {
+        "RestApi": "abc",
+        "WebsocketApi": "def",
+    }
+    with pytest.raises(
+        DeployError, match="sheen-full-edge needs RestApi, which no step before has found out"
+    ):
         parameters_of(stack, {})
 
 
-def test_every_parameter_of_every_stage_is_found_out_before_its_stack(templates: Mapping[str, list[Template]]) -> None:
-    found_by = {Image: {"AgentImage", "BuildsImage"}, Functions: {"RestApi", "WebsocketApi"}, Secret: {"EdgeSecret"}}
+def test_every_parameter_of_every_stage_is_found_out_before_its_stack(
+    templates: Mapping[str, list[Template]],
+) -> None:
+    found_by = {
+        Image: {"AgentImage", "BuildsImage"},
+        Functions: {"RestApi", "WebsocketApi"},
+        Secret: {"EdgeSecret"},
+    }
     for name, every in templates.items():
         known: dict[str, str] = {}
         for step in steps.deployment(load(name), every):
@@ -131,5 +161,12 @@ def test_every_parameter_of_every_stage_is_found_out_before_its_stack(templates:
                 parameters_of(step.template, known)
                 known |= dict.fromkeys(step.template.body.get("Outputs", {}), "")
             known |= dict.fromkeys(found_by.get(type(step), ()), "")
-        needed = {"Repository", "InstancesStream", "TaskSubnets", "TaskSecurityGroup", "FunctionSubnets", "FunctionSecurityGroup"}
+        needed = {
+            "Repository",
+            "InstancesStream",
+            "TaskSubnets",
+            "TaskSecurityGroup",
+            "FunctionSubnets",
+            "FunctionSecurityGroup",
+        }
         assert needed <= known.keys(), "what infra.aws.deploy reads"

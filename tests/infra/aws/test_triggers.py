@@ -59,6 +59,9 @@ def test_a_trigger_that_is_as_declared_is_left_alone_as_an_update_stops_its_read
 
 def test_one_that_stays_so_is_told() -> None:
     client = Lambda(busy=10**6)
-    with pytest.raises(DeployError, match=r"Lambda is still at work on the trigger of the function .*on_instance_change"):
+    with pytest.raises(
+        DeployError,
+        match=r"Lambda is still at work on the trigger of the function .*on_instance_change",
+    ):
         set_triggers(client, DECLARED, PLACE, client.sleep)
     assert client.slept == ATTEMPTS

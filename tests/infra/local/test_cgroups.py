@@ -29,7 +29,9 @@ def found(tmp_path: Path) -> ControlGroups | str:
     return cgroups.find(tmp_path, tmp_path / "cgroup")
 
 
-def test_a_task_has_the_memory_of_its_size_and_all_that_it_starts_is_in_it(scope: Path, tmp_path: Path) -> None:
+def test_a_task_has_the_memory_of_its_size_and_all_that_it_starts_is_in_it(
+    scope: Path, tmp_path: Path
+) -> None:
     groups = found(tmp_path)
     assert isinstance(groups, ControlGroups)
     assert (scope / "sheen-stack" / "cgroup.procs").read_text() == str(os.getpid())
@@ -39,7 +41,10 @@ def test_a_task_has_the_memory_of_its_size_and_all_that_it_starts_is_in_it(scope
     assert (folder / "memory.max").read_text() == str(512 * 1024**2)
     assert (folder / "pids.max").read_text() == "4096"
     said = subprocess.run(
-        group.command(["/bin/sh", "-c", 'echo $$ "$@"', "sh", "a b", "c"]), capture_output=True, text=True, check=True
+        group.command(["/bin/sh", "-c", 'echo $$ "$@"', "sh", "a b", "c"]),
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert said == f"{(folder / 'cgroup.procs').read_text().strip()} a b c\n"
     group.end()

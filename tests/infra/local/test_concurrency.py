@@ -25,7 +25,9 @@ def test_past_the_accounts_concurrency_invocations_are_throttled(own_tiny: TinyS
     def keep_busy() -> None:
         while not over.is_set():
             try:
-                own_tiny.client("lambda").invoke(FunctionName="tiny-local-slow", Payload='{"seconds": 0.5}')
+                own_tiny.client("lambda").invoke(
+                    FunctionName="tiny-local-slow", Payload='{"seconds": 0.5}'
+                )
             except ClientError as error:
                 refused.append(error.response["Error"]["Code"])
 
@@ -34,8 +36,13 @@ def test_past_the_accounts_concurrency_invocations_are_throttled(own_tiny: TinyS
             threads.submit(keep_busy)
         try:
             until(lambda: refused, what="an invocation to be throttled")
-            until(lambda: status_of_a_page(own_tiny) == 500, what="a REST API that does not pass Lambda's 429 on")
-            own_tiny.client("lambda").invoke(FunctionName="tiny-local-flaky", InvocationType="Event", Payload="{}")
+            until(
+                lambda: status_of_a_page(own_tiny) == 500,
+                what="a REST API that does not pass Lambda's 429 on",
+            )
+            own_tiny.client("lambda").invoke(
+                FunctionName="tiny-local-flaky", InvocationType="Event", Payload="{}"
+            )
         finally:
             over.set()
     assert set(refused) == {"TooManyRequestsException"}

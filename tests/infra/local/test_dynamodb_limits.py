@@ -18,11 +18,21 @@ def expression(size: int) -> str:
 @pytest.mark.parametrize("in_transaction", [False, True])
 def test_an_expression_is_at_most_4_kb_long(name: str, in_transaction: bool) -> None:
     def parameters(size: int) -> dict[str, Any]:
-        call = {"TableName": "t", name: expression(size), "ExpressionAttributeValues": {":v": {"S": "x" * 9999}}}
-        return {"TransactItems": [{"Update": {"TableName": "t"}}, {"Update": call}]} if in_transaction else call
+        call = {
+            "TableName": "t",
+            name: expression(size),
+            "ExpressionAttributeValues": {":v": {"S": "x" * 9999}},
+        }
+        return (
+            {"TransactItems": [{"Update": {"TableName": "t"}}, {"Update": call}]}
+            if in_transaction
+            else call
+        )
 
     check(parameters(LONGEST_EXPRESSION))
-    with pytest.raises(AwsError, match=f"Invalid {name}: Expression size has exceeded the maximum allowed size"):
+    with pytest.raises(
+        AwsError, match=f"Invalid {name}: Expression size has exceeded the maximum allowed size"
+    ):
         check(parameters(LONGEST_EXPRESSION + 1))
 
 

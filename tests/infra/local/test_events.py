@@ -13,13 +13,20 @@ UPLOADS = "arn:aws:states:us-east-1:123456789012:stateMachine:tiny-local-uploads
 def uploads(tiny: TinyStack, key: str) -> list[dict[str, Any]]:
     client = tiny.client("stepfunctions")
     executions = client.list_executions(stateMachineArn=UPLOADS)["executions"]
-    inputs = [json.loads(client.describe_execution(executionArn=e["executionArn"])["input"]) for e in executions]
+    inputs = [
+        json.loads(client.describe_execution(executionArn=e["executionArn"])["input"])
+        for e in executions
+    ]
     events = [event for event in inputs if "detail" in event]  # other tests start executions too
     return [event for event in events if event["detail"]["object"]["key"] == key]
 
 
 def records(tiny: TinyStack, key: str) -> list[dict[str, Any]]:
-    return [note["record"] for note in tiny.notes("record") if note["record"]["dynamodb"]["Keys"]["k"]["S"] == key]
+    return [
+        note["record"]
+        for note in tiny.notes("record")
+        if note["record"]["dynamodb"]["Keys"]["k"]["S"] == key
+    ]
 
 
 def test_an_upload_starts_the_state_machine_of_the_rule_that_it_matches(tiny: TinyStack) -> None:
@@ -40,17 +47,23 @@ def test_each_write_of_a_key_has_a_later_sequencer(tiny: TinyStack) -> None:
     for size in (1, 2, 3):
         s3.put_object(Bucket="tiny-local", Key="in/again", Body=b"x" * size)
         until(lambda size=size: len(uploads(tiny, "in/again")) == size, what=f"event {size}")
-    events = sorted(uploads(tiny, "in/again"), key=lambda event: event["detail"]["object"]["sequencer"])
+    events = sorted(
+        uploads(tiny, "in/again"), key=lambda event: event["detail"]["object"]["sequencer"]
+    )
     assert [event["detail"]["object"]["size"] for event in events] == [1, 2, 3]
 
 
 def test_copies_and_uploads_in_parts_are_told_too(tiny: TinyStack) -> None:
     s3 = tiny.client("s3")
     upload = s3.create_multipart_upload(Bucket="tiny-local", Key="in/parts")["UploadId"]
-    part = s3.upload_part(Bucket="tiny-local", Key="in/parts", UploadId=upload, PartNumber=1, Body=b"x" * 100)
+    part = s3.upload_part(
+        Bucket="tiny-local", Key="in/parts", UploadId=upload, PartNumber=1, Body=b"x" * 100
+    )
     assert not uploads(tiny, "in/parts")
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    s3.complete_multipart_upload(Bucket="tiny-local", Key="in/parts", UploadId=upload, MultipartUpload=parts)
+    s3.complete_multipart_upload(
+        Bucket="tiny-local", Key="in/parts", UploadId=upload, MultipartUpload=parts
+    )
     s3.copy_object(Bucket="tiny-local", Key="in/copy", CopySource="tiny-local/in/parts")
     for key, reason in (("in/parts", "CompleteMultipartUpload"), ("in/copy", "CopyObject")):
         event = until(lambda key=key: uploads(tiny, key), what=key)[0]
@@ -68,7 +81,9 @@ def test_a_functions_pattern_picks_the_events_put(tiny: TinyStack) -> None:
     result = events.put_events(Entries=entries)
     assert result["FailedEntryCount"] == 1
     assert result["Entries"][2]["ErrorCode"] == "MalformedDetail"
-    found = until(lambda: [n for n in tiny.notes("event") if n["detail"]["mark"] == mark], what="the event")
+    found = until(
+        lambda: [n for n in tiny.notes("event") if n["detail"]["mark"] == mark], what="the event"
+    )
     assert [note["detail"]["n"] for note in found] == [2]
 
 
@@ -81,7 +96,9 @@ def test_writes_reach_the_streams_function_once_each_and_in_order(tiny: TinyStac
     until(lambda: len(records(tiny, key)) >= 41, what="41 records")
     found = records(tiny, key)
     assert [record["eventName"] for record in found] == ["INSERT", *["MODIFY"] * 39, "REMOVE"]
-    assert [record["dynamodb"]["NewImage"]["n"]["N"] for record in found[:-1]] == [str(n) for n in range(40)]
+    assert [record["dynamodb"]["NewImage"]["n"]["N"] for record in found[:-1]] == [
+        str(n) for n in range(40)
+    ]
     assert found[1]["dynamodb"]["OldImage"]["n"] == {"N": "0"}
     assert found[0]["eventSource"] == "aws:dynamodb"
     assert ":table/tiny-local-things/stream/" in found[0]["eventSourceARN"]
@@ -97,7 +114,9 @@ def test_a_transaction_reaches_the_stream(tiny: TinyStack) -> None:
 def test_a_stream_waits_for_a_function_that_fails(tiny: TinyStack) -> None:
     table = tiny.client("dynamodb")
     key = uuid.uuid4().hex
-    table.put_item(TableName="tiny-local-things", Item={"k": {"S": key}, "fail_once": {"BOOL": True}})
+    table.put_item(
+        TableName="tiny-local-things", Item={"k": {"S": key}, "fail_once": {"BOOL": True}}
+    )
     table.put_item(TableName="tiny-local-things", Item={"k": {"S": key}, "n": {"N": "2"}})
     until(lambda: len(records(tiny, key)) >= 2, what="both records")
     assert "stream of tiny-local-things waits: tiny-local-on_things failed" in tiny.said()
@@ -125,7 +144,9 @@ def test_conditional_writes_of_many_have_one_winner(tiny: TinyStack) -> None:
         return True
 
     with ThreadPoolExecutor(16) as threads:
-        won = list(threads.map(claim, [(row, claimant) for row in range(20) for claimant in range(16)]))
+        won = list(
+            threads.map(claim, [(row, claimant) for row in range(20) for claimant in range(16)])
+        )
     assert sum(won) == 20
 
 

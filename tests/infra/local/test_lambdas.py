@@ -59,7 +59,9 @@ def test_an_environment_has_lambdas_variables_and_not_the_stacks(tiny: TinyStack
 
 def test_payloads_beyond_six_megabytes_are_refused_either_way(tiny: TinyStack) -> None:
     with pytest.raises(ClientError) as refused:
-        tiny.client("lambda").invoke(FunctionName="tiny-local-echo", Payload=json.dumps("x" * 6_291_456))
+        tiny.client("lambda").invoke(
+            FunctionName="tiny-local-echo", Payload=json.dumps("x" * 6_291_456)
+        )
     assert refused.value.response["Error"]["Code"] == "RequestTooLargeException"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
     assert tiny.error_of("big", {"size": 6_291_456})["errorType"] == "Function.ResponseSizeTooLarge"
@@ -68,14 +70,21 @@ def test_payloads_beyond_six_megabytes_are_refused_either_way(tiny: TinyStack) -
 
 def test_an_unknown_function_is_lambdas_own_error(tiny: TinyStack) -> None:
     client = tiny.client("lambda")
-    with pytest.raises(client.exceptions.ResourceNotFoundException, match="function:tiny-local-nobody"):
+    with pytest.raises(
+        client.exceptions.ResourceNotFoundException, match="function:tiny-local-nobody"
+    ):
         client.invoke(FunctionName="tiny-local-nobody")
 
 
 def test_an_event_is_tried_three_times(tiny: TinyStack) -> None:
-    result = tiny.client("lambda").invoke(FunctionName="tiny-local-flaky", InvocationType="Event", Payload="{}")
+    result = tiny.client("lambda").invoke(
+        FunctionName="tiny-local-flaky", InvocationType="Event", Payload="{}"
+    )
     assert result["StatusCode"] == 202
-    until(lambda: "event dropped after three failures of tiny-local-flaky" in tiny.said(), what="the event to be given up")
+    until(
+        lambda: "event dropped after three failures of tiny-local-flaky" in tiny.said(),
+        what="the event to be given up",
+    )
     assert len(tiny.notes("try")) == 3
 
 
@@ -88,16 +97,23 @@ def test_the_rest_api_answers_from_its_function(tiny: TinyStack) -> None:
     connection.close()
 
 
-def test_an_idle_function_in_the_vpc_is_refused_as_aws_does_until_it_is_active_again(tiny: TinyStack) -> None:
+def test_an_idle_function_in_the_vpc_is_refused_as_aws_does_until_it_is_active_again(
+    tiny: TinyStack,
+) -> None:
     tiny.invoke("inside", {"host": "127.0.0.1", "port": 1})
     tiny.control("/clock", {"speed": 1_000_000})
     client = tiny.client("lambda")
 
     def refused() -> bool:
         try:
-            client.invoke(FunctionName="tiny-local-inside", Payload='{"host": "127.0.0.1", "port": 1}')
+            client.invoke(
+                FunctionName="tiny-local-inside", Payload='{"host": "127.0.0.1", "port": 1}'
+            )
         except client.exceptions.ResourceConflictException as error:
-            return "Pending" in str(error) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+            return (
+                "Pending" in str(error)
+                and error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+            )
         return False
 
     def refused_after_two_weeks() -> bool:

@@ -16,9 +16,14 @@ AT = {"Bucket": "tiny-local", "Key": "passing/object"}
 
 def put_in_parts(tiny: TinyStack, *parts: bytes) -> None:
     s3 = tiny.client("s3")
-    upload = s3.create_multipart_upload(**AT, ContentType="text/csv", ContentDisposition="attachment")["UploadId"]
+    upload = s3.create_multipart_upload(
+        **AT, ContentType="text/csv", ContentDisposition="attachment"
+    )["UploadId"]
     sent = [
-        {"PartNumber": number, "ETag": s3.upload_part(**AT, UploadId=upload, PartNumber=number, Body=part)["ETag"]}
+        {
+            "PartNumber": number,
+            "ETag": s3.upload_part(**AT, UploadId=upload, PartNumber=number, Body=part)["ETag"],
+        }
         for number, part in enumerate(parts, 1)
     ]
     s3.complete_multipart_upload(**AT, UploadId=upload, MultipartUpload={"Parts": sent})
@@ -30,7 +35,11 @@ def test_an_object_of_parts_is_given_whole_and_in_ranges(tiny: TinyStack) -> Non
     s3 = tiny.client("s3")
     whole = s3.get_object(**AT)
     assert whole["Body"].read() == first + last
-    assert (whole["ContentType"], whole["ContentDisposition"], whole["ContentLength"]) == ("text/csv", "attachment", 8 * MB + 7)
+    assert (whole["ContentType"], whole["ContentDisposition"], whole["ContentLength"]) == (
+        "text/csv",
+        "attachment",
+        8 * MB + 7,
+    )
     assert whole["ETag"].endswith('-2"')
     part = s3.get_object(**AT, Range=f"bytes={5 * MB - 3}-{5 * MB + 1}")
     assert part["Body"].read() == first[-3:] + last[:2]
@@ -47,7 +56,12 @@ def test_a_copy_is_what_was_copied_and_takes_no_memory(tiny: TinyStack) -> None:
     copied = {"Bucket": "tiny-local", "Key": "passing/copy"}
     s3.copy_object(**copied, CopySource=AT)  # the first time moto gets its code together
     assert tiny.process is not None
-    growth = Growth(named(descendants(tiny.process.pid), lambda command: "moto" if "moto_process" in command else None))
+    growth = Growth(
+        named(
+            descendants(tiny.process.pid),
+            lambda command: "moto" if "moto_process" in command else None,
+        )
+    )
     s3.copy_object(**copied, CopySource=AT)
     assert growth.most()["moto"] < 40  # it reads 16 MB at a time to know the etag
     found = s3.get_object(**copied)
@@ -61,7 +75,9 @@ def test_s3s_rules_for_parts_hold(tiny: TinyStack) -> None:
     s3 = tiny.client("s3")
     upload = s3.create_multipart_upload(**AT)["UploadId"]
     with pytest.raises(ClientError, match="InvalidPart"):
-        s3.complete_multipart_upload(**AT, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": "0" * 32}]})
+        s3.complete_multipart_upload(
+            **AT, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": "0" * 32}]}
+        )
     s3.abort_multipart_upload(**AT, UploadId=upload)
 
 
@@ -76,13 +92,18 @@ def test_who_reads_a_large_object_has_it_to_the_end_though_it_is_deleted(tiny: T
 
 def test_the_buckets_rules_are_set_and_pages_of_other_origins_let_in(tiny: TinyStack) -> None:
     s3 = tiny.client("s3")
-    assert s3.get_bucket_lifecycle_configuration(Bucket="tiny-local")["Rules"][0]["Filter"] == {"Prefix": "passing/"}
+    assert s3.get_bucket_lifecycle_configuration(Bucket="tiny-local")["Rules"][0]["Filter"] == {
+        "Prefix": "passing/"
+    }
     url = s3.generate_presigned_url("put_object", AT, 60)
     at = urlsplit(url)
     for method, more in [("OPTIONS", {"Access-Control-Request-Method": "PUT"}), ("PUT", {})]:
         connection = http.client.HTTPConnection(at.netloc)
         connection.request(
-            method, f"{at.path}?{at.query}", b"x" if method == "PUT" else None, {"Origin": "https://apps.example.com", **more}
+            method,
+            f"{at.path}?{at.query}",
+            b"x" if method == "PUT" else None,
+            {"Origin": "https://apps.example.com", **more},
         )
         answer = connection.getresponse()
         assert answer.status == 200

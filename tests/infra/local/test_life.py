@@ -37,7 +37,10 @@ def test_it_stops_at_a_signal_and_leaves_no_process(own_tiny: TinyStack, how: in
 
 def test_it_stops_at_a_signal_while_it_starts(own_tiny: TinyStack) -> None:
     process = own_tiny.launch()
-    until(lambda: "moto is up" in own_tiny.said() or "packaging" in own_tiny.said(), what="the start to have begun")
+    until(
+        lambda: "moto is up" in own_tiny.said() or "packaging" in own_tiny.said(),
+        what="the start to have begun",
+    )
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 1
     assert "stopped before the local stack was up" in own_tiny.said()
@@ -67,14 +70,23 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     own_tiny.start()
     s3, table = own_tiny.client("s3"), own_tiny.client("dynamodb")
     content = os.urandom(6_000_000)
-    s3.put_object(Bucket="tiny-local", Key="in/big ä", Body=content, ContentType="application/zip", Metadata={"who": "me"})
+    s3.put_object(
+        Bucket="tiny-local",
+        Key="in/big ä",
+        Body=content,
+        ContentType="application/zip",
+        Metadata={"who": "me"},
+    )
     s3.put_object(Bucket="tiny-local", Key="passing/by", Body=content)
     s3.put_object(Bucket="tiny-local", Key="gone", Body=b"x")
     s3.delete_object(Bucket="tiny-local", Key="gone")
     s3.put_object(Bucket="tiny-local", Key="gone/too", Body=b"x")
     s3.delete_objects(Bucket="tiny-local", Delete={"Objects": [{"Key": "gone/too"}]})
     for n in range(30):
-        table.put_item(TableName="tiny-local-kept", Item={"k": {"S": f"k{n}"}, "b": {"B": b"\0\xff"}, "m": {"M": {"x": {"NULL": True}}}})
+        table.put_item(
+            TableName="tiny-local-kept",
+            Item={"k": {"S": f"k{n}"}, "b": {"B": b"\0\xff"}, "m": {"M": {"x": {"NULL": True}}}},
+        )
     table.delete_item(TableName="tiny-local-kept", Key={"k": {"S": "k7"}})
     table.put_item(TableName="tiny-local-things", Item={"k": {"S": "forgotten"}})
     secrets = own_tiny.client("secretsmanager")
@@ -83,18 +95,28 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     secrets.put_secret_value(SecretId="tiny-local/db", SecretString="hush ä")
     secrets.delete_secret(SecretId="tiny-local/gone", ForceDeleteWithoutRecovery=True)
     if how == signal.SIGKILL:  # a moment after the last write
-        until(lambda: _kept(own_tiny) == (1, {f"k{n}" for n in range(30)} - {"k7"}, ["hush ä"]), 10, "all to be on disk")
+        until(
+            lambda: _kept(own_tiny) == (1, {f"k{n}" for n in range(30)} - {"k7"}, ["hush ä"]),
+            10,
+            "all to be on disk",
+        )
     own_tiny.stop(how)
     own_tiny.notes_path.unlink(missing_ok=True)
     own_tiny.start()
     s3, table = own_tiny.client("s3"), own_tiny.client("dynamodb")
-    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="tiny-local")["Contents"]] == ["in/big ä"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="tiny-local")["Contents"]] == [
+        "in/big ä"
+    ]
     found = s3.get_object(Bucket="tiny-local", Key="in/big ä")
     assert found["Body"].read() == content
     assert (found["ContentType"], found["Metadata"]) == ("application/zip", {"who": "me"})
     items = {item["k"]["S"]: item for item in table.scan(TableName="tiny-local-kept")["Items"]}
     assert items.keys() == {f"k{n}" for n in range(30)} - {"k7"}
-    assert items["k0"] == {"k": {"S": "k0"}, "b": {"B": b"\0\xff"}, "m": {"M": {"x": {"NULL": True}}}}
+    assert items["k0"] == {
+        "k": {"S": "k0"},
+        "b": {"B": b"\0\xff"},
+        "m": {"M": {"x": {"NULL": True}}},
+    }
     assert table.scan(TableName="tiny-local-things")["Count"] == 0
     secrets = own_tiny.client("secretsmanager")
     assert [secret["Name"] for secret in secrets.list_secrets()["SecretList"]] == ["tiny-local/db"]
@@ -110,8 +132,16 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
 def _kept(stack: TinyStack) -> tuple[int, set[str], list[str]]:
     secrets = stack.data / "secrets.json"
     table = stack.data / "dynamodb" / "tiny-local-kept.jsonl"
-    items = {json.loads(line)["k"]["S"] for line in table.read_text().splitlines()} if table.exists() else set()
-    values = [secret["SecretString"] for secret in json.loads(secrets.read_text())] if secrets.exists() else []
+    items = (
+        {json.loads(line)["k"]["S"] for line in table.read_text().splitlines()}
+        if table.exists()
+        else set()
+    )
+    values = (
+        [secret["SecretString"] for secret in json.loads(secrets.read_text())]
+        if secrets.exists()
+        else []
+    )
     return len(list((stack.data / "s3").glob("*.json"))), items, values
 
 
@@ -139,7 +169,10 @@ def test_a_second_stack_on_the_same_data_is_refused(own_tiny: TinyStack) -> None
     second.output = own_tiny.folder / "second"
     assert second.launch().wait(20) == 1
     assert own_tiny.process is not None
-    assert f"another local stack (process {own_tiny.process.pid}) uses {own_tiny.data}" in second.said()
+    assert (
+        f"another local stack (process {own_tiny.process.pid}) uses {own_tiny.data}"
+        in second.said()
+    )
     assert own_tiny.invoke("echo", 1)["event"] == 1
 
 

@@ -57,13 +57,27 @@ def test_what_several_streams_got_comes_back_in_one_order_and_in_pages(logs: Any
     for number in range(3):
         logs.create_log_stream(logGroupName=GROUP, logStreamName=f"{app}/{number}")
         for step in range(20):
-            put(logs, f"{app}/{number}", f"{step * 3 + number:02d}", at_ms=begin + step * 3 + number)
+            put(
+                logs, f"{app}/{number}", f"{step * 3 + number:02d}", at_ms=begin + step * 3 + number
+            )
     every = [f"{number:02d}" for number in range(60)]
     assert messages(filtered(logs, logStreamNamePrefix=f"{app}/")) == every
-    assert messages(filtered(logs, logStreamNamePrefix=f"{app}/", PaginationConfig={"PageSize": 7})) == every
+    assert (
+        messages(filtered(logs, logStreamNamePrefix=f"{app}/", PaginationConfig={"PageSize": 7}))
+        == every
+    )
     assert messages(filtered(logs, logStreamNames=[f"{app}/1"])) == every[1::3]
-    assert messages(filtered(logs, logStreamNamePrefix=f"{app}/", startTime=begin + 10, endTime=begin + 12)) == every[10:13]
-    assert messages(filtered(logs, logStreamNamePrefix=f"{app}/", filterPattern="1 ?9 ?4")) == ["14", "19", "41"]
+    assert (
+        messages(
+            filtered(logs, logStreamNamePrefix=f"{app}/", startTime=begin + 10, endTime=begin + 12)
+        )
+        == every[10:13]
+    )
+    assert messages(filtered(logs, logStreamNamePrefix=f"{app}/", filterPattern="1 ?9 ?4")) == [
+        "14",
+        "19",
+        "41",
+    ]
 
 
 def test_get_log_events_goes_forward_and_back(logs: Any, app: str) -> None:
@@ -72,7 +86,9 @@ def test_get_log_events_goes_forward_and_back(logs: Any, app: str) -> None:
     asked = {"logGroupName": GROUP, "logStreamName": app, "limit": 3}
     last = logs.get_log_events(**asked)
     assert messages(last["events"]) == ["f", "g", "h"]
-    assert messages(logs.get_log_events(**asked, nextToken=last["nextBackwardToken"])["events"]) == ["c", "d", "e"]
+    assert messages(
+        logs.get_log_events(**asked, nextToken=last["nextBackwardToken"])["events"]
+    ) == ["c", "d", "e"]
     page = logs.get_log_events(**asked, startFromHead=True)
     assert messages(page["events"]) == ["a", "b", "c"]
     seen = messages(page["events"])
@@ -93,14 +109,23 @@ def test_streams_are_described_by_name_and_by_their_last_event(logs: Any, app: s
     streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=app)["logStreams"]
     assert [stream["logStreamName"][-1] for stream in streams] == ["a", "b", "c"]
     assert streams[0]["lastEventTimestamp"] == now - 3000
-    ordered = logs.describe_log_streams(logGroupName=GROUP, orderBy="LastEventTime", descending=True)["logStreams"]
-    own = [stream["logStreamName"][-1] for stream in ordered if stream["logStreamName"].startswith(app)]
+    ordered = logs.describe_log_streams(
+        logGroupName=GROUP, orderBy="LastEventTime", descending=True
+    )["logStreams"]
+    own = [
+        stream["logStreamName"][-1] for stream in ordered if stream["logStreamName"].startswith(app)
+    ]
     assert own == ["b", "c", "a"]
 
 
 def test_what_the_service_refuses_is_refused(logs: Any, app: str) -> None:
     now = int(time.time() * 1000)
-    assert refused(logs.put_log_events, logStreamName=app, logEvents=[{"timestamp": now, "message": "x"}]) == "ResourceNotFoundException"
+    assert (
+        refused(
+            logs.put_log_events, logStreamName=app, logEvents=[{"timestamp": now, "message": "x"}]
+        )
+        == "ResourceNotFoundException"
+    )
     assert refused(logs.delete_log_stream, logStreamName=app) == "ResourceNotFoundException"
     assert refused(logs.create_log_stream, logStreamName=f"{app}:x") == "InvalidParameterException"
     logs.create_log_stream(logGroupName=GROUP, logStreamName=app)
@@ -111,7 +136,9 @@ def test_what_the_service_refuses_is_refused(logs: Any, app: str) -> None:
         return refused(logs.put_log_events, logStreamName=app, logEvents=listed)
 
     assert batch((now, "late"), (now - 1, "early")) == "InvalidParameterException"
-    assert batch((now - 25 * 3600 * 1000, "yesterday"), (now, "today")) == "InvalidParameterException"
+    assert (
+        batch((now - 25 * 3600 * 1000, "yesterday"), (now, "today")) == "InvalidParameterException"
+    )
     assert batch((now, "x" * 262_144)) == "InvalidParameterException"
     assert batch(*[(now, "x" * 250_000)] * 5) == "InvalidParameterException"
     assert batch(*[(now, "x")] * 10_001) == "InvalidParameterException"
@@ -124,7 +151,11 @@ def test_events_of_an_impossible_time_are_left_out_and_told(logs: Any, app: str)
     told = []
     for at_ms in (now - 15 * day, now + day):
         events = [{"timestamp": at_ms, "message": "x"}]
-        told.append(logs.put_log_events(logGroupName=GROUP, logStreamName=app, logEvents=events)["rejectedLogEventsInfo"])
+        told.append(
+            logs.put_log_events(logGroupName=GROUP, logStreamName=app, logEvents=events)[
+                "rejectedLogEventsInfo"
+            ]
+        )
     assert told == [{"tooOldLogEventEndIndex": 1}, {"tooNewLogEventStartIndex": 0}]
     assert filtered(logs, logStreamNames=[app]) == []
 
@@ -150,7 +181,14 @@ def test_awscli_finds_the_group_and_its_events(tiny: TinyStack, logs: Any, app: 
 
     groups = aws("describe-log-groups")["logGroups"]
     assert [(group["logGroupName"], group["retentionInDays"]) for group in groups] == [(GROUP, 7)]
-    events = aws("filter-log-events", "--log-group-name", GROUP, "--log-stream-name-prefix", app, "--interleaved")["events"]
+    events = aws(
+        "filter-log-events",
+        "--log-group-name",
+        GROUP,
+        "--log-stream-name-prefix",
+        app,
+        "--interleaved",
+    )["events"]
     assert messages(events) == ["seen by awscli"]
 
 

@@ -6,8 +6,12 @@ import pytest
 
 from tests.infra.local.tiny_process import TinyStack
 
-LIST_TABLES = {"call": {"service": "dynamodb", "target": "DynamoDB_20120810.ListTables", "payload": {}}}
-LIST_MACHINES = {"call": {"service": "states", "target": "AWSStepFunctions.ListStateMachines", "payload": {}}}
+LIST_TABLES = {
+    "call": {"service": "dynamodb", "target": "DynamoDB_20120810.ListTables", "payload": {}}
+}
+LIST_MACHINES = {
+    "call": {"service": "states", "target": "AWSStepFunctions.ListStateMachines", "payload": {}}
+}
 
 
 @pytest.fixture
@@ -26,7 +30,10 @@ def test_a_function_in_the_vpc_reaches_tasks(tiny: TinyStack, task_port: int) ->
 def test_a_function_outside_the_vpc_reaches_no_task(tiny: TinyStack, task_port: int) -> None:
     answer = tiny.invoke("outside", {"host": "127.77.200.1", "port": task_port})
     assert answer.startswith("OSError: ") and "unreachable" in answer
-    assert "function outside the VPC cannot reach 127.77.200.1" in (tiny.data / "logs" / "tiny-local-outside.log").read_text()
+    assert (
+        "function outside the VPC cannot reach 127.77.200.1"
+        in (tiny.data / "logs" / "tiny-local-outside.log").read_text()
+    )
 
 
 def test_a_function_in_the_vpc_reaches_no_other_address(tiny: TinyStack) -> None:
@@ -43,7 +50,9 @@ def test_a_function_in_the_vpc_reaches_dynamodb(tiny: TinyStack) -> None:
 
 def test_a_function_in_the_vpc_reaches_no_other_api(tiny: TinyStack) -> None:
     assert "RemoteDisconnected" in tiny.invoke("inside", LIST_MACHINES)
-    assert "tiny-local-inside is in the VPC and cannot reach states.ListStateMachines" in tiny.said()
+    assert (
+        "tiny-local-inside is in the VPC and cannot reach states.ListStateMachines" in tiny.said()
+    )
 
 
 def test_a_function_outside_the_vpc_reaches_every_api(tiny: TinyStack) -> None:

@@ -42,7 +42,9 @@ def test_more_than_there_is_cannot_be_reserved() -> None:
         Concurrency(FUNCTIONS, 1)
 
 
-def test_a_function_in_the_vpc_that_was_idle_for_two_weeks_fails_until_it_has_a_network_again() -> None:
+def test_a_function_in_the_vpc_that_was_idle_for_two_weeks_fails_until_it_has_a_network_again() -> (
+    None
+):
     activity = Activity(FUNCTIONS, 0.0)
     activity.use("page", INACTIVE_AFTER)
     later = 2 * INACTIVE_AFTER + 1

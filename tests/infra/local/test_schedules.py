@@ -39,7 +39,11 @@ async def test_a_rate_fires_from_one_period_on() -> None:
 
 
 async def test_cron_fires_at_its_times() -> None:
-    assert await fired("cron(0 8 ? * MON-FRI *)", 3) == ["2026-11-20T08", "2026-11-23T08", "2026-11-24T08"]
+    assert await fired("cron(0 8 ? * MON-FRI *)", 3) == [
+        "2026-11-20T08",
+        "2026-11-23T08",
+        "2026-11-24T08",
+    ]
 
 
 async def test_an_expression_that_never_fires_on_aws_stops_the_start() -> None:

@@ -46,11 +46,15 @@ def test_keys_are_readable_by_their_owner_only(tiny: TinyStack) -> None:
     assert (tiny.data / "run").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_signature_of_an_hour_ago_is_refused(tiny: TinyStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signature_of_an_hour_ago_is_refused(
+    tiny: TinyStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import botocore.auth
 
     late = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda **_: late.replace(tzinfo=None))
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda **_: late.replace(tzinfo=None)
+    )
     with pytest.raises(ClientError) as error:
         tiny.client("s3").list_objects_v2(Bucket=BUCKET)
     assert code_of(error) == "RequestTimeTooSkewed"
@@ -59,11 +63,19 @@ def test_a_signature_of_an_hour_ago_is_refused(tiny: TinyStack, monkeypatch: pyt
 @pytest.mark.parametrize("key", ["plain", "with space+plus", "ä/ö:=&%41", "a//b/../c"])
 def test_any_key_is_signed_and_stored_as_it_is(tiny: TinyStack, key: str) -> None:
     s3 = tiny.client("s3")
-    s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=b"content", Metadata={"a": "b"}, ContentType="text/x")
+    s3.put_object(
+        Bucket=BUCKET, Key=f"keys/{key}", Body=b"content", Metadata={"a": "b"}, ContentType="text/x"
+    )
     found = s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")
-    assert (found["Body"].read(), found["Metadata"], found["ContentType"]) == (b"content", {"a": "b"}, "text/x")
+    assert (found["Body"].read(), found["Metadata"], found["ContentType"]) == (
+        b"content",
+        {"a": "b"},
+        "text/x",
+    )
     assert s3.head_object(Bucket=BUCKET, Key=f"keys/{key}")["ContentLength"] == 7
-    assert f"keys/{key}" in [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix="keys/")["Contents"]]
+    assert f"keys/{key}" in [
+        entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix="keys/")["Contents"]
+    ]
 
 
 def test_a_presigned_url_works_once_it_is_not_changed(tiny: TinyStack) -> None:
@@ -81,8 +93,12 @@ def test_a_presigned_url_expires(tiny: TinyStack, monkeypatch: pytest.MonkeyPatc
     import botocore.auth
 
     late = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=61)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda **_: late.replace(tzinfo=None))
-    url = tiny.client("s3").generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "presigned a"}, 60)
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda **_: late.replace(tzinfo=None)
+    )
+    url = tiny.client("s3").generate_presigned_url(
+        "get_object", {"Bucket": BUCKET, "Key": "presigned a"}, 60
+    )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(url)
     assert refused.value.code == 403 and b"Request has expired" in refused.value.read()
@@ -117,9 +133,16 @@ def test_awscli_copies_a_file_in_parts_and_back(tiny: TinyStack, tmp_path: Path)
     (tmp_path / "in").write_bytes(content)
     aws = str(Path(sys.executable).with_name("aws"))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **tiny.environment()}
-    for source, target in ((str(tmp_path / "in"), f"s3://{BUCKET}/big"), (f"s3://{BUCKET}/big", str(tmp_path / "out"))):
-        subprocess.run([aws, "s3", "cp", source, target], env=environment, check=True, capture_output=True)
-    assert hashlib.sha256((tmp_path / "out").read_bytes()).digest() == hashlib.sha256(content).digest()
+    for source, target in (
+        (str(tmp_path / "in"), f"s3://{BUCKET}/big"),
+        (f"s3://{BUCKET}/big", str(tmp_path / "out")),
+    ):
+        subprocess.run(
+            [aws, "s3", "cp", source, target], env=environment, check=True, capture_output=True
+        )
+    assert (
+        hashlib.sha256((tmp_path / "out").read_bytes()).digest() == hashlib.sha256(content).digest()
+    )
     assert tiny.counters()["calls"]["s3.UploadPart"] >= 2
 
 

@@ -71,7 +71,9 @@ async def test_a_connection_whose_request_does_not_come_is_ended(house: House, h
 
 
 async def test_a_body_that_does_not_come_is_waited_for_no_longer(house: House) -> None:
-    reader, writer = await house.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    reader, writer = await house.send(
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
+    )
     async with asyncio.timeout(WAIT):
         await house.got.wait()
     now = asyncio.get_running_loop().time()
@@ -83,7 +85,9 @@ async def test_a_body_that_does_not_come_is_waited_for_no_longer(house: House) -
 
 
 async def test_a_connection_that_was_served_is_kept(house: House) -> None:
-    reader, writer = await house.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour")
+    reader, writer = await house.send(
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour"
+    )
     async with asyncio.timeout(WAIT):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     assert house.slow.look(asyncio.get_running_loop().time() + LATER) == 0
@@ -91,6 +95,8 @@ async def test_a_connection_that_was_served_is_kept(house: House) -> None:
 
 
 @given(st.integers(0, 10**9), st.floats(0, 10**5), st.floats(0, 100))
-def test_a_body_at_a_fair_pace_is_never_too_slow(size: int, seconds: float, patience: float) -> None:
+def test_a_body_at_a_fair_pace_is_never_too_slow(
+    size: int, seconds: float, patience: float
+) -> None:
     assert not is_too_slow(size, min(seconds, patience), patience)
     assert not is_too_slow(int(SLOWEST * seconds) + 1, seconds, patience)

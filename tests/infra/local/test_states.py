@@ -14,15 +14,29 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:tiny-local-life"
 
 
 def start(tiny: TinyStack, do: str, *, answer: bool | str = True, beats: int = 0) -> str:
-    document = {"script": str(tiny.project / "task.py"), "do": do, "answer": answer, "beats": str(beats)}
-    result = tiny.client("stepfunctions").start_execution(stateMachineArn=MACHINE, name=uuid.uuid4().hex, input=json.dumps(document))
+    document = {
+        "script": str(tiny.project / "task.py"),
+        "do": do,
+        "answer": answer,
+        "beats": str(beats),
+    }
+    result = tiny.client("stepfunctions").start_execution(
+        stateMachineArn=MACHINE, name=uuid.uuid4().hex, input=json.dumps(document)
+    )
     arn: str = result["executionArn"]
     return arn
 
 
 def finished(tiny: TinyStack, arn: str, within: float = 20) -> dict[str, Any]:
     client = tiny.client("stepfunctions")
-    result = until(lambda: (execution := client.describe_execution(executionArn=arn))["status"] != "RUNNING" and execution, within, arn)
+    result = until(
+        lambda: (
+            (execution := client.describe_execution(executionArn=arn))["status"] != "RUNNING"
+            and execution
+        ),
+        within,
+        arn,
+    )
     assert result["status"] == "SUCCEEDED", result
     output: dict[str, Any] = json.loads(result["output"])
     return output
@@ -38,13 +52,18 @@ def test_a_task_answers_its_token_then_a_function_hands_on_the_next(tiny: TinySt
     assert output["task"]["address"].startswith("127.77.")
     assert output["watch"] == {"idle": True}
     assert output["stopped"]["Task"]["DesiredStatus"] == "STOPPED"
-    tasks = tiny.client("ecs").describe_tasks(cluster="tiny-local", tasks=[output["task"]["task_arn"]])["tasks"]
+    tasks = tiny.client("ecs").describe_tasks(
+        cluster="tiny-local", tasks=[output["task"]["task_arn"]]
+    )["tasks"]
     assert tasks[0]["stoppedReason"] == "idle"
     assert tasks[0]["enableExecuteCommand"] is False
 
 
 def test_a_failure_given_for_a_token_is_caught_with_its_error(tiny: TinyStack) -> None:
-    assert finished(tiny, start(tiny, "fail"))["error"] == {"Error": "AppStartFailed", "Cause": "no app"}
+    assert finished(tiny, start(tiny, "fail"))["error"] == {
+        "Error": "AppStartFailed",
+        "Cause": "no app",
+    }
 
 
 def test_silence_is_a_heartbeat_timeout(tiny: TinyStack) -> None:
@@ -52,7 +71,9 @@ def test_silence_is_a_heartbeat_timeout(tiny: TinyStack) -> None:
 
 
 def test_a_task_that_beats_is_waited_for_and_then_its_silence_counts(tiny: TinyStack) -> None:
-    output = finished(tiny, start(tiny, "beat", beats=10))  # 5 s of beats, more than the 3 s of silence that are allowed
+    output = finished(
+        tiny, start(tiny, "beat", beats=10)
+    )  # 5 s of beats, more than the 3 s of silence that are allowed
     assert output["error"]["Error"] == "States.HeartbeatTimeout"
 
 
@@ -102,7 +123,9 @@ def test_an_execution_is_started_once_per_name(tiny: TinyStack) -> None:
     name = uuid.uuid4().hex
     client.start_execution(stateMachineArn=MACHINE, name=name, input=json.dumps(document))
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        client.start_execution(stateMachineArn=MACHINE, name=name, input=json.dumps(document | {"do": "ready"}))
+        client.start_execution(
+            stateMachineArn=MACHINE, name=name, input=json.dumps(document | {"do": "ready"})
+        )
 
 
 def test_finished_and_stopped_executions_leave_no_threads(tiny: TinyStack) -> None:
@@ -123,8 +146,14 @@ def test_finished_and_stopped_executions_leave_no_threads(tiny: TinyStack) -> No
 def _engine_threads(tiny: TinyStack) -> int:
     """Threads of moto's process, connections apart: those are the front's."""
     assert tiny.process is not None
-    children = Path(f"/proc/{tiny.process.pid}/task/{tiny.process.pid}/children").read_text().split()
-    moto = next(pid for pid in children if b"infra.local.moto_process" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    children = (
+        Path(f"/proc/{tiny.process.pid}/task/{tiny.process.pid}/children").read_text().split()
+    )
+    moto = next(
+        pid
+        for pid in children
+        if b"infra.local.moto_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
     threads = len(list(Path(f"/proc/{moto}/task").iterdir()))
     sockets = sum("socket:" in str(link.readlink()) for link in Path(f"/proc/{moto}/fd").iterdir())
     return threads - sockets

@@ -11,7 +11,9 @@ from agent.processes import app_folders
 from infra.declared import DECLARED, ROOTS, Mount, file_system
 from infra.local import task_mounts
 
-needs_mounts = pytest.mark.skipif(not task_mounts.can_mount(), reason="takes root, and a machine that lets it mount")
+needs_mounts = pytest.mark.skipif(
+    not task_mounts.can_mount(), reason="takes root, and a machine that lets it mount"
+)
 TASKS = {task.name: task for task in DECLARED.task_definitions}
 
 
@@ -43,13 +45,19 @@ def test_it_sees_what_it_declares_and_writes_only_what_it_may(tmp_path: Path) ->
     task_mounts.make_roots(efs)
     (efs / "data" / "victim").mkdir()
     said = run(efs, (Mount("apps"), Mount("synced", write=True)), TRIES).splitlines()
-    assert said == ["['apps', 'synced'] True", "apps Read-only file system", "top Read-only file system"]
+    assert said == [
+        "['apps', 'synced'] True",
+        "apps Read-only file system",
+        "top Read-only file system",
+    ]
     assert [path.name for path in efs.rglob("written")] == ["written"]
     assert (efs / "synced" / "written").exists()
 
 
 @needs_mounts
-def test_a_builds_link_to_the_packages_leads_there_and_what_it_unpacks_gets_its_place_by_a_rename(tmp_path: Path) -> None:
+def test_a_builds_link_to_the_packages_leads_there_and_what_it_unpacks_gets_its_place_by_a_rename(
+    tmp_path: Path,
+) -> None:
     efs = tmp_path / "efs"
     task_mounts.make_roots(efs)
     code = """
@@ -69,16 +77,25 @@ print((efs / "apps/app/v1.library").is_dir())
 
 
 def test_no_task_has_more_than_it_needs() -> None:
-    writes = {name: {mount.root for mount in task.mounts if mount.write} for name, task in TASKS.items()}
-    reads = {name: {mount.root for mount in task.mounts if not mount.write} for name, task in TASKS.items()}
+    writes = {
+        name: {mount.root for mount in task.mounts if mount.write} for name, task in TASKS.items()
+    }
+    reads = {
+        name: {mount.root for mount in task.mounts if not mount.write}
+        for name, task in TASKS.items()
+    }
     for name in (name for name in TASKS if name.startswith("agent_")):
-        assert writes[name] == {"data", "bookmarks", "synced"}, "the code of apps and their packages are not an agent's to change"
+        assert writes[name] == {"data", "bookmarks", "synced"}, (
+            "the code of apps and their packages are not an agent's to change"
+        )
         assert reads[name] == {"apps", "packages", "syncs"}
     assert (writes["build"], reads["build"]) == ({"apps", "packages"}, set())
     assert (writes["script"], reads["script"]) == (set(), {"apps", "packages"})
     assert (writes["copy"], reads["copy"]) == ({"synced", "syncs"}, set())
     assert (writes["remove"], reads["remove"]) == ({"apps", "data", "bookmarks"}, set())
-    assert {mount.root for task in TASKS.values() for mount in task.mounts} <= {root.name for root in ROOTS}
+    assert {mount.root for task in TASKS.values() for mount in task.mounts} <= {
+        root.name for root in ROOTS
+    }
     assert (file_system.DATA, file_system.BOOKMARKS) == (app_folders.DATA, app_folders.BOOKMARKS)
 
 

@@ -24,7 +24,11 @@ def run_task(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
         taskDefinition="tiny-local-worker",
         launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
-        overrides={"containerOverrides": [{"name": "worker", "command": command, "environment": [{"name": "A", "value": "b"}]}]},
+        overrides={
+            "containerOverrides": [
+                {"name": "worker", "command": command, "environment": [{"name": "A", "value": "b"}]}
+            ]
+        },
         **more,
     )
     return answer
@@ -36,12 +40,17 @@ def run(tiny: TinyStack, what: str, **more: Any) -> dict[str, Any]:
 
 
 def describe(tiny: TinyStack, arn: str) -> dict[str, Any]:
-    task: dict[str, Any] = tiny.client("ecs").describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]
+    task: dict[str, Any] = tiny.client("ecs").describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][
+        0
+    ]
     return task
 
 
 def ended(tiny: TinyStack, arn: str) -> dict[str, Any]:
-    return until(lambda: (task := describe(tiny, arn))["lastStatus"] == "STOPPED" and task, what=f"{arn} to stop")
+    return until(
+        lambda: (task := describe(tiny, arn))["lastStatus"] == "STOPPED" and task,
+        what=f"{arn} to stop",
+    )
 
 
 def log_of(tiny: TinyStack, arn: str) -> Path:
@@ -49,7 +58,10 @@ def log_of(tiny: TinyStack, arn: str) -> Path:
 
 
 def said(tiny: TinyStack, arn: str, text: str) -> None:
-    until(lambda: log_of(tiny, arn).exists() and text in log_of(tiny, arn).read_text(), what=f"the task to say {text}")
+    until(
+        lambda: log_of(tiny, arn).exists() and text in log_of(tiny, arn).read_text(),
+        what=f"the task to say {text}",
+    )
 
 
 def test_a_task_runs_with_an_address_of_its_own_until_stopped(tiny: TinyStack) -> None:
@@ -59,7 +71,9 @@ def test_a_task_runs_with_an_address_of_its_own_until_stopped(tiny: TinyStack) -
     said(tiny, task["taskArn"], "doing wait")
     running = describe(tiny, task["taskArn"])
     assert running["lastStatus"] == "RUNNING"
-    assert running["containers"][0]["networkInterfaces"][0]["privateIpv4Address"].startswith("127.77.")
+    assert running["containers"][0]["networkInterfaces"][0]["privateIpv4Address"].startswith(
+        "127.77."
+    )
     ecs = tiny.client("ecs")
     assert ecs.list_tasks(cluster=CLUSTER, startedBy="test-1")["taskArns"] == [task["taskArn"]]
     ecs.stop_task(cluster=CLUSTER, task=task["taskArn"], reason="enough")
@@ -67,10 +81,15 @@ def test_a_task_runs_with_an_address_of_its_own_until_stopped(tiny: TinyStack) -
     assert (stopped["stoppedReason"], stopped["stopCode"]) == ("enough", "UserInitiated")
     assert stopped["containers"][0]["exitCode"] == 143
     assert ecs.list_tasks(cluster=CLUSTER, startedBy="test-1")["taskArns"] == []
-    event = until(lambda: [n for n in tiny.notes("task") if n["detail"]["taskArn"] == task["taskArn"]], what="the event")[0]
+    event = until(
+        lambda: [n for n in tiny.notes("task") if n["detail"]["taskArn"] == task["taskArn"]],
+        what="the event",
+    )[0]
     assert event["detail"]["stoppedReason"] == "enough"
     assert event["detail"]["startedBy"] == "test-1"
-    assert event["detail"]["overrides"]["containerOverrides"][0]["environment"] == [{"name": "A", "value": "b"}]
+    assert event["detail"]["overrides"]["containerOverrides"][0]["environment"] == [
+        {"name": "A", "value": "b"}
+    ]
 
 
 def test_a_task_has_its_definitions_tags_when_they_are_asked_for(tiny: TinyStack) -> None:
@@ -100,7 +119,10 @@ def test_when_there_is_no_room_no_task_starts_and_the_answer_is_no_error(tiny: T
     tiny.control("/faults", {"no_capacity": 1.0})
     answer = run_task(tiny, "exit")
     tiny.control("/faults", {})
-    assert (answer["tasks"], [failure["reason"][:23] for failure in answer["failures"]]) == ([], ["Capacity is unavailable"])
+    assert (answer["tasks"], [failure["reason"][:23] for failure in answer["failures"]]) == (
+        [],
+        ["Capacity is unavailable"],
+    )
     assert tiny.counters()["run_tasks"] == before
     assert run(tiny, "exit")["taskArn"]
 
@@ -113,7 +135,10 @@ def test_who_started_a_task_is_asked_for_alone(tiny: TinyStack) -> None:
 def test_a_task_that_ends_by_itself_tells_its_exit_code(tiny: TinyStack) -> None:
     stopped = ended(tiny, run(tiny, "exit")["taskArn"])
     assert stopped["containers"][0]["exitCode"] == 7
-    assert (stopped["stopCode"], stopped["desiredStatus"]) == ("EssentialContainerExited", "STOPPED")
+    assert (stopped["stopCode"], stopped["desiredStatus"]) == (
+        "EssentialContainerExited",
+        "STOPPED",
+    )
 
 
 def test_a_task_that_ignores_sigterm_is_killed_at_its_stop_timeout(tiny: TinyStack) -> None:
@@ -145,10 +170,15 @@ def test_a_task_killed_from_outside_is_noticed(tiny: TinyStack) -> None:
 def test_a_task_has_its_own_environment_and_credentials_only(tiny: TinyStack) -> None:
     task = run(tiny, "environment")
     assert ended(tiny, task["taskArn"])["containers"][0]["exitCode"] == 0
-    variables, account = (json.loads(line) for line in log_of(tiny, task["taskArn"]).read_text().splitlines())
+    variables, account = (
+        json.loads(line) for line in log_of(tiny, task["taskArn"]).read_text().splitlines()
+    )
     assert account == "123456789012"
     assert variables["TINY"] == "1" and variables["A"] == "b"
-    assert not {"HOME", "SHEEN_DATA", "SHEEN_PORT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} & variables.keys()
+    assert (
+        not {"HOME", "SHEEN_DATA", "SHEEN_PORT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        & variables.keys()
+    )
     assert variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"].startswith("http://127.0.0.1:")
 
 
@@ -156,14 +186,18 @@ def test_ecs_refuses_what_it_refuses_on_aws(tiny: TinyStack) -> None:
     ecs = tiny.client("ecs")
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
     with pytest.raises(ecs.exceptions.ClusterNotFoundException):
-        ecs.run_task(cluster="nowhere", taskDefinition="tiny-local-worker", networkConfiguration=network)
+        ecs.run_task(
+            cluster="nowhere", taskDefinition="tiny-local-worker", networkConfiguration=network
+        )
     with pytest.raises(ecs.exceptions.ClientException, match="Unable to find task definition"):
         ecs.run_task(cluster=CLUSTER, taskDefinition="nothing", networkConfiguration=network)
     with pytest.raises(ecs.exceptions.InvalidParameterException, match="Network Configuration"):
         ecs.run_task(cluster=CLUSTER, taskDefinition="tiny-local-worker")
     with pytest.raises(ecs.exceptions.InvalidParameterException, match="not found"):
         ecs.stop_task(cluster=CLUSTER, task="nobody")
-    assert ecs.describe_tasks(cluster=CLUSTER, tasks=["nobody"])["failures"][0]["reason"] == "MISSING"
+    assert (
+        ecs.describe_tasks(cluster=CLUSTER, tasks=["nobody"])["failures"][0]["reason"] == "MISSING"
+    )
 
 
 def _processes(*words: str) -> list[int]:

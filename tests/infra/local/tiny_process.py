@@ -32,7 +32,11 @@ class TinyStack:
         self.process: subprocess.Popen[bytes] | None = None
         self.concurrency = 1000
         if not self.project.exists():
-            shutil.copytree(HERE / "tiny", self.project, ignore=shutil.ignore_patterns("__pycache__", "deployments"))
+            shutil.copytree(
+                HERE / "tiny",
+                self.project,
+                ignore=shutil.ignore_patterns("__pycache__", "deployments"),
+            )
 
     @property
     def url(self) -> str:
@@ -41,10 +45,19 @@ class TinyStack:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process without waiting."""
         paths = os.pathsep.join(str(TREE / part) for part in (".", "chalice_app", "workers"))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHEEN_", "AWS_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SHEEN_", "AWS_"))
+        }
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "tiny_stack.py"), str(self.project), str(self.notes_path)],
+                [
+                    sys.executable,
+                    str(HERE / "tiny_stack.py"),
+                    str(self.project),
+                    str(self.notes_path),
+                ],
                 env=kept
                 | {
                     "SHEEN_PORT": str(self.port),
@@ -60,7 +73,11 @@ class TinyStack:
 
     def start(self) -> None:
         process = self.launch()
-        until(lambda: "\nready " in self.said() or process.poll() is not None, 90, "the stack to be ready")
+        until(
+            lambda: "\nready " in self.said() or process.poll() is not None,
+            90,
+            "the stack to be ready",
+        )
         assert process.poll() is None, self.said()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
@@ -86,20 +103,28 @@ class TinyStack:
             service,
             region_name=variables["AWS_REGION"],
             endpoint_url=self.url,
-            config=Config(retries={"total_max_attempts": attempts}, read_timeout=30, signature_version="s3v4" if service == "s3" else None),
+            config=Config(
+                retries={"total_max_attempts": attempts},
+                read_timeout=30,
+                signature_version="s3v4" if service == "s3" else None,
+            ),
             **(credentials | keys),
         )
 
     def invoke(self, function: str, event: Any = None) -> Any:
         """Invoke a function; return its answer, or raise :class:`AssertionError` with its error."""
-        result = self.client("lambda").invoke(FunctionName=f"tiny-local-{function}", Payload=json.dumps(event))
+        result = self.client("lambda").invoke(
+            FunctionName=f"tiny-local-{function}", Payload=json.dumps(event)
+        )
         answer = json.loads(result["Payload"].read())
         assert "FunctionError" not in result, answer
         return answer
 
     def error_of(self, function: str, event: Any = None) -> dict[str, Any]:
         """Invoke a function that fails; return its error."""
-        result = self.client("lambda").invoke(FunctionName=f"tiny-local-{function}", Payload=json.dumps(event))
+        result = self.client("lambda").invoke(
+            FunctionName=f"tiny-local-{function}", Payload=json.dumps(event)
+        )
         assert result["FunctionError"] == "Unhandled"
         error: dict[str, Any] = json.loads(result["Payload"].read())
         return error
@@ -117,7 +142,11 @@ class TinyStack:
     def control(self, path: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the control socket says, asked or told."""
         connection = ControlConnection(self.data / "run" / "control.sock")
-        connection.request("GET" if settings is None else "POST", path, None if settings is None else json.dumps(settings))
+        connection.request(
+            "GET" if settings is None else "POST",
+            path,
+            None if settings is None else json.dumps(settings),
+        )
         document: dict[str, Any] = json.loads(connection.getresponse().read())
         connection.close()
         return document

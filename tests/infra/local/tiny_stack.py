@@ -3,7 +3,17 @@
 import sys
 from pathlib import Path
 
-from infra.declared import BucketRules, Declared, FunctionDeclaration, LogGroup, Place, Rule, StateMachine, TableDeclaration, TaskDefinition
+from infra.declared import (
+    BucketRules,
+    Declared,
+    FunctionDeclaration,
+    LogGroup,
+    Place,
+    Rule,
+    StateMachine,
+    TableDeclaration,
+    TaskDefinition,
+)
 from infra.declared.rights import Statement, start, tokens
 from infra.declared.tasks import run_tasks
 from infra.local.__main__ import serve
@@ -18,10 +28,21 @@ def declared(project: Path, notes: Path) -> Declared:
 
     def stream(place: Place) -> list[Statement]:
         actions = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
-        return [Statement("Stream", tuple(f"dynamodb:{action}" for action in actions), (f"{place.table_arn('things')}/stream/*",))]
+        return [
+            Statement(
+                "Stream",
+                tuple(f"dynamodb:{action}" for action in actions),
+                (f"{place.table_arn('things')}/stream/*",),
+            )
+        ]
 
     def everything_of(action: str) -> Statement:
-        return Statement("All", (action,), ("*",), why="it takes no resource, like every action that lists what there is")
+        return Statement(
+            "All",
+            (action,),
+            ("*",),
+            why="it takes no resource, like every action that lists what there is",
+        )
 
     key = {"k": "HASH"}
     return Declared(
@@ -47,19 +68,39 @@ def declared(project: Path, notes: Path) -> Declared:
                 ("watch",),
                 statements=lambda place: [
                     *run_tasks(place, [("worker", "task-worker")]),
-                    Statement("Stop", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)),
+                    Statement(
+                        "Stop", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)
+                    ),
                 ],
             ),
             StateMachine("uploads", project / "uploads.asl.json"),
         ),
         log_groups=(LogGroup("things", retention_days=7),),
         rules=(Rule("uploads", uploads, "uploads"),),
-        bucket=BucketRules({"passing/": 1}, ({"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "ExposeHeaders": ["ETag"]},)),
+        bucket=BucketRules(
+            {"passing/": 1},
+            (
+                {
+                    "AllowedOrigins": ["*"],
+                    "AllowedMethods": ["GET", "PUT"],
+                    "ExposeHeaders": ["ETag"],
+                },
+            ),
+        ),
         functions=(
-            *(FunctionDeclaration(name, 10) for name in [*plain.split(), "imports", "flaky", "environment"]),
+            *(
+                FunctionDeclaration(name, 10)
+                for name in [*plain.split(), "imports", "flaky", "environment"]
+            ),
             FunctionDeclaration("on_things", 10, stream),
-            FunctionDeclaration("inside", 10, lambda _place: [everything_of("dynamodb:ListTables")], in_vpc=True),
-            FunctionDeclaration("outside", 10, lambda place: [everything_of("states:ListStateMachines"), start(place, "uploads")]),
+            FunctionDeclaration(
+                "inside", 10, lambda _place: [everything_of("dynamodb:ListTables")], in_vpc=True
+            ),
+            FunctionDeclaration(
+                "outside",
+                10,
+                lambda place: [everything_of("states:ListStateMachines"), start(place, "uploads")],
+            ),
             FunctionDeclaration("slow", 1),
             FunctionDeclaration("watch", 5, lambda place: [tokens(place, "life")]),
         ),

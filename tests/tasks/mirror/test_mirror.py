@@ -52,7 +52,11 @@ class Place:
         return outcome
 
     def content(self) -> dict[str, bytes]:
-        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
 
     def unfinished(self) -> list[Path]:
         return list(self.incoming.iterdir())
@@ -74,7 +78,9 @@ def fill(store: Store, count: int) -> None:
         store.put(f"p/large/{number}.bin", bytes([number + 65]) * (3 * PART + 17), NOON)
 
 
-def test_many_small_and_some_large_files_twice_while_objects_change(store: Store, place: Place) -> None:
+def test_many_small_and_some_large_files_twice_while_objects_change(
+    store: Store, place: Place
+) -> None:
     fill(store, SMALL)
     versions = {path: {body} for path, body in expected(store).items()}
     over = threading.Event()
@@ -87,7 +93,10 @@ def test_many_small_and_some_large_files_twice_while_objects_change(store: Store
             number = changing.randrange(SMALL)
             path, body = f"{number % 50}/{number} ä+.csv", f"changed {round_number}".encode() * 30
             if round_number % 100 == 50:
-                path, body = f"large/{changing.randrange(3)}.bin", bytes([changing.randrange(97, 120)]) * (2 * PART + round_number)
+                path, body = (
+                    f"large/{changing.randrange(3)}.bin",
+                    bytes([changing.randrange(97, 120)]) * (2 * PART + round_number),
+                )
             versions[path].add(body)
             store.put(f"p/{path}", body, NOON + 1 + round_number // 300)
 
@@ -110,7 +119,9 @@ def test_many_small_and_some_large_files_twice_while_objects_change(store: Store
     assert not place.unfinished()
 
 
-def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(store: Store, place: Place, url: str) -> None:
+def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(
+    store: Store, place: Place, url: str
+) -> None:
     count = min(SMALL, 1500)
     fill(store, count)
     job = {"bucket": "data", "prefix": "p/", "folder": str(place.folder), "incoming": str(place.incoming), "include": [], "exclude": [],
@@ -139,7 +150,9 @@ def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(store
             time.sleep(0.005)
         process.wait()
         want = expected(store)
-        assert all(want[path] == body for path, body in place.content().items()), "a file is not what its object is"
+        assert all(want[path] == body for path, body in place.content().items()), (
+            "a file is not what its object is"
+        )
     assert kills == 3
     assert place.content() == expected(store)
     assert not place.unfinished()
@@ -157,7 +170,9 @@ def test_files_and_folders_take_each_others_place(store: Store, place: Place) ->
     assert place.content() == {"a/x": b"in a folder", "b": b"file"}
 
 
-def test_a_link_in_the_folder_leads_nothing_out_of_it(store: Store, place: Place, tmp_path: Path) -> None:
+def test_a_link_in_the_folder_leads_nothing_out_of_it(
+    store: Store, place: Place, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "keep").write_bytes(b"mine")
@@ -182,9 +197,17 @@ def test_a_connection_that_breaks_is_made_anew(store: Store, place: Place) -> No
     assert place.content() == expected(store)
 
 
-@pytest.mark.parametrize(("below", "brought", "scans"), [("b/c/", {"b/c/2"}, 2), ("b/c", {"b/c/2", "b/cc/3"}, 4), ("b/none/", set(), 0)])
+@pytest.mark.parametrize(
+    ("below", "brought", "scans"),
+    [("b/c/", {"b/c/2"}, 2), ("b/c", {"b/c/2", "b/cc/3"}, 4), ("b/none/", set(), 0)],
+)
 def test_of_a_narrow_prefix_no_other_folder_is_looked_into(
-    store: Store, place: Place, below: str, brought: set[str], scans: int, monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    place: Place,
+    below: str,
+    brought: set[str],
+    scans: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for path in ("a/1", "b/c/2", "b/cc/3", "b/d/4", "b/5"):
         store.put(f"p/{path}", b"1")
@@ -195,7 +218,9 @@ def test_of_a_narrow_prefix_no_other_folder_is_looked_into(
         (place.folder / path).write_bytes(b"stale")
     scanned = []
     scan = os.scandir
-    monkeypatch.setattr(tree.os, "scandir", lambda descriptor: scanned.append(1) or scan(descriptor))
+    monkeypatch.setattr(
+        tree.os, "scandir", lambda descriptor: scanned.append(1) or scan(descriptor)
+    )
     outcome = place.mirror(below=below, delete=True)
     monkeypatch.undo()
     assert {path for path, body in place.content().items() if body == b"1"} == brought
@@ -205,8 +230,13 @@ def test_of_a_narrow_prefix_no_other_folder_is_looked_into(
     assert outcome.looked_at == len(brought) * 2 + outcome.files_deleted
 
 
-@pytest.mark.parametrize("error", [socket.gaierror(-3, "no such name for now"), ssl.SSLError("bad handshake"), TimeoutError()])
-def test_what_the_network_fails_in_is_tried_again(store: Store, place: Place, error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [socket.gaierror(-3, "no such name for now"), ssl.SSLError("bad handshake"), TimeoutError()],
+)
+def test_what_the_network_fails_in_is_tried_again(
+    store: Store, place: Place, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(store, 3)
     connect, failures = http.client.HTTPConnection.connect, iter([error] * 3)
 
@@ -221,7 +251,9 @@ def test_what_the_network_fails_in_is_tried_again(store: Store, place: Place, er
     assert place.content() == expected(store)
 
 
-def test_of_what_failed_is_said_what_may_come_the_next_time(store: Store, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_what_failed_is_said_what_may_come_the_next_time(
+    store: Store, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(s3, "PAUSES", (0.0,))
     for key in ("file/below", "busy", "folder", "..", "good"):
         store.put(f"p/{key}", b"1")
@@ -236,20 +268,30 @@ def test_of_what_failed_is_said_what_may_come_the_next_time(store: Store, place:
     assert (outcome.files_failed, outcome.files_copied, outcome.passing) == (3, 1, {})
 
 
-def test_when_nothing_gets_through_not_all_is_tried(store: Store, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_nothing_gets_through_not_all_is_tried(
+    store: Store, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(s3, "PAUSES", ())
     keys = [str(number) for number in range(MISSES + 100)]
     tried = []
-    monkeypatch.setattr(place.bucket, "_ask", lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")))
+    monkeypatch.setattr(
+        place.bucket,
+        "_ask",
+        lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")),
+    )
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(dict.fromkeys(keys, 1))
+    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(
+        dict.fromkeys(keys, 1)
+    )
     assert len(tried) < MISSES + 4
     assert sorted(outcome.passing) == sorted(keys)
     assert outcome.files_failed == len(keys)
 
 
 @pytest.mark.parametrize("etag", ["", "0123456789abcdef0123456789abcdef-2"])
-def test_verifying_finds_what_looks_current_and_is_not(store: Store, place: Place, etag: str) -> None:
+def test_verifying_finds_what_looks_current_and_is_not(
+    store: Store, place: Place, etag: str
+) -> None:
     store.put("p/f", b"right", NOON, etag)
     store.put("p/g", b"good", NOON, etag)
     place.mirror(verify="all")
@@ -274,14 +316,18 @@ def test_what_comes_damaged_is_not_put_in_its_place(store: Store, place: Place, 
 
 
 @pytest.mark.parametrize("etag", ["", "0123456789abcdef0123456789abcdef-2"])
-def test_a_large_object_is_put_together_of_its_parts_and_of_one_version(store: Store, place: Place, etag: str) -> None:
+def test_a_large_object_is_put_together_of_its_parts_and_of_one_version(
+    store: Store, place: Place, etag: str
+) -> None:
     store.put("p/f", os.urandom(3 * PART + 5), NOON, etag)
     assert place.mirror().failures == []
     assert place.content() == expected(store)
 
 
 @pytest.mark.parametrize("size", [0, 7, 2 * PART + 5])
-def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now(store: Store, place: Place, size: int) -> None:
+def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now(
+    store: Store, place: Place, size: int
+) -> None:
     store.put("p/f", b"n" * size)
     outcome = Outcome()
     Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys({"f": 3 * PART})
@@ -290,19 +336,23 @@ def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now
 
 
 @pytest.mark.parametrize("size", [1, PART + 1])
-def test_single_keys_come_as_they_are_now_and_large_ones_are_named(store: Store, place: Place, size: int) -> None:
+def test_single_keys_come_as_they_are_now_and_large_ones_are_named(
+    store: Store, place: Place, size: int
+) -> None:
     store.put("p/small |+ä", b"1")
     store.put("p/large", b"x" * 100)
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome).keys(
-        {"small |+ä": 1, "large": size, "gone": 1}
-    )
+    Mirror(
+        Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome
+    ).keys({"small |+ä": 1, "large": size, "gone": 1})
     assert place.content() == {"small |+ä": b"1"}
     assert outcome.large == ["large"]
     assert (outcome.files_copied, outcome.files_skipped, outcome.files_failed) == (1, 1, 0)
 
 
-def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_that_cannot_be_listed_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(s3, "PAUSES", (0.0,))
     place = Place(tmp_path, "http://127.0.0.1:9")
     (place.folder / "keep").write_bytes(b"1")
@@ -311,12 +361,16 @@ def test_a_prefix_that_cannot_be_listed_changes_nothing(tmp_path: Path, monkeypa
     assert place.content() == {"keep": b"1"}
 
 
-def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(store: Store, place: Place) -> None:
+def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(
+    store: Store, place: Place
+) -> None:
     keys = ["new/folder/", "../../other/data/f", "nul\0", "good"]
     for key in keys:
         store.put(f"p/{key}", b"1")
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(dict.fromkeys(keys, 1))
+    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(
+        dict.fromkeys(keys, 1)
+    )
     assert (place.folder / "new/folder").is_dir()
     assert place.content() == {"good": b"1"}
     assert sorted(outcome.failures) == [

@@ -59,21 +59,34 @@ def bucket(store: Store) -> Iterator[Bucket]:
 
 
 @given(st.lists(KEYS, min_size=1, max_size=8, unique=True))
-def test_no_urgent_key_leads_out_of_the_folder_and_each_is_dealt_with(store: Store, bucket: Bucket, keys: list[str]) -> None:
+def test_no_urgent_key_leads_out_of_the_folder_and_each_is_dealt_with(
+    store: Store, bucket: Bucket, keys: list[str]
+) -> None:
     store.objects.clear()
     for key in keys:
         store.put(f"p/{key}", b"new")
     outcome = Outcome()
     with world() as place:
         before = place.outside()
-        Mirror(Job("p/", place.folder, place.incoming), bucket, outcome).keys(dict.fromkeys(keys, 3))
+        Mirror(Job("p/", place.folder, place.incoming), bucket, outcome).keys(
+            dict.fromkeys(keys, 3)
+        )
         assert place.outside() == before
         unfitting = {key for key in keys if unfit(key) is not None}
         assert unfitting <= {path for path, _ in outcome.failures}
         fit = [key for key in keys if key not in unfitting]
-        if not any(other is not key and other.startswith(f"{key.removesuffix('/')}/") for key in fit for other in fit):
+        if not any(
+            other is not key and other.startswith(f"{key.removesuffix('/')}/")
+            for key in fit
+            for other in fit
+        ):
             assert len(outcome.failures) == len(unfitting)
-            assert all((place.folder / key).is_dir() if key.endswith("/") else (place.folder / key).is_file() for key in fit)
+            assert all(
+                (place.folder / key).is_dir()
+                if key.endswith("/")
+                else (place.folder / key).is_file()
+                for key in fit
+            )
 
 
 @given(KEYS)

@@ -45,7 +45,11 @@ place.making.rename(place.final)
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -58,7 +62,11 @@ def some_package(folder: Path) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_an_entry_is_whole_whenever_its_builder_is_killed(tmp_path: Path) -> None:
@@ -90,23 +98,40 @@ def test_of_many_who_keep_the_same_entry_one_does_and_all_have_it(tmp_path: Path
     cache.prepare()
     builders = [start(KEEP, cache.folder, package, 5) for _ in range(4)]
     assert [builder.wait(60) for builder in builders] == [0] * 4
-    assert sorted(path.name for path in (cache.folder / "R" / "some").iterdir()) == ["0", "1", "2", "3", "4"]
+    assert sorted(path.name for path in (cache.folder / "R" / "some").iterdir()) == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
     assert list(cache.incoming.iterdir()) == []
-    assert all(content(entry / "some") == content(package) for entry in (cache.folder / "R" / "some").iterdir())
+    assert all(
+        content(entry / "some") == content(package)
+        for entry in (cache.folder / "R" / "some").iterdir()
+    )
 
 
-def test_builds_at_once_and_one_killed_while_it_compiles_share_the_cache(open_folder: Path, repository: Cran) -> None:
+def test_builds_at_once_and_one_killed_while_it_compiles_share_the_cache(
+    open_folder: Path, repository: Cran
+) -> None:
     efs = open_folder / "efs-of-cache"
     go = efs / "go"
     waits = f"#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.1; done\n"
-    repository.add(SourcePackage("waits", "1.0", r="waited <- function() TRUE", files={"configure": waits}))
+    repository.add(
+        SourcePackage("waits", "1.0", r="waited <- function() TRUE", files={"configure": waits})
+    )
     repository.add(SourcePackage("beside", "1.0", r="b <- function() TRUE"))
     for name in ("first", "second", "killed"):
         (efs / name).mkdir(parents=True)
         (efs / "apps" / name).mkdir(parents=True)
-        (efs / name / "renv.lock").write_text(json.dumps(renv_lock(("waits", "1.0"), ("beside", "1.0"))))
+        (efs / name / "renv.lock").write_text(
+            json.dumps(renv_lock(("waits", "1.0"), ("beside", "1.0")))
+        )
     efs.chmod(0o755)
-    builds = {name: start(BUILD, efs, name, repository.url) for name in ("first", "second", "killed")}
+    builds = {
+        name: start(BUILD, efs, name, repository.url) for name in ("first", "second", "killed")
+    }
 
     def compiling(name: str) -> bool:
         log = efs / f"{name}.log"

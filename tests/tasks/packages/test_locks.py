@@ -33,7 +33,14 @@ GITHUB = {
 
 
 def rsconnect(**packages: Any) -> dict[str, Any]:
-    return {"version": 1, "locale": "en_US", "platform": "4.2.2", "metadata": {"appmode": "shiny"}, "packages": packages, "files": {}}
+    return {
+        "version": 1,
+        "locale": "en_US",
+        "platform": "4.2.2",
+        "metadata": {"appmode": "shiny"},
+        "packages": packages,
+        "files": {},
+    }
 
 
 def test_a_manifest_says_what_each_package_is_and_needs() -> None:
@@ -57,21 +64,41 @@ def test_a_manifest_says_what_each_package_is_and_needs() -> None:
 
 @pytest.mark.parametrize("packages", [{}, None])
 def test_a_manifest_without_packages_wants_none(packages: object) -> None:
-    found = manifest.read(json.dumps(rsconnect() | {"packages": packages, "metadata": {"appmode": "python-shiny"}}))
+    found = manifest.read(
+        json.dumps(rsconnect() | {"packages": packages, "metadata": {"appmode": "python-shiny"}})
+    )
     assert found is not None
     assert found.packages == ()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"name": "My app", "short_name": "app"}', "[" * 200_000, '{"metadata": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"name": "My app", "short_name": "app"}', "[" * 200_000, '{"metadata": {}}']
+)
 def test_another_file_called_manifest_json_is_the_apps_own_affair(text: str) -> None:
     assert manifest.read(text) is None
 
 
 def test_renv_of_before_and_after_1_1() -> None:
-    head = {"Version": "4.2.2", "Repositories": [{"Name": "CRAN", "URL": "https://cran.example/2024-01-02"}]}
+    head = {
+        "Version": "4.2.2",
+        "Repositories": [{"Name": "CRAN", "URL": "https://cran.example/2024-01-02"}],
+    }
     old = {
-        "R6": {"Package": "R6", "Version": "2.5.1", "Source": "Repository", "Repository": "CRAN", "Hash": "x", "Requirements": ["R"]},
-        "httpuv": {"Package": "httpuv", "Version": "1.6.9", "Source": "Repository", "Repository": "RSPM", "Requirements": ["R6", "Rcpp"]},
+        "R6": {
+            "Package": "R6",
+            "Version": "2.5.1",
+            "Source": "Repository",
+            "Repository": "CRAN",
+            "Hash": "x",
+            "Requirements": ["R"],
+        },
+        "httpuv": {
+            "Package": "httpuv",
+            "Version": "1.6.9",
+            "Source": "Repository",
+            "Repository": "RSPM",
+            "Requirements": ["R6", "Rcpp"],
+        },
     }
     new = {
         "R6": {**R6, "Source": "Repository", "Repository": "CRAN"},
@@ -130,20 +157,37 @@ def test_packrat() -> None:
     assert lock.r_version == "4.2.2"
     assert lock.packages == (
         Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
-        Wanted("httpuv", "1.6.9", repository="https://cran.example/", needs=("R6", "Rcpp", "later", "promises")),
+        Wanted(
+            "httpuv",
+            "1.6.9",
+            repository="https://cran.example/",
+            needs=("R6", "Rcpp", "later", "promises"),
+        ),
         Wanted("own", "0.1-2", repository="https://internal.example/"),
     )
 
 
 def test_what_comes_with_r_itself_is_not_wanted() -> None:
-    lock = renv.read(json.dumps({"Packages": {"utils": {"Version": "4.2.2", "Source": "R"}, "odd": {"Version": "1.0", "Source": "R"}}}))
+    lock = renv.read(
+        json.dumps(
+            {
+                "Packages": {
+                    "utils": {"Version": "4.2.2", "Source": "R"},
+                    "odd": {"Version": "1.0", "Source": "R"},
+                }
+            }
+        )
+    )
     assert lock.packages == ()
 
 
 @pytest.mark.parametrize(
     ("package", "why"),
     [
-        ({"Source": "Repository"}, 'renv.lock: package "x1": it has no Version; write it again with renv::snapshot()'),
+        (
+            {"Source": "Repository"},
+            'renv.lock: package "x1": it has no Version; write it again with renv::snapshot()',
+        ),
         ({"Version": "new"}, 'package "x1": Version "new" is none of R\'s'),
         ({"Version": 3}, 'package "x1": Version must be text'),
         ("1.0", 'package "x1" must be an object'),
@@ -181,7 +225,9 @@ def test_which_file_holds(tmp_path: Path) -> None:
     found = locks.find(tmp_path)
     assert found is not None
     assert found.file == "renv.lock"
-    (tmp_path / "manifest.json").write_text(json.dumps(rsconnect(R6={"Source": "CRAN", "description": R6})))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(rsconnect(R6={"Source": "CRAN", "description": R6}))
+    )
     found = locks.find(tmp_path)
     assert found is not None
     assert found.file == "manifest.json"
@@ -194,7 +240,11 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["R6", "1.0", "GitHub", "R (>= 3.0), R6"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["R6", "1.0", "GitHub", "R (>= 3.0), R6"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -240,15 +290,25 @@ HEAD = "PackratFormat: 1.4\n"
         (renv.read, "[" * 100_000, "it is no JSON"),
         (renv.read, '{"R": ' * 100_000, "it is no JSON"),
         (renv.read, '{"R": ' + "9" * 1_000_000 + "}", "it is no JSON"),
-        (packrat.read, HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 150_000, "at most 2,000 are allowed"),
-        (packrat.read, HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 2, 'package "ab" is there twice'),
+        (
+            packrat.read,
+            HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 150_000,
+            "at most 2,000 are allowed",
+        ),
+        (
+            packrat.read,
+            HEAD + "\n" + "Package: ab\nVersion: 1.0\n\n" * 2,
+            'package "ab" is there twice',
+        ),
         (packrat.read, "x:\n" + " a\n" * 1_500_000, "does not begin with PackratFormat"),
         (packrat.read, HEAD + "\nPackage: " + "a" * 4_000_000, "a name has letters"),
         (packrat.read, HEAD + "\nPackage: a1\nVersion: " + "1." * 2_000_000, "none of R's"),
     ],
     ids=range(8),
 )
-def test_what_is_made_to_be_slow_or_too_deep_is_refused_at_once(read: Callable[[str], Any], text: str, why: str) -> None:
+def test_what_is_made_to_be_slow_or_too_deep_is_refused_at_once(
+    read: Callable[[str], Any], text: str, why: str
+) -> None:
     began = time.process_time()
     with pytest.raises(BadLock, match=why):
         read(text)

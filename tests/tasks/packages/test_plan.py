@@ -16,7 +16,9 @@ from tasks.packages.versions import needs
 
 
 def image(**packages: str) -> Image:
-    return Image("4.2.2", "R-4.2-x", {name: Installed(name, version) for name, version in packages.items()})
+    return Image(
+        "4.2.2", "R-4.2-x", {name: Installed(name, version) for name, version in packages.items()}
+    )
 
 
 def source(name: str, version: str = "1.0", imports: str = "", sha256: str = "") -> Source:
@@ -27,20 +29,40 @@ def lock(*wanted: Wanted) -> Lock:
     return Lock("renv.lock", "4.2.2", wanted)
 
 
-def make(sources: list[Source], there: Image | None = None, missing: Mapping[str, str] | None = None, mismatch: str = "stop") -> plan.Plan:
-    wanted = [Wanted(each.name, each.version) for each in sources] + [Wanted(name, "9.0") for name in missing or {}]
-    return plan.make(lock(*wanted), there or image(), {each.name: each for each in sources}, missing or {}, mismatch)
+def make(
+    sources: list[Source],
+    there: Image | None = None,
+    missing: Mapping[str, str] | None = None,
+    mismatch: str = "stop",
+) -> plan.Plan:
+    wanted = [Wanted(each.name, each.version) for each in sources] + [
+        Wanted(name, "9.0") for name in missing or {}
+    ]
+    return plan.make(
+        lock(*wanted),
+        there or image(),
+        {each.name: each for each in sources},
+        missing or {},
+        mismatch,
+    )
 
 
 graphs = st.integers(1, 12).flatmap(
-    lambda size: st.lists(st.lists(st.integers(0, size - 1), max_size=4), min_size=size, max_size=size).map(
-        lambda edges: {f"p{node}": sorted({f"p{to}" for to in targets if to < node}) for node, targets in enumerate(edges)}
+    lambda size: st.lists(
+        st.lists(st.integers(0, size - 1), max_size=4), min_size=size, max_size=size
+    ).map(
+        lambda edges: {
+            f"p{node}": sorted({f"p{to}" for to in targets if to < node})
+            for node, targets in enumerate(edges)
+        }
     )
 )
 
 
 @given(graphs, st.randoms())
-def test_each_package_comes_after_all_that_it_needs(graph: dict[str, list[str]], random: object) -> None:
+def test_each_package_comes_after_all_that_it_needs(
+    graph: dict[str, list[str]], random: object
+) -> None:
     sources = [source(name, imports=", ".join(wanted)) for name, wanted in graph.items()]
     random.shuffle(sources)  # type: ignore[attr-defined]
     steps = make(sources).steps
@@ -62,9 +84,14 @@ def entries(sources: list[Source], there: Image | None = None) -> dict[str, str]
     return {step.name: step.entry for step in make(sources, there).steps}
 
 
-def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_another_and_only_then() -> None:
+def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_another_and_only_then() -> (
+    None
+):
     using = source("using", imports="plain, more, utils")
-    before = entries([source("plain", imports="deep"), source("deep"), source("apart"), using], image(more="1.0", unused="1.0"))
+    before = entries(
+        [source("plain", imports="deep"), source("deep"), source("apart"), using],
+        image(more="1.0", unused="1.0"),
+    )
     assert before["using"].startswith("using/1.0-")
     same = [using, source("apart", "2.0"), source("deep"), source("plain", imports="deep")]
     assert entries(same, image(more="1.0", unused="2.0"))["using"] == before["using"]
@@ -72,7 +99,14 @@ def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_ano
         ([source("plain", "1.1", imports="deep"), source("deep"), using], "1.0"),
         ([source("plain", imports="deep"), source("deep", sha256="patched"), using], "1.0"),
         ([source("plain", imports="deep"), source("deep"), using], "1.1"),
-        ([source("plain", imports="deep"), source("deep"), source("using", imports="plain, more, utils", sha256="x")], "1.0"),
+        (
+            [
+                source("plain", imports="deep"),
+                source("deep"),
+                source("using", imports="plain, more, utils", sha256="x"),
+            ],
+            "1.0",
+        ),
     ):
         assert entries(other, image(more=there))["using"] != before["using"]
 
@@ -80,14 +114,21 @@ def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_ano
 def test_what_the_image_has_is_not_looked_for_and_what_comes_from_elsewhere_is() -> None:
     there = image(R6="2.5.1", cli="3.6.0", shiny="1.7.4")
     wanted = lock(
-        Wanted("R6", "2.5-1"), Wanted("cli", "3.6.0", remote="GitHub (r-lib/cli)"), Wanted("shiny", "1.7.5"), Wanted("new", "1.0")
+        Wanted("R6", "2.5-1"),
+        Wanted("cli", "3.6.0", remote="GitHub (r-lib/cli)"),
+        Wanted("shiny", "1.7.5"),
+        Wanted("new", "1.0"),
     )
     assert [each.name for each in plan.to_find(wanted, there)] == ["cli", "shiny", "new"]
 
 
 def test_every_package_that_cannot_be_had_is_named_with_what_the_image_has() -> None:
     with pytest.raises(NotAvailable) as caught:
-        make([], image(a1="1.0", b1="2.0"), {"a1": "cran has 8.0", "b1": "cran does not answer", "c1": "cran does not have it"})
+        make(
+            [],
+            image(a1="1.0", b1="2.0"),
+            {"a1": "cran has 8.0", "b1": "cran does not answer", "c1": "cran does not have it"},
+        )
     message = str(caught.value)
     assert 'package "a1" 9.0 cannot be had, the image has 1.0: cran has 8.0' in message
     assert 'package "b1" 9.0 cannot be had, the image has 2.0: cran does not answer' in message
@@ -101,7 +142,12 @@ def test_every_package_that_cannot_be_had_is_named_with_what_the_image_has() -> 
 
 
 def test_with_installed_takes_the_images() -> None:
-    made = make([source("using", imports="a1")], image(a1="1.0"), {"a1": "cran has 8.0"}, plan.WITH_INSTALLED)
+    made = make(
+        [source("using", imports="a1")],
+        image(a1="1.0"),
+        {"a1": "cran has 8.0"},
+        plan.WITH_INSTALLED,
+    )
     assert made.instead == ("a1 1.0 instead of 9.0: cran has 8.0",)
     assert [step.name for step in made.steps] == ["using"]
 
@@ -115,13 +161,23 @@ def test_with_installed_takes_the_images() -> None:
         ("i1 (>= 4.0)", r'package "a1" 1\.0 needs i1 \(>= 4\.0\), and i1 is 3\.0'),
     ],
 )
-def test_what_cannot_work_together_is_told_before_anything_is_installed(imports: str, why: str) -> None:
+def test_what_cannot_work_together_is_told_before_anything_is_installed(
+    imports: str, why: str
+) -> None:
     with pytest.raises(BadLock, match=why):
         make([source("a1", imports=imports), source("b1")], image(i1="3.0"))
-    assert make([source("a1", imports="R (>= 4.2), utils, b1 (>= 1.0), i1 (> 2)"), source("b1")], image(i1="3.0")).steps
+    assert make(
+        [source("a1", imports="R (>= 4.2), utils, b1 (>= 1.0), i1 (> 2)"), source("b1")],
+        image(i1="3.0"),
+    ).steps
 
 
 def test_shiny_itself_must_be_able_to_load_with_what_the_lock_file_wants() -> None:
-    there = Image("4.2.2", "x", {"shiny": Installed("shiny", "1.7.4", needs("htmltools (>= 0.5.2)"))})
-    with pytest.raises(BadLock, match=r'package "shiny" 1\.7\.4 needs htmltools \(>= 0\.5\.2\), and htmltools is 0\.4\.0'):
+    there = Image(
+        "4.2.2", "x", {"shiny": Installed("shiny", "1.7.4", needs("htmltools (>= 0.5.2)"))}
+    )
+    with pytest.raises(
+        BadLock,
+        match=r'package "shiny" 1\.7\.4 needs htmltools \(>= 0\.5\.2\), and htmltools is 0\.4\.0',
+    ):
         make([source("htmltools", "0.4.0")], there)

@@ -18,7 +18,11 @@ OURS = "https://cran.example"
     ("setting", "urls", "allowed"),
     [
         ("", (), ()),
-        ("https://a.example/ , http://b.example/cran/src/contrib/", ("https://a.example", "http://b.example/cran"), ()),
+        (
+            "https://a.example/ , http://b.example/cran/src/contrib/",
+            ("https://a.example", "http://b.example/cran"),
+            (),
+        ),
         ("https://a.example https://p.example/*", ("https://a.example",), ("https://p.example/",)),
         ("https://p.example/cran/*", (), ("https://p.example/cran/",)),
     ],
@@ -61,7 +65,9 @@ def test_what_is_no_repository_is_named(entry: str) -> None:
         ("http://169.254.170.2/v2", [OURS]),
     ],
 )
-def test_what_a_lock_file_names_is_asked_first_and_only_if_it_is_allowed(named: str, asked: list[str]) -> None:
+def test_what_a_lock_file_names_is_asked_first_and_only_if_it_is_allowed(
+    named: str, asked: list[str]
+) -> None:
     setting = Repositories.parse(f"{OURS} https://p.example/cran/*")
     assert list(setting.for_package(Wanted("x1", "1.0", repository=named))) == asked
 
@@ -70,7 +76,11 @@ def test_what_a_lock_file_names_is_asked_first_and_only_if_it_is_allowed(named: 
 def test_whatever_a_lock_file_names_nothing_but_the_allowed_is_asked(named: str) -> None:
     setting = Repositories.parse(f"{OURS} https://p.example/cran/*")
     for url in setting.for_package(Wanted("x1", "1.0", repository=named)):
-        assert url == OURS or url == "https://p.example/cran" or url.startswith("https://p.example/cran/")
+        assert (
+            url == OURS
+            or url == "https://p.example/cran"
+            or url.startswith("https://p.example/cran/")
+        )
 
 
 @pytest.mark.parametrize("how", ["length", "chunked"])
@@ -78,7 +88,11 @@ def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_the_sourc
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with cran(tmp_path / "cran") as served:
-        repository, wanted, to = Repository(served.url), Wanted("greeting", "1.0"), tmp_path / "sources/greeting.tar.gz"
+        repository, wanted, to = (
+            Repository(served.url),
+            Wanted("greeting", "1.0"),
+            tmp_path / "sources/greeting.tar.gz",
+        )
         path = f"/src/contrib/Archive/greeting/{GREETING_1.archive}"
         served.cut[path] = how
         assert repository.fetch(wanted, to)

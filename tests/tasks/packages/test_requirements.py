@@ -14,7 +14,12 @@ from tasks.packages.requirements import Installed
 
 IMAGE = {
     "shiny": Installed(
-        "1.8.0", (Requirement("starlette"), Requirement('theme>=1; extra == "theme"'), Requirement('never; extra == "add"'))
+        "1.8.0",
+        (
+            Requirement("starlette"),
+            Requirement('theme>=1; extra == "theme"'),
+            Requirement('never; extra == "add"'),
+        ),
     ),
     "theme": Installed("1.2"),
     "odd-name": Installed("2.0rc1"),
@@ -42,7 +47,9 @@ def lacking(text: str) -> list[str]:
         ("pandas==2.0 \\\n  --hash=sha256:00ff \\\n  --hash=sha256:11ee\n", ["pandas==2.0"]),
     ],
 )
-def test_what_the_image_has_at_a_version_that_will_do_is_not_missing(text: str, missing: list[str]) -> None:
+def test_what_the_image_has_at_a_version_that_will_do_is_not_missing(
+    text: str, missing: list[str]
+) -> None:
     assert lacking(text) == missing
 
 
@@ -96,10 +103,23 @@ def test_no_text_is_read_as_an_option_of_pip(text: str) -> None:
         wanted = requirements.read(text)
     except BadLock:
         return
-    assert not [each for each in wanted if str(each.requirement).startswith(("-", ".", "/")) or "\n" in str(each.requirement)]
+    assert not [
+        each
+        for each in wanted
+        if str(each.requirement).startswith(("-", ".", "/")) or "\n" in str(each.requirement)
+    ]
 
 
-@pytest.mark.parametrize("url", ["http://pypi.example/simple", "pypi", "https://me:secret@pypi.example/simple", "--proxy", "file:///x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pypi.example/simple",
+        "pypi",
+        "https://me:secret@pypi.example/simple",
+        "--proxy",
+        "file:///x",
+    ],
+)
 def test_an_index_is_reached_by_https_and_without_a_password(url: str) -> None:
     with pytest.raises(BadIndex, match="SHEEN_PYTHON_REPOSITORIES"):
         Indexes.parse(f"https://pypi.org/simple {url}")

@@ -15,7 +15,9 @@ from tasks.packages.sandbox import UNIX_IDS, Sandbox, sandbox
 from tests.support.waiting import until
 
 PLAIN = {"PATH": "/usr/bin:/bin"}
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a build a user of its own")
+only_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give a build a user of its own"
+)
 
 
 def run(box: Sandbox, script: str, patience: float = 30.0) -> tuple[int, list[str]]:
@@ -52,10 +54,15 @@ def test_it_is_nobody_else_and_can_become_nobody_else() -> None:
         assert one.unix_id != other.unix_id
         assert {one.unix_id, other.unix_id} <= set(UNIX_IDS)
         _, said = run(
-            one, f"id -u; id -G; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls {other.folder} 2>&1; ls -d {one.folder}"
+            one,
+            f"id -u; id -G; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls {other.folder} 2>&1; ls -d {one.folder}",
         )
         assert said[:2] == [str(one.unix_id)] * 2
-        assert {line.split()[0]: int(line.split()[1], 16) for line in said[2:5]} == {"CapBnd:": 0, "CapEff:": 0, "NoNewPrivs:": 1}
+        assert {line.split()[0]: int(line.split()[1], 16) for line in said[2:5]} == {
+            "CapBnd:": 0,
+            "CapEff:": 0,
+            "NoNewPrivs:": 1,
+        }
         assert "Permission denied" in said[5]
         assert said[6] == str(one.folder)
 
@@ -66,15 +73,25 @@ def test_it_reads_no_apps_files_and_no_other_process(open_folder: Path) -> None:
     version.write_text("secret")
     version.chmod(0o640)
     with sandbox() as box:
-        _, said = run(box, f"cat {version} 2>&1; cat /proc/{os.getpid()}/environ 2>&1; kill -0 {os.getpid()} 2>&1")
-    assert [line.rpartition(": ")[2] for line in said if line] == ["Permission denied", "Permission denied", "Operation not permitted"]
+        _, said = run(
+            box,
+            f"cat {version} 2>&1; cat /proc/{os.getpid()}/environ 2>&1; kill -0 {os.getpid()} 2>&1",
+        )
+    assert [line.rpartition(": ")[2] for line in said if line] == [
+        "Permission denied",
+        "Permission denied",
+        "Operation not permitted",
+    ]
 
 
 @only_root
 def test_what_it_leaves_running_is_ended_wherever_it_went() -> None:
     with sandbox() as box:
         assert box.unix_id is not None
-        code, _ = run(box, "setsid setsid sleep 1000 >/dev/null 2>&1 & (trap '' TERM HUP; sleep 1001) & exit 3")
+        code, _ = run(
+            box,
+            "setsid setsid sleep 1000 >/dev/null 2>&1 & (trap '' TERM HUP; sleep 1001) & exit 3",
+        )
         assert code == 3
         until(lambda: not running(box.unix_id or 0), 10, "all of it to be gone")
 
@@ -101,7 +118,10 @@ def test_its_folder_is_gone_afterwards_however_deep() -> None:
         ("ln -s /etc/passwd p/data", "a link out of the package"),
         ("ln -s ../../x p/data", "a link out of the package"),
         ("ln -s $PWD/p/DESCRIPTION p/data", "a link out of the package"),
-        ("mkdir -p p/x/y/z && ln -s ../.. p/x/y/z/b && ln -s x/y/z/b/../../evil p/data", "a link out of the package"),
+        (
+            "mkdir -p p/x/y/z && ln -s ../.. p/x/y/z/b && ln -s x/y/z/b/../../evil p/data",
+            "a link out of the package",
+        ),
         ("ln -s data p/data", "a link out of the package"),
         ("mkfifo p/data", "neither file nor folder"),
         ("cd p && for i in $(seq 1500); do mkdir d && cd d || exit 1; done", "is deeper than"),
@@ -124,7 +144,10 @@ def test_a_file_that_is_anothers_is_not_taken_for_its_own(tmp_path: Path) -> Non
         run(box, "mkdir p && echo x > p/DESCRIPTION")
         secret = box.folder / "p" / "secret"
         secret.write_text("of root")  # as a hard link to one would be
-        with box.open("p") as package, pytest.raises(NotInstalled, match='"secret" in it is not its own file'):
+        with (
+            box.open("p") as package,
+            pytest.raises(NotInstalled, match='"secret" in it is not its own file'),
+        ):
             freeze(package, tmp_path / "p", box.owner)
 
 
@@ -136,8 +159,21 @@ def test_modes_are_everyones_to_read_and_nobodys_to_write(tmp_path: Path) -> Non
         )
         with box.open("p") as package:
             freeze(package, tmp_path / "p", box.owner)
-    found = subprocess.run(["find", ".", "-printf", "%p %m %l\n"], cwd=tmp_path / "p", capture_output=True, text=True, check=True)
-    assert sorted(found.stdout.splitlines()) == [". 755 ", "./a 644 ", "./b 777 a", "./c 755 ", "./c/d 644 ", "./run 755 "]
+    found = subprocess.run(
+        ["find", ".", "-printf", "%p %m %l\n"],
+        cwd=tmp_path / "p",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert sorted(found.stdout.splitlines()) == [
+        ". 755 ",
+        "./a 644 ",
+        "./b 777 a",
+        "./c 755 ",
+        "./c/d 644 ",
+        "./run 755 ",
+    ]
 
 
 @pytest.mark.parametrize("script", ["ln -s / p", "mkfifo p", "rmdir made && ln -s / made"])
@@ -155,18 +191,27 @@ def test_it_cannot_write_where_it_is_given_things() -> None:
     with sandbox() as box:
         (box.given / "requirements.txt").write_text("the task's own")
         (box.given / "requirements.txt").chmod(0o600)
-        _, said = run(box, f"cd {box.given}; rm -f requirements.txt; ln -s /etc/passwd other; mv box elsewhere; cat requirements.txt")
+        _, said = run(
+            box,
+            f"cd {box.given}; rm -f requirements.txt; ln -s /etc/passwd other; mv box elsewhere; cat requirements.txt",
+        )
         assert said[-1] != "the task's own", "it is the task's until it is given, by its mode"
         assert (box.given / "requirements.txt").read_text() == "the task's own"
         assert sorted(path.name for path in box.given.iterdir()) == ["box", "requirements.txt"]
 
 
 def test_a_chain_of_links_inside_a_package_is_taken() -> None:
-    links = {"lib/libx.so": "libx.so.1", "lib/libx.so.1": "../real/libx.so.1.2", "deep/again": "./../lib/libx.so"}
+    links = {
+        "lib/libx.so": "libx.so.1",
+        "lib/libx.so.1": "../real/libx.so.1.2",
+        "deep/again": "./../lib/libx.so",
+    }
     assert all(stays_inside(path, links) for path in links)
 
 
-def test_programs_of_root_see_none_of_an_authors_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_of_root_see_none_of_an_authors_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They read message catalogues, loaders' paths and the like by such."""
     seen = tmp_path / "seen"
     watched = tmp_path / "setpriv"
@@ -176,6 +221,11 @@ def test_programs_of_root_see_none_of_an_authors_variables(tmp_path: Path, monke
     said: list[str] = []
     with sandbox() as box:
         environment = {"PATH": "/usr/bin:/bin", "LANGUAGE": "../../../evil", "TWO_LINES": "a\nb=c"}
-        assert box.run(["sh", "-c", 'echo "$LANGUAGE"; echo "$TWO_LINES"'], environment, said.append, 30.0) == 0
+        assert (
+            box.run(
+                ["sh", "-c", 'echo "$LANGUAGE"; echo "$TWO_LINES"'], environment, said.append, 30.0
+            )
+            == 0
+        )
     assert said == ["../../../evil", "a", "b=c"]
     assert "evil" not in seen.read_text()

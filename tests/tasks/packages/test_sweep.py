@@ -20,7 +20,11 @@ def entry(cache: Cache, name: str, age: float) -> Path:
 def test_old_entries_that_no_library_links_to_are_removed(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "packages", "R-4.2-x")
     cache.prepare()
-    old, new, linked = entry(cache, "old", UNUSED + 1), entry(cache, "new", UNUSED - 60), entry(cache, "linked", UNUSED * 3)
+    old, new, linked = (
+        entry(cache, "old", UNUSED + 1),
+        entry(cache, "new", UNUSED - 60),
+        entry(cache, "linked", UNUSED * 3),
+    )
     library = tmp_path / "apps" / "0123" / "v1.library"
     library.mkdir(parents=True)
     (library / "linked").symlink_to(os.path.relpath(linked / "linked", library))
@@ -30,7 +34,10 @@ def test_old_entries_that_no_library_links_to_are_removed(tmp_path: Path) -> Non
     for name, age in (("a.tar.gz", UNUSED + 1), ("b.tar.gz", 60.0)):
         (sources / name).touch()
         os.utime(sources / name, (NOW - age, NOW - age))
-    assert sweep(cache.folder, tmp_path / "apps", NOW) == ["R-4.2-x/old/1.0-abc", "sources/cran/a.tar.gz"]
+    assert sweep(cache.folder, tmp_path / "apps", NOW) == [
+        "R-4.2-x/old/1.0-abc",
+        "sources/cran/a.tar.gz",
+    ]
     assert not old.exists()
     assert new.is_dir()
     assert (library / "linked" / "DESCRIPTION").read_text() == "x"

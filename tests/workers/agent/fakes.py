@@ -31,7 +31,9 @@ class FakeR:
             await self._server.wait_closed()
 
     async def connect(self, session_id: str) -> ClientConnection:
-        return await unix_connect(self.path, uri="ws://r/websocket/", compression=None, max_size=None)
+        return await unix_connect(
+            self.path, uri="ws://r/websocket/", compression=None, max_size=None
+        )
 
     async def _handle(self, connection: ServerConnection) -> None:
         self.connections.append(connection)

@@ -62,7 +62,11 @@ class Cloud:
         return application
 
     def said(self, operation: str, token: str | None = None) -> list[dict[str, Any]]:
-        return [body for name, body in self.calls if name == operation and token in (None, body["taskToken"])]
+        return [
+            body
+            for name, body in self.calls
+            if name == operation and token in (None, body["taskToken"])
+        ]
 
     def frames(self, connection: str) -> str:
         return "".join(frame for to, frame in self.posts if to == connection)
@@ -72,11 +76,18 @@ class Cloud:
         body = json.loads(await request.read())
         self.calls.append((operation, body))
         if body["taskToken"] in self.refuse:
-            return web.json_response({"__type": "com.amazonaws.swf#TaskTimedOut", "message": "over"}, status=400)
+            return web.json_response(
+                {"__type": "com.amazonaws.swf#TaskTimedOut", "message": "over"}, status=400
+            )
         return web.json_response({})
 
     async def _task(self, _request: web.Request) -> web.Response:
-        return web.json_response({"TaskARN": "arn:task", "Containers": [{"Networks": [{"IPv4Addresses": [self.address]}]}]})
+        return web.json_response(
+            {
+                "TaskARN": "arn:task",
+                "Containers": [{"Networks": [{"IPv4Addresses": [self.address]}]}],
+            }
+        )
 
     async def _post(self, request: web.Request) -> web.Response:
         self.posts.append((request.match_info["id"], await request.text()))
@@ -86,7 +97,14 @@ class Cloud:
 class Running:
     """One agent and its instance."""
 
-    def __init__(self, ref: InstanceRef, secret: str, cloud: Cloud, process: Process, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        ref: InstanceRef,
+        secret: str,
+        cloud: Cloud,
+        process: Process,
+        http: aiohttp.ClientSession,
+    ) -> None:
         self.ref = ref
         self.secret = secret
         self.cloud = cloud
@@ -103,21 +121,34 @@ class Running:
                 continue
             self.log.append({"message": line.decode(errors="replace"), "raw": True})
 
-    async def ask(self, method: str, path: str, data: str | None = None, **headers: str) -> tuple[int, str]:
-        known = {"sheen-agent-key": key_for(self.secret, Purpose.AGENT), "sheen-instance": self.ref.instance_id}
+    async def ask(
+        self, method: str, path: str, data: str | None = None, **headers: str
+    ) -> tuple[int, str]:
+        known = {
+            "sheen-agent-key": key_for(self.secret, Purpose.AGENT),
+            "sheen-instance": self.ref.instance_id,
+        }
         sent = known | {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.http.request(method, f"http://{self.cloud.address}:8080{path}", data=data, headers=sent) as answer:
+        async with self.http.request(
+            method, f"http://{self.cloud.address}:8080{path}", data=data, headers=sent
+        ) as answer:
             return answer.status, await answer.text()
 
     async def ready(self) -> None:
-        await until(lambda: self.cloud.said("SendTaskSuccess", "ready-token"), f"ready; the log: {self.log}")
+        await until(
+            lambda: self.cloud.said("SendTaskSuccess", "ready-token"), f"ready; the log: {self.log}"
+        )
         store.mark_ready(self.ref, f"{self.cloud.address}:8080", "watch-1", time.time())
-        assert (await self.ask("POST", "/watch", json.dumps({"token": "watch-1", "order": 1})))[0] == 204
+        assert (await self.ask("POST", "/watch", json.dumps({"token": "watch-1", "order": 1})))[
+            0
+        ] == 204
 
     async def page(self, session: str) -> dict[str, Any]:
         """Take a seat, load the page, and return what the client in it is told."""
         assert store.take_seat(self.ref, session, time.time() + 45) is not None
-        status, html = await self.ask("GET", "/app/", sheen_session=session, sheen_base=LOCATION, Accept="text/html")
+        status, html = await self.ask(
+            "GET", "/app/", sheen_session=session, sheen_base=LOCATION, Accept="text/html"
+        )
         assert status == 200, html
         found = re.search(r'id="sheen-config">(.*?)</script>', html)
         assert found is not None
@@ -128,7 +159,9 @@ class Running:
         """A message of Shiny's, the ``number``-th of the connection."""
         update = json.dumps({"method": "update", "data": data})
         frame = json.dumps([f"{number}#0|m|{update}"])
-        assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[0] == 200
+        assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[
+            0
+        ] == 200
 
     async def open(self, session: str, connection: str, output: str = "you said hi") -> None:
         """Speak as the client does until Shiny has answered the first message."""
@@ -136,7 +169,9 @@ class Running:
         data = {"word": "hi", ".clientdata_output_echo_hidden": False, ".clientdata_url_search": ""}
         first = json.dumps({"method": "init", "data": data})
         for frame in (json.dumps(hello), json.dumps(["0#0|o|"]), json.dumps([f"1#0|m|{first}"])):
-            assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[0] == 200
+            assert (
+                await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session)
+            )[0] == 200
         await until(lambda: output in self.cloud.frames(connection), f"an output on {connection}")
 
     async def worker(self) -> dict[str, Any] | None:
@@ -167,14 +202,30 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def start(app: str = "echo", given_up: bool = False, spare: bool = False, active: str = VERSION, **settings: Any) -> Running:
+        async def start(
+            app: str = "echo",
+            given_up: bool = False,
+            spare: bool = False,
+            active: str = VERSION,
+            **settings: Any,
+        ) -> Running:
             version = task / "efs" / "apps" / APP_ID / VERSION
             if not version.exists():
                 shutil.copytree(apps / app, version)
-            App(LOCATION, app_id=APP_ID, unix_id=271_828, active_version=active, settings=settings, created_at=0, updated_at=0).save()
+            App(
+                LOCATION,
+                app_id=APP_ID,
+                unix_id=271_828,
+                active_version=active,
+                settings=settings,
+                created_at=0,
+                updated_at=0,
+            ).save()
             version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
             seen = store.in_slot(version_id, 0)
-            instance = store.claim(version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen)
+            instance = store.claim(
+                version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen
+            )
             assert instance is not None
             cloud = Cloud(free_address())
             server = await stack.enter_async_context(TestServer(cloud.application()))
@@ -184,14 +235,22 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
                 "AWS_ENDPOINT_URL_SFN": url,
                 "ECS_CONTAINER_METADATA_URI_V4": f"{url}/meta",
                 "SHEEN_CONNECTIONS_URL": f"{url}/socket",
-                "SHEEN_INSTANCE": str(instance.ref) if not given_up else f"{version_id}/0/ffffffffffffffff",
+                "SHEEN_INSTANCE": str(instance.ref)
+                if not given_up
+                else f"{version_id}/0/ffffffffffffffff",
                 "SHEEN_TASK_TOKEN": "ready-token",
                 "SHEEN_EFS": str(task / "efs"),
                 "TMPDIR": str(task / "tmp"),
                 "SHEEN_CLIENT_DIR": str(task),
             }
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "agent", env=environment, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 20
+                sys.executable,
+                "-m",
+                "agent",
+                env=environment,
+                stdout=PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                limit=1 << 20,
             )
             running.append(Running(instance.ref, instance.secret, cloud, process, http))
             return running[-1]
@@ -219,11 +278,16 @@ async def test_a_visit_from_the_start_to_the_end(launch: Launch) -> None:
     assert agent.row().phase == "app"
     assert [line["how"] for line in agent.log if line["message"] == "R started"] == ["forked"]
     [ready] = agent.cloud.said("SendTaskSuccess")
-    assert json.loads(ready["output"]) == {"address": f"{agent.cloud.address}:8080", "task_arn": "arn:task"}
+    assert json.loads(ready["output"]) == {
+        "address": f"{agent.cloud.address}:8080",
+        "task_arn": "arn:task",
+    }
     assert agent.cloud.said("SendTaskHeartbeat", "ready-token")
 
     config = await agent.page("session-1")
-    ticket = tickets.check(config["ticket"], lambda ref: key_for(agent.secret, Purpose.TICKET), time.time())
+    ticket = tickets.check(
+        config["ticket"], lambda ref: key_for(agent.secret, Purpose.TICKET), time.time()
+    )
     assert (ticket.session_id, ticket.ref) == ("session-1", agent.ref)
     assert (config["base"], config["websocketUrl"]) == (LOCATION, "/socket")
 
@@ -238,7 +302,9 @@ async def test_a_visit_from_the_start_to_the_end(launch: Launch) -> None:
     assert store.seats_of(agent.row()) == {}
 
 
-async def test_every_line_of_the_log_says_whose_it_is_and_none_tells_a_secret(launch: Launch) -> None:
+async def test_every_line_of_the_log_says_whose_it_is_and_none_tells_a_secret(
+    launch: Launch,
+) -> None:
     agent = await launch()
     await agent.ready()
     config = await agent.page("session-1")
@@ -250,10 +316,16 @@ async def test_every_line_of_the_log_says_whose_it_is_and_none_tells_a_secret(la
     assert all(line["instance"] == str(agent.ref) for line in agent.log)
     text = json.dumps(agent.log)
     keys = [key_for(agent.secret, purpose) for purpose in Purpose]
-    assert not [secret for secret in (*keys, agent.secret, config["ticket"], "ready-token", "watch-1") if secret in text]
+    assert not [
+        secret
+        for secret in (*keys, agent.secret, config["ticket"], "ready-token", "watch-1")
+        if secret in text
+    ]
 
 
-async def test_r_killed_under_a_visitor_ends_the_session_gives_the_seat_back_and_starts_again(launch: Launch) -> None:
+async def test_r_killed_under_a_visitor_ends_the_session_gives_the_seat_back_and_starts_again(
+    launch: Launch,
+) -> None:
     agent = await launch()
     await agent.ready()
     await agent.page("session-1")
@@ -278,13 +350,20 @@ async def test_sessions_are_spread_and_one_r_killed_ends_only_its_own(launch: La
     await until(lambda: agent.row().worker == f"{VERSION}.0.1,2", "the row names both")
     os.kill(second["pid"], signal.SIGKILL)
     await until(lambda: "c[4503," in agent.cloud.frames("c2"), "its visitor is told")
-    await until(lambda: set(store.seats_of(agent.row())) == {"session-1"}, "only its seat is given back")
+    await until(
+        lambda: set(store.seats_of(agent.row())) == {"session-1"}, "only its seat is given back"
+    )
     assert "c[" not in agent.cloud.frames("c1")
     await agent.page("session-3")
-    assert [worker["id"] for worker in await agent.workers()] == [f"{VERSION}.0.1", f"{VERSION}.0.3"]
+    assert [worker["id"] for worker in await agent.workers()] == [
+        f"{VERSION}.0.1",
+        f"{VERSION}.0.3",
+    ]
 
 
-async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(launch: Launch) -> None:
+async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(
+    launch: Launch,
+) -> None:
     agent = await launch(app_session_timeout=2)
     await agent.ready()
     config = await agent.page("session-1")
@@ -294,68 +373,106 @@ async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(lau
     await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
 
 
-async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(launch: Launch) -> None:
+async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(
+    launch: Launch,
+) -> None:
     agent = await launch("counter", app_idle_timeout=60, max_retired_workers=1)
     await agent.ready()
     await agent.page("session-1")
     await agent.open("session-1", "c1", "count 1")
     row = App.get(LOCATION)
-    row.update(actions=[App.settings.set({"app_session_timeout": 7, "max_retired_workers": 1, "simple_scheduler": 9})])
+    row.update(
+        actions=[
+            App.settings.set(
+                {"app_session_timeout": 7, "max_retired_workers": 1, "simple_scheduler": 9}
+            )
+        ]
+    )
     assert await agent.ask("POST", "/restart") == (200, '{"retired": 1}')
     assert agent.row().capacity == 9
     await agent.page("session-2")
     await agent.open("session-2", "c2", "count 1")
     await agent.say("session-1", "c1", 2, {"click": 1})
-    await until(lambda: "count 2" in agent.cloud.frames("c1"), "the old session goes on with its state")
+    await until(
+        lambda: "count 2" in agent.cloud.frames("c1"), "the old session goes on with its state"
+    )
     first, second = await agent.workers()
-    assert (first["retired"], first["sessions"], second["retired"], second["sessions"]) == (True, 1, False, 1)
+    assert (first["retired"], first["sessions"], second["retired"], second["sessions"]) == (
+        True,
+        1,
+        False,
+        1,
+    )
     assert first["pid"] != second["pid"]
     assert (await agent.ask("POST", "/restart"))[0] == 200
-    await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the oldest is told when there are too many")
+    await until(
+        lambda: "c[4506," in agent.cloud.frames("c1"), "the oldest is told when there are too many"
+    )
     await until(lambda: not is_running(first["pid"]), "and its process is gone")
     await agent.say("session-2", "c2", 2, {"click": 1})
     await until(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
     await until(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
 
 
-async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_the_last_has_left(launch: Launch) -> None:
+async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_the_last_has_left(
+    launch: Launch,
+) -> None:
     agent = await launch(reconnect_grace=0, instance_idle_timeout=3600)
     await agent.ready()
     await agent.page("session-1")
     await agent.open("session-1", "c1")
     assert (await agent.ask("POST", "/retire"))[0] == 204
-    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[0] == 410
+    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[
+        0
+    ] == 410
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     await agent.ask("DELETE", "/connections/c1")
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
-async def test_a_superseded_instance_ends_its_sessions_with_a_word_and_is_idle(launch: Launch) -> None:
+async def test_a_superseded_instance_ends_its_sessions_with_a_word_and_is_idle(
+    launch: Launch,
+) -> None:
     agent = await launch(reconnect_grace=0, instance_idle_timeout=3600)
     await agent.ready()
     await agent.page("session-1")
     await agent.open("session-1", "c1")
     assert (await agent.ask("POST", "/supersede"))[0] == 204
     await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the visitor is told")
-    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[0] == 410
+    assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[
+        0
+    ] == 410
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
 def bound_to(spare: Instance, ref: InstanceRef) -> None:
     """Write an app's row of a spare."""
-    bound = Instance(ref.version_id, 0, instance_id=spare.instance_id, location=LOCATION, state="READY", phase="app", secret=spare.secret)
+    bound = Instance(
+        ref.version_id,
+        0,
+        instance_id=spare.instance_id,
+        location=LOCATION,
+        state="READY",
+        phase="app",
+        secret=spare.secret,
+    )
     bound.seats, bound.capacity, bound.claimed_at, bound.size = {}, 5, 0, "large"
     bound.save()
 
 
-async def test_a_spare_that_nobody_tells_that_it_is_bound_finds_it_and_is_idle_in_time(launch: Launch) -> None:
+async def test_a_spare_that_nobody_tells_that_it_is_bound_finds_it_and_is_idle_in_time(
+    launch: Launch,
+) -> None:
     agent = await launch(spare=True, instance_idle_timeout=2, reconnect_grace=0)
     spare = agent.row()
     ref = InstanceRef(f"{APP_ID}.{VERSION}", 0, spare.instance_id)
     bound_to(spare, ref)
     spare.update(actions=[Instance.bound_to.set(str(ref))])
     await agent.ready()
-    await until(lambda: [line for line in agent.log if line["message"] == "bound"], f"bound; the log: {agent.log}")
+    await until(
+        lambda: [line for line in agent.log if line["message"] == "bound"],
+        f"bound; the log: {agent.log}",
+    )
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
@@ -368,7 +485,9 @@ async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch
 
     spare = agent.row()
     ref = InstanceRef(f"{APP_ID}.{VERSION}", 0, spare.instance_id)
-    assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 409  # no such row
+    assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[
+        0
+    ] == 409  # no such row
     bound_to(spare, ref)
     for _ in range(2):
         assert (await agent.ask("POST", "/bind", json.dumps({"instance": str(ref)})))[0] == 200
@@ -387,7 +506,9 @@ async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle as any instance")
 
 
-async def test_a_spare_that_nobody_wants_is_never_idle_and_ends_when_it_is_stopped(launch: Launch) -> None:
+async def test_a_spare_that_nobody_wants_is_never_idle_and_ends_when_it_is_stopped(
+    launch: Launch,
+) -> None:
     agent = await launch(spare=True, instance_idle_timeout=1)
     await agent.ready()
     before = time.monotonic()
@@ -404,7 +525,10 @@ async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launc
     await agent.open("session-1", "c1")
     first = await agent.worker()
     await agent.ask("DELETE", "/connections/c1")
-    await until(lambda: [line for line in agent.log if "R stops: nobody is here" in line["message"]], "R stops")
+    await until(
+        lambda: [line for line in agent.log if "R stops: nobody is here" in line["message"]],
+        "R stops",
+    )
     assert store.seats_of(agent.row()) == {}
     await agent.page("session-2")
     second = await agent.worker()
@@ -418,16 +542,22 @@ async def test_an_idle_instance_says_so_once_for_each_token(launch: Launch) -> N
     await agent.ready()
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the first idle report")
     assert json.loads(agent.cloud.said("SendTaskSuccess", "watch-1")[0]["output"]) == {"idle": True}
-    assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2", "order": 2})))[0] == 204
+    assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2", "order": 2})))[
+        0
+    ] == 204
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-2"), "the second idle report")
     assert len(agent.cloud.said("SendTaskSuccess", "watch-1")) == 1
 
 
-async def test_an_instance_of_an_old_version_that_nobody_told_goes_by_itself(launch: Launch) -> None:
+async def test_an_instance_of_an_old_version_that_nobody_told_goes_by_itself(
+    launch: Launch,
+) -> None:
     agent = await launch(active="20261120T140000Z-0000", instance_idle_timeout=0)
     await agent.ready()
     await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
-    assert (await agent.ask("GET", "/app/", sheen_session="session-1", sheen_base=LOCATION))[0] == 410
+    assert (await agent.ask("GET", "/app/", sheen_session="session-1", sheen_base=LOCATION))[
+        0
+    ] == 410
 
 
 async def test_no_idle_report_while_somebody_is_here(launch: Launch) -> None:
@@ -454,7 +584,9 @@ async def test_an_app_that_crashes_is_reported_with_what_it_said(launch: Launch)
 async def test_a_slow_app_is_reported(launch: Launch) -> None:
     agent = await launch("slow", app_init_timeout=1)
     assert await asyncio.wait_for(agent.process.wait(), PATIENCE) == 1
-    assert [failure["error"] for failure in agent.cloud.said("SendTaskFailure")] == ["AppInitTimeout"]
+    assert [failure["error"] for failure in agent.cloud.said("SendTaskFailure")] == [
+        "AppInitTimeout"
+    ]
 
 
 async def test_an_instance_that_was_given_up_starts_nothing(launch: Launch) -> None:

@@ -24,7 +24,9 @@ from tests.support import shiny_page
 from tests.support.stack import SHINY_EXAMPLES
 
 EXAMPLES = [path.name for path in sorted(SHINY_EXAMPLES.iterdir())]
-CHANGING = re.compile(r"\d\d:\d\d:\d\d|session/[0-9a-f]+/|w=[\w.-]+|\d{4}-\d\d-\d\d|nonce=\w+|tab-\d+(-\d+)?|data-tabsetid=.{1,2}\d+")
+CHANGING = re.compile(
+    r"\d\d:\d\d:\d\d|session/[0-9a-f]+/|w=[\w.-]+|\d{4}-\d\d-\d\d|nonce=\w+|tab-\d+(-\d+)?|data-tabsetid=.{1,2}\d+"
+)
 RANDOM = {"06_tabsets"}
 """Shows random numbers, which are others in each process; so only what kind of thing it shows is compared."""
 
@@ -54,18 +56,29 @@ async def first_outputs(worker: Worker) -> tuple[str, dict[str, Any]]:
     """The page, and what its outputs show at first."""
     headers = {"shiny-shared-secret": worker.spec.secret}
     connector = aiohttp.UnixConnector(str(worker.socket_path))
-    async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get("http://r/", headers=headers) as answer,
+    ):
         page = await answer.text()
         assert answer.status == 200, (worker.said, page)
     wanted, shown = shiny_page.outputs(page), dict[str, Any]()
     async with websockets.asyncio.client.unix_connect(
-        str(worker.socket_path), uri="ws://r/websocket/", additional_headers=headers, max_size=None, proxy=None
+        str(worker.socket_path),
+        uri="ws://r/websocket/",
+        additional_headers=headers,
+        max_size=None,
+        proxy=None,
     ) as socket:
         await socket.send(shiny_page.init(page))
         async with asyncio.timeout(20):
             while wanted.keys() - shown.keys():
                 told = json.loads(await socket.recv())
-                shown |= {name: value for part in ("values", "errors") for name, value in (told.get(part) or {}).items()}
+                shown |= {
+                    name: value
+                    for part in ("values", "errors")
+                    for name, value in (told.get(part) or {}).items()
+                }
     return page, shown
 
 
@@ -81,7 +94,9 @@ async def test_an_example_shows_the_same_forked_as_fresh(
             assert shown.keys() >= shiny_page.outputs(page).keys()
             if name in RANDOM:
                 shown = {output: type(value).__name__ for output, value in shown.items()}
-            seen.append((CHANGING.sub("", page), CHANGING.sub("", json.dumps(shown, sort_keys=True))))
+            seen.append(
+                (CHANGING.sub("", page), CHANGING.sub("", json.dumps(shown, sort_keys=True)))
+            )
     for one, other in zip(*seen, strict=True):
         at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
         assert one == other, (one[max(0, at - 80) : at + 80], other[max(0, at - 80) : at + 80])

@@ -23,14 +23,21 @@ async def drawn(worker: Worker) -> dict[str, Any]:
     """Return the ids that a worker makes from a known state of R's generators."""
     headers = {"shiny-shared-secret": worker.spec.secret}
     connector = aiohttp.UnixConnector(str(worker.socket_path))
-    async with aiohttp.ClientSession(connector=connector) as client, client.get("http://r/", headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get("http://r/", headers=headers) as answer,
+    ):
         said: dict[str, Any] = json.loads(await answer.text())
-    async with unix_connect(str(worker.socket_path), uri="ws://r/websocket/", additional_headers=headers) as socket:
+    async with unix_connect(
+        str(worker.socket_path), uri="ws://r/websocket/", additional_headers=headers
+    ) as socket:
         said["session"] = json.loads(await socket.recv())["config"]["sessionId"]
     return said
 
 
-async def test_ids_do_not_follow_from_the_state_of_rs_generators(spec: Any, preloaded: Preloaded) -> None:
+async def test_ids_do_not_follow_from_the_state_of_rs_generators(
+    spec: Any, preloaded: Preloaded
+) -> None:
     said = []
     for number, starter in enumerate((fresh.start, preloaded.fork, preloaded.fork), 1):
         worker = Worker(spec("ids", number=number), starter=starter)
@@ -44,21 +51,43 @@ async def test_ids_do_not_follow_from_the_state_of_rs_generators(spec: Any, prel
         assert len({each[name] for each in said}) == len(said), name
     assert all(re.fullmatch("a-[0-9a-f]{4}-z", each["affixes"]) for each in said)
     assert all(each["untouched"] for each in said)
-    assert len({each["number"] for each in said}) == 1  # set.seed() means in an app what it always means
+    assert (
+        len({each["number"] for each in said}) == 1
+    )  # set.seed() means in an app what it always means
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ("utils::assignInNamespace('createUniqueId', function(size) 'x', 'shiny')", "its createUniqueId has other arguments"),
-        ("shiny:::FileUploadContext$set('public', 'createUploadOperation', function(infos) 'x', overwrite = TRUE)", "ids from elsewhere"),
+        (
+            "utils::assignInNamespace('createUniqueId', function(size) 'x', 'shiny')",
+            "its createUniqueId has other arguments",
+        ),
+        (
+            "shiny:::FileUploadContext$set('public', 'createUploadOperation', function(infos) 'x', overwrite = TRUE)",
+            "ids from elsewhere",
+        ),
     ],
 )
-def test_a_shiny_that_makes_ids_in_another_way_is_told_of_in_the_log(changed: str, told: str, tmp_path: Path) -> None:
-    parameters = "list(mark = 'm', secret = 's', sanitize_errors = 'true', socket = '/', bookmarks = '')"
+def test_a_shiny_that_makes_ids_in_another_way_is_told_of_in_the_log(
+    changed: str, told: str, tmp_path: Path
+) -> None:
+    parameters = (
+        "list(mark = 'm', secret = 's', sanitize_errors = 'true', socket = '/', bookmarks = '')"
+    )
     script = f"{changed}\ntry(eval(parse('{SERVE}'))({parameters}))"
-    said = subprocess.run(["Rscript", "-e", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False).stderr
-    assert re.search(rf"WARNING: session ids can be guessed\..*{told}.*Publish the app with another version of Shiny", said), said
+    said = subprocess.run(
+        ["Rscript", "-e", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    ).stderr
+    assert re.search(
+        rf"WARNING: session ids can be guessed\..*{told}.*Publish the app with another version of Shiny",
+        said,
+    ), said
 
 
 def test_shiny_for_python_makes_its_ids_from_no_seed() -> None:

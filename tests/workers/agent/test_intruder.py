@@ -32,7 +32,9 @@ sys.stdout.write(f"{ctypes.addressof(kept):x}\\n"); sys.stdout.flush()
 sys.stdin.read()
 """
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give each app its own user"
+)
 
 
 @pytest.fixture(params=["fresh", "forked"])
@@ -57,7 +59,13 @@ async def keeper() -> AsyncIterator[Keeper]:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KEEPER, CANARY[:5], env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        KEEPER,
+        CANARY[:5],
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin is not None and process.stdout is not None
     yield Keeper(process, (await process.stdout.readline()).decode().strip())
@@ -90,7 +98,9 @@ async def app(started: Start) -> App:
 async def blocking(app: App, check: Callable[[intruder.Ask], None]) -> None:
     """Run a check that asks R without await, beside this loop."""
     loop = asyncio.get_running_loop()
-    await asyncio.to_thread(check, lambda code: asyncio.run_coroutine_threadsafe(app.does(code), loop).result(60))
+    await asyncio.to_thread(
+        check, lambda code: asyncio.run_coroutine_threadsafe(app.does(code), loop).result(60)
+    )
 
 
 async def test_the_intruder_itself_works(app: App, tmp_path: Path) -> None:
@@ -102,15 +112,23 @@ async def test_the_intruder_itself_works(app: App, tmp_path: Path) -> None:
     victim = "p = subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)']); time.sleep(0.5)"
     look = "for name in ('environ', 'maps'):\n  print(name, bool(open(f'/proc/{p.pid}/{name}').read(1)))"
     reaching = f"import subprocess, sys, time\n{victim}\n{look}\np.kill()"
-    assert intruder.lines(await app.does(intruder.python(reaching))) == ["environ True", "maps True"]
+    assert intruder.lines(await app.does(intruder.python(reaching))) == [
+        "environ True",
+        "maps True",
+    ]
 
 
 async def test_the_agent_is_closed(app: App, keeper: Keeper) -> None:
-    said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, keeper.pid, keeper.address)))
+    said = intruder.lines(
+        await app.does(intruder.python(intruder.SYSCALLS, keeper.pid, keeper.address))
+    )
     assert len(said) > 10, said
     assert not [line for line in said if "GOT IN" in line], said
-    assert {line for line in said if line.startswith(("ptrace", "read memory", "write memory"))} <= {
-        f"{name} Operation not permitted" for name in ("ptrace attach", "ptrace seize", "read memory", "write memory")
+    assert {
+        line for line in said if line.startswith(("ptrace", "read memory", "write memory"))
+    } <= {
+        f"{name} Operation not permitted"
+        for name in ("ptrace attach", "ptrace seize", "read memory", "write memory")
     }, said
 
 
@@ -124,7 +142,9 @@ async def test_the_r_that_workers_are_forked_from_is_closed(app: App, preloaded:
     said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, preloaded.pid, "1000")))
     assert len(said) > 10 and not [line for line in said if "GOT IN" in line], said
     assert await app.does(f"tools::pskill({preloaded.pid}L, tools::SIGKILL)") is False
-    held = intruder.lines(await app.does("Sys.readlink(list.files('/proc/self/fd', full.names = TRUE))"))
+    held = intruder.lines(
+        await app.does("Sys.readlink(list.files('/proc/self/fd', full.names = TRUE))")
+    )
     orders = sockets_of(preloaded.pid)
     assert orders and not orders & set(held)  # nobody who was forked can order a fork
 
@@ -138,9 +158,15 @@ async def test_the_agent_takes_no_signal_from_an_app(app: App, keeper: Keeper) -
 
 
 async def test_no_process_shows_where_the_roles_credentials_are(app: App, keeper: Keeper) -> None:
-    assert await app.does(intruder.python(intruder.READABLE, f"/v2/credentials/{CANARY}"[::-1])) == []
+    assert (
+        await app.does(intruder.python(intruder.READABLE, f"/v2/credentials/{CANARY}"[::-1])) == []
+    )
     # What it may see it does find.
-    assert "GOT IN" in str(await app.does(intruder.python(intruder.READABLE, f"WORKER_ID={app.worker.spec.worker_id}"[::-1])))
+    assert "GOT IN" in str(
+        await app.does(
+            intruder.python(intruder.READABLE, f"WORKER_ID={app.worker.spec.worker_id}"[::-1])
+        )
+    )
 
 
 @needs_root
@@ -156,10 +182,18 @@ async def test_an_apps_folders_are_all_that_it_writes_to(app: App, apps: Path) -
         Path("/"),
         Path("/opt"),
     ]
-    await blocking(app, lambda ask: intruder.cannot_write(ask, [folder for folder in folders if os.path.isdir(folder)]))  # noqa: PTH112
+    await blocking(
+        app,
+        lambda ask: intruder.cannot_write(
+            ask,
+            [folder for folder in folders if os.path.isdir(folder)],  # noqa: PTH112
+        ),
+    )
     await blocking(app, lambda ask: intruder.cannot_change(ask, [apps, apps / "intruder"]))
     for opened in ("wb", "r+b", "ab"):
-        assert "cannot open" in str(await app.does(f"file({intruder.text(apps / 'intruder' / 'app.R')}, {opened!r})"))
+        assert "cannot open" in str(
+            await app.does(f"file({intruder.text(apps / 'intruder' / 'app.R')}, {opened!r})")
+        )
 
 
 @needs_root
@@ -171,7 +205,12 @@ async def test_another_apps_private_folder_and_socket_are_closed(
     try:
         await other.start()
         folder = other.folder
-        await blocking(app, lambda ask: intruder.cannot_read(ask, [folder, folder / "home", folder / "tmp", folder / "start.R"]))
+        await blocking(
+            app,
+            lambda ask: intruder.cannot_read(
+                ask, [folder, folder / "home", folder / "tmp", folder / "start.R"]
+            ),
+        )
         await blocking(app, lambda ask: intruder.cannot_write(ask, [folder, folder / "home"]))
         connect = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('GOT IN')"
         said = intruder.lines(await app.does(intruder.python(connect, other.socket_path)))
@@ -193,7 +232,10 @@ def victim(tmp_path: Path) -> Path:
 
 
 def state_of(folder: Path) -> list[tuple[int, int, int]]:
-    return [(path.stat().st_mode, path.stat().st_uid, path.stat().st_gid) for path in (folder, folder / "file")]
+    return [
+        (path.stat().st_mode, path.stat().st_uid, path.stat().st_gid)
+        for path in (folder, folder / "file")
+    ]
 
 
 @needs_root
@@ -201,12 +243,20 @@ async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victi
     before = state_of(victim)
     app = App(await started("intruder"))
     folder = app.worker.folder
-    for name in ("home", "tmp", "run"):  # what the agent made is not R's to replace; what is in it is
+    for name in (
+        "home",
+        "tmp",
+        "run",
+    ):  # what the agent made is not R's to replace; what is in it is
         link = intruder.text(folder / name)
-        await app.does(f"{{ unlink({link}, recursive = TRUE); file.symlink({intruder.text(victim)}, {link}) }}")
+        await app.does(
+            f"{{ unlink({link}, recursive = TRUE); file.symlink({intruder.text(victim)}, {link}) }}"
+        )
         assert not (folder / name).is_symlink()
         for place, target in (("folder", victim), ("file", victim / "file")):
-            await app.does(f"file.symlink({intruder.text(target)}, {intruder.text(folder / name / place)})")
+            await app.does(
+                f"file.symlink({intruder.text(target)}, {intruder.text(folder / name / place)})"
+            )
             assert (folder / name / place).is_symlink()
     await app.worker.stop()
     assert not folder.exists()
@@ -223,12 +273,20 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
     wanted = dataclasses.replace(spec("echo"), entrypoint=entrypoint)
     made = private.make(wanted)
     try:
-        found = {path.name: (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in (made.path, *made.path.iterdir())}
+        found = {
+            path.name: (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid)
+            for path in (made.path, *made.path.iterdir())
+        }
         assert found.pop(made.path.name) == (0o750, 0)
         assert made.path.stat().st_gid == wanted.unix_id
         scripts = {"serve.R", "start.R"} if entrypoint is None else {"sheen_relay.py", "start.py"}
-        assert found == dict.fromkeys(("run", "tmp", "home"), (0o700, wanted.unix_id)) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {
-            "slash-tmp": (0o1777, 0)  # what /tmp is where the worker has a room; only its group gets there
+        assert found == dict.fromkeys(
+            ("run", "tmp", "home"), (0o700, wanted.unix_id)
+        ) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {
+            "slash-tmp": (
+                0o1777,
+                0,
+            )  # what /tmp is where the worker has a room; only its group gets there
         }
     finally:
         made.remove()
@@ -236,7 +294,9 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
 
 
 @needs_root
-def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_is_complete(spec: Callable[..., WorkerSpec]) -> None:
+def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_is_complete(
+    spec: Callable[..., WorkerSpec],
+) -> None:
     """A process of the same app that sees the folder come lays a FIFO or a link where root is about to write."""
     given: list[set[str]] = []
     give = Folder.give
@@ -255,16 +315,27 @@ def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_i
 
 async def test_no_program_gives_it_more_rights(app: App) -> None:
     """Programs with the set-user-id bit are plain ones for it."""
-    found = intruder.lines(await app.does(intruder.shell("find /usr/bin /bin /usr/sbin -perm -4000 2>/dev/null")))
+    found = intruder.lines(
+        await app.does(intruder.shell("find /usr/bin /bin /usr/sbin -perm -4000 2>/dev/null"))
+    )
     assert found
-    who = intruder.python("import ctypes, os; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0), os.geteuid(), os.getgroups())")
+    who = intruder.python(
+        "import ctypes, os; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0), os.geteuid(), os.getgroups())"
+    )
     unix_id = app.worker.spec.unix_id
-    assert await app.does(who) == f"1 {unix_id if unix_id is not None else os.geteuid()} {[] if unix_id is not None else os.getgroups()}"
+    assert (
+        await app.does(who)
+        == f"1 {unix_id if unix_id is not None else os.geteuid()} {[] if unix_id is not None else os.getgroups()}"
+    )
     raised = "import os\ntry:\n  os.setuid(0); print('GOT IN')\nexcept OSError as error:\n  print(error.strerror)"
     if unix_id is not None:
         assert await app.does(intruder.python(raised)) == "Operation not permitted"
         assert "GOT IN" not in str(
-            await app.does(intruder.shell("mount -t tmpfs none /mnt && echo GOT IN; unshare -m true && echo GOT IN"))
+            await app.does(
+                intruder.shell(
+                    "mount -t tmpfs none /mnt && echo GOT IN; unshare -m true && echo GOT IN"
+                )
+            )
         )
 
 
@@ -274,5 +345,14 @@ def test_the_shield_is_what_keeps_a_process_closed() -> None:
     import subprocess
 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout == "0\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        == "0\n"
+    )
     assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) != 0

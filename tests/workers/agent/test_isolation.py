@@ -45,7 +45,12 @@ async def agent_pid() -> AsyncIterator[int]:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KEEPER, env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        KEEPER,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -59,7 +64,10 @@ async def probe(worker: Worker, pid: int, other: Path) -> dict[str, Any]:
     connector = aiohttp.UnixConnector(str(worker.socket_path))
     headers = {"shiny-shared-secret": worker.spec.secret}
     url = f"http://r/?probe={pid}&other={other}"
-    async with aiohttp.ClientSession(connector=connector) as client, client.get(url, headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get(url, headers=headers) as answer,
+    ):
         found: dict[str, Any] = json.loads(await answer.text())
         return found
 
@@ -67,12 +75,21 @@ async def probe(worker: Worker, pid: int, other: Path) -> dict[str, Any]:
 async def test_an_app_finds_no_credentials_and_no_way_to_the_agent(
     started: Start, agent_pid: int, apps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SHEEN_TASK_TOKEN", "SHEEN_BUCKET", "R_LIBS", "LD_PRELOAD_X"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "SHEEN_TASK_TOKEN",
+        "SHEEN_BUCKET",
+        "R_LIBS",
+        "LD_PRELOAD_X",
+    ):
         monkeypatch.setenv(name, CANARY)
     worker = await started("probe")
     found = await probe(worker, agent_pid, Path("/etc/hostname"))
     environment = found["environment"]
-    assert CANARY not in json.dumps({name: value for name, value in found.items() if name != "headers"})
+    assert CANARY not in json.dumps(
+        {name: value for name, value in found.items() if name != "headers"}
+    )
     assert not [name for name in environment if name.startswith(("AWS_", "SHEEN_", "ECS_"))]
     assert worker.spec.secret not in json.dumps(environment)
     assert found["agent_environ"] == ""
@@ -83,7 +100,9 @@ async def test_an_app_finds_no_credentials_and_no_way_to_the_agent(
     assert found["home"] == str(worker.folder / "home")
 
 
-async def test_an_app_has_no_privileges_and_no_descriptor_of_the_agent(started: Start, agent_pid: int, tmp_path: Path) -> None:
+async def test_an_app_has_no_privileges_and_no_descriptor_of_the_agent(
+    started: Start, agent_pid: int, tmp_path: Path
+) -> None:
     held = (tmp_path / "secret").open("w")
     os.set_inheritable(held.fileno(), True)
     worker = await started("probe")
@@ -96,7 +115,9 @@ async def test_an_app_has_no_privileges_and_no_descriptor_of_the_agent(started: 
         user = str(worker.spec.unix_id)
         assert status["Uid"].split() == status["Gid"].split() == [user] * 4
         assert status["Groups"].strip() == ""
-        assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+        assert {
+            int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+        } == {0}
         assert found["agent_signal"] is False
         assert found["write_app"] is False
 

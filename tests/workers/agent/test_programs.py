@@ -26,7 +26,12 @@ async def start(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Start]:
     workers: list[Worker] = []
 
     async def begin(app: str = "echo", **changes: Any) -> Worker:
-        workers.append(Worker(dataclasses.replace(spec(app, number=len(workers) + 1), **changes), starter=Starter(preloaded).start))
+        workers.append(
+            Worker(
+                dataclasses.replace(spec(app, number=len(workers) + 1), **changes),
+                starter=Starter(preloaded).start,
+            )
+        )
         await workers[-1].start()
         return workers[-1]
 
@@ -81,15 +86,23 @@ async def test_another_python_runs_the_app(start: Start, apps: Path) -> None:
         ({"supervisor": ("./wrap",)}, "exec_supervisor", "./wrap"),
         ({"program": "/opt/R/9.9/bin/R"}, "r_path", "/opt/R/9.9/bin/R"),
         ({"program": "/etc/passwd"}, "r_path", "/etc/passwd"),
-        ({"program": "/opt/python/bin/python", "entrypoint": "app:app"}, "python", "/opt/python/bin/python"),
+        (
+            {"program": "/opt/python/bin/python", "entrypoint": "app:app"},
+            "python",
+            "/opt/python/bin/python",
+        ),
     ],
 )
 async def test_a_program_that_is_not_there_is_told_with_its_setting(
     start: Start, changes: dict[str, Any], setting: str, program: str
 ) -> None:
-    with pytest.raises(AppStartFailed, match="program that the app's settings name is not there") as caught:
+    with pytest.raises(
+        AppStartFailed, match="program that the app's settings name is not there"
+    ) as caught:
         await start(**changes)
-    assert caught.value.said.startswith(f'setting {setting}: the image has no program "{program}"; name one that it has')
+    assert caught.value.said.startswith(
+        f'setting {setting}: the image has no program "{program}"; name one that it has'
+    )
 
 
 async def test_a_supervisor_may_come_with_the_bundle(start: Start, apps: Path) -> None:
@@ -98,7 +111,9 @@ async def test_a_supervisor_may_come_with_the_bundle(start: Start, apps: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-async def test_a_program_that_the_apps_user_may_not_open_is_not_run_by_the_agents_rights(start: Start, apps: Path) -> None:
+async def test_a_program_that_the_apps_user_may_not_open_is_not_run_by_the_agents_rights(
+    start: Start, apps: Path
+) -> None:
     (apps / "others").mkdir(mode=0o700)
     shutil.copy("/usr/bin/nice", apps / "others" / "nice")
     with pytest.raises(AppStartFailed) as caught:

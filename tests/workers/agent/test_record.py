@@ -14,7 +14,15 @@ APP_ID, OLD, NEW = "0123456789ab", "20261120T133144Z-3f9a", "20261120T140000Z-00
 
 @pytest.fixture
 def app(tables: None) -> App:
-    app = App("/record", app_id=APP_ID, unix_id=271_828, active_version=OLD, settings={}, created_at=0, updated_at=0)
+    app = App(
+        "/record",
+        app_id=APP_ID,
+        unix_id=271_828,
+        active_version=OLD,
+        settings={},
+        created_at=0,
+        updated_at=0,
+    )
     app.save()
     return app
 
@@ -24,7 +32,15 @@ def found(app: App, tmp_path: Path) -> record.Record:
     """What an instance of the old version reads while it starts."""
     (tmp_path / "apps" / APP_ID / OLD).mkdir(parents=True)
     (tmp_path / "apps" / APP_ID / OLD / "app.R").write_text("")
-    row = Instance(f"{APP_ID}.{OLD}", 0, instance_id="f" * 16, location="/record", state="STARTING", phase="R", secret="0" * 64)
+    row = Instance(
+        f"{APP_ID}.{OLD}",
+        0,
+        instance_id="f" * 16,
+        location="/record",
+        state="STARTING",
+        phase="R",
+        secret="0" * 64,
+    )
     row.seats, row.capacity, row.claimed_at, row.size = {}, 5, 0, "large"
     row.save()
     return record.load(row.ref, tmp_path)
@@ -34,7 +50,9 @@ def test_nothing_is_missed_when_nothing_happened(found: record.Record) -> None:
     assert record.missed(found) is None
 
 
-def test_a_restart_is_missed_until_the_settings_of_after_it_are_read(app: App, found: record.Record) -> None:
+def test_a_restart_is_missed_until_the_settings_of_after_it_are_read(
+    app: App, found: record.Record
+) -> None:
     app.update(actions=[App.settings.set({"app_idle_timeout": 77})])
     life.mark_restarted("/record", 50.0)
     assert record.missed(found) == "restart"
@@ -50,8 +68,18 @@ def test_another_active_version_retires_it_restarted_or_not(app: App, found: rec
 
 
 @pytest.mark.parametrize("instead", [None, "another's"])
-def test_an_app_that_is_gone_retires_it(app: App, found: record.Record, instead: str | None) -> None:
+def test_an_app_that_is_gone_retires_it(
+    app: App, found: record.Record, instead: str | None
+) -> None:
     app.delete()
     if instead is not None:
-        App("/record", app_id="ba9876543210", unix_id=1, active_version=OLD, settings={}, created_at=0, updated_at=0).save()
+        App(
+            "/record",
+            app_id="ba9876543210",
+            unix_id=1,
+            active_version=OLD,
+            settings={},
+            created_at=0,
+            updated_at=0,
+        ).save()
     assert record.missed(found) == "retire"

@@ -23,7 +23,9 @@ from machine.room import Link, Seen
 MakeSpec = Callable[..., WorkerSpec]
 Ask = Callable[[str], Awaitable[Any]]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not room.possible(), reason="nothing can be mounted here")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not room.possible(), reason="nothing can be mounted here"
+)
 
 
 @pytest.fixture(params=["fresh", "forked"])
@@ -41,7 +43,10 @@ def efs(tmp_path: Path, apps: Path) -> Path:
             (efs / kind / app / "file").write_text(app)
         (efs / "data" / app).chmod(0o777)
     (efs / "apps" / "mine" / "app.R").write_bytes((apps / "intruder" / "app.R").read_bytes())
-    for name, mode in (("given", 0o755), ("closed", 0o700)):  # the gates of two syncs, and their data, which are open to everybody
+    for name, mode in (
+        ("given", 0o755),
+        ("closed", 0o700),
+    ):  # the gates of two syncs, and their data, which are open to everybody
         data = efs / "synced" / name / "data"
         data.mkdir(parents=True)
         data.chmod(0o777)
@@ -58,7 +63,9 @@ async def worker(spec: MakeSpec, starter: Starter, efs: Path) -> AsyncIterator[W
     seen = (Seen(mine, mine), Seen(efs / "data" / "mine", efs / "data" / "mine", writable=True))
     gates = tuple(Seen(gate, gate, writable=True) for gate in (efs / "synced").iterdir())
     links = tuple(Link(efs / "syncs" / gate.path.name, str(gate.path / "data")) for gate in gates)
-    made = dataclasses.replace(spec("echo"), directory=mine, hidden=(efs,), seen=seen + gates, links=links)
+    made = dataclasses.replace(
+        spec("echo"), directory=mine, hidden=(efs,), seen=seen + gates, links=links
+    )
     worker = Worker(made, starter=starter)
     await worker.start()
     yield worker
@@ -76,19 +83,30 @@ async def does(worker: Worker, code: str) -> Any:
 
 async def test_a_worker_finds_its_own_folders_and_no_others(worker: Worker, efs: Path) -> None:
     own = ["apps/mine/app.R", "apps/mine/file", "data/mine/file"]
-    synced = ["synced/given/data/file", "syncs/closed", "syncs/given/file"]  # a link that leads to what it may not enter
+    synced = [
+        "synced/given/data/file",
+        "syncs/closed",
+        "syncs/given/file",
+    ]  # a link that leads to what it may not enter
     assert await does(worker, f"sort(list.files('{efs}', recursive = TRUE))") == own + synced
-    assert await does(worker, f"{{ writeLines('x', '{efs}/data/mine/new'); readLines('{efs}/data/mine/new') }}") == ["x"]
+    assert await does(
+        worker, f"{{ writeLines('x', '{efs}/data/mine/new'); readLines('{efs}/data/mine/new') }}"
+    ) == ["x"]
     assert (efs / "data" / "mine" / "new").read_text() == "x\n"
     for place in ("apps/mine/new", "apps/new", "new"):
         assert "refused" in (await does(worker, f"writeLines('x', '{efs}/{place}')"))[0]
 
 
-async def test_a_folder_whose_gate_is_closed_is_not_open_in_a_room(worker: Worker, efs: Path) -> None:
+async def test_a_folder_whose_gate_is_closed_is_not_open_in_a_room(
+    worker: Worker, efs: Path
+) -> None:
     for way in ("synced/closed/data", "syncs/closed"):
         assert "cannot open" in (await does(worker, f"readLines('{efs}/{way}/file')"))[0]
         assert "cannot open" in (await does(worker, f"writeLines('x', '{efs}/{way}/new')"))[0]
-    assert await does(worker, f"{{ writeLines('x', '{efs}/syncs/given/new'); readLines('{efs}/synced/given/data/new') }}") == ["x"]
+    assert await does(
+        worker,
+        f"{{ writeLines('x', '{efs}/syncs/given/new'); readLines('{efs}/synced/given/data/new') }}",
+    ) == ["x"]
 
 
 async def test_a_workers_temporary_folders_are_its_own(worker: Worker, apps: Path) -> None:
@@ -96,13 +114,18 @@ async def test_a_workers_temporary_folders_are_its_own(worker: Worker, apps: Pat
     assert await does(worker, f"file.exists('{apps}')") == [False]
     for place in ("/tmp", "/var/tmp", "/dev/shm"):
         mark = f"{place}/sheen-test-{os.getpid()}"
-        assert await does(worker, f"{{ writeLines('x', '{mark}'); file.exists('{mark}') }}") == [True]
+        assert await does(worker, f"{{ writeLines('x', '{mark}'); file.exists('{mark}') }}") == [
+            True
+        ]
         assert not await asyncio.to_thread(Path(mark).exists)
     assert (await does(worker, "dirname(tempdir())"))[0] == str(worker.folder / "tmp")
 
 
 async def test_a_workers_user_has_a_name(worker: Worker) -> None:
-    assert await does(worker, "c(Sys.info()[['user']], system('whoami', intern = TRUE))") == ["shiny", "shiny"]
+    assert await does(worker, "c(Sys.info()[['user']], system('whoami', intern = TRUE))") == [
+        "shiny",
+        "shiny",
+    ]
     assert await does(worker, "getwd()") == [str(worker.spec.directory)]
 
 
@@ -120,7 +143,9 @@ def test_a_room_that_cannot_be_made_is_told_and_changes_nothing_here(tmp_path: P
     assert Path("/proc/mounts").read_text() == before
 
 
-def test_a_python_that_is_installed_in_a_temporary_folder_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_is_installed_in_a_temporary_folder_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "prefix", "/usr")
     assert private.interpreter() == ()

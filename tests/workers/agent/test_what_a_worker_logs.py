@@ -40,7 +40,9 @@ def counter(folder: Path, kills: int) -> OomKills:
     return made
 
 
-async def test_all_that_r_says_is_logged_between_its_start_and_its_end_and_nothing_of_sheens_own(spec: MakeSpec) -> None:
+async def test_all_that_r_says_is_logged_between_its_start_and_its_end_and_nothing_of_sheens_own(
+    spec: MakeSpec,
+) -> None:
     log = Log()
     worker = Worker(spec("two"), log=log)
     await worker.start()
@@ -67,15 +69,21 @@ async def test_a_start_that_fails_is_logged_with_its_reason(spec: MakeSpec) -> N
     assert log.ended == [False]
 
 
-async def test_a_stop_that_r_does_not_heed_is_logged_as_that(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.processes.worker.STOP_STEPS", ((signal.SIGINT, 0.1), (signal.SIGTERM, 0.1)))
+async def test_a_stop_that_r_does_not_heed_is_logged_as_that(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "agent.processes.worker.STOP_STEPS", ((signal.SIGINT, 0.1), (signal.SIGTERM, 0.1))
+    )
     log = Log()
     worker = Worker(spec("echo"), log=log)
     await worker.start()
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGSTOP)
     await worker.stop()
-    assert log.lines[-1] == "[sheen] R was asked to stop, did not within 0.2 seconds, and was killed"
+    assert (
+        log.lines[-1] == "[sheen] R was asked to stop, did not within 0.2 seconds, and was killed"
+    )
 
 
 async def test_a_start_that_takes_too_long_is_logged_with_its_reason(spec: MakeSpec) -> None:
@@ -97,7 +105,10 @@ async def test_an_r_that_cannot_be_started_at_all_is_logged(spec: MakeSpec) -> N
 
 async def test_a_start_that_lacks_a_secret_is_logged_with_its_name(spec: MakeSpec) -> None:
     async def furnish(_spec: WorkerSpec) -> WorkerSpec:
-        raise AppStartFailed("A secret that the app needs cannot be read.", "secret x/db (for DB_PASSWORD): there is none of that name")
+        raise AppStartFailed(
+            "A secret that the app needs cannot be read.",
+            "secret x/db (for DB_PASSWORD): there is none of that name",
+        )
 
     log = Log()
     with pytest.raises(AppStartFailed):
@@ -108,8 +119,13 @@ async def test_a_start_that_lacks_a_secret_is_logged_with_its_name(spec: MakeSpe
     assert log.ended[0] is False
 
 
-@pytest.mark.parametrize(("kills", "words"), [(1, "because the instance ran out of memory"), (0, "was stopped by SIGKILL")])
-async def test_a_kill_is_told_by_the_kernels_count(spec: MakeSpec, tmp_path: Path, kills: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("kills", "words"),
+    [(1, "because the instance ran out of memory"), (0, "was stopped by SIGKILL")],
+)
+async def test_a_kill_is_told_by_the_kernels_count(
+    spec: MakeSpec, tmp_path: Path, kills: int, words: str
+) -> None:
     log = Log()
     worker = Worker(spec("echo"), log=log, oom_kills=counter(tmp_path, kills))
     await worker.start()

@@ -29,7 +29,9 @@ from tests.support.waiting import until
 
 Start = Callable[..., Awaitable[Worker]]
 MakeSpec = Callable[..., WorkerSpec]
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each app its own user")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give each app its own user"
+)
 
 
 # What is left in its folders
@@ -45,8 +47,12 @@ def make_deep(folder: Path, levels: int) -> None:
     os.close(at)
 
 
-async def test_a_folder_deeper_than_pythons_recursion_holds_up_no_worker(started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/dev/shm")  # a disk takes milliseconds for each folder that is removed
+async def test_a_folder_deeper_than_pythons_recursion_holds_up_no_worker(
+    started: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tempfile.tempdir", "/dev/shm"
+    )  # a disk takes milliseconds for each folder that is removed
     worker = await started("echo")
     make_deep(worker.folder / "tmp", 1_500)
     make_deep(worker.folder / "home", 5_000)
@@ -55,9 +61,14 @@ async def test_a_folder_deeper_than_pythons_recursion_holds_up_no_worker(started
     assert not worker.folder.exists()
 
 
-@pytest.mark.parametrize("error", [RecursionError("too deep"), Unremoved(39, "it stays", "x"), ValueError("any")])
+@pytest.mark.parametrize(
+    "error", [RecursionError("too deep"), Unremoved(39, "it stays", "x"), ValueError("any")]
+)
 async def test_whatever_fails_when_a_worker_is_cleared_away_it_has_ended(
-    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, error: Exception, caplog: pytest.LogCaptureFixture
+    spec: MakeSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended: list[bool] = []
     worker = Worker(spec("echo"), on_exit=lambda _worker, unasked: ended.append(unasked))
@@ -76,7 +87,9 @@ async def test_whatever_fails_when_a_worker_is_cleared_away_it_has_ended(
     remove(worker._private)
 
 
-async def test_clearing_away_that_hangs_ends_in_time(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_clearing_away_that_hangs_ends_in_time(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a file system that does not answer."""
     loop = asyncio.get_running_loop()
     go_on = asyncio.Event()
@@ -98,24 +111,35 @@ async def test_clearing_away_that_hangs_ends_in_time(spec: MakeSpec, monkeypatch
 
 
 @needs_root
-async def test_what_root_starts_sees_no_variable_of_the_apps(spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_root_starts_sees_no_variable_of_the_apps(
+    spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for program in ("_SETPRIV", "_PRLIMIT"):
         real = getattr(command, program)
         spy = tmp_path / program
-        spy.write_text(f'#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > {spy}.saw\nexec {real} "$@"\n')
+        spy.write_text(
+            f'#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > {spy}.saw\nexec {real} "$@"\n'
+        )
         spy.chmod(0o755)
         monkeypatch.setattr(command, program, str(spy))
-    variables = {name: f"/tmp/{name}" for name in ("LANGUAGE", "LC_MESSAGES", "OUTPUT_CHARSET", "NLSPATH", "GCONV_PATH", "MY_OWN")}
+    variables = {
+        name: f"/tmp/{name}"
+        for name in ("LANGUAGE", "LC_MESSAGES", "OUTPUT_CHARSET", "NLSPATH", "GCONV_PATH", "MY_OWN")
+    }
     worker = Worker(dataclasses.replace(spec("probe"), environment=variables))
     await worker.start()
     try:
         for program in ("_SETPRIV", "_PRLIMIT"):
             saw = (tmp_path / f"{program}.saw").read_text().splitlines()
-            assert [line for line in saw if not line.startswith("PWD=")] == []  # which the first spy's shell sets
+            assert [
+                line for line in saw if not line.startswith("PWD=")
+            ] == []  # which the first spy's shell sets
         async with asked(worker, "/?probe=1&other=/etc/hostname") as answer:
             found = json.loads(await answer.text())["environment"]
         assert found | variables == found
-        assert b"LANGUAGE" in await asyncio.to_thread(Path(f"/proc/{worker.pid}/environ").read_bytes)
+        assert b"LANGUAGE" in await asyncio.to_thread(
+            Path(f"/proc/{worker.pid}/environ").read_bytes
+        )
     finally:
         await worker.stop()
 
@@ -124,17 +148,29 @@ async def test_what_root_starts_sees_no_variable_of_the_apps(spec: MakeSpec, tmp
 async def asked(worker: Worker, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
     async with (
         aiohttp.ClientSession(connector=r_socket.WorkerConnector(worker, 1)) as client,
-        client.get(f"http://r{path}", headers={"shiny-shared-secret": worker.spec.secret}) as answer,
+        client.get(
+            f"http://r{path}", headers={"shiny-shared-secret": worker.spec.secret}
+        ) as answer,
     ):
         yield answer
 
 
-@pytest.mark.parametrize("environment", [{}, {"A": "1", "B": "a=b\nc", "É": "ü\udcff", "EMPTY": ""}])
-async def test_a_program_begins_with_exactly_its_variables_and_reads_on_where_they_end(tmp_path: Path, environment: dict[str, str]) -> None:
-    line = begin.command(tmp_path, ["/bin/sh", "-c", "read rest; echo $rest; pwd; tr '\\0' '\\n' < /proc/$$/environ"])
-    process = await asyncio.create_subprocess_exec(*line, env={}, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+@pytest.mark.parametrize(
+    "environment", [{}, {"A": "1", "B": "a=b\nc", "É": "ü\udcff", "EMPTY": ""}]
+)
+async def test_a_program_begins_with_exactly_its_variables_and_reads_on_where_they_end(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    line = begin.command(
+        tmp_path, ["/bin/sh", "-c", "read rest; echo $rest; pwd; tr '\\0' '\\n' < /proc/$$/environ"]
+    )
+    process = await asyncio.create_subprocess_exec(
+        *line, env={}, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
     said, _ = await process.communicate(begin.variables(environment) + b"and more\n")
-    expected = "".join(f"{name}={value}\n" for name, value in environment.items()).encode("utf-8", "surrogateescape")
+    expected = "".join(f"{name}={value}\n" for name, value in environment.items()).encode(
+        "utf-8", "surrogateescape"
+    )
     assert said == f"and more\n{tmp_path}\n".encode() + expected
 
 
@@ -170,7 +206,9 @@ def victim(tmp_path: Path) -> Iterator[socket.socket]:
 
 @needs_root
 @pytest.mark.parametrize("how", ["link", "another's socket"])
-async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps(started: Start, victim: socket.socket, how: str) -> None:
+async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps(
+    started: Start, victim: socket.socket, how: str
+) -> None:
     worker = await started("echo")
     place = worker.socket_path
     proxy = Proxy(cast(Workers, OnlyWorker(worker)), lambda *_: b"")
@@ -200,7 +238,9 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
 
 async def refused(client: aiohttp.ClientSession, headers: dict[str, str]) -> None:
     connections: list[Any] = []
-    with pytest.raises(aiohttp.ClientConnectorError, match=r"is no socket|leads to a socket of user 0"):
+    with pytest.raises(
+        aiohttp.ClientConnectorError, match=r"is no socket|leads to a socket of user 0"
+    ):
         while True:  # the kept connection to the app itself is used up first
             connections.append(await client.get("http://r/", headers=headers))
 
@@ -225,13 +265,17 @@ LEFT = {
 
 @needs_root
 @pytest.mark.parametrize("what", LEFT)
-async def test_no_process_that_a_worker_leaves_outlives_it(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+async def test_no_process_that_a_worker_leaves_outlives_it(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     process.adopt_orphans()
     monkeypatch.setattr(command, "PROCESSES", 60)
     unix_id = 300_000 + os.getpid() % 100_000  # nobody else's on this machine
     worker = Worker(dataclasses.replace(spec("intruder"), unix_id=unix_id))
     await worker.start()
-    code = f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
+    code = (
+        f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
+    )
     told = f"system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', shQuote({json.dumps(code)})), wait = FALSE)"
     async with asked(worker, f"/?{urlencode({'r': told})}") as answer:
         assert answer.status == 200

@@ -49,8 +49,13 @@ def test_a_file_is_read(folder: Folder, tmp_path: Path) -> None:
             below.read("file", 6)
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "socket", "folder", pytest.param("device", marks=root_only)])
-def test_what_is_no_regular_file_is_not_opened_and_not_waited_for(folder: Folder, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    ["link", "dangling", "fifo", "socket", "folder", pytest.param("device", marks=root_only)],
+)
+def test_what_is_no_regular_file_is_not_opened_and_not_waited_for(
+    folder: Folder, tmp_path: Path, kind: str
+) -> None:
     (tmp_path / "target").write_bytes(b"secret")
     trap = tmp_path / "trap"
     match kind:
@@ -72,7 +77,9 @@ def test_what_is_no_regular_file_is_not_opened_and_not_waited_for(folder: Folder
 
 
 @root_only
-def test_a_file_of_another_user_or_with_another_name_is_not_opened_for_an_owner(folder: Folder, tmp_path: Path) -> None:
+def test_a_file_of_another_user_or_with_another_name_is_not_opened_for_an_owner(
+    folder: Folder, tmp_path: Path
+) -> None:
     theirs, twice, ours = tmp_path / "theirs", tmp_path / "twice", tmp_path / "ours"
     for path in (theirs, twice, ours):
         path.write_bytes(b"x")
@@ -128,7 +135,9 @@ def test_modes_are_exact_whatever_the_umask_is(folder: Folder, tmp_path: Path) -
 
 
 @root_only
-def test_a_folder_is_given_away_by_descriptor_whatever_its_name_leads_to_by_then(folder: Folder, tmp_path: Path) -> None:
+def test_a_folder_is_given_away_by_descriptor_whatever_its_name_leads_to_by_then(
+    folder: Folder, tmp_path: Path
+) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
     with folder.make("data") as data:
@@ -146,7 +155,9 @@ def test_a_link_is_no_folder_that_is_there_already(folder: Folder, tmp_path: Pat
         folder.make("data", exist_ok=True)
 
 
-def test_links_are_followed_where_that_is_asked_for_and_only_within_the_folder(folder: Folder, tmp_path: Path) -> None:
+def test_links_are_followed_where_that_is_asked_for_and_only_within_the_folder(
+    folder: Folder, tmp_path: Path
+) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(b"here")
     (tmp_path / "to_b").symlink_to("a/b/")
@@ -165,7 +176,9 @@ def test_links_are_followed_where_that_is_asked_for_and_only_within_the_folder(f
 
 
 @root_only
-def test_a_link_of_roots_own_is_followed_where_that_is_asked_for_and_no_other(folder: Folder, tmp_path: Path) -> None:
+def test_a_link_of_roots_own_is_followed_where_that_is_asked_for_and_no_other(
+    folder: Folder, tmp_path: Path
+) -> None:
     outside = tmp_path.with_name(f"{tmp_path.name}-outside")
     outside.mkdir()
     (outside / "file").write_bytes(b"x")
@@ -189,7 +202,13 @@ def test_a_walk_yields_everything_and_enters_no_link(folder: Folder, tmp_path: P
     (tmp_path / "a" / "b" / "file").touch()
     (tmp_path / "link").symlink_to(outside)
     os.mkfifo(tmp_path / "a" / "fifo")
-    assert sorted(found.path for found in folder.walk()) == ["a", "a/b", "a/b/file", "a/fifo", "link"]
+    assert sorted(found.path for found in folder.walk()) == [
+        "a",
+        "a/b",
+        "a/b/file",
+        "a/fifo",
+        "link",
+    ]
 
 
 def test_a_walk_gives_up_on_a_tree_that_is_too_deep(folder: Folder, tmp_path: Path) -> None:
@@ -198,7 +217,9 @@ def test_a_walk_gives_up_on_a_tree_that_is_too_deep(folder: Folder, tmp_path: Pa
         list(folder.walk(deepest=20))
 
 
-def test_what_is_read_in_a_walk_is_what_the_walk_found_when_names_are_swapped(folder: Folder, tmp_path: Path) -> None:
+def test_what_is_read_in_a_walk_is_what_the_walk_found_when_names_are_swapped(
+    folder: Folder, tmp_path: Path
+) -> None:
     outside = tmp_path.with_name(f"{tmp_path.name}-outside")
     outside.mkdir()
     (outside / "file").write_bytes(b"secret")
@@ -211,7 +232,9 @@ def test_what_is_read_in_a_walk_is_what_the_walk_found_when_names_are_swapped(fo
             assert found.folder.read("file", 100) == b"mine"
 
 
-def test_what_is_in_a_folder_is_counted_without_what_links_lead_to_and_not_for_ever(folder: Folder, tmp_path: Path) -> None:
+def test_what_is_in_a_folder_is_counted_without_what_links_lead_to_and_not_for_ever(
+    folder: Folder, tmp_path: Path
+) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_bytes(b"x" * 100_000)
     (tmp_path / "link").symlink_to("/usr")
@@ -229,10 +252,14 @@ def test_what_is_in_a_folder_is_counted_without_what_links_lead_to_and_not_for_e
 
 @pytest.mark.parametrize("levels", [1_500, 12_000])
 def test_a_tree_of_any_depth_is_removed_with_few_descriptors(levels: int) -> None:
-    place = Path(tempfile.mkdtemp(dir="/dev/shm"))  # a disk takes milliseconds for each folder that is removed
+    place = Path(
+        tempfile.mkdtemp(dir="/dev/shm")
+    )  # a disk takes milliseconds for each folder that is removed
     deep(place / "deep", levels)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, before[1]))
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, before[1])
+    )
     try:
         with Folder.at(place) as folder:
             folder.remove("deep")
@@ -241,7 +268,9 @@ def test_a_tree_of_any_depth_is_removed_with_few_descriptors(levels: int) -> Non
     place.rmdir()
 
 
-def test_all_kinds_are_removed_and_nothing_that_links_lead_to(folder: Folder, tmp_path: Path) -> None:
+def test_all_kinds_are_removed_and_nothing_that_links_lead_to(
+    folder: Folder, tmp_path: Path
+) -> None:
     outside = tmp_path.with_name(f"{tmp_path.name}-outside")
     outside.mkdir()
     (outside / "kept").touch()
@@ -303,7 +332,9 @@ sys.exit(len(os.listdir()))
     for above in tmp_path.parents[:3]:
         above.chmod(0o711)
     source = os.pathsep.join(str(path) for path in (Path(__file__).parents[3] / "workers",))
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": source}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": source}, check=True
+    )
 
 
 @root_only
@@ -311,7 +342,9 @@ def test_another_file_system_in_the_tree_is_left_alone(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "mounted").mkdir(parents=True)
     (tree / "file").touch()
-    if subprocess.run(["mount", "-t", "tmpfs", "none", str(tree / "mounted")], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "none", str(tree / "mounted")], check=False, capture_output=True
+    ).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         (tree / "mounted" / "kept").touch()
@@ -321,7 +354,9 @@ def test_another_file_system_in_the_tree_is_left_alone(tmp_path: Path) -> None:
         assert not list(tmp_path.rglob("file"))
     finally:
         places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        subprocess.run(["umount", *(place for place in places if place.startswith(str(tmp_path)))], check=True)
+        subprocess.run(
+            ["umount", *(place for place in places if place.startswith(str(tmp_path)))], check=True
+        )
     assert not mounted.exists()
 
 
@@ -360,7 +395,9 @@ def test_an_app_that_renames_and_makes_things_meanwhile_loses_only_its_own(tmp_p
     assert (outside / "kept" / "file").exists()
 
 
-def test_who_goes_on_writing_cannot_hold_a_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_goes_on_writing_cannot_hold_a_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tree").mkdir()
     held = os.open(tmp_path / "tree", os.O_RDONLY)
     rmdir = os.rmdir
@@ -381,7 +418,9 @@ def test_who_goes_on_writing_cannot_hold_a_removal(tmp_path: Path, monkeypatch: 
 # Sockets
 
 
-def test_a_socket_of_the_user_is_connected_and_of_another_is_not(folder: Folder, tmp_path: Path) -> None:
+def test_a_socket_of_the_user_is_connected_and_of_another_is_not(
+    folder: Folder, tmp_path: Path
+) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "r.sock"))
         listening.listen()

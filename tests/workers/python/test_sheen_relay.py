@@ -38,7 +38,15 @@ def test_a_sessions_urls_get_the_process(action: str) -> None:
     assert told["values"] == {"link": url + WORKER, "html": f'<a href="{url}{WORKER}">'}
 
 
-@pytest.mark.parametrize("url", ["https://example.org/?w=", f"session/{TOKEN}/upload/x?w=1", "session/short/upload/x?w=", "?w="])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/?w=",
+        f"session/{TOKEN}/upload/x?w=1",
+        "session/short/upload/x?w=",
+        "?w=",
+    ],
+)
 def test_what_is_no_sessions_url_stays_as_it_is(url: str) -> None:
     text = json.dumps({"values": {"link": url}})
     assert RELAY.named(text) == text
@@ -52,9 +60,19 @@ def test_whatever_is_said_stays_json(said: object) -> None:
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
 def test_an_app_finds_the_visitor_where_asgi_has_it(kind: str, scheme: str) -> None:
-    scope = {"type": kind, "headers": [(b"sheen-visitor", b"192.0.2.1 https example.com 443"), (b"host", b"example.com")]}
+    scope = {
+        "type": kind,
+        "headers": [
+            (b"sheen-visitor", b"192.0.2.1 https example.com 443"),
+            (b"host", b"example.com"),
+        ],
+    }
     located = loaded()._located(scope)
-    assert (located["scheme"], located["client"], located["server"]) == (scheme, ("192.0.2.1", 0), ("example.com", 443))
+    assert (located["scheme"], located["client"], located["server"]) == (
+        scheme,
+        ("192.0.2.1", 0),
+        ("example.com", 443),
+    )
     assert located["headers"] == [(b"host", b"example.com")]
 
 

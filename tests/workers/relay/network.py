@@ -16,14 +16,18 @@ from tests.workers.relay.peer import Peer
 @dataclass
 class Link:
     name: str
-    up: list[str] = field(default_factory=list)  # frames on their way to the agent: any order, any number of times
+    up: list[str] = field(
+        default_factory=list
+    )  # frames on their way to the agent: any order, any number of times
     down: list[str] = field(default_factory=list)  # frames on their way to the browser: in order
     alive: bool = True  # the browser's view
     gone: bool = False  # the agent was told
 
 
 class Network:
-    def __init__(self, random: Random, settings: RelaySettings, size: int = 40, peer: Any = None) -> None:
+    def __init__(
+        self, random: Random, settings: RelaySettings, size: int = 40, peer: Any = None
+    ) -> None:
         self.random = random
         self.settings = settings
         self.size = size
@@ -80,7 +84,9 @@ class Network:
                 continue
             assert len(frame.encode()) <= self.settings.frame_limit
             if link.alive:
-                link.down.extend([frame] * (2 if self.random.random() < 0.1 and frame != "o" else 1))
+                link.down.extend(
+                    [frame] * (2 if self.random.random() < 0.1 and frame != "o" else 1)
+                )
             elif self.random.random() < 0.5 and not link.gone:  # 410
                 link.gone = True
                 self.apply(self.session.detach(link.name, self.now))
@@ -169,7 +175,9 @@ class Network:
                 self.deliver_down()
             self.r_reads()
             self.pass_time(3.0)
-            arrived = self.got_up == self.sent_up and self.peer.received.get("0", []) == self.sent_down
+            arrived = (
+                self.got_up == self.sent_up and self.peer.received.get("0", []) == self.sent_down
+            )
             if self.peer.closed or arrived:
                 break
 
@@ -189,5 +197,7 @@ class Network:
 
     def _text(self) -> str:
         alphabet = 'ab"\\\n\u2028é€😀\x01'
-        length = int(self.size * self.random.random() ** 3 * (20 if self.random.random() < 0.1 else 1))
+        length = int(
+            self.size * self.random.random() ** 3 * (20 if self.random.random() < 0.1 else 1)
+        )
         return "".join(self.random.choices(alphabet, k=length))

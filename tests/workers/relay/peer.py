@@ -13,7 +13,9 @@ FRAME_LIMIT = FRAME_FROM_BROWSER - 512
 
 
 class Peer:
-    def __init__(self, robust_id: str, settings: RelaySettings, frame_limit: int = FRAME_LIMIT) -> None:
+    def __init__(
+        self, robust_id: str, settings: RelaySettings, frame_limit: int = FRAME_LIMIT
+    ) -> None:
         self.robust_id = robust_id
         self.settings = settings
         self.frame_limit = frame_limit
@@ -38,7 +40,9 @@ class Peer:
         self.greeted = self.may_send = False
         self.controls.clear()
         self.asked_at = self.pinged_at = now
-        return hello.hello(Opening(self.robust_id, self.greeted_ever, True, self.attempt, self.incoming.next))
+        return hello.hello(
+            Opening(self.robust_id, self.greeted_ever, True, self.attempt, self.incoming.next)
+        )
 
     def send(self, channel: str, message: str) -> None:
         *parts, last = split(message, self.frame_limit - 128)

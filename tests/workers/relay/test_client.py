@@ -73,15 +73,21 @@ class NodePeer:
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[subprocess.Popen[str]]:
-    assert (CLIENT / "node_modules").is_dir(), "the client's packages are not installed: `make install`"
+    assert (CLIENT / "node_modules").is_dir(), (
+        "the client's packages are not installed: `make install`"
+    )
     subprocess.run(["node", "build.mjs", "--tests"], cwd=CLIENT, check=True)
-    process = subprocess.Popen(["node", str(HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        ["node", str(HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     yield process
     process.communicate()
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_no_schedule_loses_doubles_or_reorders_a_message(node: subprocess.Popen[str], seed: int) -> None:
+def test_no_schedule_loses_doubles_or_reorders_a_message(
+    node: subprocess.Popen[str], seed: int
+) -> None:
     random = Random(seed)
     limits = replace(LIMITS, max_message=10**6)
     network = Network(random, limits, size=random.choice([10, 40, 2000]), peer=NodePeer(node))

@@ -62,7 +62,13 @@ PIECES = (
 )  # fmt: skip
 
 SMALL = replace(
-    RelaySettings(), high_water=2000, max_message=4000, reorder_bytes=3000, reorder_count=40, client_window=3000, frame_limit=600
+    RelaySettings(),
+    high_water=2000,
+    max_message=4000,
+    reorder_bytes=3000,
+    reorder_count=40,
+    client_window=3000,
+    frame_limit=600,
 )
 BOUND = SMALL.buffer_limit * 2 + SMALL.max_message + 2 * SMALL.reorder_bytes + 4 * 100_000
 """Both directions, parts, what waits for its turn or introduction, and the frames themselves."""
@@ -89,7 +95,11 @@ def spoil(random: Random, text: str) -> str:
             case 1:
                 text = text[:at] + text[at + random.randrange(1, 6) :]
             case 2:
-                text = text[:at] + chr(random.choice((random.randrange(128), random.randrange(0x110000)))) + text[at + 1 :]
+                text = (
+                    text[:at]
+                    + chr(random.choice((random.randrange(128), random.randrange(0x110000))))
+                    + text[at + 1 :]
+                )
             case 3:
                 text = text[:at] + random.choice(CORPUS)
             case 4:
@@ -110,13 +120,17 @@ def anything(random: Random) -> str:
 def test_parsers_raise_nothing_but_protocol_errors() -> None:
     for replay, random in rounds("parsers"):
         for _ in range(50):
-            text = anything(random) if random.random() < 0.2 else spoil(random, random.choice(CORPUS))
+            text = (
+                anything(random) if random.random() < 0.2 else spoil(random, random.choice(CORPUS))
+            )
             for parser in PARSERS:
                 try:
                     with suppress(ProtocolError):
                         parser(text)
                 except BaseException as error:
-                    raise AssertionError(f"SHEEN_FUZZ_SEED={replay}: {parser.__name__}({text!r}) raised {error!r}") from error
+                    raise AssertionError(
+                        f"SHEEN_FUZZ_SEED={replay}: {parser.__name__}({text!r}) raised {error!r}"
+                    ) from error
 
 
 class Fuzzed:
@@ -148,7 +162,12 @@ class Fuzzed:
             case 7:
                 if random.random() > self.noise and session.robust_id is not None:
                     return
-                opening = Opening(random.choice((None, "A", "B")), random.random() < 0.5, random.random() < 0.3, random.randrange(5))
+                opening = Opening(
+                    random.choice((None, "A", "B")),
+                    random.random() < 0.5,
+                    random.random() < 0.3,
+                    random.randrange(5),
+                )
                 self._apply(session.attach(connection, opening, self.now))
             case 8:
                 self._apply(session.detach(connection, self.now))
@@ -157,7 +176,11 @@ class Fuzzed:
             case 9 | 10:
                 # A session that is not writable is not written to; now and then it is, all the same.
                 if session.writable or random.random() < 0.05:
-                    self._apply(session.send(random.choice("0001"), "é\n" * random.randrange(1500), self.now))
+                    self._apply(
+                        session.send(
+                            random.choice("0001"), "é\n" * random.randrange(1500), self.now
+                        )
+                    )
             case 11 | 12:
                 self._take(connection)
             case 13:
@@ -168,9 +191,15 @@ class Fuzzed:
                     session.consumed(self.unconsumed.pop(0))
             case 15:
                 if random.random() < self.noise / 5:
-                    self._apply(session.end(AppExited().ending, self.now, flush=random.random() < 0.5))
+                    self._apply(
+                        session.end(AppExited().ending, self.now, flush=random.random() < 0.5)
+                    )
                 elif random.random() < self.noise / 5:
-                    self._apply(session.close_channel(random.choice("01"), random.choice((1000, 4503)), "bye", self.now))
+                    self._apply(
+                        session.close_channel(
+                            random.choice("01"), random.choice((1000, 4503)), "bye", self.now
+                        )
+                    )
         assert session.waiting <= BOUND, f"{session.waiting} bytes are held"
         assert self.ended == (session.ending is not None)
         session.due(self.now)
@@ -186,12 +215,16 @@ class Fuzzed:
         for count in range(random.randrange(1, 4)):
             match random.randrange(8):
                 case 0 | 1 | 2 | 3:
-                    number = self.session._in.next + count + random.choice((0, 0, 0, 0, 0, 1, -1, 5))
+                    number = (
+                        self.session._in.next + count + random.choice((0, 0, 0, 0, 0, 1, -1, 5))
+                    )
                     payload = random.choice(("0|m|", "0|m|", "1|m|", "0|p|", "7|m|"))
                     payload += "x" * random.choice((3, 30, random.randrange(1500)))
                     if random.random() < self.noise:
                         payload = random.choice(("0|c|", "1|c|", "1|o|", "0|o|"))
-                    texts.append(f"{max(number, 0):X}#{'0|o|' if number == 0 else '1|o|' if number == 1 else payload}")
+                    texts.append(
+                        f"{max(number, 0):X}#{'0|o|' if number == 0 else '1|o|' if number == 1 else payload}"
+                    )
                 case 4 | 5 | 6:
                     texts.append(f"{random.choice(('ACK', 'ACK', 'CONTINUE'))} {self._heard():X}")
                 case 7:
@@ -209,7 +242,15 @@ class Fuzzed:
         random = self.random
         robust_id = "A" if random.random() < 0.95 else "B"
         self.attempt += random.random() < 0.5
-        return hello.hello(Opening(robust_id, self.attempt > 1 and random.random() < 0.9, True, self.attempt, self._heard()))
+        return hello.hello(
+            Opening(
+                robust_id,
+                self.attempt > 1 and random.random() < 0.9,
+                True,
+                self.attempt,
+                self._heard(),
+            )
+        )
 
     def _take(self, connection: str) -> None:
         for _ in range(20):

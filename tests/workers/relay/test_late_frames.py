@@ -24,14 +24,24 @@ def test_a_late_message_is_taken_in_its_turn_and_once() -> None:
     session = moved()
     assert session.receive("c1", '["2#0|m|second"]', 1.1) == []
     events = session.receive("c1", '["1#0|m|first","ACK 0"]', 1.2)
-    assert [event.text for event in events if isinstance(event, MessageReceived)] == ["first", "second"]
+    assert [event.text for event in events if isinstance(event, MessageReceived)] == [
+        "first",
+        "second",
+    ]
     assert session.receive("c2", '["1#0|m|first","2#0|m|second"]', 1.3) == []
     assert drain(session, "c2", 3.0) == ['a["ACK 3"]']
 
 
 @pytest.mark.parametrize(
     "frame",
-    ['["CONTINUE 0"]', '["CONTINUE 2"]', '["ACK 0"]', '["SHEEN {\\"ping\\":\\"0\\"}"]', '["SHEEN {\\"ping\\":\\"2\\"}"]', "[]"],
+    [
+        '["CONTINUE 0"]',
+        '["CONTINUE 2"]',
+        '["ACK 0"]',
+        '["SHEEN {\\"ping\\":\\"0\\"}"]',
+        '["SHEEN {\\"ping\\":\\"2\\"}"]',
+        "[]",
+    ],
 )
 def test_what_it_asked_for_is_out_of_date(frame: str) -> None:
     session = moved()
@@ -46,14 +56,20 @@ def test_its_hello_once_more_changes_nothing() -> None:
     for hello in (greet(), greet(1, following=1), greet(2, resume=True, following=2)):
         assert session.receive("c1", hello, 1.1) == []
     assert session.receive("c2", greet(2, resume=True, following=2), 1.1) == []
-    assert session.connection == "c2" and drain(session, "c2", 1.1) == [] and drain(session, "c1", 1.1) == []
+    assert (
+        session.connection == "c2"
+        and drain(session, "c2", 1.1) == []
+        and drain(session, "c1", 1.1) == []
+    )
 
 
 def test_its_end_is_not_the_newer_ones() -> None:
     session = moved()
     assert session.detach("c1", 1.1) == []
     assert session.connection == "c2" and session.state is State.CONNECTED
-    assert [type(event) for event in session.receive("c1", '["1#0|m|late"]', 1.2)] == [MessageReceived]
+    assert [type(event) for event in session.receive("c1", '["1#0|m|late"]', 1.2)] == [
+        MessageReceived
+    ]
 
 
 def test_frames_of_a_refused_connection_are_nobodys() -> None:
@@ -76,7 +92,9 @@ def test_frames_after_a_hello_that_came_too_late_are_those_of_a_replaced_connect
     session.receive("c3", greet(3, resume=True), 1.0)
     session.receive("c2", greet(2, resume=True), 1.0)
     assert session.connection == "c3"
-    assert [type(event) for event in session.receive("c2", '["1#0|m|after it"]', 1.0)] == [MessageReceived]
+    assert [type(event) for event in session.receive("c2", '["1#0|m|after it"]', 1.0)] == [
+        MessageReceived
+    ]
 
 
 def test_a_continue_from_before_what_was_acknowledged_since_sends_nothing_again() -> None:

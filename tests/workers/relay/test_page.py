@@ -14,7 +14,10 @@ CONFIG = PageConfig("s1", "t.t", "/socket", "/hello", "abc")
 @pytest.mark.parametrize(
     ("html", "tail"),
     [
-        (b"<!DOCTYPE html><html><head><title>x</title></head><body></body></html>", b"</head><body></body></html>"),
+        (
+            b"<!DOCTYPE html><html><head><title>x</title></head><body></body></html>",
+            b"</head><body></body></html>",
+        ),
         (b"<html><HEAD><script>'</head>'</script></HEAD ><body>", b"</HEAD ><body>"),
         (b"<html><!-- </head> --><head></head>", b"</head>"),
         (b"<html><head><title></head></title></head>", b"</head>"),
@@ -42,9 +45,16 @@ def test_no_value_ends_the_script_element() -> None:
 
 
 def test_the_client_is_told_what_the_app_allows() -> None:
-    settings = RelaySettings(grace=30.0, reconnect=False, disabled=("websocket", "jsonp-polling"), heartbeat=10.0)
+    settings = RelaySettings(
+        grace=30.0, reconnect=False, disabled=("websocket", "jsonp-polling"), heartbeat=10.0
+    )
     told = PageConfig("s1", "t", "/socket", "/hello", "abc", "v1.0.1", settings).as_json()
     assert told["worker"] == "v1.0.1"
     assert isinstance(told["settings"], dict)
-    expected = {"reconnect": False, "disabled": ["websocket", "jsonp-polling"], "heartbeatSeconds": 10.0, "graceSeconds": 30.0}
+    expected = {
+        "reconnect": False,
+        "disabled": ["websocket", "jsonp-polling"],
+        "heartbeatSeconds": 10.0,
+        "graceSeconds": 30.0,
+    }
     assert told["settings"] == {**told["settings"], **expected}

@@ -16,10 +16,14 @@ from relay.hello import Opening
 from relay.session import Session
 from relay.settings import RelaySettings
 
-ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text('[]{}",:\\0123456789ABCDEFabco|#mpc ')
+ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text(
+    '[]{}",:\\0123456789ABCDEFabco|#mpc '
+)
 JSONISH = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4)
+    ),
     max_leaves=12,
 ).map(json.dumps)
 LIKELY = st.sampled_from(
@@ -70,7 +74,11 @@ def test_a_parser_raises_only_protocol_errors(parser: Callable[[str], object], t
     frames=st.lists(
         st.tuples(
             st.sampled_from("ab"),
-            FRAMES | st.builds(hello.hello, st.builds(Opening, st.just("A"), st.booleans(), st.just(True), st.just(1))),
+            FRAMES
+            | st.builds(
+                hello.hello,
+                st.builds(Opening, st.just("A"), st.booleans(), st.just(True), st.just(1)),
+            ),
         ),
         max_size=20,
     )
@@ -95,7 +103,9 @@ def test_a_message_survives_sockjs(text: str) -> None:
 
 @given(messages=st.lists(ANY_TEXT))
 def test_a_clients_frame_survives(messages: list[str]) -> None:
-    assert sockjs.decode_client(sockjs.encode_client(messages)) == [sockjs.whole(message) for message in messages]
+    assert sockjs.decode_client(sockjs.encode_client(messages)) == [
+        sockjs.whole(message) for message in messages
+    ]
 
 
 def test_a_split_surrogate_pair_becomes_one_character() -> None:
@@ -103,7 +113,10 @@ def test_a_split_surrogate_pair_becomes_one_character() -> None:
 
 
 def test_line_separators_and_specials_travel_escaped() -> None:
-    assert sockjs.array([sockjs.escape("\u2028\uffff\u200c\x00")]) == 'a["\\u2028\\uffff\\u200c\\u0000"]'
+    assert (
+        sockjs.array([sockjs.escape("\u2028\uffff\u200c\x00")])
+        == 'a["\\u2028\\uffff\\u200c\\u0000"]'
+    )
 
 
 @given(text=st.text(), limit=st.integers(12, 60))

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from relay.settings import RelaySettings
 from tests.workers.relay.network import Link, Network
 
-LIMITS = replace(RelaySettings(), grace=1e9, frame_limit=600, high_water=50_000, max_message=8000, heartbeat=1e9, farewell=1e9)
+LIMITS = replace(
+    RelaySettings(),
+    grace=1e9,
+    frame_limit=600,
+    high_water=50_000,
+    max_message=8000,
+    heartbeat=1e9,
+    farewell=1e9,
+)
 SCHEDULES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**32)
 QUICK = 0.01
@@ -28,7 +36,11 @@ def numbers(frame: str) -> list[int]:
     """The numbers of the messages in a frame of either side."""
     if frame[:1] not in "a[":
         return []
-    return [int(text.partition("#")[0], 16) for text in json.loads(frame.removeprefix("a")) if text.partition("#")[1] and text[:1] != "S"]
+    return [
+        int(text.partition("#")[0], 16)
+        for text in json.loads(frame.removeprefix("a"))
+        if text.partition("#")[1] and text[:1] != "S"
+    ]
 
 
 class Exact(Network):
@@ -56,10 +68,14 @@ class Exact(Network):
 
     def agent_posts(self) -> None:
         for link in self.links:
-            while (frame := self.session.take(link.name, self.settings.frame_limit, self.now)) is not None:
+            while (
+                frame := self.session.take(link.name, self.settings.frame_limit, self.now)
+            ) is not None:
                 assert link is self.links[-1] or link.name == self.session.connection
                 self.travelled_down.update(numbers(frame))
-                assert min(numbers(frame), default=1 << 40) >= self.next_of[link.name], "what the client had said it has is sent again"
+                assert min(numbers(frame), default=1 << 40) >= self.next_of[link.name], (
+                    "what the client had said it has is sent again"
+                )
                 if link.alive and self.random.random() >= (self.losing if frame != "o" else 0.0):
                     link.down.append(frame)
 
@@ -110,7 +126,9 @@ class Exact(Network):
         if link.name in self.accepted:
             # Whichever of the client's connections brought it, now or before, it is not asked for again.
             incoming = self.session._in
-            assert all(number < incoming.next or number in incoming._early for number in numbers(frame))
+            assert all(
+                number < incoming.next or number in incoming._early for number in numbers(frame)
+            )
 
     @property
     def arrived(self) -> bool:
@@ -134,7 +152,9 @@ class Exact(Network):
 
 @SCHEDULES
 @given(seed=SEEDS, steps=st.integers(1, 250))
-def test_without_losses_each_message_travels_once_and_all_are_acknowledged(seed: int, steps: int) -> None:
+def test_without_losses_each_message_travels_once_and_all_are_acknowledged(
+    seed: int, steps: int
+) -> None:
     network = Exact(seed)
     for _ in range(steps):
         network.step()
@@ -147,7 +167,9 @@ def test_without_losses_each_message_travels_once_and_all_are_acknowledged(seed:
 
 @SCHEDULES
 @given(seed=SEEDS, steps=st.integers(1, 250), moves=st.integers(1, 4))
-def test_a_move_needs_no_time_and_late_frames_of_the_old_connection_harm_nothing(seed: int, steps: int, moves: int) -> None:
+def test_a_move_needs_no_time_and_late_frames_of_the_old_connection_harm_nothing(
+    seed: int, steps: int, moves: int
+) -> None:
     network = Exact(seed)
     at = {network.random.randrange(steps) for _ in range(moves)}
     for step in range(steps):
@@ -185,7 +207,9 @@ def test_a_gap_is_asked_for_without_a_ping_or_a_new_connection(seed: int, steps:
 
 @SCHEDULES
 @given(seed=SEEDS, steps=st.integers(1, 250))
-def test_what_is_lost_last_is_found_by_a_ping_without_a_new_connection(seed: int, steps: int) -> None:
+def test_what_is_lost_last_is_found_by_a_ping_without_a_new_connection(
+    seed: int, steps: int
+) -> None:
     network = Exact(seed)
     network.deliver_all()
     network.losing = 0.3

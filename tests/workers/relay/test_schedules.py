@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from relay.settings import RelaySettings
 from tests.workers.relay.network import Network
 
-LIMITS = replace(RelaySettings(), grace=1e9, frame_limit=600, high_water=4000, max_message=8000, heartbeat=20.0, farewell=1e9)
+LIMITS = replace(
+    RelaySettings(),
+    grace=1e9,
+    frame_limit=600,
+    high_water=4000,
+    max_message=8000,
+    heartbeat=20.0,
+    farewell=1e9,
+)
 SCHEDULES = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -29,7 +37,9 @@ def test_no_schedule_loses_doubles_or_reorders_a_message(seed: int, steps: int) 
 
 @SCHEDULES
 @given(seed=st.integers(0, 2**32), steps=st.integers(0, 500))
-def test_a_session_that_ends_delivers_all_that_r_said_and_then_says_why(seed: int, steps: int) -> None:
+def test_a_session_that_ends_delivers_all_that_r_said_and_then_says_why(
+    seed: int, steps: int
+) -> None:
     network = Network(Random(seed), LIMITS)
     network.play(steps, fatal=True)
     network.settle()

@@ -9,8 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import AppExited, AppSilent, Ending, SessionClosed, TooMuch, UnknownSession, VisitorIdle
-from relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, MessageReceived, State, TicketDue
+from relay.errors import (
+    AppExited,
+    AppSilent,
+    Ending,
+    SessionClosed,
+    TooMuch,
+    UnknownSession,
+    VisitorIdle,
+)
+from relay.events import (
+    ChannelClosed,
+    ChannelOpened,
+    ConnectionSilent,
+    Ended,
+    MessageReceived,
+    State,
+    TicketDue,
+)
 from relay.hello import Opening, hello
 from relay.session import Session
 from relay.settings import RelaySettings
@@ -18,7 +34,9 @@ from relay.settings import RelaySettings
 LIMIT = 1 << 17
 
 
-def greet(attempt: int = 1, *, resume: bool = False, robust_id: str = "A", following: int = 0) -> str:
+def greet(
+    attempt: int = 1, *, resume: bool = False, robust_id: str = "A", following: int = 0
+) -> str:
     return hello(Opening(robust_id, resume, True, attempt, following))
 
 
@@ -80,7 +98,10 @@ def test_shiny_servers_client_resumes_by_continue() -> None:
 def test_a_client_without_numbers_gets_plain_channels_and_cannot_resume() -> None:
     session = Session("s", RelaySettings(), 0.0)
     session.attach("c1", Opening(None), 0.0)
-    assert session.receive("c1", '["0|o|","0|m|hi"]', 0.0) == [ChannelOpened("0", ""), MessageReceived("0", "hi", 66)]
+    assert session.receive("c1", '["0|o|","0|m|hi"]', 0.0) == [
+        ChannelOpened("0", ""),
+        MessageReceived("0", "hi", 66),
+    ]
     session.send("0", "x" * 200_000, 0.0)
     assert drain(session, "c1") == ["o", 'a["0|m|' + "x" * 200_000 + '"]']
     [ended] = session.detach("c1", 1.0)
@@ -144,7 +165,11 @@ def test_what_r_said_before_it_ended_still_arrives_also_on_the_next_connection()
     session.end(AppExited().ending, 0.0)
     session.detach("c1", 0.0)
     session.receive("c2", greet(2, resume=True), 1.0)
-    assert drain(session, "c2", 1.0) == ["o", 'a["CONTINUE 1","0#0|m|last words"]', f'c[4503,"{AppExited.sentence}"]']
+    assert drain(session, "c2", 1.0) == [
+        "o",
+        'a["CONTINUE 1","0#0|m|last words"]',
+        f'c[4503,"{AppExited.sentence}"]',
+    ]
 
 
 def test_r_closing_its_socket_ends_the_session_with_words_for_the_visitor() -> None:
@@ -161,7 +186,9 @@ def test_the_page_closing_its_only_channel_ends_the_session() -> None:
     assert events == [ChannelClosed("0", 1001, ""), Ended(SessionClosed().ending)]
 
 
-@pytest.mark.parametrize("frame", ["garbage", "[1]", '["x"]', '["1#nope"]', '["ACK 5"]', '["FFFF#0|m|"]'])
+@pytest.mark.parametrize(
+    "frame", ["garbage", "[1]", '["x"]', '["1#nope"]', '["ACK 5"]', '["FFFF#0|m|"]']
+)
 def test_garbage_ends_the_session_with_4704(frame: str) -> None:
     session = opened()
     events = session.receive("c1", frame, 0.0)
@@ -235,7 +262,9 @@ def test_a_silent_connection_is_probed_and_tickets_are_renewed() -> None:
 def test_a_client_that_does_not_wait_for_acknowledgements_is_stopped() -> None:
     session = opened()
     for number in range(1, 100):
-        if session.receive("c1", f'["{number:X}#0|m|' + "x" * 30_000 + '"]', 0.0)[-1:] == [Ended(TooMuch().ending)]:
+        if session.receive("c1", f'["{number:X}#0|m|' + "x" * 30_000 + '"]', 0.0)[-1:] == [
+            Ended(TooMuch().ending)
+        ]:
             break
     assert number * 30_000 <= RelaySettings().unacknowledged_limit + 60_000
     assert drain(session, "c1")[-1] == f'c[4512,"{TooMuch.sentence}"]'
@@ -282,7 +311,9 @@ def test_a_doubled_continue_of_shiny_servers_client_asks_for_nothing() -> None:
     assert session.state is State.CONNECTED
 
 
-def test_a_visitor_who_does_nothing_loses_the_session_whatever_r_says_and_the_page_signals() -> None:
+def test_a_visitor_who_does_nothing_loses_the_session_whatever_r_says_and_the_page_signals() -> (
+    None
+):
     session = opened(RelaySettings(session_timeout=100))
     session.receive("c1", '["1#0|m|input"]', 50.0)
     session.send("0", "tick", 149.0)
@@ -300,7 +331,9 @@ def test_an_r_that_says_nothing_loses_the_session_whatever_the_visitor_does() ->
     assert session.tick(150.0) == [Ended(AppSilent().ending)]
 
 
-def test_a_connection_without_a_sign_of_life_is_given_up_and_the_session_resumes_on_the_next() -> None:
+def test_a_connection_without_a_sign_of_life_is_given_up_and_the_session_resumes_on_the_next() -> (
+    None
+):
     session = opened(RelaySettings(connection_timeout=90))
     session.receive("c1", '["SHEEN {\\"ping\\":\\"0\\"}"]', 60.0)
     session.send("0", "x", 100.0)
@@ -321,14 +354,25 @@ def test_a_connection_that_polls_needs_no_other_sign_of_life() -> None:
 
 def test_no_limit_of_silence_holds_unless_it_is_set() -> None:
     session = opened()
-    assert not [event for now in range(0, 10**6, 10**4) for event in session.tick(float(now)) if event != TicketDue()]
+    assert not [
+        event
+        for now in range(0, 10**6, 10**4)
+        for event in session.tick(float(now))
+        if event != TicketDue()
+    ]
     assert session.state is State.CONNECTED
 
 
 @given(
-    st.floats(1, 1000), st.floats(1, 1000), st.lists(st.tuples(st.sampled_from(["visitor", "r", "tick"]), st.floats(0.1, 400)), max_size=30)
+    st.floats(1, 1000),
+    st.floats(1, 1000),
+    st.lists(
+        st.tuples(st.sampled_from(["visitor", "r", "tick"]), st.floats(0.1, 400)), max_size=30
+    ),
 )
-def test_a_session_ends_exactly_when_one_side_was_silent_for_its_limit(visitor: float, r: float, course: list[tuple[str, float]]) -> None:
+def test_a_session_ends_exactly_when_one_side_was_silent_for_its_limit(
+    visitor: float, r: float, course: list[tuple[str, float]]
+) -> None:
     session = opened(RelaySettings(session_timeout=visitor, read_timeout=r))
     now, said = 0.0, {"visitor": 0.0, "r": 0.0}
     number = 1

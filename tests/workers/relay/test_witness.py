@@ -28,7 +28,12 @@ def agreed(witness: Witness, *sizes: object, target: str = TARGET) -> None:
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_a_sessions_token_is_what_its_worker_says_first(separators: tuple[str, str]) -> None:
     witness = Witness()
-    witness.from_worker("0", json.dumps({"config": {"workerId": "", "sessionId": "c0ffee", "user": None}}, separators=separators))
+    witness.from_worker(
+        "0",
+        json.dumps(
+            {"config": {"workerId": "", "sessionId": "c0ffee", "user": None}}, separators=separators
+        ),
+    )
     assert witness.knows("c0ffee")
     assert not witness.knows("")
 
@@ -49,7 +54,9 @@ def test_what_the_worker_refused_or_nobody_asked_for_is_not_taken() -> None:
     witness = Witness()
     witness.from_page("0", asked(5))
     witness.from_worker("0", answered(error="Maximum upload size exceeded"))
-    witness.from_worker("0", answered(value={"jobId": "job1", "uploadUrl": TARGET}))  # its tag is used up
+    witness.from_worker(
+        "0", answered(value={"jobId": "job1", "uploadUrl": TARGET})
+    )  # its tag is used up
     witness.from_page("0", asked(5, tag=4))
     witness.from_worker("1", answered(4, value={"uploadUrl": TARGET}))  # another channel's answer
     assert not witness.accepts(TARGET, 5)
@@ -72,7 +79,12 @@ def test_a_page_cannot_make_it_remember_without_end() -> None:
     assert ("0", 3) not in witness._asked
 
 
-@given(st.text(), st.sampled_from(['{"method":"uploadInit"', '{"method":"uploadEnd"', '{"config":', '{"response":']))
+@given(
+    st.text(),
+    st.sampled_from(
+        ['{"method":"uploadInit"', '{"method":"uploadEnd"', '{"config":', '{"response":']
+    ),
+)
 def test_nonsense_is_no_agreement(text: str, start: str) -> None:
     witness = Witness()
     witness.from_page("0", asked(5))

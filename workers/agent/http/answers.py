@@ -17,7 +17,9 @@ def wants_page(request: web.Request) -> bool:
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
 
 
-def failed(request: web.Request, error: WorkerFailed, directory: Path, base: str, sanitize: bool) -> web.Response:
+def failed(
+    request: web.Request, error: WorkerFailed, directory: Path, base: str, sanitize: bool
+) -> web.Response:
     """Return the answer for a request during which R did not start, or ended.
 
     It is a page for people, and otherwise a line of text. With ``sanitize``, R's own output only
@@ -27,7 +29,12 @@ def failed(request: web.Request, error: WorkerFailed, directory: Path, base: str
         return web.Response(status=410, text=f"{error}\n", headers={"Cache-Control": "no-store"})
     if isinstance(error, NoPlace):
         full = pages.users(base.rpartition("/")[2] or "The app")
-        return web.Response(status=full.status, text=full.html, content_type="text/html", headers={"Cache-Control": "no-store"})
+        return web.Response(
+            status=full.status,
+            text=full.html,
+            content_type="text/html",
+            headers={"Cache-Control": "no-store"},
+        )
     gone = isinstance(error, AppExited)
     status = 503 if gone else 500
     headers = {"Cache-Control": "no-store"}

@@ -29,7 +29,9 @@ class ClientFiles:
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 self._files[path.name] = _File(body, kind, hashlib.sha256(body).hexdigest()[:16])
         if ENTRY not in self._files:
-            logger.error(f"the browser client {directory / ENTRY} is not there: build it with `make client`; pages will not connect")
+            logger.error(
+                f"the browser client {directory / ENTRY} is not there: build it with `make client`; pages will not connect"
+            )
 
     @property
     def entry_hash(self) -> str:
@@ -44,13 +46,25 @@ class ClientFiles:
             return web.Response(status=404, text="no such file\n")
         tag = f'"{file.digest}"'
         for_ever = query == file.digest
-        headers = {"ETag": tag, "Cache-Control": "public, max-age=31536000, immutable" if for_ever else "no-cache"}
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "public, max-age=31536000, immutable" if for_ever else "no-cache",
+        }
         if tag in etag:
             return web.Response(status=304, headers=headers)
         return web.Response(
-            body=file.body, headers={**headers, "Content-Type": _typed(file.content_type), "X-Content-Type-Options": "nosniff"}
+            body=file.body,
+            headers={
+                **headers,
+                "Content-Type": _typed(file.content_type),
+                "X-Content-Type-Options": "nosniff",
+            },
         )
 
 
 def _typed(kind: str) -> str:
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind.endswith(("javascript", "json")) else kind
+    return (
+        f"{kind}; charset=utf-8"
+        if kind.startswith("text/") or kind.endswith(("javascript", "json"))
+        else kind
+    )

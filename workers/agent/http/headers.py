@@ -15,8 +15,20 @@ VISITOR = "Sheen-Visitor"
 A worker's unix socket cannot tell these. Apps do not see this header.
 """
 
-_CONDITIONAL = frozenset({"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"})
-_OF_ONE_PAGE = frozenset({"accept", "accept-encoding", "upgrade-insecure-requests", "cache-control", "pragma", "referer", "priority"})
+_CONDITIONAL = frozenset(
+    {"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"}
+)
+_OF_ONE_PAGE = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "upgrade-insecure-requests",
+        "cache-control",
+        "pragma",
+        "referer",
+        "priority",
+    }
+)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?\Z")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}\Z")
 _UNWRITABLE = re.compile(r"[^\t -~\u0080-\u00ff]")
@@ -27,11 +39,23 @@ A visitor may send any bytes.
 _GONE = re.compile(r"max-age\s*=\s*(0|-)|expires\s*=.*\b(1970|1969)\b", re.IGNORECASE)
 """How servers say that a cookie is to be deleted."""
 _OF_ONE_BODY = frozenset(
-    {"content-length", "content-encoding", "content-md5", "digest", "etag", "last-modified", "accept-ranges", "cache-control", "expires"}
+    {
+        "content-length",
+        "content-encoding",
+        "content-md5",
+        "digest",
+        "etag",
+        "last-modified",
+        "accept-ranges",
+        "cache-control",
+        "expires",
+    }
 )
 
 
-def to_worker(headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool) -> CIMultiDict[str]:
+def to_worker(
+    headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool
+) -> CIMultiDict[str]:
     """Return a visitor's headers as a worker gets them.
 
     These are the headers in :data:`chalicelib.headers.TO_WORKER`, and those that the agent adds. A
@@ -78,7 +102,11 @@ def of_socket(page: CIMultiDict[str], set_cookies: Iterable[str] = ()) -> CIMult
     result = CIMultiDict[str]()
     for name, value in page.items():
         low = name.lower()
-        if low in ("host", "cookie", "origin", *_OF_ONE_PAGE) or low.startswith(("content-", "sec-")) or low in _CONDITIONAL:
+        if (
+            low in ("host", "cookie", "origin", *_OF_ONE_PAGE)
+            or low.startswith(("content-", "sec-"))
+            or low in _CONDITIONAL
+        ):
             continue
         result.add(name, _UNWRITABLE.sub("?", value))
     cookies = _cookies("; ".join(page.getall("Cookie", [])), set_cookies)
@@ -140,7 +168,10 @@ def accepts_gzip(headers: Mapping[str, str]) -> bool:
     Only an explicit offer counts: no ``*``, no ``q=0``.
     """
     offers = (offer.partition(";") for offer in headers.get("Accept-Encoding", "").split(","))
-    return any(name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "") for name, _, more in offers)
+    return any(
+        name.strip().lower() == "gzip" and "q=0" not in more.replace(" ", "").replace("q=0.", "")
+        for name, _, more in offers
+    )
 
 
 def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
@@ -148,7 +179,11 @@ def packed(headers: CIMultiDict[str]) -> CIMultiDict[str]:
 
     It is another representation, of which no ranges are given.
     """
-    result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in ("content-length", "accept-ranges"))
+    result = CIMultiDict[str](
+        (name, value)
+        for name, value in headers.items()
+        if name.lower() not in ("content-length", "accept-ranges")
+    )
     etag = result.get("ETag", "")
     if etag and not etag.startswith("W/"):
         result["ETag"] = f"W/{etag}"
@@ -174,7 +209,9 @@ def is_packable(headers: Mapping[str, str]) -> bool:
 
 def of_page(headers: CIMultiDict[str], length: int) -> CIMultiDict[str]:
     """Return the headers of a page that was changed for one visitor; no cache may keep it."""
-    result = CIMultiDict[str]((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_BODY)
+    result = CIMultiDict[str](
+        (name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_BODY
+    )
     result["Content-Length"] = str(length)
     result["Cache-Control"] = "private, no-store"
     return result

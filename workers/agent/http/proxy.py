@@ -65,11 +65,15 @@ class Proxy:
         workers: Workers,
         make_page: Callable[[bytes, str, str], bytes],
         no_page: Callable[[str], None] = lambda session: None,
-        page_cookies: Callable[[str, str, web.Request], list[str]] = lambda session, base, request: [],
+        page_cookies: Callable[
+            [str, str, web.Request], list[str]
+        ] = lambda session, base, request: [],
         large: Answers | None = None,
         pages: LatePages | None = None,
         prefix: str = "",
-        seen: Callable[[str, CIMultiDict[str], list[str]], None] = lambda session, headers, set_cookies: None,
+        seen: Callable[
+            [str, CIMultiDict[str], list[str]], None
+        ] = lambda session, headers, set_cookies: None,
         came: Callable[[str, str], None] = lambda session, address: None,
     ) -> None:
         self._workers = workers
@@ -95,31 +99,57 @@ class Proxy:
         worker = self._named(request, path)
         largest = headers.largest(request.headers)
         if self._large is None or largest is None or request.method == "HEAD":
-            visit = _Visit(request, path, base, session, worker, request.content if request.body_exists else None, asyncio.Event())
+            visit = _Visit(
+                request,
+                path,
+                base,
+                session,
+                worker,
+                request.content if request.body_exists else None,
+                asyncio.Event(),
+            )
             return await self._answer(visit, functools.partial(_stream, request))
-        asked = PageAsked(_target(request, path), session, base, request.headers.get("X-Forwarded-Proto") == "https")
+        asked = PageAsked(
+            _target(request, path),
+            session,
+            base,
+            request.headers.get("X-Forwarded-Proto") == "https",
+        )
         if token := request.headers.get(protocol.PAGE):
             return await self._hand_over(self._large, token, asked, request.headers.get("Host", ""))
         # Read the whole body now: the caller may have been sent elsewhere for the answer by the
         # time that R takes the body.
         visit = _Visit(request, path, base, session, worker, await _body(request), asyncio.Event())
 
-        async def fit(worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
+        async def fit(
+            worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]
+        ) -> Answer:
             visit.no_page.set()
             return await self._fit(visit, largest, worker, answer, passed)
 
         making = self._large.begin(self._answer(visit, fit))
         begun = asyncio.get_running_loop().time()
-        if session and self._pages is not None and (busy := await self._pages.within_patience(making, visit.no_page, asked)) is not None:
+        if (
+            session
+            and self._pages is not None
+            and (busy := await self._pages.within_patience(making, visit.no_page, asked))
+            is not None
+        ):
             return busy
         waited = asyncio.get_running_loop().time() - begun
-        return await self._large.within_patience(making, base, request.headers.get("Host", ""), waited)
+        return await self._large.within_patience(
+            making, base, request.headers.get("Host", ""), waited
+        )
 
-    async def _hand_over(self, large: Answers, token: str, asked: PageAsked, host: str) -> web.Response:
+    async def _hand_over(
+        self, large: Answers, token: str, asked: PageAsked, host: str
+    ) -> web.Response:
         """Answer with R's kept answer, or with the waiting page if R is still at work."""
         kept = await self._pages.hand_over(token, asked.target) if self._pages is not None else None
         if self._pages is None or kept is None:
-            return web.Response(status=404, text="no such page is kept\n", headers={protocol.REFUSED: "page"})
+            return web.Response(
+                status=404, text="no such page is kept\n", headers={protocol.REFUSED: "page"}
+            )
         if isinstance(kept, web.Response):
             return kept
         answer = await large.within_patience(kept, asked.base, host, waited=self._pages.patience)
@@ -129,7 +159,11 @@ class Proxy:
     def _named(self, request: web.Request, path: str) -> str:
         """Return the id of the worker that the request names, if it is one of this instance's."""
         worker = worker_id.named(path, request.query.items())
-        return str(worker) if worker is not None and worker.number and str(worker).startswith(f"{self._prefix}.") else ""
+        return (
+            str(worker)
+            if worker is not None and worker.number and str(worker).startswith(f"{self._prefix}.")
+            else ""
+        )
 
     async def close(self) -> None:
         """Close the kept connections."""
@@ -138,7 +172,9 @@ class Proxy:
             await client.close()
 
     async def _answer(
-        self, visit: "_Visit", deliver: Callable[[Worker, aiohttp.ClientResponse, CIMultiDict[str]], Awaitable[T]]
+        self,
+        visit: "_Visit",
+        deliver: Callable[[Worker, aiohttp.ClientResponse, CIMultiDict[str]], Awaitable[T]],
     ) -> T | web.Response:
         """Return a page, the result of ``deliver`` for R's other answers, or an error."""
         request, base, session = visit.request, visit.base, visit.session
@@ -155,15 +191,26 @@ class Proxy:
             known = worker or self._workers.newest
             logger.warning(str(error), extra={"path": visit.path})
             if known is None:
-                return web.Response(status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"})
-            return answers.failed(request, error, known.spec.directory, base, known.spec.sanitize_errors)
+                return web.Response(
+                    status=503, text=f"{error}\n", headers={"Cache-Control": "no-store"}
+                )
+            return answers.failed(
+                request, error, known.spec.directory, base, known.spec.sanitize_errors
+            )
         finally:
             if page is None:
                 visit.no_page.set()
                 if session:
                     self._no_page(session)
 
-    async def _fit(self, visit: "_Visit", largest: int, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> Answer:
+    async def _fit(
+        self,
+        visit: "_Visit",
+        largest: int,
+        worker: Worker,
+        answer: aiohttp.ClientResponse,
+        passed: CIMultiDict[str],
+    ) -> Answer:
         """Return R's answer, or where it is kept if it has more than ``largest`` bytes."""
         assert self._large is not None
         try:
@@ -173,7 +220,10 @@ class Proxy:
                 start = await _up_to(answer, limit)
                 if len(start) <= largest:
                     return _whole(answer, passed, start)
-                if len(start) <= limit and len(smaller := await asyncio.to_thread(gzip.compress, start, 6)) <= largest:
+                if (
+                    len(start) <= limit
+                    and len(smaller := await asyncio.to_thread(gzip.compress, start, 6)) <= largest
+                ):
                     return _whole(answer, headers.packed(passed), smaller)
             if visit.request.headers.get(protocol.HEAD):
                 answer.close()
@@ -182,7 +232,9 @@ class Proxy:
                 answer.close()
                 # S3 then gives the range.
                 async with self._ask(worker, visit, whole=True) as again:
-                    return await self._fit(visit, largest, worker, again, self._passed(visit, again))
+                    return await self._fit(
+                        visit, largest, worker, again, self._passed(visit, again)
+                    )
             if not 200 <= answer.status < 300:
                 return _refused(f"The app's answer {answer.status} is too large to pass on.")
             return await self._large.keep(passed, visit.path, _rest(start, answer))
@@ -201,7 +253,12 @@ class Proxy:
         These may be more than ``largest`` if gzip can make the answer small enough.
         """
         asked = visit.request.headers
-        packable = answer.status == 200 and "Range" not in asked and headers.accepts_gzip(asked) and headers.is_packable(answer.headers)
+        packable = (
+            answer.status == 200
+            and "Range" not in asked
+            and headers.accepts_gzip(asked)
+            and headers.is_packable(answer.headers)
+        )
         return max(largest, LARGEST_PAGE) if packable else largest
 
     @staticmethod
@@ -232,7 +289,9 @@ class Proxy:
         return self._workers.named(visit.worker) if visit.worker else self._workers.use()
 
     @contextlib.asynccontextmanager
-    async def _ask(self, worker: Worker, visit: "_Visit", *, whole: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _ask(
+        self, worker: Worker, visit: "_Visit", *, whole: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         request = visit.request
         client = await self.client(worker)
         page = bool(visit.session) and request.method == "GET"
@@ -249,17 +308,27 @@ class Proxy:
         async with answer:
             yield answer
 
-    async def _page(self, worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str], visit: "_Visit") -> web.Response:
+    async def _page(
+        self,
+        worker: Worker,
+        answer: aiohttp.ClientResponse,
+        passed: CIMultiDict[str],
+        visit: "_Visit",
+    ) -> web.Response:
         request, session, base = visit.request, visit.session, visit.base
         whole = await self._whole(worker, answer)
         if whole is None:
-            raise failure.PageUnfit(f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way.")
+            raise failure.PageUnfit(
+                f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way."
+            )
         self._seen(session, _to_worker(worker, visit, page=True), passed.getall("Set-Cookie", []))
         html = self._make_page(whole, session, base)
         largest = headers.largest(request.headers)
         # A page cannot go by S3: its relative URLs and its session are bound to the place that it
         # came from.
-        packed = largest is not None and len(html) > largest and headers.accepts_gzip(request.headers)
+        packed = (
+            largest is not None and len(html) > largest and headers.accepts_gzip(request.headers)
+        )
         if packed:
             html = await asyncio.to_thread(gzip.compress, html, 6)
         told = headers.of_page(passed, len(html))
@@ -290,7 +359,11 @@ class Proxy:
         """Return the kept connections to ``worker``; close those to workers that have ended."""
         client = self._clients.get(worker)
         if client is None:
-            ended = [self._clients.pop(known) for known in list(self._clients) if known.state is WorkerState.EXITED]
+            ended = [
+                self._clients.pop(known)
+                for known in list(self._clients)
+                if known.state is WorkerState.EXITED
+            ]
             client = self._clients[worker] = aiohttp.ClientSession(
                 connector=WorkerConnector(worker, CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
@@ -384,7 +457,9 @@ async def _rest(start: bytes, answer: aiohttp.ClientResponse) -> AsyncIterator[b
 
 
 def _whole(answer: aiohttp.ClientResponse, passed: CIMultiDict[str], body: bytes) -> web.Response:
-    told = CIMultiDict[str]((name, value) for name, value in passed.items() if name.lower() != "content-length")
+    told = CIMultiDict[str](
+        (name, value) for name, value in passed.items() if name.lower() != "content-length"
+    )
     return web.Response(status=answer.status, reason=answer.reason, headers=told, body=body)
 
 
@@ -392,7 +467,9 @@ def _refused(why: str) -> web.Response:
     return web.Response(status=502, text=f"{why}\n", headers={"Cache-Control": "no-store"})
 
 
-async def _stream(request: web.Request, _worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, _worker: Worker, answer: aiohttp.ClientResponse, passed: CIMultiDict[str]
+) -> web.StreamResponse:
     """Pass the body on as it comes.
 
     The next part is read when the visitor's side has taken the last one.
@@ -411,6 +488,10 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:
-        return failure.exited(worker.returncode, worker.said, worker.out_of_memory, worker.spec.language)
-    logger.warning("R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)})
+        return failure.exited(
+            worker.returncode, worker.said, worker.out_of_memory, worker.spec.language
+        )
+    logger.warning(
+        "R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)}
+    )
     return AppExited("The app did not answer: its connection broke. Reload the page to try again.")

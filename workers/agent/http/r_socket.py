@@ -43,7 +43,9 @@ _AGAIN = 0.05
 """Seconds until another attempt, if too many connections wait for a socket."""
 
 
-async def connect(workers: Workers, session_id: str, page: CIMultiDict[str], set_cookies: Sequence[str] = ()) -> ClientConnection:
+async def connect(
+    workers: Workers, session_id: str, page: CIMultiDict[str], set_cookies: Sequence[str] = ()
+) -> ClientConnection:
     """Open a WebSocket to a session's worker, as the browser with the session's page would.
 
     ``page`` are the headers with which R was asked for the page. ``set_cookies`` are the cookies
@@ -104,7 +106,9 @@ class WorkerConnector(CuringConnector):
     ) -> "ResponseHandler":
         try:
             async with asyncio.timeout(timeout.sock_connect):
-                _, protocol = await self._loop.create_unix_connection(self._factory, sock=await opened(self._worker))
+                _, protocol = await self._loop.create_unix_connection(
+                    self._factory, sock=await opened(self._worker)
+                )
         except TimeoutError:
             raise
         except OSError as error:

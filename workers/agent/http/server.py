@@ -119,7 +119,9 @@ class Server:
         """Return the aiohttp application."""
         application = web.Application(client_max_size=LARGEST_FRAME, middlewares=[self._guard])
         application.router.add_route("POST", protocol.CONNECTIONS + "{connection}", self._message)
-        application.router.add_route("DELETE", protocol.CONNECTIONS + "{connection}", self._disconnect)
+        application.router.add_route(
+            "DELETE", protocol.CONNECTIONS + "{connection}", self._disconnect
+        )
         application.router.add_route("POST", protocol.WATCH, self._take_watch)
         application.router.add_route("POST", protocol.BIND, self._take_bind)
         application.router.add_route("POST", protocol.RESTART, self._restart)
@@ -150,16 +152,25 @@ class Server:
             return web.Response(status=400)  # the Lambda has left; nobody gets this
         except Exception:
             logger.exception("a request failed", extra={"path": request.path})
-            return web.Response(status=500, text="The agent failed; its log says why.\n", headers={protocol.REFUSED: "failed"})
+            return web.Response(
+                status=500,
+                text="The agent failed; its log says why.\n",
+                headers={protocol.REFUSED: "failed"},
+            )
 
     async def _visit(self, request: web.Request) -> web.StreamResponse:
         self._app.activity.touch()
         path = request.rel_url.raw_path.removeprefix(protocol.APP)
         if path.startswith("/__sheen__/"):
-            if self._app.bodies is not None and (answer := await self._app.bodies(request, path)) is not None:
+            if (
+                self._app.bodies is not None
+                and (answer := await self._app.bodies(request, path)) is not None
+            ):
                 return answer
             return self._app.client.answer(
-                path.removeprefix("/__sheen__/"), request.rel_url.raw_query_string, request.headers.get("If-None-Match", "")
+                path.removeprefix("/__sheen__/"),
+                request.rel_url.raw_query_string,
+                request.headers.get("If-None-Match", ""),
             )
         if path.startswith("/__sockjs__/"):
             if self._app.sockjs is None:
@@ -176,7 +187,9 @@ class Server:
             return web.Response(status=400, text="the message is not UTF-8\n")
         session = request.headers.get(protocol.SESSION, "")
         known = await self._app.relay.message(request.match_info["connection"], session, frame)
-        return web.Response(status=200 if known else 404, headers={} if known else {protocol.REFUSED: "session"})
+        return web.Response(
+            status=200 if known else 404, headers={} if known else {protocol.REFUSED: "session"}
+        )
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         await self._app.relay.disconnect(request.match_info["connection"])
@@ -191,8 +204,15 @@ class Server:
         except (ValueError, KeyError, TypeError):
             token, order = None, 0
         if not isinstance(token, str) or not token or not isinstance(order, int):
-            return web.Response(status=400, text='the body must be {"token": "<task token>", "order": <whole number>}\n')
-        return web.Response(status=204) if self._watch(token, order) else _refused(409, "there is a later token")
+            return web.Response(
+                status=400,
+                text='the body must be {"token": "<task token>", "order": <whole number>}\n',
+            )
+        return (
+            web.Response(status=204)
+            if self._watch(token, order)
+            else _refused(409, "there is a later token")
+        )
 
     async def _take_bind(self, request: web.Request) -> web.Response:
         try:
@@ -200,7 +220,10 @@ class Server:
         except (ValueError, KeyError, TypeError):
             instance = None
         if not isinstance(instance, str):
-            return web.Response(status=400, text='the body must be {"instance": "<app_id>.<version>/<slot>/<instance_id>"}\n')
+            return web.Response(
+                status=400,
+                text='the body must be {"instance": "<app_id>.<version>/<slot>/<instance_id>"}\n',
+            )
         try:
             await self._bind(instance)
         except SheenError as error:
@@ -260,14 +283,18 @@ def is_sound(worker: Worker) -> bool:
     if worker.state is not WorkerState.READY:
         return True
     try:
-        return worker.pid is not None and Path(f"/proc/{worker.pid}").exists() and worker.has_socket()
+        return (
+            worker.pid is not None and Path(f"/proc/{worker.pid}").exists() and worker.has_socket()
+        )
     except OSError:
         return False
 
 
 def runner(application: web.Application) -> web.AppRunner:
     """Return the runner of the application; its ``cleanup`` ends it."""
-    return web.AppRunner(application, access_log=None, keepalive_timeout=LAMBDA_SLEEPS, shutdown_timeout=5.0)
+    return web.AppRunner(
+        application, access_log=None, keepalive_timeout=LAMBDA_SLEEPS, shutdown_timeout=5.0
+    )
 
 
 async def listen(application: web.AppRunner, host: str, port: int) -> None:
@@ -276,7 +303,9 @@ async def listen(application: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(application, host, port, backlog=512).start()
     except OSError as error:
-        raise CannotListen(f"the agent cannot listen on {host}:{port}: {error.strerror}; is another agent running there?") from error
+        raise CannotListen(
+            f"the agent cannot listen on {host}:{port}: {error.strerror}; is another agent running there?"
+        ) from error
 
 
 def _refused(status: int, why: str) -> web.Response:

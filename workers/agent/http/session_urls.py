@@ -42,7 +42,9 @@ class SessionUrls:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def refused(self, method: str, path: str, headers: Mapping[str, str], host: str) -> web.Response | None:
+    def refused(
+        self, method: str, path: str, headers: Mapping[str, str], host: str
+    ) -> web.Response | None:
         """Return the refusal of a request for ``path`` (encoded) by another visitor.
 
         Return None for a request that may go on to the worker.
@@ -59,7 +61,9 @@ class SessionUrls:
         if not passes.is_visitor(headers.get("Cookie", ""), self._sessions.visitor_of(session_id)):
             return _answer(403, _NOT_YOURS)
         opened = method in ("GET", "HEAD") and headers.get("Sec-Fetch-Mode", "") == "navigate"
-        if opened or passes.from_own_site(headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), host):
+        if opened or passes.from_own_site(
+            headers.get("Sec-Fetch-Site", ""), headers.get("Origin", ""), host
+        ):
             return None
         return _answer(403, _NOT_YOURS)
 

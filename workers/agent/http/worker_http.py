@@ -71,12 +71,16 @@ class Cure:
         if 100 <= status < 200 and status != 101 and b"content-length" not in names:
             return head + b"\r\n\r\n", True
         if not 200 <= status <= 599:
-            return self._instead(f"has the status {status}, and a status is one of 200 to 599"), False
+            return self._instead(
+                f"has the status {status}, and a status is one of 200 to 599"
+            ), False
         lengths = {value for name, value in fields if name.lower() == b"content-length"}
         if len(lengths) > 1 or not all(map(_LENGTH.match, lengths)):
             return self._instead("has a Content-Length that is none, or more than one"), False
         if lengths and b"transfer-encoding" in names:
-            return self._instead("says its length in two ways, Content-Length and Transfer-Encoding"), False
+            return self._instead(
+                "says its length in two ways, Content-Length and Transfer-Encoding"
+            ), False
         dropped = {b"content-length"}
         if status in (204, 304):
             dropped |= {b"transfer-encoding", b"connection"}
@@ -88,11 +92,22 @@ class Cure:
         kept += [(b"Content-Length", value) for value in lengths]
         if self._swallows:  # what comes after it is dropped
             kept.append((b"Connection", b"close"))
-        return b"\r\n".join([b"HTTP/1.1 %d %s" % (status, said[2] or b""), *(b"%s: %s" % field for field in kept), b"", b""]), False
+        return b"\r\n".join(
+            [
+                b"HTTP/1.1 %d %s" % (status, said[2] or b""),
+                *(b"%s: %s" % field for field in kept),
+                b"",
+                b"",
+            ]
+        ), False
 
     def _instead(self, why: str) -> bytes:
         self._swallows = True
-        body = b"" if self._head_only else f"The app's answer {why}: it cannot be passed on. Its author can mend that.\n".encode()
+        body = (
+            b""
+            if self._head_only
+            else f"The app's answer {why}: it cannot be passed on. Its author can mend that.\n".encode()
+        )
         return (
             b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)

@@ -63,7 +63,11 @@ def idle_limit(settings: AppSettings, *, visited: bool) -> float:
     No I/O. If no page has ever connected, the instance was started by a program that opened an
     address and went away; such an instance may be idle earlier.
     """
-    limits = [settings.instance_idle_timeout] if visited else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
+    limits = (
+        [settings.instance_idle_timeout]
+        if visited
+        else [settings.instance_idle_timeout, settings.instance_unvisited_timeout]
+    )
     return min(filter(None, limits), default=math.inf)
 
 
@@ -128,7 +132,10 @@ class Life:
 
         Return the process's exit status.
         """
-        tasks = [asyncio.create_task(self._beat(), name="beat"), asyncio.create_task(self._mark_phases(), name="phases")]
+        tasks = [
+            asyncio.create_task(self._beat(), name="beat"),
+            asyncio.create_task(self._mark_phases(), name="phases"),
+        ]
         try:
             if not await self._start():
                 return 1
@@ -226,7 +233,12 @@ class Life:
         if settings.app_idle_timeout:
             for worker in led.workers.end_idle(settings.app_idle_timeout):
                 logger.info("R stops: nobody is here", extra={"worker": worker.spec.worker_id})
-        if self.retired and self._token is not None and not led.activity.busy and quiet >= self._retired_patience:
+        if (
+            self.retired
+            and self._token is not None
+            and not led.activity.busy
+            and quiet >= self._retired_patience
+        ):
             self._retired_patience = self._rhythm.retired
             await self._report_idle()
         elif quiet >= idle_limit(settings, visited=led.activity.visited):
@@ -245,7 +257,9 @@ class Life:
         token = self._token
         if token is None:
             if self._now() - self._watched_at >= self._rhythm.unwatched:
-                logger.error("idle, and no state machine has watched this instance for long: it ends itself")
+                logger.error(
+                    "idle, and no state machine has watched this instance for long: it ends itself"
+                )
                 self.end()
             return
         try:

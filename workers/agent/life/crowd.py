@@ -74,14 +74,22 @@ class Crowd:
         settings, now = self._settings(), self._steady()
         capacity = settings.worker_limits.seats
         pages = self._pages()
-        if self._taken() < _CROWDED * capacity or not any(now - opened_at >= SETTLED for opened_at in pages.values()):
+        if self._taken() < _CROWDED * capacity or not any(
+            now - opened_at >= SETTLED for opened_at in pages.values()
+        ):
             return
         row = await asyncio.to_thread(store.get, self._ref)
         if row is None or not is_queued(row, self._clock()):
             return
-        opened = [OpenPage(session, self._addresses.get(session, ""), opened_at) for session, opened_at in self._pages().items()]
+        opened = [
+            OpenPage(session, self._addresses.get(session, ""), opened_at)
+            for session, opened_at in self._pages().items()
+        ]
         gone = giving_way(opened, self._steady(), capacity, CrowdLimits.of(settings))
         for session in gone:
             self._end(session)
         if gone:
-            logger.info("pages without a connection gave their seats to those who queue", extra={"pages": len(gone)})
+            logger.info(
+                "pages without a connection gave their seats to those who queue",
+                extra={"pages": len(gone)},
+            )

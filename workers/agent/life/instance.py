@@ -38,7 +38,12 @@ class BoundElsewhere(SheenError):
     """The instance serves another app, or cannot be bound to the named one."""
 
 
-async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: Callable[[Callable[[], None]], None]) -> int:
+async def serve(
+    launch: Launch,
+    settings: Settings,
+    starter: Starter,
+    on_life: Callable[[Callable[[], None]], None],
+) -> int:
     """Lead the instance's whole life; return the process's exit status.
 
     ``starter`` starts R. ``on_life`` is called once, with the function to call when the task is to
@@ -50,8 +55,14 @@ async def serve(launch: Launch, settings: Settings, starter: Starter, on_life: C
     try:
         task = await metadata.identify(launch.metadata_url)
         found = None if spare else await asyncio.to_thread(record.load, launch.ref, efs)
-        secret = found.secret if found is not None else await asyncio.to_thread(record.spare_secret, launch.ref)
-        instance = _Instance(launch, settings, starter, task, secret, await asyncio.to_thread(boto3.Session))
+        secret = (
+            found.secret
+            if found is not None
+            else await asyncio.to_thread(record.spare_secret, launch.ref)
+        )
+        instance = _Instance(
+            launch, settings, starter, task, secret, await asyncio.to_thread(boto3.Session)
+        )
         if found is not None:
             await instance.serve(found)
         on_life(instance.life.end)
@@ -82,8 +93,17 @@ class _Instance:
         self._ref: InstanceRef | None = None
         self._binding = asyncio.Lock()
         self._first: asyncio.Task[object] | None = None
-        self.life = Life(launch.ref, launch.token, f"{task.address}:{PORT}", task.arn, self._start, self._find_app)
-        self._server = server.Server(launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind)
+        self.life = Life(
+            launch.ref,
+            launch.token,
+            f"{task.address}:{PORT}",
+            task.arn,
+            self._start,
+            self._find_app,
+        )
+        self._server = server.Server(
+            launch.ref.instance_id, key_for(secret, Purpose.AGENT), self.life.watch, self.bind
+        )
 
     async def run(self) -> int:
         """Serve until the life is over, then end all that was started.
@@ -108,9 +128,20 @@ class _Instance:
         copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
         copy.begin()
         found = replace(found, directory=copy.path)
-        states = await asyncio.to_thread(app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id)
+        states = await asyncio.to_thread(
+            app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id
+        )
         log.identify(found.ref, found.location)
-        self._served = Served(found, copy, self._launch.client_dir, self._settings, self._starter, self.life, states, self._aws)
+        self._served = Served(
+            found,
+            copy,
+            self._launch.client_dir,
+            self._settings,
+            self._starter,
+            self.life,
+            states,
+            self._aws,
+        )
         self._ref = found.ref
         self.life.lead(found, self._served)
         self._server.serve(self._served.app)
@@ -128,8 +159,12 @@ class _Instance:
             if ref == self._ref:
                 return
             if self._ref is not None or ref.instance_id != self._launch.ref.instance_id:
-                raise BoundElsewhere(f"this is instance {self._ref or self._launch.ref}; it cannot be bound to {ref}")
-            await self.serve(await asyncio.to_thread(record.load_bound, ref, Path(self._settings.efs)))
+                raise BoundElsewhere(
+                    f"this is instance {self._ref or self._launch.ref}; it cannot be bound to {ref}"
+                )
+            await self.serve(
+                await asyncio.to_thread(record.load_bound, ref, Path(self._settings.efs))
+            )
             logger.info("bound", extra={"spare": str(self._launch.ref)})
             assert self._served is not None
             # The visitor's page follows at once and waits for this start. That page also reports a

@@ -40,7 +40,14 @@ class Launch:
         try:
             ref = InstanceRef.parse(text)
         except ValueError:
-            raise SettingMissing(f"SHEEN_INSTANCE is {text!r}; it must be <app_id>.<version>/<slot>/<instance_id>") from None
+            raise SettingMissing(
+                f"SHEEN_INSTANCE is {text!r}; it must be <app_id>.<version>/<slot>/<instance_id>"
+            ) from None
         token = required("SHEEN_TASK_TOKEN")
         del environment["SHEEN_TASK_TOKEN"]
-        return cls(ref, token, Path(environment.get("SHEEN_CLIENT_DIR", "")), required("ECS_CONTAINER_METADATA_URI_V4"))
+        return cls(
+            ref,
+            token,
+            Path(environment.get("SHEEN_CLIENT_DIR", "")),
+            required("ECS_CONTAINER_METADATA_URI_V4"),
+        )

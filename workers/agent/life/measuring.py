@@ -28,7 +28,9 @@ class Measuring:
             quota.COPY,
             "The app's processes are ended, and its folder is made anew from its version.",
         )
-        self._data_quota = Quota("Files in SHEEN_APP_DATA", quota.DATA, "The operator is told, and may archive the app.")
+        self._data_quota = Quota(
+            "Files in SHEEN_APP_DATA", quota.DATA, "The operator is told, and may archive the app."
+        )
         self._data_at = 0.0
 
     async def run(self) -> None:

@@ -41,4 +41,6 @@ async def _tell(say: Callable[..., bool], token: str, *what: Any) -> None:
     Raise :class:`NotAwaited`, or boto3's error after its retries.
     """
     if not await asyncio.to_thread(say, token, *what):
-        raise NotAwaited(f"the state machine does not wait for this token: {say.__name__} came too late")
+        raise NotAwaited(
+            f"the state machine does not wait for this token: {say.__name__} came too late"
+        )

@@ -77,15 +77,22 @@ class Seats:
             try:
                 held = await asyncio.to_thread(store.give_back, self._ref, session_id)
             except Exception as error:  # any error of the table's client: the seat must go back
-                logger.warning(f"a seat was not given back yet: {error}", extra={"session": session_id})
+                logger.warning(
+                    f"a seat was not given back yet: {error}", extra={"session": session_id}
+                )
                 return False
             del self._ended[session_id]
-            logger.info("seat given back" if held else "seat was not held any more", extra={"session": session_id})
+            logger.info(
+                "seat given back" if held else "seat was not held any more",
+                extra={"session": session_id},
+            )
         self._empty.set()
         return True
 
     async def _renew(self) -> None:
-        leases = lease.renewed((session for session in self._sessions() if session not in self._ended), self._clock())
+        leases = lease.renewed(
+            (session for session in self._sessions() if session not in self._ended), self._clock()
+        )
         try:
             await asyncio.to_thread(store.renew, self._ref, leases)
         except InstanceChanged as error:

@@ -89,32 +89,51 @@ class Served:
         self._copy = copy
         self._settings = settings
         self._starter = starter
-        if not found.settings.preload or found.settings.r_path or found.settings.exec_supervisor or found.entrypoint is not None:
+        if (
+            not found.settings.preload
+            or found.settings.r_path
+            or found.settings.exec_supervisor
+            or found.entrypoint is not None
+        ):
             # Nothing is forked from the preloaded R, so it would only take memory.
             starter.close()
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
-            logger.warning("the agent is not root, so R runs as the agent's own user: it can read what that user can")
+            logger.warning(
+                "the agent is not root, so R runs as the agent's own user: it can read what that user can"
+            )
         elif not room.possible():
             logger.info("workers have no mount namespaces of their own: that takes CAP_SYS_ADMIN")
         self._client = ClientFiles(client_dir)
         self._relay_settings = _relay_settings(found.settings)
         self._logs = WorkerLogs(settings.log_group, functools.partial(client, "logs"))
         self._oom_kills = OomKills()
-        self._roles = AppRoles(settings.app_roles, found.location, VersionId.parse(found.ref.version_id).app_id)
+        self._roles = AppRoles(
+            settings.app_roles, found.location, VersionId.parse(found.ref.version_id).app_id
+        )
         self._worker_row = WorkerRow(found.ref)
         self.workers = Workers(
-            self._make_worker, found.settings.worker_limits, self, afresh=lambda number: self._make_worker(number, preload=False)
+            self._make_worker,
+            found.settings.worker_limits,
+            self,
+            afresh=lambda number: self._make_worker(number, preload=False),
         )
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=POSTS, keepalive_timeout=60.0),
             timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        self._gateway = Gateway(settings.connections_url, aws.region_name, aws.get_credentials(), self._http)
+        self._gateway = Gateway(
+            settings.connections_url, aws.region_name, aws.get_credentials(), self._http
+        )
         carriers = Carriers(self._gateway)
         self._sessions = Sessions(
-            carriers, self._connect_worker, self._relay_settings, self._issue_ticket, time.monotonic, self._session_ended
+            carriers,
+            self._connect_worker,
+            self._relay_settings,
+            self._issue_ticket,
+            time.monotonic,
+            self._session_ended,
         )
         self._session_urls = SessionUrls(self._sessions)
         self._sockjs = SockJs(
@@ -128,7 +147,13 @@ class Served:
         )
         self.activity = Activity(self._busy, connected=lambda: self._sessions.active() > 0)
         self._seats = Seats(found.ref, self.workers.sessions, life.check)
-        objects = Objects(settings.bucket, functools.partial(client, "s3"), aws.region_name, aws.get_credentials(), settings.bodies_url)
+        objects = Objects(
+            settings.bucket,
+            functools.partial(client, "s3"),
+            aws.region_name,
+            aws.get_credentials(),
+            settings.bodies_url,
+        )
         self._answers = Answers(found.ref, objects, lambda: self._worker_id(""))
         self._late_pages = LatePages(lambda: self._worker_id(""), self._has_seat)
         self._pages: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
@@ -168,7 +193,9 @@ class Served:
         self._renewing = asyncio.create_task(self._seats.run(), name="seats")
         self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
         efs = Path(settings.efs)
-        measuring = Measuring(self.workers, copy, lambda: app_folders.usage(efs, app_folders.DATA, found.ref))
+        measuring = Measuring(
+            self.workers, copy, lambda: app_folders.usage(efs, app_folders.DATA, found.ref)
+        )
         self._measuring = asyncio.create_task(measuring.run(), name="quotas")
 
     @property
@@ -241,15 +268,26 @@ class Served:
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         await self._copy.made()
-        variables = await app_environment.of_app(self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix)
+        variables = await app_environment.of_app(
+            self._record, Path(self._settings.efs), self._unix_id, self._settings.secret_prefix
+        )
         variables |= await self._roles.variables(self._record.settings.role)
         if self._unix_id is None:
             return dataclasses.replace(spec, environment=variables)
         groups = await app_environment.groups_of_app(self._record, self._settings.bucket)
         efs = Path(self._settings.efs)
-        hidden, seen, links = await asyncio.to_thread(app_folders.view, self._record, efs, self._copy.version)
+        hidden, seen, links = await asyncio.to_thread(
+            app_folders.view, self._record, efs, self._copy.version
+        )
         copy = room.Seen(self._copy.path, self._copy.path, writable=True)
-        return dataclasses.replace(spec, environment=variables, groups=groups, hidden=hidden, seen=(copy, *seen), links=links)
+        return dataclasses.replace(
+            spec,
+            environment=variables,
+            groups=groups,
+            hidden=hidden,
+            seen=(copy, *seen),
+            links=links,
+        )
 
     # Implements agent.http.server.Orders
 
@@ -297,7 +335,9 @@ class Served:
 
     def superseded(self, worker: Worker, sessions: Iterable[str]) -> None:
         """End the sessions of a worker from before a restart: too many such workers are left."""
-        logger.info("R stops: too many are left from before", extra={"worker": worker.spec.worker_id})
+        logger.info(
+            "R stops: too many are left from before", extra={"worker": worker.spec.worker_id}
+        )
         self._sessions.end(sessions, AppRestarted().ending)
 
     def ended(self, worker: Worker, sessions: Iterable[str]) -> None:
@@ -308,7 +348,9 @@ class Served:
         page_headers, set_cookies = self._pages.get(session_id, (CIMultiDict[str](), []))
         return await r_socket.connect(self.workers, session_id, page_headers, set_cookies)
 
-    def _page_seen(self, session_id: str, page_headers: CIMultiDict[str], set_cookies: list[str]) -> None:
+    def _page_seen(
+        self, session_id: str, page_headers: CIMultiDict[str], set_cookies: list[str]
+    ) -> None:
         self._pages[session_id] = (page_headers, set_cookies)
 
     def _make_page(self, html: bytes, session_id: str, base: str) -> bytes:
@@ -325,7 +367,9 @@ class Served:
         return page.inject(html, config)
 
     def _issue_ticket(self, session_id: str) -> str:
-        return tickets.issue(session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock())
+        return tickets.issue(
+            session_id, self._record.ref, self._record.key(Purpose.TICKET), wall_clock()
+        )
 
     async def _visit(self, request: web.Request, path: str) -> web.StreamResponse:
         refused = self._session_urls.refused(request.method, path, request.headers, request.host)
@@ -336,7 +380,10 @@ class Served:
         visitor = passes.visitor_of("; ".join(request.headers.getall("Cookie", [])))
         self._sessions.belongs(session_id, visitor)
         ticket = self._issue_ticket(session_id)
-        return [passes.set_cookie(ticket, base, secure=secure), *passes.set_visitor(visitor, base, secure=secure)]
+        return [
+            passes.set_cookie(ticket, base, secure=secure),
+            *passes.set_visitor(visitor, base, secure=secure),
+        ]
 
     def _session_of_ticket(self, ticket: str) -> str | None:
         def key_of(ref: InstanceRef) -> str | None:
@@ -375,7 +422,9 @@ class Served:
 
 
 def _relay_settings(app: AppSettings) -> RelaySettings:
-    disabled = ("websocket", *app.disable_protocols) if app.disable_websockets else app.disable_protocols
+    disabled = (
+        ("websocket", *app.disable_protocols) if app.disable_websockets else app.disable_protocols
+    )
     return RelaySettings(
         grace=app.reconnect_grace if app.reconnect else 0.0,
         reconnect=app.reconnect,

@@ -125,7 +125,10 @@ class AppCopy:
 
     def begin(self) -> asyncio.Task[None]:
         """Begin to make the copy, unless that has begun; a failed attempt is repeated."""
-        if self._making is None or (self._making.done() and (self._making.cancelled() or self._making.exception() is not None)):
+        if self._making is None or (
+            self._making.done()
+            and (self._making.cancelled() or self._making.exception() is not None)
+        ):
             self._making = asyncio.create_task(self._make(), name="copy of the app")
         return self._making
 
@@ -140,7 +143,9 @@ class AppCopy:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 what = "The app's files do not fit on the disk of its instance: leave data out of the bundle, or let a sync bring it."
                 raise AppStartFailed(what) from error
-            raise AppStartFailed(f"The app's files could not be copied: {error.strerror}.", str(error)) from error
+            raise AppStartFailed(
+                f"The app's files could not be copied: {error.strerror}.", str(error)
+            ) from error
 
     def usage(self) -> Usage:
         """Return how much is in it. Raise :class:`OSError` if it was not made yet."""
@@ -164,7 +169,9 @@ class AppCopy:
             await asyncio.to_thread(self._copy)
         finally:
             timer.cancel()
-        self._sweeping = asyncio.create_task(asyncio.to_thread(sweep, self._given_up.is_set), name="sweep of copies")
+        self._sweeping = asyncio.create_task(
+            asyncio.to_thread(sweep, self._given_up.is_set), name="sweep of copies"
+        )
 
     def _copy(self) -> None:
         with Folder.at(self._version) as source, Folder.at(self._around) as around:
@@ -180,7 +187,11 @@ class AppCopy:
         folders = _look(source)
         disk = os.statvfs(target.descriptor)
         room = min(self._most, disk.f_bavail * disk.f_frsize // 2)
-        is_linked = iter(linked([size for folder in folders for _, size in folder.files], room, self._linked_from))
+        is_linked = iter(
+            linked(
+                [size for folder in folders for _, size in folder.files], room, self._linked_from
+            )
+        )
         parts = [part for folder in folders for part in _parts(folder, self._version, is_linked)]
         for folder in folders[1:]:
             above, _, name = folder.path.rpartition("/")
@@ -198,7 +209,13 @@ class AppCopy:
             for name, leads_to in part.links:
                 os.symlink(leads_to, name, dir_fd=there.descriptor)
                 if self._owner is not None:
-                    os.chown(name, self._owner, self._owner, dir_fd=there.descriptor, follow_symlinks=False)
+                    os.chown(
+                        name,
+                        self._owner,
+                        self._owner,
+                        dir_fd=there.descriptor,
+                        follow_symlinks=False,
+                    )
             for name in part.files:
                 with here.open(name) as read, there.create(name) as written:
                     self._copy_file(read.fileno(), written.fileno(), name)
@@ -208,7 +225,11 @@ class AppCopy:
         while _copy_some(source, target):
             if self._given_up.is_set():
                 raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), name)
-        self._settle(target, 0o750 if about.st_mode & stat.S_IXUSR else 0o640, (about.st_atime_ns, about.st_mtime_ns))
+        self._settle(
+            target,
+            0o750 if about.st_mode & stat.S_IXUSR else 0o640,
+            (about.st_atime_ns, about.st_mtime_ns),
+        )
 
     def _settle(self, descriptor: int, mode: int, times: tuple[int, int]) -> None:
         if self._owner is not None:
@@ -308,6 +329,12 @@ def _copy_some(source: int, target: int) -> int:
     try:
         return os.copy_file_range(source, target, _CHUNK)
     except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+        if error.errno not in (
+            errno.EXDEV,
+            errno.EINVAL,
+            errno.ENOSYS,
+            errno.EOPNOTSUPP,
+            errno.EPERM,
+        ):
             raise
     return os.sendfile(target, source, None, _CHUNK)

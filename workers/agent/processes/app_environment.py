@@ -17,7 +17,9 @@ APP_DATA = "SHEEN_APP_DATA"
 _SYNC = "SHEEN_SYNC_"
 
 
-async def of_app(record: Record, efs: Path, unix_id: int | None, secret_prefix: str) -> dict[str, str]:
+async def of_app(
+    record: Record, efs: Path, unix_id: int | None, secret_prefix: str
+) -> dict[str, str]:
     """Return these variables.
 
     ``unix_id`` is the app's user, if it has one.
@@ -47,7 +49,9 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
     found: list[int] = []
     for number, (name, mode) in enumerate(record.settings.data.items()):
         if number == folders.MOST_SYNCS:
-            logger.warning(f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it sees the first {number}")
+            logger.warning(
+                f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it sees the first {number}"
+            )
             break
         try:
             row = store.find(name)
@@ -56,10 +60,14 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
             logger.warning(f"the app's setting data names {name}: {error}")
             continue
         if not definition.lets_in(record.location):
-            logger.warning(f"the app's setting data names {name}, whose setting apps does not name {record.location}")
+            logger.warning(
+                f"the app's setting data names {name}, whose setting apps does not name {record.location}"
+            )
             continue
         if mode == access.WRITE and definition.publish:
-            logger.warning(f"{access.conflict(name, definition.publish, record.location)}; the app may only read it")
+            logger.warning(
+                f"{access.conflict(name, definition.publish, record.location)}; the app may only read it"
+            )
             mode = "read"
         found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
     return tuple(dict.fromkeys(found))

@@ -28,7 +28,11 @@ def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | 
     """
     app_id = VersionId.parse(ref.version_id).app_id
     try:
-        with Folder.at(efs) as root, root.make(kind, 0o711, exist_ok=True) as all_apps, all_apps.make(app_id, exist_ok=True) as own:
+        with (
+            Folder.at(efs) as root,
+            root.make(kind, 0o711, exist_ok=True) as all_apps,
+            all_apps.make(app_id, exist_ok=True) as own,
+        ):
             if unix_id is not None and own.status().st_uid != unix_id:
                 own.give(unix_id, unix_id)
     except OSError as error:
@@ -42,11 +46,16 @@ def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
 
     Raise :class:`OSError` if that fails or the folder does not exist.
     """
-    with Folder.at(efs) as root, root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own:
+    with (
+        Folder.at(efs) as root,
+        root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own,
+    ):
         return own.usage(MOST_FILES)
 
 
-def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+def view(
+    record: Record, efs: Path, version: Path
+) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
     """Return what an app's room hides, and what stays visible in it.
 
     The room hides the shared file system. Visible are the app's own library, data and states, its
@@ -65,6 +74,13 @@ def view(record: Record, efs: Path, version: Path) -> tuple[tuple[Path, ...], tu
     links = [(folders.link(efs, name), folders.data(efs, name)) for name in record.settings.data]
     return (
         (real,),
-        tuple(Seen(real / path.relative_to(efs), path, writable) for path, writable in found if path.is_dir()),
-        tuple(Link(real / link.relative_to(efs), str(real / data.relative_to(efs))) for link, data in links),
+        tuple(
+            Seen(real / path.relative_to(efs), path, writable)
+            for path, writable in found
+            if path.is_dir()
+        ),
+        tuple(
+            Link(real / link.relative_to(efs), str(real / data.relative_to(efs)))
+            for link, data in links
+        ),
     )

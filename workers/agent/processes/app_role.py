@@ -31,7 +31,9 @@ _PATH = "/credentials/{role}"
 _ROUTE = "/credentials/{role:.+}"
 _SENTENCE = "The role that the app needs cannot be taken on."
 _PASSED_ON = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
-_WHY = {"AccessDenied": "there is none of that name, or its trust policy does not let this deployment's role task-agent take it on"}
+_WHY = {
+    "AccessDenied": "there is none of that name, or its trust policy does not let this deployment's role task-agent take it on"
+}
 
 
 class _Credentials(NamedTuple):
@@ -73,7 +75,9 @@ class AppRoles:
         try:
             grants.check_role(self._location, role)
         except BadAppSetting as error:
-            logger.error("no role", extra={"role": self._prefix + role, "why": "it is for another app"})
+            logger.error(
+                "no role", extra={"role": self._prefix + role, "why": "it is for another app"}
+            )
             raise AppStartFailed(_SENTENCE, str(error)) from None
         try:
             await self._of(role)
@@ -83,7 +87,9 @@ class AppRoles:
             raise AppStartFailed(_SENTENCE, told) from None
         return {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{await self._port()}{_PATH.format(role=role)}",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._tokens.setdefault(role, secrets.token_urlsafe(32)),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._tokens.setdefault(
+                role, secrets.token_urlsafe(32)
+            ),
             **{name: agent[name] for name in _PASSED_ON if name in agent},
         }
 
@@ -107,19 +113,31 @@ class AppRoles:
     async def _answer(self, request: web.Request) -> web.Response:
         role = request.match_info["role"]
         token = self._tokens.get(role)
-        if token is None or not hmac.compare_digest(request.headers.get("Authorization", "").encode(), token.encode()):
-            return web.json_response({"code": "AccessDenied", "message": "this is not the app's role, or not its token"}, status=403)
+        if token is None or not hmac.compare_digest(
+            request.headers.get("Authorization", "").encode(), token.encode()
+        ):
+            return web.json_response(
+                {"code": "AccessDenied", "message": "this is not the app's role, or not its token"},
+                status=403,
+            )
         try:
             return web.json_response((await self._of(role)).document)
         except _CannotAssume as error:
-            logger.error("the app's role cannot be taken on again", extra={"role": self._prefix + role, "why": str(error)})
-            return web.json_response({"code": "CannotAssumeRole", "message": str(error)}, status=503)
+            logger.error(
+                "the app's role cannot be taken on again",
+                extra={"role": self._prefix + role, "why": str(error)},
+            )
+            return web.json_response(
+                {"code": "CannotAssumeRole", "message": str(error)}, status=503
+            )
 
     async def _of(self, role: str) -> _Credentials:
         async with self._asking:
             known = self._known.get(role)
             if known is None or known.end - datetime.now(UTC) < RENEWED_BEFORE:
-                known = self._known[role] = await asyncio.to_thread(_assume, self._prefix + role, self._app_id)
+                known = self._known[role] = await asyncio.to_thread(
+                    _assume, self._prefix + role, self._app_id
+                )
             return known
 
 
@@ -129,10 +147,14 @@ class _CannotAssume(Exception):
 
 def _assume(arn: str, session: str) -> _Credentials:
     try:
-        given: Mapping[str, Any] = client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
+        given: Mapping[str, Any] = client("sts").assume_role(RoleArn=arn, RoleSessionName=session)[
+            "Credentials"
+        ]
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        raise _CannotAssume(_WHY.get(code, f"{code}: {error.response['Error'].get('Message', '')}")) from None
+        raise _CannotAssume(
+            _WHY.get(code, f"{code}: {error.response['Error'].get('Message', '')}")
+        ) from None
     except BotoCoreError as error:
         raise _CannotAssume(f"STS does not answer ({type(error).__name__})") from None
     end: datetime = given["Expiration"]

@@ -39,7 +39,9 @@ _LOOKING = 10.0
 """Seconds that the check for a program may take."""
 _LARGEST_DESCRIPTION = 1024 * 1024
 
-_AT_START = re.compile(r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)")
+_AT_START = re.compile(
+    r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)"
+)
 """Variables that R, its libraries or the loader read when the process starts.
 
 An R that already runs would ignore them.
@@ -113,7 +115,16 @@ def command(spec: WorkerSpec, private: Path, _interpreter: int = -1) -> list[str
     The process first reads :func:`machine.begin.variables` of its environment, then
     :func:`parameters`.
     """
-    return started(spec, [spec.program or "R", "--no-echo", "--no-save", "--no-restore", f"--file={private / OF_R[-1].name}"])
+    return started(
+        spec,
+        [
+            spec.program or "R",
+            "--no-echo",
+            "--no-save",
+            "--no-restore",
+            f"--file={private / OF_R[-1].name}",
+        ],
+    )
 
 
 def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> list[str]:
@@ -125,7 +136,10 @@ def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> l
     groups than the spec's and no capabilities, and the kernel sends it SIGKILL when the agent dies.
     Without ``unix_id`` (an agent that is not root) user and groups stay the same.
     """
-    return [*unprivileged(spec), *begin.command(spec.directory, [*spec.supervisor, *program], descriptor)]
+    return [
+        *unprivileged(spec),
+        *begin.command(spec.directory, [*spec.supervisor, *program], descriptor),
+    ]
 
 
 def unprivileged(spec: WorkerSpec) -> list[str]:
@@ -161,7 +175,10 @@ def missing(spec: WorkerSpec) -> str | None:
     Return None if all programs exist.
     """
     own = "r_path" if spec.entrypoint is None else "python"
-    for setting, program in (("exec_supervisor", next(iter(spec.supervisor), "")), (own, spec.program)):
+    for setting, program in (
+        ("exec_supervisor", next(iter(spec.supervisor), "")),
+        (own, spec.program),
+    ):
         if program and not _is_there(spec, program):
             way_out = f"name one that it has, in sheen.toml or by sheen configure /PATH {setting}=…"
             return f'setting {setting}: the image has no program "{program}"; {way_out}'
@@ -173,7 +190,14 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
         return shutil.which(program, path=PATH) is not None
     # The program may be anywhere, even behind a link of the app's. So the check runs as the app's
     # user.
-    look = ["/usr/bin/test", "-f", str(spec.directory / program), "-a", "-x", str(spec.directory / program)]
+    look = [
+        "/usr/bin/test",
+        "-f",
+        str(spec.directory / program),
+        "-a",
+        "-x",
+        str(spec.directory / program),
+    ]
     try:
         found = subprocess.run(
             [*unprivileged(spec), *look],
@@ -189,7 +213,9 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
     return found.returncode == 0
 
 
-def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(
+    spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return R's whole environment; the agent's own environment adds only the time zone.
 
     ``private`` is the process's own folder, with ``tmp`` and ``home`` in it.
@@ -206,7 +232,9 @@ def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.e
     return {**result, **spec.environment}
 
 
-def hosted(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
+def hosted(
+    spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return the environment that all workers share, whatever their language."""
     result = {
         "PATH": PATH,
@@ -250,7 +278,9 @@ def other_versions(library: Path, loaded: Mapping[str, str]) -> list[str]:
     """Return the packages in ``library`` whose version differs from the ``loaded`` one."""
     with Folder.at(library) as packages:
         there = set(packages.names())
-        return sorted(name for name in loaded.keys() & there if _version(packages, name) != loaded[name])
+        return sorted(
+            name for name in loaded.keys() & there if _version(packages, name) != loaded[name]
+        )
 
 
 def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
@@ -263,19 +293,41 @@ def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
     drop = ["--no-new-privs", "--pdeathsig", "KILL"]
     if root:
         kept = "+setuid,+setgid,+setpcap" + (",+sys_admin,+sys_chroot" if rooms.possible() else "")
-        drop += ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", f"--bounding-set=-all,{kept}"]
-    program = ["R", "--no-echo", "--no-save", "--no-restore", f"--file={script}", "--args", str(control)]
+        drop += [
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--ambient-caps=-all",
+            f"--bounding-set=-all,{kept}",
+        ]
+    program = [
+        "R",
+        "--no-echo",
+        "--no-save",
+        "--no-restore",
+        f"--file={script}",
+        "--args",
+        str(control),
+    ]
     return [*limited(own_user=root), _SETPRIV, *drop, "--", *program]
 
 
 def preloaded_environment(folder: Path) -> dict[str, str]:
     """Return the environment of the preloaded R; workers replace it with their own."""
-    return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", **_OF_PRELOADED}
+    return {
+        "PATH": PATH,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        **_OF_PRELOADED,
+    }
 
 
 def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
     """Return what a worker forked by r/preloaded.R reads from its standard input."""
-    values = _values(spec, private, mark) | {"directory": str(spec.directory), "unset": " ".join(_OF_PRELOADED)}
+    values = _values(spec, private, mark) | {
+        "directory": str(spec.directory),
+        "unset": " ".join(_OF_PRELOADED),
+    }
     variables = {
         f"environment.{name}": value.replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
         for name, value in environment(spec, private).items()
@@ -287,10 +339,19 @@ def _version(packages: Folder, name: str) -> str | None:
     try:
         # A restored package may be a link into the cache.
         with packages.enter_own(name) as package:
-            description = package.read_linked("DESCRIPTION", _LARGEST_DESCRIPTION).decode(errors="replace")
+            description = package.read_linked("DESCRIPTION", _LARGEST_DESCRIPTION).decode(
+                errors="replace"
+            )
     except OSError:
         return None
-    return next((line.partition(":")[2].strip() for line in description.splitlines() if line.startswith("Version:")), None)
+    return next(
+        (
+            line.partition(":")[2].strip()
+            for line in description.splitlines()
+            if line.startswith("Version:")
+        ),
+        None,
+    )
 
 
 def _lines(values: Mapping[str, str]) -> bytes:

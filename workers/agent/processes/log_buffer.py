@@ -78,13 +78,18 @@ class LogBuffer:
         batch: list[Event] = []
         size = 0
         if self._dropped:
-            note = Event(self._dropped_at_ms, f"[sheen] {self._dropped} lines are missing here: more came than the log could take")
+            note = Event(
+                self._dropped_at_ms,
+                f"[sheen] {self._dropped} lines are missing here: more came than the log could take",
+            )
             self._dropped = 0
             batch.append(note)
             size = note.size
         while self._events and len(batch) < BATCH_EVENTS:
             event = self._events[0]
-            if size + event.size > BATCH_BYTES or (batch and event.at_ms - batch[0].at_ms >= BATCH_SPAN_MS):
+            if size + event.size > BATCH_BYTES or (
+                batch and event.at_ms - batch[0].at_ms >= BATCH_SPAN_MS
+            ):
                 break
             batch.append(self._events.popleft())
             size += event.size

@@ -55,7 +55,10 @@ def _counter_file(root: Path, memberships: Path) -> Path | None:
         if controllers == "":  # version 2
             candidates = (root / below / "memory.events", root / "memory.events")
         elif "memory" in controllers.split(","):
-            candidates = (root / "memory" / below / "memory.oom_control", root / "memory" / "memory.oom_control")
+            candidates = (
+                root / "memory" / below / "memory.oom_control",
+                root / "memory" / "memory.oom_control",
+            )
         else:
             continue
         for candidate in candidates:

@@ -89,8 +89,21 @@ def _freeze(orphans: set[int], unix_id: int | None, private: Path) -> None:
 
 def _kill_all_of(unix_id: int) -> None:
     user = str(unix_id)
-    line = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--", "/bin/sh", "-c", "kill -KILL -1"]
-    subprocess.run(line, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE)
+    line = [
+        "/usr/bin/setpriv",
+        "--reuid",
+        user,
+        "--regid",
+        user,
+        "--clear-groups",
+        "--",
+        "/bin/sh",
+        "-c",
+        "kill -KILL -1",
+    ]
+    subprocess.run(
+        line, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
+    )
 
 
 def _is_elsewhere(unix_id: int) -> bool:
@@ -170,7 +183,9 @@ def _parents() -> dict[int, int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it ended meanwhile
-                found[int(entry.name)] = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+                found[int(entry.name)] = int(
+                    (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+                )
     return found
 
 
@@ -178,7 +193,9 @@ def _is_of(pid: int, unix_id: int | None, private: Path) -> bool:
     if unix_id is not None and _is_of_user(pid, unix_id):
         return True
     try:
-        return f"TMPDIR={private / TMP}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return f"TMPDIR={private / TMP}".encode() in Path(
+            f"/proc/{pid}/environ"
+        ).read_bytes().split(b"\0")
     except OSError:
         return False
 

@@ -72,7 +72,9 @@ def of_the_app(text: str) -> str:
     >>> of_the_app("Listening"), of_the_app("[sheen] R ended")
     ('Listening', '| [sheen] R ended')
     """
-    seen = "".join(filter(str.isprintable, unicodedata.normalize("NFKC", text[: 4 * len(OWN_MARK)]))).replace("\u034f", "")
+    seen = "".join(
+        filter(str.isprintable, unicodedata.normalize("NFKC", text[: 4 * len(OWN_MARK)]))
+    ).replace("\u034f", "")
     return f"| {text}" if seen.lstrip().casefold().startswith(OWN_MARK) else text
 
 

@@ -45,7 +45,9 @@ class Preloaded:
     def __init__(self, library: Path = LIBRARY) -> None:
         """Start the R; raise :class:`NoFork` if that fails at once."""
         if not library.is_file():
-            raise NoFork(f"{library} is not there; the image and `make install` build it from r/fork.c")
+            raise NoFork(
+                f"{library} is not there; the image and `make install` build it from r/fork.c"
+            )
         process.adopt_orphans()
         self._folder = Path(tempfile.mkdtemp(prefix="sheen-preloaded-"))
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
@@ -56,7 +58,9 @@ class Preloaded:
         self._versions: dict[str, str] | None = None
         try:
             self._process = subprocess.Popen(
-                command.preloaded_command(FOLDER / "preloaded.R", theirs.fileno(), root=process.is_root()),
+                command.preloaded_command(
+                    FOLDER / "preloaded.R", theirs.fileno(), root=process.is_root()
+                ),
                 env=command.preloaded_environment(self._folder),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -101,7 +105,9 @@ class Preloaded:
                 try:
                     given = [input_read, output_write, *command.passed(spec)]
                     more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
-                    socket.send_fds(self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given)
+                    socket.send_fds(
+                        self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given
+                    )
                 finally:
                     os.close(input_read)
                     os.close(output_write)
@@ -120,7 +126,9 @@ class Preloaded:
             finally:
                 for descriptor in kept:
                     os.close(descriptor)
-        await worker.furnish(input_write, output_read, command.forked_parameters(spec, folder, mark))
+        await worker.furnish(
+            input_write, output_read, command.forked_parameters(spec, folder, mark)
+        )
         return worker
 
     def close(self) -> None:
@@ -176,8 +184,12 @@ class Forked:
         loop = asyncio.get_running_loop()
         self.stdout = asyncio.StreamReader(READ_SIZE, loop)
         reader = self.stdout
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(read_from, "rb", 0))
-        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(write_to, "wb", 0))
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(read_from, "rb", 0)
+        )
+        transport, _ = await loop.connect_write_pipe(
+            asyncio.BaseProtocol, os.fdopen(write_to, "wb", 0)
+        )
         with contextlib.suppress(OSError):
             transport.write(parameters)
         transport.close()

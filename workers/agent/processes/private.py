@@ -64,7 +64,9 @@ class Private:
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
         python = interpreter() if spec.entrypoint is not None else ()
-        return room.make(View(spec.hidden, (own, *python, *spec.seen), self.path / _SLASH_TMP, spec.links, names))
+        return room.make(
+            View(spec.hidden, (own, *python, *spec.seen), self.path / _SLASH_TMP, spec.links, names)
+        )
 
     def usage(self) -> Usage:
         """Return how much the worker has in its folders."""
@@ -87,7 +89,11 @@ def interpreter() -> tuple[Seen, ...]:
     An app in Python runs on the agent's own Python, which may be installed in a temporary folder.
     """
     folders = {Path(sys.prefix), Path(sys.base_prefix)}
-    return tuple(Seen(path, path) for path in sorted(folders) if any(map(path.is_relative_to, room.TEMPORARY)))
+    return tuple(
+        Seen(path, path)
+        for path in sorted(folders)
+        if any(map(path.is_relative_to, room.TEMPORARY))
+    )
 
 
 def make(spec: WorkerSpec) -> Private:
@@ -126,7 +132,10 @@ def _users(path: Path, owner: int) -> bytes:
     users = _USERS.read_bytes()
     if f":x:{owner}:".encode() in users:
         return users
-    return users.rstrip(b"\n") + f"\n{USER}:x:{owner}:{owner}::{path / HOME}:/usr/sbin/nologin\n".encode()
+    return (
+        users.rstrip(b"\n")
+        + f"\n{USER}:x:{owner}:{owner}::{path / HOME}:/usr/sbin/nologin\n".encode()
+    )
 
 
 def _scripts(spec: WorkerSpec) -> Sequence[Path]:

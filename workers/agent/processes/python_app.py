@@ -21,9 +21,18 @@ def command(spec: WorkerSpec, private: Path, interpreter: int) -> list[str]:
     return started(spec, program, interpreter if own else -1)
 
 
-def environment(spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(
+    spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return Python's whole environment; the agent's own environment adds only the time zone."""
-    result = {**hosted(spec, private, agent), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", **spec.environment}
+    result = {
+        **hosted(spec, private, agent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        **spec.environment,
+    }
     if spec.library is not None:
-        result["PYTHONPATH"] = os.pathsep.join(filter(None, (str(spec.library), spec.environment.get("PYTHONPATH"))))
+        result["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(spec.library), spec.environment.get("PYTHONPATH")))
+        )
     return result

@@ -47,9 +47,19 @@ class Quota:
         risen, self._told = step > self._told, step
         if not risen:
             return None
-        size = f"{used.bytes / GB:.1f} GB in {used.entries:,} files" if used.complete else f"more than {MOST_FILES:,} files"
-        allowed = f"{self.what} have {size}; {self.bytes / GB:g} GB and {MOST_FILES:,} files are allowed."
-        return f"{allowed} {self.consequence}" if step == 2 else f"{allowed} Remove what is not needed any more."
+        size = (
+            f"{used.bytes / GB:.1f} GB in {used.entries:,} files"
+            if used.complete
+            else f"more than {MOST_FILES:,} files"
+        )
+        allowed = (
+            f"{self.what} have {size}; {self.bytes / GB:g} GB and {MOST_FILES:,} files are allowed."
+        )
+        return (
+            f"{allowed} {self.consequence}"
+            if step == 2
+            else f"{allowed} Remove what is not needed any more."
+        )
 
     def is_exceeded(self, used: Usage) -> bool:
         """Return whether the use exceeds the quota."""

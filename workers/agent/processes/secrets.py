@@ -37,7 +37,9 @@ async def resolve(wanted: Mapping[str, str], prefix: str, location: str) -> dict
             grants.check_secret(location, variable, name)
         except BadAppSetting as error:
             raise _not_for_it(variable, prefix + name, error) from None
-    values = await asyncio.gather(*(asyncio.to_thread(_read, variable, prefix + name) for variable, name in wanted.items()))
+    values = await asyncio.gather(
+        *(asyncio.to_thread(_read, variable, prefix + name) for variable, name in wanted.items())
+    )
     return dict(zip(wanted, values, strict=True))
 
 
@@ -48,7 +50,9 @@ def _read(variable: str, name: str) -> str:
         code = error.response["Error"]["Code"]
         raise _failed(variable, name, _WHY.get(code, code)) from None
     except BotoCoreError as error:
-        raise _failed(variable, name, f"Secrets Manager does not answer ({type(error).__name__})") from None
+        raise _failed(
+            variable, name, f"Secrets Manager does not answer ({type(error).__name__})"
+        ) from None
     if "SecretString" not in answer:
         raise _failed(variable, name, "it is binary, and a variable is text")
     value: str = answer["SecretString"]
@@ -58,7 +62,9 @@ def _read(variable: str, name: str) -> str:
 
 
 def _not_for_it(variable: str, name: str, error: BadAppSetting) -> AppStartFailed:
-    logger.error("no secret", extra={"variable": variable, "secret": name, "why": "it is for another app"})
+    logger.error(
+        "no secret", extra={"variable": variable, "secret": name, "why": "it is for another app"}
+    )
     return AppStartFailed(_SENTENCE, str(error))
 
 

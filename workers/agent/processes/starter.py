@@ -41,7 +41,10 @@ class Starter:
         how = "forked" if process is not None else "fresh"
         if process is None:
             process = await fresh.start(spec, folder, mark)
-        logger.info(f"{spec.language} started", extra={"worker": spec.worker_id, "pid": process.pid, "how": how})
+        logger.info(
+            f"{spec.language} started",
+            extra={"worker": spec.worker_id, "pid": process.pid, "how": how},
+        )
         return process
 
     async def loaded(self) -> None:
@@ -74,7 +77,9 @@ class Starter:
             if self._preloaded is None:
                 return None
             loaded = await self._preloaded.versions()
-            if spec.library is not None and (other := await asyncio.to_thread(command.other_versions, spec.library, loaded)):
+            if spec.library is not None and (
+                other := await asyncio.to_thread(command.other_versions, spec.library, loaded)
+            ):
                 why = f"the app has other versions of {', '.join(other)}"
                 logger.info("a fresh R is started", extra={"worker": spec.worker_id, "why": why})
                 return None

@@ -94,7 +94,9 @@ class Worker:
         self.out_of_memory: bool | None = None
         """Whether it was killed because memory ran out; None if unknown or not killed."""
         stops = f"{spec.language} is stopped; the next visit starts it again."
-        self._quota = Quota(f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops)
+        self._quota = Quota(
+            f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops
+        )
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: RProcess | None = None
@@ -202,7 +204,10 @@ class Worker:
         if (line := self._quota.judge(used)) is not None:
             self.tell(line)
         if self._quota.is_exceeded(used) and self.state is WorkerState.READY:
-            logger.error("a worker is ended: its temporary files take too much", extra={"worker": self.spec.worker_id})
+            logger.error(
+                "a worker is ended: its temporary files take too much",
+                extra={"worker": self.spec.worker_id},
+            )
             self.begin_stop()
 
     async def gone(self) -> None:
@@ -223,24 +228,34 @@ class Worker:
                     self._process = await self._starter(spec, own.path, self._mark)
                     started(self._process.pid)
             except failure.AppStartFailed as error:
-                self._log.line(f"[sheen] {spec.language} was not started: {error} {_in_one_line(error.said)}".rstrip())
+                self._log.line(
+                    f"[sheen] {spec.language} was not started: {error} {_in_one_line(error.said)}".rstrip()
+                )
                 self._log.end(well=False)
                 raise
             except OSError as error:
-                self._log.line(f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}")
+                self._log.line(
+                    f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}"
+                )
                 self._log.end(well=False)
                 raise failure.AppStartFailed(
                     f"{spec.language} could not be started in {spec.directory.name}: {error.strerror}.",
                     f"{error.filename}: {error.strerror}",
                 ) from error
             self._log.line(f"[sheen] {spec.language} starts (process {self._process.pid})")
-            reading = asyncio.create_task(self._read(self._process), name=f"output {spec.worker_id}")
-            self._watching = asyncio.create_task(self._watch(self._process, reading), name=f"watch {spec.worker_id}")
+            reading = asyncio.create_task(
+                self._read(self._process), name=f"output {spec.worker_id}"
+            )
+            self._watching = asyncio.create_task(
+                self._watch(self._process, reading), name=f"watch {spec.worker_id}"
+            )
 
     async def _until_ready(self) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in (self._ready, self._gone)]
         try:
-            await asyncio.wait(waiting, timeout=self.spec.init_timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                waiting, timeout=self.spec.init_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             for task in waiting:
                 task.cancel()
@@ -251,7 +266,9 @@ class Worker:
         if self._calls_run_app:
             raise failure.calls_run_app(self.said)
         if self._gone.is_set() and self.returncode is not None:
-            raise failure.start_failed(self.returncode, self.said, self.out_of_memory, self.spec.language)
+            raise failure.start_failed(
+                self.returncode, self.said, self.out_of_memory, self.spec.language
+            )
         late = failure.init_timeout(self.spec.init_timeout, self.said)
         self._log.line(f"[sheen] {late}")
         raise late
@@ -295,11 +312,15 @@ class Worker:
         try:
             await self._lay_to_rest(process, reading, unasked)
         except Exception:
-            logger.exception("the end of a worker could not be told", extra={"worker": self.spec.worker_id})
+            logger.exception(
+                "the end of a worker could not be told", extra={"worker": self.spec.worker_id}
+            )
         finally:
             self._be_gone(unasked)
 
-    async def _lay_to_rest(self, process: RProcess, reading: asyncio.Task[None], unasked: bool) -> None:
+    async def _lay_to_rest(
+        self, process: RProcess, reading: asyncio.Task[None], unasked: bool
+    ) -> None:
         self._signal(signal.SIGKILL)
         await self._cleared()
         returncode = await self._returncode(process)
@@ -314,7 +335,9 @@ class Worker:
         asked = self._stopping is not None and returncode != -signal.SIGKILL
         self._log.line(f"[sheen] {ending}")
         if not self._ready.is_set() and self.spec.sanitize_errors:
-            self._log.line("[sheen] visitors are not shown what the app said; with sanitize_errors=false they are")
+            self._log.line(
+                "[sheen] visitors are not shown what the app said; with sanitize_errors=false they are"
+            )
         self._log.end(well=self._ready.is_set() if asked else returncode == 0)
 
     async def _returncode(self, process: RProcess) -> int:
@@ -326,7 +349,10 @@ class Worker:
         try:
             return await asyncio.wait_for(process.wait(), LAST_WORDS)
         except TimeoutError:
-            logger.error("something that a worker left holds its output open", extra={"worker": self.spec.worker_id})
+            logger.error(
+                "something that a worker left holds its output open",
+                extra={"worker": self.spec.worker_id},
+            )
             return -signal.SIGKILL if process.returncode is None else process.returncode
 
     def _be_gone(self, unasked: bool) -> None:
@@ -344,7 +370,10 @@ class Worker:
         try:
             await asyncio.wait_for(asyncio.to_thread(self._clear), CLEARING)
         except TimeoutError:
-            logger.error("clearing up after a worker takes too long", extra={"worker": self.spec.worker_id, "seconds": CLEARING})
+            logger.error(
+                "clearing up after a worker takes too long",
+                extra={"worker": self.spec.worker_id, "seconds": CLEARING},
+            )
 
     def _ending(self, returncode: int) -> str:
         if self._killed:
@@ -363,11 +392,16 @@ class Worker:
         try:
             orphans.end(self.pid, self.spec.unix_id, self._private.path)
         except Exception:
-            logger.exception("processes of a worker stay behind", extra={"worker": self.spec.worker_id})
+            logger.exception(
+                "processes of a worker stay behind", extra={"worker": self.spec.worker_id}
+            )
         try:
             self._private.remove(Budget(seconds=CLEARING))
         except Exception:
-            logger.exception("a worker's folder stays behind", extra={"worker": self.spec.worker_id, "folder": str(self.folder)})
+            logger.exception(
+                "a worker's folder stays behind",
+                extra={"worker": self.spec.worker_id, "folder": str(self.folder)},
+            )
 
     async def _stop(self) -> None:
         async with self._spawning:  # now there either is a process, or never will be
@@ -392,7 +426,10 @@ class Worker:
             try:
                 await asyncio.wait_for(self._exited.wait(), KILLED)
             except TimeoutError:
-                logger.error("a killed worker does not end: it waits for a device", extra={"worker": self.spec.worker_id, "pid": self.pid})
+                logger.error(
+                    "a killed worker does not end: it waits for a device",
+                    extra={"worker": self.spec.worker_id, "pid": self.pid},
+                )
                 self._be_gone(unasked=False)
         await self._gone.wait()
 

@@ -25,7 +25,9 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 30.0
 SENDERS = 2
 """Batches that are sent at once, whatever the number of workers."""
-_HOPELESS = frozenset({"InvalidParameterException", "ValidationException", "SerializationException"})
+_HOPELESS = frozenset(
+    {"InvalidParameterException", "ValidationException", "SerializationException"}
+)
 """Errors after which the service will never accept the batch."""
 
 
@@ -62,7 +64,13 @@ class WorkerLogs:
     If ``group`` is empty, workers have no streams.
     """
 
-    def __init__(self, group: str, make_client: Callable[[], Any], clock: Clock = wall_clock, retry: float = FIRST_RETRY) -> None:
+    def __init__(
+        self,
+        group: str,
+        make_client: Callable[[], Any],
+        clock: Clock = wall_clock,
+        retry: float = FIRST_RETRY,
+    ) -> None:
         """Prepare the logs; nothing is sent yet.
 
         ``make_client`` returns boto3's ``logs`` client. ``retry`` is the first interval, in
@@ -98,7 +106,9 @@ class WorkerLogs:
         for log in left:
             if not log.sending.done():
                 log.sending.cancel()
-                logger.error(f"{log.waiting} lines of {log.stream} could not be sent to the log group {self._group}")
+                logger.error(
+                    f"{log.waiting} lines of {log.stream} could not be sent to the log group {self._group}"
+                )
         self._senders.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, operation: str, **parameters: Any) -> Any:
@@ -109,7 +119,9 @@ class WorkerLogs:
 
 
 class _StreamLog:
-    def __init__(self, stream: str, preserve: bool, clock: Clock, call: Callable[..., Any], retry: float) -> None:
+    def __init__(
+        self, stream: str, preserve: bool, clock: Clock, call: Callable[..., Any], retry: float
+    ) -> None:
         self.stream = stream
         self._preserve = preserve
         self._clock = clock
@@ -123,7 +135,9 @@ class _StreamLog:
         self._hurry = asyncio.Event()
         self._ended = False
         self._well = False
-        self.sending = asyncio.get_running_loop().create_task(self._send_all(), name=f"log {stream}")
+        self.sending = asyncio.get_running_loop().create_task(
+            self._send_all(), name=f"log {stream}"
+        )
 
     @property
     def waiting(self) -> int:
@@ -171,7 +185,9 @@ class _StreamLog:
 
     async def _put(self, batch: Sequence[Event], events: list[dict[str, Any]]) -> bool:
         """Send one batch; return whether it needs no further attempt."""
-        if not self._made and not await self._do("create_log_stream", fine="ResourceAlreadyExistsException"):
+        if not self._made and not await self._do(
+            "create_log_stream", fine="ResourceAlreadyExistsException"
+        ):
             return False
         self._made = True
         try:
@@ -179,7 +195,10 @@ class _StreamLog:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _HOPELESS:
-                logger.error(f"CloudWatch Logs refused {len(batch)} lines: {error}", extra={"stream": self.stream})
+                logger.error(
+                    f"CloudWatch Logs refused {len(batch)} lines: {error}",
+                    extra={"stream": self.stream},
+                )
                 return True
             # The stream was deleted; it is made again.
             self._made = code != "ResourceNotFoundException"
@@ -189,7 +208,10 @@ class _StreamLog:
             self._complain(error)
             return False
         if rejected := answer.get("rejectedLogEventsInfo"):
-            logger.error(f"CloudWatch Logs refused some of {len(batch)} lines by their time: {rejected}", extra={"stream": self.stream})
+            logger.error(
+                f"CloudWatch Logs refused some of {len(batch)} lines by their time: {rejected}",
+                extra={"stream": self.stream},
+            )
         self._complained = False
         return True
 
@@ -213,5 +235,8 @@ class _StreamLog:
     def _complain(self, error: Exception) -> None:
         """Log the error once, not at every attempt."""
         if not self._complained:
-            logger.warning(f"a worker's log cannot be written at the moment: {error}", extra={"stream": self.stream})
+            logger.warning(
+                f"a worker's log cannot be written at the moment: {error}",
+                extra={"stream": self.stream},
+            )
         self._complained = True

@@ -56,7 +56,9 @@ class WorkerRow:
             try:
                 await asyncio.to_thread(store.mark_worker, self._ref, wanted)
             except Exception as error:  # the row only informs, so nothing may fail because of it
-                logger.warning("could not write which workers there are", extra={"error": repr(error)})
+                logger.warning(
+                    "could not write which workers there are", extra={"error": repr(error)}
+                )
                 return
             self._written = wanted
             if not self._hurry.is_set():

@@ -146,7 +146,10 @@ class Workers:
     def others(self, worker: Worker) -> list[Worker]:
         """Return the other workers that serve now, those with most sessions first."""
         ready = [held for held in self._held.values() if held.ready and held.worker is not worker]
-        return [held.worker for held in sorted(ready, key=lambda held: (-len(held.sessions), held.number))]
+        return [
+            held.worker
+            for held in sorted(ready, key=lambda held: (-len(held.sessions), held.number))
+        ]
 
     # Requests for a worker. Each raises agent.failure.WorkerFailed. If a caller gives up, the start
     # continues for the others.
@@ -172,7 +175,9 @@ class Workers:
 
         Raise :class:`agent.failure.WorkerGone` if it does not serve.
         """
-        held = next((held for held in self._held.values() if held.worker.spec.worker_id == worker_id), None)
+        held = next(
+            (held for held in self._held.values() if held.worker.spec.worker_id == worker_id), None
+        )
         async with self._its_own(held) as worker:
             yield worker
 
@@ -244,7 +249,11 @@ class Workers:
         Visitors who arrive meanwhile get another worker.
         """
         now = self._clock()
-        idle = [held for held in self._held.values() if held.open and held.ready and not held.busy and now - held.quiet_since >= after]
+        idle = [
+            held
+            for held in self._held.values()
+            if held.open and held.ready and not held.busy and now - held.quiet_since >= after
+        ]
         for held in idle:
             self._keep(held.worker.begin_stop())
         return [held.worker for held in idle]
@@ -252,7 +261,11 @@ class Workers:
     async def close(self) -> None:
         """Stop all workers; none starts any more."""
         self._closed = True
-        starting = [held.starting for held in self._held.values() if held.starting is not None and not held.starting.done()]
+        starting = [
+            held.starting
+            for held in self._held.values()
+            if held.starting is not None and not held.starting.done()
+        ]
         for task in starting:
             task.cancel()
         if starting:
@@ -276,7 +289,11 @@ class Workers:
     async def _seat(self, session_id: str) -> _Held:
         failed: failure.WorkerFailed | None = None
         while True:
-            places = {held.number: len(held.sessions) for held in self._held.values() if held.open and (failed is None or held.ready)}
+            places = {
+                held.number: len(held.sessions)
+                for held in self._held.values()
+                if held.open and (failed is None or held.ready)
+            }
             match spread(places, self._limits):
                 case On(number):
                     held = self._held[number]
@@ -293,12 +310,18 @@ class Workers:
                 return await self._started(held)
             except BaseException as error:
                 self.leave(session_id)
-                if not isinstance(error, failure.WorkerFailed) or failed is not None or self._closed:
+                if (
+                    not isinstance(error, failure.WorkerFailed)
+                    or failed is not None
+                    or self._closed
+                ):
                     raise
                 failed = error
 
     def _roomiest(self, places: dict[int, int], failed: failure.WorkerFailed) -> _Held:
-        with_room = [number for number, count in places.items() if count < self._limits.max_connections]
+        with_room = [
+            number for number, count in places.items() if count < self._limits.max_connections
+        ]
         if not with_room:
             raise failed
         return self._held[min(with_room, key=lambda number: (places[number], number))]
@@ -309,14 +332,20 @@ class Workers:
         self._made += 1
         self._newest = self._make(self._made)
         held = self._held[self._made] = _Held(self._made, self._newest, self._clock())
-        held.starting = asyncio.create_task(self._start(held), name=f"start of {held.worker.spec.worker_id}")
+        held.starting = asyncio.create_task(
+            self._start(held), name=f"start of {held.worker.spec.worker_id}"
+        )
         held.starting.add_done_callback(_seen)
         return held
 
     async def _start(self, held: _Held) -> None:
         try:
             # A worker that is ending still uses its memory.
-            ending = [other.worker for other in self._held.values() if not other.serving and not other.retired]
+            ending = [
+                other.worker
+                for other in self._held.values()
+                if not other.serving and not other.retired
+            ]
             if sum(not other.retired for other in self._held.values()) > self._limits.max_processes:
                 await asyncio.gather(*(worker.gone() for worker in ending))
             await self._begin(held)
@@ -325,7 +354,9 @@ class Workers:
             raise
         held.quiet_since = self._clock()
         self._end_retired()
-        self._keep(asyncio.create_task(self._watch(held), name=f"end of {held.worker.spec.worker_id}"))
+        self._keep(
+            asyncio.create_task(self._watch(held), name=f"end of {held.worker.spec.worker_id}")
+        )
         self._listener.changed()
 
     async def _begin(self, held: _Held) -> None:
@@ -343,7 +374,10 @@ class Workers:
             held.worker = self._newest = self._afresh(self._made)
             await held.worker.start()
             self._make = self._afresh
-            logger.warning("the app starts in a fresh R only, and gets no other from here on", extra={"worker": held.worker.spec.worker_id})
+            logger.warning(
+                "the app starts in a fresh R only, and gets no other from here on",
+                extra={"worker": held.worker.spec.worker_id},
+            )
 
     async def _watch(self, held: _Held) -> None:
         await held.worker.gone()

@@ -38,7 +38,13 @@ class Owner(Protocol):
 class Channel:
     """Carries messages from the opening of a channel until R or the session closes it."""
 
-    def __init__(self, name: str, session_id: str, connect: Callable[[str], Awaitable[ClientConnection]], owner: Owner) -> None:
+    def __init__(
+        self,
+        name: str,
+        session_id: str,
+        connect: Callable[[str], Awaitable[ClientConnection]],
+        owner: Owner,
+    ) -> None:
         self.name = name
         self._session_id = session_id
         self._connect = connect
@@ -55,7 +61,10 @@ class Channel:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close R's socket after the queued messages, without telling the owner."""
-        self._closing = (code if 1000 <= code < 1016 and code not in (1004, 1005, 1006, 1015) else 1000, reason)
+        self._closing = (
+            code if 1000 <= code < 1016 and code not in (1004, 1005, 1006, 1015) else 1000,
+            reason,
+        )
         self._wanted.set()
         # An R that no longer reads cannot hold a session that is over.
         timer = asyncio.get_running_loop().call_later(_CLOSE, self.task.cancel)
@@ -83,7 +92,9 @@ class Channel:
                 await self._owner.room()
                 message = await socket.recv(decode=None)
                 if self._closing is None:
-                    text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+                    text = (
+                        message if isinstance(message, str) else message.decode("utf-8", "replace")
+                    )
                     self._owner.from_r(self.name, text)
         except ConnectionClosed:
             return

@@ -60,7 +60,9 @@ class Gateway:
     :param http: kept alive and closed by the caller.
     """
 
-    def __init__(self, url: str, region: str, credentials: CredentialSource, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, url: str, region: str, credentials: CredentialSource, http: aiohttp.ClientSession
+    ) -> None:
         parts = urlsplit(url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = parts.path.rstrip("/") + "/%40connections/"
@@ -94,7 +96,9 @@ class Gateway:
             return
         if delay:
             if pump.timer is None:
-                pump.timer = asyncio.get_running_loop().call_later(delay, self._start, connection_id, pump)
+                pump.timer = asyncio.get_running_loop().call_later(
+                    delay, self._start, connection_id, pump
+                )
             return
         self._start(connection_id, pump)
 
@@ -172,12 +176,19 @@ class Gateway:
                 return
             if status in (410, 400, 413):
                 if status != 410:
-                    log.error("post to %s refused with %d: %d bytes", connection_id, status, len(body))
+                    log.error(
+                        "post to %s refused with %d: %d bytes", connection_id, status, len(body)
+                    )
                 raise Gone
             if status == 403:
                 self._credentials = None
             if asyncio.get_running_loop().time() - started > _GIVE_UP:
-                log.warning("connection %s took nothing for %.0f s; last status %d", connection_id, _GIVE_UP, status)
+                log.warning(
+                    "connection %s took nothing for %.0f s; last status %d",
+                    connection_id,
+                    _GIVE_UP,
+                    status,
+                )
                 raise Gone
             # Throttled, or the browser does not read (FACTS W7), or the service fails for a moment.
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
@@ -205,7 +216,9 @@ class Gateway:
         headers = self._signer.headers(method, path, body, credentials, time.time())
         self.posts += 1
         try:
-            async with self._http.request(method, URL(self._origin + path, encoded=True), data=body, headers=headers) as response:
+            async with self._http.request(
+                method, URL(self._origin + path, encoded=True), data=body, headers=headers
+            ) as response:
                 await response.read()
                 return response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -11,8 +11,24 @@ from websockets.asyncio.client import ClientConnection
 from agent.sockets.channel import Channel
 from agent.sockets.sockjs.carriers import Carrier
 from relay import sockjs
-from relay.errors import Ending, ResendOverflow, ShuttingDown, TooMuch, TransportDisabled, UnknownSession
-from relay.events import ChannelClosed, ChannelOpened, ConnectionSilent, Ended, Event, MessageReceived, State, TicketDue
+from relay.errors import (
+    Ending,
+    ResendOverflow,
+    ShuttingDown,
+    TooMuch,
+    TransportDisabled,
+    UnknownSession,
+)
+from relay.events import (
+    ChannelClosed,
+    ChannelOpened,
+    ConnectionSilent,
+    Ended,
+    Event,
+    MessageReceived,
+    State,
+    TicketDue,
+)
 from relay.hello import Opening
 from relay.session import Session
 from relay.settings import RelaySettings
@@ -95,8 +111,14 @@ class Sessions:
 
         Return None if there is none, or if it has ended.
         """
-        live = ((session_id, carried) for session_id, carried in self._sessions.items() if not carried.session.over)
-        return next((session_id for session_id, carried in live if carried.witness.knows(token)), None)
+        live = (
+            (session_id, carried)
+            for session_id, carried in self._sessions.items()
+            if not carried.session.over
+        )
+        return next(
+            (session_id for session_id, carried in live if carried.witness.knows(token)), None
+        )
 
     def accepts_upload(self, session_id: str, target: str, size: int) -> bool:
         """Return whether the worker agreed to take a file of this size at this URL.
@@ -113,11 +135,15 @@ class Sessions:
         """
         carried = self._sessions.get(session_id)
         if carried is None:
-            self._gateway.say(connection_id, sockjs.close(*UnknownSession().ending), then_close=True)
+            self._gateway.say(
+                connection_id, sockjs.close(*UnknownSession().ending), then_close=True
+            )
             return False
         if self._connections.get(connection_id) != session_id:
             if not self._settings.websocket:  # SockJS's clients were attached earlier
-                self._gateway.say(connection_id, sockjs.close(*TransportDisabled().ending), then_close=True)
+                self._gateway.say(
+                    connection_id, sockjs.close(*TransportDisabled().ending), then_close=True
+                )
                 return False
             self._join(connection_id, session_id, carried)
         now = self._clock()
@@ -141,7 +167,14 @@ class Sessions:
 
     def session_of(self, robust_id: str) -> str | None:
         """Return the session whose client has this id."""
-        return next((session_id for session_id, carried in self._sessions.items() if carried.session.robust_id == robust_id), None)
+        return next(
+            (
+                session_id
+                for session_id, carried in self._sessions.items()
+                if carried.session.robust_id == robust_id
+            ),
+            None,
+        )
 
     async def disconnect(self, connection_id: str) -> None:
         """Note that a connection is gone."""
@@ -193,11 +226,17 @@ class Sessions:
 
     def waiting(self) -> dict[str, float]:
         """Return the sessions whose page waits for its first connection, with their start times."""
-        return {session_id: carried.since for session_id, carried in self._sessions.items() if carried.session.state is State.RESERVED}
+        return {
+            session_id: carried.since
+            for session_id, carried in self._sessions.items()
+            if carried.session.state is State.RESERVED
+        }
 
     def ids(self) -> list[str]:
         """Return the sessions that hold a seat."""
-        return [session_id for session_id, carried in self._sessions.items() if not carried.session.over]
+        return [
+            session_id for session_id, carried in self._sessions.items() if not carried.session.over
+        ]
 
     # What the sessions call
 
@@ -241,11 +280,17 @@ class Sessions:
 
     def _join(self, connection_id: str, session_id: str, carried: _Carried) -> None:
         self._connections[connection_id] = session_id
-        self._gateway.open(connection_id, carried.source(connection_id), carried.gone(connection_id))
+        self._gateway.open(
+            connection_id, carried.source(connection_id), carried.gone(connection_id)
+        )
         carried.connections[connection_id] = None
         if len(carried.connections) > _MOST_CONNECTIONS:
             # The end of a connection may never be reported (FACTS W3).
-            oldest = next(known for known in carried.connections if known not in (connection_id, carried.session.connection))
+            oldest = next(
+                known
+                for known in carried.connections
+                if known not in (connection_id, carried.session.connection)
+            )
             del carried.connections[oldest]
             self._connections.pop(oldest, None)
             self._gateway.drop(oldest)
@@ -283,12 +328,18 @@ class Sessions:
             total -= largest.session.waiting
             session = largest.session
             error = ResendOverflow() if 2 * session.waiting_out > session.waiting else TooMuch()
-            log.warning("all sessions together hold too much; session %s ends, which holds %d bytes", session.id, session.waiting)
+            log.warning(
+                "all sessions together hold too much; session %s ends, which holds %d bytes",
+                session.id,
+                session.waiting,
+            )
             largest.apply(session.end(error.ending, now, flush=False))
 
     def _forget(self, session_id: str) -> None:
         del self._sessions[session_id]
-        for connection_id in [known for known, owner in self._connections.items() if owner == session_id]:
+        for connection_id in [
+            known for known, owner in self._connections.items() if owner == session_id
+        ]:
             del self._connections[connection_id]
             self._gateway.drop(connection_id)
 

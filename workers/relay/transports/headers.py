@@ -34,12 +34,19 @@ def cors(origin: str, requested_headers: str) -> dict[str, str]:
 
 def cached(now: float) -> dict[str, str]:
     """Return headers that keep the response for a year; ``now`` is in epoch seconds."""
-    return {"Cache-Control": f"public, max-age={YEAR}", "Expires": formatdate(now + YEAR, usegmt=True)}
+    return {
+        "Cache-Control": f"public, max-age={YEAR}",
+        "Expires": formatdate(now + YEAR, usegmt=True),
+    }
 
 
 def options(methods: tuple[str, ...], now: float) -> dict[str, str]:
     """Return the headers that an answer to OPTIONS has besides :func:`cors`."""
-    return {**cached(now), "Access-Control-Max-Age": str(YEAR), "Access-Control-Allow-Methods": ", ".join(methods)}
+    return {
+        **cached(now),
+        "Access-Control-Max-Age": str(YEAR),
+        "Access-Control-Allow-Methods": ", ".join(methods),
+    }
 
 
 def jsessionid(cookie_header: str) -> dict[str, str]:

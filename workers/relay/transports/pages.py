@@ -32,7 +32,13 @@ _IFRAME = """<!DOCTYPE html>
 def info(*, websocket: bool, cookie_needed: bool, entropy: int) -> str:
     """Return the capabilities; ``entropy`` is an unpredictable number below 2**32."""
     return json.dumps(
-        {"websocket": websocket, "origins": ["*:*"], "cookie_needed": cookie_needed, "entropy": entropy}, separators=(",", ":")
+        {
+            "websocket": websocket,
+            "origins": ["*:*"],
+            "cookie_needed": cookie_needed,
+            "entropy": entropy,
+        },
+        separators=(",", ":"),
     )
 
 

@@ -81,7 +81,14 @@ RECEIVING = {
     ),
     # The comment keeps a callback from being taken for the start of another file type, as happened
     # with Flash.
-    "jsonp": Receiving(_SCRIPT, False, False, True, _none, lambda frame, callback: f"/**/{callback}({_literal(frame)});\r\n"),
+    "jsonp": Receiving(
+        _SCRIPT,
+        False,
+        False,
+        True,
+        _none,
+        lambda frame, callback: f"/**/{callback}({_literal(frame)});\r\n",
+    ),
 }
 """The receiving transports by their names in URLs."""
 

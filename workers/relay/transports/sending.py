@@ -72,7 +72,9 @@ def _payload(text: str) -> Payload:
     except ProtocolError as error:
         # The protocol distinguishes broken JSON from JSON of another form; :exc:`ProtocolError`
         # does not.
-        raise BadPayload("Payload expected." if _is_json(text) else "Broken JSON encoding.") from error
+        raise BadPayload(
+            "Payload expected." if _is_json(text) else "Broken JSON encoding."
+        ) from error
 
 
 def _is_json(text: str) -> bool:

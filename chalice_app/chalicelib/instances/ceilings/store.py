@@ -23,7 +23,9 @@ def enter(name: str, holder: str, most: int, at: float) -> bool:
     room = _holder(holder).exists() | (size_of(Ceiling.holders) < most)  # type: ignore[no-untyped-call]
     for _ in range(2):
         try:
-            Ceiling(name).update(actions=[_holder(holder).set(at)], condition=Ceiling.name.exists() & room)
+            Ceiling(name).update(
+                actions=[_holder(holder).set(at)], condition=Ceiling.name.exists() & room
+            )
         except UpdateError as error:
             if not refused(error):
                 raise

@@ -63,7 +63,11 @@ def alive(line: Mapping[str, float], now: float) -> list[str]:
 def standing(line: Mapping[str, float], place: str | None, now: float) -> Standing:
     """Return the standing of ``place``, or of the line's end if ``place`` is not in the line."""
     others = [other for other in alive(line, now) if other != place]
-    before = others if place is None or line.get(place, 0.0) <= now else [other for other in others if other < place]
+    before = (
+        others
+        if place is None or line.get(place, 0.0) <= now
+        else [other for other in others if other < place]
+    )
     return Standing(len(before), len(others))
 
 

@@ -14,7 +14,10 @@ def line(version_id: str) -> dict[str, float]:
 
     Expired places stay in the line until the sweeper removes them.
     """
-    return {str(row.place): float(row.lease) for row in QueuePlace.query(version_id, consistent_read=True)}
+    return {
+        str(row.place): float(row.lease)
+        for row in QueuePlace.query(version_id, consistent_read=True)
+    }
 
 
 def take(version_id: str, place: str, now: float) -> None:
@@ -26,7 +29,10 @@ def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool
     """Keep a place for ``lease`` seconds from now; return False if it is gone."""
     try:
         QueuePlace(version_id, place).update(
-            actions=[QueuePlace.lease.set(now + lease), QueuePlace.expires_at.set(int(now + lease))],
+            actions=[
+                QueuePlace.lease.set(now + lease),
+                QueuePlace.expires_at.set(int(now + lease)),
+            ],
             condition=QueuePlace.place.exists(),
         )
     except UpdateError as error:

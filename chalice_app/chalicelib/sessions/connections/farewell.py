@@ -33,7 +33,9 @@ def tell_all(ref: InstanceRef, connections_url: str, why: str, code: int = APP_E
         except ClientError as error:
             # A connection that is gone is fine. If the call was throttled, the client notices by
             # itself that nobody answers (FACTS W7).
-            telemetry.logger.info("not told", extra={"connection": connection_id, "error": str(error)})
+            telemetry.logger.info(
+                "not told", extra={"connection": connection_id, "error": str(error)}
+            )
         with contextlib.suppress(ClientError):
             store.remove(connection_id)
     return len(connections)

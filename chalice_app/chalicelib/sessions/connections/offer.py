@@ -15,4 +15,6 @@ def ticket_in(header: str) -> str | None:
     offered = [token.strip() for token in header.split(",")]
     if PROTOCOL not in offered:
         return None
-    return next((token.removeprefix(_TICKET) for token in offered if token.startswith(_TICKET)), None)
+    return next(
+        (token.removeprefix(_TICKET) for token in offered if token.startswith(_TICKET)), None
+    )

@@ -54,7 +54,12 @@ class Connections:
             return {"statusCode": 403, "body": str(error)}
         store.add(connection_id, passed.ref, passed.session_id, self._clock())
         telemetry.logger.info(
-            "connected", extra={"instance": passed.ref.instance_id, "session": passed.session_id, "connection": connection_id}
+            "connected",
+            extra={
+                "instance": passed.ref.instance_id,
+                "session": passed.session_id,
+                "connection": connection_id,
+            },
         )
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
@@ -77,7 +82,9 @@ class Connections:
                 return {"statusCode": 200}
         route = self._route(connection_id)
         if route is None:
-            telemetry.logger.info("a frame of a connection that is gone", extra={"connection": connection_id})
+            telemetry.logger.info(
+                "a frame of a connection that is gone", extra={"connection": connection_id}
+            )
             return {"statusCode": 200}
         try:
             self._pass(connection_id, route, frame)
@@ -99,24 +106,40 @@ class Connections:
             route = self._routes.pop(connection_id, None) or self._route(connection_id)
             if route is not None:
                 headers = [(protocol.SESSION, route.session_id)]
-                self._agents.request(route.agent, "DELETE", protocol.CONNECTIONS + quote(connection_id, safe=""), headers)
+                self._agents.request(
+                    route.agent,
+                    "DELETE",
+                    protocol.CONNECTIONS + quote(connection_id, safe=""),
+                    headers,
+                )
         except AgentError as error:
-            telemetry.logger.info("nobody to say goodbye to", extra={"connection": connection_id, "error": str(error)})
+            telemetry.logger.info(
+                "nobody to say goodbye to", extra={"connection": connection_id, "error": str(error)}
+            )
         store.remove(connection_id)
         return {"statusCode": 200}
 
     def _pass(self, connection_id: str, route: _Route, frame: bytes) -> None:
-        headers = [(protocol.SESSION, route.session_id), ("content-type", "text/plain; charset=utf-8")]
+        headers = [
+            (protocol.SESSION, route.session_id),
+            ("content-type", "text/plain; charset=utf-8"),
+        ]
         path = protocol.CONNECTIONS + quote(connection_id, safe="")
         # Sending a frame twice is safe. The relay numbers its messages and takes each once
         # (FACTS S6).
         answer = self._agents.request(route.agent, "POST", path, headers, frame, repeatable=True)
         if answer.status in (403, 410):
-            raise AgentGone(f"agent {route.agent.address} is not that of instance {route.agent.instance_id}")
+            raise AgentGone(
+                f"agent {route.agent.address} is not that of instance {route.agent.instance_id}"
+            )
         if answer.status not in (200, 202, 204, 404):
             telemetry.logger.warning(
                 "the agent refused a frame",
-                extra={"connection": connection_id, "session": route.session_id, "status": answer.status},
+                extra={
+                    "connection": connection_id,
+                    "session": route.session_id,
+                    "status": answer.status,
+                },
             )
 
     def _route(self, connection_id: str) -> _Route | None:

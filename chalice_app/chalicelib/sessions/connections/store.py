@@ -12,7 +12,13 @@ The gateway cuts a connection at two hours (FACTS W2, W3).
 
 def add(connection_id: str, ref: InstanceRef, session_id: str, now: float) -> None:
     """Record a connection."""
-    Connection(connection_id, instance=str(ref), session_id=session_id, connected_at=now, expires_at=int(now + LIFE)).save()
+    Connection(
+        connection_id,
+        instance=str(ref),
+        session_id=session_id,
+        connected_at=now,
+        expires_at=int(now + LIFE),
+    ).save()
 
 
 def find(connection_id: str) -> Connection | None:

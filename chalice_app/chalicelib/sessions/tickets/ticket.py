@@ -24,7 +24,9 @@ class Ticket(NamedTuple):
     expires_at: float
 
 
-def issue(session_id: str, ref: InstanceRef, key: str, now: float, lifetime: float = LIFETIME) -> str:
+def issue(
+    session_id: str, ref: InstanceRef, key: str, now: float, lifetime: float = LIFETIME
+) -> str:
     """Return a ticket for the session, signed with ``key``.
 
     ``key`` is the instance's key for tickets, in hex digits.
@@ -76,7 +78,9 @@ def _claims(body: str) -> Ticket:
 
 
 def _sign(body: str, key: str) -> str:
-    return _encode(hmac.new(bytes.fromhex(key), body.encode("ascii", "replace"), hashlib.sha256).digest())
+    return _encode(
+        hmac.new(bytes.fromhex(key), body.encode("ascii", "replace"), hashlib.sha256).digest()
+    )
 
 
 def _encode(data: bytes) -> str:

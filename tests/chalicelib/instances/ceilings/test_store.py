@@ -24,14 +24,22 @@ NOW = 1_800_000_000.0
 class TestRows:
     def test_of_many_who_come_at_once_as_many_get_in_as_there_is_room_for(self) -> None:
         with ThreadPoolExecutor(20) as threads:
-            entered = list(threads.map(lambda number: ceilings.enter(INSTANCES, f"i{number}", 7, NOW), range(20)))
+            entered = list(
+                threads.map(
+                    lambda number: ceilings.enter(INSTANCES, f"i{number}", 7, NOW), range(20)
+                )
+            )
         assert sum(entered) == 7 == len(ceilings.holders(INSTANCES))
 
     def test_a_place_that_is_had_is_not_taken_twice_and_is_given_back_once(self) -> None:
         assert ceilings.enter(HELD, "a", 1, NOW)
         assert ceilings.enter(HELD, "a", 1, NOW + 1)
         assert not ceilings.enter(HELD, "b", 1, NOW)
-        assert [ceilings.leave(HELD, "a"), ceilings.leave(HELD, "a"), ceilings.leave("nothing", "a")] == [True, False, False]
+        assert [
+            ceilings.leave(HELD, "a"),
+            ceilings.leave(HELD, "a"),
+            ceilings.leave("nothing", "a"),
+        ] == [True, False, False]
         assert ceilings.enter(HELD, "b", 1, NOW)
 
     def test_places_whose_time_is_over_are_given_back(self) -> None:
@@ -40,10 +48,17 @@ class TestRows:
         assert ceilings.expire(HELD, NOW + 5) == 1
         assert ceilings.holders(HELD) == {"b": NOW + 10}
 
-    def test_many_first_visitors_of_many_apps_start_no_more_instances_than_there_may_be(self) -> None:
+    def test_many_first_visitors_of_many_apps_start_no_more_instances_than_there_may_be(
+        self,
+    ) -> None:
         def visit(number: int) -> object:
             scheduler = Scheduler(lambda: NOW, most_instances=4)
-            return scheduler.seat(f"{number % 9:012x}.v", f"/{number % 9}", AppSettings(max_instances=3, start_count=3), f"s{number}")
+            return scheduler.seat(
+                f"{number % 9:012x}.v",
+                f"/{number % 9}",
+                AppSettings(max_instances=3, start_count=3),
+                f"s{number}",
+            )
 
         with ThreadPoolExecutor(12) as threads:
             outcomes = list(threads.map(visit, range(36)))
@@ -51,13 +66,25 @@ class TestRows:
         assert {type(outcome) for outcome in outcomes} == {Starting, Busy}
 
     def test_an_instance_that_stops_makes_room_and_a_lost_race_takes_none(self) -> None:
-        first = Scheduler(lambda: NOW, most_instances=1).seat("0123456789ab.v", "/a", AppSettings(), "s1")
+        first = Scheduler(lambda: NOW, most_instances=1).seat(
+            "0123456789ab.v", "/a", AppSettings(), "s1"
+        )
         assert isinstance(first, Starting)
-        assert isinstance(Scheduler(lambda: NOW, most_instances=1).seat("0123456789ac.v", "/b", AppSettings(), "s2"), Busy)
+        assert isinstance(
+            Scheduler(lambda: NOW, most_instances=1).seat(
+                "0123456789ac.v", "/b", AppSettings(), "s2"
+            ),
+            Busy,
+        )
         assert store.claim("0123456789ab.v", 0, location="/a", capacity=1, now=NOW, most=2) is None
         assert list(ceilings.holders(INSTANCES)) == [first.instance.instance_id]
         store.mark_stopped(first.instance.ref, None, NOW)
-        assert isinstance(Scheduler(lambda: NOW, most_instances=1).seat("0123456789ac.v", "/b", AppSettings(), "s2"), Starting)
+        assert isinstance(
+            Scheduler(lambda: NOW, most_instances=1).seat(
+                "0123456789ac.v", "/b", AppSettings(), "s2"
+            ),
+            Starting,
+        )
 
     def test_who_wants_a_further_instance_of_an_app_that_runs_queues_at_the_ceiling(self) -> None:
         scheduler = Scheduler(lambda: NOW, most_instances=1)
@@ -93,17 +120,26 @@ class TestRows:
 @given(
     st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([NOW, NOW - 2 * GRACE])),
     st.dictionaries(
-        st.sampled_from("abcdef"), st.tuples(st.sampled_from(["READY", "STARTING", "STOPPED"]), st.sampled_from([NOW, NOW - 2 * GRACE]))
+        st.sampled_from("abcdef"),
+        st.tuples(
+            st.sampled_from(["READY", "STARTING", "STOPPED"]),
+            st.sampled_from([NOW, NOW - 2 * GRACE]),
+        ),
     ),
 )
 def test_what_the_sweeper_corrects_makes_the_places_those_of_the_living_but_for_the_young(
     places: dict[str, float], rows: dict[str, tuple[str, float]]
 ) -> None:
-    seen = [SeenInstance(InstanceRef("v", 0, name), state, "/", "large", at, None, "") for name, (state, at) in rows.items()]
+    seen = [
+        SeenInstance(InstanceRef("v", 0, name), state, "/", "large", at, None, "")
+        for name, (state, at) in rows.items()
+    ]
     gone, missing = drift(places, seen, NOW)
     living = {name for name, (state, _) in rows.items() if state != "STOPPED"}
     after = (places.keys() - set(gone)) | set(missing)
     assert set(gone) <= places.keys() - living
     assert set(missing) <= living - places.keys()
     for name in after ^ living:
-        assert places.get(name, rows.get(name, ("", 0.0))[1]) == NOW, "what is young follows by itself"
+        assert places.get(name, rows.get(name, ("", 0.0))[1]) == NOW, (
+            "what is young follows by itself"
+        )

@@ -5,7 +5,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.scheduler.queue.line import LEASE, alive, is_in, needs_renewal, new_place, next_poll, standing
+from chalicelib.scheduler.queue.line import (
+    LEASE,
+    alive,
+    is_in,
+    needs_renewal,
+    new_place,
+    next_poll,
+    standing,
+)
 
 NOW = 1_800_000_000.0
 lines = st.dictionaries(
@@ -16,7 +24,9 @@ lines = st.dictionaries(
 
 
 @given(lines)
-def test_each_place_has_a_number_of_its_own_and_the_expired_have_none(line: dict[str, float]) -> None:
+def test_each_place_has_a_number_of_its_own_and_the_expired_have_none(
+    line: dict[str, float],
+) -> None:
     in_order = alive(line, NOW)
     assert [standing(line, place, NOW).before for place in in_order] == list(range(len(in_order)))
     for place in line.keys() - set(in_order):

@@ -54,8 +54,16 @@ def event(kind: str, body: str | None = None, protocols: str | None = None) -> d
 
 
 def connect(instance: Instance, lifetime: float = 600) -> dict[str, Any]:
-    ticket = issue("session1", instance.ref, key_for(instance.secret, Purpose.TICKET), lambdas.here.clock(), lifetime)
-    answer: dict[str, Any] = lambdas.websocket_connect(event("$connect", protocols=f"sheen, ticket.{ticket}"), Context())
+    ticket = issue(
+        "session1",
+        instance.ref,
+        key_for(instance.secret, Purpose.TICKET),
+        lambdas.here.clock(),
+        lifetime,
+    )
+    answer: dict[str, Any] = lambdas.websocket_connect(
+        event("$connect", protocols=f"sheen, ticket.{ticket}"), Context()
+    )
     return answer
 
 
@@ -66,9 +74,14 @@ def test_a_valid_ticket_opens_the_door_and_the_protocol_is_named(instance: Insta
     assert (row.instance, row.session_id) == (str(instance.ref), "session1")
 
 
-@pytest.mark.parametrize("protocols", [None, "", "sheen", "sheen, ticket.", "sheen, ticket.abc.def", "ticket.abc.def"])
+@pytest.mark.parametrize(
+    "protocols", [None, "", "sheen", "sheen, ticket.", "sheen, ticket.abc.def", "ticket.abc.def"]
+)
 def test_no_ticket_no_connection(protocols: str | None, instance: Instance) -> None:
-    assert lambdas.websocket_connect(event("$connect", protocols=protocols), Context())["statusCode"] == 403
+    assert (
+        lambdas.websocket_connect(event("$connect", protocols=protocols), Context())["statusCode"]
+        == 403
+    )
     assert connections.find(CONNECTION) is None
 
 
@@ -89,7 +102,10 @@ def test_frames_reach_the_agent_as_they_are(instance: Instance, agent: StandinAg
 
 
 def test_a_warm_frame_costs_one_request_on_a_kept_connection_and_nothing_else(
-    instance: Instance, agent: StandinAgent, dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+    instance: Instance,
+    agent: StandinAgent,
+    dynamodb_calls: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect(instance)
     lambdas.websocket_message(event("$default", "first"), Context())
@@ -129,17 +145,23 @@ def test_a_frame_of_a_connection_that_is_gone_is_dropped(agent: StandinAgent) ->
     assert agent.got == []
 
 
-def test_a_session_that_the_agent_does_not_know_is_the_agents_to_tell(instance: Instance, agent: StandinAgent) -> None:
+def test_a_session_that_the_agent_does_not_know_is_the_agents_to_tell(
+    instance: Instance, agent: StandinAgent
+) -> None:
     connect(instance)
     agent.answer = lambda got: Say(404)
     assert lambdas.websocket_message(event("$default", "x"), Context()) == {"statusCode": 200}
 
 
-def test_a_goodbye_reaches_the_agent_and_the_row_goes(instance: Instance, agent: StandinAgent) -> None:
+def test_a_goodbye_reaches_the_agent_and_the_row_goes(
+    instance: Instance, agent: StandinAgent
+) -> None:
     connect(instance)
     for _ in range(2):
         assert lambdas.websocket_disconnect(event("$disconnect"), Context()) == {"statusCode": 200}
-    assert [(got.method, got.path) for got in agent.got] == [("DELETE", "/connections/L0SM9cOFvHcCIhw%3D")]
+    assert [(got.method, got.path) for got in agent.got] == [
+        ("DELETE", "/connections/L0SM9cOFvHcCIhw%3D")
+    ]
     assert connections.find(CONNECTION) is None
 
 
@@ -152,11 +174,19 @@ def test_a_goodbye_to_nobody_is_no_error(instance: Instance) -> None:
 
 @pytest.mark.parametrize(
     ("header", "ticket"),
-    [("sheen, ticket.a.b", "a.b"), ("ticket.a.b,sheen", "a.b"), ("ticket.a.b", None), ("", None), ("sheen,ticket.", "")],
+    [
+        ("sheen, ticket.a.b", "a.b"),
+        ("ticket.a.b,sheen", "a.b"),
+        ("ticket.a.b", None),
+        ("", None),
+        ("sheen,ticket.", ""),
+    ],
 )
 def test_the_ticket_is_found_in_the_offer(header: str, ticket: str | None) -> None:
     assert ticket_in(header) == ticket
 
 
 def test_refusals_say_why() -> None:
-    assert "load the page again" in json.dumps(lambdas.websocket_connect(event("$connect"), Context()))
+    assert "load the page again" in json.dumps(
+        lambdas.websocket_connect(event("$connect"), Context())
+    )

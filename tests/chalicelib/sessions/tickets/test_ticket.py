@@ -16,7 +16,9 @@ NOW = 1_800_000_000.0
 
 
 def test_a_ticket_says_what_was_put_into_it() -> None:
-    assert check(issue("session", REF, KEY, NOW), lambda ref: KEY, NOW) == Ticket("session", REF, NOW + 600)
+    assert check(issue("session", REF, KEY, NOW), lambda ref: KEY, NOW) == Ticket(
+        "session", REF, NOW + 600
+    )
 
 
 def test_a_ticket_can_be_a_subprotocol_and_part_of_a_url() -> None:
@@ -41,7 +43,9 @@ def test_no_other_text_passes_or_breaks_it(text: str) -> None:
 
 def test_an_expired_ticket_is_refused_without_asking_for_its_key() -> None:
     with pytest.raises(BadTicket, match="expired"):
-        check(issue("session", REF, KEY, NOW, lifetime=5), lambda ref: pytest.fail("asked"), NOW + 5)
+        check(
+            issue("session", REF, KEY, NOW, lifetime=5), lambda ref: pytest.fail("asked"), NOW + 5
+        )
 
 
 def test_a_ticket_of_an_instance_that_is_gone_is_refused() -> None:

@@ -21,7 +21,17 @@ from websockets.frames import Close
 
 from infra.local.clock import Clock
 from infra.local.faults import FaultRates, Faults
-from infra.local.gateway import AWS, Invocation, Limits, RestApi, RestRoute, RestRoutes, TokenBucket, WebSocketApi, WebSocketRoutes
+from infra.local.gateway import (
+    AWS,
+    Invocation,
+    Limits,
+    RestApi,
+    RestRoute,
+    RestRoutes,
+    TokenBucket,
+    WebSocketApi,
+    WebSocketRoutes,
+)
 
 PATIENCE = 10.0
 Function = Callable[[dict[str, Any]], Any]
@@ -115,9 +125,20 @@ async def gateway(
     """
     invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
     every = frozenset({"ANY"})
-    routes = RestRoutes((RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")), binary, minimum_compression=compression)
+    routes = RestRoutes(
+        (RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")),
+        binary,
+        minimum_compression=compression,
+    )
     rest = RestApi(routes, invoker, mishaps, clock, limits=limits, stage=stage)
-    sockets = WebSocketApi(WebSocketRoutes("connect", "message", "disconnect"), invoker, mishaps, clock, limits=limits, stage=stage)
+    sockets = WebSocketApi(
+        WebSocketRoutes("connect", "message", "disconnect"),
+        invoker,
+        mishaps,
+        clock,
+        limits=limits,
+        stage=stage,
+    )
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -134,7 +155,14 @@ async def gateway(
         await sockets.close()
 
     app.on_shutdown.append(stop)
-    runner = web.AppRunner(app, max_line_size=65_536, max_field_size=65_536, auto_decompress=False, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        app,
+        max_line_size=65_536,
+        max_field_size=65_536,
+        auto_decompress=False,
+        access_log=None,
+        shutdown_timeout=1.0,
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

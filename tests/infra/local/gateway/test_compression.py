@@ -20,7 +20,12 @@ Undo = Callable[[bytes], bytes]
 
 def answer(body: bytes, **headers: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _event: {"statusCode": 200, "headers": named, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return lambda _event: {
+        "statusCode": 200,
+        "headers": named,
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
 
 
 @pytest.fixture
@@ -31,23 +36,34 @@ async def api() -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as session:
+    async with aiohttp.ClientSession(
+        auto_decompress=False, skip_auto_headers=["Accept-Encoding"]
+    ) as session:
         yield session
 
 
-async def got(api: Gateway, http: aiohttp.ClientSession, accept: str | None) -> tuple[str | None, bytes]:
+async def got(
+    api: Gateway, http: aiohttp.ClientSession, accept: str | None
+) -> tuple[str | None, bytes]:
     headers = {} if accept is None else {"Accept-Encoding": accept}
     async with http.get(f"{api.url}/x", headers=headers) as response:
         return response.headers.get("Content-Encoding"), await response.read()
 
 
 @pytest.mark.parametrize(
-    ("accept", "coding", "undo"), [("gzip, deflate, br", "gzip", gzip.decompress), ("deflate", "deflate", zlib.decompress)]
+    ("accept", "coding", "undo"),
+    [("gzip, deflate, br", "gzip", gzip.decompress), ("deflate", "deflate", zlib.decompress)],
 )
 @pytest.mark.parametrize("kind", ["text/css", "text/javascript", "application/json", "text/html"])
 @pytest.mark.parametrize("size", [1024, AT_ONCE + 1])
 async def test_what_is_asked_for_is_compressed(
-    api: Gateway, http: aiohttp.ClientSession, accept: str, coding: str, undo: Undo, kind: str, size: int
+    api: Gateway,
+    http: aiohttp.ClientSession,
+    accept: str,
+    coding: str,
+    undo: Undo,
+    kind: str,
+    size: int,
 ) -> None:
     body = (TEXT * (size // len(TEXT) + 1))[:size]
     api.invoker.functions["page"] = answer(body, Content_Type=kind)
@@ -57,7 +73,9 @@ async def test_what_is_asked_for_is_compressed(
 
 
 @pytest.mark.parametrize("accept", [None, "identity", "br", "br, gzip;q=0.5", "gzip;q=0", ""])
-async def test_what_is_not_asked_for_first_is_not_compressed(api: Gateway, http: aiohttp.ClientSession, accept: str | None) -> None:
+async def test_what_is_not_asked_for_first_is_not_compressed(
+    api: Gateway, http: aiohttp.ClientSession, accept: str | None
+) -> None:
     api.invoker.functions["page"] = answer(TEXT)
     assert await got(api, http, accept) == (None, TEXT)
 
@@ -68,7 +86,9 @@ async def test_a_small_answer_is_not_compressed(api: Gateway, http: aiohttp.Clie
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br"])
-async def test_what_r_or_the_agent_has_compressed_passes_unchanged(api: Gateway, http: aiohttp.ClientSession, coding: str) -> None:
+async def test_what_r_or_the_agent_has_compressed_passes_unchanged(
+    api: Gateway, http: aiohttp.ClientSession, coding: str
+) -> None:
     body = gzip.compress(bytes(range(256)) * 64, 0)
     api.invoker.functions["page"] = answer(body, Content_Encoding=coding)
     assert await got(api, http, "gzip, deflate, br") == (coding, body)

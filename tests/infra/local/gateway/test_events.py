@@ -13,7 +13,9 @@ from infra.local.gateway import RestRoute, RestRoutes, WebSocketRoutes, events
 from infra.local.gateway.events import Received, Visitor
 from infra.local.gateway.routes import match_route
 
-ROUTES = RestRoutes((RestRoute("/{proxy+}", frozenset({"ANY"}), "page"),), ("image/*",), stage="local")
+ROUTES = RestRoutes(
+    (RestRoute("/{proxy+}", frozenset({"ANY"}), "page"),), ("image/*",), stage="local"
+)
 SOCKETS = WebSocketRoutes("connect", "message", "disconnect")
 NOW = 1_700_000_000.25
 HEADERS = (
@@ -47,7 +49,9 @@ def rest(body: bytes = b"", **changes: Any) -> dict[str, Any]:
     request = received(**changes)
     match = match_route(ROUTES, request.method, request.path)
     assert match is not None
-    event = events.rest_event(request, match, ROUTES, body, request_id="r-1", trace="Root=1-0-0", now=NOW)
+    event = events.rest_event(
+        request, match, ROUTES, body, request_id="r-1", trace="Root=1-0-0", now=NOW
+    )
     parsed: dict[str, Any] = json.loads(events.encoded(event))
     return parsed
 
@@ -75,7 +79,9 @@ def test_a_rest_event_has_the_shape_of_payload_format_one() -> None:
     assert context["requestTimeEpoch"] == 1_700_000_000_250
 
 
-def test_headers_of_the_hop_and_signatures_stay_outside_and_forwarding_ones_are_the_gateways_own() -> None:
+def test_headers_of_the_hop_and_signatures_stay_outside_and_forwarding_ones_are_the_gateways_own() -> (
+    None
+):
     event = rest()
     assert event["multiValueHeaders"] == {
         "Host": ["apps.example:8000"],
@@ -128,7 +134,9 @@ VISITOR = Visitor("L0SM9cOFvHcCIhw=", NOW - 1, "192.0.2.7", "Browser/1", "apps.e
 
 
 def test_connect_has_the_clients_headers_and_query() -> None:
-    event = events.connect_event(VISITOR, SOCKETS, received(method="GET", path="/socket"), request_id="r", trace="t", now=NOW)
+    event = events.connect_event(
+        VISITOR, SOCKETS, received(method="GET", path="/socket"), request_id="r", trace="t", now=NOW
+    )
     context = event["requestContext"]
     assert context["routeKey"] == "$connect"
     assert context["eventType"] == "CONNECT"
@@ -140,7 +148,9 @@ def test_connect_has_the_clients_headers_and_query() -> None:
     assert event["queryStringParameters"] == {"w": "", "x": "é y"}
     assert event["multiValueHeaders"]["Cookie"] == ["a=1", "b=2"]
     assert "body" not in event
-    bare = events.connect_event(VISITOR, SOCKETS, received(query=""), request_id="r", trace="t", now=NOW)
+    bare = events.connect_event(
+        VISITOR, SOCKETS, received(query=""), request_id="r", trace="t", now=NOW
+    )
     assert "queryStringParameters" not in bare
 
 
@@ -156,7 +166,9 @@ def test_a_message_has_no_headers_and_its_own_id() -> None:
 
 def test_disconnect_has_the_code_and_the_reason() -> None:
     nameless = Visitor("id=", NOW, "192.0.2.7", None, "apps.example")
-    event = events.disconnect_event(nameless, SOCKETS, code=1001, reason="Going away", request_id="r", now=NOW)
+    event = events.disconnect_event(
+        nameless, SOCKETS, code=1001, reason="Going away", request_id="r", now=NOW
+    )
     context = event["requestContext"]
     assert (context["routeKey"], context["eventType"]) == ("$disconnect", "DISCONNECT")
     assert (context["disconnectStatusCode"], context["disconnectReason"]) == (1001, "Going away")

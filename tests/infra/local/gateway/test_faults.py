@@ -25,12 +25,29 @@ def everything(faults: Faults, connection: int, event: int) -> list[object]:
 def test_nothing_ever_happens_while_faults_are_off(connection: int, event: int) -> None:
     faults = Faults()
     assert not faults.on
-    assert everything(faults, connection, event) == [MessageFate(), None, PostFate(), RequestFate(), 0.0]
+    assert everything(faults, connection, event) == [
+        MessageFate(),
+        None,
+        PostFate(),
+        RequestFate(),
+        0.0,
+    ]
 
 
 @given(st.integers(0, 2**32), st.lists(st.tuples(ORDINALS, ORDINALS), min_size=1, max_size=20))
-def test_the_same_seed_decides_the_same_in_whatever_order_it_is_asked(seed: int, events: list[tuple[int, int]]) -> None:
-    rates = FaultRates(seed, reorder=0.5, double=0.5, delay=0.5, cut=0.2, drop_disconnect=0.3, delay_disconnect=0.5, post_504=0.3)
+def test_the_same_seed_decides_the_same_in_whatever_order_it_is_asked(
+    seed: int, events: list[tuple[int, int]]
+) -> None:
+    rates = FaultRates(
+        seed,
+        reorder=0.5,
+        double=0.5,
+        delay=0.5,
+        cut=0.2,
+        drop_disconnect=0.3,
+        delay_disconnect=0.5,
+        post_504=0.3,
+    )
     forward, backward = Faults(rates), Faults(rates)
     first = {event: everything(forward, *event) for event in events}
     assert {event: everything(backward, *event) for event in reversed(events)} == first
@@ -43,11 +60,17 @@ def test_a_draw_is_a_share(seed: int, connection: int, event: int) -> None:
 
 def test_faults_come_as_often_as_asked_and_independently_of_each_other() -> None:
     faults = Faults(FaultRates(7, double=0.25, reorder=0.5, cut=0.1))
-    fates = [faults.message(connection, event) for connection in range(1, 41) for event in range(1, 101)]
+    fates = [
+        faults.message(connection, event) for connection in range(1, 41) for event in range(1, 101)
+    ]
     assert sum(fate.cut for fate in fates) / len(fates) == pytest.approx(0.1, abs=0.02)
     arrived = [fate for fate in fates if not fate.cut]
-    assert sum(len(fate.starts) == 2 for fate in arrived) / len(arrived) == pytest.approx(0.25, abs=0.03)
-    assert sum(fate.starts[0] > 0 for fate in arrived) / len(arrived) == pytest.approx(0.5, abs=0.03)
+    assert sum(len(fate.starts) == 2 for fate in arrived) / len(arrived) == pytest.approx(
+        0.25, abs=0.03
+    )
+    assert sum(fate.starts[0] > 0 for fate in arrived) / len(arrived) == pytest.approx(
+        0.5, abs=0.03
+    )
     both = sum(len(fate.starts) == 2 and fate.starts[0] > 0 for fate in arrived)
     assert both / len(arrived) == pytest.approx(0.125, abs=0.03)
     cuts = [faults.outgoing(1, event) for event in range(1, 5001)]
@@ -94,7 +117,9 @@ def test_a_seed_or_a_span_alone_switches_nothing_on() -> None:
         ({"seed": 1.5}, "whole number"),
     ],
 )
-def test_unusable_settings_are_refused_by_name_and_change_nothing(settings: dict[str, object], said: str) -> None:
+def test_unusable_settings_are_refused_by_name_and_change_nothing(
+    settings: dict[str, object], said: str
+) -> None:
     faults = Faults(FaultRates(double=0.5))
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
         faults.configure({"reorder": 0.5, **settings})

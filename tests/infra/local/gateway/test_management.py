@@ -61,7 +61,9 @@ async def test_a_post_reaches_the_client_as_text(api: Gateway, http: aiohttp.Cli
 
 
 @pytest.mark.parametrize("size", [32_768, 32_769, 65_536, 131_072])
-async def test_a_large_post_is_one_message_in_frames_of_at_most_32_kb(api: Gateway, http: aiohttp.ClientSession, size: int) -> None:
+async def test_a_large_post_is_one_message_in_frames_of_at_most_32_kb(
+    api: Gateway, http: aiohttp.ClientSession, size: int
+) -> None:
     async with raw_client(api.port) as client:
         client.writer.write(upgrade())
         await client.read_head()
@@ -77,7 +79,9 @@ async def test_a_large_post_is_one_message_in_frames_of_at_most_32_kb(api: Gatew
     assert len(frames) == -(-size // 32_768)
 
 
-async def test_a_post_over_131072_bytes_is_413_and_sends_nothing(api: Gateway, http: aiohttp.ClientSession) -> None:
+async def test_a_post_over_131072_bytes_is_413_and_sends_nothing(
+    api: Gateway, http: aiohttp.ClientSession
+) -> None:
     async with connect(api.socket_url) as client:
         assert await post(http, url_of(api), b"x" * 131_073) == (413, "PayloadTooLargeException")
         assert (await post(http, url_of(api), b"next"))[0] == 200
@@ -90,7 +94,9 @@ async def test_a_post_that_is_no_text_is_refused(api: Gateway, http: aiohttp.Cli
         await (await client.ping())
 
 
-async def test_a_post_before_connect_has_answered_is_410(api: Gateway, http: aiohttp.ClientSession) -> None:
+async def test_a_post_before_connect_has_answered_is_410(
+    api: Gateway, http: aiohttp.ClientSession
+) -> None:
     seen: list[tuple[int, str | None]] = []
 
     async def early(event: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +111,9 @@ async def test_a_post_before_connect_has_answered_is_410(api: Gateway, http: aio
         assert await client.recv() == "now"
 
 
-async def test_every_call_on_a_connection_that_is_gone_is_410(api: Gateway, http: aiohttp.ClientSession) -> None:
+async def test_every_call_on_a_connection_that_is_gone_is_410(
+    api: Gateway, http: aiohttp.ClientSession
+) -> None:
     async with connect(api.socket_url):
         pass
     await api.invoker.seen("disconnect")
@@ -132,13 +140,19 @@ async def test_delete_closes_and_get_describes(api: Gateway, http: aiohttp.Clien
 
 
 async def test_a_path_of_another_stage_is_403(api: Gateway, http: aiohttp.ClientSession) -> None:
-    assert await post(http, f"{api.url}/other/@connections/abc", b"x") == (403, "ForbiddenException")
+    assert await post(http, f"{api.url}/other/@connections/abc", b"x") == (
+        403,
+        "ForbiddenException",
+    )
 
 
 async def test_a_client_that_does_not_read_makes_posts_429_and_loses_none_that_were_taken(
     http: aiohttp.ClientSession,
 ) -> None:
-    async with gateway(limits=replace(AWS, client_buffer=200_000, socket_buffer=8192)) as api, raw_client(api.port) as client:
+    async with (
+        gateway(limits=replace(AWS, client_buffer=200_000, socket_buffer=8192)) as api,
+        raw_client(api.port) as client,
+    ):
         client.writer.write(upgrade())
         await client.read_head()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -155,7 +169,10 @@ async def test_a_client_that_does_not_read_makes_posts_429_and_loses_none_that_w
 
 
 async def test_past_the_accounts_rate_posts_are_429(http: aiohttp.ClientSession) -> None:
-    async with gateway(limits=replace(AWS, requests=0, request_burst=2)) as api, connect(api.socket_url):
+    async with (
+        gateway(limits=replace(AWS, requests=0, request_burst=2)) as api,
+        connect(api.socket_url),
+    ):
         assert (await post(http, url_of(api), b"x"))[0] == 200
         assert await post(http, url_of(api), b"x") == (429, "LimitExceededException")
 
@@ -170,13 +187,17 @@ async def test_boto3_reads_the_answers_as_awss_own(api: Gateway) -> None:
     )
     async with connect(api.socket_url) as visitor:
         connection_id = api.invoker.of("connect")[0]["requestContext"]["connectionId"]
-        await asyncio.to_thread(client.post_to_connection, ConnectionId=connection_id, Data=b"from boto3")
+        await asyncio.to_thread(
+            client.post_to_connection, ConnectionId=connection_id, Data=b"from boto3"
+        )
         assert await visitor.recv() == "from boto3"
         described = await asyncio.to_thread(client.get_connection, ConnectionId=connection_id)
         assert described["Identity"]["SourceIp"] == "127.0.0.1"
         assert described["ConnectedAt"].tzinfo is not None
         with pytest.raises(client.exceptions.PayloadTooLargeException):
-            await asyncio.to_thread(client.post_to_connection, ConnectionId=connection_id, Data=b"x" * 131_073)
+            await asyncio.to_thread(
+                client.post_to_connection, ConnectionId=connection_id, Data=b"x" * 131_073
+            )
         await asyncio.to_thread(client.delete_connection, ConnectionId=connection_id)
     await api.invoker.seen("disconnect")
     with pytest.raises(client.exceptions.GoneException):

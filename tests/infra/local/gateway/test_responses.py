@@ -53,7 +53,12 @@ def test_what_is_no_proxy_response_is_refused(payload: bytes) -> None:
         st.none() | st.booleans() | st.integers() | st.text(),
         lambda inner: (
             st.lists(inner)
-            | st.dictionaries(st.sampled_from(["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "x"]), inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "x"]
+                ),
+                inner,
+            )
         ),
     )
 )
@@ -80,7 +85,12 @@ def test_both_kinds_of_headers_are_merged_and_a_pair_in_both_comes_once() -> Non
         ).encode()
     )
     assert response.status == 201
-    assert response.headers == (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("x-a", "1"), ("flag", "true"))
+    assert response.headers == (
+        ("Set-Cookie", "a=1"),
+        ("Set-Cookie", "b=2"),
+        ("x-a", "1"),
+        ("flag", "true"),
+    )
 
 
 def test_headers_that_are_api_gateways_own_are_renamed_or_dropped() -> None:
@@ -141,16 +151,22 @@ def test_base64_that_is_none_is_an_error_not_garbage() -> None:
         ("anything", (), False),
     ],
 )
-def test_media_types_match_as_configured(header: str | None, types: tuple[str, ...], binary: bool) -> None:
+def test_media_types_match_as_configured(
+    header: str | None, types: tuple[str, ...], binary: bool
+) -> None:
     assert is_binary(header, types) is binary
 
 
-@pytest.mark.parametrize("payload", [b"null", b"{}", b'{"body": "x"}', b"nope", b'{"statusCode": "x"}'])
+@pytest.mark.parametrize(
+    "payload", [b"null", b"{}", b'{"body": "x"}', b"nope", b'{"statusCode": "x"}']
+)
 def test_a_websocket_functions_answer_needs_a_status(payload: bytes) -> None:
     with pytest.raises(ProxyResponseError):
         parse_websocket_response(payload)
 
 
 def test_a_websocket_functions_answer_may_have_headers() -> None:
-    answer = parse_websocket_response(b'{"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "sheen"}}')
+    answer = parse_websocket_response(
+        b'{"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "sheen"}}'
+    )
     assert answer.header("sec-websocket-protocol") == "sheen"

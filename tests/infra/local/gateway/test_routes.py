@@ -33,7 +33,9 @@ CHALICE = RestRoutes(
         ("/api", "/{proxy+}", {"proxy": "api"}),
     ],
 )
-def test_the_most_specific_resource_answers(path: str, template: str, parameters: dict[str, str]) -> None:
+def test_the_most_specific_resource_answers(
+    path: str, template: str, parameters: dict[str, str]
+) -> None:
     found = match_route(CHALICE, "GET", path)
     assert found is not None
     assert (found.route.path, found.parameters) == (template, parameters)
@@ -52,14 +54,20 @@ def test_a_method_that_the_resource_lacks_is_not_looked_for_in_others() -> None:
 
 
 def test_one_resource_may_have_each_method_from_another_function() -> None:
-    routes = RestRoutes((RestRoute("/x", frozenset({"GET"}), "get"), RestRoute("/x", frozenset({"POST"}), "post")))
+    routes = RestRoutes(
+        (RestRoute("/x", frozenset({"GET"}), "get"), RestRoute("/x", frozenset({"POST"}), "post"))
+    )
     for method, function in (("GET", "get"), ("POST", "post")):
         found = match_route(routes, method, "/x")
         assert found is not None
         assert found.route.function == function
 
 
-@given(st.lists(st.text("ab%/.~-", min_size=1, max_size=6), max_size=5).map(lambda parts: "/" + "/".join(parts)))
+@given(
+    st.lists(st.text("ab%/.~-", min_size=1, max_size=6), max_size=5).map(
+        lambda parts: "/" + "/".join(parts)
+    )
+)
 def test_the_greedy_parameter_is_the_path_without_its_slashes_at_the_ends(path: str) -> None:
     only = RestRoutes((RestRoute("/{proxy+}", frozenset({"GET"}), "page"),))
     found = match_route(only, "GET", path)

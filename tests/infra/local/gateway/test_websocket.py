@@ -14,7 +14,15 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from infra.local.gateway import AWS, Invocation, Throttled, TimedOut, TokenBucket
-from tests.infra.local.gateway.stand import FakeInvoker, Gateway, close_of, frame, gateway, raw_client, upgrade
+from tests.infra.local.gateway.stand import (
+    FakeInvoker,
+    Gateway,
+    close_of,
+    frame,
+    gateway,
+    raw_client,
+    upgrade,
+)
 
 
 @pytest.fixture
@@ -42,9 +50,14 @@ async def test_connect_message_and_disconnect_are_invoked_for_one_connection(api
         await api.invoker.seen("message")
         await client.close(4000, "enough")
     await api.invoker.seen("disconnect")
-    (opened,), (message,), (ended,) = (api.invoker.of(name) for name in ("connect", "message", "disconnect"))
+    (opened,), (message,), (ended,) = (
+        api.invoker.of(name) for name in ("connect", "message", "disconnect")
+    )
     assert opened["queryStringParameters"] == {"n": "abc"}
-    assert opened["requestContext"]["identity"] == {"userAgent": "Browser/1", "sourceIp": "127.0.0.1"}
+    assert opened["requestContext"]["identity"] == {
+        "userAgent": "Browser/1",
+        "sourceIp": "127.0.0.1",
+    }
     assert message["body"] == "hello é"
     ids = {event["requestContext"]["connectionId"] for event in (opened, message, ended)}
     assert len(ids) == 1
@@ -74,7 +87,9 @@ async def test_any_path_but_the_stage_is_403(api: Gateway, path: str) -> None:
         (RuntimeError("broken"), 500),
     ],
 )
-async def test_a_connect_that_does_not_agree_refuses_the_handshake(api: Gateway, answer: Any, status: int) -> None:
+async def test_a_connect_that_does_not_agree_refuses_the_handshake(
+    api: Gateway, answer: Any, status: int
+) -> None:
     def refuse(event: dict[str, Any]) -> Any:
         if isinstance(answer, Exception):
             raise answer
@@ -99,7 +114,9 @@ async def test_a_slow_connect_is_504() -> None:
 async def test_the_subprotocol_is_the_one_that_connect_chose(api: Gateway) -> None:
     api.invoker.functions["connect"] = lambda event: {
         "statusCode": 200,
-        "headers": {"Sec-WebSocket-Protocol": event["headers"]["Sec-WebSocket-Protocol"].split(",")[0]},
+        "headers": {
+            "Sec-WebSocket-Protocol": event["headers"]["Sec-WebSocket-Protocol"].split(",")[0]
+        },
     }
     wanted = [Subprotocol("sheen"), Subprotocol("ticket.abc")]
     async with connect(api.socket_url, subprotocols=wanted) as client:
@@ -109,7 +126,9 @@ async def test_the_subprotocol_is_the_one_that_connect_chose(api: Gateway) -> No
 
 async def test_without_a_subprotocol_from_connect_the_handshake_names_none(api: Gateway) -> None:
     async with raw_client(api.port) as client:
-        client.writer.write(upgrade(Sec_WebSocket_Protocol="sheen", Sec_WebSocket_Extensions="permessage-deflate"))
+        client.writer.write(
+            upgrade(Sec_WebSocket_Protocol="sheen", Sec_WebSocket_Extensions="permessage-deflate")
+        )
         head = await client.read_head()
     assert head.startswith("HTTP/1.1 101 ")
     assert "sec-websocket-protocol" not in head.lower()
@@ -151,7 +170,9 @@ async def test_frames_that_come_together_with_the_handshake_are_not_lost(api: Ga
         assert [event["body"] for event in await api.invoker.seen("message")] == ["first"]
 
 
-async def test_more_than_a_read_buffer_sent_before_connect_answers_arrives_whole(api: Gateway) -> None:
+async def test_more_than_a_read_buffer_sent_before_connect_answers_arrives_whole(
+    api: Gateway,
+) -> None:
     release = asyncio.Event()
 
     async def hesitate(event: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +191,9 @@ async def test_more_than_a_read_buffer_sent_before_connect_answers_arrives_whole
     assert bodies == [f"{number:05d}" for number in range(40)]
 
 
-async def test_a_client_that_leaves_while_connect_runs_is_disconnected_for_the_functions_too(api: Gateway) -> None:
+async def test_a_client_that_leaves_while_connect_runs_is_disconnected_for_the_functions_too(
+    api: Gateway,
+) -> None:
     release = asyncio.Event()
 
     async def hesitate(event: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +221,9 @@ async def test_past_five_hundred_new_connections_a_second_the_handshake_is_429()
 # Messages.
 
 
-async def test_messages_of_one_connection_run_at_once_and_may_finish_in_any_order(api: Gateway) -> None:
+async def test_messages_of_one_connection_run_at_once_and_may_finish_in_any_order(
+    api: Gateway,
+) -> None:
     second_done = asyncio.Event()
     finished: list[str] = []
 
@@ -261,7 +286,9 @@ async def test_a_binary_message_closes_with_1003(api: Gateway) -> None:
     assert (await closed_with(api))[0] == 1003
 
 
-async def test_a_message_that_is_no_utf8_closes_with_1007_also_when_split_in_a_character(api: Gateway) -> None:
+async def test_a_message_that_is_no_utf8_closes_with_1007_also_when_split_in_a_character(
+    api: Gateway,
+) -> None:
     async with raw_client(api.port) as client:
         client.writer.write(upgrade())
         await client.read_head()
@@ -274,10 +301,18 @@ async def test_a_message_that_is_no_utf8_closes_with_1007_also_when_split_in_a_c
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 50, b"\xff" * 50, frame(0, b"continues nothing"), b"\x81\x05hello"],
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00" * 50,
+        b"\xff" * 50,
+        frame(0, b"continues nothing"),
+        b"\x81\x05hello",
+    ],
     ids=["http", "zeros", "ones", "continuation", "unmasked"],
 )
-async def test_garbage_closes_with_1002_and_others_are_unharmed(api: Gateway, garbage: bytes) -> None:
+async def test_garbage_closes_with_1002_and_others_are_unharmed(
+    api: Gateway, garbage: bytes
+) -> None:
     async with connect(api.socket_url) as other, raw_client(api.port) as client:
         client.writer.write(upgrade())
         await client.read_head()
@@ -302,7 +337,10 @@ async def test_pings_between_the_frames_of_a_message_do_no_harm(api: Gateway) ->
 
 
 async def test_a_client_that_pings_and_never_reads_is_cut_before_memory_is_gone() -> None:
-    async with gateway(limits=replace(AWS, client_buffer=100_000, socket_buffer=4096)) as api, raw_client(api.port) as client:
+    async with (
+        gateway(limits=replace(AWS, client_buffer=100_000, socket_buffer=4096)) as api,
+        raw_client(api.port) as client,
+    ):
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         client.writer.write(upgrade())
         await api.invoker.seen("connect")
@@ -324,7 +362,9 @@ async def test_a_client_that_pings_and_never_reads_is_cut_before_memory_is_gone(
         (TimedOut("message"), "Endpoint request timed out"),
     ],
 )
-async def test_the_client_is_told_when_its_message_was_not_handled(api: Gateway, answer: Any, said: str) -> None:
+async def test_the_client_is_told_when_its_message_was_not_handled(
+    api: Gateway, answer: Any, said: str
+) -> None:
     def fail(event: dict[str, Any]) -> Any:
         if isinstance(answer, Exception):
             raise answer
@@ -372,7 +412,10 @@ async def test_a_message_function_that_takes_too_long_is_told_once_and_goes_on()
 
 
 async def test_past_the_accounts_rate_messages_are_refused_to_the_client() -> None:
-    async with gateway(limits=replace(AWS, requests=0, request_burst=3)) as api, connect(api.socket_url) as client:
+    async with (
+        gateway(limits=replace(AWS, requests=0, request_burst=3)) as api,
+        connect(api.socket_url) as client,
+    ):
         for number in range(3):
             await client.send(str(number))
         async with asyncio.timeout(5):
@@ -380,14 +423,19 @@ async def test_past_the_accounts_rate_messages_are_refused_to_the_client() -> No
         assert api.invoker.bodies() == ["0", "1"]
 
 
-async def test_past_the_stages_own_rate_messages_are_refused_and_posts_to_the_client_are_not() -> None:
+async def test_past_the_stages_own_rate_messages_are_refused_and_posts_to_the_client_are_not() -> (
+    None
+):
     async with gateway(stage=TokenBucket(0.001, 2)) as api, connect(api.socket_url) as client:
         await client.send("0")
         await client.send("1")
         async with asyncio.timeout(5):
             assert json.loads(await client.recv())["message"] == "Too Many Requests"
         assert api.invoker.bodies() == ["0"]
-        async with aiohttp.ClientSession() as http, http.post(api.connections_url(connection_of(api)), data=b"x") as posted:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(api.connections_url(connection_of(api)), data=b"x") as posted,
+        ):
             assert posted.status == 200
 
 
@@ -410,7 +458,9 @@ async def test_a_flood_is_handled_at_most_so_many_at_once_and_loses_nothing() ->
             await client.read_head()
             one = frame(1, b"x" * 30_000)
             sent = 0
-            with pytest.raises(TimeoutError):  # the socket fills up: the gateway has stopped reading
+            with pytest.raises(
+                TimeoutError
+            ):  # the socket fills up: the gateway has stopped reading
                 while sent < 1500:
                     sent += 1
                     client.writer.write(one)
@@ -479,7 +529,9 @@ async def test_at_the_worlds_pace_nothing_is_cut(api: Gateway) -> None:
         (b"\x0f\xa0because", (4000, "because")),
     ],
 )
-async def test_disconnect_says_how_the_client_closed(api: Gateway, sent: bytes, told: tuple[int, str]) -> None:
+async def test_disconnect_says_how_the_client_closed(
+    api: Gateway, sent: bytes, told: tuple[int, str]
+) -> None:
     async with raw_client(api.port) as client:
         client.writer.write(upgrade())
         await client.read_head()
@@ -499,7 +551,10 @@ async def test_a_connection_lost_without_a_word_is_1006(api: Gateway) -> None:
 
 
 async def test_a_client_that_ignores_the_close_is_cut_after_a_while() -> None:
-    async with gateway(limits=replace(AWS, close_timeout=0.05)) as api, raw_client(api.port) as client:
+    async with (
+        gateway(limits=replace(AWS, close_timeout=0.05)) as api,
+        raw_client(api.port) as client,
+    ):
         client.writer.write(upgrade())
         await client.read_head()
         client.writer.write(frame(2, b"binary"))

@@ -38,7 +38,9 @@ async def test_messages_are_reordered_and_doubled_as_the_seed_says_and_none_is_l
         assert len(twins) == 50, "a doubled invocation has the same event"
 
 
-async def test_a_cut_falls_where_the_seed_says_and_in_the_middle_of_a_message(http: aiohttp.ClientSession) -> None:
+async def test_a_cut_falls_where_the_seed_says_and_in_the_middle_of_a_message(
+    http: aiohttp.ClientSession,
+) -> None:
     rates = FaultRates(seed=1, cut=0.2)
     decided = Faults(rates)
     last = next(event for event in range(1, 1000) if decided.outgoing(1, event) is not None)
@@ -59,15 +61,23 @@ async def test_a_cut_falls_where_the_seed_says_and_in_the_middle_of_a_message(ht
 
 
 async def test_a_message_during_which_the_connection_is_cut_never_arrives() -> None:
-    async with gateway(faults=FaultRates(seed=1, cut=1.0)) as api, connect(api.socket_url) as client:
+    async with (
+        gateway(faults=FaultRates(seed=1, cut=1.0)) as api,
+        connect(api.socket_url) as client,
+    ):
         await client.send("lost")
         assert await close_of(client) is None
         await api.invoker.seen("disconnect")
         assert not api.invoker.of("message")
 
 
-async def test_half_open_nothing_gets_through_and_nobody_is_told(http: aiohttp.ClientSession) -> None:
-    async with gateway(faults=FaultRates(seed=1, half_open=1.0)) as api, connect(api.socket_url, ping_interval=None) as client:
+async def test_half_open_nothing_gets_through_and_nobody_is_told(
+    http: aiohttp.ClientSession,
+) -> None:
+    async with (
+        gateway(faults=FaultRates(seed=1, half_open=1.0)) as api,
+        connect(api.socket_url, ping_interval=None) as client,
+    ):
         await client.send("lost")
         await client.send("lost too")
         with pytest.raises(TimeoutError):
@@ -81,8 +91,13 @@ async def test_half_open_nothing_gets_through_and_nobody_is_told(http: aiohttp.C
         await api.invoker.seen("disconnect")
 
 
-async def test_a_410_means_that_the_connection_is_gone_for_the_client_too(http: aiohttp.ClientSession) -> None:
-    async with gateway(faults=FaultRates(seed=1, post_410=1.0)) as api, connect(api.socket_url) as client:
+async def test_a_410_means_that_the_connection_is_gone_for_the_client_too(
+    http: aiohttp.ClientSession,
+) -> None:
+    async with (
+        gateway(faults=FaultRates(seed=1, post_410=1.0)) as api,
+        connect(api.socket_url) as client,
+    ):
         async with http.post(url_of(api), data=b"x") as answer:
             assert answer.status == 410
         assert await close_of(client) is None
@@ -90,7 +105,10 @@ async def test_a_410_means_that_the_connection_is_gone_for_the_client_too(http: 
 
 
 async def test_a_429_sends_nothing_and_a_504_may_have_sent(http: aiohttp.ClientSession) -> None:
-    async with gateway(faults=FaultRates(seed=1, post_429=1.0)) as api, connect(api.socket_url) as client:
+    async with (
+        gateway(faults=FaultRates(seed=1, post_429=1.0)) as api,
+        connect(api.socket_url) as client,
+    ):
         async with http.post(url_of(api), data=b"refused") as answer:
             assert answer.status == 429
         api.faults.configure({"seed": 1, "post_504": 1.0})
@@ -133,7 +151,9 @@ async def test_disconnect_is_dropped_or_delayed() -> None:
 async def replay(seed: int) -> list[tuple[list[int], list[str]]]:
     """Which messages arrived how often, of a few connections one after the other, each until it is cut."""
     outcomes = []
-    async with gateway(faults=FaultRates(seed=seed, cut=0.05, double=0.3, reorder=0.3, spread=0.005)) as api:
+    async with gateway(
+        faults=FaultRates(seed=seed, cut=0.05, double=0.3, reorder=0.3, spread=0.005)
+    ) as api:
         for _ in range(4):
             before = len(api.invoker.events)
             with suppress(ConnectionClosed):
@@ -143,7 +163,9 @@ async def replay(seed: int) -> list[tuple[list[int], list[str]]]:
                         await (await client.ping())
             await asyncio.sleep(0.03)  # a held-back copy starts at most twice the spread later
             await api.settled()
-            bodies = [event["body"] for name, event in api.invoker.events[before:] if name == "message"]
+            bodies = [
+                event["body"] for name, event in api.invoker.events[before:] if name == "message"
+            ]
             outcomes.append(([bodies.count(str(number)) for number in range(40)], sorted(bodies)))
     return outcomes
 

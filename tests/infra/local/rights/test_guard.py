@@ -43,7 +43,9 @@ def test_a_component_may_what_its_role_says_and_no_other(guard: Guard, told: lis
     assert told == [f"refused to task:2: {caught.value.message}"]
 
 
-@pytest.mark.parametrize("principal", ["task:3", "function:sheen-local-none", "machine:none", "somebody", "states"])
+@pytest.mark.parametrize(
+    "principal", ["task:3", "function:sheen-local-none", "machine:none", "somebody", "states"]
+)
 def test_who_has_no_role_may_nothing(guard: Guard, principal: str) -> None:
     with pytest.raises(AwsError, match="has no role"):
         guard.check(principal, get_item("sheen-local-instances"))
@@ -55,7 +57,9 @@ def test_the_owner_may_everything_also_what_is_not_mapped(guard: Guard) -> None:
 
 
 def test_what_is_not_mapped_is_refused_and_says_that_the_mapping_lacks_it(guard: Guard) -> None:
-    with pytest.raises(AwsError, match=r"does not know which rights dynamodb\.ExecuteStatement needs") as caught:
+    with pytest.raises(
+        AwsError, match=r"does not know which rights dynamodb\.ExecuteStatement needs"
+    ) as caught:
         guard.check("task:1", Call("dynamodb", "ExecuteStatement"))
     assert caught.value.code == "AccessDeniedException"
 
@@ -72,9 +76,13 @@ def test_what_is_not_mapped_is_refused_and_says_that_the_mapping_lacks_it(guard:
         ("execute-api", "ForbiddenException", 403),
     ],
 )
-def test_each_service_refuses_in_its_own_words(guard: Guard, service: str, code: str, status: int) -> None:
+def test_each_service_refuses_in_its_own_words(
+    guard: Guard, service: str, code: str, status: int
+) -> None:
     with pytest.raises(AwsError) as caught:
-        guard.check("function:sheen-local-instance_drain", Call(service, "Nothing", "PATCH", "/x/y"))
+        guard.check(
+            "function:sheen-local-instance_drain", Call(service, "Nothing", "PATCH", "/x/y")
+        )
     answer = error_response(service, caught.value)
     assert (caught.value.code, answer.status) == (code, status)
     assert code in str(answer.text)
@@ -103,7 +111,10 @@ def test_what_was_used_and_what_never_is_reported(guard: Guard) -> None:
     guard.check("task:1", get_item("sheen-local-instances"))
     agent = guard.report()["roles"]["task-agent"]
     assert agent["used"] == {"Instances dynamodb:GetItem": 1}
-    assert "Instances dynamodb:UpdateItem" in agent["unused"] and "Instances dynamodb:GetItem" not in agent["unused"]
+    assert (
+        "Instances dynamodb:UpdateItem" in agent["unused"]
+        and "Instances dynamodb:GetItem" not in agent["unused"]
+    )
 
 
 @pytest.mark.parametrize("function", DECLARED.functions, ids=lambda function: function.name)
@@ -119,5 +130,7 @@ def test_an_explicit_deny_says_so() -> None:
     from infra.local.rights.policy import Decision
     from infra.local.rights.refusal import refusal
 
-    error = refusal("s3", "arn:x", Need("s3:GetObject", "arn:aws:s3:::b/k"), Decision(Verdict.DENIED, "No"))
+    error = refusal(
+        "s3", "arn:x", Need("s3:GetObject", "arn:aws:s3:::b/k"), Decision(Verdict.DENIED, "No")
+    )
     assert error.message.endswith("with an explicit deny in an identity-based policy")

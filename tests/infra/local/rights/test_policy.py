@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from infra.local.rights.policy import CannotJudge, Need, Policy, Verdict, arn_matches, matches
 
 ACTIONS = ["s3:GetObject", "s3:PutObject", "dynamodb:GetItem"]
-RESOURCES = ["arn:aws:s3:::b/a/1", "arn:aws:s3:::b/a/2", "arn:aws:s3:::c/a/1", "arn:aws:dynamodb:r:1:table/t"]
+RESOURCES = [
+    "arn:aws:s3:::b/a/1",
+    "arn:aws:s3:::b/a/2",
+    "arn:aws:s3:::c/a/1",
+    "arn:aws:dynamodb:r:1:table/t",
+]
 PATTERNS = [
     *RESOURCES,
     "*",
@@ -20,7 +25,11 @@ PATTERNS = [
     "arn:aws:dynamodb:*:1:table/t",
     "arn:aws:s3:::?/a/*",
 ]
-CONTEXTS: list[dict[str, str]] = [{}, {"ecs:cluster": "arn:aws:ecs:r:1:cluster/x"}, {"ecs:cluster": "arn:aws:ecs:r:1:cluster/y"}]
+CONTEXTS: list[dict[str, str]] = [
+    {},
+    {"ecs:cluster": "arn:aws:ecs:r:1:cluster/x"},
+    {"ecs:cluster": "arn:aws:ecs:r:1:cluster/y"},
+]
 CONDITIONS: list[dict[str, Any]] = [
     {},
     {"ArnEquals": {"ecs:cluster": "arn:aws:ecs:r:1:cluster/x"}},
@@ -28,12 +37,16 @@ CONDITIONS: list[dict[str, Any]] = [
     {"StringLikeIfExists": {"ecs:cluster": ["*/x", "*/z"]}},
 ]
 
-needs = st.builds(Need, st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), st.sampled_from(CONTEXTS))
+needs = st.builds(
+    Need, st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), st.sampled_from(CONTEXTS)
+)
 statements = st.fixed_dictionaries(
     {
         "Sid": st.just("S"),
         "Effect": st.sampled_from(["Allow", "Deny"]),
-        "Action": st.lists(st.sampled_from([*ACTIONS, "s3:*", "*", "s3:Get*"]), min_size=1, max_size=3),
+        "Action": st.lists(
+            st.sampled_from([*ACTIONS, "s3:*", "*", "s3:Get*"]), min_size=1, max_size=3
+        ),
         "Resource": st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3),
         "Condition": st.sampled_from(CONDITIONS),
     }
@@ -49,7 +62,10 @@ def by_hand(statement: dict[str, Any], need: Need) -> bool:
     """Whether a statement applies, worked out another way: by regular expressions on whole strings, and cases for the conditions."""
 
     def fits(pattern: str, text: str) -> bool:
-        return re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), text) is not None
+        return (
+            re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), text)
+            is not None
+        )
 
     cluster, condition = need.context.get("ecs:cluster", "")[-1:], statement["Condition"]
     holds = {
@@ -66,9 +82,13 @@ def by_hand(statement: dict[str, Any], need: Need) -> bool:
 
 
 @given(policies, needs)
-def test_a_deny_wins_over_every_allow_and_nothing_is_allowed_unsaid(policy: list[dict[str, Any]], need: Need) -> None:
+def test_a_deny_wins_over_every_allow_and_nothing_is_allowed_unsaid(
+    policy: list[dict[str, Any]], need: Need
+) -> None:
     effects = {statement["Effect"] for statement in policy if by_hand(statement, need)}
-    wanted = Verdict.DENIED if "Deny" in effects else Verdict.ALLOWED if effects else Verdict.NOT_ALLOWED
+    wanted = (
+        Verdict.DENIED if "Deny" in effects else Verdict.ALLOWED if effects else Verdict.NOT_ALLOWED
+    )
     assert verdict(policy, need) is wanted
 
 
@@ -84,7 +104,9 @@ def test_one_more_allow_takes_nothing_away_and_one_more_deny_gives_nothing(
 
 
 @given(policies.flatmap(lambda policy: st.tuples(st.just(policy), st.permutations(policy))), needs)
-def test_the_order_of_statements_does_not_matter(pair: tuple[list[dict[str, Any]], list[dict[str, Any]]], need: Need) -> None:
+def test_the_order_of_statements_does_not_matter(
+    pair: tuple[list[dict[str, Any]], list[dict[str, Any]]], need: Need
+) -> None:
     assert verdict(pair[0], need) is verdict(pair[1], need)
 
 
@@ -104,13 +126,29 @@ def test_patterns_stand_for_any_characters_and_for_one(pattern: str, text: str) 
     ("pattern", "arn", "fits"),
     [
         ("arn:aws:s3:::b/*", "arn:aws:s3:::b/x:y/z", True),
-        ("arn:aws:dynamodb:*:table/t", "arn:aws:dynamodb:r:1:table/t", False),  # a wildcard does not reach over an ARN's colons
+        (
+            "arn:aws:dynamodb:*:table/t",
+            "arn:aws:dynamodb:r:1:table/t",
+            False,
+        ),  # a wildcard does not reach over an ARN's colons
         ("arn:aws:*", "arn:aws:s3:::b", False),
         ("*", "arn:aws:s3:::b", True),
         ("*", "*", True),
-        ("arn:aws:ecs:r:1:cluster/x", "*", False),  # an action without resources needs a statement for *
-        ("arn:aws:secretsmanager:r:1:secret:s-??????", "arn:aws:secretsmanager:r:1:secret:s-AbCdEf", True),
-        ("arn:aws:secretsmanager:r:1:secret:s-??????", "arn:aws:secretsmanager:r:1:secret:s-more-AbCdEf", False),
+        (
+            "arn:aws:ecs:r:1:cluster/x",
+            "*",
+            False,
+        ),  # an action without resources needs a statement for *
+        (
+            "arn:aws:secretsmanager:r:1:secret:s-??????",
+            "arn:aws:secretsmanager:r:1:secret:s-AbCdEf",
+            True,
+        ),
+        (
+            "arn:aws:secretsmanager:r:1:secret:s-??????",
+            "arn:aws:secretsmanager:r:1:secret:s-more-AbCdEf",
+            False,
+        ),
     ],
 )
 def test_arns(pattern: str, arn: str, fits: bool) -> None:
@@ -118,7 +156,9 @@ def test_arns(pattern: str, arn: str, fits: bool) -> None:
 
 
 def test_actions_are_alike_in_upper_and_lower_case_and_resources_are_not() -> None:
-    policy = [{"Sid": "S", "Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::b/a"}]
+    policy = [
+        {"Sid": "S", "Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::b/a"}
+    ]
     assert verdict(policy, Need("s3:GetObject", "arn:aws:s3:::b/a")) is Verdict.ALLOWED
     assert verdict(policy, Need("s3:GetObject", "arn:aws:s3:::b/A")) is Verdict.NOT_ALLOWED
 
@@ -134,4 +174,16 @@ def test_actions_are_alike_in_upper_and_lower_case_and_resources_are_not() -> No
 )
 def test_what_it_does_not_know_is_refused_and_not_passed_over(more: dict[str, Any]) -> None:
     with pytest.raises(CannotJudge, match="not known"):
-        Policy({"Statement": [{"Sid": "S", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/a", **more}]})
+        Policy(
+            {
+                "Statement": [
+                    {
+                        "Sid": "S",
+                        "Effect": "Allow",
+                        "Action": "s3:GetObject",
+                        "Resource": "arn:aws:s3:::b/a",
+                        **more,
+                    }
+                ]
+            }
+        )

@@ -45,18 +45,30 @@ def websocket_disconnect(event):
     note("disconnect")
 
 
-@app.on_dynamodb_record(stream_arn="arn:aws:dynamodb:us-east-1:123456789012:table/tiny-local-things/stream/local", batch_size=10)
+@app.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:123456789012:table/tiny-local-things/stream/local",
+    batch_size=10,
+)
 def on_things(event):
     records = event.to_dict()["Records"]
     for record in records:
-        if record["dynamodb"].get("NewImage", {}).get("fail_once") and not Path(os.environ["TINY_NOTES"] + ".failed").exists():
+        if (
+            record["dynamodb"].get("NewImage", {}).get("fail_once")
+            and not Path(os.environ["TINY_NOTES"] + ".failed").exists()
+        ):
             Path(os.environ["TINY_NOTES"] + ".failed").touch()
             raise ValueError("fails once")
     for record in records:
         note("record", record=record)
 
 
-@app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}})
+@app.on_cw_event(
+    {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"lastStatus": ["STOPPED"]},
+    }
+)
 def on_task_stopped(event):
     note("task", detail=event.detail)
 
@@ -68,7 +80,12 @@ def on_test_event(event):
 
 @app.lambda_function()
 def echo(event, context):
-    return {"event": event, "pid": os.getpid(), "loaded_at": loaded_at, "name": context.function_name}
+    return {
+        "event": event,
+        "pid": os.getpid(),
+        "loaded_at": loaded_at,
+        "name": context.function_name,
+    }
 
 
 @app.lambda_function()
@@ -135,7 +152,11 @@ def watch(event, context):
     if event.get("answer") == "retry" and event["attempt"] == 0:
         raise ValueError("not the first time")
     if event.get("answer"):
-        return call("states", "AWSStepFunctions.SendTaskSuccess", {"taskToken": event["token"], "output": '{"idle": true}'})
+        return call(
+            "states",
+            "AWSStepFunctions.SendTaskSuccess",
+            {"taskToken": event["token"], "output": '{"idle": true}'},
+        )
     return None
 
 

@@ -30,7 +30,9 @@ def main(what):
         output = {"address": address, "task_arn": metadata()["TaskARN"]}
         states.send_task_success(taskToken=os.environ["TOKEN"], output=json.dumps(output))
     elif what == "fail":
-        boto3.client("stepfunctions").send_task_failure(taskToken=os.environ["TOKEN"], error="AppStartFailed", cause="no app")
+        boto3.client("stepfunctions").send_task_failure(
+            taskToken=os.environ["TOKEN"], error="AppStartFailed", cause="no app"
+        )
     elif what == "beat":
         states = boto3.client("stepfunctions")
         for _ in range(int(os.environ["BEATS"])):

@@ -65,8 +65,13 @@ class Agent:
         self.relay = NoRelay()
         self.watched: list[tuple[str, int]] = []
         self.not_pages: list[str] = []
-        self.workers = Workers(lambda number: Worker(spec(self.app, number=number, **self.options)), WorkerLimits(1, 1.0, 2))
-        self.proxy = Proxy(self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0")
+        self.workers = Workers(
+            lambda number: Worker(spec(self.app, number=number, **self.options)),
+            WorkerLimits(1, 1.0, 2),
+        )
+        self.proxy = Proxy(
+            self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0"
+        )
         self.bound: list[str] = []
         app = server.App(
             pages=self.proxy.handle,
@@ -76,7 +81,9 @@ class Agent:
             client=ClientFiles(client),
             orders=self.relay,
         )
-        self.application = server.Server(AUTH[protocol.INSTANCE], KEY, self.watch, self.bind, app).application()
+        self.application = server.Server(
+            AUTH[protocol.INSTANCE], KEY, self.watch, self.bind, app
+        ).application()
         self.http: TestClient[web.Request, web.Application]
 
     def watch(self, token: str, order: int) -> bool:
@@ -122,7 +129,10 @@ async def test_without_a_seat_or_without_success_html_stays_as_it_is(agent: Agen
 
 
 async def test_requests_reach_r_as_they_were(agent: Agent) -> None:
-    answer = await agent.get("/app/headers?x=%2F+%C3%A9&x=2", **{"sheen-base": "/hello", "Cookie": "a=1", "Shiny-Shared-Secret": "forged"})
+    answer = await agent.get(
+        "/app/headers?x=%2F+%C3%A9&x=2",
+        **{"sheen-base": "/hello", "Cookie": "a=1", "Shiny-Shared-Secret": "forged"},
+    )
     seen = json.loads(await answer.text())
     assert seen["QUERY_STRING"] == "?x=%2F+%C3%A9&x=2"
     assert seen["HTTP_COOKIE"] == "a=1"
@@ -142,7 +152,9 @@ async def test_a_large_answer_is_streamed_back_whole(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("largest", ["", "1000000"])
-async def test_a_file_larger_than_what_is_read_ahead_arrives_whole_each_time(agent: Agent, largest: str) -> None:
+async def test_a_file_larger_than_what_is_read_ahead_arrives_whole_each_time(
+    agent: Agent, largest: str
+) -> None:
     sizes = []
     for _ in range(12):
         more = {protocol.LARGEST: largest} if largest else {}
@@ -156,7 +168,9 @@ async def test_a_redirect_stays_in_the_apps_public_path(agent: Agent) -> None:
     assert (answer.status, answer.headers["Location"]) == (302, "/hello/target?a=1")
 
 
-async def test_r_that_dies_under_a_request_is_told_and_the_next_request_starts_it(agent: Agent) -> None:
+async def test_r_that_dies_under_a_request_is_told_and_the_next_request_starts_it(
+    agent: Agent,
+) -> None:
     answer = await agent.get("/app/die")
     assert answer.status == 503
     assert "was killed (SIGKILL)" in await answer.text()
@@ -220,7 +234,9 @@ async def test_a_request_that_names_its_worker_reaches_that_one_and_no_other(age
         ({protocol.INSTANCE: "ffffffffffffffff", protocol.AGENT_KEY: "0"}, 410),
     ],
 )
-async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(agent: Agent, change: dict[str, str], status: int) -> None:
+async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(
+    agent: Agent, change: dict[str, str], status: int
+) -> None:
     for method, path in [
         ("GET", "/app/"),
         ("POST", "/connections/c"),
@@ -238,7 +254,9 @@ async def test_who_does_not_know_the_key_or_means_another_instance_is_refused(ag
 
 async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) -> None:
     for session, status in [("known", 200), ("other", 404)]:
-        answer = await agent.http.post("/connections/c%3D1", data='["ü"]'.encode(), headers=AUTH | {"sheen-session": session})
+        answer = await agent.http.post(
+            "/connections/c%3D1", data='["ü"]'.encode(), headers=AUTH | {"sheen-session": session}
+        )
         assert answer.status == status
     assert (await agent.http.delete("/connections/c%3D1", headers=AUTH)).status == 204
     assert agent.relay.said == [("c=1", "known", '["ü"]'), ("c=1", "other", '["ü"]'), ("c=1",)]
@@ -246,18 +264,26 @@ async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) 
 
 async def test_a_message_that_no_gateway_would_pass_is_refused(agent: Agent) -> None:
     assert (await agent.http.post("/connections/c", data=b"\xff", headers=AUTH)).status == 400
-    assert (await agent.http.post("/connections/c", data=b"x" * (server.LARGEST_FRAME + 1), headers=AUTH)).status == 413
+    assert (
+        await agent.http.post(
+            "/connections/c", data=b"x" * (server.LARGEST_FRAME + 1), headers=AUTH
+        )
+    ).status == 413
 
 
 async def test_the_watch_token_is_taken(agent: Agent) -> None:
     for token, order, status in [("t", 2, 204), ("late", 1, 409)]:
-        assert (await agent.http.post("/watch", json={"token": token, "order": order}, headers=AUTH)).status == status
+        assert (
+            await agent.http.post("/watch", json={"token": token, "order": order}, headers=AUTH)
+        ).status == status
     for wrong in (b"[]", b'{"token": "", "order": 3}', b'{"token": "t", "order": "3"}'):
         assert (await agent.http.post("/watch", data=wrong, headers=AUTH)).status == 400
     assert agent.watched == [("t", 2), ("late", 1)]
 
 
-async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_elsewhere(agent: Agent) -> None:
+async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_elsewhere(
+    agent: Agent,
+) -> None:
     assert await (await agent.http.post("/restart", headers=AUTH)).json() == {"retired": 1}
     assert (await agent.http.post("/retire", headers=AUTH)).status == 204
     answer = await agent.get("/app/", **{"sheen-session": "s1"})
@@ -265,20 +291,33 @@ async def test_a_retired_instance_refuses_new_sessions_so_that_they_are_seated_e
     assert (await agent.get("/app/headers")).status == 200
 
 
-async def test_the_client_is_kept_for_ever_by_its_hash_and_nothing_else_is_there(agent: Agent) -> None:
+async def test_the_client_is_kept_for_ever_by_its_hash_and_nothing_else_is_there(
+    agent: Agent,
+) -> None:
     tag = (await agent.get("/app/__sheen__/relay.js")).headers["ETag"]
     answer = await agent.get(f"/app/__sheen__/relay.js?{tag.strip(chr(34))}")
-    assert (await answer.text(), "immutable" in answer.headers["Cache-Control"]) == ("relay()", True)
+    assert (await answer.text(), "immutable" in answer.headers["Cache-Control"]) == (
+        "relay()",
+        True,
+    )
     assert "javascript" in answer.headers["Content-Type"]
     assert (await agent.get("/app/__sheen__/relay.js", **{"If-None-Match": tag})).status == 304
     assert (await agent.get("/app/__sheen__/..%2Fapp.R")).status == 404
 
 
 async def test_the_status_says_what_runs(agent: Agent) -> None:
-    assert await (await agent.get("/status")).json() == {"sessions": 2, "reserved": 1, "workers": []}
+    assert await (await agent.get("/status")).json() == {
+        "sessions": 2,
+        "reserved": 1,
+        "workers": [],
+    }
     await agent.workers.ready()
     [worker] = (await (await agent.get("/status")).json())["workers"]
-    assert (worker["id"], worker["state"], worker["sessions"]) == ("20261120T000000Z-0000.0.1", "ready", 0)
+    assert (worker["id"], worker["state"], worker["sessions"]) == (
+        "20261120T000000Z-0000.0.1",
+        "ready",
+        0,
+    )
 
 
 def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:
@@ -291,7 +330,9 @@ def test_a_compressed_page_is_read_and_a_bomb_is_not() -> None:
 
 
 @pytest.mark.parametrize("largest", ["", "1000000"])
-async def test_no_odd_answer_of_an_app_is_our_failure_or_the_next_visitors(agent: Agent, largest: str) -> None:
+async def test_no_odd_answer_of_an_app_is_our_failure_or_the_next_visitors(
+    agent: Agent, largest: str
+) -> None:
     more = AUTH | ({protocol.LARGEST: largest} if largest else {})
     for method in ("GET", "HEAD"):
         for path, status in {
@@ -302,7 +343,9 @@ async def test_no_odd_answer_of_an_app_is_our_failure_or_the_next_visitors(agent
         }.items():
             async with agent.http.request(method, f"/app/{path}", headers=more) as answer:
                 body = await answer.text()
-                assert answer.status == status or (method == "HEAD" and status == 502 and "length" in path), (method, path, answer.status)
+                assert answer.status == status or (
+                    method == "HEAD" and status == 502 and "length" in path
+                ), (method, path, answer.status)
                 if status in (204, 304):
                     assert (body, answer.headers["ETag"]) == ("", '"e"')
                 elif status == 502 and method == "GET":

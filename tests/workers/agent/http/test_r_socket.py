@@ -60,7 +60,10 @@ class Stand:
 
     async def page(self, sent: dict[str, str]) -> dict[str, str]:
         """What R knew when it made the page."""
-        async with aiohttp.ClientSession() as http, http.get(self.http.make_url("/"), headers=sent) as answer:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(self.http.make_url("/"), headers=sent) as answer,
+        ):
             text = await answer.text()
         found = re.search(r'<pre id="page">(.*?)</pre>', text, re.DOTALL)
         assert found is not None, text
@@ -101,7 +104,11 @@ async def test_a_sessions_request_is_the_visitors_as_the_page_had_it(stand: Stan
     session = await stand.session("s1")
     assert {name: session.get(name) for name in SAME} == {name: page.get(name) for name in SAME}
     assert session["HTTP_USER_AGENT"] == VISITOR["User-Agent"]
-    assert (session["HTTP_HOST"], session["SERVER_NAME"], session["SERVER_PORT"]) == (VISITOR["Host"], "apps.example.com", "8443")
+    assert (session["HTTP_HOST"], session["SERVER_NAME"], session["SERVER_PORT"]) == (
+        VISITOR["Host"],
+        "apps.example.com",
+        "8443",
+    )
     assert (session["REMOTE_ADDR"], session["rook.url_scheme"]) == ("192.0.2.7", "https")
     assert session["HTTP_ORIGIN"] == "https://apps.example.com:8443"
     assert session["HTTP_COOKIE"] == "set=by-page; theme=dark"

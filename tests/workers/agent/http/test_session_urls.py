@@ -25,7 +25,9 @@ class Sessions:
         return session_id == "s1"
 
 
-def status(headers: dict[str, str], path: str = f"/session/{TOKEN}/download/x", method: str = "GET") -> int:
+def status(
+    headers: dict[str, str], path: str = f"/session/{TOKEN}/download/x", method: str = "GET"
+) -> int:
     refused = SessionUrls(Sessions()).refused(method, path, CIMultiDict(headers), "app.example")
     return 200 if refused is None else refused.status
 
@@ -38,8 +40,14 @@ def status(headers: dict[str, str], path: str = f"/session/{TOKEN}/download/x", 
         ("GET", {"Cookie": COOKIE}),  # an old browser
         ("POST", {"Cookie": COOKIE, "Origin": "https://app.example"}),
         ("GET", {"Cookie": COOKIE, "Sec-Fetch-Site": "none"}),  # the address bar
-        ("GET", {"Cookie": COOKIE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}),  # a link in a portal
-        ("GET", {"Cookie": f"sheen-visitor={'w' * 32}; {COOKIE}"}),  # an app above this one has a cookie too
+        (
+            "GET",
+            {"Cookie": COOKIE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        ),  # a link in a portal
+        (
+            "GET",
+            {"Cookie": f"sheen-visitor={'w' * 32}; {COOKIE}"},
+        ),  # an app above this one has a cookie too
     ],
 )
 def test_the_browser_that_has_the_page_is_answered(method: str, headers: dict[str, str]) -> None:
@@ -89,7 +97,9 @@ def test_a_visitor_stays_the_same_in_every_tab() -> None:
     first = visitor_of("a=1; sheen-visitor=guess")
     assert first != visitor_of("") and len(first) == 32
     assert visitor_of(f"sheen-visitor={first}") == first
-    assert set_visitor(first, "/app", secure=False) == [f"sheen-visitor={first}; Path=/app/; HttpOnly; SameSite=Lax"]
+    assert set_visitor(first, "/app", secure=False) == [
+        f"sheen-visitor={first}; Path=/app/; HttpOnly; SameSite=Lax"
+    ]
     common = f"sheen-visitor={first}; Path=/; HttpOnly; SameSite=None; Secure"
     assert set_visitor(first, "", secure=True) == [f"{common}; Partitioned", common]
 

@@ -54,7 +54,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> StateMachine:
 @pytest.fixture
 def instance(tables: None) -> Instance:
     version_id = "life.v"
-    claimed = store.claim(version_id, 0, location="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0))
+    claimed = store.claim(
+        version_id, 0, location="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0)
+    )
     assert claimed is not None
     return claimed
 
@@ -84,7 +86,9 @@ async def nothing() -> None:
     """What an instance does that was never a spare."""
 
 
-def life_of(instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None) -> Life:
+def life_of(
+    instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None
+) -> Life:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
     life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
@@ -98,7 +102,9 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_ready_is_told_again_until_it_is_heard(machine: StateMachine, instance: Instance, workers: Workers) -> None:
+async def test_ready_is_told_again_until_it_is_heard(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
     machine.failures = 4
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
@@ -107,12 +113,16 @@ async def test_ready_is_told_again_until_it_is_heard(machine: StateMachine, inst
     assert await running == 0
 
 
-async def test_a_start_that_nobody_waits_for_any_more_ends_the_agent(machine: StateMachine, instance: Instance, workers: Workers) -> None:
+async def test_a_start_that_nobody_waits_for_any_more_ends_the_agent(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
     machine.over.add("start")
     assert await asyncio.wait_for(life_of(instance, workers).run(), 10) == 1
 
 
-async def test_a_beat_refused_ends_only_an_instance_that_was_given_up(machine: StateMachine, instance: Instance, workers: Workers) -> None:
+async def test_a_beat_refused_ends_only_an_instance_that_was_given_up(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
     await until(lambda: life.ready)
@@ -144,7 +154,9 @@ async def test_a_token_that_comes_late_does_not_replace_the_one_that_is_waited_f
     assert await running == 0
 
 
-async def test_an_idle_instance_that_nobody_watches_ends_itself(machine: StateMachine, instance: Instance, workers: Workers) -> None:
+async def test_an_idle_instance_that_nobody_watches_ends_itself(
+    machine: StateMachine, instance: Instance, workers: Workers
+) -> None:
     assert await asyncio.wait_for(life_of(instance, workers, idle=0.1).run(), 10) == 0
     assert ("idle", "start") not in machine.said
 
@@ -157,13 +169,17 @@ async def test_what_nobody_told_it_is_looked_for_when_it_is_ready_and_again_and_
     life = life_of(instance, workers, serving=serving)
     running = asyncio.create_task(life.run())
     await until(lambda: machine.failures == 0)
-    assert serving.looks == 0, "a start reads what there is; what comes later is looked for once it is over"
+    assert serving.looks == 0, (
+        "a start reads what there is; what comes later is looked for once it is over"
+    )
     await until(lambda: serving.looks > 3)
     life.end()
     assert await running == 0
 
 
-async def test_a_stop_while_r_starts_leaves_no_r(machine: StateMachine, instance: Instance, spec: Callable[..., Any]) -> None:
+async def test_a_stop_while_r_starts_leaves_no_r(
+    machine: StateMachine, instance: Instance, spec: Callable[..., Any]
+) -> None:
     workers = Workers(lambda number: Worker(spec("slow", number=number)))
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
@@ -178,9 +194,18 @@ async def test_a_stop_while_r_starts_leaves_no_r(machine: StateMachine, instance
 
 @pytest.mark.parametrize(
     ("idle", "unvisited", "visited", "limit"),
-    [(900, 90, False, 90), (900, 90, True, 900), (30, 90, False, 30), (0, 90, False, 90), (0, 90, True, math.inf), (900, 0, False, 900)],
+    [
+        (900, 90, False, 90),
+        (900, 90, True, 900),
+        (30, 90, False, 30),
+        (0, 90, False, 90),
+        (0, 90, True, math.inf),
+        (900, 0, False, 900),
+    ],
 )
-def test_an_instance_that_nobody_connected_to_is_idle_early(idle: float, unvisited: float, visited: bool, limit: float) -> None:
+def test_an_instance_that_nobody_connected_to_is_idle_early(
+    idle: float, unvisited: float, visited: bool, limit: float
+) -> None:
     settings = AppSettings(instance_idle_timeout=idle, instance_unvisited_timeout=unvisited)
     assert idle_limit(settings, visited=visited) == limit
 

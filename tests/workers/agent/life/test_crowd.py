@@ -47,7 +47,9 @@ class Pages:
         self.crowd.left(session)
 
 
-async def test_nobody_gives_way_while_nobody_queues_and_the_oldest_do_when_somebody_does(instance: Instance) -> None:
+async def test_nobody_gives_way_while_nobody_queues_and_the_oldest_do_when_somebody_does(
+    instance: Instance,
+) -> None:
     pages = Pages(instance)
     for number in range(3):
         pages.open(f"s{number}", 9 - number, "a")

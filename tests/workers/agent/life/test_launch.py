@@ -6,7 +6,12 @@ from agent.life.launch import Launch
 from agent.life.metadata import MetadataMissing, TaskIdentity, identity_from
 from chalicelib.errors import SettingMissing
 
-TOLD = {"SHEEN_INSTANCE": "a.v/0/i", "SHEEN_TASK_TOKEN": "secret", "ECS_CONTAINER_METADATA_URI_V4": "http://x", "OTHER": "1"}
+TOLD = {
+    "SHEEN_INSTANCE": "a.v/0/i",
+    "SHEEN_TASK_TOKEN": "secret",
+    "ECS_CONTAINER_METADATA_URI_V4": "http://x",
+    "OTHER": "1",
+}
 
 
 def test_the_token_is_taken_out_of_the_environment_and_out_of_sight() -> None:
@@ -17,7 +22,9 @@ def test_the_token_is_taken_out_of_the_environment_and_out_of_sight() -> None:
     assert "secret" not in repr(launch)
 
 
-@pytest.mark.parametrize("name", ["SHEEN_INSTANCE", "SHEEN_TASK_TOKEN", "ECS_CONTAINER_METADATA_URI_V4"])
+@pytest.mark.parametrize(
+    "name", ["SHEEN_INSTANCE", "SHEEN_TASK_TOKEN", "ECS_CONTAINER_METADATA_URI_V4"]
+)
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(SettingMissing, match=name):
         Launch.take({key: value for key, value in TOLD.items() if key != name})

@@ -23,7 +23,9 @@ async def test_an_app_that_fills_its_own_folder_gets_it_anew(
     await copy.made()
     monkeypatch.setattr(quota, "COPY", 1_000_000)
     worker = await started("routes")
-    measuring = Measuring(types.SimpleNamespace(all=[worker]), copy, lambda: Usage(0, 0, complete=True))  # type: ignore[arg-type]
+    measuring = Measuring(
+        types.SimpleNamespace(all=[worker]), copy, lambda: Usage(0, 0, complete=True)
+    )  # type: ignore[arg-type]
 
     await measuring.look_at_copy()
     assert worker.state is WorkerState.READY

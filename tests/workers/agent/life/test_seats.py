@@ -54,7 +54,9 @@ async def test_live_sessions_are_renewed_and_ended_ones_given_back(instance: Ins
         assert set(leases(instance.ref)) == {"a"}
 
 
-async def test_a_seat_goes_back_also_when_the_table_fails_at_first(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_seat_goes_back_also_when_the_table_fails_at_first(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.take_seat(instance.ref, "a", 45)
     real, attempts = store.give_back, []
 

@@ -27,7 +27,9 @@ def record(mode: str) -> Record:
 
 
 def define(**settings: object) -> None:
-    Sync("site", settings=settings, read_gid=READ, write_gid=WRITE, created_at=0, updated_at=0).save()
+    Sync(
+        "site", settings=settings, read_gid=READ, write_gid=WRITE, created_at=0, updated_at=0
+    ).save()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,11 @@ from agent.processes.app_role import AppRoles
 from tests.chalicelib.aws_in_process import aws_in_process
 
 PREFIX = "arn:aws:iam::123456789012:role/sheen-test/"
-AGENT = {"AWS_REGION": "us-east-1", "AWS_SECRET_ACCESS_KEY": "the agent's", "ECS_CONTAINER_METADATA_URI_V4": "the agent's"}
+AGENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_SECRET_ACCESS_KEY": "the agent's",
+    "ECS_CONTAINER_METADATA_URI_V4": "the agent's",
+}
 URI, TOKEN = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 
 
@@ -34,14 +38,19 @@ async def roles() -> AsyncIterator[AppRoles]:
 
 async def by_sdk(variables: Mapping[str, str]) -> ReadOnlyCredentials:
     def load() -> ReadOnlyCredentials:
-        frozen: ReadOnlyCredentials = ContainerProvider(environ=dict(variables)).load().get_frozen_credentials()
+        frozen: ReadOnlyCredentials = (
+            ContainerProvider(environ=dict(variables)).load().get_frozen_credentials()
+        )
         return frozen
 
     return await asyncio.to_thread(load)
 
 
 async def status(uri: str, token: str) -> int:
-    async with aiohttp.ClientSession() as session, session.get(uri, headers={"Authorization": token}) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(uri, headers={"Authorization": token}) as answer,
+    ):
         return answer.status
 
 
@@ -54,10 +63,14 @@ async def test_an_sdk_gets_the_roles_credentials_and_none_of_the_agents(roles: A
     assert variables.keys() == {URI, TOKEN, "AWS_REGION"}
     first = await by_sdk(variables)
     assert first.access_key.startswith("ASIA") and first.token
-    assert await by_sdk(await roles.variables("team/sales", AGENT)) == first, "not taken on anew for each process"
+    assert await by_sdk(await roles.variables("team/sales", AGENT)) == first, (
+        "not taken on anew for each process"
+    )
 
 
-async def test_credentials_are_new_before_they_end(roles: AppRoles, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_credentials_are_new_before_they_end(
+    roles: AppRoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variables = await roles.variables("team/sales", AGENT)
     first = await by_sdk(variables)
     monkeypatch.setattr(app_role, "RENEWED_BEFORE", timedelta(hours=2))
@@ -65,13 +78,23 @@ async def test_credentials_are_new_before_they_end(roles: AppRoles, monkeypatch:
 
 
 async def test_who_has_not_the_token_of_that_role_gets_nothing(roles: AppRoles) -> None:
-    sales, other = await roles.variables("team/sales", AGENT), await roles.variables("team/other", AGENT)
+    sales, other = (
+        await roles.variables("team/sales", AGENT),
+        await roles.variables("team/other", AGENT),
+    )
     assert await status(sales[URI], sales[TOKEN]) == 200
-    for uri, token in ((sales[URI], ""), (sales[URI], "ä"), (sales[URI], other[TOKEN]), (sales[URI] + "x", sales[TOKEN])):
+    for uri, token in (
+        (sales[URI], ""),
+        (sales[URI], "ä"),
+        (sales[URI], other[TOKEN]),
+        (sales[URI] + "x", sales[TOKEN]),
+    ):
         assert await status(uri, token) == 403
 
 
-async def test_a_role_that_cannot_be_taken_on_fails_the_start_and_is_named(roles: AppRoles, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_role_that_cannot_be_taken_on_fails_the_start_and_is_named(
+    roles: AppRoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variables = await roles.variables("team/sales", AGENT)
 
     class Refusing:
@@ -81,8 +104,13 @@ async def test_a_role_that_cannot_be_taken_on_fails_the_start_and_is_named(roles
     monkeypatch.setattr(app_role, "client", lambda _service: Refusing())
     with pytest.raises(AppStartFailed) as caught:
         await roles.variables("team/nope", AGENT)
-    assert str(caught.value) == "The role that the app needs cannot be taken on.", "visitors are told no names"
-    assert f"role {PREFIX}team/nope: there is none of that name, or its trust policy does not let" in caught.value.said
+    assert str(caught.value) == "The role that the app needs cannot be taken on.", (
+        "visitors are told no names"
+    )
+    assert (
+        f"role {PREFIX}team/nope: there is none of that name, or its trust policy does not let"
+        in caught.value.said
+    )
     monkeypatch.setattr(app_role, "RENEWED_BEFORE", timedelta(hours=2))
     assert await status(variables[URI], variables[TOKEN]) == 503
 

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.processes.log_buffer import BATCH_BYTES, BATCH_EVENTS, BATCH_SPAN_MS, EVENT_BYTES, Event, LogBuffer
+from agent.processes.log_buffer import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    BATCH_SPAN_MS,
+    EVENT_BYTES,
+    Event,
+    LogBuffer,
+)
 
 DAY = 24 * 3600 * 1000
 TEXTS = st.one_of(st.text(max_size=30), st.integers(1, 300_000).map(lambda length: "ä" * length))
@@ -30,7 +37,11 @@ def test_every_batch_is_within_the_services_limits(lines: list[tuple[int, str]])
         assert times[-1] - times[0] <= BATCH_SPAN_MS
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50), max_size=60))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50), max_size=60
+    )
+)
 def test_what_fits_is_given_out_whole_and_in_order(lines: list[str]) -> None:
     buffer = LogBuffer()
     for at_ms, text in enumerate(lines):
@@ -39,7 +50,9 @@ def test_what_fits_is_given_out_whole_and_in_order(lines: list[str]) -> None:
 
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=80))
-def test_the_oldest_lines_go_first_and_their_number_is_said_where_they_are_missing(lengths: list[int]) -> None:
+def test_the_oldest_lines_go_first_and_their_number_is_said_where_they_are_missing(
+    lengths: list[int],
+) -> None:
     keep = 2000
     buffer = LogBuffer(keep)
     for number, length in enumerate(lengths):

@@ -60,10 +60,14 @@ def test_the_newest_output_is_kept_from_a_whole_line_on() -> None:
 
 
 def test_colours_and_controls_do_not_reach_a_page() -> None:
-    assert clean("\x1b[31mError\x1b[0m\x07 in\x00 f()\r\x1b]8;;http://x\x07link") == "Error in f()link"
+    assert (
+        clean("\x1b[31mError\x1b[0m\x07 in\x00 f()\r\x1b]8;;http://x\x07link") == "Error in f()link"
+    )
 
 
-@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u2028", "\ufeff"])
+@pytest.mark.parametrize(
+    "unseen", ["\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u2028", "\ufeff"]
+)
 def test_what_nobody_sees_in_a_line_is_shown_as_an_escape(unseen: str) -> None:
     assert clean(f"a{unseen}b") == f"a\\u{ord(unseen):04x}b"
     assert clean("a\x9bb\u0085c") == "abc"

@@ -31,8 +31,12 @@ async def serve(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Serve]:
     """Starts forked workers, unless told otherwise, and ends them after the test."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(app: str, starter: Start = preloaded.fork, number: int = 1, **changes: Any) -> Worker:
-            worker = Worker(dataclasses.replace(spec(app, number=number), **changes), starter=starter)
+        async def start(
+            app: str, starter: Start = preloaded.fork, number: int = 1, **changes: Any
+        ) -> Worker:
+            worker = Worker(
+                dataclasses.replace(spec(app, number=number), **changes), starter=starter
+            )
             stack.push_async_callback(worker.stop)
             await worker.start()
             return worker
@@ -43,13 +47,21 @@ async def serve(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Serve]:
 async def ask(worker: Worker, query: str = "") -> Any:
     headers = {"shiny-shared-secret": worker.spec.secret}
     connector = aiohttp.UnixConnector(str(worker.socket_path))
-    async with aiohttp.ClientSession(connector=connector) as client, client.get(f"http://r/?{query}", headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get(f"http://r/?{query}", headers=headers) as answer,
+    ):
         return json.loads(await answer.text())
 
 
-async def test_an_app_finds_the_same_r_whether_forked_or_fresh(serve: Serve, preloaded: Preloaded) -> None:
+async def test_an_app_finds_the_same_r_whether_forked_or_fresh(
+    serve: Serve, preloaded: Preloaded
+) -> None:
     variables = {"LEVEL": "a%0Ab\nc=d", "TZ": "Asia/Tokyo"}
-    one, other = [await ask(await serve("mirror", starter, environment=variables)) for starter in (fresh.start, preloaded.fork)]
+    one, other = [
+        await ask(await serve("mirror", starter, environment=variables))
+        for starter in (fresh.start, preloaded.fork)
+    ]
     assert one.pop("environment").keys() == other.pop("environment").keys()
     assert one == other
     assert one["level"] == "a%0Ab\nc=d"
@@ -66,7 +78,9 @@ async def test_no_two_workers_share_a_token_a_random_number_or_a_folder(serve: S
     assert all(os.path.isdir(each["temporary"]) for each in said[1:])  # noqa: PTH112, ASYNC240
 
 
-async def test_a_forked_worker_that_fails_says_so_as_a_fresh_one_does(spec: MakeSpec, preloaded: Preloaded, apps: Path) -> None:
+async def test_a_forked_worker_that_fails_says_so_as_a_fresh_one_does(
+    spec: MakeSpec, preloaded: Preloaded, apps: Path
+) -> None:
     worker = Worker(spec("crash"), starter=preloaded.fork)
     with pytest.raises(AppStartFailed, match="exit status 1") as caught:
         await worker.start()
@@ -95,7 +109,9 @@ async def test_a_workers_death_hurts_neither_the_preloaded_r_nor_another_worker(
     assert (await serve("mirror", number=3)).state is WorkerState.READY
 
 
-async def test_the_preloaded_rs_death_hurts_no_worker_and_the_next_ones_are_fresh(serve: Serve, fork_library: Path) -> None:
+async def test_the_preloaded_rs_death_hurts_no_worker_and_the_next_ones_are_fresh(
+    serve: Serve, fork_library: Path
+) -> None:
     own = Preloaded()
     now = [0.0]
     made: list[Preloaded] = []
@@ -122,15 +138,21 @@ def is_forked(worker: Worker) -> bool:
     return b"preloaded.R" in Path(f"/proc/{worker.pid}/cmdline").read_bytes()
 
 
-async def test_what_an_r_reads_at_its_start_gets_a_fresh_one(serve: Serve, preloaded: Preloaded, tmp_path: Path) -> None:
+async def test_what_an_r_reads_at_its_start_gets_a_fresh_one(
+    serve: Serve, preloaded: Preloaded, tmp_path: Path
+) -> None:
     starter = Starter(preloaded)
     assert is_forked(await serve("echo", starter.start))
     assert not is_forked(await serve("two", starter.start, number=2))  # has an .Rprofile
     assert not is_forked(await serve("echo", starter.start, number=3, preload=False))
-    assert not is_forked(await serve("echo", starter.start, number=4, environment={"R_MAX_VSIZE": "1Gb"}))
+    assert not is_forked(
+        await serve("echo", starter.start, number=4, environment={"R_MAX_VSIZE": "1Gb"})
+    )
 
 
-async def test_a_package_of_the_apps_own_in_another_version_gets_a_fresh_r(serve: Serve, preloaded: Preloaded, tmp_path: Path) -> None:
+async def test_a_package_of_the_apps_own_in_another_version_gets_a_fresh_r(
+    serve: Serve, preloaded: Preloaded, tmp_path: Path
+) -> None:
     loaded = await preloaded.versions()
     for name, version in (("httpuv", loaded["httpuv"]), ("notloaded", "1.0")):
         (tmp_path / name).mkdir()
@@ -151,12 +173,16 @@ async def test_an_app_cannot_touch_the_preloaded_r(serve: Serve, preloaded: Prel
     assert found["agent_environ"] == ""
     assert found["agent_fds"] == []
     status = await asyncio.to_thread(Path(f"/proc/{preloaded.pid}/status").read_text)
-    [capabilities] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff")]
+    [capabilities] = [
+        int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff")
+    ]
     for_rooms = 1 << 18 | 1 << 21 if room.possible() else 0  # sys_chroot, sys_admin
     assert capabilities == 1 << 6 | 1 << 7 | 1 << 8 | for_rooms  # setgid, setuid, setpcap
 
 
-async def test_without_the_library_or_after_its_end_there_is_no_fork(spec: MakeSpec, fork_library: Path, tmp_path: Path) -> None:
+async def test_without_the_library_or_after_its_end_there_is_no_fork(
+    spec: MakeSpec, fork_library: Path, tmp_path: Path
+) -> None:
     with pytest.raises(NoFork, match=r"fork\.so is not there"):
         Preloaded(tmp_path / "fork.so")
     own = Preloaded()

@@ -30,7 +30,9 @@ async def start(spec: MakeSpec) -> AsyncIterator[Start]:
 
     async def begin(app: str = "snake", entrypoint: str = "app:app", **more: Any) -> Worker:
         phases: list[str] = more.pop("phases", [])
-        ours = dataclasses.replace(spec(app, number=len(workers) + 1), entrypoint=entrypoint, **more)
+        ours = dataclasses.replace(
+            spec(app, number=len(workers) + 1), entrypoint=entrypoint, **more
+        )
         workers.append(Worker(ours, on_phase=phases.append, starter=Starter().start))
         await workers[-1].start()
         return workers[-1]
@@ -67,7 +69,10 @@ class Session:
             additional_headers={"Shiny-Shared-Secret": self.worker.spec.secret},
             proxy=None,
         )
-        hidden = {f".clientdata_output_{name}_hidden": False for name in ("heard", "who", "seen_by", "broken", "uploaded")}
+        hidden = {
+            f".clientdata_output_{name}_hidden": False
+            for name in ("heard", "who", "seen_by", "broken", "uploaded")
+        }
         await self.tell("init", {**self.inputs, **hidden})
         return self
 
@@ -101,12 +106,16 @@ async def test_it_is_served_reactively_and_only_to_who_knows_the_secret(start: S
     assert "shiny.js" in page or "shiny.min.js" in page
     assert (await ask(worker, "/", None))[0] == (await ask(worker, "/", "wrong"))[0] == 403
     with pytest.raises(InvalidStatus, match="403"):
-        await websockets.asyncio.client.unix_connect(str(worker.socket_path), uri="ws://r/websocket/", proxy=None)
+        await websockets.asyncio.client.unix_connect(
+            str(worker.socket_path), uri="ws://r/websocket/", proxy=None
+        )
     async with Session(worker, said="a word") as session:
         assert await session.until("heard") == "heard: a word"
 
 
-async def test_its_socket_is_its_users_own_and_goes_with_it_when_it_is_asked_to_end(start: Start) -> None:
+async def test_its_socket_is_its_users_own_and_goes_with_it_when_it_is_asked_to_end(
+    start: Start,
+) -> None:
     worker = await start()
     folder = worker.folder
     assert worker.socket_path.stat().st_mode & 0o777 == 0o600
@@ -118,8 +127,16 @@ async def test_its_socket_is_its_users_own_and_goes_with_it_when_it_is_asked_to_
     assert not list(worker.spec.directory.glob("**/__pycache__"))
 
 
-async def test_it_finds_no_credentials_and_no_privileges(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "SHEEN_TASK_TOKEN", "SHEEN_BUCKET", "PYTHONPATH", "LD_PRELOAD_X"):
+async def test_it_finds_no_credentials_and_no_privileges(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "SHEEN_TASK_TOKEN",
+        "SHEEN_BUCKET",
+        "PYTHONPATH",
+        "LD_PRELOAD_X",
+    ):
         monkeypatch.setenv(name, CANARY)
     worker = await start(environment={"MINE": "1"})
     async with Session(worker, said="", pid=str(os.getpid()), file=None) as session:
@@ -138,7 +155,9 @@ async def test_it_finds_no_credentials_and_no_privileges(start: Start, monkeypat
     if worker.spec.unix_id is not None:
         user = str(worker.spec.unix_id)
         assert status["Uid"].split() == status["Gid"].split() == [user] * 4
-        assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+        assert {
+            int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+        } == {0}
         assert found["agent_environ"] == ""
         assert found["write_app"] is False
 
@@ -157,7 +176,11 @@ async def test_a_sessions_upload_names_its_process(start: Start) -> None:
     async with Session(worker, said="") as session:
         job = await session.call("uploadInit", [{"name": "a.txt", "size": 5, "type": "text/plain"}])
         assert job["uploadUrl"].endswith(f"?w={worker.spec.worker_id}")
-        assert (await ask(worker, "/" + job["uploadUrl"], worker.spec.secret, method="POST", data=b"words"))[0] == 200
+        assert (
+            await ask(
+                worker, "/" + job["uploadUrl"], worker.spec.secret, method="POST", data=b"words"
+            )
+        )[0] == 200
         await session.call("uploadEnd", job["jobId"], "file")
         assert await session.until("uploaded") == "words"
 
@@ -184,9 +207,13 @@ async def test_an_app_of_shiny_express_is_served(start: Start, apps: Path) -> No
         assert "expressly" in (await ask(worker, "/", worker.spec.secret))[1]
 
 
-async def test_a_failure_at_the_start_is_told_with_what_python_said(start: Start, apps: Path) -> None:
+async def test_a_failure_at_the_start_is_told_with_what_python_said(
+    start: Start, apps: Path
+) -> None:
     (apps / "wrong").mkdir()
     (apps / "wrong" / "app.py").write_text("import nothing_of_that_name\n")
-    with pytest.raises(AppStartFailed, match="while it was starting: Python ended with exit status 1") as caught:
+    with pytest.raises(
+        AppStartFailed, match="while it was starting: Python ended with exit status 1"
+    ) as caught:
         await start("wrong")
     assert "No module named 'nothing_of_that_name'" in caught.value.said

@@ -30,7 +30,9 @@ def test_the_end_is_told_before_it_is_reached_and_once_for_each_step() -> None:
     assert files.judge(used(9)) is not None
 
 
-@pytest.mark.parametrize("much", [used(10.1), used(entries=MOST_FILES + 1), Usage(0, 5, complete=False)])
+@pytest.mark.parametrize(
+    "much", [used(10.1), used(entries=MOST_FILES + 1), Usage(0, 5, complete=False)]
+)
 def test_too_many_files_or_too_deep_folders_are_too_much_as_well(much: Usage) -> None:
     files = Quota("Files", 10 * GB, "That is the end.")
     assert files.is_exceeded(much)

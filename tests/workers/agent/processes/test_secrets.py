@@ -26,7 +26,9 @@ def services() -> Iterator[Counter[str]]:
 
 @pytest.mark.usefixtures("services")
 async def test_values_come_by_the_variables_names() -> None:
-    assert await secrets.resolve({"DB_PASSWORD": "sales/db", "AGAIN": "sales/db"}, "sheen-test/", "/sales") == {
+    assert await secrets.resolve(
+        {"DB_PASSWORD": "sales/db", "AGAIN": "sales/db"}, "sheen-test/", "/sales"
+    ) == {
         "DB_PASSWORD": "hush\nÄ=%",
         "AGAIN": "hush\nÄ=%",
     }
@@ -49,7 +51,9 @@ async def test_a_secret_that_cannot_be_had_fails_the_start_and_says_which(
 ) -> None:
     with pytest.raises(AppStartFailed) as caught:
         await secrets.resolve({"GOOD": "sales/db", "BAD": name}, "sheen-test/", "/sales")
-    assert str(caught.value) == "A secret that the app needs cannot be read.", "visitors are told no names"
+    assert str(caught.value) == "A secret that the app needs cannot be read.", (
+        "visitors are told no names"
+    )
     assert caught.value.said.startswith(f"secret sheen-test/{name} (for BAD): {why}")
     assert "hush" not in caught.value.said + caplog.text
 
@@ -58,5 +62,9 @@ async def test_a_secret_that_cannot_be_had_fails_the_start_and_says_which(
 async def test_a_secret_of_another_app_is_not_read() -> None:
     with pytest.raises(AppStartFailed) as caught:
         await secrets.resolve({"DB_PASSWORD": "sales/db"}, "sheen-test/", "/thief")
-    assert str(caught.value) == "A secret that the app needs cannot be read.", "visitors are told no names"
-    assert 'the secret "sales/db" (for DB_PASSWORD) is not for the app at /thief' in caught.value.said
+    assert str(caught.value) == "A secret that the app needs cannot be read.", (
+        "visitors are told no names"
+    )
+    assert (
+        'the secret "sales/db" (for DB_PASSWORD) is not for the app at /thief' in caught.value.said
+    )

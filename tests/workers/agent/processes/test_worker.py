@@ -40,13 +40,18 @@ def command_lines() -> list[str]:
 async def ask(worker: Worker, path: str, secret: str | None) -> int:
     headers = {"shiny-shared-secret": secret} if secret else {}
     connector = aiohttp.UnixConnector(str(worker.socket_path))
-    async with aiohttp.ClientSession(connector=connector) as client, client.get(f"http://r{path}", headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.get(f"http://r{path}", headers=headers) as answer,
+    ):
         await answer.read()
         return answer.status
 
 
 @pytest.mark.parametrize(("app", "page"), [("echo", "/"), ("two", "/dot.svg")])
-async def test_r_serves_both_forms_of_an_app_and_only_to_who_knows_the_secret(started: Start, app: str, page: str) -> None:
+async def test_r_serves_both_forms_of_an_app_and_only_to_who_knows_the_secret(
+    started: Start, app: str, page: str
+) -> None:
     worker = await started(app)
     assert worker.state is WorkerState.READY
     assert await ask(worker, page, worker.spec.secret) == 200
@@ -56,7 +61,9 @@ async def test_r_serves_both_forms_of_an_app_and_only_to_who_knows_the_secret(st
 
 async def test_a_websocket_without_the_secret_is_closed_at_once(started: Start) -> None:
     worker = await started("echo")
-    async with websockets.asyncio.client.unix_connect(str(worker.socket_path), uri="ws://r/websocket/", proxy=None) as socket:
+    async with websockets.asyncio.client.unix_connect(
+        str(worker.socket_path), uri="ws://r/websocket/", proxy=None
+    ) as socket:
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
 
@@ -66,7 +73,9 @@ async def test_an_apps_rprofile_is_read_in_its_folder(started: Start) -> None:
     assert "Rprofile was read" in worker.said
 
 
-async def test_the_socket_and_the_folder_are_for_the_apps_user_alone_and_go_with_it(started: Start) -> None:
+async def test_the_socket_and_the_folder_are_for_the_apps_user_alone_and_go_with_it(
+    started: Start,
+) -> None:
     worker = await started("echo")
     folder = worker.folder
     assert worker.socket_path.stat().st_mode & 0o077 == 0
@@ -99,12 +108,15 @@ RUN_APP = {
 
 
 @pytest.mark.parametrize("how", RUN_APP)
-async def test_an_app_that_calls_run_app_is_told_so_and_r_ended(spec: MakeSpec, apps: Path, how: str) -> None:
+async def test_an_app_that_calls_run_app_is_told_so_and_r_ended(
+    spec: MakeSpec, apps: Path, how: str
+) -> None:
     (apps / "nested").mkdir()
     (apps / "nested" / "app.R").write_text(RUN_APP[how])
     worker = Worker(spec("nested"))
     with pytest.raises(
-        AppStartFailed, match=r"calls runApp\(\), which a hosted app must not: let app.R end with shinyApp\(ui, server\)"
+        AppStartFailed,
+        match=r"calls runApp\(\), which a hosted app must not: let app.R end with shinyApp\(ui, server\)",
     ) as caught:
         await worker.start()
     assert "the app calls runApp()" in caught.value.said
@@ -179,9 +191,13 @@ async def test_a_stop_is_not_told_as_unasked(spec: MakeSpec) -> None:
     assert ended == [False]
 
 
-async def test_what_ignores_signals_and_what_left_its_group_is_killed(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_ignores_signals_and_what_left_its_group_is_killed(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process.adopt_orphans()
-    monkeypatch.setattr("agent.processes.worker.STOP_STEPS", ((signal.SIGINT, 0.3), (signal.SIGTERM, 0.3)))
+    monkeypatch.setattr(
+        "agent.processes.worker.STOP_STEPS", ((signal.SIGINT, 0.3), (signal.SIGTERM, 0.3))
+    )
     with nothing_left("sleep 7321", "sleep 7322"), pytest.raises(AppInitTimeout):
         await Worker(spec("stubborn", init_timeout=1.5)).start()
 

@@ -13,7 +13,9 @@ from agent.processes.worker_log import AgentsOwnLog, WorkerLogs
 from chalicelib.instances.log_streams import LogStream
 
 GROUP = "/sheen/test/apps"
-STREAM = LogStream("0123456789ab", "20261120T000000Z-0000", "00112233aabbccdd", "20261120T000000Z-0000.0.1")
+STREAM = LogStream(
+    "0123456789ab", "20261120T000000Z-0000", "00112233aabbccdd", "20261120T000000Z-0000.0.1"
+)
 
 
 class Service:
@@ -80,7 +82,9 @@ def logs(service: Service) -> WorkerLogs:
     return WorkerLogs(GROUP, lambda: service, retry=0.01)
 
 
-async def test_lines_come_out_while_the_worker_lives_and_the_last_ones_at_its_end(logs: WorkerLogs, service: Service) -> None:
+async def test_lines_come_out_while_the_worker_lives_and_the_last_ones_at_its_end(
+    logs: WorkerLogs, service: Service
+) -> None:
     log = logs.open(STREAM, preserve=True)
     log.line("first")
     log.line("second")
@@ -93,7 +97,9 @@ async def test_lines_come_out_while_the_worker_lives_and_the_last_ones_at_its_en
     assert service.lines == ["first", "second", "last words"]
 
 
-async def test_nothing_is_lost_or_doubled_while_the_service_fails(logs: WorkerLogs, service: Service) -> None:
+async def test_nothing_is_lost_or_doubled_while_the_service_fails(
+    logs: WorkerLogs, service: Service
+) -> None:
     service.failures = [
         failed("ThrottlingException"),
         failed("ServiceUnavailableException"),
@@ -111,7 +117,9 @@ async def test_nothing_is_lost_or_doubled_while_the_service_fails(logs: WorkerLo
     assert service.lines == wanted
 
 
-async def test_a_stream_that_somebody_deleted_is_made_again(logs: WorkerLogs, service: Service) -> None:
+async def test_a_stream_that_somebody_deleted_is_made_again(
+    logs: WorkerLogs, service: Service
+) -> None:
     log = logs.open(STREAM, preserve=True)
     log.line("one")
     await until(lambda: service.lines == ["one"])
@@ -121,7 +129,9 @@ async def test_a_stream_that_somebody_deleted_is_made_again(logs: WorkerLogs, se
     await logs.close(within=10)
 
 
-async def test_a_batch_that_the_service_will_never_take_does_not_hold_up_the_next(logs: WorkerLogs, service: Service) -> None:
+async def test_a_batch_that_the_service_will_never_take_does_not_hold_up_the_next(
+    logs: WorkerLogs, service: Service
+) -> None:
     service.failures = [failed("InvalidParameterException")]
     log = logs.open(STREAM, preserve=True)
     log.line("refused")
@@ -142,7 +152,9 @@ async def test_a_flood_goes_out_in_few_calls(logs: WorkerLogs, service: Service)
     assert service.calls.count("put") == 3
 
 
-@pytest.mark.parametrize(("preserve", "well", "kept"), [(True, True, True), (False, False, True), (False, True, False)])
+@pytest.mark.parametrize(
+    ("preserve", "well", "kept"), [(True, True, True), (False, False, True), (False, True, False)]
+)
 async def test_preserve_logs_keeps_what_failed_and_drops_what_ended_well(
     logs: WorkerLogs, service: Service, preserve: bool, well: bool, kept: bool
 ) -> None:

@@ -49,7 +49,9 @@ async def test_many_who_wait_share_one_start(workers: Workers, made: Made) -> No
     assert len(made.all) == 1
 
 
-async def test_one_who_gives_up_does_not_stop_the_start_for_others(workers: Workers, made: Made) -> None:
+async def test_one_who_gives_up_does_not_stop_the_start_for_others(
+    workers: Workers, made: Made
+) -> None:
     first = asyncio.create_task(workers.ready())
     second = asyncio.create_task(workers.ready())
     await asyncio.sleep(0)
@@ -58,7 +60,9 @@ async def test_one_who_gives_up_does_not_stop_the_start_for_others(workers: Work
     assert len(made.all) == 1
 
 
-async def test_after_a_failed_start_the_next_visitor_starts_anew(workers: Workers, made: Made) -> None:
+async def test_after_a_failed_start_the_next_visitor_starts_anew(
+    workers: Workers, made: Made
+) -> None:
     made.app = "crash"
     with pytest.raises(AppStartFailed):
         await workers.ready()
@@ -83,12 +87,17 @@ class Forking:
         return self.all[-1]
 
 
-async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself(spec: MakeSpec, preloaded: Preloaded) -> None:
+async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself(
+    spec: MakeSpec, preloaded: Preloaded
+) -> None:
     made = Forking(spec, preloaded, "forkless")
     workers = Workers(made.forked, afresh=made.afresh)
     try:
         first = await workers.ready()
-        assert ([worker.forked for worker in made.all], first.state) == ([True, False], WorkerState.READY)
+        assert ([worker.forked for worker in made.all], first.state) == (
+            [True, False],
+            WorkerState.READY,
+        )
         assert workers.end_idle(0) == [first]
         await first.gone()
         assert await workers.ready() is made.all[2]
@@ -98,7 +107,9 @@ async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself
         await workers.close()
 
 
-async def test_an_app_that_fails_forked_and_fresh_is_forked_again_the_next_time(spec: MakeSpec, preloaded: Preloaded) -> None:
+async def test_an_app_that_fails_forked_and_fresh_is_forked_again_the_next_time(
+    spec: MakeSpec, preloaded: Preloaded
+) -> None:
     made = Forking(spec, preloaded, "crash")
     workers = Workers(made.forked, afresh=made.afresh)
     for _ in range(2):
@@ -118,7 +129,9 @@ async def test_a_dead_worker_is_replaced_under_a_new_id(workers: Workers) -> Non
     assert first.spec.worker_id != second.spec.worker_id
 
 
-async def test_a_worker_in_use_is_not_stopped_and_one_wanted_while_stopping_is_a_new_one(workers: Workers) -> None:
+async def test_a_worker_in_use_is_not_stopped_and_one_wanted_while_stopping_is_a_new_one(
+    workers: Workers,
+) -> None:
     async with workers.use() as first:
         assert not workers.end_idle(0)
         assert first.state is WorkerState.READY
@@ -211,7 +224,9 @@ class Place:
             return worker.spec.worker_id
 
     def there(self) -> dict[str, int]:
-        return {worker.spec.worker_id: self.workers.sessions_of(worker) for worker in self.workers.all}
+        return {
+            worker.spec.worker_id: self.workers.sessions_of(worker) for worker in self.workers.all
+        }
 
 
 def fake(worker: Worker | None) -> FakeWorker:
@@ -249,7 +264,9 @@ async def test_who_waits_for_a_page_holds_a_seat_until_it_is_over() -> None:
 
 async def test_many_who_come_at_once_are_spread_alike() -> None:
     place = Place(WorkerLimits(5, 0.5, 3))
-    results = await asyncio.gather(*(place.come(f"s{number}") for number in range(16)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(place.come(f"s{number}") for number in range(16)), return_exceptions=True
+    )
     assert place.there() == {"v.0.1": 5, "v.0.2": 5, "v.0.3": 5}
     assert [type(result) for result in results].count(NoPlace) == 1
 
@@ -360,8 +377,14 @@ async def test_of_retired_workers_only_so_many_live_on_and_the_oldest_go_first()
         place.workers.retire(WorkerLimits(1, 1.0, 1), 2)
         await settle()
         assert len(place.there()) <= 2
-    assert [what for what, _ in place.heard.over] == [f"{word}v.0.{number}" for number in (1, 2, 3) for word in ("superseded ", "")]
-    assert [sessions for what, sessions in place.heard.over if what.startswith("superseded")] == [{"s0"}, {"s1"}, {"s2"}]
+    assert [what for what, _ in place.heard.over] == [
+        f"{word}v.0.{number}" for number in (1, 2, 3) for word in ("superseded ", "")
+    ]
+    assert [sessions for what, sessions in place.heard.over if what.startswith("superseded")] == [
+        {"s0"},
+        {"s1"},
+        {"s2"},
+    ]
 
 
 async def test_a_start_under_way_at_a_restart_serves_who_waits_for_it_and_then_ends() -> None:

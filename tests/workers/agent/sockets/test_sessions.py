@@ -70,13 +70,17 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
             r, browser = FakeR(tmp_path / "r.sock"), FakeConnections()
             await r.start()
             await browser.start()
-            gateway = Gateway(browser.url, "us-east-1", Credentials("AKID", "secret", "token"), http)
+            gateway = Gateway(
+                browser.url, "us-east-1", Credentials("AKID", "secret", "token"), http
+            )
             ended: list[str] = []
 
             async def on_end(session_id: str) -> None:
                 ended.append(session_id)
 
-            sessions = Sessions(gateway, r.connect, settings, lambda s: "ticket-" + s, time.monotonic, on_end)
+            sessions = Sessions(
+                gateway, r.connect, settings, lambda s: "ticket-" + s, time.monotonic, on_end
+            )
             stands.append(Stand(r, browser, gateway, sessions, ended))
             return stands[-1]
 
@@ -133,7 +137,10 @@ async def test_one_post_in_flight_and_five_milliseconds_apart(stand: Stand) -> N
     await until(lambda: len(stand.messages()) == 200)
     assert stand.messages() == [f"0|m|{number}" for number in range(200)]
     assert stand.browser.most_in_flight == 1
-    gaps = [later - earlier for earlier, later in zip(stand.browser.times, stand.browser.times[1:], strict=False)]
+    gaps = [
+        later - earlier
+        for earlier, later in zip(stand.browser.times, stand.browser.times[1:], strict=False)
+    ]
     assert sum(gaps) / len(gaps) >= 0.0045
     assert len(stand.frames()) < 150
 
@@ -158,7 +165,9 @@ async def test_a_connection_that_is_gone_is_resumed_by_the_next(stand: Stand) ->
     assert stand.frames("c=2")[0] == "o"
     first = json.loads(stand.frames("c=2")[1][1:])
     assert first[0] == "CONTINUE 2"
-    assert 'SHEEN {"ticket":"ticket-s1"}' in [text for frame in stand.frames("c=2")[1:] for text in json.loads(frame[1:])]
+    assert 'SHEEN {"ticket":"ticket-s1"}' in [
+        text for frame in stand.frames("c=2")[1:] for text in json.loads(frame[1:])
+    ]
     assert stand.messages("c=2") == ["0|m|echo hi"]
     await stand.sessions.disconnect("c=1")
     assert stand.sessions.active() == 1
@@ -246,13 +255,17 @@ async def test_memory_stays_bounded_while_the_browser_does_not_read(stand: Stand
     stand.browser.paused.set()
     # The client acknowledges now and then, and everything comes.
     end = time.monotonic() + 20
-    while (arrived := sum(frame.count("#0|m|x") for frame in stand.frames())) < 150 and time.monotonic() < end:
+    while (
+        arrived := sum(frame.count("#0|m|x") for frame in stand.frames())
+    ) < 150 and time.monotonic() < end:
         await stand.sessions.message("c=1", "s1", f'["ACK {arrived:X}"]')
         await asyncio.sleep(0.03)
     assert arrived >= 150
 
 
-async def test_a_client_that_ignores_acknowledgements_is_stopped_when_r_does_not_read(make: Make) -> None:
+async def test_a_client_that_ignores_acknowledgements_is_stopped_when_r_does_not_read(
+    make: Make,
+) -> None:
     stand = await make(replace(RelaySettings(), max_message=100_000, high_water=100_000))
 
     enough = asyncio.Event()
@@ -288,7 +301,9 @@ async def test_a_message_larger_than_any_frame_arrives_whole(stand: Stand) -> No
     assert "".join(message[4:] for message in stand.messages()) == "echo " + text
 
 
-async def test_all_sessions_together_are_bounded_and_the_one_that_holds_most_ends(make: Make) -> None:
+async def test_all_sessions_together_are_bounded_and_the_one_that_holds_most_ends(
+    make: Make,
+) -> None:
     stand = await make(replace(RelaySettings(), instance_bytes=300_000))
     for number in range(3):
         await stand.open(f"c{number}", f"s{number}")

@@ -27,7 +27,11 @@ def seen(pid: str) -> str:
 
 
 app_ui = ui.page_fluid(
-    ui.input_text("said", "Say"), ui.output_text("heard"), ui.output_text("who"), ui.output_text("seen_by"), ui.input_file("file", "File")
+    ui.input_text("said", "Say"),
+    ui.output_text("heard"),
+    ui.output_text("who"),
+    ui.output_text("seen_by"),
+    ui.input_file("file", "File"),
 )
 
 

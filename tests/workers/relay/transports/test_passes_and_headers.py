@@ -10,12 +10,21 @@ HOST = "app.example"
 
 
 def test_the_ticket_cookie_goes_to_the_apps_socket_only() -> None:
-    assert set_cookie("a.b", "/team/x", secure=False) == "sheen-ticket=a.b; Path=/team/x/__sockjs__/; HttpOnly; SameSite=Lax"
-    assert set_cookie("a.b", "", secure=True) == "sheen-ticket=a.b; Path=/__sockjs__/; HttpOnly; SameSite=None; Secure; Partitioned"
+    assert (
+        set_cookie("a.b", "/team/x", secure=False)
+        == "sheen-ticket=a.b; Path=/team/x/__sockjs__/; HttpOnly; SameSite=Lax"
+    )
+    assert (
+        set_cookie("a.b", "", secure=True)
+        == "sheen-ticket=a.b; Path=/__sockjs__/; HttpOnly; SameSite=None; Secure; Partitioned"
+    )
 
 
 def test_tickets_are_read_in_their_order() -> None:
-    assert tickets("x=1; sheen-ticket=tab.sig; y=2;sheen-ticket=page.sig; sheen-ticket=") == ["tab.sig", "page.sig"]
+    assert tickets("x=1; sheen-ticket=tab.sig; y=2;sheen-ticket=page.sig; sheen-ticket=") == [
+        "tab.sig",
+        "page.sig",
+    ]
     assert tickets("my-sheen-ticket=no; sheen-ticket") == []
     assert len(tickets("; ".join(["sheen-ticket=x"] * 100))) == 8
 
@@ -34,13 +43,21 @@ def test_tickets_are_read_in_their_order() -> None:
         ("", "http://[", False),
     ],
 )
-def test_another_sites_page_cannot_use_the_visitors_cookie(fetch_site: str, origin: str, own: bool) -> None:
+def test_another_sites_page_cannot_use_the_visitors_cookie(
+    fetch_site: str, origin: str, own: bool
+) -> None:
     assert from_own_site(fetch_site, origin, HOST) is own
 
 
 def test_a_cookie_that_could_end_the_header_is_not_echoed() -> None:
     assert jsessionid("JSESSIONID=a;b=c") == {"Set-Cookie": "JSESSIONID=a; path=/"}
-    for bad in ('JSESSIONID="a b"', "JSESSIONID=<x>", "JSESSIONID=" + "a" * 129, "XJSESSIONID=a", ""):
+    for bad in (
+        'JSESSIONID="a b"',
+        "JSESSIONID=<x>",
+        "JSESSIONID=" + "a" * 129,
+        "XJSESSIONID=a",
+        "",
+    ):
         assert jsessionid(bad) == {"Set-Cookie": "JSESSIONID=dummy; path=/"}
 
 

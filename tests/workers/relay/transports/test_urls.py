@@ -26,7 +26,9 @@ WORKER = "20261120T000000Z-ab12.0.3"
         (f"/n={ID}/n={ID}/info", Opening(ID), "", "/info"),
     ],
 )
-def test_parameters_stand_before_the_rest_in_any_order(path: str, opening: Opening, worker: str, rest: str) -> None:
+def test_parameters_stand_before_the_rest_in_any_order(
+    path: str, opening: Opening, worker: str, rest: str
+) -> None:
     found, remaining = parameters(path)
     assert (found.opening, found.worker, remaining) == (opening, worker, rest)
     assert found.key + remaining == path

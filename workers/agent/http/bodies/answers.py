@@ -17,7 +17,14 @@ from agent.http.bodies.objects import Objects, Part
 from agent.log import logger
 from chalicelib.bodies import keys
 from chalicelib.bodies.stored import stored
-from chalicelib.configuration.limits import ABANDONED, KEPT_SECONDS, LINK_SECONDS, MOST_PARTS, PART, PATIENCE
+from chalicelib.configuration.limits import (
+    ABANDONED,
+    KEPT_SECONDS,
+    LINK_SECONDS,
+    MOST_PARTS,
+    PART,
+    PATIENCE,
+)
 from chalicelib.errors import SheenError
 from chalicelib.instances.model import InstanceRef
 
@@ -89,7 +96,9 @@ class Answers:
         task.add_done_callback(self._making.discard)
         return task
 
-    async def within_patience(self, making: asyncio.Task[Answer], base: str, host: str, waited: float = 0.0) -> web.Response:
+    async def within_patience(
+        self, making: asyncio.Task[Answer], base: str, host: str, waited: float = 0.0
+    ) -> web.Response:
         """Return the answer that is being made, or a redirect to a URL that waits longer.
 
         ``waited`` is the number of seconds that the visitor has already waited.
@@ -101,7 +110,11 @@ class Answers:
         token = path.removeprefix(LATE)
         waiting = self._waiting.get(token)
         if waiting is None:
-            return web.Response(status=404, text="this answer has been fetched, or was given up; ask the app again\n", headers=_NO_STORE)
+            return web.Response(
+                status=404,
+                text="this answer has been fetched, or was given up; ask the app again\n",
+                headers=_NO_STORE,
+            )
         return await self._wait(token, waiting, base, host)
 
     async def keep(self, headers: Mapping[str, str], path: str, body: AsyncIterator[bytes]) -> Kept:
@@ -113,7 +126,9 @@ class Answers:
         async with self._spilling:
             upload_id = await self._objects.begin(key, stored(headers, path))
             try:
-                await self._objects.complete(key, upload_id, await self._put_parts(key, upload_id, body))
+                await self._objects.complete(
+                    key, upload_id, await self._put_parts(key, upload_id, body)
+                )
             except BaseException:
                 self._background(self._objects.abort(key, upload_id))
                 raise
@@ -133,20 +148,26 @@ class Answers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3.0)
 
-    async def _wait(self, token: str, waiting: _Waiting, base: str, host: str, waited: float = 0.0) -> web.Response:
+    async def _wait(
+        self, token: str, waiting: _Waiting, base: str, host: str, waited: float = 0.0
+    ) -> web.Response:
         if waiting.drop is not None:
             waiting.drop.cancel()
         await asyncio.wait({waiting.task}, timeout=max(0.0, self._patience - waited))
         if not waiting.task.done():
             token = token or secrets.token_urlsafe(24)
             self._waiting[token] = waiting
-            waiting.drop = asyncio.get_running_loop().call_later(self._abandoned, self._abandon, token)
+            waiting.drop = asyncio.get_running_loop().call_later(
+                self._abandoned, self._abandon, token
+            )
             return _see_other(f"{base}{LATE}{token}?w={self._worker_id()}")
         self._waiting.pop(token, None)
         answer = waiting.task.result()
         if isinstance(answer, web.Response):
             return answer
-        return _see_other(self._objects.link(await self._objects.signing(), "GET", answer.key, host, LINK_SECONDS))
+        return _see_other(
+            self._objects.link(await self._objects.signing(), "GET", answer.key, host, LINK_SECONDS)
+        )
 
     async def _put_parts(self, key: str, upload_id: str, body: AsyncIterator[bytes]) -> list[Part]:
         sending: set[asyncio.Task[Part]] = set()
@@ -156,8 +177,12 @@ class Answers:
             async for data in _pieces(body, PART):
                 number += 1
                 if number > MOST_PARTS:
-                    raise AnswerTooLarge(f"the answer has more than {PART * MOST_PARTS:,} bytes, the most that is passed on")
-                sending.add(asyncio.create_task(self._objects.put_part(key, upload_id, number, data)))
+                    raise AnswerTooLarge(
+                        f"the answer has more than {PART * MOST_PARTS:,} bytes, the most that is passed on"
+                    )
+                sending.add(
+                    asyncio.create_task(self._objects.put_part(key, upload_id, number, data))
+                )
                 del data
                 if len(sending) >= PARTS_AT_ONCE:
                     done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
@@ -177,7 +202,11 @@ class Answers:
             waiting.task.cancel()
 
     def _forget(self, task: asyncio.Task[Answer]) -> None:
-        if not task.cancelled() and task.exception() is None and isinstance(kept := task.result(), Kept):
+        if (
+            not task.cancelled()
+            and task.exception() is None
+            and isinstance(kept := task.result(), Kept)
+        ):
             self._delete(kept.key)
 
     def _delete(self, key: str) -> None:

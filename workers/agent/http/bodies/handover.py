@@ -47,7 +47,12 @@ class Reply(NamedTuple):
 class Handover:
     """Gives objects to R; ``client`` returns the kept connections to a worker."""
 
-    def __init__(self, workers: Workers, client: Callable[[Worker], Awaitable[aiohttp.ClientSession]], objects: Objects) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        client: Callable[[Worker], Awaitable[aiohttp.ClientSession]],
+        objects: Objects,
+    ) -> None:
         self._workers = workers
         self._client = client
         self._objects = objects
@@ -90,7 +95,9 @@ class Handover:
                     body += chunk
                     if len(body) > LARGEST_REPLY:
                         answer.close()
-                        raise BadUpload(f"the app's answer to it has more than {LARGEST_REPLY:,} bytes, the most that is passed on here")
+                        raise BadUpload(
+                            f"the app's answer to it has more than {LARGEST_REPLY:,} bytes, the most that is passed on here"
+                        )
                 passed = headers.from_worker(answer.headers, base, visitor.get("Host", ""))
                 return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body))
 
@@ -116,7 +123,13 @@ class Handover:
                 since = 0
                 await self._written(worker, client, base, visitor)
 
-    async def _written(self, worker: Worker, client: aiohttp.ClientSession, base: str, visitor: CIMultiDictProxy[str]) -> None:
+    async def _written(
+        self,
+        worker: Worker,
+        client: aiohttp.ClientSession,
+        base: str,
+        visitor: CIMultiDictProxy[str],
+    ) -> None:
         """Return when R has finished its current work.
 
         The question is an OPTIONS request; no app answers that, unless it says that it does.
@@ -124,7 +137,9 @@ class Handover:
         asked = headers.to_worker(visitor, base, worker.spec.secret, page=False)
         for name in ("Content-Type", "Content-Length"):
             asked.popall(name, None)
-        async with client.options(_url("/__sheen__/"), headers=asked, allow_redirects=False) as answer:
+        async with client.options(
+            _url("/__sheen__/"), headers=asked, allow_redirects=False
+        ) as answer:
             await answer.read()
 
 

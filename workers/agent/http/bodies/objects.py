@@ -38,7 +38,14 @@ class Objects:
         own endpoint.
     """
 
-    def __init__(self, bucket: str, s3: Callable[[], Any], region: str, credentials: CredentialSource, url: str = "") -> None:
+    def __init__(
+        self,
+        bucket: str,
+        s3: Callable[[], Any],
+        region: str,
+        credentials: CredentialSource,
+        url: str = "",
+    ) -> None:
         self._bucket = bucket
         self._s3 = s3
         self._region = region
@@ -54,7 +61,9 @@ class Objects:
 
     async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
         """Send one part."""
-        answer = await self._call("upload_part", key, UploadId=upload_id, PartNumber=number, Body=data)
+        answer = await self._call(
+            "upload_part", key, UploadId=upload_id, PartNumber=number, Body=data
+        )
         return Part(number, len(data), answer["ETag"])
 
     async def parts(self, key: str, upload_id: str) -> list[Part]:
@@ -62,8 +71,13 @@ class Objects:
         found: list[Part] = []
         marker = 0
         while True:
-            page = await self._call("list_parts", key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000)
-            found += [Part(part["PartNumber"], part["Size"], part["ETag"]) for part in page.get("Parts", [])]
+            page = await self._call(
+                "list_parts", key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000
+            )
+            found += [
+                Part(part["PartNumber"], part["Size"], part["ETag"])
+                for part in page.get("Parts", [])
+            ]
             if not page.get("IsTruncated"):
                 return found
             marker = int(page["NextPartNumberMarker"])
@@ -71,7 +85,9 @@ class Objects:
     async def complete(self, key: str, upload_id: str, parts: Iterable[Part]) -> None:
         """Make the object from its parts."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts)]
-        await self._call("complete_multipart_upload", key, UploadId=upload_id, MultipartUpload={"Parts": listed})
+        await self._call(
+            "complete_multipart_upload", key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+        )
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Give up a multipart upload, with its parts."""
@@ -81,7 +97,9 @@ class Objects:
         """Return the bytes ``first`` to ``last``, both included."""
 
         def read() -> bytes:
-            answer = self._s3().get_object(Bucket=self._bucket, Key=key, Range=f"bytes={first}-{last}")
+            answer = self._s3().get_object(
+                Bucket=self._bucket, Key=key, Range=f"bytes={first}-{last}"
+            )
             with answer["Body"] as body:
                 data: bytes = body.read()
             return data
@@ -116,7 +134,15 @@ class Objects:
         if own and not _HOST.match(host):
             raise NoHost(f"the request's Host is {host[:80]!r}: a URL for it cannot be signed")
         origin = f"http://{host}" if own else self._url.rstrip("/")
-        url = presigned(method, f"{origin}/{self._bucket}/{quote(key, safe='/-_.~')}", signing, time.time(), seconds, query, headers)
+        url = presigned(
+            method,
+            f"{origin}/{self._bucket}/{quote(key, safe='/-_.~')}",
+            signing,
+            time.time(),
+            seconds,
+            query,
+            headers,
+        )
         if not own:
             return url
         parts = urlsplit(url)

@@ -19,7 +19,13 @@ from agent.http.bodies.answers import Answer
 from agent.log import logger
 from chalicelib import pages
 from chalicelib.bodies.pages import PAGES, page_cookie
-from chalicelib.configuration.limits import ABANDONED, LONGEST_PAGE, MOST_PAGES, PAGE_PATIENCE, PAGES_BYTES
+from chalicelib.configuration.limits import (
+    ABANDONED,
+    LONGEST_PAGE,
+    MOST_PAGES,
+    PAGE_PATIENCE,
+    PAGES_BYTES,
+)
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -34,7 +40,14 @@ class PageAsked(NamedTuple):
 
 
 class _Kept:
-    def __init__(self, token: str, asked: PageAsked, making: asyncio.Task[Answer], no_page: asyncio.Event, since: float) -> None:
+    def __init__(
+        self,
+        token: str,
+        asked: PageAsked,
+        making: asyncio.Task[Answer],
+        no_page: asyncio.Event,
+        since: float,
+    ) -> None:
         self.token = token
         self.asked = asked
         self.making = making
@@ -48,7 +61,11 @@ class _Kept:
         if not self.making.done() or self.making.cancelled() or self.making.exception() is not None:
             return 0
         answer = self.making.result()
-        return len(answer.body) if isinstance(answer, web.Response) and isinstance(answer.body, bytes | bytearray) else 0
+        return (
+            len(answer.body)
+            if isinstance(answer, web.Response) and isinstance(answer.body, bytes | bytearray)
+            else 0
+        )
 
 
 class LatePages:
@@ -85,7 +102,9 @@ class LatePages:
         """Return how many visitors wait."""
         return len(self._kept)
 
-    async def within_patience(self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageAsked) -> web.Response | None:
+    async def within_patience(
+        self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageAsked
+    ) -> web.Response | None:
         """Wait for a page, and return the waiting page if it takes too long.
 
         Return None if the page is ready, or if the answer turned out to be something else.
@@ -94,16 +113,30 @@ class LatePages:
             return None
         if len(self._kept) >= self._most:
             making.cancel()
-            busy = pages.error("The app is busy", "Too many wait for it already. Try again in a while.", None, f"{asked.base}/", status=503)
-            return web.Response(status=busy.status, text=busy.html, headers={**busy.headers, "Retry-After": "30"})
-        kept = _Kept(secrets.token_urlsafe(24), asked, making, no_page, self._clock() - self.patience)
+            busy = pages.error(
+                "The app is busy",
+                "Too many wait for it already. Try again in a while.",
+                None,
+                f"{asked.base}/",
+                status=503,
+            )
+            return web.Response(
+                status=busy.status, text=busy.html, headers={**busy.headers, "Retry-After": "30"}
+            )
+        kept = _Kept(
+            secrets.token_urlsafe(24), asked, making, no_page, self._clock() - self.patience
+        )
         self._kept[kept.token] = kept
         making.add_done_callback(lambda _: self._keep_bounded())
         self._seen(kept)
-        logger.info("a visitor waits for a page that R has not made yet", extra={"session": asked.session})
+        logger.info(
+            "a visitor waits for a page that R has not made yet", extra={"session": asked.session}
+        )
         return self._busy(kept)
 
-    async def hand_over(self, token: str, target: str) -> asyncio.Task[Answer] | web.Response | None:
+    async def hand_over(
+        self, token: str, target: str
+    ) -> asyncio.Task[Answer] | web.Response | None:
         """Return the finished answer that was kept for a page of ``target``.
 
         Return the waiting page if the answer is not finished. Return None if nothing is kept, and R
@@ -116,7 +149,9 @@ class LatePages:
         if not await self._in_time(kept.making, kept.no_page):
             return self._busy(kept)
         self._forget(kept)
-        if kept.making.cancelled() or (not kept.no_page.is_set() and not self._is_live(kept.asked.session)):
+        if kept.making.cancelled() or (
+            not kept.no_page.is_set() and not self._is_live(kept.asked.session)
+        ):
             return None
         return kept.making
 
@@ -127,7 +162,11 @@ class LatePages:
             self._give_up(kept)
             kept = None
         if kept is None:
-            return web.json_response({"message": "this page is not kept any more; load it again"}, status=404, headers=_NO_STORE)
+            return web.json_response(
+                {"message": "this page is not kept any more; load it again"},
+                status=404,
+                headers=_NO_STORE,
+            )
         self._seen(kept)
         ready = kept.making.done() or kept.no_page.is_set()
         return web.json_response({"state": "ready" if ready else "wait"}, headers=_NO_STORE)
@@ -148,7 +187,9 @@ class LatePages:
     async def _in_time(self, making: asyncio.Task[Answer], no_page: asyncio.Event) -> bool:
         other = asyncio.create_task(no_page.wait())
         try:
-            done, _ = await asyncio.wait({making, other}, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {making, other}, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             other.cancel()
         return bool(done)

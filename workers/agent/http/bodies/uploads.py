@@ -18,7 +18,12 @@ from chalicelib.agents import protocol
 from chalicelib.bodies import keys
 from chalicelib.bodies.errors import BadUpload, TooLarge, UnknownUpload
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
-from chalicelib.configuration.limits import LARGEST_REQUEST, MOST_UPLOADS, PART_LINK_SECONDS, PATIENCE
+from chalicelib.configuration.limits import (
+    LARGEST_REQUEST,
+    MOST_UPLOADS,
+    PART_LINK_SECONDS,
+    PATIENCE,
+)
 from chalicelib.instances.model import InstanceRef
 
 REMEMBERED = 600.0
@@ -46,7 +51,12 @@ class _Upload:
         """Return what the browser is told."""
         said: dict[str, Any] = {"state": self.state, "given": self.given, "message": self.message}
         if self.reply is not None:
-            said |= {"status": self.reply.status, "statusText": self.reply.reason, "headers": self.reply.headers, **self.reply.told()}
+            said |= {
+                "status": self.reply.status,
+                "statusText": self.reply.reason,
+                "headers": self.reply.headers,
+                **self.reply.told(),
+            }
         return said
 
 
@@ -103,7 +113,9 @@ class Uploads:
             upload = self._find(upload_id, ticket_of(body))
             match action:
                 case "links":
-                    return _said(200, await self._links(upload, body, request.headers.get("Host", "")))
+                    return _said(
+                        200, await self._links(upload, body, request.headers.get("Host", ""))
+                    )
                 case "complete":
                     return _said(200, await self._complete(upload, request))
                 case "abort":
@@ -123,12 +135,18 @@ class Uploads:
 
     async def end(self, session_id: str) -> None:
         """Abort the uploads of a session that has ended."""
-        for upload_id in [upload_id for upload_id, upload in self._uploads.items() if upload.session_id == session_id]:
+        for upload_id in [
+            upload_id
+            for upload_id, upload in self._uploads.items()
+            if upload.session_id == session_id
+        ]:
             await self._abort(upload_id)
 
     async def close(self) -> None:
         """Give up every upload."""
-        await asyncio.gather(*(self._abort(upload_id) for upload_id in list(self._uploads)), return_exceptions=True)
+        await asyncio.gather(
+            *(self._abort(upload_id) for upload_id in list(self._uploads)), return_exceptions=True
+        )
         if self._clearing:
             await asyncio.wait(self._clearing, timeout=3.0)
 
@@ -138,13 +156,27 @@ class Uploads:
         if session_id is None or not self._is_live(session_id):
             raise UnknownUpload("the page's session is over; load the page again")
         if wish.size > self._largest():
-            raise BadUpload(f"a file of {wish.size:,} bytes: this app takes at most {self._largest():,}, by its setting largest_upload")
+            raise BadUpload(
+                f"a file of {wish.size:,} bytes: this app takes at most {self._largest():,}, by its setting largest_upload"
+            )
         if not self._accepts(session_id, wish):
             if wish.method:
-                raise BadUpload("a body for another session's URL: a page may send to its own session only")
-            raise BadUpload(f"a file of {wish.size:,} bytes: the app has not agreed to take it; choose the file again")
-        if sum(upload.session_id == session_id and upload.state in _BUSY for upload in self._uploads.values()) >= MOST_UPLOADS:
-            raise BadUpload(f"this page uploads {MOST_UPLOADS} files already; wait until one is done")
+                raise BadUpload(
+                    "a body for another session's URL: a page may send to its own session only"
+                )
+            raise BadUpload(
+                f"a file of {wish.size:,} bytes: the app has not agreed to take it; choose the file again"
+            )
+        if (
+            sum(
+                upload.session_id == session_id and upload.state in _BUSY
+                for upload in self._uploads.values()
+            )
+            >= MOST_UPLOADS
+        ):
+            raise BadUpload(
+                f"this page uploads {MOST_UPLOADS} files already; wait until one is done"
+            )
         upload_id = secrets.token_urlsafe(24)
         upload = _Upload(session_id, wish, keys.upload_key(self._ref, session_id, upload_id))
         self._uploads[upload_id] = upload
@@ -212,7 +244,9 @@ class Uploads:
         except (WorkerFailed, BadUpload) as error:
             self._fail(upload, str(error))
         except (aiohttp.ClientError, OSError) as error:
-            logger.warning("R did not take a file", extra={"session": upload.session_id, "error": repr(error)})
+            logger.warning(
+                "R did not take a file", extra={"session": upload.session_id, "error": repr(error)}
+            )
             self._fail(upload, "the app did not take the file: its connection broke; send it again")
         except (ClientError, BotoCoreError) as error:
             self._fail(upload, f"the file's storage does not work: {error}")
@@ -251,7 +285,10 @@ class Uploads:
         """Remove the upload's parts and its object from the bucket."""
 
         async def clear() -> None:
-            for gone in (self._objects.abort(upload.key, upload.s3_id), self._objects.delete(upload.key)):
+            for gone in (
+                self._objects.abort(upload.key, upload.s3_id),
+                self._objects.delete(upload.key),
+            ):
                 await _quietly(gone)
 
         task = asyncio.create_task(clear())
@@ -259,12 +296,16 @@ class Uploads:
         task.add_done_callback(self._clearing.discard)
 
     def _forget(self, upload: _Upload) -> None:
-        self._uploads = {upload_id: known for upload_id, known in self._uploads.items() if known is not upload}
+        self._uploads = {
+            upload_id: known for upload_id, known in self._uploads.items() if known is not upload
+        }
 
     def _find(self, upload_id: str, ticket: str) -> _Upload:
         upload = self._uploads.get(upload_id)
         if upload is None or self._session_of(ticket) != upload.session_id:
-            raise UnknownUpload("there is no such upload: it was given up, or the app was started anew; upload the file again")
+            raise UnknownUpload(
+                "there is no such upload: it was given up, or the app was started anew; upload the file again"
+            )
         return upload
 
 

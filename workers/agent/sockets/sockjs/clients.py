@@ -38,7 +38,9 @@ class Client:
 class Clients:
     """All clients of one service, by the keys in their URLs."""
 
-    def __init__(self, application: Application, options: SockJsOptions, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, application: Application, options: SockJsOptions, clock: Callable[[], float]
+    ) -> None:
         self._application = application
         self._options = options
         self._clock = clock
@@ -57,7 +59,9 @@ class Clients:
         if client is None:
             if len(self._clients) >= self._options.most_clients:
                 raise TooMany
-            polls = Polls(self._options.heartbeat_delay, self._options.disconnect_delay, self._clock())
+            polls = Polls(
+                self._options.heartbeat_delay, self._options.disconnect_delay, self._clock()
+            )
             client = self._clients[key] = Client(polls, self._application, visit)
         return client
 

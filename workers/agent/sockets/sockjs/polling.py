@@ -43,7 +43,9 @@ class Poll:
         self._buffered = buffered
         self._clock = clock
 
-    async def answer(self, key: str, client: Client, headers: Mapping[str, str]) -> web.StreamResponse:
+    async def answer(
+        self, key: str, client: Client, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
         """Answer for the client with this key."""
         refusal = self._clients.begin(client, self._request)
         streamed = self._receiving.streaming and not self._buffered
@@ -60,7 +62,9 @@ class Poll:
                 self._request.transport.abort()
             return web.Response()  # for the server only; no client gets it
 
-    async def _whole(self, key: str, client: Client, headers: Mapping[str, str]) -> web.StreamResponse:
+    async def _whole(
+        self, key: str, client: Client, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
         patience = self._options.buffered_wait if self._buffered else self._options.heartbeat_delay
         body = [self._opened(), self._wrapped(await self._next(client, patience))]
         if self._receiving.streaming:
@@ -80,7 +84,9 @@ class Poll:
             await response.write_eof()
         return response
 
-    async def _stream(self, key: str, client: Client, headers: Mapping[str, str]) -> web.StreamResponse:
+    async def _stream(
+        self, key: str, client: Client, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
         response = await self._open(headers)
         sent = 0
         while sent < self._options.response_limit and client.polls.closing is None:
@@ -95,7 +101,9 @@ class Poll:
             await response.write_eof()
         return response
 
-    async def _refuse(self, frame: str, headers: Mapping[str, str], *, streamed: bool) -> web.StreamResponse:
+    async def _refuse(
+        self, frame: str, headers: Mapping[str, str], *, streamed: bool
+    ) -> web.StreamResponse:
         if not streamed:
             return web.Response(text=self._opened() + self._wrapped(frame), headers=headers)
         response = await self._open(headers)
@@ -128,7 +136,10 @@ class Poll:
             if gone(self._request):
                 raise ConnectionResetError("the client hung up")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(client.wanted.wait(), max(0.0, min(_LOOK, end - now, client.polls.heartbeat_in(now))))
+                await asyncio.wait_for(
+                    client.wanted.wait(),
+                    max(0.0, min(_LOOK, end - now, client.polls.heartbeat_in(now))),
+                )
                 # Frames that come close together go into one response, because the next one is a
                 # round trip away.
                 await asyncio.sleep(INTERVAL)

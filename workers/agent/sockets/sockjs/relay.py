@@ -47,7 +47,9 @@ class RelayApplication:
     ticket in its page's cookie.
     """
 
-    def __init__(self, sessions: Sessions, carriers: Carriers, session_of_ticket: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, sessions: Sessions, carriers: Carriers, session_of_ticket: Callable[[str], str | None]
+    ) -> None:
         self._sessions = sessions
         self._carriers = carriers
         self._session_of_ticket = session_of_ticket
@@ -82,7 +84,10 @@ class RelayApplication:
 
     def _session(self, visit: Visit) -> str | None:
         opening = visit.parameters.opening
-        if opening.robust_id is not None and (known := self._sessions.session_of(opening.robust_id)) is not None:
+        if (
+            opening.robust_id is not None
+            and (known := self._sessions.session_of(opening.robust_id)) is not None
+        ):
             return known if self.admits(known, visit) else None
         if opening.resume or not _from_own_site(visit):
             return None
@@ -91,7 +96,9 @@ class RelayApplication:
 
 
 def _from_own_site(visit: Visit) -> bool:
-    return passes.from_own_site(visit.headers.get("Sec-Fetch-Site", ""), visit.headers.get("Origin", ""), visit.host)
+    return passes.from_own_site(
+        visit.headers.get("Sec-Fetch-Site", ""), visit.headers.get("Origin", ""), visit.host
+    )
 
 
 def _cookie(visit: Visit) -> str:
@@ -102,7 +109,13 @@ class _Connection:
     """A session's connection that a SockJS client pulls from."""
 
     def __init__(
-        self, relay: RelayApplication, sessions: Sessions, carriers: Carriers, pulled: Pulled, connection_id: str, session_id: str
+        self,
+        relay: RelayApplication,
+        sessions: Sessions,
+        carriers: Carriers,
+        pulled: Pulled,
+        connection_id: str,
+        session_id: str,
     ) -> None:
         self._relay = relay
         self._sessions = sessions

@@ -34,7 +34,12 @@ class SockJs:
     ``clock`` is any steady clock; by default the event loop's.
     """
 
-    def __init__(self, application: Application, options: SockJsOptions, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        options: SockJsOptions,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self._application = application
         self._options = options
         self._clock = clock or asyncio.get_running_loop().time
@@ -59,7 +64,10 @@ class SockJs:
         if not urls.NAMES.get(target.name, {""}).difference(self._options.disabled):
             return _not_found(f"this app does not use {target.name}")
         if request.method == "OPTIONS":
-            return web.Response(status=204, headers={**headers.options(target.methods, time.time()), **_cors(request)})
+            return web.Response(
+                status=204,
+                headers={**headers.options(target.methods, time.time()), **_cors(request)},
+            )
         if target.name in urls.PAGES:
             return self._page(request, target)
         return await self._transport(request, target, parameters)
@@ -79,15 +87,26 @@ class SockJs:
                     cookie_needed=self._options.cookie_needed,
                     entropy=secrets.randbits(32),
                 )
-                return web.Response(text=text, headers={"Content-Type": pages.INFO_TYPE, **headers.NEVER_CACHED, **_cors(request)})
+                return web.Response(
+                    text=text,
+                    headers={
+                        "Content-Type": pages.INFO_TYPE,
+                        **headers.NEVER_CACHED,
+                        **_cors(request),
+                    },
+                )
             case "iframe":
                 return self._iframe(request)
             case _:
-                return web.Response(text=pages.GREETING, headers={"Content-Type": pages.GREETING_TYPE})
+                return web.Response(
+                    text=pages.GREETING, headers={"Content-Type": pages.GREETING_TYPE}
+                )
 
     def _iframe(self, request: web.Request) -> web.Response:
         url = self._options.client_url
-        page, etag = pages.iframe(request.headers.get(protocol.BASE, "").rstrip("/") + url if url.startswith("/") else url)
+        page, etag = pages.iframe(
+            request.headers.get(protocol.BASE, "").rstrip("/") + url if url.startswith("/") else url
+        )
         cached = {**headers.cached(time.time()), "ETag": etag}
         if pages.matches(etag, request.headers.get("If-None-Match", "")):
             return web.Response(status=304, headers=cached)
@@ -95,7 +114,9 @@ class SockJs:
 
     # Requests that belong to a session
 
-    async def _transport(self, request: web.Request, target: Target, parameters: Parameters) -> web.StreamResponse:
+    async def _transport(
+        self, request: web.Request, target: Target, parameters: Parameters
+    ) -> web.StreamResponse:
         visit = Visit(parameters, request.headers, request.host)
         # No part of a URL contains a line break.
         key = f"{parameters.key}\n{target.session}"
@@ -107,45 +128,84 @@ class SockJs:
             case _:
                 return await self._receive(request, target, key, visit)
 
-    async def _receive(self, request: web.Request, target: Target, key: str, visit: Visit) -> web.StreamResponse:
+    async def _receive(
+        self, request: web.Request, target: Target, key: str, visit: Visit
+    ) -> web.StreamResponse:
         transport = RECEIVING[target.name]
         callback = ""
         try:
             if transport.needs_callback:
-                callback = receiving.callback(request.query.get("c") or request.query.get("callback"))
+                callback = receiving.callback(
+                    request.query.get("c") or request.query.get("callback")
+                )
             client = self._clients.enter(key, visit)
         except BadCallback as error:
-            return web.Response(status=500, text=str(error), headers={**_PLAIN, **headers.NEVER_CACHED})
+            return web.Response(
+                status=500, text=str(error), headers={**_PLAIN, **headers.NEVER_CACHED}
+            )
         except TooMany:
-            return web.Response(status=503, text="Too many clients.\n", headers={**_PLAIN, **headers.NEVER_CACHED, "Retry-After": "5"})
+            return web.Response(
+                status=503,
+                text="Too many clients.\n",
+                headers={**_PLAIN, **headers.NEVER_CACHED, "Retry-After": "5"},
+            )
         if not client.carried.admits(visit):
             return _not_found("no such session")
-        poll = Poll(request, self._clients, self._options, transport, callback, buffered=_buffered(request), clock=self._clock)
-        answered = {"Content-Type": transport.content_type, **headers.NEVER_CACHED, **self._session_cookie(request)}
+        poll = Poll(
+            request,
+            self._clients,
+            self._options,
+            transport,
+            callback,
+            buffered=_buffered(request),
+            clock=self._clock,
+        )
+        answered = {
+            "Content-Type": transport.content_type,
+            **headers.NEVER_CACHED,
+            **self._session_cookie(request),
+        }
         if transport.cors:
             answered |= _cors(request)
         if transport.needs_callback:
             answered["X-Content-Type-Options"] = "nosniff"
         return await poll.answer(key, client, answered)
 
-    async def _send(self, request: web.Request, target: Target, key: str, visit: Visit) -> web.Response:
+    async def _send(
+        self, request: web.Request, target: Target, key: str, visit: Visit
+    ) -> web.Response:
         client = self._clients.find(key)
         if client is None or not client.carried.admits(visit):
             return _not_found("no such session")
         form = target.name == "jsonp_send"
-        told = {**_PLAIN, **headers.NEVER_CACHED, **self._session_cookie(request), **({} if form else _cors(request))}
+        told = {
+            **_PLAIN,
+            **headers.NEVER_CACHED,
+            **self._session_cookie(request),
+            **({} if form else _cors(request)),
+        }
         try:
             body = await self._body(request)
-            payload = sending.jsonp(body, request.headers.get("Content-Type", "")) if form else sending.xhr(body)
+            payload = (
+                sending.jsonp(body, request.headers.get("Content-Type", ""))
+                if form
+                else sending.xhr(body)
+            )
         except TooLarge:
             return web.Response(status=413, text="The payload is too large.\n", headers=told)
         except BadPayload as error:
             return web.Response(status=500, text=str(error), headers=told)
         if client.polls.closing is None:
             await client.carried.receive(payload)
-        return web.Response(text="ok", headers=told) if form else web.Response(status=204, headers=told)
+        return (
+            web.Response(text="ok", headers=told)
+            if form
+            else web.Response(status=204, headers=told)
+        )
 
-    async def _websocket(self, request: web.Request, visit: Visit, *, raw: bool) -> web.StreamResponse:
+    async def _websocket(
+        self, request: web.Request, visit: Visit, *, raw: bool
+    ) -> web.StreamResponse:
         if not self._options.websocket:
             return _not_found("this app is not reached by WebSocket")
         try:
@@ -181,8 +241,12 @@ def _buffered(request: web.Request) -> bool:
 
 
 def _cors(request: web.Request) -> dict[str, str]:
-    return headers.cors(request.headers.get("Origin", ""), request.headers.get("Access-Control-Request-Headers", ""))
+    return headers.cors(
+        request.headers.get("Origin", ""), request.headers.get("Access-Control-Request-Headers", "")
+    )
 
 
 def _not_found(why: str) -> web.Response:
-    return web.Response(status=404, text=f"{why}\n", headers={**_PLAIN, "Cache-Control": "no-store"})
+    return web.Response(
+        status=404, text=f"{why}\n", headers={**_PLAIN, "Cache-Control": "no-store"}
+    )

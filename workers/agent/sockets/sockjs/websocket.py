@@ -24,7 +24,11 @@ def check(request: web.Request) -> None:
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
         raise BadUpgrade('Can "Upgrade" only to "WebSocket".')
-    tokens = {token.strip().lower() for value in request.headers.getall("Connection", []) for token in value.split(",")}
+    tokens = {
+        token.strip().lower()
+        for value in request.headers.getall("Connection", [])
+        for token in value.split(",")
+    }
     if "upgrade" not in tokens:
         raise BadUpgrade('"Connection" must be "Upgrade".')
 
@@ -37,7 +41,9 @@ class Socket:
         self._options = options
         self._raw = raw
         self._wanted = asyncio.Event()
-        self._socket = web.WebSocketResponse(max_msg_size=options.largest_message, compress=False, timeout=2.0)
+        self._socket = web.WebSocketResponse(
+            max_msg_size=options.largest_message, compress=False, timeout=2.0
+        )
 
     async def run(self, request: web.Request, visit: Visit) -> web.WebSocketResponse:
         """Serve the WebSocket until it ends."""
@@ -86,7 +92,10 @@ class Socket:
         code, reason = 1000, ""
         if not self._raw:
             await self._say(frame)
-        elif isinstance(close := sockjs.decode_server(frame), sockjs.Close) and 3000 <= close.code < 5000:
+        elif (
+            isinstance(close := sockjs.decode_server(frame), sockjs.Close)
+            and 3000 <= close.code < 5000
+        ):
             # The reason in a close frame has at most 123 bytes.
             code, reason = close.code, close.reason.encode()[:123].decode(errors="ignore")
         async with asyncio.timeout(self._options.write_timeout):

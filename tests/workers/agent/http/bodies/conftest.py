@@ -37,7 +37,9 @@ class Bucket:
         return [each["Key"] for each in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
     def uploads(self) -> list[str]:
-        return [each["Key"] for each in self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
+        return [
+            each["Key"] for each in self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        ]
 
     def empty(self) -> bool:
         return not self.objects() and not self.uploads()
@@ -54,7 +56,11 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3_server: str) -> Iterator[Bucket]:
-    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+    keys = {
+        "aws_access_key_id": "AKIA",
+        "aws_secret_access_key": "secret",
+        "region_name": "us-east-1",
+    }
     s3 = boto3.client("s3", endpoint_url=s3_server, **keys)
     s3.create_bucket(Bucket=BUCKET)
     found = Bucket(s3, s3_server)
@@ -65,7 +71,9 @@ def bucket(s3_server: str) -> Iterator[Bucket]:
 
 @pytest.fixture
 def objects(bucket: Bucket) -> Objects:
-    return Objects(BUCKET, lambda: bucket.s3, "us-east-1", Credentials("AKIA", "secret"), bucket.url)
+    return Objects(
+        BUCKET, lambda: bucket.s3, "us-east-1", Credentials("AKIA", "secret"), bucket.url
+    )
 
 
 class Followed(NamedTuple):
@@ -85,7 +93,9 @@ class Agent:
         self.workers = Workers(make)
         self.answers = Answers(REF, objects, lambda: "v1.0.1", patience=patience, abandoned=2.0)
         self.not_pages: list[str] = []
-        self.pages = LatePages(lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0)
+        self.pages = LatePages(
+            lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0
+        )
         self.proxy = Proxy(
             self.workers,
             lambda html, _session, _base: html + b"<!-- page -->",
@@ -115,11 +125,19 @@ class Agent:
         path = request.rel_url.raw_path
         return await self.bodies.handle(request, path) or await self.proxy.handle(request, path)
 
-    def ask(self, method: str, path: str, *, largest: int | None = LARGEST, **options: Any) -> contextlib.AbstractAsyncContextManager[Any]:
+    def ask(
+        self, method: str, path: str, *, largest: int | None = LARGEST, **options: Any
+    ) -> contextlib.AbstractAsyncContextManager[Any]:
         """As a Lambda asks; redirects not followed."""
-        sent = {protocol.BASE: "/app", **({protocol.LARGEST: str(largest)} if largest else {}), **options.pop("headers", {})}
+        sent = {
+            protocol.BASE: "/app",
+            **({protocol.LARGEST: str(largest)} if largest else {}),
+            **options.pop("headers", {}),
+        }
         url = URL(f"{self.http.make_url('/')}{path.removeprefix('/')}", encoded=True)
-        return self.http.session.request(method, url, headers=sent, allow_redirects=False, **options)
+        return self.http.session.request(
+            method, url, headers=sent, allow_redirects=False, **options
+        )
 
     async def follow(self, method: str, path: str, **options: Any) -> "Followed":
         """Ask, and ask again where the answer is late; what comes then."""

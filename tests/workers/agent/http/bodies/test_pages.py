@@ -30,7 +30,11 @@ class Waiting:
 
 async def late(agent: Agent, path: str = "/slow-page") -> Waiting:
     async with agent.ask("GET", path, headers=VISITOR) as answer:
-        assert (answer.status, answer.headers["Retry-After"], answer.headers["Cache-Control"]) == (202, "5", "no-store")
+        assert (answer.status, answer.headers["Retry-After"], answer.headers["Cache-Control"]) == (
+            202,
+            "5",
+            "no-store",
+        )
         return Waiting(await answer.text(), answer.headers["Set-Cookie"])
 
 
@@ -50,16 +54,24 @@ async def handed(agent: Agent, token: str, path: str = "/slow-page") -> tuple[in
 
 async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agent: Agent) -> None:
     waiting = await late(agent)
-    kept = kept_page(waiting.cookie.partition(";")[0].replace("v1.0.1", "20261120T000000Z-0000.0.1"))
+    kept = kept_page(
+        waiting.cookie.partition(";")[0].replace("v1.0.1", "20261120T000000Z-0000.0.1")
+    )
     assert kept is not None and kept.token == waiting.token
     assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure")
     async with agent.ask("GET", "/slow-page", headers={protocol.PAGE: waiting.token}) as again:
-        assert again.status == 202, "who loads the waiting page again goes on waiting for the same page"
+        assert again.status == 202, (
+            "who loads the waiting page again goes on waiting for the same page"
+        )
         assert Waiting(await again.text(), "").token == waiting.token
     await ready(agent, waiting)
     assert (await handed(agent, waiting.token, "/slow-page?x=1"))[3] == "page"
     status, text, cookie, _ = await handed(agent, waiting.token)
-    assert (status, "page 1" in " ".join(text.split()), "<!-- page -->" in text) == (200, True, True)
+    assert (status, "page 1" in " ".join(text.split()), "<!-- page -->" in text) == (
+        200,
+        True,
+        True,
+    )
     assert cookie.startswith("sheen-page=; Path=/app/; Max-Age=0")
     assert (await handed(agent, waiting.token))[3] == "page"
     await agent.said("GET", waiting.status, 404)
@@ -84,7 +96,9 @@ async def test_a_page_whose_seat_was_given_away_meanwhile_is_asked_for_anew(agen
 async def test_a_page_that_nobody_waits_for_leaves_nothing(agent: Agent) -> None:
     waiting = await late(agent, "/slow")
     assert len(agent.pages) == 1
-    await until(lambda: not len(agent.pages) and "s1" in agent.not_pages and not agent.workers.users)
+    await until(
+        lambda: not len(agent.pages) and "s1" in agent.not_pages and not agent.workers.users
+    )
     await agent.said("GET", waiting.status, 404)
 
 
@@ -101,7 +115,15 @@ def made(size: int, gate: asyncio.Event) -> asyncio.Task[Answer]:
 
 async def test_so_many_and_so_much_are_kept_and_so_long() -> None:
     now = 0.0
-    kept = LatePages(lambda: "v1.0.1", lambda session: True, lambda: now, patience=0.0, longest=60.0, most=3, most_bytes=100)
+    kept = LatePages(
+        lambda: "v1.0.1",
+        lambda session: True,
+        lambda: now,
+        patience=0.0,
+        longest=60.0,
+        most=3,
+        most_bytes=100,
+    )
     tokens = []
     gate = asyncio.Event()
     every = []
@@ -123,7 +145,15 @@ async def test_so_many_and_so_much_are_kept_and_so_long() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sheen-page=", "sheen-page=x.v.0.1", "sheen-page=" + "a" * 30, "sheen-page=" + "a" * 30 + ".../..", "a; =;"]
+    "text",
+    [
+        "",
+        "sheen-page=",
+        "sheen-page=x.v.0.1",
+        "sheen-page=" + "a" * 30,
+        "sheen-page=" + "a" * 30 + ".../..",
+        "a; =;",
+    ],
 )
 def test_a_cookie_that_names_no_page_is_none(text: str) -> None:
     assert kept_page(text) is None

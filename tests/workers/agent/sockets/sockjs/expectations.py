@@ -26,7 +26,9 @@ def not_cached(answer: Answer) -> None:
 
 
 def cached(answer: Answer) -> None:
-    assert "public" in answer["Cache-Control"] and re.search("max-age=[1-9][0-9]{6}", answer["Cache-Control"])
+    assert "public" in answer["Cache-Control"] and re.search(
+        "max-age=[1-9][0-9]{6}", answer["Cache-Control"]
+    )
     assert answer["Expires"] and not answer["Last-Modified"]
 
 
@@ -35,7 +37,10 @@ def no_cookie(answer: Answer) -> None:
 
 
 def cookie(answer: Answer, value: str = "dummy") -> None:
-    assert [part.strip().lower() for part in answer["Set-Cookie"].split(";")[:2]] == [f"jsessionid={value}", "path=/"]
+    assert [part.strip().lower() for part in answer["Set-Cookie"].split(";")[:2]] == [
+        f"jsessionid={value}",
+        "path=/",
+    ]
 
 
 def not_allowed(answer: Answer, body: str) -> None:

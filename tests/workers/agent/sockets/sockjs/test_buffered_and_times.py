@@ -55,7 +55,11 @@ async def test_a_quiet_receiver_gets_heartbeats(start: Start) -> None:
     stream = await server.ask("POST", "/echo/0/b/xhr_streaming")
     assert [await stream.chunk() for _ in range(4)] == [PRELUDE, "o\n", "h\n", "h\n"]
     events = await server.ask("GET", "/echo/0/c/eventsource")
-    assert [await events.chunk() for _ in range(3)] == ["\r\n", "data: o\r\n\r\n", "data: h\r\n\r\n"]
+    assert [await events.chunk() for _ in range(3)] == [
+        "\r\n",
+        "data: o\r\n\r\n",
+        "data: h\r\n\r\n",
+    ]
     async with connect(f"ws://127.0.0.1:{server.port}/echo/0/0/websocket") as socket:
         assert [await socket.recv() for _ in range(3)] == ["o", "h", "h"]
     async with connect(f"ws://127.0.0.1:{server.port}/echo/websocket") as socket:
@@ -83,7 +87,9 @@ async def test_a_waiting_receiver_keeps_its_session(start: Start) -> None:
     assert await stream.chunk() == 'a["x"]\n'
 
 
-async def test_a_closed_session_is_forgotten_also_when_it_is_asked_again_and_again(start: Start) -> None:
+async def test_a_closed_session_is_forgotten_also_when_it_is_asked_again_and_again(
+    start: Start,
+) -> None:
     server = await start(replace(OPTIONS, disconnect_delay=0.3))
     assert await poll(server, "/close/0/a") == "o\n"
     end = time.monotonic() + 3
@@ -101,7 +107,9 @@ async def test_as_many_clients_as_there_may_be(start: Start) -> None:
     assert await poll(server, "/echo/0/c") == "o\n"
 
 
-async def test_through_a_lambda_a_poll_ends_with_a_heartbeat_before_the_gateway_does(start: Start) -> None:
+async def test_through_a_lambda_a_poll_ends_with_a_heartbeat_before_the_gateway_does(
+    start: Start,
+) -> None:
     server = await start(replace(OPTIONS, buffered_wait=0.2))
     for name, method, wrap in (
         ("xhr", "POST", lambda frame: frame + "\n"),
@@ -126,7 +134,11 @@ async def test_through_a_lambda_a_stream_ends_after_what_it_has(start: Start) ->
     await asyncio.gather(*(send(server, url, name) for name in "abc"))
     body = await (await connection.answer()).body()
     assert body.startswith(PRELUDE + "a[")
-    said = [message for frame in body.removeprefix(PRELUDE).splitlines() for message in json.loads(frame[1:])]
+    said = [
+        message
+        for frame in body.removeprefix(PRELUDE).splitlines()
+        for message in json.loads(frame[1:])
+    ]
     if len(said) < 3:
         said += json.loads((await server.post(url + "/xhr", b"", BY_LAMBDA))[1][1:])
     assert sorted(said) == ["a", "b", "c"]
@@ -162,16 +174,22 @@ async def test_a_server_that_stops_lets_its_receivers_go(start: Start) -> None:
 
 
 async def test_what_disable_protocols_leaves_out_is_not_answered(start: Start) -> None:
-    server = await start(replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-eventsource")))
+    server = await start(
+        replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-eventsource"))
+    )
     assert await poll(server, "/echo/0/a") == "o\n"  # iframe-xhr-polling comes by the same URL
     answer = await server.ask("GET", "/echo/0/b/eventsource")
     assert answer.status == 404
-    server = await start(replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-xhr-polling")))
+    server = await start(
+        replace(OPTIONS, disabled=("xhr-polling", "xdr-polling", "iframe-xhr-polling"))
+    )
     assert (await server.post("/echo/0/a/xhr", b""))[0].status == 404
     assert (await server.post("/echo/0/a/xhr_streaming", b"", BY_LAMBDA))[0].status == 200
 
 
-async def test_a_percent_sign_outlives_the_decoding_of_event_sources_in_sockjs_client(start: Start) -> None:
+async def test_a_percent_sign_outlives_the_decoding_of_event_sources_in_sockjs_client(
+    start: Start,
+) -> None:
     server = await start(OPTIONS)
     assert await poll(server, "/echo/0/a") == "o\n"
     assert await send(server, "/echo/0/a", "100 % of %C3") == 204

@@ -22,7 +22,11 @@ Session = Callable[..., str]
 
 
 def escaped(pattern: re.Pattern[str], start: int) -> str:
-    return '"' + "".join(f"\\u{code:04x}" for code in range(start, 65536) if pattern.match(chr(code))) + '"'
+    return (
+        '"'
+        + "".join(f"\\u{code:04x}" for code in range(start, 65536) if pattern.match(chr(code)))
+        + '"'
+    )
 
 
 async def echoed(server: Server, url: str, payload: str) -> str:
@@ -43,14 +47,23 @@ async def test_the_server_reads_what_the_client_escapes(server: Server, session:
     assert json.loads(await echoed(server, session(), f"[{killer}]")) == json.loads(killer)
 
 
-async def test_every_character_outside_the_surrogates_survives(server: Server, session: Session) -> None:
+async def test_every_character_outside_the_surrogates_survives(
+    server: Server, session: Session
+) -> None:
     everything = "".join(chr(code) for code in (*range(1, 0xD800), *range(0xE000, 0x11000)))
-    assert json.loads(await echoed(server, session(), json.dumps([everything], ensure_ascii=False))) == everything
+    assert (
+        json.loads(await echoed(server, session(), json.dumps([everything], ensure_ascii=False)))
+        == everything
+    )
 
 
-async def test_a_pair_of_escaped_surrogates_is_one_character(server: Server, session: Session) -> None:
+async def test_a_pair_of_escaped_surrogates_is_one_character(
+    server: Server, session: Session
+) -> None:
     assert await echoed(server, session(), r'["\ud83d\ude00"]') == '"\U0001f600"'
 
 
-async def test_half_a_pair_becomes_the_replacement_character(server: Server, session: Session) -> None:
+async def test_half_a_pair_becomes_the_replacement_character(
+    server: Server, session: Session
+) -> None:
     assert json.loads(await echoed(server, session(), r'["a\ud83db"]')) == "a\ufffdb"

@@ -38,7 +38,22 @@ async def test_the_prefix_greets(server: Server, path: str) -> None:
     expect.no_cookie(answer)
 
 
-@pytest.mark.parametrize("path", ["/a", "/a.html", "//", "///", "/a/a", "/a/a/", "/a/", "/xhr", "/a/a/nothing", "/a/a/xhr/", "/info/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a",
+        "/a.html",
+        "//",
+        "///",
+        "/a/a",
+        "/a/a/",
+        "/a/",
+        "/xhr",
+        "/a/a/nothing",
+        "/a/a/xhr/",
+        "/info/",
+    ],
+)
 async def test_other_urls_are_not_found(server: Server, path: str) -> None:
     assert (await server.get("/echo" + path))[0].status == 404
 
@@ -62,7 +77,9 @@ async def test_methods_that_a_page_does_not_know_are_refused(server: Server) -> 
         "/iframe-0.1.2abc-dirty.2144.html?t=qweqweq123",
     ],
 )
-async def test_every_version_of_the_iframe_page_is_the_same_and_kept(server: Server, path: str) -> None:
+async def test_every_version_of_the_iframe_page_is_the_same_and_kept(
+    server: Server, path: str
+) -> None:
     answer, body = await server.get("/echo" + path)
     assert answer.status == 200
     expect.content_type(answer, expect.HTML)
@@ -78,7 +95,18 @@ async def test_the_iframe_page_loads_the_library_from_below_the_app(server: Serv
     assert '<script src="/team/sales/lib/sockjs.js">' in body
 
 
-@pytest.mark.parametrize("path", ["/iframe.htm", "/iframe", "/IFRAME.HTML", "/IFRAME", "/iframe.HTML", "/iframe.xml", "/iframe-/.html"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/iframe.htm",
+        "/iframe",
+        "/IFRAME.HTML",
+        "/IFRAME",
+        "/iframe.HTML",
+        "/iframe.xml",
+        "/iframe-/.html",
+    ],
+)
 async def test_what_only_looks_like_an_iframe_page_is_not_found(server: Server, path: str) -> None:
     assert (await server.get("/echo" + path))[0].status == 404
 
@@ -100,7 +128,9 @@ async def test_info_says_what_the_service_can(server: Server) -> None:
     expect.not_cached(answer)
     expect.cors(answer)
     info = json.loads(body)
-    assert info["websocket"] is True and info["cookie_needed"] is False and info["origins"] == ["*:*"]
+    assert (
+        info["websocket"] is True and info["cookie_needed"] is False and info["origins"] == ["*:*"]
+    )
     assert type(info["entropy"]) is int and 0 <= info["entropy"] < 2**32
 
 
@@ -114,7 +144,10 @@ async def test_info_answers_options_also_for_pages_from_files(server: Server) ->
 
 async def test_info_says_that_websockets_are_off(server: Server) -> None:
     assert json.loads((await server.get("/disabled_websocket_echo/info"))[1])["websocket"] is False
-    assert json.loads((await server.get("/echo/info", {"sheen-buffered": "1"}))[1])["websocket"] is False
+    assert (
+        json.loads((await server.get("/echo/info", {"sheen-buffered": "1"}))[1])["websocket"]
+        is False
+    )
 
 
 async def test_info_says_that_cookies_are_needed(server: Server) -> None:

@@ -58,13 +58,17 @@ class Stand:
     ended: list[str] = field(default_factory=list)
 
     async def poll(self, url: str, headers: dict[str, str] | None = None) -> str:
-        answer, body = await self.server.post(f"{PREFIX}{url}/xhr", b"", COOKIE if headers is None else headers)
+        answer, body = await self.server.post(
+            f"{PREFIX}{url}/xhr", b"", COOKIE if headers is None else headers
+        )
         assert answer.status == 200
         return body
 
     async def send(self, url: str, *messages: str, headers: dict[str, str] | None = None) -> int:
         sent = COOKIE if headers is None else headers
-        return (await self.server.post(f"{PREFIX}{url}/xhr_send", encode_client(messages), sent))[0].status
+        return (await self.server.post(f"{PREFIX}{url}/xhr_send", encode_client(messages), sent))[
+            0
+        ].status
 
     async def messages(self, url: str, count: int) -> list[str]:
         """So many messages besides acknowledgements."""
@@ -92,8 +96,14 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
 
     settings = RelaySettings(grace=1.0, ack_delay=30.0)
     carriers = Carriers(NoPosts())
-    sessions = Sessions(carriers, r.connect, settings, lambda session: "fresh-" + session, time.monotonic, on_end)
-    relay = RelayApplication(sessions, carriers, lambda ticket: ticket.removeprefix("ticket-") if ticket.startswith("ticket-") else None)
+    sessions = Sessions(
+        carriers, r.connect, settings, lambda session: "fresh-" + session, time.monotonic, on_end
+    )
+    relay = RelayApplication(
+        sessions,
+        carriers,
+        lambda ticket: ticket.removeprefix("ticket-") if ticket.startswith("ticket-") else None,
+    )
     sockjs = SockJs(relay, SockJsOptions(disconnect_delay=0.3, buffered_wait=0.3))
     app = web.Application()
 
@@ -174,7 +184,9 @@ async def test_a_client_that_does_not_come_back_loses_its_session(stand: Stand) 
         (f"/n={ID}/000/x", {**COOKIE, "Origin": "https://evil.example"}),
     ],
 )
-async def test_a_client_without_a_right_to_a_session_is_told(stand: Stand, url: str, headers: dict[str, str]) -> None:
+async def test_a_client_without_a_right_to_a_session_is_told(
+    stand: Stand, url: str, headers: dict[str, str]
+) -> None:
     assert await stand.poll(url, headers) == "o\n"
     assert await stand.poll(url, headers) == GONE
     assert await stand.poll(url, headers) == GONE
@@ -193,24 +205,33 @@ ANOTHERS = [
 
 @pytest.mark.parametrize("kind", ["n", "o"])
 @pytest.mark.parametrize("headers", ANOTHERS)
-async def test_a_known_id_is_no_pass_to_the_session(stand: Stand, kind: str, headers: dict[str, str]) -> None:
+async def test_a_known_id_is_no_pass_to_the_session(
+    stand: Stand, kind: str, headers: dict[str, str]
+) -> None:
     url = await stand.open()
     thief = f"/{kind}={ID}/000/thief"
     assert await stand.poll(thief, headers) == "o\n"
     assert await stand.poll(thief, headers) == GONE
     # Nor is the whole URL of the client's own requests.
     for path in (f"{url}/xhr", f"{url}/xhr_send"):
-        assert (await stand.server.post(PREFIX + path, encode_client(["1#0|m|stolen"]), headers))[0].status == 404
+        assert (await stand.server.post(PREFIX + path, encode_client(["1#0|m|stolen"]), headers))[
+            0
+        ].status == 404
     assert await stand.send(url, "1#0|m|mine") == 204
     assert await stand.messages(url, 1) == ["0#0|m|echo mine"]
     assert stand.r.received == ["mine"]
 
 
-async def test_the_browser_of_the_page_resumes_also_when_its_ticket_has_expired(stand: Stand) -> None:
+async def test_the_browser_of_the_page_resumes_also_when_its_ticket_has_expired(
+    stand: Stand,
+) -> None:
     visitor = "v" * 32
     stand.sessions.belongs("s1", visitor)
     await stand.open()
-    mine = {"Cookie": f"sheen-ticket=expired; sheen-visitor={visitor}", "Sec-Fetch-Site": "same-origin"}
+    mine = {
+        "Cookie": f"sheen-ticket=expired; sheen-visitor={visitor}",
+        "Sec-Fetch-Site": "same-origin",
+    }
     again = f"/o={ID}/000/second"
     assert await stand.poll(again, mine) == "o\n"
     assert await stand.send(again, "CONTINUE 0", "1#0|m|hi", headers=mine) == 204
@@ -235,7 +256,9 @@ async def test_a_client_that_falls_back_to_another_transport_starts_over(stand: 
     assert await stand.messages(url, 1) == ["0#0|m|echo hi"]
 
 
-async def test_sheens_own_client_says_hello_in_the_url_and_gets_large_messages_in_parts(stand: Stand) -> None:
+async def test_sheens_own_client_says_hello_in_the_url_and_gets_large_messages_in_parts(
+    stand: Stand,
+) -> None:
     async def large(connection: ServerConnection) -> None:
         async for _ in connection:
             await connection.send("x" * 300_000)
@@ -251,7 +274,9 @@ async def test_sheens_own_client_says_hello_in_the_url_and_gets_large_messages_i
     again = f"/o={ID}/h=2.1/{WORKER}/000/three"
     assert await stand.poll(again) == "o\n"
     frame = json.loads((await stand.poll(again))[1:])
-    assert frame[0] == "CONTINUE 2" and json.loads(frame[1].removeprefix("SHEEN ")) == {"ticket": "fresh-s1"}
+    assert frame[0] == "CONTINUE 2" and json.loads(frame[1].removeprefix("SHEEN ")) == {
+        "ticket": "fresh-s1"
+    }
     assert any(text.startswith("1#0|p|") for text in frame[2:] or await stand.messages(again, 1))
 
 

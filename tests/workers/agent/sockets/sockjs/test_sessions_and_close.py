@@ -103,7 +103,9 @@ async def test_a_second_receiver_is_closed(server: Server, session: Session) -> 
     assert await first.chunk() == 'a["still mine"]\n'
 
 
-async def test_a_streaming_receiver_that_breaks_off_ends_the_session(server: Server, session: Session) -> None:
+async def test_a_streaming_receiver_that_breaks_off_ends_the_session(
+    server: Server, session: Session
+) -> None:
     url = session()
     connection = await server.connect()
     first = await connection.ask("POST", url + "/xhr_streaming", body=b"")
@@ -115,7 +117,9 @@ async def test_a_streaming_receiver_that_breaks_off_ends_the_session(server: Ser
     assert [await third.chunk() for _ in range(3)] == [PRELUDE, INTERRUPTED, ""]
 
 
-async def test_a_polling_receiver_that_breaks_off_ends_the_session(server: Server, session: Session) -> None:
+async def test_a_polling_receiver_that_breaks_off_ends_the_session(
+    server: Server, session: Session
+) -> None:
     url = session()
     assert await poll(server, url) == "o\n"
     first = await receiving(server, url + "/xhr")

@@ -57,7 +57,9 @@ class TestXhrPolling:
     async def test_a_session_that_is_not_there(self, server: Server, session: Session) -> None:
         assert (await server.post(session() + "/xhr_send", '["x"]'))[0].status == 404
 
-    async def test_what_is_no_message_is_refused_and_harmless(self, server: Server, session: Session) -> None:
+    async def test_what_is_no_message_is_refused_and_harmless(
+        self, server: Server, session: Session
+    ) -> None:
         url = session()
         assert (await server.post(url + "/xhr"))[1] == "o\n"
         for broken, why in {
@@ -78,14 +80,28 @@ class TestXhrPolling:
     async def test_any_content_type(self, server: Server, session: Session) -> None:
         url = session()
         assert (await server.post(url + "/xhr"))[1] == "o\n"
-        types = ["text/plain", "T", "application/json", "application/xml", "", "application/json; charset=utf-8", "text/xml; charset=utf-8"]
+        types = [
+            "text/plain",
+            "T",
+            "application/json",
+            "application/xml",
+            "",
+            "application/json; charset=utf-8",
+            "text/xml; charset=utf-8",
+        ]
         for kind in types:
-            assert (await server.post(url + "/xhr_send", '["a"]', {"Content-Type": kind}))[0].status == 204
+            assert (await server.post(url + "/xhr_send", '["a"]', {"Content-Type": kind}))[
+                0
+            ].status == 204
         assert (await server.post(url + "/xhr"))[1] == "a[" + ",".join(['"a"'] * len(types)) + "]\n"
 
     async def test_requested_headers_are_allowed(self, server: Server, session: Session) -> None:
         for asked, allowed in (("a, b, c", "a, b, c"), ("", ""), (None, ""), ("a\x01b", "")):
-            answer, _ = await server.post(session() + "/xhr", b"", {} if asked is None else {"Access-Control-Request-Headers": asked})
+            answer, _ = await server.post(
+                session() + "/xhr",
+                b"",
+                {} if asked is None else {"Access-Control-Request-Headers": asked},
+            )
             if asked == "a\x01b":
                 assert answer.status == 400 or not answer["Access-Control-Allow-Headers"]
                 continue
@@ -93,7 +109,9 @@ class TestXhrPolling:
             expect.cors(answer)
             assert answer["Access-Control-Allow-Headers"] == allowed
 
-    async def test_a_body_up_to_the_limit_passes_and_a_larger_one_does_not(self, server: Server, session: Session) -> None:
+    async def test_a_body_up_to_the_limit_passes_and_a_larger_one_does_not(
+        self, server: Server, session: Session
+    ) -> None:
         url = session()
         assert (await server.post(url + "/xhr"))[1] == "o\n"
         large = json.dumps(["x" * (6 * 2**20 - 4)])
@@ -189,7 +207,9 @@ class TestHtmlFile:
         assert await answer.chunk() == '<script>\np("a[\\"' + "x" * 4096 + '\\"]");\n</script>\r\n'
         assert await answer.chunk() == ""
 
-    async def test_a_message_cannot_end_the_script_that_it_stands_in(self, server: Server, session: Session) -> None:
+    async def test_a_message_cannot_end_the_script_that_it_stands_in(
+        self, server: Server, session: Session
+    ) -> None:
         url = session()
         answer = await server.ask("GET", url + "/htmlfile?c=callback")
         assert await answer.chunk() and await answer.chunk()
@@ -211,9 +231,13 @@ class TestJsonpPolling:
         assert (answer.status, body) == (200, "ok")
         expect.content_type(answer, expect.PLAIN)
         expect.not_cached(answer)
-        assert (await server.get(url + "/jsonp?c=%63allback"))[1] == '/**/callback("a[\\"x\\"]");\r\n'
+        assert (await server.get(url + "/jsonp?c=%63allback"))[
+            1
+        ] == '/**/callback("a[\\"x\\"]");\r\n'
 
-    async def test_what_is_no_message_is_refused_and_harmless(self, server: Server, session: Session) -> None:
+    async def test_what_is_no_message_is_refused_and_harmless(
+        self, server: Server, session: Session
+    ) -> None:
         url = session()
         assert (await server.get(url + "/jsonp?c=x"))[1] == '/**/x("o");\r\n'
         answer, body = await server.post(url + "/jsonp_send", "d=%5B%22x", FORM)
@@ -230,27 +254,40 @@ class TestJsonpPolling:
         url = session()
         assert (await server.get(url + "/jsonp?c=x"))[1] == '/**/x("o");\r\n'
         assert (await server.post(url + "/jsonp_send", "d=%5B%22abc%22%5D", FORM))[1] == "ok"
-        assert (await server.post(url + "/jsonp_send", '["%61bc"]', {"Content-Type": "text/plain"}))[1] == "ok"
+        assert (
+            await server.post(url + "/jsonp_send", '["%61bc"]', {"Content-Type": "text/plain"})
+        )[1] == "ok"
         assert (await server.get(url + "/jsonp?c=x"))[1] == '/**/x("a[\\"abc\\",\\"%61bc\\"]");\r\n'
 
     async def test_close(self, server: Server, session: Session) -> None:
         url = session("/close")
         assert (await server.get(url + "/jsonp?c=x"))[1] == '/**/x("o");\r\n'
         for _ in range(2):
-            assert (await server.get(url + "/jsonp?c=x"))[1] == '/**/x("c[3000,\\"Go away!\\"]");\r\n'
+            assert (await server.get(url + "/jsonp?c=x"))[
+                1
+            ] == '/**/x("c[3000,\\"Go away!\\"]");\r\n'
 
 
 class TestCookies:
-    async def test_polling_sets_the_cookie_and_echoes_one_that_is_there(self, server: Server, session: Session) -> None:
+    async def test_polling_sets_the_cookie_and_echoes_one_that_is_there(
+        self, server: Server, session: Session
+    ) -> None:
         answer, body = await server.post(session("/cookie_needed_echo") + "/xhr")
         assert (answer.status, body) == (200, "o\n")
         expect.cookie(answer)
-        answer, body = await server.post(session("/cookie_needed_echo") + "/xhr", b"", {"Cookie": "a=b; JSESSIONID=abcdef; c=d"})
+        answer, body = await server.post(
+            session("/cookie_needed_echo") + "/xhr", b"", {"Cookie": "a=b; JSESSIONID=abcdef; c=d"}
+        )
         assert (answer.status, body) == (200, "o\n")
         expect.cookie(answer, "abcdef")
 
-    @pytest.mark.parametrize("method, name", [("POST", "xhr_streaming"), ("GET", "eventsource"), ("GET", "htmlfile?c=callback")])
-    async def test_streaming_sets_it(self, server: Server, session: Session, method: str, name: str) -> None:
+    @pytest.mark.parametrize(
+        "method, name",
+        [("POST", "xhr_streaming"), ("GET", "eventsource"), ("GET", "htmlfile?c=callback")],
+    )
+    async def test_streaming_sets_it(
+        self, server: Server, session: Session, method: str, name: str
+    ) -> None:
         answer = await server.ask(method, f"{session('/cookie_needed_echo')}/{name}")
         assert answer.status == 200
         expect.cookie(answer)

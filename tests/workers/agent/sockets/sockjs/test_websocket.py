@@ -17,7 +17,9 @@ UPGRADE = {"Upgrade": "WebSocket", "Connection": "Upgrade"}
 
 
 async def opened(server: Server, path: str) -> ClientConnection:
-    return await connect(f"ws://127.0.0.1:{server.port}{path}", compression=None, max_size=None, close_timeout=1)
+    return await connect(
+        f"ws://127.0.0.1:{server.port}{path}", compression=None, max_size=None, close_timeout=1
+    )
 
 
 async def said(socket: ClientConnection) -> str | bytes:
@@ -27,7 +29,9 @@ async def said(socket: ClientConnection) -> str | bytes:
 async def test_ordinary_requests_are_refused(server: Server) -> None:
     answer, body = await server.get("/echo/0/0/websocket")
     assert answer.status == 400 and 'Can "Upgrade" only to "WebSocket".' in body
-    answer, body = await server.get("/echo/0/0/websocket", {"Upgrade": "WebSocket", "Connection": "close"})
+    answer, body = await server.get(
+        "/echo/0/0/websocket", {"Upgrade": "WebSocket", "Connection": "close"}
+    )
     assert answer.status == 400 and '"Connection" must be "Upgrade".' in body
     for headers in (UPGRADE, {}):
         expect.not_allowed(*await server.post("/echo/0/0/websocket", b"", headers))
@@ -55,7 +59,9 @@ async def test_close(server: Server, session: Session) -> None:
         await said(socket)
 
 
-async def test_two_sockets_may_have_one_session_id_each_for_itself(server: Server, session: Session) -> None:
+async def test_two_sockets_may_have_one_session_id_each_for_itself(
+    server: Server, session: Session
+) -> None:
     url = session() + "/websocket"
     one, other = await opened(server, url), await opened(server, url)
     assert [await said(one), await said(other)] == ["o", "o"]
@@ -71,8 +77,13 @@ async def test_two_sockets_may_have_one_session_id_each_for_itself(server: Serve
         assert await said(again) == 'a["a"]'
 
 
-@pytest.mark.parametrize("version, connection", [("7", "Upgrade"), ("8", "Upgrade"), ("13", "Upgrade"), ("7", "keep-alive, Upgrade")])
-async def test_the_handshake_of_every_hybi_version(server: Server, session: Session, version: str, connection: str) -> None:
+@pytest.mark.parametrize(
+    "version, connection",
+    [("7", "Upgrade"), ("8", "Upgrade"), ("13", "Upgrade"), ("7", "keep-alive, Upgrade")],
+)
+async def test_the_handshake_of_every_hybi_version(
+    server: Server, session: Session, version: str, connection: str
+) -> None:
     answer = await server.ask(
         "GET",
         session() + "/websocket",
@@ -91,7 +102,9 @@ async def test_the_handshake_of_every_hybi_version(server: Server, session: Sess
 
 
 @pytest.mark.parametrize("broken", ['["a', "[1]", "{}", "nonsense", b"binary"])
-async def test_garbage_cuts_the_connection(server: Server, session: Session, broken: str | bytes) -> None:
+async def test_garbage_cuts_the_connection(
+    server: Server, session: Session, broken: str | bytes
+) -> None:
     socket = await opened(server, session() + "/websocket")
     assert await said(socket) == "o"
     await socket.send(broken)
@@ -119,4 +132,7 @@ async def test_raw_close(server: Server) -> None:
     socket = await opened(server, "/close/websocket")
     with pytest.raises(ConnectionClosed) as closed:
         await said(socket)
-    assert closed.value.rcvd is not None and (closed.value.rcvd.code, closed.value.rcvd.reason) == (3000, "Go away!")
+    assert closed.value.rcvd is not None and (closed.value.rcvd.code, closed.value.rcvd.reason) == (
+        3000,
+        "Go away!",
+    )

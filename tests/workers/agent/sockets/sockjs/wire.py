@@ -13,7 +13,15 @@ SOON = 5.0
 class Answer:
     """A response, whose body is still to come."""
 
-    def __init__(self, reader: asyncio.StreamReader, version: str, status: int, headers: CIMultiDict[str], *, bodiless: bool) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        version: str,
+        status: int,
+        headers: CIMultiDict[str],
+        *,
+        bodiless: bool,
+    ) -> None:
         self.version = version
         self.status = status
         self.headers = headers
@@ -68,10 +76,18 @@ class Connection:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def send(
-        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None, version: str = "1.1"
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        version: str = "1.1",
     ) -> None:
         """Send a request and do not wait for the answer."""
-        lines = [f"{method} {path} HTTP/{version}", *(f"{name}: {value}" for name, value in {"Host": "test", **(headers or {})}.items())]
+        lines = [
+            f"{method} {path} HTTP/{version}",
+            *(f"{name}: {value}" for name, value in {"Host": "test", **(headers or {})}.items()),
+        ]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
@@ -87,10 +103,17 @@ class Connection:
             name, _, value = line.partition(":")
             headers.add(name, value.strip())
         bodiless = method == "HEAD" or int(status) in (101, 204, 304)
-        return Answer(self.reader, version.removeprefix("HTTP/"), int(status), headers, bodiless=bodiless)
+        return Answer(
+            self.reader, version.removeprefix("HTTP/"), int(status), headers, bodiless=bodiless
+        )
 
     async def ask(
-        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None, version: str = "1.1"
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        version: str = "1.1",
     ) -> Answer:
         """Send a request; its answer's head."""
         await self.send(method, path, headers, body, version)
@@ -123,16 +146,26 @@ class Server:
         self._connections.append(connection)
         return connection
 
-    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | str | None = None) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> Answer:
         """Ask, and take the answer's head only."""
         data = body.encode() if isinstance(body, str) else body
-        return await (await self.connect()).ask(method, path, headers, b"" if data is None and method == "POST" else data)
+        return await (await self.connect()).ask(
+            method, path, headers, b"" if data is None and method == "POST" else data
+        )
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[Answer, str]:
         answer = await self.ask("GET", path, headers)
         return answer, await answer.body()
 
-    async def post(self, path: str, body: bytes | str = b"", headers: dict[str, str] | None = None) -> tuple[Answer, str]:
+    async def post(
+        self, path: str, body: bytes | str = b"", headers: dict[str, str] | None = None
+    ) -> tuple[Answer, str]:
         answer = await self.ask("POST", path, headers, body)
         return answer, await answer.body()
 
