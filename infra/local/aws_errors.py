@@ -6,10 +6,10 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from infra.local.errors import LocalStackError
+from infra.emulator.errors import EmulatorError
 
 
-class AwsError(LocalStackError):
+class AwsError(EmulatorError):
     """An error that a service returns."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:

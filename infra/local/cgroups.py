@@ -10,15 +10,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.declared import TaskDefinition
-
 PROCESSES = 4096
 """Limit of one task."""
 _ROOT = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
-_OWN = "sheen-stack"
+_OWN = "emulator"
 _CONTROLLERS = ("memory", "pids")
-_WAY_OUT = "systemd-run --scope -p Delegate=yes sheen local has one of its own"
+_WAY_OUT = "systemd-run --scope -p Delegate=yes COMMAND runs COMMAND in one of its own"
 _ENTER = 'echo $$ > "$0" && exec "$@"'
 
 
@@ -47,11 +45,11 @@ class ControlGroups:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def make(self, task_id: str, definition: TaskDefinition) -> TaskGroup:
+    def make(self, task_id: str, memory_mb: int) -> TaskGroup:
         """Make the group of a task; raise :class:`OSError`."""
-        group = self._folder / f"sheen-task-{task_id}"
+        group = self._folder / f"task-{task_id}"
         group.mkdir()
-        (group / "memory.max").write_text(str(definition.memory_mb * 1024**2))
+        (group / "memory.max").write_text(str(memory_mb * 1024**2))
         with contextlib.suppress(OSError):  # a kernel without swap has no such file
             (group / "memory.swap.max").write_text("0")
         (group / "pids.max").write_text(str(PROCESSES))

@@ -1,4 +1,4 @@
-"""The control socket of tests: ``$SHEEN_DATA/run/control.sock``, HTTP with JSON.
+"""The control socket of tests: ``run/control.sock`` in the data folder, HTTP with JSON.
 
 * ``GET /counters`` returns all counts.
 * ``GET /rights`` returns the refused calls, and which statements of each role were used or never

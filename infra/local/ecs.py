@@ -8,18 +8,18 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from infra.declared import Declared, Place, TaskDefinition
+from infra.emulator.settings import EmulatorSettings
 from infra.local.aws_errors import AwsError
 from infra.local.cgroups import ControlGroups
 from infra.local.counters import Counters
 from infra.local.events import EventBus
 from infra.local.keys import AccessKey, Keys
-from infra.local.settings import LocalSettings
+from infra.local.task_definition import MakeContainer, TaskDefinition
 from infra.local.task_metadata import TaskMetadata
 from infra.local.tasks import Task, TaskRunner, task_addresses
 
@@ -36,9 +36,10 @@ class Ecs:
 
     def __init__(
         self,
-        settings: LocalSettings,
-        declared: Declared,
-        place: Place,
+        settings: EmulatorSettings,
+        cluster: str,
+        definitions: Iterable[TaskDefinition],
+        make_container: MakeContainer,
         keys: Keys,
         counters: Counters,
         metadata: TaskMetadata,
@@ -48,21 +49,19 @@ class Ecs:
     ) -> None:
         """Create the service.
 
+        ``definitions`` are registered, and ``make_container`` makes the container of a task.
         ``groups`` limit tasks to their sizes. ``no_capacity`` is called at each RunTask with its
         number, from 1, and returns whether there is no room for a task.
         """
-        self._place = place
-        self._cluster = place.cluster
-        self._definitions = {
-            place.name(definition.name): definition for definition in declared.task_definitions
-        }
+        self._cluster = cluster
+        self._definitions = {definition.family: definition for definition in definitions}
         self._keys = keys
         self._counters = counters
         self._metadata = metadata
         self._bus = bus
         self._no_capacity = no_capacity
         self._calls = 0
-        self._runner = TaskRunner(settings, self._changed, self._ended, groups)
+        self._runner = TaskRunner(settings, make_container, self._changed, self._ended, groups)
         self._tasks: dict[str, Task] = {}
         self._by_client_token: dict[str, list[Task]] = {}
         self._addresses = task_addresses()
@@ -170,7 +169,6 @@ class Ecs:
         task_id = uuid.uuid4().hex
         task = Task(
             definition=definition,
-            place=self._place,
             cluster=self._cluster,
             address=next(self._addresses),
             overrides={
@@ -179,11 +177,11 @@ class Ecs:
                 **parameters.get("overrides", {}),
             },
             started_by=parameters.get("startedBy", ""),
-            group=parameters.get("group") or f"family:{self._place.name(definition.name)}",
+            group=parameters.get("group") or f"family:{definition.family}",
             key=self._keys.temporary(f"task:{task_id}"),
             task_id=task_id,
             secret=secrets.token_urlsafe(24),
-            tags=[*parameters.get("tags", []), *self._propagated(parameters)],
+            tags=[*parameters.get("tags", []), *_propagated(definition, parameters)],
             execute_command=parameters.get("enableExecuteCommand", False),
         )
         self._tasks[task_id] = task
@@ -192,15 +190,6 @@ class Ecs:
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return task
-
-    def _propagated(self, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
-        """Return the tags that the task takes over, if the caller asks for them.
-
-        They are the task definition's tags, which are the deployment's.
-        """
-        if parameters.get("propagateTags") != "TASK_DEFINITION":
-            return []
-        return [{"key": name, "value": value} for name, value in self._place.tags.items()]
 
     def _stop_task(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._check_cluster(parameters)
@@ -244,7 +233,7 @@ class Ecs:
             for task in self._tasks.values()
             if task.desired_status == wanted
             and parameters.get("startedBy", task.started_by) == task.started_by
-            and (family is None or family == self._place.name(task.definition.name))
+            and (family is None or family == task.definition.family)
         ]
         return {"taskArns": arns}
 
@@ -283,3 +272,10 @@ class Ecs:
         for token, tasks in list(self._by_client_token.items()):
             if all(task.task_id not in self._tasks for task in tasks):
                 del self._by_client_token[token]
+
+
+def _propagated(definition: TaskDefinition, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the task definition's tags, which the task takes over if the caller asks for them."""
+    if parameters.get("propagateTags") != "TASK_DEFINITION":
+        return []
+    return [{"key": name, "value": value} for name, value in definition.tags.items()]

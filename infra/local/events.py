@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.aws_errors import AwsError
 from infra.local.console import Console
 from infra.local.gateway.invoker import Invoker
@@ -17,7 +18,6 @@ from infra.local.keys import AccessKey
 from infra.local.moto import Moto, MotoFailed
 from infra.local.patterns import matches
 from infra.local.rights import Guard, Need
-from infra.local.settings import ACCOUNT, REGION
 
 MOST_ENTRIES = 10
 """Limit of one PutEvents."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from aiohttp import web
 
+from infra.emulator.settings import EmulatorSettings
 from infra.local import dynamodb_limits
 from infra.local.aws_errors import AwsError, error_response
 from infra.local.bodies import LARGEST_DOCUMENT_BYTES, Body, read_document, read_object
@@ -25,7 +26,6 @@ from infra.local.moto import Moto
 from infra.local.operations import operation_of
 from infra.local.rights.call import Call
 from infra.local.rights.refusal import denied
-from infra.local.settings import LocalSettings
 from infra.local.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 from infra.local.slow_clients import SlowClients
 
@@ -75,7 +75,7 @@ class Front:
 
     def __init__(
         self,
-        settings: LocalSettings,
+        settings: EmulatorSettings,
         keys: Keys,
         counters: Counters,
         moto: Moto,

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.declared.file_system import Mount
 from infra.declared.tasks import DROPPED_CAPABILITIES
+from infra.emulator.errors import CannotStart
 from infra.local import task_mounts
-from infra.local.errors import CannotStart
+from infra.local.task_definition import Mount
 
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"

@@ -1,9 +1,9 @@
 """Keep published and configured data on disk, since moto forgets it (FACTS M4).
 
 The data are the bucket's objects and the tables declared ``kept``.
-``$SHEEN_DATA/dynamodb/<table>.jsonl`` holds a table's items, one per line. ``$SHEEN_DATA/s3/<hash
-of the key>.json`` describes an object, and names the file beside it with its bytes. A file is
-complete before it gets its name, so that a kill at any moment leaves either the old or the new one.
+``<table>.jsonl`` holds a table's items, one per line. ``<hash of the key>.json`` describes an
+object, and names the file beside it with its bytes. A file is complete before it gets its name, so
+that a kill at any moment leaves either the old or the new one.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Keep the secrets of Secrets Manager on disk, since moto forgets them (FACTS M4).
 
-They are in ``$SHEEN_DATA/secrets.json``, which only its owner may read.
+They are in ``secrets.json`` of the data folder, which only its owner may read.
 """
 
 import asyncio

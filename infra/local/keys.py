@@ -1,10 +1,10 @@
 """The callers: principals and their access keys.
 
-``admin`` (what ``sheen env`` prints), each ``machine:<name>`` (the Step Functions engine, running
+``admin`` (the owner of the emulator), each ``machine:<name>`` (the Step Functions engine, running
 that state machine) and each ``function:<name>`` have lasting keys. These are made at the first run
 and kept readable only by their owner. A ``task:<id>`` has temporary credentials as long as it runs,
-an ``app:<role>`` (:mod:`infra.local.app_roles`) for an hour. :mod:`infra.local.rights` defines what
-each may do.
+a ``role:<name>`` (:mod:`infra.local.rights.files`) for an hour. :mod:`infra.local.rights` defines
+what each may do.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""CloudWatch Logs' API over files.
-
-The agent writes through it; ``sheen logs`` and ``aws logs`` read through it.
-"""
+"""CloudWatch Logs' API over files."""
 
 import asyncio
 import base64
@@ -12,11 +9,10 @@ import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from infra.local.app_logs import FileName
 from infra.local.aws_errors import AwsError
 from infra.local.keys import AccessKey
 from infra.local.log_files import FUTURE_MS, LogEvent, LogFile, events_between
@@ -31,6 +27,13 @@ PAGE_EVENTS = 10_000
 PAGE_BYTES = 1_048_576
 PAGE_STREAMS = 50
 _STREAM_NAME = re.compile(r"[^:*\s]{1,512}")
+
+
+class FileName(NamedTuple):
+    """The name of a stream's file, and its mode."""
+
+    name: str
+    mode: int
 
 
 class LogGroup:

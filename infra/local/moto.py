@@ -12,10 +12,10 @@ from typing import IO, Any
 import aiohttp
 from yarl import URL
 
+from infra.emulator.errors import CannotStart, EmulatorError
+from infra.emulator.settings import ACCOUNT, REGION, TREE, EmulatorSettings
 from infra.local import children
-from infra.local.errors import CannotStart, LocalStackError
 from infra.local.keys import AccessKey
-from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 CONNECTIONS = 48
 """Connections to moto, which serves each with a thread."""
@@ -33,14 +33,14 @@ _TARGETS = {
 }
 
 
-class MotoFailed(LocalStackError):
+class MotoFailed(EmulatorError):
     """moto refused a call of the stack, or has ended."""
 
 
 class Moto:
     """moto's process, and the connections to it."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
         self._socket = settings.run / "moto.sock"
         self._process: asyncio.subprocess.Process | None = None
@@ -57,7 +57,7 @@ class Moto:
                 [self._settings.python, "-m", "infra.local.moto_process", str(self._socket)],
                 environment={
                     "PATH": "/usr/bin:/bin",
-                    "PYTHONPATH": f"{self._settings.tree}:{self._settings.tree / 'chalice_app'}",
+                    "PYTHONPATH": str(TREE),
                     "AWS_DEFAULT_REGION": REGION,
                     "AWS_ACCESS_KEY_ID": "moto",
                     "AWS_SECRET_ACCESS_KEY": "moto",
@@ -68,7 +68,7 @@ class Moto:
                     # Memory of former objects goes back to the system.
                     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
                 },
-                cwd=self._settings.tree,
+                cwd=TREE,
                 output=log,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from moto.s3 import models
 from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 
-from infra.local.settings import ACCOUNT
+from infra.emulator.settings import ACCOUNT
 from infra.local.wsgi_server import Stream
 
 LARGE_BYTES = 1 << 20

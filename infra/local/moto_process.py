@@ -22,8 +22,8 @@ from moto.core import responses, utils
 from moto.dynamodb.models import dynamodb_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local import moto_objects, states_engine, wsgi_server
-from infra.local.settings import ACCOUNT, REGION
 
 STREAM_PATH = "/-/stream/"
 STREAM_RECORDS_KEPT = 2000

@@ -5,9 +5,9 @@ import time
 import uuid
 from urllib.parse import quote
 
+from infra.emulator.settings import ACCOUNT
 from infra.local.events import EventBus
 from infra.local.moto import Moto
-from infra.local.settings import ACCOUNT
 
 REASONS = {
     "PutObject": "PutObject",

@@ -3,17 +3,23 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.syncs.errors import BadSchedule
-from chalicelib.syncs.schedule import Schedule
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.clock import Clock
 from infra.local.console import Console
-from infra.local.errors import CannotStart
 from infra.local.gateway.invoker import Invoker
-from infra.local.lambdas.package import ScheduleTrigger
-from infra.local.settings import ACCOUNT, REGION
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """A function that runs on a schedule."""
+
+    function: str
+    next_after: Callable[[float], float | None]
+    """Returns the first time of the schedule after a given one, or None if there is none."""
 
 
 class Schedules:
@@ -31,20 +37,16 @@ class Schedules:
     def start(self) -> None:
         """Start; a rate fires for the first time after one period."""
         for trigger in self._triggers:
-            try:
-                schedule = Schedule.parse(trigger.expression)
-            except BadSchedule as error:
-                raise CannotStart(f"{trigger.function}: {error}") from None
-            self._tasks.append(asyncio.create_task(self._run(trigger, schedule)))
+            self._tasks.append(asyncio.create_task(self._run(trigger)))
 
     async def stop(self) -> None:
         """Stop firing."""
         for task in self._tasks:
             task.cancel()
 
-    async def _run(self, trigger: ScheduleTrigger, schedule: Schedule) -> None:
+    async def _run(self, trigger: ScheduleTrigger) -> None:
         due = self._clock.time()
-        while (following := schedule.next_after(due)) is not None:
+        while (following := trigger.next_after(due)) is not None:
             due = following
             await self._clock.sleep(due - self._clock.time())
             event = {

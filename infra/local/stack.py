@@ -10,18 +10,21 @@ from types import TracebackType
 from typing import Self
 
 from infra.declared import DECLARED, Declared, admin_environment
-from infra.local import cgroups, checks, task_mounts
+from infra.declared.file_system import SYNCED
+from infra.emulator.errors import CannotGoOn, CannotStart
+from infra.emulator.settings import REGION
+from infra.local import cgroups, checks, roles, task_mounts
 from infra.local.app_logs import AppLogs
-from infra.local.app_roles import AppRoles
 from infra.local.changes import DataChanges
 from infra.local.clock import Clock
 from infra.local.console import Console
+from infra.local.containers import Containers, task_definitions
 from infra.local.control import Control
 from infra.local.counters import Counters
+from infra.local.datasync.execution import Copier
 from infra.local.datasync.service import DataSync
 from infra.local.declare import create_state_machines, create_storage, create_topics
 from infra.local.ecs import Ecs
-from infra.local.errors import CannotGoOn, CannotStart
 from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
 from infra.local.faults import Faults
 from infra.local.front import Front
@@ -36,10 +39,10 @@ from infra.local.lambdas.runtime_api import RuntimeApi
 from infra.local.logs import LogGroup, LogsApi
 from infra.local.moto import Moto
 from infra.local.place import local_place
-from infra.local.rights import Guard
+from infra.local.rights.files import FileRoles
 from infra.local.s3_events import S3Events
 from infra.local.schedules import Schedules
-from infra.local.settings import REGION, LocalSettings
+from infra.local.settings import LocalSettings
 from infra.local.streams import Streams, check_streams
 from infra.local.task_metadata import TaskMetadata
 
@@ -50,7 +53,7 @@ ENVIRONMENT_FILE = "environment.json"
 class Stack:
     """Every service, from start to stop.
 
-    Raise :class:`infra.local.errors.CannotStart` if something keeps it from starting.
+    Raise :class:`infra.emulator.errors.CannotStart` if something keeps it from starting.
     """
 
     def __init__(
@@ -184,8 +187,8 @@ class Stack:
             console.say(f"found {files} objects and {items} items of before")
 
         invoker = await self._start_lambdas(package)
-        app_roles = AppRoles(settings.data / "roles", place, self._keys)
-        guard = Guard(
+        app_roles = FileRoles(settings.data / "roles", place.app_role_arn(""), self._keys)
+        guard = roles.guard(
             declared,
             place,
             lambda task: ecs.role_of(task),
@@ -193,7 +196,10 @@ class Stack:
             app_roles.policy,
             lambda arn: datasync.tags_of(arn),
         )
-        check_streams(guard, package.streams, declared, place)
+        of_function = {
+            place.function_name(function.name): function.role for function in declared.functions
+        }
+        check_streams(guard, package.streams, of_function.__getitem__)
         bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
         metadata = TaskMetadata()
@@ -201,8 +207,9 @@ class Stack:
         self._started.push_async_callback(metadata.stop)
         ecs = Ecs(
             settings,
-            declared,
-            place,
+            place.cluster,
+            task_definitions(declared, place),
+            Containers(settings).make,
             self._keys,
             self.counters,
             metadata,
@@ -212,7 +219,16 @@ class Stack:
         )
         self._started.push_async_callback(ecs.stop)
         datasync = DataSync(
-            settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags
+            settings,
+            self._keys.lasting(DATASYNC),
+            bus,
+            self.faults.transfer,
+            Copier(
+                [settings.python, "-m", "infra.local.transfer"],
+                {"PYTHONPATH": f"{settings.tree}:{settings.chalice_app}"},
+            ),
+            access_point=SYNCED,
+            tags=place.tags,
         )
         self._started.push_async_callback(datasync.stop)
         streams = Streams(package.streams, self._moto, invoker, console, self._stream_lost)

@@ -5,22 +5,32 @@ Records are delivered in order, until they are accepted.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from infra.declared import Declared, Place
+from infra.emulator.errors import CannotStart
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.aws_errors import AwsError
 from infra.local.console import Console
-from infra.local.errors import CannotStart
 from infra.local.gateway.invoker import Invoker, Refused
-from infra.local.lambdas.package import StreamTrigger
 from infra.local.moto import Moto
 from infra.local.patterns import matches
 from infra.local.rights import Guard, Need
-from infra.local.settings import ACCOUNT, REGION
 
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTrigger:
+    """A function that gets the records of a table's stream."""
+
+    table: str
+    function: str
+    batch_size: int
+    filters: tuple[Mapping[str, Any], ...]
+    """Patterns, at least one of which a record must match; all records match if it is empty."""
 
 
 class StreamPump:
@@ -147,13 +157,12 @@ class Streams:
 
 
 def check_streams(
-    guard: Guard, triggers: Iterable[StreamTrigger], declared: Declared, place: Place
+    guard: Guard, triggers: Iterable[StreamTrigger], role_of: Callable[[str], str]
 ) -> None:
     """Raise :class:`CannotStart` if a function may not read its stream.
 
-    AWS would not connect them either.
+    AWS would not connect them either. ``role_of`` returns the name of a function's role.
     """
-    roles = {place.function_name(function.name): function.role for function in declared.functions}
     for trigger in triggers:
         arn = _stream_arn(trigger.table)
         needs = [
@@ -161,7 +170,7 @@ def check_streams(
             for operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
         ]
         try:
-            guard.require(roles[trigger.function], needs)
+            guard.require(role_of(trigger.function), needs)
         except AwsError as error:
             raise CannotStart(
                 f"{trigger.function} cannot read the stream of {trigger.table}: {error}"

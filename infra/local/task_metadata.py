@@ -64,7 +64,7 @@ class TaskMetadata:
         document = {
             "Cluster": task.cluster_arn,
             "TaskARN": task.arn,
-            "Family": task.place.name(task.definition.name),
+            "Family": task.definition.family,
             "Revision": "1",
             "DesiredStatus": task.desired_status,
             "KnownStatus": task.last_status,
@@ -78,7 +78,7 @@ class TaskMetadata:
         task = self._find(request)
         expiration = datetime.now(UTC) + timedelta(hours=CREDENTIALS_HOURS)
         document = {
-            "RoleArn": task.place.role_arn(task.definition.role),
+            "RoleArn": task.definition.role_arn,
             "AccessKeyId": task.key.key_id,
             "SecretAccessKey": task.key.secret,
             "Token": task.key.token,

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from infra.declared import ROOTS, Mount
+from infra.local.task_definition import Mount
 
 UNSHARE = ("/usr/bin/unshare", "--mount", "--propagation", "private")
 
@@ -35,14 +35,17 @@ def why_not() -> str | None:
     )
 
 
-def make_roots(efs: Path) -> None:
-    """Make the folders of the file system, as AWS does when an access point is first used."""
+def make_roots(efs: Path, roots: Iterable[tuple[str, int]]) -> None:
+    """Make the folders of the file system, as AWS does when an access point is first used.
+
+    ``roots`` holds their names and modes.
+    """
     efs.mkdir(parents=True, exist_ok=True)
-    for root in ROOTS:
-        folder = efs / root.name
+    for name, mode in roots:
+        folder = efs / name
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(root.mode)
+            folder.chmod(mode)
 
 
 def script(efs: str, place: str, mounts: Iterable[Mount]) -> list[str]:

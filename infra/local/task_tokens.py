@@ -100,7 +100,7 @@ def adapt_tokens() -> None:
         )
         context["Task"] = {"Token": token}
         tokens.opened(token, env.callback_pool_manager.add(token))
-        env.sheen_token = token
+        env.answered_token = token
         try:
             original_attempt(self, env)
         finally:
@@ -109,7 +109,7 @@ def adapt_tokens() -> None:
     def set_ended(self: Any) -> None:
         """Close the token when the state is left, also after a timeout."""
         original_ended(self)
-        if (token := getattr(self, "sheen_token", None)) is not None:
+        if (token := getattr(self, "answered_token", None)) is not None:
             close(self, token)
 
     def close(env: Any, token: str) -> None:

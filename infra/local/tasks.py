@@ -17,12 +17,11 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from infra.declared import Place, TaskDefinition
-from infra.local import children, task_mounts
+from infra.emulator.settings import REGION, EmulatorSettings, arn
+from infra.local import children
 from infra.local.cgroups import ControlGroups, TaskGroup
-from infra.local.image import Image
 from infra.local.keys import AccessKey
-from infra.local.settings import REGION, LocalSettings
+from infra.local.task_definition import MakeContainer, TaskDefinition
 from infra.local.task_init import descendants
 from infra.local.vanish import take_silenced
 
@@ -48,7 +47,6 @@ class Task:
     """One task, from RunTask to an hour after its end."""
 
     definition: TaskDefinition
-    place: Place
     cluster: str
     address: str
     overrides: Mapping[str, Any]
@@ -80,20 +78,20 @@ class Task:
 
     @property
     def arn(self) -> str:
-        return self.place.arn("ecs", f"task/{self.cluster}/{self.task_id}")
+        return arn("ecs", f"task/{self.cluster}/{self.task_id}")
 
     @property
     def cluster_arn(self) -> str:
-        return self.place.arn("ecs", f"cluster/{self.cluster}")
+        return arn("ecs", f"cluster/{self.cluster}")
 
     @property
     def definition_arn(self) -> str:
-        return self.place.arn("ecs", f"task-definition/{self.place.name(self.definition.name)}:1")
+        return arn("ecs", f"task-definition/{self.definition.family}:1")
 
     def document(self, *, iso_times: bool = False) -> dict[str, Any]:
         """Return the task as in ECS's API, or with ``iso_times`` as in its events."""
         container: dict[str, Any] = {
-            "containerArn": self.place.arn(
+            "containerArn": arn(
                 "ecs",
                 f"container/{self.cluster}/{self.task_id}/{uuid.uuid5(_CONTAINERS, self.task_id)}",
             ),
@@ -164,20 +162,20 @@ class TaskRunner:
 
     def __init__(
         self,
-        settings: LocalSettings,
+        settings: EmulatorSettings,
+        make_container: MakeContainer,
         changed: Callable[[Task], None],
         ended: Callable[[Task], None],
         groups: ControlGroups | None = None,
     ) -> None:
         """Create the runner.
 
-        ``changed`` is called at each new status, ``ended`` once after the last. Without ``groups``
-        tasks have no limits.
+        ``make_container`` makes a task's container. ``changed`` is called at each new status,
+        ``ended`` once after the last. Without ``groups`` tasks have no limits.
         """
         self._groups = groups
         self._settings = settings
-        task_mounts.make_roots(settings.efs)
-        self._image = Image.load(settings.image) if settings.image is not None else None
+        self._make_container = make_container
         self._changed = changed
         self._ended = ended
 
@@ -254,27 +252,11 @@ class TaskRunner:
 
     async def _start(self, task: Task, variables: Mapping[str, str]) -> None:
         override = _container_override(task)
-        command = [*(override.get("command") or task.definition.command)]
-        tree = self._settings.tree
-        if self._image is not None:
-            command = self._image.command(self._settings.efs, task.definition.mounts, command)
-            of_image = dict(self._image.environment)
-        else:
-            if command[0] == "python":
-                command[0] = self._settings.python
-            if task.definition.mounts and task_mounts.can_mount():
-                command = task_mounts.command(
-                    self._settings.efs, task.definition.mounts, tree, command
-                )
-            of_image = {
-                "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG": "C.UTF-8",
-                "PYTHONPATH": ":".join(
-                    str(tree / folder) for folder in ("chalice_app", "workers", ".")
-                ),
-            }
+        container = self._make_container(
+            task.definition, override.get("command") or task.definition.command
+        )
         environment = {
-            **of_image,
+            **container.environment,
             # Variables that Fargate sets.
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -282,19 +264,19 @@ class TaskRunner:
             "AWS_ENDPOINT_URL": self._settings.endpoint,
             **variables,
             # Variables that the definition and RunTask set.
-            **task.definition.environment(task.place),
+            **task.definition.environment,
             **{pair["name"]: pair["value"] for pair in override.get("environment", [])},
         }
         log_path = self._settings.logs / f"{task.definition.container}-{task.task_id}.log"
-        line = [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *command]
+        line = [self._settings.python, "-I", "-S", str(INIT), str(os.getpid()), *container.command]
         if self._groups is not None:
-            task.control_group = self._groups.make(task.task_id, task.definition)
+            task.control_group = self._groups.make(task.task_id, task.definition.memory_mb)
             line = task.control_group.command(line)
         with log_path.open("ab") as log:
             task.process = await children.start(
                 line,
                 environment=environment,
-                cwd=tree,
+                cwd=container.folder,
                 output=log,
                 death_signal="HUP",
             )

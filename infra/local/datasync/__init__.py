@@ -1,1 +1,1 @@
-"""DataSync on one machine: the operations that Sheen calls, with executions that really copy."""
+"""DataSync on one machine: copies from S3 to EFS, with executions that really copy."""

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from infra.emulator.settings import REGION, EmulatorSettings
 from infra.local import children
-from infra.local.settings import LocalSettings
 from infra.local.transfer_faults import TransferFate
 
 WITHOUT_SOME = (
@@ -35,7 +35,7 @@ class Execution:
     number: int
     """Number within the stack's life, for drawing faults."""
     job: Mapping[str, Any]
-    """The job, in the format of :mod:`infra.local.datasync.process`."""
+    """The job, in the format of :class:`Copier`."""
     filters: Mapping[str, Any]
     options: Mapping[str, Any]
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -91,11 +91,27 @@ def _to_transfer(counts: Mapping[str, Any]) -> int:
     return max(int(counts.get("files_to_copy", 0)), copied + failed) + deleted
 
 
+class Copier(NamedTuple):
+    """The program that copies.
+
+    It reads its job as JSON from standard input: ``bucket``, ``prefix``, ``folder``, ``incoming``,
+    ``include``, ``exclude``, ``delete`` and ``verify``. It writes a line of JSON with its counts
+    several times a second, and a last one with ``"phase": "done"`` or ``"error"``.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
 class Runner:
     """Runs the executions of all tasks, one at a time for each task."""
 
     def __init__(
-        self, settings: LocalSettings, key: Mapping[str, str], changed: Callable[[Execution], None]
+        self,
+        settings: EmulatorSettings,
+        copier: Copier,
+        key: Mapping[str, str],
+        changed: Callable[[Execution], None],
     ) -> None:
         """Create a runner.
 
@@ -103,6 +119,7 @@ class Runner:
         each new status.
         """
         self._settings = settings
+        self._copier = copier
         self._key = key
         self._changed = changed
         self._locks: dict[str, asyncio.Lock] = {}
@@ -143,11 +160,11 @@ class Runner:
         log = self._settings.logs / "datasync.log"
         with log.open("ab") as output:
             process = await children.start(
-                [self._settings.python, "-m", "infra.local.datasync.process"],
+                self._copier.command,
                 environment={
                     "PATH": "/usr/bin:/bin",
-                    "PYTHONPATH": f"{self._settings.tree}:{self._settings.tree / 'chalice_app'}",
-                    "AWS_REGION": "us-east-1",
+                    **self._copier.environment,
+                    "AWS_REGION": REGION,
                     "AWS_ENDPOINT_URL": self._settings.endpoint,
                     **self._key,
                 },

@@ -1,4 +1,4 @@
-"""The part of DataSync's API that Sheen calls, with its rules and errors."""
+"""The part of DataSync's API that copies from S3 to EFS, with its rules and errors."""
 
 import asyncio
 import itertools
@@ -15,17 +15,17 @@ from aiohttp import web
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.syncs import folders
-from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
+from infra.emulator.settings import ACCOUNT, REGION, EmulatorSettings
 from infra.local.aws_errors import AwsError
-from infra.local.datasync.execution import ENDED, VERIFY, Execution, Runner
+from infra.local.datasync.execution import ENDED, VERIFY, Copier, Execution, Runner
 from infra.local.events import EventBus
 from infra.local.keys import AccessKey
-from infra.local.settings import ACCOUNT, REGION, LocalSettings
 from infra.local.transfer_faults import TransferFate
 
 QUEUED_AT_MOST = 50
 """Executions of one task (AWS's quota)."""
+FILTER_CHARACTERS = 102_400
+"""Limit of one filter: all its patterns and the ``|`` between them."""
 EXECUTIONS_KEPT = 500
 _ARN = f"arn:aws:datasync:{REGION}:{ACCOUNT}:"
 _EFS = re.compile(r"arn:aws:elasticfilesystem:[a-z0-9-]+:\d{12}:file-system/[\w-]*")
@@ -50,23 +50,26 @@ class DataSync:
 
     def __init__(
         self,
-        settings: LocalSettings,
+        settings: EmulatorSettings,
         key: AccessKey,
         bus: EventBus,
         fate: Callable[[int], TransferFate],
+        copier: Copier,
+        *,
+        access_point: str,
         tags: Mapping[str, str],
     ) -> None:
         """Create the service.
 
-        ``key`` is used to read S3. ``fate`` returns what happens to the n-th execution. ``tags``
-        are the deployment's.
+        ``key`` is used to read S3. ``fate`` returns what happens to the n-th execution.
+        ``copier`` copies. The file system's access points begin at the folder ``access_point``.
+        Locations and tasks that an earlier version made without tags get ``tags``.
         """
         self._settings = settings
         self._file = settings.data / "datasync.json"
         self._made: dict[str, dict[str, Any]] = (
             json.loads(self._file.read_text()) if self._file.exists() else {}
         )
-        # These were made before there were tags. `make deploy` tags existing ones on AWS, too.
         for made in self._made.values():
             made.setdefault("tags", dict(tags))
         self._bus = bus
@@ -74,7 +77,8 @@ class DataSync:
         self._fates: dict[str, TransferFate] = {}
         self._executions: dict[str, Execution] = {}
         self._numbers = itertools.count()
-        self._runner = Runner(settings, key.environment(), self._changed)
+        self._runner = Runner(settings, copier, key.environment(), self._changed)
+        self._access_point = access_point
         self._s3 = boto3.client(
             "s3",
             region_name=REGION,
@@ -150,8 +154,7 @@ class DataSync:
             raise AwsError(
                 "InvalidRequestException", "An access point needs InTransitEncryption TLS1_2."
             )
-        # DataSync uses the file system's access point for synced folders, which begins there.
-        below = f"/{folders.SYNCED}" if given.get("AccessPointArn") else ""
+        below = f"/{self._access_point}" if given.get("AccessPointArn") else ""
         return self._make(
             "location",
             "LocationArn",
@@ -350,7 +353,7 @@ def _patterns(rules: Any, *, only_at_end: bool) -> list[str]:
             or "\0" in value
         ):
             raise AwsError("InvalidRequestException", "A filter rule is not valid.")
-        found += split_filter(value)
+        found += _split(value)
     for pattern in found:
         if only_at_end and re.search(r"(?<!\\)(?:\\\\)*\*(?=.)", pattern, re.DOTALL):
             raise AwsError(
@@ -358,3 +361,10 @@ def _patterns(rules: Any, *, only_at_end: bool) -> list[str]:
                 f"Include pattern {pattern}: a wildcard is supported at the end only.",
             )
     return found
+
+
+def _split(value: str) -> list[str]:
+    """Return the patterns of a filter: its parts between ``|`` that no backslash precedes."""
+    return [
+        part for part in re.findall(r"((?:\\.|[^\\|])*)(?:\||\Z|\\\Z)", value, re.DOTALL) if part
+    ]

@@ -28,7 +28,7 @@ from infra.local.gateway.responses import (
 from infra.local.gateway.routes import RestRoutes, match_route
 from infra.local.gateway.throttle import TokenBucket
 
-LOG = logging.getLogger("sheen.gateway.rest")
+LOG = logging.getLogger(__name__)
 HEALTH_PATHS = frozenset({"/ping", "/sping"})
 
 

@@ -32,7 +32,7 @@ class RestRoutes:
     stage: str = "api"
     minimum_compression: int | None = None
     """Size from which answers are compressed for clients that accept it; None means never."""
-    api_id: str = "sheenrest0"
+    api_id: str = "localrest0"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class WebSocketRoutes:
     message: str
     disconnect: str
     stage: str = "socket"
-    api_id: str = "sheensock0"
+    api_id: str = "localsock0"
 
 
 @dataclass(frozen=True)

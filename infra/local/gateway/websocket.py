@@ -38,7 +38,7 @@ from infra.local.gateway.rest import received_from
 from infra.local.gateway.routes import WebSocketRoutes
 from infra.local.gateway.throttle import TokenBucket
 
-LOG = logging.getLogger("sheen.gateway.websocket")
+LOG = logging.getLogger(__name__)
 ABNORMAL = (1006, "Connection closed abnormally")
 FAILED = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"

@@ -46,7 +46,7 @@ def network_of(reachable: set[tuple[str, int]], in_vpc: bool) -> Any:
 
 def main() -> None:
     """Become the function."""
-    configuration = json.loads(os.environ.pop("SHEEN_BOOTSTRAP"))
+    configuration = json.loads(os.environ.pop("_EMULATOR_BOOTSTRAP"))
     sys.path[:0] = configuration["path"]
     sys.dont_write_bytecode = True
     host, _, port = configuration["front"].rpartition(":")

@@ -94,7 +94,7 @@ class Environment:
             "AWS_LAMBDA_RUNTIME_API": address,
             "_HANDLER": function.handler,
             **self._variables,
-            "SHEEN_BOOTSTRAP": json.dumps(configuration),
+            "_EMULATOR_BOOTSTRAP": json.dumps(configuration),
         }
         with self._log.open("ab") as log:
             self._process = await children.start(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.local.settings import ACCOUNT, REGION
+from infra.emulator.settings import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)

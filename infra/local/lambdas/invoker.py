@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.emulator.errors import CannotStart
+from infra.emulator.settings import ACCOUNT, REGION, EmulatorSettings
 from infra.local.aws_errors import AwsError
 from infra.local.clock import Clock
 from infra.local.console import Console
 from infra.local.counters import Counters
-from infra.local.errors import CannotStart
 from infra.local.gateway.invoker import Invocation, Refused, Throttled
 from infra.local.keys import Keys
 from infra.local.lambdas.environment import Environment
 from infra.local.lambdas.function import Function
 from infra.local.lambdas.quotas import Activity, Concurrency
 from infra.local.lambdas.runtime_api import RuntimeApi
-from infra.local.settings import ACCOUNT, REGION, LocalSettings
 
 PAYLOAD_BYTES = 6_291_456
 """Limit of a synchronous invocation, for event and answer (FACTS H1)."""
@@ -124,7 +124,7 @@ class LambdaInvoker:
         functions: Mapping[str, Function],
         api: RuntimeApi,
         runtime: Path,
-        settings: LocalSettings,
+        settings: EmulatorSettings,
         keys: Keys,
         counters: Counters,
         console: Console,
@@ -141,7 +141,7 @@ class LambdaInvoker:
         try:
             self._concurrency = Concurrency(functions, settings.concurrency)
         except ValueError as error:
-            raise CannotStart(f"SHEEN_CONCURRENCY: {error}") from None
+            raise CannotStart(f"the concurrency of the account is too small: {error}") from None
         self._api = api
         self._runtime = runtime
         self._settings = settings

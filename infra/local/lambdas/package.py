@@ -25,12 +25,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+from chalicelib.syncs.errors import BadSchedule
+from chalicelib.syncs.schedule import Schedule
 from infra import chalice
 from infra.declared import DECLARED, Declared, Place
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
+from infra.emulator.settings import TREE
 from infra.local.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
 from infra.local.lambdas.function import Function
-from infra.local.settings import TREE, LocalSettings
+from infra.local.schedules import ScheduleTrigger
+from infra.local.settings import LocalSettings
+from infra.local.streams import StreamTrigger
 from infra.vendored import CannotVendor, services
 from infra.vendored import cache_folder as vendored_folder
 
@@ -39,29 +44,10 @@ REST_FUNCTION = "APIHandler"
 
 
 @dataclass(frozen=True, slots=True)
-class StreamTrigger:
-    """A function that gets the records of a table's stream."""
-
-    table: str
-    function: str
-    batch_size: int
-    filters: tuple[Mapping[str, Any], ...]
-    """Patterns, at least one of which a record must match; all records match if it is empty."""
-
-
-@dataclass(frozen=True, slots=True)
 class RuleTrigger:
     """A function that gets the events that match a pattern."""
 
     pattern: Mapping[str, Any]
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleTrigger:
-    """A function that runs on a schedule, ``rate(…)`` or ``cron(…)``."""
-
-    expression: str
     function: str
 
 
@@ -169,7 +155,7 @@ def read_package(folder: Path) -> Package:
                 case "CloudWatchEvent" | "EventBridgeRule":
                     rules.append(RuleTrigger(event["Properties"]["Pattern"], name))
                 case "Schedule":
-                    schedules.append(ScheduleTrigger(event["Properties"]["Schedule"], name))
+                    schedules.append(schedule_of(event["Properties"]["Schedule"], name))
                 case "Api":
                     pass
                 case other:
@@ -189,6 +175,17 @@ def read_package(folder: Path) -> Package:
         schedules=tuple(schedules),
         in_use=_mark_used(folder),
     )
+
+
+def schedule_of(expression: str, function: str) -> ScheduleTrigger:
+    """Return a function's schedule, ``rate(…)`` or ``cron(…)``.
+
+    Raise :class:`CannotStart` for an expression that AWS refuses.
+    """
+    try:
+        return ScheduleTrigger(function, Schedule.parse(expression).next_after)
+    except BadSchedule as error:
+        raise CannotStart(f"{function}: {error}") from None
 
 
 def link_runtime(folder: Path) -> Path:

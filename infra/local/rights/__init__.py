@@ -7,6 +7,8 @@
 """
 
 from infra.local.rights.guard import Guard
-from infra.local.rights.policy import Need
+from infra.local.rights.needs import Needs
+from infra.local.rights.policy import Need, Policy
+from infra.local.rights.role import Role
 
-__all__ = ["Guard", "Need"]
+__all__ = ["Guard", "Need", "Needs", "Policy", "Role"]

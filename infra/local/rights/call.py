@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from infra.local.errors import LocalStackError
+from infra.emulator.errors import EmulatorError
 
 
-class NotMapped(LocalStackError):
+class NotMapped(EmulatorError):
     """It is not defined yet which rights a call needs."""
 
 

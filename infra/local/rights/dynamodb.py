@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.declared import Place
+from infra.emulator.settings import arn
 from infra.local.rights.call import Call
 from infra.local.rights.policy import Need
 
@@ -31,12 +31,12 @@ _TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
 _OF_STREAM = frozenset({"DescribeStream", "GetShardIterator"})
 
 
-def needs(call: Call, place: Place) -> Iterator[Need]:
+def needs(call: Call) -> Iterator[Need]:
     """Yield what the call needs; raise :class:`NotMapped`."""
     operation, parameters = call.operation, call.parameters
 
     def table(name: str) -> str:
-        return name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
+        return name if name.startswith("arn:") else arn("dynamodb", f"table/{name}")
 
     if operation in _ONE_TABLE:
         yield Need(f"dynamodb:{operation}", table(parameters["TableName"]))

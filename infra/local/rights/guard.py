@@ -4,18 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from infra.declared import Declared, Place
+from infra.emulator.settings import ACCOUNT
 from infra.local.aws_errors import AwsError
 from infra.local.keys import ADMIN
 from infra.local.rights import s3
 from infra.local.rights.call import Call, NotMapped
 from infra.local.rights.needs import Needs
-from infra.local.rights.policy import Need, Policy, Verdict
+from infra.local.rights.policy import Need, Policy, Verdict, actions_of
 from infra.local.rights.refusal import denied, refusal
+from infra.local.rights.role import Role
 from infra.local.rights.trust import check_trust
 
-_APP = "app-"
-"""Prefix of the names of apps' roles."""
+_FILE = "role:"
+"""Prefix of the names of roles that are files."""
 
 
 class Guard:
@@ -26,32 +27,29 @@ class Guard:
 
     def __init__(
         self,
-        declared: Declared,
-        place: Place,
+        roles: Iterable[Role],
+        holders: Mapping[str, str],
+        needs: Needs,
         role_of_task: Callable[[str], str | None],
         tell: Callable[[str], None],
-        policy_of_app: Callable[[str], Policy | None] = lambda _role: None,
-        tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {},
+        policy_of_file: Callable[[str], Policy | None] = lambda _role: None,
     ) -> None:
         """Create the guard.
 
-        ``role_of_task`` returns a task's role by the task's id. ``policy_of_app`` returns an app
-        role's policy by its name. ``tags_of`` returns the tags of DataSync's resources by their
-        ARN. ``tell`` gets a line about each refusal. Raise :class:`CannotBeTaken` for a role that
-        its service cannot assume here.
+        ``holders`` holds the name of the role of each ``function:<name>`` and ``machine:<name>``.
+        ``needs`` knows what a call needs. ``role_of_task`` returns a task's role by the task's id.
+        ``policy_of_file`` returns the policy of a role that is a file. ``tell`` gets a
+        line about each refusal. Raise :class:`CannotBeTaken` for a role that its service cannot
+        assume here.
         """
-        self._place = place
-        self._needs = Needs(declared, place, tags_of)
-        self._roles = declared.roles(place)
+        self._needs = needs
+        self._roles = {role.name: role for role in roles}
         for role in self._roles.values():
-            check_trust(role, place)
-        self._policies = {name: Policy(role.policy()) for name, role in self._roles.items()}
-        self._of_function = {
-            place.function_name(function.name): function.role for function in declared.functions
-        }
-        self._of_machine = {machine.name: machine.role for machine in declared.state_machines}
+            check_trust(role)
+        self._policies = {name: Policy(role.policy) for name, role in self._roles.items()}
+        self._holders = holders
         self._role_of_task = role_of_task
-        self._policy_of_app = policy_of_app
+        self._policy_of_file = policy_of_file
         self._tell = tell
         self._used: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         self._refused: Counter[str] = Counter()
@@ -87,16 +85,14 @@ class Guard:
         """Return the name of a principal's role."""
         kind, _, name = principal.partition(":")
         match kind:
-            case "function":
-                return self._of_function.get(name)
+            case "function" | "machine":
+                return self._holders.get(principal)
             case "task":
                 return self._role_of_task(name)
-            case "machine":
-                return self._of_machine.get(name)
             case "service":
                 return name if name in self._roles else None
-            case "app":
-                return _APP + name
+            case "role":
+                return principal
         return None
 
     def report(self) -> dict[str, Any]:
@@ -110,10 +106,9 @@ class Guard:
             roles[name] = {
                 "used": {f"{sid} {action}": count for (sid, action), count in sorted(used.items())},
                 "unused": [
-                    f"{statement.sid} {action}"
-                    for statement in role.statements
-                    for action in statement.actions
-                    if (statement.sid, action) not in used
+                    f"{sid} {action}"
+                    for sid, action in actions_of(role.policy)
+                    if (sid, action) not in used
                 ],
             }
         return {"refused": dict(self._refused), "roles": roles}
@@ -121,7 +116,9 @@ class Guard:
     def _require(
         self, role: str | None, principal: str, service: str, needs: Iterable[Need]
     ) -> None:
-        caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"
+        known = self._roles.get(role or "")
+        name = known.full_name if known is not None else (role or "none").rpartition("/")[2]
+        caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{principal.replace(':', '-')}"
         policy = self._policy_of(role)
         if policy is None:
             raise denied(service, f"User: {caller} is not authorized: {principal} has no role")
@@ -134,8 +131,8 @@ class Guard:
             self._used[role or ""][decision.sid or "", need.action] += 1
 
     def _policy_of(self, role: str | None) -> Policy | None:
-        if role is not None and role.startswith(_APP):
-            return self._policy_of_app(role.removeprefix(_APP))
+        if role is not None and role.startswith(_FILE):
+            return self._policy_of_file(role.removeprefix(_FILE))
         return self._policies.get(role or "")
 
     def _note(self, principal: str, message: str) -> None:

@@ -1,18 +1,43 @@
 """The actions and resources that a call needs, by IAM's service authorization reference."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from infra.declared import Declared, Place, TaskDefinition
-from infra.declared.syncs import IN_THE_CALLERS_NAME, linked_role_arn
-from infra.declared.tasks import TASK_EXECUTION_ROLE
+from infra.emulator.settings import ACCOUNT, arn
 from infra.local.rights import dynamodb, s3
 from infra.local.rights.call import Call
 from infra.local.rights.policy import Need
 from infra.local.tokens import machine_of
 
 _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+_LINKED_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"
+)
+_LOOKING = (
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "elasticfilesystem:DescribeAccessPoints",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+)
+_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:ModifyNetworkInterfaceAttribute",
+)
+IN_THE_CALLERS_NAME = {
+    "CreateLocationEfs": _LOOKING,
+    "CreateTask": _INTERFACES,
+    "DeleteTask": _INTERFACES,
+    "StartTaskExecution": _INTERFACES,
+}
+"""Operation → actions that DataSync checks with the rights of its caller.
+
+AWS's policy AWSDataSyncFullAccess lists them.
+"""
 
 
 class Needs:
@@ -20,18 +45,24 @@ class Needs:
 
     def __init__(
         self,
-        declared: Declared,
-        place: Place,
+        roles_of_tasks: Mapping[str, Sequence[str]],
+        websocket_api: str,
+        own_bucket: str,
         tags_of: Callable[[str], Mapping[str, str]] = lambda _arn: {},
     ) -> None:
-        """Create the rules; ``tags_of`` returns the tags of DataSync's resources by their ARN."""
-        self._place = place
+        """Create the rules.
+
+        ``roles_of_tasks`` holds the ARNs of a task definition's task role and execution role, by
+        its family. ``websocket_api`` is the id of the one WebSocket API. Access to ``own_bucket``
+        is DataSync's own role's, not its caller's. ``tags_of`` returns the tags of DataSync's
+        resources by their ARN.
+        """
+        self._roles_of_tasks = roles_of_tasks
+        self._websocket_api = websocket_api
+        self._own_bucket = f"arn:aws:s3:::{own_bucket}"
         self._tags_of = tags_of
-        self._definitions = {
-            place.name(definition.name): definition for definition in declared.task_definitions
-        }
         self._services: Mapping[str, Callable[[Call], Iterator[Need]]] = {
-            "dynamodb": lambda call: dynamodb.needs(call, place),
+            "dynamodb": dynamodb.needs,
             "s3": s3.needs,
             "states": self._states,
             "ecs": self._ecs,
@@ -64,24 +95,22 @@ class Needs:
                 yield Need(action, parameters["executionArn"])
             case "SendTaskSuccess" | "SendTaskFailure" | "SendTaskHeartbeat":
                 machine = machine_of(parameters.get("taskToken", ""))
-                yield Need(action, self._place.arn("states", f"stateMachine:{machine}"))
+                yield Need(action, arn("states", f"stateMachine:{machine}"))
             case "ListStateMachines":
                 yield Need(action, "*")
             case _:
                 raise call.not_mapped()
 
     def _ecs(self, call: Call) -> Iterator[Need]:
-        parameters, place = call.parameters, self._place
-        cluster = place.arn(
-            "ecs", f"cluster/{parameters.get('cluster', 'default').rpartition('/')[2]}"
-        )
+        parameters = call.parameters
+        cluster = arn("ecs", f"cluster/{parameters.get('cluster', 'default').rpartition('/')[2]}")
         context = {"ecs:cluster": cluster}
 
         def task(name: str) -> str:
             return (
                 name
                 if name.startswith("arn:")
-                else place.arn("ecs", f"task/{cluster.rpartition('/')[2]}/{name}")
+                else arn("ecs", f"task/{cluster.rpartition('/')[2]}/{name}")
             )
 
         match call.operation:
@@ -91,12 +120,10 @@ class Needs:
                 )
                 yield Need(
                     "ecs:RunTask",
-                    place.arn("ecs", f"task-definition/{family}:{revision or 1}"),
+                    arn("ecs", f"task-definition/{family}:{revision or 1}"),
                     context,
                 )
-                for role in self._roles_of(
-                    self._definitions.get(family), parameters.get("overrides", {})
-                ):
+                for role in self._roles_of(family, parameters.get("overrides", {})):
                     yield Need("iam:PassRole", role, _TO_TASKS)
                 if parameters.get("tags") or parameters.get("propagateTags", "NONE") != "NONE":
                     yield Need("ecs:TagResource", task("*"), {"ecs:CreateAction": "RunTask"})
@@ -110,24 +137,23 @@ class Needs:
             case _:
                 raise call.not_mapped()
 
-    def _roles_of(
-        self, definition: TaskDefinition | None, overrides: Mapping[str, str]
-    ) -> Iterator[str]:
+    def _roles_of(self, family: str, overrides: Mapping[str, str]) -> Iterator[str]:
         """Yield the ARNs of a task's roles: the container's, and the one for starting it."""
-        if definition is not None:
-            yield overrides.get("taskRoleArn") or self._place.role_arn(definition.role)
-            yield overrides.get("executionRoleArn") or self._place.role_arn(TASK_EXECUTION_ROLE)
+        if (declared := self._roles_of_tasks.get(family)) is not None:
+            task, execution = declared
+            yield overrides.get("taskRoleArn") or task
+            yield overrides.get("executionRoleArn") or execution
 
     def _lambda(self, call: Call) -> Iterator[Need]:
         if call.operation != "Invoke":
             raise call.not_mapped()
         name = unquote(call.path.split("/")[3]).split(":function:")[-1]
-        yield Need("lambda:InvokeFunction", self._place.arn("lambda", f"function:{name}"))
+        yield Need("lambda:InvokeFunction", arn("lambda", f"function:{name}"))
 
     def _connections(self, call: Call) -> Iterator[Need]:
         stage, _, rest = call.path.lstrip("/").partition("/")
-        resource = f"{self._place.websocket_api}/{stage}/{call.method}/{unquote(rest)}"
-        yield Need("execute-api:ManageConnections", self._place.arn("execute-api", resource))
+        resource = f"{self._websocket_api}/{stage}/{call.method}/{unquote(rest)}"
+        yield Need("execute-api:ManageConnections", arn("execute-api", resource))
 
     def _events(self, call: Call) -> Iterator[Need]:
         if call.operation != "PutEvents":
@@ -137,7 +163,7 @@ class Needs:
             for entry in call.parameters.get("Entries", ())
         }
         for bus in sorted(buses):
-            yield Need("events:PutEvents", self._place.arn("events", f"event-bus/{bus}"))
+            yield Need("events:PutEvents", arn("events", f"event-bus/{bus}"))
 
     def _sns(self, call: Call) -> Iterator[Need]:
         form = call.form
@@ -169,7 +195,7 @@ class Needs:
         if operation not in known:
             raise call.not_mapped()
         queue = parameters.get("QueueUrl", "").rpartition("/")[2] or parameters.get("QueueName", "")
-        yield Need(f"sqs:{operation}", self._place.arn("sqs", queue))
+        yield Need(f"sqs:{operation}", arn("sqs", queue))
 
     def _datasync(self, call: Call) -> Iterator[Need]:
         parameters, action = call.parameters, f"datasync:{call.operation}"
@@ -182,12 +208,12 @@ class Needs:
             case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
                 yield Need(action, "*", _asked_tags(parameters))
                 kind = "task" if call.operation == "CreateTask" else "location"
-                yield from _tagging(parameters, self._place.arn("datasync", f"{kind}/*"))
+                yield from _tagging(parameters, arn("datasync", f"{kind}/*"))
                 if parameters.get("TaskMode") == "ENHANCED":
                     context = {"iam:AWSServiceName": "datasync.amazonaws.com"}
-                    yield Need("iam:CreateServiceLinkedRole", linked_role_arn(self._place), context)
-                bucket = parameters.get("S3BucketArn", self._place.bucket_arn())
-                if bucket != self._place.bucket_arn():
+                    yield Need("iam:CreateServiceLinkedRole", _LINKED_ROLE, context)
+                bucket = parameters.get("S3BucketArn", self._own_bucket)
+                if bucket != self._own_bucket:
                     yield Need("s3:ListBucket", bucket)
                 config = parameters.get("S3Config", {})
                 for role in (
@@ -208,11 +234,10 @@ class Needs:
                 raise call.not_mapped()
         yield from (Need(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
 
-    def _of_datasync(self, action: str, arn: str) -> Need:
+    def _of_datasync(self, action: str, resource: str) -> Need:
+        tags = self._tags_of(resource)
         return Need(
-            action,
-            arn,
-            {f"aws:ResourceTag/{name}": value for name, value in self._tags_of(arn).items()},
+            action, resource, {f"aws:ResourceTag/{name}": value for name, value in tags.items()}
         )
 
     def _secrets(self, call: Call) -> Iterator[Need]:
@@ -228,12 +253,8 @@ class Needs:
             raise call.not_mapped()
         name = parameters.get("SecretId", "")
         # A secret's ARN ends with six random characters.
-        arn = (
-            name
-            if name.startswith("arn:")
-            else self._place.arn("secretsmanager", f"secret:{name}-??????")
-        )
-        yield Need(f"secretsmanager:{operation}", arn)
+        secret = name if name.startswith("arn:") else arn("secretsmanager", f"secret:{name}-??????")
+        yield Need(f"secretsmanager:{operation}", secret)
 
     def _logs(self, call: Call) -> Iterator[Need]:
         parameters, operation = call.parameters, call.operation
@@ -257,9 +278,7 @@ class Needs:
                 return
             case _:
                 raise call.not_mapped()
-        yield Need(
-            f"logs:{operation}", self._place.arn("logs", f"log-group:{group}:log-stream:{stream}")
-        )
+        yield Need(f"logs:{operation}", arn("logs", f"log-group:{group}:log-stream:{stream}"))
 
     def _sts(self, call: Call) -> Iterator[Need]:
         match call.form.get("Action"):
@@ -275,7 +294,7 @@ def _asked_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in parameters.get("Tags", ())}
 
 
-def _tagging(parameters: Mapping[str, Any], arn: str) -> Iterator[Need]:
+def _tagging(parameters: Mapping[str, Any], resource: str) -> Iterator[Need]:
     """Yield what DataSync needs beside the creating action if the new resource gets tags."""
     if asked := _asked_tags(parameters):
-        yield Need("datasync:TagResource", arn, asked)
+        yield Need("datasync:TagResource", resource, asked)

@@ -1,7 +1,7 @@
 """Evaluate policy documents like IAM.
 
 A denied need is denied, and a need that no statement allows is not allowed. This module knows what
-Sheen's declarations use, and refuses to read a statement that it cannot evaluate
+the declared roles use, and refuses to read a statement that it cannot evaluate
 (:class:`CannotJudge`). It is pure.
 """
 
@@ -12,12 +12,12 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from infra.local.errors import LocalStackError
+from infra.emulator.errors import EmulatorError
 
 _ARN_PARTS = 6
 
 
-class CannotJudge(LocalStackError):
+class CannotJudge(EmulatorError):
     """A statement has a part that this evaluator does not know."""
 
 
@@ -66,6 +66,15 @@ class Policy:
                     return Decision(Verdict.DENIED, statement.sid)
                 allowed = allowed or Decision(Verdict.ALLOWED, statement.sid)
         return allowed or Decision(Verdict.NOT_ALLOWED, None)
+
+
+def actions_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the actions of a policy document, each with the Sid of its statement."""
+    return [
+        (statement["Sid"], action)
+        for statement in document["Statement"]
+        for action in _listed(statement["Action"])
+    ]
 
 
 class _Statement:

@@ -6,27 +6,25 @@ Trust policies are evaluated like in STS.
 from collections.abc import Mapping
 from typing import Any
 
-from infra.declared import Place, Role
-from infra.declared.rights import SOURCE_ACCOUNT
-from infra.local.errors import LocalStackError
+from infra.emulator.errors import EmulatorError
+from infra.emulator.settings import ACCOUNT
 from infra.local.rights.policy import Need, Policy, Verdict
+from infra.local.rights.role import Role
 
+SOURCE_ACCOUNT = "aws:SourceAccount"
 _TELL_NO_ACCOUNT = frozenset({"lambda.amazonaws.com"})
 """Services that assume roles without saying for which account."""
 
 
-class CannotBeTaken(LocalStackError):
+class CannotBeTaken(EmulatorError):
     """A role's trust policy does not let its service assume the role."""
 
 
-def check_trust(role: Role, place: Place) -> None:
-    """Raise :class:`CannotBeTaken` if the role's service may not assume it for the account.
-
-    The account is the deployment's.
-    """
-    if not trusts(role.trust(place.account), role.service, place.account):
+def check_trust(role: Role) -> None:
+    """Raise :class:`CannotBeTaken` if the role's service may not assume it for the account."""
+    if not trusts(role.trust, role.service, ACCOUNT):
         raise CannotBeTaken(
-            f"{place.role_name(role.name)}: its trust policy does not let {role.service} take it on"
+            f"{role.full_name}: its trust policy does not let {role.service} take it on"
         )
 
 

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.declared.tasks import TASK_DEFINITIONS
 from infra.local import cgroups
 from infra.local.cgroups import ControlGroups
-
-SMALL = next(definition for definition in TASK_DEFINITIONS if definition.name == "agent_small")
 
 
 @pytest.fixture
@@ -34,10 +31,10 @@ def test_a_task_has_the_memory_of_its_size_and_all_that_it_starts_is_in_it(
 ) -> None:
     groups = found(tmp_path)
     assert isinstance(groups, ControlGroups)
-    assert (scope / "sheen-stack" / "cgroup.procs").read_text() == str(os.getpid())
+    assert (scope / "emulator" / "cgroup.procs").read_text() == str(os.getpid())
     assert (scope / "cgroup.subtree_control").read_text() == "+memory +pids"
-    group = groups.make("abc", SMALL)
-    folder = scope / "sheen-task-abc"
+    group = groups.make("abc", 512)
+    folder = scope / "task-abc"
     assert (folder / "memory.max").read_text() == str(512 * 1024**2)
     assert (folder / "pids.max").read_text() == "4096"
     said = subprocess.run(

@@ -54,7 +54,7 @@ def test_an_environment_has_lambdas_variables_and_not_the_stacks(tiny: TinyStack
     assert variables["AWS_ENDPOINT_URL"] == tiny.url
     assert variables["TINY_NOTES"] == str(tiny.notes_path)
     assert variables["AWS_ACCESS_KEY_ID"] != tiny.environment()["AWS_ACCESS_KEY_ID"]
-    assert not {"SHEEN_DATA", "HOME", "PYTHONPATH", "SHEEN_BOOTSTRAP"} & variables.keys()
+    assert not {"SHEEN_DATA", "HOME", "PYTHONPATH", "_EMULATOR_BOOTSTRAP"} & variables.keys()
 
 
 def test_payloads_beyond_six_megabytes_are_refused_either_way(tiny: TinyStack) -> None:

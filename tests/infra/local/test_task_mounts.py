@@ -42,7 +42,7 @@ except OSError as error:
 @needs_mounts
 def test_it_sees_what_it_declares_and_writes_only_what_it_may(tmp_path: Path) -> None:
     efs = tmp_path / "e f s"
-    task_mounts.make_roots(efs)
+    task_mounts.make_roots(efs, ROOTS)
     (efs / "data" / "victim").mkdir()
     said = run(efs, (Mount("apps"), Mount("synced", write=True)), TRIES).splitlines()
     assert said == [
@@ -59,7 +59,7 @@ def test_a_builds_link_to_the_packages_leads_there_and_what_it_unpacks_gets_its_
     tmp_path: Path,
 ) -> None:
     efs = tmp_path / "efs"
-    task_mounts.make_roots(efs)
+    task_mounts.make_roots(efs, ROOTS)
     code = """
 import os, sys
 from pathlib import Path
@@ -103,6 +103,6 @@ def test_no_task_has_more_than_it_needs() -> None:
 def test_folders_that_are_there_keep_their_modes(tmp_path: Path) -> None:
     (tmp_path / "apps").mkdir()
     (tmp_path / "apps").chmod(0o700)
-    task_mounts.make_roots(tmp_path)
+    task_mounts.make_roots(tmp_path, ROOTS)
     assert (tmp_path / "apps").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o711

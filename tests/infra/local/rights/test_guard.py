@@ -5,6 +5,7 @@ import json
 import pytest
 
 from infra.declared import DECLARED
+from infra.local import roles
 from infra.local.aws_errors import AwsError, error_response
 from infra.local.place import local_place
 from infra.local.rights import Guard, Need
@@ -23,7 +24,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def guard(told: list[str]) -> Guard:
-    return Guard(DECLARED, PLACE, TASKS.get, told.append)
+    return roles.guard(DECLARED, PLACE, TASKS.get, told.append)
 
 
 def get_item(table: str) -> Call:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from infra.declared import DECLARED
+from infra.local import roles
 from infra.local.place import local_place
 from infra.local.rights.call import Call, NotMapped
-from infra.local.rights.needs import Needs
 from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.settings import LocalSettings
 from infra.local.tokens import token_of
 
 PLACE = local_place(LocalSettings())
-NEEDS = Needs(DECLARED, PLACE)
+NEEDS = roles.needs(DECLARED, PLACE)
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 ECS = "arn:aws:ecs:us-east-1:123456789012:"
 BUCKET = "arn:aws:s3:::sheen-local"
@@ -171,7 +171,7 @@ def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role:
     task = PLACE.arn("datasync", "task/task-1")
 
     def refused(stage_of_task: str, asked: str) -> set[str]:
-        known = Needs(DECLARED, PLACE, {task: {"stage": stage_of_task}}.__getitem__)
+        known = roles.needs(DECLARED, PLACE, {task: {"stage": stage_of_task}}.__getitem__)
         body = json.dumps({"TaskArn": task, "Tags": [{"Key": "stage", "Value": asked}]}).encode()
         every = [
             need
@@ -191,14 +191,14 @@ def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_d
     None
 ):
     mine, other = PLACE.arn("datasync", "task/mine"), PLACE.arn("datasync", "task/other")
-    known = Needs(
+    known = roles.needs(
         DECLARED, PLACE, lambda arn: {"stage": "local" if arn.startswith(mine) else "prod"}
     )
-    roles = {name: Policy(role.policy()) for name, role in DECLARED.roles(PLACE).items()}
+    policies = {name: Policy(role.policy()) for name, role in DECLARED.roles(PLACE).items()}
 
     def may(role: str, operation: str, **parameters: str) -> bool:
         first, *_ = known.of(Call("datasync", operation, body=json.dumps(parameters).encode()))
-        return roles[role].decide(first).verdict is Verdict.ALLOWED
+        return policies[role].decide(first).verdict is Verdict.ALLOWED
 
     for role, operation, name in (
         ("function-sync_step", "DeleteTask", "TaskArn"),
@@ -214,7 +214,7 @@ def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_d
         {"aws:RequestTag/stage": "local", "aws:ResourceTag/stage": "prod"},
     )
     assert all(
-        roles[role].decide(seize).verdict is not Verdict.ALLOWED
+        policies[role].decide(seize).verdict is not Verdict.ALLOWED
         for role in ("function-sync_step", "machine-sync")
     )
     assert not may("function-sync_step", "CreateTask"), "what is made has the stage's tag"
@@ -249,7 +249,7 @@ def test_the_rest() -> None:
     assert needs(Call("execute-api", "PostToConnection", path="/socket/@connections/a%3D")) == [
         (
             "execute-api:ManageConnections",
-            "arn:aws:execute-api:us-east-1:123456789012:sheensock0/socket/POST/@connections/a=",
+            "arn:aws:execute-api:us-east-1:123456789012:localsock0/socket/POST/@connections/a=",
         )
     ]
     assert of("events", "PutEvents", Entries=[{}]) == [
@@ -303,7 +303,7 @@ def test_what_nobody_has_mapped_is_said_so(call: Call) -> None:
 
 
 def test_the_web_socket_api_is_the_places_own() -> None:
-    found = Needs(DECLARED, replace(PLACE, websocket_api="abc")).of(
+    found = roles.needs(DECLARED, replace(PLACE, websocket_api="abc")).of(
         Call("execute-api", "PostToConnection", path="/socket/@connections/x")
     )
     assert found[0].resource.endswith(":abc/socket/POST/@connections/x")

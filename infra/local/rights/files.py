@@ -1,6 +1,6 @@
-"""The roles of apps: ``$SHEEN_DATA/roles/<location>/<name>.json``, each a policy document.
+"""Roles that are files: ``<path>/<name>.json`` in a folder, each a policy document.
 
-They are read again at each call.
+They are read again at each call. The calls of other roles may assume them.
 """
 
 import asyncio
@@ -12,9 +12,8 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from infra.declared import Place
+from infra.emulator.errors import EmulatorError
 from infra.local.aws_errors import AwsError
-from infra.local.errors import LocalStackError
 from infra.local.keys import AccessKey, Keys
 from infra.local.rights.call import Call
 from infra.local.rights.policy import Policy
@@ -24,18 +23,19 @@ VALID = timedelta(hours=1)
 """Longest validity of a role that was assumed from another role."""
 
 
-class AppRoles:
-    """STS's AssumeRole for these roles only; the credentials' principal is ``app:<name>``."""
+class FileRoles:
+    """STS's AssumeRole for these roles only; the credentials' principal is ``role:<name>``."""
 
-    def __init__(self, folder: Path, place: Place, keys: Keys) -> None:
+    def __init__(self, folder: Path, prefix: str, keys: Keys) -> None:
+        """Read the roles in ``folder``; their ARNs begin with ``prefix``."""
         self._folder = folder
-        self._prefix = place.app_role_arn("")
+        self._prefix = prefix
         self._keys = keys
 
     def policy(self, name: str) -> Policy | None:
         """Return a role's policy, or None if there is no such role.
 
-        Raise :class:`LocalStackError` for a policy that cannot be read.
+        Raise :class:`EmulatorError` for a policy that cannot be read.
         """
         path = self._folder / f"{name}.json"
         if not _NAME.fullmatch(name) or not path.exists():
@@ -43,7 +43,7 @@ class AppRoles:
         try:
             return Policy(json.loads(path.read_text()))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LocalStackError(f"{path} is no policy document: {error}") from error
+            raise EmulatorError(f"{path} is no policy document: {error}") from error
 
     async def handle(
         self, _request: web.Request, operation: str, body: bytes, _key: AccessKey
@@ -56,7 +56,7 @@ class AppRoles:
         name = arn.removeprefix(self._prefix)
         try:
             there = name != arn and self.policy(name) is not None
-        except LocalStackError as error:
+        except EmulatorError as error:
             raise AwsError("MalformedPolicyDocument", str(error)) from error
         if not there:
             raise AwsError(
@@ -64,7 +64,7 @@ class AppRoles:
                 f"User is not authorized to perform: sts:AssumeRole on resource: {arn}",
                 403,
             )
-        key = self._keys.temporary(f"app:{name}")
+        key = self._keys.temporary(f"role:{name}")
         asyncio.get_running_loop().call_later(VALID.total_seconds(), self._keys.revoke, key)
         return web.Response(
             text=_document(arn, form.get("RoleSessionName", ""), key), content_type="text/xml"

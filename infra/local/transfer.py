@@ -1,4 +1,4 @@
-"""One execution as a process of its own: ``python -m infra.local.datasync.process``.
+"""One execution as a process of its own: ``python -m infra.local.transfer``.
 
 It reads its job as JSON from standard input. It writes a line of JSON with its counts several times
 a second, and a last one with ``"phase": "done"`` or ``"error"``.
