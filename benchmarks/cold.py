@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.declared import DECLARED
+from infra.emulator.lambdas.environment import layer_paths
+from infra.emulator.lambdas.function import Function
 from infra.emulator.settings import TREE
-from infra.local.lambdas.environment import layer_paths
-from infra.local.lambdas.function import Function
-from infra.local.lambdas.package import cache_folder, chalice_package, make_package
+from infra.local.package import cache_folder, chalice_package, make_package
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 

@@ -12,7 +12,7 @@ from infra.aws.place import aws_place
 from infra.aws.settings import load
 from infra.declared import DECLARED, TREE
 from infra.emulator.errors import CannotStart
-from infra.local.lambdas.package import chalice_package
+from infra.local.package import chalice_package
 
 _ACCOUNT = "123456789012"
 

@@ -7,8 +7,8 @@ from typing import Any
 import uvloop
 
 from infra.declared import DECLARED, Declared
+from infra.emulator.console import Console
 from infra.emulator.errors import EmulatorError
-from infra.local.console import Console
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 

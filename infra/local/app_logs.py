@@ -14,8 +14,8 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances.log_streams import LogStream
 from infra.declared import Place
-from infra.local.logs import FileName
-from infra.local.moto import Moto
+from infra.emulator.logs.service import FileName
+from infra.emulator.moto.client import Moto
 
 DEFAULT_MODE = 0o640
 """The default mode, which is Shiny Server's."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.declared import ROOTS, Declared, Place
-from infra.local import task_mounts
+from infra.emulator.ecs import task_mounts
+from infra.emulator.ecs.definition import Container, Mount, TaskDefinition
 from infra.local.image import Image
 from infra.local.settings import LocalSettings
-from infra.local.task_definition import Container, Mount, TaskDefinition
 
 
 def task_definitions(declared: Declared, place: Place) -> tuple[TaskDefinition, ...]:

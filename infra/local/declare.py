@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from infra.declared import BucketRules, Declared, Place, StateMachine
 from infra.emulator.errors import CannotStart
-from infra.local.moto import Moto, MotoFailed
+from infra.emulator.moto.client import Moto, MotoFailed
 
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.declared.tasks import DROPPED_CAPABILITIES
+from infra.emulator.ecs import task_mounts
+from infra.emulator.ecs.definition import Mount
 from infra.emulator.errors import CannotStart
-from infra.local import task_mounts
-from infra.local.task_definition import Mount
 
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"

@@ -1,8 +1,8 @@
 """The place of the local stack's deployment."""
 
 from infra.declared import Place
+from infra.emulator.gateway import WebSocketRoutes
 from infra.emulator.settings import ACCOUNT, REGION
-from infra.local.gateway import WebSocketRoutes
 from infra.local.image import Image
 from infra.local.settings import STAGE, LocalSettings
 

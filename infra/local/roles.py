@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from infra.declared import Declared, Place
 from infra.declared.tasks import TASK_EXECUTION_ROLE
-from infra.local.rights import Guard, Needs, Policy, Role
+from infra.emulator.rights import Guard, Needs, Policy, Role
 
 
 def roles(declared: Declared, place: Place) -> tuple[Role, ...]:

@@ -11,40 +11,41 @@ from typing import Self
 
 from infra.declared import DECLARED, Declared, admin_environment
 from infra.declared.file_system import SYNCED
+from infra.emulator.clock import Clock
+from infra.emulator.console import Console
+from infra.emulator.control import Control
+from infra.emulator.counters import Counters
+from infra.emulator.datasync.execution import Copier
+from infra.emulator.datasync.service import DataSync
+from infra.emulator.dynamodb.streams import Streams, check_streams
+from infra.emulator.ecs import cgroups, task_mounts
+from infra.emulator.ecs.service import Ecs
+from infra.emulator.ecs.task_metadata import TaskMetadata
+from infra.emulator.endpoint.front import Front
 from infra.emulator.errors import CannotGoOn, CannotStart
+from infra.emulator.events.bus import BusRule, EventBus, FunctionTarget, StateMachineTarget
+from infra.emulator.events.schedules import Schedules
+from infra.emulator.faults import Faults
+from infra.emulator.gateway import AWS, RestApi, TokenBucket, WebSocketApi
+from infra.emulator.kept.changes import DataChanges
+from infra.emulator.kept.data import KeptObjects, KeptTables
+from infra.emulator.kept.secrets import KeptSecrets
+from infra.emulator.keys import ADMIN, DATASYNC, Keys
+from infra.emulator.lambdas.api import LambdaApi
+from infra.emulator.lambdas.invoker import LambdaInvoker
+from infra.emulator.lambdas.runtime_api import RuntimeApi
+from infra.emulator.logs.service import LogGroup, LogsApi
+from infra.emulator.moto.client import Moto
+from infra.emulator.rights.files import FileRoles
+from infra.emulator.s3.events import S3Events
 from infra.emulator.settings import REGION
-from infra.local import cgroups, checks, roles, task_mounts
+from infra.local import checks, roles
 from infra.local.app_logs import AppLogs
-from infra.local.changes import DataChanges
-from infra.local.clock import Clock
-from infra.local.console import Console
 from infra.local.containers import Containers, task_definitions
-from infra.local.control import Control
-from infra.local.counters import Counters
-from infra.local.datasync.execution import Copier
-from infra.local.datasync.service import DataSync
 from infra.local.declare import create_state_machines, create_storage, create_topics
-from infra.local.ecs import Ecs
-from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
-from infra.local.faults import Faults
-from infra.local.front import Front
-from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
-from infra.local.keep import KeptObjects, KeptTables
-from infra.local.keep_secrets import KeptSecrets
-from infra.local.keys import ADMIN, DATASYNC, Keys
-from infra.local.lambda_api import LambdaApi
-from infra.local.lambdas.invoker import LambdaInvoker
-from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
-from infra.local.lambdas.runtime_api import RuntimeApi
-from infra.local.logs import LogGroup, LogsApi
-from infra.local.moto import Moto
+from infra.local.package import Package, cache_folder, link_runtime, make_package
 from infra.local.place import local_place
-from infra.local.rights.files import FileRoles
-from infra.local.s3_events import S3Events
-from infra.local.schedules import Schedules
 from infra.local.settings import LocalSettings
-from infra.local.streams import Streams, check_streams
-from infra.local.task_metadata import TaskMetadata
 
 ENVIRONMENT_FILE = "environment.json"
 """File in the data folder with the variables for awscli, boto3 and ``sheen``."""

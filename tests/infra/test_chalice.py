@@ -9,7 +9,7 @@ import pytest
 from infra import chalice
 from infra.declared import DECLARED, Place
 from infra.emulator.errors import CannotStart
-from infra.local.lambdas.package import check_declared, schedule_of
+from infra.local.package import check_declared, schedule_of
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 

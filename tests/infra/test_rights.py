@@ -7,9 +7,9 @@ import pytest
 from infra.declared import DECLARED, Role, Statement
 from infra.declared.functions import FUNCTIONS
 from infra.declared.rights import TooWide, is_wide
-from infra.local import rights as emulated
+from infra.emulator import rights as emulated
+from infra.emulator.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.place import local_place
-from infra.local.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.settings import LocalSettings
 
 PLACE = replace(local_place(LocalSettings()), traced=True, websocket_api="*")

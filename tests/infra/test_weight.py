@@ -10,7 +10,7 @@ import pytest
 from benchmarks.cold import PACKAGE_MB, cold_import, sizes
 from infra.declared import DECLARED
 from infra.emulator.settings import TREE
-from infra.local.lambdas.package import Package, cache_folder, make_package
+from infra.local.package import Package, cache_folder, make_package
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 from infra.vendored import ALWAYS, services

@@ -21,12 +21,12 @@ from infra.aws.synth import Template, synthesise
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED
 from infra.declared.tasks import DROPPED_CAPABILITIES, task_log_group
+from infra.emulator.events.bus import StateMachineTarget
+from infra.emulator.moto.client import Moto
 from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.containers import task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
-from infra.local.events import StateMachineTarget
-from infra.local.lambdas.package import Package
-from infra.local.moto import Moto
+from infra.local.package import Package
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
