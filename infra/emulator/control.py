@@ -3,7 +3,8 @@
 * ``GET /counters`` returns all counts.
 * ``GET /rights`` returns the refused calls, and which statements of each role were used or never
   used.
-* ``POST /faults`` takes settings of :class:`infra.emulator.faults.FaultRates`; ``{}`` turns all off.
+* ``POST /faults`` takes settings of :class:`infra.emulator.faults.FaultRates`; ``{}`` turns all
+  off.
 * ``POST /clock`` takes ``{"speed": x}``.
 * ``POST /vanish`` takes ``{"task": ARN}``: the task's machine vanishes and answers no packets.
 """

@@ -3,8 +3,8 @@
 ``admin`` (the owner of the emulator), each ``machine:<name>`` (the Step Functions engine, running
 that state machine) and each ``function:<name>`` have lasting keys. These are made at the first run
 and kept readable only by their owner. A ``task:<id>`` has temporary credentials as long as it runs,
-a ``role:<name>`` (:mod:`infra.emulator.rights.files`) for an hour. :mod:`infra.emulator.rights` defines
-what each may do.
+a ``role:<name>`` (:mod:`infra.emulator.rights.files`) for an hour. :mod:`infra.emulator.rights`
+defines what each may do.
 """
 
 import json

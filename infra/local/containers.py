@@ -9,6 +9,8 @@ from infra.emulator.ecs.definition import Container, Mount, TaskDefinition
 from infra.local.image import Image
 from infra.local.settings import LocalSettings
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 def task_definitions(declared: Declared, place: Place) -> tuple[TaskDefinition, ...]:
     """Return every declared task definition."""
@@ -52,7 +54,7 @@ class Containers:
         if definition.mounts and task_mounts.can_mount():
             line = task_mounts.command(settings.efs, definition.mounts, tree, line)
         variables = {
-            "PATH": f"{Path(settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": f"{Path(settings.python).parent}:{_PATH}",
             "LANG": "C.UTF-8",
             "PYTHONPATH": ":".join(
                 str(tree / folder) for folder in ("chalice_app", "workers", ".")

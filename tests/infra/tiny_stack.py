@@ -24,7 +24,10 @@ def declared(project: Path, notes: Path) -> Declared:
         detail = {"bucket": {"name": [place.bucket]}, "object": {"key": [{"prefix": "in/"}]}}
         return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
 
-    plain = "api_handler websocket_connect websocket_message websocket_disconnect on_task_stopped on_test_event echo big fail leave"
+    plain = (
+        "api_handler websocket_connect websocket_message websocket_disconnect "
+        "on_task_stopped on_test_event echo big fail leave"
+    )
 
     def stream(place: Place) -> list[Statement]:
         actions = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")

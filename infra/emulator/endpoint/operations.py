@@ -22,7 +22,8 @@ def s3_path(request: web.Request) -> S3Path:
 def operation_of(service: str, request: web.Request) -> str:
     """Return the operation's name.
 
-    REST services have the names of operations that this module knows, and otherwise the HTTP method.
+    REST services have the names of operations that this module knows, and otherwise the HTTP
+    method.
     """
     target = request.headers.get("X-Amz-Target")
     if target is not None:

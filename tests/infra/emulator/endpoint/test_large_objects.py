@@ -59,7 +59,7 @@ def test_a_copy_is_what_was_copied_and_takes_no_memory(tiny: TinyStack) -> None:
     growth = Growth(
         named(
             descendants(tiny.process.pid),
-            lambda command: "moto" if "moto_process" in command else None,
+            lambda command: "moto" if "moto.process" in command else None,
         )
     )
     s3.copy_object(**copied, CopySource=AT)
