@@ -6,6 +6,8 @@ from typing import Self
 
 from chalicelib.errors import SheenError
 
+DEFAULT = "default"
+"""Stands for the index that pip asks by itself."""
 _INDEX = re.compile(r"(https://[^/*@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^*@\s]*)?\Z")
 
 
@@ -17,8 +19,9 @@ class BadIndex(SheenError):
 class Indexes:
     """The deployment's setting ``SHEEN_PYTHON_REPOSITORIES``: URLs of package indexes.
 
-    An example is ``https://pypi.org/simple``. pip asks all of them and takes the newest version
-    that any has. An author's file cannot name others.
+    An example is ``https://python.example.org/simple``. ``default`` is the index that pip asks by
+    itself. pip asks all of them and takes the newest version that any has. An author's file cannot
+    name others.
     """
 
     urls: tuple[str, ...] = ()
@@ -31,10 +34,10 @@ class Indexes:
         """
         urls = text.replace(",", " ").split()
         for url in urls:
-            if not _INDEX.match(url):
+            if url != DEFAULT and not _INDEX.match(url):
                 raise BadIndex(
-                    f'SHEEN_PYTHON_REPOSITORIES: "{url}" is not the https URL of a '
-                    "package index, as in https://pypi.org/simple, "
+                    f'SHEEN_PYTHON_REPOSITORIES: "{url}" is not "{DEFAULT}", nor the https URL '
+                    "of a package index, as in https://python.example.org/simple, "
                     "without a name or password in it"
                 )
         return cls(tuple(dict.fromkeys(urls)))
@@ -42,9 +45,8 @@ class Indexes:
     @property
     def options(self) -> list[str]:
         """Return pip's options for the indexes."""
-        first, *others = self.urls
+        first, *others = sorted(self.urls, key=lambda url: url != DEFAULT)
         return [
-            "--index-url",
-            first,
+            *(() if first == DEFAULT else ("--index-url", first)),
             *(part for url in others for part in ("--extra-index-url", url)),
         ]

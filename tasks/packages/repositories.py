@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self, cast
@@ -21,6 +21,8 @@ from tasks.packages import dcf
 from tasks.packages.lock import Wanted
 from tasks.packages.versions import is_version, same
 
+DEFAULT = "default"
+"""Stands for the repository that the image's R asks by itself."""
 LARGEST_SOURCE = 1024**3
 """Largest size in bytes of a package's source."""
 LARGEST_INDEX = 256 * 1024**2
@@ -50,8 +52,8 @@ class Repositories:
     Lock files come from authors. What they name would be fetched from within the deployment's
     network, and kept where all apps have it. A repository that a lock file names is therefore asked
     only if it is one of these, or lies below one that ends in ``/*``.
-    ``https://packagemanager.posit.co/*`` is not asked itself, but allows lock files to name its
-    snapshots.
+    ``https://snapshots.example.org/*`` is not asked itself, but allows lock files to name its
+    snapshots. ``default`` is the repository that the image's R asks by itself.
     """
 
     urls: tuple[str, ...] = ()
@@ -65,16 +67,23 @@ class Repositories:
         """
         entries = text.replace(",", " ").split()
         for entry in entries:
-            if not _ENTRY.match(entry):
+            if entry != DEFAULT and not _ENTRY.match(entry):
                 raise BadRepositories(
-                    f'SHEEN_REPOSITORIES: "{entry}" is not the URL of a repository, as in '
-                    "https://cloud.r-project.org, "
-                    "nor of what lock files may name, as in https://packagemanager.posit.co/*"
+                    f'SHEEN_REPOSITORIES: "{entry}" is not "{DEFAULT}", nor the URL of a '
+                    "repository, as in https://r.example.org, "
+                    "nor of what lock files may name, as in https://snapshots.example.org/*"
                 )
         return cls(
             tuple(dict.fromkeys(_plain(entry) for entry in entries if not entry.endswith("/*"))),
             tuple(entry.removesuffix("*") for entry in entries if entry.endswith("/*")),
         )
+
+    def resolved(self, default: Callable[[], str]) -> Self:
+        """Return the setting with the URL that ``default`` returns in place of ``default``."""
+        if DEFAULT not in self.urls:
+            return self
+        urls = (_plain(default()) if url == DEFAULT else url for url in self.urls)
+        return type(self)(tuple(dict.fromkeys(urls)), self.allowed)
 
     def for_package(self, wanted: Wanted) -> tuple[str, ...]:
         """Return the repositories to ask for a package.

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.packages import repositories
+from tasks.packages import image, repositories
 from tasks.packages.lock import Wanted
 from tasks.packages.repositories import BadRepositories, Repositories, Repository, Unreachable
 from tests.support.cran import GREETING_1, cran
 
-OURS = "https://cran.example"
+OURS = "https://r.example"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,17 @@ OURS = "https://cran.example"
 )
 def test_the_setting(setting: str, urls: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     assert Repositories.parse(setting) == Repositories(urls, allowed)
+
+
+def test_the_default_is_what_r_itself_asks_and_is_found_out_only_if_it_is_named() -> None:
+    assert Repositories.parse("default https://a.example https://p.example/*").resolved(
+        lambda: "https://r.example/"
+    ) == Repositories(("https://r.example", "https://a.example"), ("https://p.example/",))
+    assert Repositories.parse(OURS).resolved(lambda: pytest.fail("asked")) == Repositories((OURS,))
+
+
+def test_r_says_which_repository_it_asks_by_itself() -> None:
+    assert Repositories.parse(image.mirror()).urls, "it is the URL of a repository"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,7 @@ def test_what_is_no_repository_is_named(entry: str) -> None:
     ("named", "asked"),
     [
         ("", [OURS]),
-        ("https://cran.example/", [OURS]),
+        ("https://r.example/", [OURS]),
         ("https://p.example/cran/2024-01-02", ["https://p.example/cran/2024-01-02", OURS]),
         ("https://p.example/cran/../evil", [OURS]),
         ("https://p.example/cran/%2e%2e/evil", [OURS]),
