@@ -57,8 +57,7 @@ def test_a_new_accounts_ten_functions_at_once_are_too_few_unless_the_stage_says_
 
 
 def test_what_functions_keep_for_themselves_must_be_there_beside_what_pages_need() -> None:
-    assert too_few_at_once(100, 0, STAGE) is None
-    assert too_few_at_once(139, 40, STAGE) and too_few_at_once(140, 40, STAGE) is None
+    assert too_few_at_once(100, STAGE) is None
 
 
 def test_a_region_full_of_log_policies_is_told_unless_one_is_the_stages_own(
