@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from chalicelib.aws.signing import Credentials, CredentialSource, Signer
+from chalicelib.aws.signing import CredentialSource, Signer
+from chalicelib.aws.sigv4 import Credentials
 
 log = logging.getLogger(__name__)
 
