@@ -33,7 +33,8 @@ class Indexes:
         for url in urls:
             if not _INDEX.match(url):
                 raise BadIndex(
-                    f'SHEEN_PYTHON_REPOSITORIES: "{url}" is not the https URL of a package index, as in https://pypi.org/simple, '
+                    f'SHEEN_PYTHON_REPOSITORIES: "{url}" is not the https URL of a '
+                    "package index, as in https://pypi.org/simple, "
                     "without a name or password in it"
                 )
         return cls(tuple(dict.fromkeys(urls)))

@@ -67,7 +67,8 @@ class Repositories:
         for entry in entries:
             if not _ENTRY.match(entry):
                 raise BadRepositories(
-                    f'SHEEN_REPOSITORIES: "{entry}" is not the URL of a repository, as in https://cloud.r-project.org, '
+                    f'SHEEN_REPOSITORIES: "{entry}" is not the URL of a repository, as in '
+                    "https://cloud.r-project.org, "
                     "nor of what lock files may name, as in https://packagemanager.posit.co/*"
                 )
         return cls(
@@ -185,7 +186,8 @@ class Repository:
                     != md5
                 ):
                     raise Unreachable(
-                        f"{self.url}: src/contrib/{path} is not what its index says (MD5); try again later"
+                        f"{self.url}: src/contrib/{path} is not what its index says "
+                        "(MD5); try again later"
                     )
                 os.fchmod(file.fileno(), 0o644)
                 file.flush()
