@@ -28,24 +28,24 @@ from chalicelib.clock import wall_clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.repositories import Indexes, Repositories
 from chalicelib.errors import SettingMissing
 from chalicelib.kinds.recognition import Kind, shape_of
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
+from chalicelib.publishing.limits import Limits
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.publish import Built, built_for
 from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
 from tasks import rsconnect, token, version_folder
-from tasks.archive import Limits, read
+from tasks.archive import read
+from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
 from tasks.packages import image, locks, python, requirements, restore
-from tasks.packages.indexes import Indexes
 from tasks.packages.lock import Lock
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
 from tasks.packages.sweep import sweep
 

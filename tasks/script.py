@@ -1,6 +1,6 @@
 """Run an R script of a published app, and upload its output: ``python -m tasks.script``.
 
-The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.packages.sandbox`). It
+The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.sandbox`). It
 has no AWS credentials and cannot reach other apps' files. Only what it leaves in the folder
 ``SHEEN_OUTPUT`` goes to the bucket, and only if it ends with exit status 0.
 """
@@ -20,9 +20,9 @@ from chalicelib.publishing.scripts import check_script, check_target
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder, Unsafe
 from tasks import token
+from tasks.build_log import BuildLog
 from tasks.copy_tree import copy_tree
-from tasks.packages.log import BuildLog
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.sandbox import Sandbox, sandbox
 
 PATIENCE = 2 * 3600.0
 """Time limit of a script in seconds."""

@@ -258,7 +258,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "tasks/packages/restore.py": dict.fromkeys(
         ("place.making.mkdir", "(place.making / name).symlink_to"), CACHE
     ),
-    "tasks/packages/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/packages/sources.py": dict.fromkeys(
         ("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE
     ),
@@ -278,6 +277,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         CACHE,
     ),
+    "tasks/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/script.py": {
         **dict.fromkeys(
             ("(version / job.script).is_file", "library.is_dir", "shutil.copytree"), VERSION

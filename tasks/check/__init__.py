@@ -6,7 +6,7 @@ looked for.
 Nothing of the app is run, because it may need data, secrets and settings that a build does not
 have. Only certain failures refuse a bundle, such as a file that R cannot parse, or a missing
 package that is always loaded. Doubts become notes for the author. R and Python check the files in a
-sandbox (:mod:`tasks.packages.sandbox`).
+sandbox (:mod:`tasks.sandbox`).
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from chalicelib.kinds import python_shiny
 from chalicelib.kinds.recognition import Kind
 from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
-from tasks.packages.log import BuildLog
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.build_log import BuildLog
+from tasks.sandbox import Sandbox, sandbox
 
 PATIENCE = 60.0
 """Time limit of the check in seconds; after that, the app is published as it is."""

@@ -8,12 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from machine.untrusted import Folder, Unsafe
+from tasks.build_log import BuildLog
 from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
 from tasks.packages.freeze import freeze
-from tasks.packages.log import BuildLog
 from tasks.packages.plan import Plan, Step
-from tasks.packages.sandbox import sandbox
+from tasks.sandbox import sandbox
 
 PATIENCE = 1800.0
 """Time limit of one package in seconds."""
