@@ -153,7 +153,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "workers/agent/processes/private.py": dict.fromkeys(
         ("script.read_bytes", "_USERS.read_bytes"), IMAGE
     ),
-    "workers/agent/processes/process.py": {
+    "workers/machine/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
         "os.open": "/tmp itself, and no link there",
     },

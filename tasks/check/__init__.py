@@ -242,13 +242,7 @@ def _look(
     ``wanted`` is what the app must evaluate to, for ``check.R``.
     """
     mark = secrets.token_hex(16)
-    variables = {
-        **settings.environment,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(box.make("home")),
-        "TMPDIR": str(box.make("tmp")),
-        "LANG": "C.UTF-8",
-    }
+    variables = {**settings.environment, **box.variables()}
     paths = ":".join(map(str, libraries))
     if kind is Kind.APP_PY:
         command = [sys.executable, "-B", "-P", "check_python.py", mark]

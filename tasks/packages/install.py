@@ -92,7 +92,7 @@ def install(
 
 def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patience: float) -> Path:
     with sandbox() as box:
-        library, temporary, home = box.make("library"), box.make("tmp"), box.make("home")
+        library = box.make("library")
         source = box.given / step.source.archive.name
         with (
             Folder.at(box.given) as given,
@@ -101,10 +101,7 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
         ):
             shutil.copyfileobj(archive, copy)
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(home),
-            "TMPDIR": str(temporary),
-            "LANG": "C.UTF-8",
+            **box.variables(),
             "TZ": "UTC",
             "USER": "build",
             "LOGNAME": "build",

@@ -86,10 +86,7 @@ class _Pip:
         self._indexes = indexes
         self._log = log
         self._environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(box.make("home")),
-            "TMPDIR": str(box.make("tmp")),
-            "LANG": "C.UTF-8",
+            **box.variables(),
             # The machine's own configuration would name other indexes.
             "PIP_CONFIG_FILE": "/dev/null",
         }

@@ -217,7 +217,7 @@ def test_programs_of_root_see_none_of_an_authors_variables(
     watched = tmp_path / "setpriv"
     watched.write_text(f'#!/bin/sh\nenv > {seen}\nexec /usr/bin/setpriv "$@"\n')
     watched.chmod(0o755)
-    monkeypatch.setattr("tasks.sandbox._SETPRIV", str(watched))
+    monkeypatch.setattr("machine.unprivileged._SETPRIV", str(watched))
     said: list[str] = []
     with sandbox() as box:
         environment = {"PATH": "/usr/bin:/bin", "LANGUAGE": "../../../evil", "TWO_LINES": "a\nb=c"}
