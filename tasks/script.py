@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from chalicelib import layout
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing, SheenError
@@ -71,8 +72,8 @@ def run(job: Job, settings: Settings) -> list[str]:
 
     Raise :class:`ScriptFailed`.
     """
-    version = Path(settings.efs) / "apps" / job.app_id / job.version
-    library = version.with_name(f"{version.name}.library")
+    version = layout.version(Path(settings.efs), job.app_id, job.version)
+    library = layout.library(version)
     if not (version / job.script).is_file():
         raise ScriptFailed(f"version {job.version} of the app has no file {job.script}")
     s3 = clients.client("s3")
@@ -91,10 +92,7 @@ def run(job: Job, settings: Settings) -> list[str]:
     with sandbox() as place, BuildLog(write, failed, every=1.0) as log:
         app, output = _copied(version, place), place.make("output")
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(place.make("home")),
-            "TMPDIR": str(place.make("tmp")),
-            "LANG": "C.UTF-8",
+            **place.variables(),
             "R_CONFIG_ACTIVE": "shinyapps",
             "SHEEN_OUTPUT": str(output),
         }
