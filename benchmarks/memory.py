@@ -1,4 +1,6 @@
-"""The memory of workers, forked and fresh: PSS, which shares out what several processes have in common (FACTS R4)."""
+"""The memory of workers, forked and fresh: PSS, which shares out what several processes have in
+common (FACTS R4).
+"""
 
 import asyncio
 import json
@@ -35,7 +37,8 @@ def pss(pid: int) -> float:
 async def measure(
     app: Path, output: str, counts: Sequence[int]
 ) -> Mapping[str, Mapping[int, float]]:
-    """Return PSS in MB of so many workers together after each has shown ``output``, by how they were started.
+    """Return PSS in MB of so many workers together after each has shown ``output``, by how they
+    were started.
 
     The pre-loaded R itself is counted with the forked ones.
     """

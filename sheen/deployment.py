@@ -35,12 +35,14 @@ def local_environment(folder: Path) -> dict[str, str]:
         variables = json.loads(file.read_text())
     except FileNotFoundError:
         raise NoDeployment(
-            f"no local stack has run with the data folder {folder}: start one with `make run`, set SHEEN_DATA to its folder, "
+            f"no local stack has run with the data folder {folder}: start one with `make "
+            "run`, set SHEEN_DATA to its folder, "
             "or set SHEEN_BUCKET, SHEEN_TABLE_PREFIX and SHEEN_URL to a deployment on AWS"
         ) from None
     except PermissionError:
         raise NoDeployment(
-            f"{file} belongs to another user: run the command as the user who started the local stack"
+            f"{file} belongs to another user: run the command as the user who started the "
+            "local stack"
         ) from None
     except ValueError:
         variables = None

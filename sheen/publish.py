@@ -122,6 +122,6 @@ def follow(
     finally:
         look(over=True)
     raise PublishFailed(
-        f"{key}: nothing heard for {PATIENCE / 60:.0f} minutes (last: {told or 'the upload was not noticed'}); "
+        f"{key}: nothing heard for {PATIENCE / 60:.0f} minutes (last: {told or 'the upload was not noticed'}); "  # noqa: E501
         "the executions of the publish state machine say where it stands"
     )

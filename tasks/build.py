@@ -84,7 +84,8 @@ class Job:
             )
         except KeyError as error:
             raise SettingMissing(
-                f"environment variable {error.args[0]} is not set; the publish state machine sets it"
+                f"environment variable {error.args[0]} is not set; the publish state "
+                "machine sets it"
             ) from None
 
     @property
@@ -171,7 +172,8 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
         held = AppSettings.effective(bundle, app.settings or {})
     except BadAppSetting as error:
         raise BadBundle(
-            f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not go together: {error}"
+            f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not "
+            f"go together: {error}"
         ) from None
     try:
         grants.check_names(str(app.location), held)
@@ -183,7 +185,8 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
         wanted = held.r_version.split(".")
         if there.split(".")[: len(wanted)] != wanted:
             raise BadBundle(
-                f"bundle {job.name}: its r_version is {held.r_version}, and the image has R {there}; change the setting, or the image"
+                f"bundle {job.name}: its r_version is {held.r_version}, and the image has "
+                f"R {there}; change the setting, or the image"
             )
     return held
 
@@ -253,7 +256,8 @@ def _restore(
     except BadBundle as error:
         log.say(f"the build failed: {error}")
         raise BadBundle(
-            f"bundle {job.name}: {error}\n  The build log: s3://{settings.bucket}/{log_key(job.key)}"
+            f"bundle {job.name}: {error}\n  The build log: "
+            f"s3://{settings.bucket}/{log_key(job.key)}"
         ) from error
 
 
@@ -270,7 +274,8 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         code = error.response["Error"]["Code"]
         if code in ("PreconditionFailed", "412"):
             raise BadBundle(
-                f"bundle {job.name}: another upload took its place before it was unpacked; that one is published"
+                f"bundle {job.name}: another upload took its place before it was "
+                "unpacked; that one is published"
             ) from error
         # Without the right to list the bucket, S3 does not say that the object is missing.
         if code in ("NoSuchKey", "404", "AccessDenied", "403"):

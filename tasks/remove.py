@@ -45,7 +45,8 @@ def folders(what: str, efs: Path) -> list[Path]:
     match = _WHAT.match(what)
     if match is None:
         raise BadRemoval(
-            f'"{what}" names neither an app (twelve hex digits) nor a version of one (<app>/<version>); nothing was removed'
+            f'"{what}" names neither an app (twelve hex digits) nor a version of one '
+            "(<app>/<version>); nothing was removed"
         )
     if match["version"] is None:
         return [efs / root / match["app"] for root in (layout.APPS, layout.DATA, layout.BOOKMARKS)]

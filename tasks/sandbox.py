@@ -201,5 +201,6 @@ def _user() -> Iterator[int]:
             yield unix_id
             return
     raise NoUser(
-        f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until builds have ended"
+        f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until "
+        "builds have ended"
     )

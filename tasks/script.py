@@ -159,7 +159,8 @@ def outputs(folder: Folder, owner: int) -> list[str]:
         for number, each in enumerate(folder.walk(), 1):
             if number > MOST_ENTRIES:
                 raise ScriptFailed(
-                    f"the script wrote more than {MOST_ENTRIES:,} files and folders; nothing was uploaded"
+                    f"the script wrote more than {MOST_ENTRIES:,} files and folders; "
+                    "nothing was uploaded"
                 )
             if each.entry.is_folder:
                 continue
@@ -170,7 +171,8 @@ def outputs(folder: Folder, owner: int) -> list[str]:
         raise ScriptFailed(f"SHEEN_OUTPUT cannot be read: {error}; nothing was uploaded") from None
     if len(found) > MOST_FILES:
         raise ScriptFailed(
-            f"the script wrote {len(found):,} files, and may write {MOST_FILES:,}; nothing was uploaded"
+            f"the script wrote {len(found):,} files, and may write {MOST_FILES:,}; "
+            "nothing was uploaded"
         )
     return sorted(found, key=lambda path: (path.count("/"), path))
 

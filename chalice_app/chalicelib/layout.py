@@ -55,7 +55,7 @@ def builds(efs: Path) -> Path:
 
 
 def gate(efs: Path, sync: str) -> Path:
-    """Return a sync's own folder, whose mode says who may enter (:mod:`chalicelib.syncs.folders`)."""
+    """Return a sync's own folder; :mod:`chalicelib.syncs.folders` says who may enter."""
     return efs / SYNCED / sync
 
 

@@ -182,7 +182,8 @@ def stepping(place: Place) -> Iterable[Statement]:
             "LookAtTheNetwork",
             _LOOKING,
             ("*",),
-            why="DataSync checks these with the caller's rights when it makes a location; the network's take no resource",
+            why="DataSync checks these with the caller's rights when it makes a location; "
+            "the network's take no resource",
         ),
         _interfaces(),
         *_trying(place),
@@ -274,7 +275,7 @@ def _enhancing(place: Place) -> Iterable[Statement]:
 
 def linked_role_arn(place: Place) -> str:
     """Return the ARN of DataSync's linked role in the account."""
-    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"
+    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"  # noqa: E501
 
 
 def _interfaces() -> Statement:
@@ -282,7 +283,8 @@ def _interfaces() -> Statement:
         "TransfersNetwork",
         _INTERFACES,
         ("*",),
-        why="DataSync makes its interfaces to the file system with the rights of who makes or starts a task; they have no names before",
+        why="DataSync makes its interfaces to the file system with the rights of who makes "
+        "or starts a task; they have no names before",
     )
 
 

@@ -86,12 +86,14 @@ class LocalSettings:
         most_instances = environment.get("SHEEN_MOST_INSTANCES", "100")
         if not most_instances.isdigit() or int(most_instances) > 5000:
             raise CannotStart(
-                f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 (any number of instances) to 5000"
+                f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 "
+                "(any number of instances) to 5000"
             )
         concurrency = environment.get("SHEEN_CONCURRENCY", "1000")
         if not concurrency.isdigit() or not 0 < int(concurrency) <= MOST_CONCURRENCY:
             raise CannotStart(
-                f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of invocations, 1 to {MOST_CONCURRENCY}"
+                f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of "
+                f"invocations, 1 to {MOST_CONCURRENCY}"
             )
         try:
             largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))

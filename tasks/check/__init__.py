@@ -161,16 +161,28 @@ def told(finding: Finding) -> str:
     at = f"{finding.file}:{finding.line}" if finding.line else finding.file
     match finding.text:
         case "run_app":
-            return f"{at}: it calls runApp(), which a hosted app must not; let app.R end with shinyApp(ui, server)"
+            return (
+                f"{at}: it calls runApp(), which a hosted app must not; let app.R end with "
+                "shinyApp(ui, server)"
+            )
         case "appobj" if finding.certain:
-            return f"{at}: it does not come to an app: its last expression must be shinyApp(ui, server), or come to the same"
+            return (
+                f"{at}: it does not come to an app: its last expression must be shinyApp(ui, "
+                "server), or come to the same"
+            )
         case "appobj":
             return f"{at}: no shinyApp() was found; its last expression must come to an app"
         case "server":
-            return f"{at}: it does not come to a server: its last expression must be a function, or shinyServer()"
+            return (
+                f"{at}: it does not come to a server: its last expression must be a function, "
+                "or shinyServer()"
+            )
     text = finding.text[:_LONGEST]
     if "there is no package called" in text:
-        text += "; a lock file beside the app says what to install: renv::snapshot() or rsconnect::writeManifest() writes one"
+        text += (
+            "; a lock file beside the app says what to install: renv::snapshot() or "
+            "rsconnect::writeManifest() writes one"
+        )
     return text if text.startswith(f"{finding.file}:") else f"{at}: {text}"
 
 

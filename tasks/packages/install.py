@@ -145,5 +145,6 @@ def _failed(step: Step, why: str, log: BuildLog) -> NotInstalled:
     log.say(f"not installed: {why}", str(step))
     said = "".join(f"\n  {line[:300]}" for line in lines)
     return NotInstalled(
-        f'package "{step.name}" {step.source.version} was not installed: {why}.{" The last that it said:" if said else ""}{said}'
+        f'package "{step.name}" {step.source.version} was not installed: '
+        f"{why}.{' The last that it said:' if said else ''}{said}"
     )

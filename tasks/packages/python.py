@@ -48,14 +48,16 @@ def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell
     installed = requirements.packages_of(importlib.metadata.distributions())
     missing = requirements.missing(wanted, installed)
     log.say(
-        f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, which has all but {len(missing)}"
+        f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, "
+        f"which has all but {len(missing)}"
     )
     if not missing:
         return False
     names = ", ".join(requirements.instead(each, installed) for each in missing)
     if not indexes.urls:
         raise NotAvailable(
-            f"{FILE} wants what the image does not have: {names}. This deployment fetches no Python packages (SHEEN_PYTHON_REPOSITORIES); "
+            f"{FILE} wants what the image does not have: {names}. This deployment fetches "
+            "no Python packages (SHEEN_PYTHON_REPOSITORIES); "
             "do without, or ask its operator"
         )
     tell(f"Installing {len(missing)} Python packages, and what they need.")
@@ -151,7 +153,8 @@ class _Pip:
         if code:
             said = "".join(f"\n  {line[:300]}" for line in self._log.tail("pip"))
             raise NotInstalled(
-                f"{FILE}: its packages cannot be had as wheels that go together. The last that pip said:{said}"
+                f"{FILE}: its packages cannot be had as wheels that go together. The last "
+                f"that pip said:{said}"
             )
 
 

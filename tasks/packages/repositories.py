@@ -128,7 +128,8 @@ class Repository:
                     != md5
                 ):
                     raise Unreachable(
-                        f"{self.url}: src/contrib/{path} is not what its index says (MD5); try again later"
+                        f"{self.url}: src/contrib/{path} is not what its index says "
+                        "(MD5); try again later"
                     )
                 os.fchmod(file.fileno(), 0o644)
                 file.flush()

@@ -66,7 +66,8 @@ def restore(
 
     if to_find:
         tell(
-            f"Looking for {len(to_find)} packages that {lock.file} wants and the image does not have."
+            f"Looking for {len(to_find)} packages that {lock.file} wants and the image "
+            "does not have."
         )
     sources, missing = find_all(Sources(place.packages / SOURCES, repositories), to_find, looked)
     what = plan.make(lock, r, sources, missing, settings.package_mismatch)

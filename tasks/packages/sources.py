@@ -80,7 +80,8 @@ class Sources:
                 )
         if wanted.repository and wanted.repository.rstrip("/") not in asked:
             why.append(
-                f"{wanted.repository}, which the lock file names, is not among this deployment's repositories"
+                f"{wanted.repository}, which the lock file names, is not among this "
+                "deployment's repositories"
             )
         return "; ".join(why)
 

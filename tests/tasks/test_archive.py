@@ -1,4 +1,6 @@
-"""Archives that mean harm: nothing is written outside, nothing half done stays, and the author is told which entry it was."""
+"""Archives that mean harm: nothing is written outside, nothing half done stays, and the author is
+told which entry it was.
+"""
 
 import gzip
 import io

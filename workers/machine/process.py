@@ -25,7 +25,7 @@ def shield() -> None:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of what its descendants leave behind, so that it can end them."""
+    """Become the parent of what descendants leave behind, so that it can be ended."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -365,7 +365,8 @@ class Session:
             self._payload(payload, now, events)
         if self._is_sheen and self._in.unacknowledged_bytes > self._settings.unacknowledged_limit:
             raise TooMuch(
-                f"{self._in.unacknowledged_bytes} bytes since the last ACK: the client does not wait for it"
+                f"{self._in.unacknowledged_bytes} bytes since the last ACK: the client "
+                "does not wait for it"
             )
 
     def _payload(self, payload: str, now: float, events: list[Event]) -> None:

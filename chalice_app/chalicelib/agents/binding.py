@@ -44,7 +44,8 @@ class Binding:
             )
             if answer.status >= 300:
                 raise AgentGone(
-                    f"agent {agent.address} cannot be bound to {instance.ref}: it answered {answer.status}"
+                    f"agent {agent.address} cannot be bound to {instance.ref}: it "
+                    f"answered {answer.status}"
                 )
         except AgentError as error:
             telemetry.logger.warning(

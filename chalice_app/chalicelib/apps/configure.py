@@ -52,7 +52,8 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
         or not isinstance(changes, dict | None)
     ):
         raise BadChange(
-            'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} if some are to change'
+            'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} '
+            "if some are to change"
         )
     app = configure(locations.check(location), changes or {}, clock())
     if changes:

@@ -47,7 +47,8 @@ def archived(location: str) -> App:
     app = get(location)
     if app.archived_at is None:
         raise NotArchived(
-            f"the app at {location} is not archived; only what is archived can be deleted: `sheen archive {location}` first"
+            f"the app at {location} is not archived; only what is archived can be "
+            f"deleted: `sheen archive {location}` first"
         )
     return app
 
@@ -65,7 +66,8 @@ def delete(app: App) -> None:
     except DeleteError as error:
         if refused(error):
             raise NotArchived(
-                f"the app at {app.location} was restored or published while it was deleted; delete it again if it is to go"
+                f"the app at {app.location} was restored or published while it was "
+                "deleted; delete it again if it is to go"
             ) from None
         raise
 

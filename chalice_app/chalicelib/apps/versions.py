@@ -108,7 +108,8 @@ def roll_back(location: str, version: str | None, now: float) -> App:
         wanted = version or app.previous_version
         if wanted is None:
             raise NoSuchVersion(
-                f"{location} has no version before {app.active_version or 'its first'}; `sheen versions {location}` lists them"
+                f"{location} has no version before {app.active_version or 'its first'}; "
+                f"`sheen versions {location}` lists them"
             )
         if wanted == app.active_version or _switch(app, wanted, now):
             return app

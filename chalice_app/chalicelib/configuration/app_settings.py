@@ -180,7 +180,10 @@ class AppSettings:
         """Return a message that names the factors: settings that were given, and defaults."""
         limits = self.worker_limits
         if self.utilization_scheduler is not None:
-            made = f"utilization_scheduler asks for {limits.max_connections} sessions on each of {limits.max_processes} R processes"
+            made = (
+                f"utilization_scheduler asks for {limits.max_connections} sessions on each of "
+                f"{limits.max_processes} R processes"
+            )
         else:
             values = {
                 "max_connections": limits.max_connections,
@@ -190,7 +193,10 @@ class AppSettings:
                 f"{name}={value}{'' if name in given else ' (the default)'}"
                 for name, value in values.items()
             )
-        return f"{made} makes {limits.seats:,} sessions on one instance; at most {_MOST_SEATS:,} are allowed: lower one of them"
+        return (
+            f"{made} makes {limits.seats:,} sessions on one instance; at most {_MOST_SEATS:,} "
+            "are allowed: lower one of them"
+        )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
@@ -208,7 +214,8 @@ class AppSettings:
                 parsed[name] = rule.read(value)
             except BadEntry as error:
                 raise BadAppSetting(
-                    f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}'
+                    f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as '
+                    f"in {name}={rule.example}"
                 ) from None
             except (TypeError, ValueError):
                 # The values of a map may be confidential, so they are not shown.
@@ -219,13 +226,15 @@ class AppSettings:
         settings = cls(**parsed)
         if settings.start_count > settings.max_instances:
             raise BadAppSetting(
-                f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances"
+                f"start_count is {settings.start_count} and max_instances "
+                f"{settings.max_instances}; raise max_instances"
             )
         ways = [way for way in _SCHEDULERS if any(name in parsed for name in way)]
         if len(ways) > 1:
             given = ", ".join(name for way in ways for name in way if name in parsed)
             raise BadAppSetting(
-                f"settings {given} say the same in different ways; keep one and take the other back, as in {ways[0][0]}="
+                f"settings {given} say the same in different ways; keep one and take the "
+                f"other back, as in {ways[0][0]}="
             )
         if settings.worker_limits.seats > _MOST_SEATS:
             raise BadAppSetting(settings._too_many_seats(parsed))
@@ -325,7 +334,10 @@ RULES: dict[str, Rule] = {
     "largest_upload": count(1, LARGEST_OBJECT, "5000000000"),
     "exec_supervisor": Rule(
         read_command,
-        f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters",
+        (
+            "a command with its arguments, quoted as for a shell, at most "
+            f"{LONGEST_COMMAND:,} characters"
+        ),
         "'nice -n 10'",
     ),
     "r_path": program("/opt/R/4.3.1/bin/R"),

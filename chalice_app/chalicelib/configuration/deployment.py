@@ -203,6 +203,7 @@ def largest_bundle(text: str) -> int:
         gigabytes = 0.0
     if not 0 < gigabytes <= MOST_BUNDLE_GB:
         raise SettingMissing(
-            f"environment variable SHEEN_BUNDLE_GB is {text!r}; it must be a number of gigabytes, at most {MOST_BUNDLE_GB}"
+            f"environment variable SHEEN_BUNDLE_GB is {text!r}; it must be a number of "
+            f"gigabytes, at most {MOST_BUNDLE_GB}"
         )
     return int(gigabytes * GIGABYTE)

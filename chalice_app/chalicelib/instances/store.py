@@ -161,7 +161,8 @@ def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
         actions = renewals[start : start + _RENEWED_AT_ONCE]
         if _update(ref, actions, Instance.state == InstanceState.READY.value) is None:
             raise InstanceChanged(
-                f"instance {ref} is no longer READY; leases of {len(leases)} sessions were not renewed"
+                f"instance {ref} is no longer READY; leases of {len(leases)} sessions "
+                "were not renewed"
             )
 
 
@@ -223,7 +224,8 @@ def mark_ready(
     )
     if instance is None:
         raise InstanceChanged(
-            f"instance {ref} is neither STARTING nor READY: it was given up, its task is to be stopped; or has a later token"
+            f"instance {ref} is neither STARTING nor READY: it was given up, its task is "
+            "to be stopped; or has a later token"
         )
     return instance
 

@@ -69,7 +69,7 @@ def check(
     parsed = BundleKey.parse(key)
     if wanted.get("size", 0) > largest:
         raise BadBundle(
-            f"bundle {parsed.name}: it has {wanted['size']:,} bytes; at most {largest:,} are allowed: "
+            f"bundle {parsed.name}: it has {wanted['size']:,} bytes; at most {largest:,} are allowed: "  # noqa: E501
             "leave data out, or put it on EFS by a sync"
         )
     app = apps.ensure(parsed.location, now)
@@ -107,7 +107,8 @@ def built_for(key: str, app_id: str) -> App:
     app = _app_at(location)
     if app is None or app.app_id != app_id:
         raise BadBundle(
-            f"bundle {name}: the app at {location} was deleted while it was published; upload it again"
+            f"bundle {name}: the app at {location} was deleted while it was published; "
+            "upload it again"
         )
     return app
 
@@ -233,7 +234,10 @@ def reason(error: Mapping[str, Any], key: str) -> str:
         return (
             f"bundle {file}: unpacking it did not come to an end in time ({name}); upload it again"
         )
-    return f"bundle {file}: it could not be unpacked, which is not its fault ({name}: {message[:500]}); upload it again"
+    return (
+        f"bundle {file}: it could not be unpacked, which is not its fault ({name}: "
+        f"{message[:500]}); upload it again"
+    )
 
 
 def _message_of(cause: str) -> str:

@@ -37,7 +37,8 @@ def on_demand(
         or not isinstance(event.get("prefix", ""), str)
     ):
         raise BadSync(
-            f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and "wait" if wanted'
+            f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and '
+            '"wait" if wanted'
         )
     row = store.find(event["sync"])
     definition = row.definition(settings.bucket)
@@ -164,7 +165,10 @@ def _see_after(
     if progress != found.progress:
         runs.change(found, [SyncRun.progress.set(progress), SyncRun.progress_at.set(now)])
     elif now - float(found.progress_at or now) >= definition.stall_timeout:
-        message = f"DataSync made no progress for {definition.stall_timeout:.0f} s ({described['Status']}); it was stopped"
+        message = (
+            f"DataSync made no progress for {definition.stall_timeout:.0f} s "
+            f"({described['Status']}); it was stopped"
+        )
         task_tokens.fail(str(found.token), "Stalled", transfers.failure(message, described))
 
 

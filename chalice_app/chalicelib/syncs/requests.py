@@ -51,7 +51,8 @@ def check_prefix(prefix: str) -> str:
     """Return a requested prefix; raise :class:`BadSync` if it is invalid."""
     if prefix and (prefix.startswith("/") or unfit(prefix) is not None):
         raise BadSync(
-            f'prefix "{prefix}": it is the beginning of keys below the sync\'s own prefix, without a slash in front, as in sales/2026/'
+            f'prefix "{prefix}": it is the beginning of keys below the sync\'s own '
+            "prefix, without a slash in front, as in sales/2026/"
         )
     return prefix
 

@@ -23,7 +23,8 @@ def find(name: str) -> Sync:
     row = _get(name)
     if row is None:
         raise NoSuchSync(
-            f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define {name}` makes one'
+            f'there is no sync "{name}"; `sheen syncs` lists them, `sheen sync define '
+            f"{name}` makes one"
         )
     return row
 

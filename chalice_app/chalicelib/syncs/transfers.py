@@ -310,6 +310,9 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
         task_tokens.succeed(run.token, outcome(described))
     else:
         result = described.get("Result") or {}
-        why = f"DataSync: {result.get('ErrorCode', 'an error')}: {result.get('ErrorDetail', 'DataSync does not say more')}"
+        why = (
+            f"DataSync: {result.get('ErrorCode', 'an error')}: "
+            f"{result.get('ErrorDetail', 'DataSync does not say more')}"
+        )
         task_tokens.fail(run.token, TransferFailed.__name__, failure(why, described))
     return True

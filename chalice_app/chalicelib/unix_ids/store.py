@@ -36,7 +36,8 @@ def draw(owner: str, now: float) -> int:
         if _reserve(number, owner, now):
             return number
     raise NoUnixId(
-        f"{_ATTEMPTS} numbers were drawn for {owner}, and all are taken; look into the table of unix ids"
+        f"{_ATTEMPTS} numbers were drawn for {owner}, and all are taken; look into the "
+        "table of unix ids"
     )
 
 

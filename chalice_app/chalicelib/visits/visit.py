@@ -91,7 +91,10 @@ class Visits:
                 )
             except AgentGone as error:
                 telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
-                message = "It has just stopped, or it cannot be reached. In a moment another one can be started."
+                message = (
+                    "It has just stopped, or it cannot be reached. In a moment another one "
+                    "can be started."
+                )
                 return Answer.page(
                     pages.error(
                         "The app's machine is gone", message, retry_url=_public(request), status=503
@@ -102,7 +105,10 @@ class Visits:
                 return Answer.page(pages.error("That did not work", str(error)))
             except Exception:
                 telemetry.logger.exception("failed")
-                message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+                message = (
+                    "Sheen could not answer. Tell whoever runs it this number: "
+                    f"{request.request_id}."
+                )
                 return Answer.page(
                     pages.error("Something broke", message, retry_url=_public(request))
                 )
@@ -116,7 +122,8 @@ class Visits:
         if takes_over(request):
             return Answer.text(
                 403,
-                "a service worker here would answer for every app; put its script into a folder of the app\n",
+                "a service worker here would answer for every app; put its script into a "
+                "folder of the app\n",
             )
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if request.path == ROBOTS and (found is None or found.app.location == ROOT):
@@ -282,7 +289,8 @@ class Visits:
             return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
         except AgentSilent:
             return later(
-                "the app has started, and takes longer to answer than is left of this request; ask again"
+                "the app has started, and takes longer to answer than is left of this "
+                "request; ask again"
             )
 
     def _ask(
@@ -362,7 +370,10 @@ def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
 
 def _passed_back(got: AgentAnswer) -> Answer:
     if len(got.body) > LARGEST_ANSWER:
-        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
+        message = (
+            f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on "
+            "this way."
+        )
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
     return Answer(

@@ -51,7 +51,10 @@ def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing
     """Return the page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
     page = Answer.page(pages.users(census.title_of(app), queue=pages.InQueue(url, standing.before)))
-    cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {_site(request)}"
+    cookie = (
+        f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; "
+        f"HttpOnly; {_site(request)}"
+    )
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
 
 
@@ -74,7 +77,10 @@ def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
 
     The visitor has a seat now, and the next page must not refer to the queue.
     """
-    cookie = f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; {_site(request)}"
+    cookie = (
+        f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; "
+        f"{_site(request)}"
+    )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 

@@ -1,4 +1,6 @@
-"""Writes that meet a transaction, which moto lets through in no time: DynamoDB refuses them while it is in flight."""
+"""Writes that meet a transaction, which moto lets through in no time: DynamoDB refuses them while
+it is in flight.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,6 @@
-"""What stands in for the services that a run calls beside DynamoDB: they remember, answer shortly, and fail when they are told to."""
+"""What stands in for the services that a run calls beside DynamoDB: they remember, answer shortly,
+and fail when they are told to.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 SETTINGS = Settings.from_environment(
     ENVIRONMENT
     | {
-        "SHEEN_SYNC_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-sync",
+        "SHEEN_SYNC_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-sync",  # noqa: E501
         "SHEEN_SYNC_ROLE": "role",
         "SHEEN_SYNC_NETWORK": "subnet,group",
         "SHEEN_FILE_SYSTEM": "files,point",

@@ -1,4 +1,6 @@
-"""A visitor's way through ``app(event, context)``, with true proxy events, real rows and somebody at the agent's address."""
+"""A visitor's way through ``app(event, context)``, with true proxy events, real rows and somebody
+at the agent's address.
+"""
 
 import json
 import re

@@ -66,7 +66,10 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         ),
         (
             REGION + "[compute]\nsopt = true",
-            's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_fonts',
+            (
+                's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, '
+                "image_fonts"
+            ),
         ),
         (REGION + "[compute]\nimage_font = []", "; did you mean image_fonts?"),
         (

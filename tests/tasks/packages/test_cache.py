@@ -39,7 +39,7 @@ lock = locks.find(app)
 with BuildLog(lambda text: (efs / f"{name}.log").write_bytes(text), lambda error: None, every=0.1) as log:
     made = restore.restore(lock, place, Repositories.parse(url), AppSettings(), log, lambda told: None)
 place.making.rename(place.final)
-"""
+"""  # noqa: E501
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:

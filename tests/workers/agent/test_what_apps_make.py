@@ -1,4 +1,6 @@
-"""What an app makes in its own folders, and names in its settings, turns the agent against nobody, and holds up no end."""
+"""What an app makes in its own folders, and names in its settings, turns the agent against nobody,
+and holds up no end.
+"""
 
 import asyncio
 import contextlib
@@ -256,7 +258,10 @@ LEFT = {
     "another session": "os.setsid()",
     "undumpable, with no environment": "os.setsid(); ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)",
     "deaf": "os.setsid(); [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]",
-    "a keeper of orphans, with children": "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for _ in '123']",
+    "a keeper of orphans, with children": (
+        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for "
+        "_ in '123']"
+    ),
     "one that forks on and on": "\nwhile True:\n  if os.fork(): os._exit(0)\n  os.setsid()",
     "a fork bomb": "\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(1)",
 }
@@ -275,7 +280,10 @@ async def test_no_process_that_a_worker_leaves_outlives_it(
     code = (
         f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
     )
-    told = f"system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', shQuote({json.dumps(code)})), wait = FALSE)"
+    told = (
+        "system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', "
+        f"shQuote({json.dumps(code)})), wait = FALSE)"
+    )
     async with asked(worker, f"/?{urlencode({'r': told})}") as answer:
         assert answer.status == 200
     await asyncio.to_thread(until, lambda: len(processes_of(unix_id)) > 1, 30.0, what)

@@ -101,7 +101,8 @@ class Served:
         self._unix_id = found.unix_id if process.is_root() else None
         if self._unix_id is None:
             logger.warning(
-                "the agent is not root, so R runs as the agent's own user: it can read what that user can"
+                "the agent is not root, so R runs as the agent's own user: it can read "
+                "what that user can"
             )
         elif not room.possible():
             logger.info("workers have no mount namespaces of their own: that takes CAP_SYS_ADMIN")

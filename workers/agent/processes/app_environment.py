@@ -51,7 +51,8 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
     for number, (name, mode) in enumerate(record.settings.data.items()):
         if number == folders.MOST_SYNCS:
             logger.warning(
-                f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it sees the first {number}"
+                f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it "
+                f"sees the first {number}"
             )
             break
         try:
@@ -62,12 +63,14 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
             continue
         if not definition.lets_in(record.location):
             logger.warning(
-                f"the app's setting data names {name}, whose setting apps does not name {record.location}"
+                f"the app's setting data names {name}, whose setting apps does not name "
+                f"{record.location}"
             )
             continue
         if mode == access.WRITE and definition.publish:
             logger.warning(
-                f"{access.conflict(name, definition.publish, record.location)}; the app may only read it"
+                f"{access.conflict(name, definition.publish, record.location)}; the app "
+                "may only read it"
             )
             mode = "read"
         found += folders.groups(mode, int(row.read_gid), int(row.write_gid))
