@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chalicelib.configuration.app_settings import SIZES
 from chalicelib.configuration.deployment import largest_bundle
+from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
 from chalicelib.errors import SettingMissing
 from chalicelib.lives import pool
 from infra.declared.place import (
@@ -21,8 +22,6 @@ from infra.declared.place import (
     REPOSITORIES,
 )
 from infra.local.errors import CannotStart
-from tasks.packages.indexes import BadIndex, Indexes
-from tasks.packages.repositories import BadRepositories, Repositories
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that contains this file."""
