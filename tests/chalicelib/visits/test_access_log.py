@@ -74,7 +74,10 @@ OWN = [
 
 
 def test_every_format_writes_what_morgan_writes() -> None:
-    cases = [[format_, asdict(entry)] for format_ in [*FORMATS, *OWN] for entry in ENTRIES]
+    # Shiny Server takes its default for morgan's combined one, which morgan itself does not.
+    names = [name for name in FORMATS if name != "default"]
+    assert FORMATS["default"] == FORMATS["combined"]
+    cases = [[format_, asdict(entry)] for format_ in [*names, *OWN] for entry in ENTRIES]
     ran = subprocess.run(
         ["node", "-e", _MORGAN],
         cwd=CLIENT,
