@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from chalicelib.configuration.errors import BadAccessLogFormat
@@ -137,7 +138,9 @@ def _milliseconds(entry: Entry, digits: str | None) -> str | None:
     if entry.seconds is None:
         return None
     places = int(digits) if digits is not None and digits.isdecimal() else 3
-    return f"{entry.seconds * 1000:.{min(places, 9)}f}"
+    # Half a unit is rounded up, as JavaScript does, not to the even digit.
+    exact = Decimal(entry.seconds * 1000)
+    return str(exact.quantize(Decimal(1).scaleb(-min(places, 9)), ROUND_HALF_UP))
 
 
 def _response(entry: Entry, name: str | None) -> str | None:
