@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from chalicelib import layout
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.syncs import keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
@@ -27,10 +28,6 @@ class Transfer(TypedDict):
     includes: list[dict[str, str]]
     excludes: list[dict[str, str]]
     options: dict[str, str]
-
-
-class TransferFailed(Exception):
-    """An execution failed. The state machine sees the name of this class as the error's name."""
 
 
 def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
@@ -314,5 +311,5 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
             f"DataSync: {result.get('ErrorCode', 'an error')}: "
             f"{result.get('ErrorDetail', 'DataSync does not say more')}"
         )
-        task_tokens.fail(run.token, TransferFailed.__name__, failure(why, described))
+        task_tokens.fail(run.token, Failure.TRANSFER_FAILED, failure(why, described))
     return True
