@@ -15,10 +15,12 @@ SETTINGS = Settings.from_environment(
     ENVIRONMENT
     | {
         "SHEEN_SYNC_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-sync",
-        "SHEEN_SYNC_ROLE": "role",
-        "SHEEN_SYNC_NETWORK": "subnet,group",
-        "SHEEN_FILE_SYSTEM": "files,point",
-        "SHEEN_TOPIC": "topic",
+        "SHEEN_SYNC_ROLE": "arn:aws:iam::123456789012:role/sheen-test-datasync",
+        "SHEEN_SYNC_SUBNET": "arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1",
+        "SHEEN_SYNC_SECURITY_GROUP": "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1",
+        "SHEEN_FILE_SYSTEM": "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1",
+        "SHEEN_ACCESS_POINT": "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-1",
+        "SHEEN_TOPIC": "arn:aws:sns:us-east-1:123456789012:alarms",
     }
 )
 assert SETTINGS.bucket == BUCKET
