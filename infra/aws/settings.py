@@ -116,7 +116,9 @@ class ExistingNetwork:
     """A VPC that already exists."""
 
     vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
+    """The VPC's id."""
     zones: tuple[str, ...] = setting(_each(_ZONE, 2))
+    """Its zones, each once."""
     public_subnets: tuple[str, ...] = setting(
         _each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2)
     )
@@ -151,6 +153,7 @@ class Network:
         ),
         default="10.77.0.0/20",
     )
+    """Addresses of the VPC."""
     flow_logs: bool = False
     """Record connections in CloudWatch Logs; the price depends on traffic."""
     existing: ExistingNetwork | None = None
@@ -191,6 +194,7 @@ class DataBucket:
     """A bucket of another account that syncs read."""
 
     name: str = setting(_BUCKET)
+    """The bucket's name."""
     prefix: str = setting(
         _matches(
             r"([^/*?$\s][^*?$\s]*/)?",
@@ -305,6 +309,7 @@ class Edge:
     """CloudFront: one domain for pages and sockets."""
 
     domain: str = setting(_DOMAIN)
+    """The domain of all apps."""
     zone: str = setting(_DOMAIN, default="")
     """The Route 53 zone that the domain is in; by default the domain's own."""
     zone_id: str = setting(_matches(r"Z[A-Z0-9]+", "a hosted zone's id, Z…"), default="")
@@ -330,6 +335,7 @@ class Alarms:
     """Who gets the alarms."""
 
     mail: str = setting(_MAIL, default="")
+    """The address that gets the alarms; empty means none."""
     monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
     """Send mail when the month's bill, actual or forecast, exceeds this; 0 disables the alarm."""
     budget_of_account: bool = False
@@ -353,6 +359,7 @@ class Throttled:
     A visitor who moves a slider sends some ten a second.
     """
     message_burst: int = setting(_between(1, 5_000), default=4000)
+    """Number of messages that may come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +368,7 @@ class Stage:
 
     name: str
     region: str = setting(_REGION)
+    """The region of AWS that it is in."""
     tags: Mapping[str, str] = setting(
         that(
             lambda tags: not {"application", "stage"} & tags.keys(),

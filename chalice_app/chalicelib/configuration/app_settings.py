@@ -112,7 +112,7 @@ class AppSettings:
         Rule(
             read_utilization,
             "<max connections> <load factor from 0 to 1> <max processes>",
-            "'utilization_scheduler=20 0.9 3'",
+            "'20 0.9 3'",
         ),
         default=None,
         directive="utilization_scheduler",
@@ -290,7 +290,7 @@ class AppSettings:
     )
     """Whether pages use HTTP only."""
     disable_protocols: tuple[str, ...] = _connections(
-        Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'),
+        Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", "websocket"),
         default=(),
         directive="disable_protocols",
     )
