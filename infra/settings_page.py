@@ -44,7 +44,7 @@ A setting may stand in several layers. The nearest layer wins:
 | layer, from the farthest to the nearest | who writes it |
 | --- | --- |
 | `default` | Sheen |
-| `deployment`: `[app_defaults]` of the stage, or `SHEEN_APP_DEFAULTS` on one machine | the operator |
+| `deployment`: `[app_defaults]` of the stage, locally `SHEEN_APP_DEFAULTS` | the operator |
 | `server` and `location` of a configuration | the operator |
 | `bundle`: `sheen.toml` of the active version | the author |
 | `app`: `sheen configure` | the author |

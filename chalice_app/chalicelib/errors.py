@@ -9,6 +9,7 @@ In parentheses after a class: its subclasses. In chalicelib::
     │                              TooBusy
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
+    ├── configuration.repositories BadRepositories, BadIndex
     ├── instances.errors           InstanceChanged
     ├── instances.ceilings.errors  TooManyInstances
     ├── lives.pool                 BadSpares
@@ -42,10 +43,9 @@ In the packages that use chalicelib::
     ├── sheen.versions               NotDownloaded
     ├── tasks.copy                   NotCopied
     ├── tasks.packages.image         NoR
-    ├── tasks.packages.indexes       BadIndex
-    ├── tasks.packages.repositories  BadRepositories, Unreachable
-    ├── tasks.packages.sandbox       NoUser
+    ├── tasks.packages.repositories  Unreachable
     ├── tasks.remove                 BadRemoval
+    ├── tasks.sandbox                NoUser
     ├── tasks.script                 ScriptFailed
     ├── workers.agent.failure        WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
     │                                AppExited (WorkerGone), PageUnfit)

@@ -84,7 +84,8 @@ class Aws:
             account = self._client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise DeployError(
-                f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, From an empty account to the first app"
+                f"AWS does not know who is asking: {error}. Sign in first: "
+                "docs/operator.md, From an empty account to the first app"
             ) from error
         return {
             "Account": account,
@@ -159,7 +160,8 @@ class Aws:
                 )
                 if servers := outputs.get("NameServers"):
                     self._say(
-                        f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}"
+                        "  the certificate waits until the zone above delegates to this "
+                        f"one, by NS records: {servers}"
                     )
                 return outputs
             case Image():
@@ -237,8 +239,10 @@ class Aws:
         if self._declared.can_reserve(limit):
             return True
         self._say(
-            f"  warning: the account runs {limit} functions at once, too few to keep {self._declared.reserved} of them for what keeps apps "
-            "alive: many visitors at once can delay starts and publishes. Raise it: docs/operator.md, Limits, and how to raise them"
+            f"  warning: the account runs {limit} functions at once, too few to keep "
+            f"{self._declared.reserved} of them for what keeps apps "
+            "alive: many visitors at once can delay starts and publishes. Raise it: "
+            "docs/operator.md, Limits, and how to raise them"
         )
         return False
 

@@ -29,7 +29,8 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
             near = nearest(name, known)
             meant = f"; did you mean {near}?" if near else ""
             raise BadStage(
-                f'{file}: there is no setting "{path}"; {f"[{key}]" if key else "a stage"} has {", ".join(sorted(known))}{meant}'
+                f'{file}: there is no setting "{path}"; '
+                f"{f'[{key}]' if key else 'a stage'} has {', '.join(sorted(known))}{meant}"
             )
         values[name] = _value(types_of[name], value, file, path)
         rule = _rule(known[name])

@@ -16,6 +16,7 @@ from chalicelib.configuration import layers
 from chalicelib.configuration.app_settings import SIZES
 from chalicelib.configuration.declaring import setting
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
 from chalicelib.configuration.rules import Rule, that
 from infra.aws.errors import BadStage
 from infra.aws.reading import read
@@ -26,8 +27,6 @@ from infra.declared.place import (
     PYTHON_REPOSITORIES,
     REPOSITORIES,
 )
-from tasks.packages.indexes import BadIndex, Indexes
-from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
 RETENTIONS = (
@@ -260,7 +259,8 @@ class Compute:
     repositories: tuple[str, ...] = setting(
         that(
             _are_repositories,
-            "a list of URLs of repositories, or of what lock files may name as in https://packagemanager.posit.co/*",
+            "a list of URLs of repositories, or of what lock files may name as in "
+            "https://packagemanager.posit.co/*",
         ),
         default=(REPOSITORIES,),
     )
@@ -450,7 +450,8 @@ def _check_together(stage: Stage, file: str) -> None:
     if existing is not None:
         if len(set(existing.zones)) != len(existing.zones):
             raise BadStage(
-                f"{file}: network.existing.zones is {', '.join(existing.zones)}; it must name each zone once"
+                f"{file}: network.existing.zones is {', '.join(existing.zones)}; it must "
+                "name each zone once"
             )
         for key, subnets in (
             ("public_subnets", existing.public_subnets),
@@ -458,7 +459,8 @@ def _check_together(stage: Stage, file: str) -> None:
         ):
             if len(subnets) != len(existing.zones):
                 raise BadStage(
-                    f"{file}: network.existing.{key} has {len(subnets)} subnets for {len(existing.zones)} zones; it must have one in each"
+                    f"{file}: network.existing.{key} has {len(subnets)} subnets for "
+                    f"{len(existing.zones)} zones; it must have one in each"
                 )
     edge = stage.edge
     if (
@@ -468,11 +470,13 @@ def _check_together(stage: Stage, file: str) -> None:
         and not edge.domain.endswith(f".{edge.zone}")
     ):
         raise BadStage(
-            f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) or end in .{edge.zone}"
+            f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) "
+            f"or end in .{edge.zone}"
         )
     if edge is not None and edge.countries and edge.waf is None:
         raise BadStage(
-            f"{file}: edge.countries is set without [edge.waf]: visitors of other countries would come by the REST API's own URL, "
+            f"{file}: edge.countries is set without [edge.waf]: visitors of other "
+            "countries would come by the REST API's own URL, "
             "which only the firewall closes"
         )
     if stage.alarms.monthly_budget_usd and not stage.alarms.mail:

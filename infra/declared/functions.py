@@ -126,7 +126,8 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
                 "ec2:UnassignPrivateIpAddresses",
             ),
             ("*",),
-            why="Lambda's service makes the function's interface in the VPC with the function's role, and checks these actions on *",
+            why="Lambda's service makes the function's interface in the VPC with the "
+            "function's role, and checks these actions on *",
         )
     yield from function.statements(place)
 
@@ -147,7 +148,8 @@ def _list_and_stop_tasks(
             ("ecs:ListTasks",),
             ("*",),
             conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
-            why="ListTasks without an instance of EC2 takes no resource; the condition names the cluster",
+            why="ListTasks without an instance of EC2 takes no resource; the condition names "
+            "the cluster",
         ),
         Statement("StopTasks", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)),
     )

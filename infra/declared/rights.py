@@ -61,7 +61,8 @@ class Statement:
         for resource in self.resources:
             if is_wide(resource) and not self.why:
                 raise TooWide(
-                    f"statement {self.sid}: resource {resource!r} has a wildcard that stands for more than the last part of an ARN; "
+                    f"statement {self.sid}: resource {resource!r} has a wildcard that "
+                    "stands for more than the last part of an ARN; "
                     "name the resource, or say in `why` what makes it impossible"
                 )
 

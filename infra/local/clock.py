@@ -87,7 +87,8 @@ class Clock:
             raise ValueError(f"clock speed {speed!r}: not a number")
         if not SLOWEST <= speed <= FASTEST:
             raise ValueError(
-                f"clock speed {speed}: must be from {SLOWEST} to {FASTEST:.0f}; 1 is the world's own pace"
+                f"clock speed {speed}: must be from {SLOWEST} to {FASTEST:.0f}; 1 is the "
+                "world's own pace"
             )
         real = self._source()
         self._shown += (real - self._real) * self._speed

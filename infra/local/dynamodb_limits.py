@@ -17,7 +17,10 @@ def check(parameters: Mapping[str, Any]) -> None:
     for name, expression in _expressions(parameters):
         size = len(expression.encode())
         if size > LONGEST_EXPRESSION:
-            why = f"Invalid {name}: Expression size has exceeded the maximum allowed size; expression size: {size}"
+            why = (
+                f"Invalid {name}: Expression size has exceeded the maximum allowed size; "
+                f"expression size: {size}"
+            )
             raise AwsError("ValidationException", why)
 
 

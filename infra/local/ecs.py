@@ -28,7 +28,10 @@ STARTED_BY_CHARACTERS = 128
 OVERRIDES_CHARACTERS = 8192
 MOST_TASKS_AT_ONCE = 10
 STOPPED_SHOWN_SECONDS = 3600
-NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+NO_CAPACITY = (
+    "Capacity is unavailable at this time. Please try again later or in a different "
+    "availability zone"
+)
 
 
 class Ecs:
@@ -153,7 +156,8 @@ class Ecs:
             if override.get("name") != definition.container:
                 raise AwsError(
                     "InvalidParameterException",
-                    f"Override for container named {override.get('name')} is not a container in the TaskDefinition.",
+                    f"Override for container named {override.get('name')} is not a "
+                    "container in the TaskDefinition.",
                 )
         if token and (first := self._by_client_token.get(token)):
             return {"tasks": [task.document() for task in first], "failures": []}

@@ -250,7 +250,8 @@ class Front:
         }
         if "Authorization" not in headers:  # moto finds the service by it
             headers["Authorization"] = (
-                f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, SignedHeaders=host, Signature=0"
+                f"AWS4-HMAC-SHA256 Credential=presigned/{signature.scope}, "
+                "SignedHeaders=host, Signature=0"
             )
         try:
             async with self._moto.request(

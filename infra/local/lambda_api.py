@@ -34,7 +34,10 @@ class LambdaApi:
                 return web.Response(status=204)
             case "Event":
                 if len(body) > EVENT_BYTES:
-                    message = f"Request must be smaller than {EVENT_BYTES} bytes for the InvokeFunction operation"
+                    message = (
+                        f"Request must be smaller than {EVENT_BYTES} bytes for the "
+                        "InvokeFunction operation"
+                    )
                     raise AwsError("RequestTooLargeException", message, 413)
                 self._invoker.invoke_event(function, body or b"{}")
                 return web.Response(status=202)

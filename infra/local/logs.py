@@ -176,7 +176,8 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
     if times[-1] - times[0] > BATCH_SPAN_MS:
         raise AwsError(
             "InvalidParameterException",
-            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+            "The batch of log events in a single PutLogEvents request cannot span more "
+            "than 24 hours.",
         )
     now_ms = int(time.time() * 1000)
     old = sum(at_ms < now_ms - OLDEST_MS for at_ms in times)

@@ -14,6 +14,7 @@ from chalicelib.configuration.declaring import setting
 from chalicelib.configuration.deployment import BUNDLE_GB
 from chalicelib.configuration.environment import read
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
 from chalicelib.configuration.rules import Rule, choice, number, words_to
 from chalicelib.errors import SettingMissing
 from chalicelib.lives import pool
@@ -25,8 +26,6 @@ from infra.declared.place import (
     REPOSITORIES,
 )
 from infra.local.errors import CannotStart
-from tasks.packages.indexes import BadIndex, Indexes
-from tasks.packages.repositories import BadRepositories, Repositories
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that contains this file."""

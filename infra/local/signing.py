@@ -113,7 +113,8 @@ def verify(
 _XML = {"s3", "sts", "iam"}
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. "
-    "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+    "Check your AWS Secret Access Key and signing method. Consult the service "
+    "documentation for details."
 )
 _BAD_TOKEN = "The security token included in the request is invalid."  # noqa: S105  (a message)
 

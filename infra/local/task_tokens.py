@@ -10,7 +10,7 @@ from typing import Any
 from moto.core.responses import EmptyResult
 from moto.stepfunctions.exceptions import InvalidToken
 from moto.stepfunctions.parser import api
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (  # noqa: E501
     StateTaskServiceCallback,
 )
 from moto.stepfunctions.parser.asl.eval.callback import callback

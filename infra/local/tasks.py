@@ -267,7 +267,7 @@ class TaskRunner:
                     self._settings.efs, task.definition.mounts, tree, command
                 )
             of_image = {
-                "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "PATH": f"{Path(self._settings.python).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",  # noqa: E501
                 "LANG": "C.UTF-8",
                 "PYTHONPATH": ":".join(
                     str(tree / folder) for folder in ("chalice_app", "workers", ".")

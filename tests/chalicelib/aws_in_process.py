@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "SHEEN_WEBSOCKET_URL": "/socket",
     "SHEEN_CLUSTER": "sheen-test",
     "SHEEN_CONNECTIONS_URL": "https://sockets.example/socket",
-    "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",
+    "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",  # noqa: E501
 }
 REGION = "us-east-1"
 

@@ -1,6 +1,8 @@
-"""PynamoDB straight into moto's DynamoDB, without HTTP and its serialising: ten times as fast, and the conditions are moto's all the same.
+"""PynamoDB straight into moto's DynamoDB, without HTTP and its serialising: ten times as fast, and
+the conditions are moto's all the same.
 
-Within :func:`aws_in_process`. ``before`` is called before each operation, with its name, where a test may decide who goes first.
+Within :func:`aws_in_process`. ``before`` is called before each operation, with its name, where a
+test may decide who goes first.
 """
 
 import json

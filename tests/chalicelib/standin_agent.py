@@ -1,4 +1,6 @@
-"""A stand-in for an agent: an HTTP/1.1 server that keeps connections alive and answers as it is told."""
+"""A stand-in for an agent: an HTTP/1.1 server that keeps connections alive and answers as it is
+told.
+"""
 
 import socket
 import threading

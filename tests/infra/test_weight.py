@@ -1,4 +1,6 @@
-"""What a Lambda's new environment has to load stays little; counted, not timed (``benchmarks/cold`` times it)."""
+"""What a Lambda's new environment has to load stays little; counted, not timed (``benchmarks/cold``
+times it).
+"""
 
 import json
 import subprocess
@@ -23,7 +25,7 @@ sys.path.insert(0, sys.argv[1])
 import boto3
 made = [boto3.client(name, region_name="us-east-1").meta.service_model.service_name for name in sys.argv[2:]]
 print(json.dumps(made))
-"""
+"""  # noqa: E501
 NEVER = (
     "boto3",
     "s3transfer",

@@ -1,4 +1,6 @@
-"""Versions by the command: list, go back, build anew, fetch; a bundle's settings go with it; nothing else is lost."""
+"""Versions by the command: list, go back, build anew, fetch; a bundle's settings go with it;
+nothing else is lost.
+"""
 
 import asyncio
 import zipfile

@@ -1,4 +1,6 @@
-"""A sync's run by the very machine that AWS gets: repeated, followed, stopped and given up; only DataSync and the task stand in."""
+"""A sync's run by the very machine that AWS gets: repeated, followed, stopped and given up; only
+DataSync and the task stand in.
+"""
 
 import json
 import os
@@ -37,7 +39,7 @@ class DataSync:
     def __call__(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         if operation in self.refuse:
             return {"__type": "InvalidRequestException", "message": self.refuse[operation]}
-        arn = f"{ARN}:{'task/task' if operation == 'CreateTask' else 'location/loc'}-{len(self.there) + 100}"
+        arn = f"{ARN}:{'task/task' if operation == 'CreateTask' else 'location/loc'}-{len(self.there) + 100}"  # noqa: E501
         match operation:
             case "CreateTask":
                 self.there.add(arn)

@@ -63,7 +63,8 @@ class Ceilings:
         for name, ceiling in _CEILINGS.items():
             if name in names and getattr(held, name) != getattr(settings, name):
                 raise BadAppSetting(
-                    f"setting {name} is {_plain(getattr(settings, name))}; this deployment allows {_plain(getattr(self, ceiling))} at most "
+                    f"setting {name} is {_plain(getattr(settings, name))}; this "
+                    f"deployment allows {_plain(getattr(self, ceiling))} at most "
                     f"(its {ceiling}): choose no more than that, or ask its operator"
                 )
 

@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
 
-from pynamodb.exceptions import UpdateError
-
 from chalicelib import telemetry
 from chalicelib.apps import grants, locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
-from chalicelib.aws.tables import refused
 from chalicelib.configuration.app_settings import DECLARED, MAPS, read
 from chalicelib.configuration.layers import Resolved
 
@@ -57,7 +54,8 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
         or not isinstance(changes, dict | None)
     ):
         raise BadChange(
-            'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} if some are to change'
+            'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} '
+            "if some are to change"
         )
     app = configure(locations.check(location), changes or {}, clock())
     if changes:
@@ -104,14 +102,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         if app.active_version is not None:
             # The bundle's settings belong to the active version.
             unchanged &= App.active_version == app.active_version
-        try:
-            app.update(
-                actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged
-            )
-        except UpdateError as error:
-            if not refused(error):
-                raise
-        else:
+        if app.update_if(unchanged, [App.settings.set(wanted), App.updated_at.set(now)]):
             return app
     raise TooBusy(f"others change the app at {location} all the time; try again")
 

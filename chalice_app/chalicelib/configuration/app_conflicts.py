@@ -38,13 +38,15 @@ def check(settings: Settings, given: Collection[str]) -> None:
     """
     if settings.start_count > settings.max_instances:
         raise BadAppSetting(
-            f"start_count is {settings.start_count} and max_instances {settings.max_instances}; raise max_instances"
+            f"start_count is {settings.start_count} and max_instances "
+            f"{settings.max_instances}; raise max_instances"
         )
     ways = [way for way in SPREADS if any(name in given for name in way)]
     if len(ways) > 1:
         named = ", ".join(name for way in ways for name in way if name in given)
         raise BadAppSetting(
-            f"settings {named} say the same in different ways; keep one and take the other back, as in {ways[0][0]}="
+            f"settings {named} say the same in different ways; keep one and take the "
+            f"other back, as in {ways[0][0]}="
         )
     if settings.worker_limits.seats > MOST_SEATS:
         raise BadAppSetting(_too_many_seats(settings, given))
@@ -57,7 +59,10 @@ def _too_many_seats(settings: Settings, given: Container[str]) -> str:
     """Return a message that names the factors: settings that were given, and defaults."""
     limits = settings.worker_limits
     if settings.utilization_scheduler is not None:
-        made = f"utilization_scheduler asks for {limits.max_connections} sessions on each of {limits.max_processes} R processes"
+        made = (
+            f"utilization_scheduler asks for {limits.max_connections} sessions on each of "
+            f"{limits.max_processes} R processes"
+        )
     else:
         values = {
             "max_connections": limits.max_connections,
@@ -67,4 +72,7 @@ def _too_many_seats(settings: Settings, given: Container[str]) -> str:
             f"{name}={value}{'' if name in given else ' (the default)'}"
             for name, value in values.items()
         )
-    return f"{made} makes {limits.seats:,} sessions on one instance; at most {MOST_SEATS:,} are allowed: lower one of them"
+    return (
+        f"{made} makes {limits.seats:,} sessions on one instance; at most {MOST_SEATS:,} are "
+        "allowed: lower one of them"
+    )

@@ -240,7 +240,8 @@ class AppSettings:
     exec_supervisor: tuple[str, ...] = _runs(
         Rule(
             read_command,
-            f"a command with its arguments, quoted as for a shell, at most {LONGEST_COMMAND:,} characters",
+            "a command with its arguments, quoted as for a shell, at most "
+            f"{LONGEST_COMMAND:,} characters",
             "'nice -n 10'",
         ),
         default=(),
@@ -334,7 +335,8 @@ def read(name: str, value: Any) -> Any:
         return rule.read(value)
     except BadEntry as error:
         raise BadAppSetting(
-            f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as in {name}={rule.example}'
+            f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as '
+            f"in {name}={rule.example}"
         ) from None
     except (TypeError, ValueError):
         # The values of a map may be confidential, so they are not shown.

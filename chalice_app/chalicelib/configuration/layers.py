@@ -98,7 +98,8 @@ def check(layer: Layer) -> None:
                 words for kind, words in _MAY_STAND.items() if kind in declared.within
             )
             raise BadAppSetting(
-                f"setting {name} cannot be set {_MAY_STAND[layer.origin.kind]}; it may be set {allowed}"
+                f"setting {name} cannot be set {_MAY_STAND[layer.origin.kind]}; it may be set "
+                f"{allowed}"
                 + ("" if declared.for_authors else ": ask the operator of this deployment")
             )
 
@@ -109,7 +110,8 @@ def check_defaults(values: Mapping[str, Any]) -> None:
     AppSettings.parse(values)
     if len(plain(values)) > LONGEST_DEFAULTS:
         raise BadAppSetting(
-            f"the settings for all apps have {len(plain(values)):,} characters together; {LONGEST_DEFAULTS:,} are allowed"
+            f"the settings for all apps have {len(plain(values)):,} characters together; "
+            f"{LONGEST_DEFAULTS:,} are allowed"
         )
 
 

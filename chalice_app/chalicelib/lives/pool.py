@@ -34,7 +34,8 @@ def parse(text: str) -> dict[str, int]:
         size, _, number = part.partition("=")
         if size not in SIZES or not number.isdigit() or int(number) > MOST:
             raise BadSpares(
-                f'SHEEN_SPARES: "{part}" is not <size>=<number up to {MOST}>, as in large=1,small=2; sizes: {", ".join(SIZES)}'
+                f'SHEEN_SPARES: "{part}" is not <size>=<number up to {MOST}>, as in '
+                f"large=1,small=2; sizes: {', '.join(SIZES)}"
             )
         wanted[size] = int(number)
     return wanted

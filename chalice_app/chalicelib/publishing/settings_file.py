@@ -27,7 +27,8 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
     line = toml_nesting.too_deep(text)
     if line is not None:
         raise BadBundle(
-            f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} levels; no setting does"
+            f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} "
+            "levels; no setting does"
         )
     try:
         values = tomllib.loads(text)

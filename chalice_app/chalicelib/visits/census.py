@@ -88,7 +88,8 @@ class Overview:
         connections, running, processes = self._look()["census"]
         return Answer.text(
             200,
-            f"active-connections: {connections}\nactive-apps: {running}\nactive-processes: {processes}\n",
+            f"active-connections: {connections}\nactive-apps: "
+            f"{running}\nactive-processes: {processes}\n",
         )
 
     def index(self, base: str, query: str) -> Answer:
@@ -139,6 +140,6 @@ def readable(location: str) -> str:
 
     >>> readable("/team/breast-cancer"), readable("/a/001-hello"), readable("/PK_Analysis"), readable("/")
     ('Breast cancer', '001 hello', 'PK Analysis', 'The app')
-    """
+    """  # noqa: E501
     words = " ".join(location.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").split())
     return words[:1].upper() + words[1:] or "The app"

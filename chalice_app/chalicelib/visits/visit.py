@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -50,6 +50,12 @@ If one more is gone, the request fails.
 """
 
 
+class _Gone(NamedTuple):
+    """The instance on which a page's request took a seat, whose agent turned out to be gone."""
+
+    instance_id: str
+
+
 class Visits:
     """Carries out visitors' requests; one object lives as long as its Lambda environment."""
 
@@ -91,7 +97,10 @@ class Visits:
                 )
             except AgentGone as error:
                 telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
-                message = "It has just stopped, or it cannot be reached. In a moment another one can be started."
+                message = (
+                    "It has just stopped, or it cannot be reached. In a moment another one "
+                    "can be started."
+                )
                 return Answer.page(
                     pages.error(
                         "The app's machine is gone", message, retry_url=_public(request), status=503
@@ -102,13 +111,16 @@ class Visits:
                 return Answer.page(pages.error("That did not work", str(error)))
             except Exception:
                 telemetry.logger.exception("failed")
-                message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+                message = (
+                    "Sheen could not answer. Tell whoever runs it this number: "
+                    f"{request.request_id}."
+                )
                 return Answer.page(
                     pages.error("Something broke", message, retry_url=_public(request))
                 )
 
-    def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
-        """Answer a request; ``gone`` are the instances that it has found gone so far."""
+    def _answer(self, request: VisitorRequest) -> Answer:
+        """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
         if climbs(request.path):
@@ -116,8 +128,19 @@ class Visits:
         if takes_over(request):
             return Answer.text(
                 403,
-                "a service worker here would answer for every app; put its script into a folder of the app\n",
+                "a service worker here would answer for every app; put its script into a "
+                "folder of the app\n",
             )
+        gone: frozenset[str] = frozenset()
+        while isinstance(answer := self._try(request, gone), _Gone):
+            gone |= {answer.instance_id}
+        return answer
+
+    def _try(self, request: VisitorRequest, gone: frozenset[str]) -> Answer | _Gone:
+        """Find the app and answer, or return the instance that is gone besides ``gone``.
+
+        Each try asks the directory: an instance may be gone because another version is active now.
+        """
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if request.path == ROBOTS and (found is None or found.app.location == ROOT):
             return self._robots(request, found.app if found is not None else None)
@@ -141,9 +164,10 @@ class Visits:
                     )
                 case Navigation():
                     kept = self._kept_page(request, app, found.rest) if not gone else None
-                    return kept or waiting.without_page(
-                        request, found, self._navigate(request, found, gone)
-                    )
+                    page = kept or self._navigate(request, found, gone)
+                    if kept is not None or isinstance(page, _Gone):
+                        return page
+                    return waiting.without_page(request, found, page)
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -151,8 +175,13 @@ class Visits:
                 case _:
                     assert_never(where)
 
-    def _navigate(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer:
-        """Take a seat and let the app answer with a page, or say what the visitor waits for."""
+    def _navigate(
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+    ) -> Answer | _Gone:
+        """Take a seat and let the app answer with a page, or say what the visitor waits for.
+
+        Raise :class:`AgentGone` if too many instances are ``gone``.
+        """
         match caller(request):
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
@@ -184,7 +213,7 @@ class Visits:
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
                             raise
-                return self._answer(request, gone | {instance.instance_id})
+                        return _Gone(instance.instance_id)
             case Starting(instance, claimed):
                 telemetry.logger.info(
                     "waits", extra={"instance": instance.instance_id, "claimed": claimed}
@@ -283,7 +312,8 @@ class Visits:
             return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
         except AgentSilent:
             return later(
-                "the app has started, and takes longer to answer than is left of this request; ask again"
+                "the app has started, and takes longer to answer than is left of this "
+                "request; ask again"
             )
 
     def _ask(
@@ -363,7 +393,10 @@ def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
 
 def _passed_back(got: AgentAnswer) -> Answer:
     if len(got.body) > LARGEST_ANSWER:
-        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
+        message = (
+            f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on "
+            "this way."
+        )
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
     return Answer(

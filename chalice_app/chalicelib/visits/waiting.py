@@ -53,7 +53,10 @@ def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Stan
     page = Answer.page(
         pages.users(census.title_of(found), queue=pages.InQueue(url, standing.before))
     )
-    cookie = f"{PLACE_COOKIE}={place}; Path={_public_path(request, found)}/; Max-Age={_COOKIE_LIFE}; HttpOnly; {_site(request)}"
+    cookie = (
+        f"{PLACE_COOKIE}={place}; Path={_public_path(request, found)}/; Max-Age={_COOKIE_LIFE}; "
+        f"HttpOnly; {_site(request)}"
+    )
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
 
 
@@ -76,7 +79,10 @@ def without_place(request: VisitorRequest, found: Found, answer: Answer) -> Answ
 
     The visitor has a seat now, and the next page must not refer to the queue.
     """
-    cookie = f"{PLACE_COOKIE}=; Path={_public_path(request, found)}/; Max-Age=0; HttpOnly; {_site(request)}"
+    cookie = (
+        f"{PLACE_COOKIE}=; Path={_public_path(request, found)}/; Max-Age=0; HttpOnly; "
+        f"{_site(request)}"
+    )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 

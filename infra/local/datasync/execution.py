@@ -12,8 +12,10 @@ from infra.local.settings import LocalSettings
 from infra.local.transfer_faults import TransferFate
 
 WITHOUT_SOME = (
-    "Transfer and verification completed. Selected files transferred except for files skipped due to errors. "
-    "If no skipped files are listed in Cloud Watch Logs, please contact AWS Support for further assistance."
+    "Transfer and verification completed. Selected files transferred except for files "
+    "skipped due to errors. "
+    "If no skipped files are listed in Cloud Watch Logs, please contact AWS Support for "
+    "further assistance."
 )
 """Basic mode's message for an execution with files that failed.
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.syncs import folders
+from chalicelib import layout
 from chalicelib.syncs.keys import FILTER_CHARACTERS, split_filter
 from infra.local.aws_errors import AwsError
 from infra.local.datasync.execution import ENDED, VERIFY, Execution, Runner
@@ -151,7 +151,7 @@ class DataSync:
                 "InvalidRequestException", "An access point needs InTransitEncryption TLS1_2."
             )
         # DataSync uses the file system's access point for synced folders, which begins there.
-        below = f"/{folders.SYNCED}" if given.get("AccessPointArn") else ""
+        below = f"/{layout.SYNCED}" if given.get("AccessPointArn") else ""
         return self._make(
             "location",
             "LocationArn",
@@ -324,7 +324,7 @@ def _beside(folder: Path) -> Path:
 
     DataSync's own are beside their places, under names of its own.
     """
-    return folder.parent / ".incoming" / "datasync"
+    return folder.parent / layout.INCOMING / "datasync"
 
 
 def _check_options(options: Mapping[str, Any], mode: str) -> None:

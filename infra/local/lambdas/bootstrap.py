@@ -24,7 +24,8 @@ def network_of(reachable: set[tuple[str, int]], in_vpc: bool) -> Any:
 
     def refuse(address: object) -> None:
         sys.stderr.write(
-            f"network: {'VPC function' if in_vpc else 'function outside the VPC'} cannot reach {address}\n"
+            f"network: {'VPC function' if in_vpc else 'function outside the VPC'} cannot "
+            f"reach {address}\n"
         )
         sys.stderr.flush()
         raise OSError(errno.ENETUNREACH, f"Network is unreachable: {address}")

@@ -191,7 +191,8 @@ class LambdaInvoker:
         if len(event) > PAYLOAD_BYTES:
             raise AwsError(
                 "RequestTooLargeException",
-                f"Request must be smaller than {PAYLOAD_BYTES} bytes for the InvokeFunction operation",
+                f"Request must be smaller than {PAYLOAD_BYTES} bytes for the "
+                "InvokeFunction operation",
                 413,
             )
         self._activity.use(pool.function.name, self._clock.time())
@@ -215,7 +216,10 @@ class LambdaInvoker:
         else:
             invocation = await waiting.outcome
         if len(invocation.payload) > PAYLOAD_BYTES:
-            message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes)."
+            message = (
+                "Response payload size exceeded maximum allowed payload size "
+                f"({PAYLOAD_BYTES} bytes)."
+            )
             error = f'{{"errorMessage":"{message}","errorType":"Function.ResponseSizeTooLarge"}}'
             return Invocation(error.encode(), "Unhandled")
         return invocation
@@ -294,4 +298,4 @@ class LambdaInvoker:
 
 
 def _new_trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"
+    return f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"  # noqa: E501

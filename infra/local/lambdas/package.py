@@ -116,7 +116,8 @@ def check_declared(functions: Iterable[str], declared: Declared, place: Place) -
             ", ".join(sorted(should - has)) or "none",
         )
         raise CannotStart(
-            f"infra/declared/functions.py and app.py differ: only app.py has {undeclared}; only declared are {missing}. "
+            "infra/declared/functions.py and app.py differ: only app.py has "
+            f"{undeclared}; only declared are {missing}. "
             "Declare each function of app.py, with its rights, by its name"
         )
 
@@ -244,17 +245,22 @@ def _table_of(stream: Any) -> str:
     found = re.search(r":table/([^/]+)", stream) if isinstance(stream, str) else None
     if found is None:
         raise CannotStart(
-            f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, …:table/NAME/stream/LABEL"
+            f"a DynamoDB trigger names the stream {stream!r}: it must be an ARN, "
+            "…:table/NAME/stream/LABEL"
         )
     return found[1]
 
 
 def _hash_of(project: Path, declared: Declared, place: Place) -> str:
     digest = hashlib.sha256(
-        f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}".encode()
+        (
+            f"{sys.version} {version('chalice')} {sorted(_environment(declared, place).items())}"
+        ).encode()
     )
     digest.update(
-        f"{sorted(services(declared, place))} {(TREE / 'infra' / 'vendored.py').read_text()}".encode()
+        (
+            f"{sorted(services(declared, place))} {(TREE / 'infra' / 'vendored.py').read_text()}"
+        ).encode()
     )
     for name, text in chalice.files(declared, place).items():
         digest.update(f"{name}\0{text}".encode())

@@ -31,7 +31,8 @@ class Concurrency:
         self._unreserved = limit - sum(self._reserved.values())
         if self._unreserved < 0:
             raise ValueError(
-                f"functions reserve {sum(self._reserved.values())} concurrent executions, and the account has {limit}"
+                f"functions reserve {sum(self._reserved.values())} concurrent executions, "
+                f"and the account has {limit}"
             )
         self._running: Counter[str] = Counter()
 
@@ -74,7 +75,8 @@ class Activity:
             self._active_at[function] = now + PENDING
         if now < self._active_at.get(function, now):
             raise NotActive(
-                "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+                "The operation cannot be performed at this time. The function is "
+                "currently in the following state: Pending"
             )
         self._active_at.pop(function, None)
         self._used_at[function] = now

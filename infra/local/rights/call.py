@@ -44,5 +44,6 @@ class Call:
         """Return the error for an operation whose rights are not defined."""
         return NotMapped(
             f"the local stack does not know which rights {self.service}.{self.operation} needs: "
-            "say it in infra/local/rights, by the service's page in IAM's service authorization reference"
+            "say it in infra/local/rights, by the service's page in IAM's service "
+            "authorization reference"
         )

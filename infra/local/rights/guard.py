@@ -121,7 +121,7 @@ class Guard:
     def _require(
         self, role: str | None, principal: str, service: str, needs: Iterable[Need]
     ) -> None:
-        caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"
+        caller = f"arn:aws:sts::{self._place.account}:assumed-role/{self._place.role_name(role or 'none')}/{principal.replace(':', '-')}"  # noqa: E501
         policy = self._policy_of(role)
         if policy is None:
             raise denied(service, f"User: {caller} is not authorized: {principal} has no role")

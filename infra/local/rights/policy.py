@@ -74,7 +74,8 @@ class _Statement:
     def __init__(self, document: Mapping[str, Any]) -> None:
         if unknown := document.keys() - self._KNOWN:
             raise CannotJudge(
-                f"statement {document.get('Sid')}: {', '.join(sorted(unknown))} is not known to infra/local/rights/policy.py"
+                f"statement {document.get('Sid')}: {', '.join(sorted(unknown))} is not "
+                "known to infra/local/rights/policy.py"
             )
         self.sid = str(document.get("Sid", ""))
         self.allows = document["Effect"] == "Allow"
@@ -82,7 +83,8 @@ class _Statement:
         self._resources = tuple(_listed(document["Resource"]))
         if variables := [resource for resource in self._resources if "${" in resource]:
             raise CannotJudge(
-                f"statement {self.sid}: policy variables are not known to infra/local/rights/policy.py: {variables[0]}"
+                f"statement {self.sid}: policy variables are not known to "
+                f"infra/local/rights/policy.py: {variables[0]}"
             )
         self._conditions = tuple(
             _condition(operator, key, tuple(_listed(values)))

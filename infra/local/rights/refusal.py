@@ -21,7 +21,8 @@ def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsErr
         why = f"because no identity-based policy allows the {need.action} action"
     return denied(
         service,
-        f"User: {caller} is not authorized to perform: {need.action} on resource: {need.resource} {why}",
+        f"User: {caller} is not authorized to perform: {need.action} on resource: "
+        f"{need.resource} {why}",
     )
 
 

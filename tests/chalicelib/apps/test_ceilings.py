@@ -88,7 +88,10 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(
         ),
         (
             {"max_instances": 100},
-            r"setting max_instances is 100; this deployment allows 3 at most \(its most_instances_per_app\)",
+            (
+                r"setting max_instances is 100; this deployment allows 3 at most \(its "
+                r"most_instances_per_app\)"
+            ),
         ),
         (
             {"start_count": 4, "max_instances": 4},
@@ -96,7 +99,10 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(
         ),
         (
             {"instance_idle_timeout": 0},
-            r"setting instance_idle_timeout is 0; this deployment allows 3600 at most \(its longest_idle\)",
+            (
+                r"setting instance_idle_timeout is 0; this deployment allows 3600 at most "
+                r"\(its longest_idle\)"
+            ),
         ),
         (
             {"instance_idle_timeout": "7200"},

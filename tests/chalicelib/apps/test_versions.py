@@ -1,4 +1,6 @@
-"""Versions: the latest upload ends up active, going back holds, and what is being removed is never switched to."""
+"""Versions: the latest upload ends up active, going back holds, and what is being removed is never
+switched to.
+"""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,6 @@
-"""Spare instances: bound to one app by one visitor, or not at all; and everything that ends them ends both rows."""
+"""Spare instances: bound to one app by one visitor, or not at all; and everything that ends them
+ends both rows.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -35,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
 def settings() -> Settings:
     plain = Settings.from_environment()
     return Settings(
-        plain.bucket, plain.table_prefix, plain.websocket_url, plain.instance_state_machine, plain.cluster, plain.connections_url,
+        plain.bucket, plain.table_prefix, plain.websocket_url, plain.instance_state_machine, plain.cluster, plain.connections_url,  # noqa: E501
         spares="large=2",
     )  # fmt: skip
 

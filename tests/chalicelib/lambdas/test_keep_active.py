@@ -1,4 +1,6 @@
-"""The functions in the VPC are invoked often enough to stay active, and the invocation does nothing."""
+"""The functions in the VPC are invoked often enough to stay active, and the invocation does
+nothing.
+"""
 
 import json
 import re

@@ -1,6 +1,8 @@
-"""AWS gets what the local stack gets: what ``infra/aws`` puts into templates is compared with what ``infra/local`` creates.
+"""AWS gets what the local stack gets: what ``infra/aws`` puts into templates is compared with what
+``infra/local`` creates.
 
-Both are made for one deployment, ``sheen-local``; then they may differ only in what a place is: addresses, subnets, folders.
+Both are made for one deployment, ``sheen-local``; then they may differ only in what a place is:
+addresses, subnets, folders.
 """
 
 import json
@@ -99,7 +101,9 @@ def _xml(document: str) -> ElementTree.Element:
 
 
 def resolved(value: Any) -> Any:
-    """A template's value with the account and the joins worked out; what else is not known yet is None."""
+    """A template's value with the account and the joins worked out; what else is not known yet is
+    None.
+    """
     match value:
         case {"Ref": "AWS::AccountId"}:
             return ACCOUNT
@@ -201,7 +205,9 @@ class Mappings:
 
 
 def test_streams_are_read_the_same() -> None:
-    """Here they are in what Chalice packages, on AWS they are set once Chalice has deployed the functions."""
+    """Here they are in what Chalice packages, on AWS they are set once Chalice has deployed the
+    functions.
+    """
     mappings, merged = Mappings(), chalice.events(DECLARED)["Resources"].values()
     assert set_triggers(mappings, DECLARED, LOCAL)
     here = [
@@ -295,7 +301,9 @@ def test_functions_have_the_same_variables() -> None:
 
 
 def test_roles_allow_the_same(templates: list[Template]) -> None:
-    """The local stack holds every component to these statements; AWS's roles have them, and beside them only what ECS and EFS want."""
+    """The local stack holds every component to these statements; AWS's roles have them, and beside
+    them only what ECS and EFS want.
+    """
     there = {
         role["Properties"]["RoleName"]: role["Properties"]
         for _, role in resources(templates, "AWS::IAM::Role")

@@ -71,7 +71,10 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         ),
         (
             REGION + "[compute]\nsopt = true",
-            's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, image_fonts',
+            (
+                's.toml: there is no setting "compute.sopt"; [compute] has bundle_gb, exec, '
+                "image_fonts"
+            ),
         ),
         (REGION + "[compute]\nimage_font = []", "; did you mean image_fonts?"),
         (
@@ -127,7 +130,8 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
         (REGION + 'name = "other"', "a stage's name is its file's"),
         (
             REGION + "[app_defaults]\napp_idle_timout = 60",
-            's.toml: app_defaults: there is no setting "app_idle_timout"; did you mean app_idle_timeout?',
+            's.toml: app_defaults: there is no setting "app_idle_timout"; did you mean '
+            "app_idle_timeout?",
         ),
         (
             REGION + "[app_defaults]\nsize = 3",

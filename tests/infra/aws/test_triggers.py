@@ -1,4 +1,6 @@
-"""How functions read streams is set while Lambda may still be at work on what Chalice has changed."""
+"""How functions read streams is set while Lambda may still be at work on what Chalice has
+changed.
+"""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,6 @@
-"""A new account's ten concurrent executions, here two: one more is throttled, and AWS's services show it as they do."""
+"""A new account's ten concurrent executions, here two: one more is throttled, and AWS's services
+show it as they do.
+"""
 
 import http.client
 import threading

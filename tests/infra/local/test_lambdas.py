@@ -1,4 +1,6 @@
-"""Functions in their environments: reused one at a time, ended when they fail, blind to what was not packaged."""
+"""Functions in their environments: reused one at a time, ended when they fail, blind to what was
+not packaged.
+"""
 
 import http.client
 import json

@@ -1,4 +1,6 @@
-"""The stack's own life: it says why it cannot start, keeps what was published, and leaves no process behind."""
+"""The stack's own life: it says why it cannot start, keeps what was published, and leaves no
+process behind.
+"""
 
 import json
 import os

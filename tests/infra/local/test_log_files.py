@@ -61,7 +61,8 @@ def test_a_file_reads_well(tmp_path: Path) -> None:
     file = opened(tmp_path, "one")
     file.append([(BEGIN, "Listening"), (BEGIN + 1, "Warning:\n  two lines")])
     assert file.path.read_text() == (
-        "# stream a/one 2026-11-20T16:50:43.123Z\n2026-11-20T16:50:43.123Z Listening\n2026-11-20T16:50:43.124Z Warning:\n\t  two lines\n"
+        "# stream a/one 2026-11-20T16:50:43.123Z\n2026-11-20T16:50:43.123Z "
+        "Listening\n2026-11-20T16:50:43.124Z Warning:\n\t  two lines\n"
     )
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o640
 

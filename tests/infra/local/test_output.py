@@ -1,4 +1,6 @@
-"""The stack's output has the lines that are meant for people, whatever its clients do, and nothing else."""
+"""The stack's output has the lines that are meant for people, whatever its clients do, and nothing
+else.
+"""
 
 import re
 import socket

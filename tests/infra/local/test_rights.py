@@ -129,7 +129,8 @@ def test_a_presigned_url_has_its_signers_rights(tiny: TinyStack) -> None:
 
 
 def test_a_state_machine_fails_where_its_role_does_not_allow(tiny: TinyStack) -> None:
-    # The engine itself refuses nothing: what it asks for goes through the front like everybody's calls.
+    # The engine itself refuses nothing: what it asks for goes through the front like everybody's
+    # calls.
     states = tiny.client("stepfunctions")
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:tiny-local-sly"
     definition = {
@@ -163,7 +164,10 @@ def test_a_state_machine_fails_where_its_role_does_not_allow(tiny: TinyStack) ->
 def test_refusals_are_told_and_counted(tiny: TinyStack) -> None:
     with pytest.raises(ClientError):
         as_function(tiny, "dynamodb").scan(TableName="tiny-local-kept")
-    message = "is not authorized to perform: dynamodb:Scan on resource: arn:aws:dynamodb:us-east-1:123456789012:table/tiny-local-kept"
+    message = (
+        "is not authorized to perform: dynamodb:Scan on resource: "
+        "arn:aws:dynamodb:us-east-1:123456789012:table/tiny-local-kept"
+    )
     assert f"refused to {FUNCTION}" in tiny.said() and message in tiny.said()
     report = tiny.control("/rights")
     assert any(message in refused for refused in report["refused"])

@@ -1,4 +1,6 @@
-"""State machines: moto's engine does what Step Functions does with task tokens, heartbeats and errors (FACTS E6a, M2)."""
+"""State machines: moto's engine does what Step Functions does with task tokens, heartbeats and
+errors (FACTS E6a, M2).
+"""
 
 import json
 import uuid

@@ -152,7 +152,9 @@ class TinyStack:
         return document
 
     def processes(self) -> list[int]:
-        """Every process that belongs to this stack: it has the stack's folder in its environment or command."""
+        """Every process that belongs to this stack: it has the stack's folder in its environment or
+        command.
+        """
         found = []
         marks = (str(self.folder).encode(), f":{self.port}".encode())
         for entry in Path("/proc").iterdir():

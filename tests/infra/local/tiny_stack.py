@@ -1,4 +1,6 @@
-"""Runs the local stack with the tiny app: ``python tests/infra/local/tiny_stack.py PROJECT NOTES``."""
+"""Runs the local stack with the tiny app: ``python tests/infra/local/tiny_stack.py PROJECT
+NOTES``.
+"""
 
 import sys
 from pathlib import Path
@@ -24,7 +26,10 @@ def declared(project: Path, notes: Path) -> Declared:
         detail = {"bucket": {"name": [place.bucket]}, "object": {"key": [{"prefix": "in/"}]}}
         return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
 
-    plain = "api_handler websocket_connect websocket_message websocket_disconnect on_task_stopped on_test_event echo big fail leave"
+    plain = (
+        "api_handler websocket_connect websocket_message websocket_disconnect "
+        "on_task_stopped on_test_event echo big fail leave"
+    )
 
     def stream(place: Place) -> list[Statement]:
         actions = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")

@@ -42,7 +42,9 @@ def ok(event: dict[str, Any]) -> dict[str, Any]:
 
 
 class FakeInvoker:
-    """Runs Python functions as Lambda functions, and remembers the events. They may be async, raise, or give bytes."""
+    """Runs Python functions as Lambda functions, and remembers the events. They may be async,
+    raise, or give bytes.
+    """
 
     def __init__(self) -> None:
         self.functions: dict[str, Function] = {}
@@ -100,7 +102,8 @@ class Gateway:
     async def settled(self) -> None:
         """Return when no connection is open and no function of the WebSocket API runs."""
         async with asyncio.timeout(PATIENCE):
-            while self.sockets.open_connections or self.sockets._tasks:  # noqa: ASYNC110 # nothing tells of both
+            # Nothing tells of both.
+            while self.sockets.open_connections or self.sockets._tasks:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     def connections_url(self, connection_id: str) -> str:
@@ -120,8 +123,8 @@ async def gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway with the routes that Chalice makes, dispatching as the stack's one endpoint does.
 
-    `compression` is the REST API's minimum compression size. `body` says what that did with the body of a post: left it "unread",
-    "read" it, or also "passed" it on.
+    `compression` is the REST API's minimum compression size. `body` says what that did with the
+    body of a post: left it "unread", "read" it, or also "passed" it on.
     """
     invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
     every = frozenset({"ANY"})

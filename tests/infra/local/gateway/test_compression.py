@@ -1,4 +1,6 @@
-"""A REST API with a minimum compression size compresses what is large enough, once, for who likes that."""
+"""A REST API with a minimum compression size compresses what is large enough, once, for who likes
+that.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_rest_event_has_the_shape_of_payload_format_one() -> None:
     assert context["requestTimeEpoch"] == 1_700_000_000_250
 
 
-def test_headers_of_the_hop_and_signatures_stay_outside_and_forwarding_ones_are_the_gateways_own() -> (
+def test_headers_of_the_hop_and_signatures_stay_outside_and_forwarding_ones_are_the_gateways_own() -> (  # noqa: E501
     None
 ):
     event = rest()

@@ -149,7 +149,9 @@ async def test_disconnect_is_dropped_or_delayed() -> None:
 
 
 async def replay(seed: int) -> list[tuple[list[int], list[str]]]:
-    """Which messages arrived how often, of a few connections one after the other, each until it is cut."""
+    """Which messages arrived how often, of a few connections one after the other, each until it is
+    cut.
+    """
     outcomes = []
     async with gateway(
         faults=FaultRates(seed=seed, cut=0.05, double=0.3, reorder=0.3, spread=0.005)

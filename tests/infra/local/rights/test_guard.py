@@ -1,4 +1,6 @@
-"""What is declared is enough for what AWS does in a component's name, and no more than that is let through."""
+"""What is declared is enough for what AWS does in a component's name, and no more than that is let
+through.
+"""
 
 import json
 
@@ -36,7 +38,8 @@ def test_a_component_may_what_its_role_says_and_no_other(guard: Guard, told: lis
         guard.check("task:2", get_item("sheen-local-instances"))
     assert caught.value.code == "AccessDeniedException"
     assert caught.value.message == (
-        "User: arn:aws:sts::123456789012:assumed-role/sheen-local-task-build/task-2 is not authorized to perform: dynamodb:GetItem "
+        "User: arn:aws:sts::123456789012:assumed-role/sheen-local-task-build/task-2 is "
+        "not authorized to perform: dynamodb:GetItem "
         "on resource: arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances "
         "because no identity-based policy allows the dynamodb:GetItem action"
     )

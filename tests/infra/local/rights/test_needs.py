@@ -91,7 +91,10 @@ def test_s3_buckets() -> None:
     assert s3("GET", "/sheen-local", list_type="2", prefix="a/") == [("s3:ListBucket", BUCKET)]
     assert s3("HEAD", "/sheen-local") == [("s3:ListBucket", BUCKET)]
     assert s3("GET", "/sheen-local", uploads="") == [("s3:ListBucketMultipartUploads", BUCKET)]
-    xml = b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>'
+    xml = (
+        b"<Delete "
+        b'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>'
+    )
     assert s3("POST", "/sheen-local", xml, delete="") == [
         ("s3:DeleteObject", BUCKET + "/a"),
         ("s3:DeleteObject", BUCKET + "/b"),
@@ -187,7 +190,7 @@ def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role:
     assert {"datasync:TagResource"} <= refused("local", "prod")
 
 
-def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_deleted_nor_tagged() -> (
+def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_deleted_nor_tagged() -> (  # noqa: E501
     None
 ):
     mine, other = PLACE.arn("datasync", "task/mine"), PLACE.arn("datasync", "task/other")

@@ -59,7 +59,9 @@ def verdict(policy: list[dict[str, Any]], need: Need) -> Verdict:
 
 
 def by_hand(statement: dict[str, Any], need: Need) -> bool:
-    """Whether a statement applies, worked out another way: by regular expressions on whole strings, and cases for the conditions."""
+    """Whether a statement applies, worked out another way: by regular expressions on whole strings,
+    and cases for the conditions.
+    """
 
     def fits(pattern: str, text: str) -> bool:
         return (

@@ -25,7 +25,8 @@ def call(service, target, payload):
         key = hmac.new(key, part.encode(), "sha256").digest()
     signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
     headers["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, SignedHeaders={names}, Signature={signature}"
+        f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, "
+        f"SignedHeaders={names}, Signature={signature}"
     )
     connection = http.client.HTTPConnection(host, timeout=5)
     try:

@@ -1,4 +1,6 @@
-"""What an author's package can do while it is installed: nothing to anyone else, and nothing afterwards."""
+"""What an author's package can do while it is installed: nothing to anyone else, and nothing
+afterwards.
+"""
 
 import os
 import subprocess
@@ -11,7 +13,7 @@ from machine.untrusted import Unsafe
 from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
 from tasks.packages.freeze import freeze, stays_inside
-from tasks.packages.sandbox import UNIX_IDS, Sandbox, sandbox
+from tasks.sandbox import UNIX_IDS, Sandbox, sandbox
 from tests.support.waiting import until
 
 PLAIN = {"PATH": "/usr/bin:/bin"}
@@ -26,7 +28,9 @@ def run(box: Sandbox, script: str, patience: float = 30.0) -> tuple[int, list[st
 
 
 def running(unix_id: int) -> list[str]:
-    """Command lines of this user's processes; one that has ended and that its parent has yet to see has none."""
+    """Command lines of this user's processes; one that has ended and that its parent has yet to see
+    has none.
+    """
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -55,7 +59,8 @@ def test_it_is_nobody_else_and_can_become_nobody_else() -> None:
         assert {one.unix_id, other.unix_id} <= set(UNIX_IDS)
         _, said = run(
             one,
-            f"id -u; id -G; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls {other.folder} 2>&1; ls -d {one.folder}",
+            "id -u; id -G; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls "
+            f"{other.folder} 2>&1; ls -d {one.folder}",
         )
         assert said[:2] == [str(one.unix_id)] * 2
         assert {line.split()[0]: int(line.split()[1], 16) for line in said[2:5]} == {
@@ -155,7 +160,8 @@ def test_modes_are_everyones_to_read_and_nobodys_to_write(tmp_path: Path) -> Non
     with sandbox() as box:
         run(
             box,
-            "umask 000; mkdir -m 777 p && touch p/a && install -m 6777 /dev/null p/run && ln -s a p/b && mkdir -m 700 p/c && touch p/c/d",
+            "umask 000; mkdir -m 777 p && touch p/a && install -m 6777 /dev/null p/run "
+            "&& ln -s a p/b && mkdir -m 700 p/c && touch p/c/d",
         )
         with box.open("p") as package:
             freeze(package, tmp_path / "p", box.owner)
@@ -193,7 +199,8 @@ def test_it_cannot_write_where_it_is_given_things() -> None:
         (box.given / "requirements.txt").chmod(0o600)
         _, said = run(
             box,
-            f"cd {box.given}; rm -f requirements.txt; ln -s /etc/passwd other; mv box elsewhere; cat requirements.txt",
+            f"cd {box.given}; rm -f requirements.txt; ln -s /etc/passwd other; mv box "
+            "elsewhere; cat requirements.txt",
         )
         assert said[-1] != "the task's own", "it is the task's until it is given, by its mode"
         assert (box.given / "requirements.txt").read_text() == "the task's own"
@@ -217,7 +224,7 @@ def test_programs_of_root_see_none_of_an_authors_variables(
     watched = tmp_path / "setpriv"
     watched.write_text(f'#!/bin/sh\nenv > {seen}\nexec /usr/bin/setpriv "$@"\n')
     watched.chmod(0o755)
-    monkeypatch.setattr("tasks.packages.sandbox._SETPRIV", str(watched))
+    monkeypatch.setattr("machine.unprivileged._SETPRIV", str(watched))
     said: list[str] = []
     with sandbox() as box:
         environment = {"PATH": "/usr/bin:/bin", "LANGUAGE": "../../../evil", "TWO_LINES": "a\nb=c"}
