@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +24,9 @@ from infra.declared.place import (
     PYTHON_REPOSITORIES,
     REPOSITORIES,
 )
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
+from infra.emulator.settings import TREE, EmulatorSettings
 
-TREE = Path(__file__).resolve().parents[2]
-"""The checkout that contains this file."""
-
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
 STAGE = "local"
 MOST_CONCURRENCY = 10_000
 
@@ -59,8 +54,8 @@ def _path(text: str) -> Path:
     return Path(text).absolute()
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings(EmulatorSettings):
     """The settings of one local stack: its port, its data, and what it runs."""
 
     port: int = setting(Rule(_port, "a port number, 1 to 65535"), default=8000)
@@ -69,10 +64,6 @@ class LocalSettings:
     """The data folder."""
     chalice_app: Path = TREE / "chalice_app"
     tree: Path = TREE
-    python: str = sys.executable
-    """The interpreter of Lambda environments and tasks."""
-    function_environments: int = 20
-    """Most environments of one function at once (FACTS H3)."""
     concurrency: int = setting(
         Rule(
             lambda text: int(number(text, 1, MOST_CONCURRENCY, int)),
@@ -81,8 +72,6 @@ class LocalSettings:
         default=1000,
     )
     """Most invocations at once, of all functions, as in an AWS account; a new one has 10."""
-    function_idle_seconds: float = 300
-    """Seconds after which an idle environment is ended."""
     bundle_gb: float = setting(BUNDLE_GB, default=1.0)
     """Largest size of a bundle in GB, packed and unpacked."""
     repositories: str = setting(
@@ -144,21 +133,6 @@ class LocalSettings:
         except (SettingMissing, BadRepositories, BadIndex, pool.BadSpares, BadAppSetting) as error:
             raise CannotStart(str(error)) from None
         return replace(settings, data=settings.data.absolute())
-
-    @property
-    def endpoint(self) -> str:
-        """The one endpoint of all services."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def run(self) -> Path:
-        """The folder of this run's sockets and spooled bodies."""
-        return self.data / "run"
-
-    @property
-    def logs(self) -> Path:
-        """The folder of the output of functions and tasks."""
-        return self.data / "logs"
 
     @property
     def efs(self) -> Path:
