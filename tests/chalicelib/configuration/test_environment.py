@@ -9,7 +9,7 @@ from chalicelib.configuration.declaring import declared
 from chalicelib.configuration.deployment import GIGABYTE, Settings
 from chalicelib.errors import SettingMissing
 from infra.declared import DECLARED, environments
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 
