@@ -47,6 +47,14 @@ class StreamTrigger:
     batch_size: int
     filters: tuple[Mapping[str, Any], ...]
     """Patterns, at least one of which a record must match; all records match if it is empty."""
+    retries: int = -1
+    """How often a batch is delivered again; -1: until it is too old."""
+    record_age_seconds: float = -1
+    """Age from which records are dropped; -1: never, apart from the stream's own end."""
+    bisect: bool = False
+    """Whether a batch on which the function fails is divided."""
+    reports_items: bool = False
+    """Whether the function's answer says which records it did not accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,10 @@ def read_package(folder: Path) -> Package:
                             name,
                             trigger.get("BatchSize", 100),
                             filters,
+                            trigger.get("MaximumRetryAttempts", -1),
+                            trigger.get("MaximumRecordAgeInSeconds", -1),
+                            trigger.get("BisectBatchOnFunctionError", False),
+                            "ReportBatchItemFailures" in trigger.get("FunctionResponseTypes", ()),
                         )
                     )
                 case "CloudWatchEvent" | "EventBridgeRule":
