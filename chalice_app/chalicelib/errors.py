@@ -9,6 +9,7 @@ In parentheses after a class: its subclasses. In chalicelib::
     │                              TooBusy
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
+    ├── errands.errors             BadErrand, ErrandFailed
     ├── instances.errors           InstanceChanged
     ├── instances.ceilings.errors  TooManyInstances
     ├── lives.pool                 BadSpares
