@@ -29,6 +29,7 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.errors import SettingMissing
+from chalicelib.failures import Failure
 from chalicelib.kinds.recognition import Kind, shape_of
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
@@ -311,7 +312,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             built = build(job, settings)
         except BadBundle as error:
             logger.info("bad bundle", extra={"why": str(error)})
-            token.fail(job.token, BadBundle.__name__, str(error))
+            token.fail(job.token, Failure.BAD_BUNDLE, str(error))
         except Exception as error:
             logger.exception("the build failed")
             token.fail(job.token, type(error).__name__, str(error))

@@ -28,6 +28,7 @@ from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.failures import Failure
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs import folders, requests, runs, store
 from chalicelib.syncs.definition import SyncDefinition
@@ -296,7 +297,7 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
             last, since = counts, wall_clock()
         elif wall_clock() - since >= patience:
             cause = f"the task made no progress for {patience:.0f} s; it was stopped"
-            give_up(work, "Stalled", cause)
+            give_up(work, Failure.STALLED, cause)
             end()
             return
         if not token.beat(work.token) and not over.is_set():

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.syncs import folders, keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
@@ -26,10 +27,6 @@ class Transfer(TypedDict):
     includes: list[dict[str, str]]
     excludes: list[dict[str, str]]
     options: dict[str, str]
-
-
-class TransferFailed(Exception):
-    """An execution failed. The state machine sees the name of this class as the error's name."""
 
 
 def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
@@ -313,5 +310,5 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
             f"DataSync: {result.get('ErrorCode', 'an error')}: "
             f"{result.get('ErrorDetail', 'DataSync does not say more')}"
         )
-        task_tokens.fail(run.token, TransferFailed.__name__, failure(why, described))
+        task_tokens.fail(run.token, Failure.TRANSFER_FAILED, failure(why, described))
     return True

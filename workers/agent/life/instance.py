@@ -12,7 +12,6 @@ from pathlib import Path
 import boto3
 
 from agent import log, record
-from agent.failure import AppStartFailed
 from agent.http import server
 from agent.life import metadata, reports
 from agent.life.course import Life
@@ -26,6 +25,7 @@ from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
+from chalicelib.failures import Failure
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
@@ -70,7 +70,7 @@ async def serve(
     except SheenError as error:
         logger.error(str(error))
         with contextlib.suppress(NotAwaited):
-            await reports.failed(launch.token, AppStartFailed.error, str(error))
+            await reports.failed(launch.token, Failure.APP_START_FAILED, str(error))
         return 1
 
 
