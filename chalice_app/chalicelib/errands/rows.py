@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pynamodb.exceptions import PutError, UpdateError
-
-from chalicelib.aws.tables import refused
 from chalicelib.errands.course import Do, Seen
 from chalicelib.errands.model import Errand, ErrandState
 
@@ -17,12 +14,7 @@ def add(errand: Errand, now: float) -> bool:
     The new row is then an insert again, as the stream's reader wants it.
     """
     for _ in range(2):
-        try:
-            errand.save(condition=Errand.id.does_not_exist())
-        except PutError as error:
-            if not refused(error):
-                raise
-        else:
+        if errand.save_if(Errand.id.does_not_exist()):
             return True
         before = find(errand.id)
         if before is not None and float(before.expires_at) > now:
@@ -79,11 +71,4 @@ def _end(row: Errand, state: ErrandState, outcome: Any) -> bool:
 
 
 def _change(row: Errand, actions: list[Any]) -> bool:
-    as_read = (Errand.state == row.state) & (Errand.attempt == row.attempt)
-    try:
-        row.update(actions=actions, condition=as_read)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return row.update_if((Errand.state == row.state) & (Errand.attempt == row.attempt), actions)

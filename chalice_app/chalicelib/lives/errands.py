@@ -7,6 +7,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.errands.course import Manner
 from chalicelib.errands.doing import Kind
 from chalicelib.errands.errors import ErrandFailed
+from chalicelib.failures import Failure
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.lives import ending
@@ -17,7 +18,6 @@ STOP_INSTANCE = "stop-instance"
 Its payload is ``{"instance": <InstanceRef as text>, "why": <a sentence for its visitors>}``. Its
 answer is ``{"stopped": …}``, which is false if the instance had stopped before.
 """
-STOPPED = "StoppedByOperator"
 LONGEST_WHY = 200
 _SECONDS = 20.0
 
@@ -42,7 +42,7 @@ def stop_instance(
     instance = store.get(ref)
     if instance is None:
         raise ErrandFailed(f"There is no instance {ref}; another one may have its place.")
-    failure = {"error": STOPPED, "cause": why}
+    failure = Failure.STOPPED_BY_OPERATOR.because(why)
     return ending.end(instance, failure, why, settings, clock, counts=False)
 
 
