@@ -9,6 +9,8 @@ In parentheses after a class: its subclasses. In chalicelib::
     │                              TooBusy
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
+    ├── configuration.repositories BadRepositories, BadIndex
+    ├── errands.errors             BadErrand, ErrandFailed
     ├── instances.errors           InstanceChanged
     ├── instances.ceilings.errors  TooManyInstances
     ├── lives.pool                 BadSpares
@@ -37,10 +39,9 @@ In the packages that use chalicelib::
     ├── sheen.versions               NotDownloaded
     ├── tasks.copy                   NotCopied
     ├── tasks.packages.image         NoR
-    ├── tasks.packages.indexes       BadIndex
-    ├── tasks.packages.repositories  BadRepositories, Unreachable
-    ├── tasks.packages.sandbox       NoUser
+    ├── tasks.packages.repositories  Unreachable
     ├── tasks.remove                 BadRemoval
+    ├── tasks.sandbox                NoUser
     ├── tasks.script                 ScriptFailed
     ├── workers.agent.failure        WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
     │                                AppExited (WorkerGone), PageUnfit)

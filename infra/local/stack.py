@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
-from infra.declared.file_system import SYNCED
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.control import Control
@@ -228,7 +228,7 @@ class Stack:
                 [settings.python, "-m", "infra.local.transfer"],
                 {"PYTHONPATH": f"{settings.tree}:{settings.chalice_app}"},
             ),
-            access_point=SYNCED,
+            access_point=layout.SYNCED,
             tags=place.tags,
         )
         self._started.push_async_callback(datasync.stop)

@@ -1,104 +1,37 @@
-"""The CRAN-like repositories of this deployment, and what they contain."""
+"""A CRAN-like repository, and what it contains.
+
+:mod:`chalicelib.configuration.repositories` says which repositories are asked.
+"""
 
 import gzip
 import hashlib
 import http.client
 import os
-import re
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 from chalicelib.errors import SheenError
 from tasks.packages import dcf
 from tasks.packages.lock import Wanted
 from tasks.packages.versions import is_version, same
 
-DEFAULT = "default"
-"""Stands for the repository that the image's R asks by itself."""
 LARGEST_SOURCE = 1024**3
 """Largest size in bytes of a package's source."""
 LARGEST_INDEX = 256 * 1024**2
 _PATIENCE = 20.0
 _TRIES = 3
 _CHUNK = 1 << 20
-_BELOW = re.compile(r"https?://[A-Za-z0-9._~:/-]+\Z")
-"""A URL without name, password, encoded characters or query.
-
-Such a URL cannot escape from its beginning.
-"""
-_ENTRY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
-
-
-class BadRepositories(SheenError):
-    """The deployment's setting cannot be parsed."""
 
 
 class Unreachable(SheenError):
     """A repository does not answer, or its answer is not a repository's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repositories:
-    """The deployment's setting ``SHEEN_REPOSITORIES``: URLs, in the order in which they are asked.
-
-    Lock files come from authors. What they name would be fetched from within the deployment's
-    network, and kept where all apps have it. A repository that a lock file names is therefore asked
-    only if it is one of these, or lies below one that ends in ``/*``.
-    ``https://snapshots.example.org/*`` is not asked itself, but allows lock files to name its
-    snapshots. ``default`` is the repository that the image's R asks by itself.
-    """
-
-    urls: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse the setting, URLs separated by blanks or commas.
-
-        Raise :class:`BadRepositories` that names the wrong one.
-        """
-        entries = text.replace(",", " ").split()
-        for entry in entries:
-            if entry != DEFAULT and not _ENTRY.match(entry):
-                raise BadRepositories(
-                    f'SHEEN_REPOSITORIES: "{entry}" is not "{DEFAULT}", nor the URL of a '
-                    "repository, as in https://r.example.org, "
-                    "nor of what lock files may name, as in https://snapshots.example.org/*"
-                )
-        return cls(
-            tuple(dict.fromkeys(_plain(entry) for entry in entries if not entry.endswith("/*"))),
-            tuple(entry.removesuffix("*") for entry in entries if entry.endswith("/*")),
-        )
-
-    def resolved(self, default: Callable[[], str]) -> Self:
-        """Return the setting with the URL that ``default`` returns in place of ``default``."""
-        if DEFAULT not in self.urls:
-            return self
-        urls = (_plain(default()) if url == DEFAULT else url for url in self.urls)
-        return type(self)(tuple(dict.fromkeys(urls)), self.allowed)
-
-    def for_package(self, wanted: Wanted) -> tuple[str, ...]:
-        """Return the repositories to ask for a package.
-
-        The one that the lock file names comes first, if it is allowed. The deployment's follow.
-        """
-        named = _plain(wanted.repository)
-        may = named in self.urls or (
-            bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed)
-        )
-        return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
-
-
-def _plain(url: str) -> str:
-    return url.rstrip("/").removesuffix("/src/contrib")
 
 
 class Repository:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.processes import app_folders
-from infra.declared import DECLARED, ROOTS, Mount, file_system
+from infra.declared import DECLARED, ROOTS, Mount
 from infra.emulator.ecs import task_mounts
 
 needs_mounts = pytest.mark.skipif(
@@ -96,7 +95,6 @@ def test_no_task_has_more_than_it_needs() -> None:
     assert {mount.root for task in TASKS.values() for mount in task.mounts} <= {
         root.name for root in ROOTS
     }
-    assert (file_system.DATA, file_system.BOOKMARKS) == (app_folders.DATA, app_folders.BOOKMARKS)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

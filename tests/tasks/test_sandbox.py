@@ -13,7 +13,7 @@ from machine.untrusted import Unsafe
 from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
 from tasks.packages.freeze import freeze, stays_inside
-from tasks.packages.sandbox import UNIX_IDS, Sandbox, sandbox
+from tasks.sandbox import UNIX_IDS, Sandbox, sandbox
 from tests.support.waiting import until
 
 PLAIN = {"PATH": "/usr/bin:/bin"}
@@ -224,7 +224,7 @@ def test_programs_of_root_see_none_of_an_authors_variables(
     watched = tmp_path / "setpriv"
     watched.write_text(f'#!/bin/sh\nenv > {seen}\nexec /usr/bin/setpriv "$@"\n')
     watched.chmod(0o755)
-    monkeypatch.setattr("tasks.packages.sandbox._SETPRIV", str(watched))
+    monkeypatch.setattr("machine.unprivileged._SETPRIV", str(watched))
     said: list[str] = []
     with sandbox() as box:
         environment = {"PATH": "/usr/bin:/bin", "LANGUAGE": "../../../evil", "TWO_LINES": "a\nb=c"}

@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import IO
 
 from chalicelib.errors import SheenError
-from machine import begin
+from machine import begin, unprivileged
 from machine.untrusted import Folder
 from tasks.discard import discard
 
 UNIX_IDS = range(190_000, 200_000)
 """User ids above those of an image and below those of apps."""
-PROCESSES = 1000
 FILE_BYTES = 4 * 1024**3
-_SETPRIV = "/usr/bin/setpriv"
 _LONGEST_LINE = 4000
 _LAST_WORDS = 10.0
 """Seconds to wait for the end of the output.
@@ -78,6 +76,10 @@ class Sandbox:
                 made.give(self.unix_id, self.unix_id)
         return self.folder / name
 
+    def variables(self) -> dict[str, str]:
+        """Make a home and a folder for temporary files; return the variables that name them."""
+        return unprivileged.variables(self.make("home"), self.make("tmp"))
+
     def run(
         self,
         command: Sequence[str],
@@ -92,19 +94,18 @@ class Sandbox:
         ``memory`` limits the address space of each of its processes, in bytes; None means no limit.
         Raise :class:`TimeoutError` after ``patience`` seconds.
         """
-        drop = ["--no-new-privs", "--pdeathsig", "KILL"]
-        if self.unix_id is not None:
-            drop += ["--reuid", str(self.unix_id), "--regid", str(self.unix_id), "--clear-groups"]
-            drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
         # The variables may come from an author. They apply only to the command, not to root's own
         # programs.
         with _own_interpreter(command) as interpreter:
             process = subprocess.Popen(
                 [
-                    *self._limits(patience, memory),
-                    _SETPRIV,
-                    *drop,
-                    "--",
+                    *unprivileged.limited(
+                        FILE_BYTES,
+                        own_user=self.unix_id is not None,
+                        cpu_seconds=int(patience) + 1,
+                        memory=memory,
+                    ),
+                    *unprivileged.as_user(self.unix_id),
                     *begin.command(self.folder, command, interpreter),
                 ],
                 env={},
@@ -128,37 +129,17 @@ class Sandbox:
             reader.join(_LAST_WORDS)
         return process.returncode
 
-    def _limits(self, patience: float, memory: int | None) -> list[str]:
-        limits = ["--core=0", f"--fsize={FILE_BYTES}", f"--cpu={int(patience) + 1}"]
-        if memory is not None:
-            limits.append(f"--as={memory}")
-        # The limit counts per user. Without a user of its own, it would count everything that the
-        # user runs.
-        if self.unix_id is not None:
-            limits.append(f"--nproc={PROCESSES}")
-        return ["/usr/bin/prlimit", *limits, "--"]
-
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         if self.unix_id is not None:
-            # Processes that left the group and the session still belong to this user. The kernel
-            # signals all of them at once.
-            user = str(self.unix_id)
-            everything = [
-                _SETPRIV,
-                "--reuid",
-                user,
-                "--regid",
-                user,
-                "--clear-groups",
-                "--",
-                "/bin/sh",
-                "-c",
-                "kill -KILL -1",
-            ]
+            # Processes that left the group and the session still belong to this user.
             subprocess.run(
-                everything, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+                unprivileged.kill_all_of(self.unix_id),
+                env={},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
             )
         process.wait()
 

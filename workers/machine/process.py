@@ -1,4 +1,4 @@
-"""Protects the agent's process from the app's code, and makes it adopt orphans."""
+"""This process: closed to the code that it starts, and the parent of that code's orphans."""
 
 import contextlib
 import ctypes
@@ -14,21 +14,18 @@ _EVERYBODYS = 0o1777
 
 
 def shield() -> None:
-    """Close ``/proc/<agent>`` to other processes without CAP_SYS_PTRACE; forbid core dumps.
+    """Close ``/proc/<pid>`` of this process to others without CAP_SYS_PTRACE; forbid core dumps.
 
-    ``/proc/<pid>/environ``, ``mem`` and ``fd`` of the agent give access to the task role (FACTS
-    E3). If the agent is root, R's own user cannot read them anyway. If both run as the same user,
-    this protects them.
+    Its ``environ``, ``mem`` and ``fd`` give access to the task role (FACTS E3). If this process is
+    root, an app's own user cannot read them anyway. If both run as the same user, this protects
+    them.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def adopt_orphans() -> None:
-    """Make processes that R leaves behind children of the agent.
-
-    So :func:`agent.processes.orphans.end` can find and end them.
-    """
+    """Become the parent of what descendants leave behind, so that it can be ended."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -67,7 +64,7 @@ def stop_giving_way(*children: int) -> None:
 
 
 def is_root() -> bool:
-    """Return whether R can run as a user of its own."""
+    """Return whether what this process starts can have a user of its own."""
     return os.geteuid() == 0
 
 

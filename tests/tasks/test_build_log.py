@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from tasks.packages import log
-from tasks.packages.log import BuildLog
+from tasks import build_log as log
+from tasks.build_log import BuildLog
 from tests.support.waiting import until
 
 

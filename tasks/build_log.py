@@ -1,25 +1,21 @@
-"""The build log: the steps of a build and the output of ``R CMD INSTALL``.
+"""A build log while it grows: the steps of a build and the output of ``R CMD INSTALL``.
 
 It is kept in S3 beside the bundle's outcome, and written there while it grows.
+:mod:`chalicelib.publishing.build_log` has its format.
 """
 
-import re
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from chalicelib.publishing.build_log import NOTE, line_of, printable
+
 EVERY = 3.0
 """Seconds between two writes."""
 LARGEST = 16 * 1024**2
 """Largest size in bytes; further lines are counted and left out."""
-_CONTROL = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
-
-NOTE = "note: "
-"""Prefix of a line that the author must not miss."""
 TAIL = 25
 """Lines of a package's log that the message about its failure includes."""
 
@@ -70,11 +66,10 @@ class BuildLog:
 
     def say(self, line: str, package: str = "") -> None:
         """Add a line, without characters that could control the reader's terminal."""
-        line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line)
-        data = f"{package}| {line}\n".encode() if package else f"{line}\n".encode()
+        data = f"{line_of(line, package)}\n".encode()
         with self._lock:
             if package:
-                self._tails[package].append(line)
+                self._tails[package].append(printable(line))
             if len(self._text) + len(data) > LARGEST:
                 self._left_out += 1
             else:

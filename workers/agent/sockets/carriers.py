@@ -14,17 +14,21 @@ from typing import Protocol
 Source = Callable[[], str | None]
 
 
+class Connection(Protocol):
+    """A connection that a session can send to."""
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Note that there may be something to carry, now or after ``delay`` seconds."""
+
+
 class Carrier(Protocol):
     """What sessions need in order to send to connections."""
 
-    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
+    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> Connection:
         """Carry the frames of ``source`` when woken.
 
         ``gone`` is called once if the connection turns out to have ended.
         """
-
-    def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """Note that there may be something to carry, now or after ``delay`` seconds."""
 
     def drop(self, connection_id: str) -> None:
         """Forget a connection that has ended."""
@@ -37,13 +41,31 @@ class Carrier(Protocol):
 
 
 class Pulled:
-    """A SockJS client, whose requests pull its frames."""
+    """A SockJS client, whose requests pull its frames; ``pull`` lets a request come for them."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.wake = wake
+    def __init__(self, pull: Callable[[], None]) -> None:
+        self._pull = pull
+        self._timer: asyncio.TimerHandle | None = None
         self.source: Source | None = None
         self.gone: Callable[[], None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Let the client pull now, or after ``delay`` seconds."""
+        if not delay:
+            self._pull()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._late)
+
+    def end(self) -> None:
+        """Let the client learn that its session has ended."""
+        self.source = self.gone = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pull()
+
+    def _late(self) -> None:
+        self._timer = None
+        self._pull()
 
 
 class Carriers:
@@ -56,39 +78,26 @@ class Carriers:
         self._posts = posts
         self._pulled: dict[str, Pulled] = {}
 
-    def expect(self, connection_id: str, wake: Callable[[], None]) -> Pulled:
+    def expect(self, connection_id: str, pull: Callable[[], None]) -> Pulled:
         """Announce a SockJS client that is about to become a session's connection."""
-        pulled = self._pulled[connection_id] = Pulled(wake)
+        pulled = self._pulled[connection_id] = Pulled(pull)
         return pulled
 
-    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
+    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> Connection:
         """Note that a connection belongs to a session now."""
         pulled = self._pulled.get(connection_id)
         if pulled is None:
-            self._posts.open(connection_id, source, gone)
-        else:
-            pulled.source, pulled.gone = source, gone
-
-    def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """Note that there may be something to send, now or after ``delay`` seconds."""
-        pulled = self._pulled.get(connection_id)
-        if pulled is None:
-            self._posts.wake(connection_id, delay)
-        elif not delay:
-            pulled.wake()
-        elif pulled.timer is None:
-            pulled.timer = asyncio.get_running_loop().call_later(delay, _late, pulled)
+            return self._posts.open(connection_id, source, gone)
+        pulled.source, pulled.gone = source, gone
+        return pulled
 
     def drop(self, connection_id: str) -> None:
         """Forget a connection that has ended."""
         pulled = self._pulled.pop(connection_id, None)
         if pulled is None:
             self._posts.drop(connection_id)
-            return
-        pulled.source = pulled.gone = None
-        if pulled.timer is not None:
-            pulled.timer.cancel()
-        pulled.wake()
+        else:
+            pulled.end()
 
     def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
         """Send one frame to a connection of ``@connections``."""
@@ -97,8 +106,3 @@ class Carriers:
     async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - for all of them together
         """Wait for what is being posted; SockJS's requests end by themselves."""
         await self._posts.flush(timeout)
-
-
-def _late(pulled: Pulled) -> None:
-    pulled.timer = None
-    pulled.wake()
