@@ -27,7 +27,7 @@ from typing import Any
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.errors import Broken, SettingMissing
 from chalicelib.failures import Failure
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs import folders, requests, runs, store
@@ -51,7 +51,7 @@ What an older task left behind belongs to nobody.
 """
 
 
-class NotCopied(SheenError):
+class NotCopied(Broken):
     """Some files could not be copied, but may be next time; their requests are kept."""
 
 

@@ -8,10 +8,10 @@
     └── AwsError         (an answer that AWS would give; see infra.local.aws_errors)
 """
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 
 
-class LocalStackError(SheenError):
+class LocalStackError(Broken):
     """Something that the local stack refuses."""
 
 

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 _INDEX = re.compile(r"(https://[^/*@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^*@\s]*)?\Z")
 
 
-class BadIndex(SheenError):
+class BadIndex(Malformed):
     """The deployment's setting cannot be parsed."""
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self, cast
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, Malformed
 from tasks.packages import dcf
 from tasks.packages.lock import Wanted
 from tasks.packages.versions import is_version, same
@@ -35,11 +35,11 @@ Such a URL cannot escape from its beginning.
 _ENTRY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
 
 
-class BadRepositories(SheenError):
+class BadRepositories(Malformed):
     """The deployment's setting cannot be parsed."""
 
 
-class Unreachable(SheenError):
+class Unreachable(Broken):
     """A repository does not answer, or its answer is not a repository's."""
 
 

@@ -1,7 +1,7 @@
 """Errors of settings."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 
-class BadAppSetting(SheenError):
+class BadAppSetting(Malformed):
     """A setting does not exist, or cannot have this value."""

@@ -24,7 +24,7 @@ from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Conflict, SheenError
 from chalicelib.failures import Failure
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
@@ -34,7 +34,7 @@ from chalicelib.instances.state import Phase
 PORT = 8080
 
 
-class BoundElsewhere(SheenError):
+class BoundElsewhere(Conflict):
     """The instance serves another app, or cannot be bound to the named one."""
 
 
