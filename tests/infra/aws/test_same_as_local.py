@@ -31,7 +31,7 @@ from infra.local.moto import Moto
 from infra.local.place import local_place
 from infra.local.settings import ACCOUNT, REGION, LocalSettings
 from infra.local.stack import Stack
-from tests.infra.aws.test_templates import resources
+from tests.infra.aws.templates import resources
 
 LOCAL = local_place(LocalSettings())
 STAGE = Stage("local", REGION, protected=False, storage=Storage(bucket=LOCAL.bucket))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.local.test_tasks import run, said
 from tests.infra.local.tiny_process import TinyStack
+from tests.infra.local.tiny_tasks import run, said
 from tests.support.stack import free_port
 from tests.support.waiting import until
 

@@ -15,6 +15,7 @@ import pytest
 from chalicelib.configuration.app_settings import AppSettings
 from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
+from tasks.packages.install import install
 from tasks.packages.log import BuildLog
 from tasks.packages.repositories import Repositories
 from tests.support.cran import Cran, SourcePackage, renv_lock
@@ -220,7 +221,7 @@ def test_one_that_takes_too_long_is_ended_and_one_that_takes_long_is_told(
     repository.add(
         SourcePackage("endless", "1.0", files={"configure": "#!/bin/sh\nsleep 1000 & sleep 1001\n"})
     )
-    monkeypatch.setattr(restore, "install", partial(restore.install, patience=6.0, every=0.5))
+    monkeypatch.setattr(restore, "install", partial(install, patience=6.0, every=0.5))
     with pytest.raises(
         NotInstalled,
         match=r'package "endless" 1\.0 was not installed: it took more than 0\.1 minutes',
