@@ -10,6 +10,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── apps.errors                     BadLocation, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
     │   ├── configuration.errors            BadAppSetting
+    │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── lives.pool                      BadSpares
     │   ├── pages.markup                    BadTemplate
     │   ├── publishing.errors               BadBundle
@@ -19,8 +20,6 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords
-    │   ├── tasks.packages.indexes          BadIndex
-    │   ├── tasks.packages.repositories     BadRepositories
     │   ├── tasks.remove                    BadRemoval
     │   └── agent.http.bodies.objects       NoHost
     ├── Forbidden (403, 4)
@@ -51,20 +50,15 @@ Where the families' members are. Those without a prefix are packages of chalicel
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)
-        ├── infra.local.errors              LocalStackError (CannotStart, CannotGoOn)
-        │   ├── infra.local.aws_errors      AwsError
-        │   ├── infra.local.moto            MotoFailed
-        │   ├── infra.local.rights.call     NotMapped
-        │   ├── infra.local.rights.policy   CannotJudge
-        │   └── infra.local.rights.trust    CannotBeTaken
         ├── sheen.deployment                NoDeployment
         ├── sheen.functions                 FunctionFailed
+        ├── sheen.local                     NotRunning
         ├── sheen.publish                   PublishFailed
         ├── sheen.script                    RunFailed
         ├── tasks.copy                      NotCopied
         ├── tasks.packages.image            NoR
         ├── tasks.packages.repositories     Unreachable
-        ├── tasks.packages.sandbox          NoUser
+        ├── tasks.sandbox                   NoUser
         ├── tasks.script                    ScriptFailed
         ├── agent.failure                   WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
         │                                   AppExited (WorkerGone), PageUnfit)

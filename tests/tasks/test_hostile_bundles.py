@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import read
 from tests.support.archives import make_tar, make_zip
 from tests.tasks.hostile_archives import crowded_zip
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from infra.declared.tasks import HEALTH, TASK_DEFINITIONS
+from infra.emulator.ecs.definition import Mount
 from infra.local.image import Image
 from tests.support.apps import PYTHON_ECHO, app
 from tests.support.stack import TREE, StackProcess, free_port
@@ -21,7 +22,10 @@ from tests.support.waiting import until
 MOST_MB = 850
 """What the image may have unpacked; docs/operator.md states what it has."""
 START = 60_000
-AGENT_MOUNTS = next(task.mounts for task in TASK_DEFINITIONS if task.container == "agent")
+AGENT_MOUNTS = [
+    Mount(*mount)
+    for mount in next(task.mounts for task in TASK_DEFINITIONS if task.container == "agent")
+]
 
 
 class ImageStack(StackProcess):

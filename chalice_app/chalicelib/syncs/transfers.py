@@ -8,10 +8,11 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
+from chalicelib import layout
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
 from chalicelib.failures import Failure
-from chalicelib.syncs import folders, keys
+from chalicelib.syncs import keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
 
@@ -148,7 +149,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 FileSystemAccessRoleArn=settings.sync_role,
                 InTransitEncryption="TLS1_2",
                 # Relative to the access point, which is the root of synced folders.
-                Subdirectory=f"/{definition.name}/{folders.DATA}",
+                Subdirectory=f"/{definition.name}/{layout.SYNC_DATA}",
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
                 Tags=tags,
             )["LocationArn"]

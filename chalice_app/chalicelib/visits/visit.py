@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -48,6 +48,12 @@ _MOST_GONE = 2
 
 If one more is gone, the request fails.
 """
+
+
+class _Gone(NamedTuple):
+    """The instance on which a page's request took a seat, whose agent turned out to be gone."""
+
+    instance_id: str
 
 
 class Visits:
@@ -121,8 +127,8 @@ class Visits:
                     pages.error("Something broke", message, retry_url=_public(request))
                 )
 
-    def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
-        """Answer a request; ``gone`` are the instances that it has found gone so far."""
+    def _answer(self, request: VisitorRequest) -> Answer:
+        """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
         if climbs(request.path):
@@ -133,6 +139,16 @@ class Visits:
                 "a service worker here would answer for every app; put its script into a "
                 "folder of the app\n",
             )
+        gone: frozenset[str] = frozenset()
+        while isinstance(answer := self._try(request, gone), _Gone):
+            gone |= {answer.instance_id}
+        return answer
+
+    def _try(self, request: VisitorRequest, gone: frozenset[str]) -> Answer | _Gone:
+        """Find the app and answer, or return the instance that is gone besides ``gone``.
+
+        Each try asks the directory: an instance may be gone because another version is active now.
+        """
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if request.path == ROBOTS and (found is None or found.app.location == ROOT):
             return self._robots(request, found.app if found is not None else None)
@@ -156,9 +172,10 @@ class Visits:
                     )
                 case Navigation():
                     kept = self._kept_page(request, app, found.rest) if not gone else None
-                    return kept or waiting.without_page(
-                        request, app, self._navigate(request, app, found.rest, gone)
-                    )
+                    page = kept or self._navigate(request, app, found.rest, gone)
+                    if kept is not None or isinstance(page, _Gone):
+                        return page
+                    return waiting.without_page(request, app, page)
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
@@ -168,8 +185,11 @@ class Visits:
 
     def _navigate(
         self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]
-    ) -> Answer:
-        """Take a seat and let the app answer with a page, or say what the visitor waits for."""
+    ) -> Answer | _Gone:
+        """Take a seat and let the app answer with a page, or say what the visitor waits for.
+
+        Raise :class:`AgentGone` if too many instances are ``gone``.
+        """
         match caller(request):
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
@@ -199,7 +219,7 @@ class Visits:
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
                             raise
-                return self._answer(request, gone | {instance.instance_id})
+                        return _Gone(instance.instance_id)
             case Starting(instance, claimed):
                 telemetry.logger.info(
                     "waits", extra={"instance": instance.instance_id, "claimed": claimed}

@@ -643,6 +643,22 @@ def test_a_machine_that_died_keeps_nobody_from_the_others(agent: StandinAgent) -
     assert store.seats_of(row) == {}
 
 
+@pytest.mark.parametrize(("dead", "status"), [(2, 200), (3, 503)])
+def test_a_page_tries_the_next_instance_twice_and_then_says_so(
+    agent: StandinAgent, dead: int, status: int
+) -> None:
+    version_id = published(max_instances=4)
+    rows = [running(version_id, agent, slot) for slot in range(dead + 1)]
+    for row in rows[:-1]:
+        store.mark_ready(row.ref, "127.0.0.1:1", "token", 1.0)
+    store.take_seat(rows[-1].ref, "somebody", lambdas.here.clock() + 99)
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == status
+    for row in rows[:-1]:
+        left = store.get(row.ref)
+        assert left is not None
+        assert store.seats_of(left) == {}
+
+
 def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(
     agent: StandinAgent,
 ) -> None:

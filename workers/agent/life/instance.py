@@ -19,10 +19,11 @@ from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import Served
 from agent.log import logger
-from agent.processes import app_folders, process
+from agent.processes import app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
 from agent.record import Record
+from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Conflict, SheenError
 from chalicelib.failures import Failure
@@ -30,6 +31,7 @@ from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import Phase
+from machine import process
 
 PORT = 8080
 
@@ -129,7 +131,7 @@ class _Instance:
         copy.begin()
         found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(
-            app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id
+            app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
         )
         log.identify(found.ref, found.location)
         self._served = Served(
