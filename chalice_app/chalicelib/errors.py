@@ -9,8 +9,9 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
-    │   ├── configuration.errors            BadAppSetting
+    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
     │   ├── configuration.repositories      BadRepositories, BadIndex
+    │   ├── errands.errors                  BadErrand
     │   ├── lives.pool                      BadSpares
     │   ├── pages.markup                    BadTemplate
     │   ├── publishing.errors               BadBundle
@@ -48,6 +49,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     └── Broken (500, 1)
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
+        ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)
         ├── sheen.deployment                NoDeployment
