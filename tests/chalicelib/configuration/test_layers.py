@@ -90,9 +90,7 @@ def test_what_only_operators_may_set_is_refused_in_a_bundle_and_for_an_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rule = DECLARED["sanitize_errors"].rule
-    monkeypatch.setitem(  # type: ignore[arg-type]  # a dict
-        DECLARED, "sanitize_errors", Declaration(rule, within=OPERATORS)
-    )
+    monkeypatch.setitem(DECLARED, "sanitize_errors", Declaration(rule, within=OPERATORS))
     assert not DECLARED["sanitize_errors"].for_authors
     for layer in (
         layers.bundle({"sanitize_errors": False}),
