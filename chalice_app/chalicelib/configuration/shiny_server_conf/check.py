@@ -42,6 +42,8 @@ def check(tree: Tree) -> Checked:
     return Checked(uses, tuple(errors))
 
 
+MOST_ARGUMENTS = 1000
+"""The most arguments of a directive, so that the rules may go through them for each location."""
 _MOST_SUGGESTIONS = 50
 """A search for the likely name takes a millisecond, so only the first unknown names get one."""
 
@@ -164,6 +166,11 @@ class _Checker:
             )
             self.error(
                 node.position, f"{directive.name} lacks {missing}; it is {directive.synopsis}"
+            )
+        elif count > MOST_ARGUMENTS:
+            self.error(
+                node.position,
+                f"{directive.name} has {count:,} arguments; at most {MOST_ARGUMENTS:,} are read",
             )
         elif directive.most is not None and count > directive.most:
             surplus = quoted(node.arguments[directive.most].text)

@@ -15,6 +15,10 @@ DEEPEST = 50
 """The most levels of blocks; everything that walks a tree relies on it."""
 
 
+_LONGEST_VARIABLE = 200
+"""Characters of a word with ``${…}`` that are kept; a word of thousands of them stays cheap."""
+
+
 class End(Enum):
     """How a directive ends."""
 
@@ -159,6 +163,7 @@ class _Parser:
         text, stop, used = f"{before.text}{{{name.text}}}", closing.stop, 2
         if after and after[0].kind is Kind.WORD and after[0].start == stop and not after[0].quoted:
             text, stop, used = text + after[0].text, after[0].stop, 3
+        text = text[:_LONGEST_VARIABLE]
         self.words[-1] = replace(before, text=text, stop=stop)
         self.error(
             before,

@@ -5,7 +5,6 @@ from ipaddress import ip_address
 
 from chalicelib.configuration.app_rules import PROTOCOLS
 from chalicelib.configuration.shiny_server_conf.access import SPECIAL_USERS
-from chalicelib.configuration.shiny_server_conf.directives.schema import Scope as Place
 from chalicelib.configuration.shiny_server_conf.findings import Finding
 from chalicelib.configuration.shiny_server_conf.scopes import Scope
 from chalicelib.configuration.shiny_server_conf.spelling import quoted
@@ -56,7 +55,7 @@ def _location(use: Use, scope: Scope) -> Iterator[str]:
             f"{quoted(path)} never matches, because paths are compared as browsers send them:"
             " percent-encoded"
         )
-    if any(char in path for char in "*^$?#"):
+    if any(char in path for char in "*^?#"):
         yield f"{quoted(path)} is no pattern: it is compared literally"
 
 
@@ -67,8 +66,7 @@ def _members_of(use: Use, scope: Scope) -> Iterator[str]:
 
 
 def _directory_index(use: Use, scope: Scope) -> Iterator[str]:
-    model = scope.model()
-    if scope.place is Place.LOCATION and model is not None and model[1].name == "app_dir":
+    if scope.own("app_dir") is not None:
         yield "directory_index means nothing beside app_dir"
 
 

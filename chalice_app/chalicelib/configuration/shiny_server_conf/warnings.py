@@ -80,7 +80,8 @@ def _users(top: Scope) -> Iterator[Finding]:
         model, run_as = scope.model(), scope.find("run_as")
         if model is None or run_as is None or model[1].name not in ("site_dir", "app_dir"):
             continue
-        if set(run_as.values["users"]) == {HOME_USER}:
+        users = run_as.values["users"]
+        if users and all(user == HOME_USER for user in users):
             without.setdefault(run_as.position, []).append(scope.path or "/")
     for position, paths in without.items():
         others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""

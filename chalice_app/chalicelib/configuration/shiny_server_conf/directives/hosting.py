@@ -75,7 +75,7 @@ ROWS = (
     Directive(
         "user_dirs",
         LOCATION,
-        mapped("a tree of apps and files for each user, named ~<user>/ShinyApps"),
+        mapped("a tree of apps and files for each user, ~user/ShinyApps"),
         (optional("enabled", BOOLEAN, True),),
         since="1.1.0",
         excludes=frozenset({"user_apps", "redirect", "log_dir"}),

@@ -37,7 +37,6 @@ ROWS = (
         ANYWHERE,
         honoured("0 or less keeps a process as long as its instance"),
         (required("timeout", SECONDS),),
-        since="1.4.0 (0)",
         setting="app_idle_timeout",
         in_app_file=True,
     ),
