@@ -1,1 +1,3 @@
-"""Measures Sheen beside its peers, in one run, and reports ratios. ``make benchmark``, or ``python -m benchmarks NAME``."""
+"""Measures Sheen beside its peers, in one run, and reports ratios. ``make benchmark``, or ``python
+-m benchmarks NAME``.
+"""

@@ -1,4 +1,6 @@
-"""Run the benchmark named on the command line with its options, else all: ``python -m benchmarks [NAME [OPTION …]]``."""
+"""Run the benchmark named on the command line with its options, else all: ``python -m benchmarks
+[NAME [OPTION …]]``.
+"""
 
 import asyncio
 import signal

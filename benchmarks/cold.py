@@ -1,7 +1,9 @@
-"""Cold starts: how long each function's module takes to be imported in a new process, and how large the package is that it comes from.
+"""Cold starts: how long each function's module takes to be imported in a new process, and how large
+the package is that it comes from.
 
-Each import is a process as Lambda has it: only the package on the path, no site-packages, bytecode from the package. The goal is held
-against the best of several, since whatever else the machine does only adds to it; the processor time beside it hardly depends on that.
+Each import is a process as Lambda has it: only the package on the path, no site-packages, bytecode
+from the package. The goal is held against the best of several, since whatever else the machine does
+only adds to it; the processor time beside it hardly depends on that.
 """
 
 import argparse
@@ -14,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from infra.declared import DECLARED
-from infra.local.lambdas.environment import layer_paths
-from infra.local.lambdas.function import Function
-from infra.local.lambdas.package import cache_folder, chalice_package, make_package
+from infra.emulator.lambdas.environment import layer_paths
+from infra.emulator.lambdas.function import Function
+from infra.emulator.settings import TREE
+from infra.local.package import cache_folder, chalice_package, make_package
 from infra.local.place import local_place
-from infra.local.settings import TREE, LocalSettings
+from infra.local.settings import LocalSettings
 
 IMPORT_MS = 300
 PACKAGE_MB = 15
@@ -33,11 +36,13 @@ module = __import__(sys.argv[2])
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 getattr(module, sys.argv[3])
 print(json.dumps({"wall_ms": wall * 1000, "cpu_ms": cpu * 1000, "modules": sorted(set(sys.modules) - before)}))
-"""
+"""  # noqa: E501
 
 
 def cold_import(function: Function) -> dict[str, Any]:
-    """Import a function's module in a new process; return ``wall_ms``, ``cpu_ms`` and the names of the modules that came with it."""
+    """Import a function's module in a new process; return ``wall_ms``, ``cpu_ms`` and the names of
+    the modules that came with it.
+    """
     module, _, name = function.handler.partition(".")
     path = json.dumps([str(function.code), *layer_paths(function)])
     environment = {
@@ -87,15 +92,18 @@ def _measure(options: Sequence[str]) -> None:
         }
         results["functions"][function.name] = line
         print(
-            f"{function.name:40} {line['best_ms']:8} {line['median_ms']:8} {line['cpu_ms']:8} {line['modules']:8}"
+            f"{function.name:40} {line['best_ms']:8} {line['median_ms']:8} "
+            f"{line['cpu_ms']:8} {line['modules']:8}"
         )
     total = sum(results["package_mb"].values())
     slowest = max(line["best_ms"] for line in results["functions"].values())
     print(
-        f"package: {total:.1f} MB, {results['package_mb']}; goal: < {PACKAGE_MB} MB: {'met' if total < PACKAGE_MB else 'missed'}"
+        f"package: {total:.1f} MB, {results['package_mb']}; goal: < {PACKAGE_MB} MB: "
+        f"{'met' if total < PACKAGE_MB else 'missed'}"
     )
     print(
-        f"slowest import: {slowest} ms; goal: < {IMPORT_MS} ms: {'met' if slowest < IMPORT_MS else 'missed'}"
+        f"slowest import: {slowest} ms; goal: < {IMPORT_MS} ms: "
+        f"{'met' if slowest < IMPORT_MS else 'missed'}"
     )
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1))

@@ -1,4 +1,6 @@
-"""One visit of an app, from the first request to the first output, as a browser makes it; assets are left out."""
+"""One visit of an app, from the first request to the first output, as a browser makes it; assets
+are left out.
+"""
 
 import asyncio
 import json
@@ -51,7 +53,8 @@ async def of_sheen(url: str, output: str) -> float:
 async def of_shiny_server(url: str, output: str) -> float:
     """Its page comes when R is there.
 
-    When many start at once, it may ask another app's R, which refuses (403): then the page is loaded again, as a visitor would.
+    When many start at once, it may ask another app's R, which refuses (403): then the page is
+    loaded again, as a visitor would.
     """
     began = time.perf_counter()
     status, html = 403, ""

@@ -19,7 +19,9 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Load:
-    """So many sessions at once, each thinking so many seconds between an answer and its next input."""
+    """So many sessions at once, each thinking so many seconds between an answer and its next
+    input.
+    """
 
     sessions: int
     think: float
@@ -72,7 +74,9 @@ async def measure(peer: Counting, echoes: Sequence[Echo], think: float, seconds:
 
 
 async def warm(echoes: Sequence[Echo]) -> None:
-    """Let R compile what it runs often, and each hop open its connections and learn of the sessions."""
+    """Let R compile what it runs often, and each hop open its connections and learn of the
+    sessions.
+    """
     for turn in range(max(WARM_TURNS, math.ceil(WARM_TRIPS / len(echoes)))):
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(echo.say(f"warm {turn}") for echo in echoes))

@@ -1,4 +1,6 @@
-"""The memory of workers, forked and fresh: PSS, which shares out what several processes have in common (FACTS R4)."""
+"""The memory of workers, forked and fresh: PSS, which shares out what several processes have in
+common (FACTS R4).
+"""
 
 import asyncio
 import json
@@ -11,11 +13,12 @@ from pathlib import Path
 import aiohttp
 from websockets.asyncio.client import unix_connect
 
-from agent.processes import fresh, process
+from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
+from machine import process
 from tests.support import shiny_page
 
 UNIX_ID = 271_828
@@ -34,7 +37,8 @@ def pss(pid: int) -> float:
 async def measure(
     app: Path, output: str, counts: Sequence[int]
 ) -> Mapping[str, Mapping[int, float]]:
-    """Return PSS in MB of so many workers together after each has shown ``output``, by how they were started.
+    """Return PSS in MB of so many workers together after each has shown ``output``, by how they
+    were started.
 
     The pre-loaded R itself is counted with the forked ones.
     """

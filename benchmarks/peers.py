@@ -64,7 +64,9 @@ class RAlone:
 
 @dataclass
 class Sheen:
-    """The whole local stack: gateway, Lambda, agent, R, and back; by WebSocket and ``@connections``, or by xhr polling."""
+    """The whole local stack: gateway, Lambda, agent, R, and back; by WebSocket and
+    ``@connections``, or by xhr polling.
+    """
 
     stack: StackProcess
     url: str
@@ -96,13 +98,15 @@ class Sheen:
 
 @asynccontextmanager
 async def r_alone(folder: Path, unix: bool) -> AsyncIterator[RAlone]:
-    """Run R with the app in ``folder`` on a unix socket (as the agent does, FACTS R2), or on a TCP port (as Shiny Server does)."""
+    """Run R with the app in ``folder`` on a unix socket (as the agent does, FACTS R2), or on a TCP
+    port (as Shiny Server does).
+    """
     with tempfile.TemporaryDirectory() as scratch:
         path, port = Path(scratch) / "r.sock", free_port()
         where = f'structure("{path}", mask = strtoi("0077", 8L))' if unix else str(port)
         process = await asyncio.create_subprocess_exec(
-            "R", "--no-echo", "--no-save", "-e", f'shiny::runApp("{folder}", port = {where}, launch.browser = FALSE)',
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+            "R", "--no-echo", "--no-save", "-e", f'shiny::runApp("{folder}", port = {where}, launch.browser = FALSE)',  # noqa: E501
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,  # noqa: E501
             env={**os.environ, "TMPDIR": scratch},
         )  # fmt: skip
         peer = RAlone(path if unix else port, process.pid)

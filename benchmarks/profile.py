@@ -1,4 +1,5 @@
-"""Where a round trip's time goes in Sheen's stack, seen from outside: how far each hop is, and what each process computes.
+"""Where a round trip's time goes in Sheen's stack, seen from outside: how far each hop is, and what
+each process computes.
 
 With ``py-spy`` at hand (``pip install py-spy``), also which lines of the Python processes.
 """
@@ -33,7 +34,9 @@ IDLE = {"_worker (concurrent/futures/thread.py)"}
 
 
 async def profile(seconds: float, rounds: int, sessions: Sequence[int]) -> None:
-    """Start Sheen and R alone with the echo app, measure, and print. The processes are looked at with each number of ``sessions``."""
+    """Start Sheen and R alone with the echo app, measure, and print. The processes are looked at
+    with each number of ``sessions``.
+    """
     async with AsyncExitStack() as stack:
         folder = await stack.enter_async_context(echo_app())
         r = await stack.enter_async_context(r_alone(folder, unix=True))
@@ -89,7 +92,8 @@ async def _hops(visitor: Visitor, through: Echo, alone: Echo, rounds: int, pause
     print(f"\nround trips of one session, {pace}, milliseconds (median, p95 of {rounds * trips})")
     for name, times in taken.items():
         print(
-            f"  {name:<60}{statistics.median(times):>8.2f}{sorted(times)[int(len(times) * 0.95)]:>8.2f}"
+            "  "
+            f"{name:<60}{statistics.median(times):>8.2f}{sorted(times)[int(len(times) * 0.95)]:>8.2f}"  # noqa: E501
         )
 
 
@@ -113,7 +117,8 @@ async def _processes(
             role: (_cpu(ids) - before[role]) / len(reading.trips) for role, ids in roles.items()
         }
         print(
-            f"  {name}: {reading.per_second:.1f} trips/s, one each {1000 / reading.per_second:.2f}; p50 {reading.percentile(0.5):.1f}"
+            f"  {name}: {reading.per_second:.1f} trips/s, one each "
+            f"{1000 / reading.per_second:.2f}; p50 {reading.percentile(0.5):.1f}"
         )
         for role, milliseconds in sorted(spent.items(), key=lambda item: -item[1]):
             if milliseconds >= 0.01:
@@ -212,7 +217,7 @@ async def _lines(whole: Sheen, through: Echo, seconds: float) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             output = Path(scratch) / "stacks"
             watching = await asyncio.create_subprocess_exec(
-                spy, "record", "--pid", str(process_id), "--duration", str(max(2, round(seconds))), "--rate", str(SAMPLES_PER_SECOND),
+                spy, "record", "--pid", str(process_id), "--duration", str(max(2, round(seconds))), "--rate", str(SAMPLES_PER_SECOND),  # noqa: E501
                 "--format", "raw", "--output", str(output),
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip

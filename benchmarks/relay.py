@@ -1,6 +1,7 @@
 """The relay: round trips of an echo app through each peer, side by side in one run.
 
-Every peer runs all the time; the rounds go A B C A B C …, so that drift of the machine hits all alike (FACTS R).
+Every peer runs all the time; the rounds go A B C A B C …, so that drift of the machine hits all
+alike (FACTS R).
 """
 
 import argparse
@@ -53,7 +54,9 @@ RESULTS = TREE / ".build" / "benchmarks" / "relay.json"
 
 @dataclass(frozen=True)
 class Goal:
-    """What is wanted of Sheen over WebSocket under one load, of its p50 or of its rate, as a ratio to another peer."""
+    """What is wanted of Sheen over WebSocket under one load, of its p50 or of its rate, as a ratio
+    to another peer.
+    """
 
     load: Load
     base: str
@@ -173,7 +176,9 @@ async def peers(names: Sequence[str]) -> AsyncIterator[list[Peer]]:
 
 
 async def rounds(running: list[Peer], options: argparse.Namespace) -> list[Cell]:
-    """Measure all peers in turn, again and again, under each load; more sessions are opened as the loads grow."""
+    """Measure all peers in turn, again and again, under each load; more sessions are opened as the
+    loads grow.
+    """
     cells: list[Cell] = []
     async with AsyncExitStack() as opened:
         echoes: dict[str, list[Echo]] = {peer.name: [] for peer in running}
@@ -225,7 +230,10 @@ def print_table(load: Load, cells: Sequence[Cell]) -> None:
         )
         percentiles = "".join(f"{cell.percentile(share):>8.1f}" for share in (0.5, 0.95, 0.99))
         print(
-            f"  {cell.peer:<26}{percentiles}{cell.per_second:>9.1f}{ratios}  {_costs(cell.per_trip)}",
+            (
+                f"  {cell.peer:<26}{percentiles}{cell.per_second:>9.1f}{ratios}  "
+                f"{_costs(cell.per_trip)}"
+            ),
             flush=True,
         )
 

@@ -121,13 +121,17 @@ class PlainEcho:
 
 
 def sockjs_url(app: str) -> str:
-    """A new SockJS session's URL without the transport, as Shiny Server's clients make it (FACTS S7)."""
+    """A new SockJS session's URL without the transport, as Shiny Server's clients make it (FACTS
+    S7).
+    """
     robust = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(18))
     return f"{app}__sockjs__/n={robust}/{secrets.randbelow(1000):03}/{secrets.token_hex(4)}"
 
 
 class XhrPolling:
-    """SockJS over ``xhr`` and ``xhr_send``, after a visit to the page, whose cookies it keeps. A poll is always open, as in a browser."""
+    """SockJS over ``xhr`` and ``xhr_send``, after a visit to the page, whose cookies it keeps. A
+    poll is always open, as in a browser.
+    """
 
     def __init__(self, app: str) -> None:
         """``app``: the app's URL, with a slash at its end."""

@@ -1,7 +1,8 @@
 """Debian's Shiny Server 1.5.20 as a peer, from outside: a black box (FACTS S6, S7, S11).
 
-Its packages, its own Node among them, are unpacked into ``.build/debian`` (20 MB to fetch, 180 MB unpacked) and laid over ``/usr`` and
-``/etc`` in a mount namespace of the server's own. That needs root, or a kernel that allows user namespaces; R is this machine's.
+Its packages, its own Node among them, are unpacked into ``.build/debian`` (20 MB to fetch, 180 MB
+unpacked) and laid over ``/usr`` and ``/etc`` in a mount namespace of the server's own. That needs
+root, or a kernel that allows user namespaces; R is this machine's.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from tests.support.visitor import WebSocketWire, page
 
 # Only its tests, its build and its administration use these; R and pandoc are the machine's own.
 WITHOUT = {
-    "adduser", "mocha", "node-nan", "node-should", "node-sinon", "npm", "pandoc", "python3", "r-base", "r-cran-shiny",
+    "adduser", "mocha", "node-nan", "node-should", "node-sinon", "npm", "pandoc", "python3", "r-base", "r-cran-shiny",  # noqa: E501
 }  # fmt: skip
 
 CONFIGURATION = """
@@ -71,7 +72,9 @@ class ShinyServer:
 
 
 def unpacked() -> Path:
-    """Return the folder with the server's files, fetched at the first call. Raises :class:`Unavailable`."""
+    """Return the folder with the server's files, fetched at the first call. Raises
+    :class:`Unavailable`.
+    """
     return unpack(
         "shiny-server", ["shiny-server", "nodejs", "libnode108"], depends=True, without=WITHOUT
     )
@@ -81,7 +84,8 @@ def unpacked() -> Path:
 async def shiny_server(
     app: Path, copies: Sequence[str] = (), idle: int = 0
 ) -> AsyncIterator[ShinyServer]:
-    """Run the server with the app in ``app`` at its root, or with copies of it at these names, and this ``app_idle_timeout``.
+    """Run the server with the app in ``app`` at its root, or with copies of it at these names, and
+    this ``app_idle_timeout``.
 
     Raises :class:`Unavailable`.
     """
@@ -94,7 +98,7 @@ async def shiny_server(
             process = await asyncio.create_subprocess_exec(
                 *_inside(files, folder / "tmp", user, f"exec shiny-server {configuration}"),
                 stdout=log, stderr=log, start_new_session=True,
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"},
+                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"},  # noqa: E501
             )  # fmt: skip
         try:
             server = ShinyServer(f"http://127.0.0.1:{port}/")
@@ -128,7 +132,8 @@ def _user() -> pwd.struct_passwd:
 
 
 def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> list[str]:
-    """The command line that runs ``command`` as ``user`` where ``files`` lie over the machine's own.
+    """The command line that runs ``command`` as ``user`` where ``files`` lie over the machine's
+    own.
 
     ``tmp`` is its ``/tmp``: R leaves its folder there when it is ended (FACTS R7).
     """
@@ -166,7 +171,8 @@ async def _up(
         ) from error
     said = await asyncio.to_thread(output.read_text)
     raise Unavailable(
-        f"shiny-server did not start (it needs root, or user namespaces, and overlay mounts): {said[-300:].strip()}"
+        "shiny-server did not start (it needs root, or user namespaces, and overlay "
+        f"mounts): {said[-300:].strip()}"
     )
 
 

@@ -1,6 +1,8 @@
-"""Starts: from the first request to the first output of Shiny's own 01_hello, beside Shiny Server in one run; and memory per worker.
+"""Starts: from the first request to the first output of Shiny's own 01_hello, beside Shiny Server
+in one run; and memory per worker.
 
-Each reading is of an app that has no R process at that moment. Rounds go A B A B, so that drift of the machine hits all alike (FACTS R).
+Each reading is of an app that has no R process at that moment. Rounds go A B A B, so that drift of
+the machine hits all alike (FACTS R).
 """
 
 import argparse
@@ -64,7 +66,10 @@ class Goal:
         ratio = readings.ratio(self.name, self.base)
         if ratio is None:
             return None
-        return f"{'met   ' if ratio <= self.limit else 'missed'}  {self.name}: {ratio:.2f} x {self.base} (at most {self.limit:.2f})"
+        return (
+            f"{'met   ' if ratio <= self.limit else 'missed'}  {self.name}: {ratio:.2f} x "
+            f"{self.base} (at most {self.limit:.2f})"
+        )
 
 
 GOALS = (
@@ -176,7 +181,9 @@ async def _crowd(
     fresh: Iterator[str],
     options: argparse.Namespace,
 ) -> None:
-    """Many apps whose first visitors come in the same moment; at first to Lambda environments that have to start as well."""
+    """Many apps whose first visitors come in the same moment; at first to Lambda environments that
+    have to start as well.
+    """
     if not options.crowd:
         return
     paths = [f"/crowd-{number}" for number in range(options.crowd)]
@@ -248,7 +255,8 @@ def report(readings: Readings, sizes: Mapping[str, Mapping[int, float]], path: P
             )
         ratio = _further(sizes["forked"]) / _further(sizes["fresh"])
         verdicts.append(
-            f"{'met   ' if ratio <= FURTHER else 'missed'}  a further worker's memory: {ratio:.2f} x a fresh R (at most {FURTHER:.2f})"
+            f"{'met   ' if ratio <= FURTHER else 'missed'}  a further worker's memory: "
+            f"{ratio:.2f} x a fresh R (at most {FURTHER:.2f})"
         )
     print("\nwanted")
     for verdict in verdicts or ["not measured"]:

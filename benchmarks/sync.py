@@ -1,7 +1,9 @@
-"""Syncs beside ``aws s3 sync``: the same objects of the same S3 into the same kind of folder, one after the other, several times in turn.
+"""Syncs beside ``aws s3 sync``: the same objects of the same S3 into the same kind of folder, one
+after the other, several times in turn.
 
-``python -m benchmarks sync``. Ours is what the copy task and the local DataSync run (tasks/mirror), each in a process of its own, its start
-included, as awscli's is. On AWS it is DataSync that copies what is not urgent, and nobody has measured that here.
+``python -m benchmarks sync``. Ours is what the copy task and the local DataSync run (tasks/mirror),
+each in a process of its own, its start included, as awscli's is. On AWS it is DataSync that copies
+what is not urgent, and nobody has measured that here.
 """
 
 import argparse
@@ -37,7 +39,7 @@ Path(folder).mkdir()
 job = Job(prefix, Path(folder), Path(folder + ".incoming"), verify="transferred" if int(careful) else "none", durable=bool(int(careful)))
 Mirror(job, Bucket.from_environment("data"), outcome).run()
 assert not outcome.files_failed, outcome.failures
-"""
+"""  # noqa: E501
 
 
 @contextmanager
@@ -68,7 +70,9 @@ def s3(small: int, large: int, large_bytes: int) -> Iterator[dict[str, str]]:
 
 
 def ours(prefix: str, folder: Path, *, careful: bool) -> list[str]:
-    """Return the command of a mirror; ``careful``: each file is read back and on the disk before it gets its name."""
+    """Return the command of a mirror; ``careful``: each file is read back and on the disk before it
+    gets its name.
+    """
     return [sys.executable, "-c", _OURS, f"{prefix}/", str(folder), str(int(careful))]
 
 
@@ -106,7 +110,9 @@ def check(folder: Path, count: int, size: int) -> None:
 
 
 def measure(kind: str, count: int, size: int, environment: dict[str, str]) -> dict[str, float]:
-    """Return the median seconds of each way; the ways take turns, so that what else the machine does hits all of them."""
+    """Return the median seconds of each way; the ways take turns, so that what else the machine
+    does hits all of them.
+    """
     times: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(ROUNDS):
         for way, command in WAYS.items():
@@ -127,7 +133,7 @@ def show(kind: str, count: int, size: int, found: dict[str, float]) -> None:
     print(f"{'':26}{'seconds':>9}{'files/s':>10}{'MB/s':>9}{'x awscli':>10}")
     for way, took in found.items():
         print(
-            f"{way:26}{took:9.2f}{count / took:10.1f}{count * size / took / 1e6:9.1f}{base / took:10.1f}",
+            f"{way:26}{took:9.2f}{count / took:10.1f}{count * size / took / 1e6:9.1f}{base / took:10.1f}",  # noqa: E501
             flush=True,
         )
 
@@ -136,7 +142,10 @@ def goals(found: dict[str, dict[str, float]]) -> list[str]:
     """Say of each goal whether it was met."""
     ratios = {kind: times[AWSCLI] / times[OURS] for kind, times in found.items()}
     return [
-        f"{kind}: {ratio:.1f} x awscli, wanted {WANTED[kind]:.0f}: {'met' if ratio >= WANTED[kind] else 'missed'}"
+        (
+            f"{kind}: {ratio:.1f} x awscli, wanted {WANTED[kind]:.0f}: "
+            f"{'met' if ratio >= WANTED[kind] else 'missed'}"
+        )
         for kind, ratio in ratios.items()
     ]
 

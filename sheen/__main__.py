@@ -233,7 +233,9 @@ def act(arguments: argparse.Namespace) -> int:
 
             return check_config(arguments.file)
         case "env":
-            say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
+            from infra.shell import exports
+
+            say(exports(deployment.local_environment(deployment.data_folder())))
         case "local":
             import uvloop
 

@@ -45,9 +45,11 @@ def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) 
 def _answer(ask: Callable[[str], str], location: str) -> str:
     try:
         return ask(
-            f"This deletes {location}, its versions, bundles and data for good. Type {location} to go on: "
+            f"This deletes {location}, its versions, bundles and data for good. Type "
+            f"{location} to go on: "
         )
     except EOFError:
         raise NotDeleted(
-            f"{location} was not deleted: there is nobody to ask; `sheen delete {location} --yes` does not ask"
+            f"{location} was not deleted: there is nobody to ask; `sheen delete "
+            f"{location} --yes` does not ask"
         ) from None

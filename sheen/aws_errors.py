@@ -43,12 +43,21 @@ def sentence(error: Exception) -> str:
     match _cause(error):
         case ClientError(response=response, operation_name=operation):
             code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
-            return f"AWS refused {operation}: {' '.join(f'{code}: {message}'.split())}; {_way_out(code)}"
+            return (
+                f"AWS refused {operation}: {' '.join(f'{code}: {message}'.split())}; "
+                f"{_way_out(code)}"
+            )
         case (ConnectionError() | HTTPClientError()) as unreachable:
-            way_out = "look whether the deployment (locally `make run`) is up and AWS_ENDPOINT_URL names it, and try again"
+            way_out = (
+                "look whether the deployment (locally `make run`) is up and AWS_ENDPOINT_URL "
+                "names it, and try again"
+            )
             return f"AWS does not answer: {_line(unreachable)}; {way_out}"
         case BotoCoreError() as unready:
-            return f"AWS was not asked: {_line(unready)}; sign in, or say with AWS_PROFILE and AWS_REGION as whom and where"
+            return (
+                f"AWS was not asked: {_line(unready)}; sign in, or say with AWS_PROFILE and "
+                "AWS_REGION as whom and where"
+            )
         case other:
             return f"AWS failed: {_line(other)}; try again"
 
@@ -71,7 +80,10 @@ def _line(error: BaseException) -> str:
 
 def _way_out(code: str) -> str:
     if code in _UNKNOWN_KEYS:
-        return 'sign in anew (locally `eval "$(sheen env)"`); the keys of the environment or the profile are not valid, or not any more'
+        return (
+            'sign in anew (locally `eval "$(sheen env)"`); the keys of the environment or '
+            "the profile are not valid, or not any more"
+        )
     if code in _FORBIDDEN:
         return "ask the deployment's operator for the right, or sign in as somebody who has it"
     if code in _TOO_MANY:

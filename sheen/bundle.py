@@ -11,8 +11,8 @@ from typing import NamedTuple
 from chalicelib.errors import SheenError
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
+from chalicelib.publishing.limits import Limits
 from chalicelib.publishing.packing import why_left_out, zip_files
-from tasks.archive import Limits
 
 NAMED = 8
 """How many of the things that were left out are named."""
@@ -114,8 +114,9 @@ class _Found:
         self.files[str(to)] = path
         if self._from_elsewhere and len(self.files) > Limits().files:
             raise NotAnApp(
-                f"{self._app}: it has more than {Limits().files:,} files, with those of the folders that "
-                f"{', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what the app needs, "
+                f"{self._app}: it has more than {Limits().files:,} files, with those of the folders that "  # noqa: E501
+                f"{', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what the "
+                "app needs, "
                 "let a sync bring it, or name the link in a file .rscignore beside it"
             )
 
@@ -127,7 +128,8 @@ class _Found:
             return
         if any(outer.is_relative_to(target) for outer in inside):
             raise NotAnApp(
-                f"{path}: a link to {target}, in which it is itself; no bundle could hold that. Let it "
+                f"{path}: a link to {target}, in which it is itself; no bundle could hold "
+                "that. Let it "
                 f"lead to what the app needs, or name {path.name} in a file .rscignore beside it"
             )
         self._from_elsewhere.append(str(to))
@@ -154,7 +156,8 @@ def ending_of(bundle: Path) -> str:
     ending = next((ending for ending in ENDINGS if bundle.name.endswith(ending)), None)
     if ending is None:
         raise NotAnApp(
-            f"{bundle}: neither a folder nor a .zip or .tar.gz; name the app's folder, or pack it as one of these"
+            f"{bundle}: neither a folder nor a .zip or .tar.gz; name the app's folder, or "
+            "pack it as one of these"
         )
     if not os.access(bundle, os.R_OK):
         raise NotAnApp(f"{bundle}: it cannot be read; change its mode, or who owns it")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,12 +35,14 @@ def local_environment(folder: Path) -> dict[str, str]:
         variables = json.loads(file.read_text())
     except FileNotFoundError:
         raise NoDeployment(
-            f"no local stack has run with the data folder {folder}: start one with `make run`, set SHEEN_DATA to its folder, "
+            f"no local stack has run with the data folder {folder}: start one with `make "
+            "run`, set SHEEN_DATA to its folder, "
             "or set SHEEN_BUCKET, SHEEN_TABLE_PREFIX and SHEEN_URL to a deployment on AWS"
         ) from None
     except PermissionError:
         raise NoDeployment(
-            f"{file} belongs to another user: run the command as the user who started the local stack"
+            f"{file} belongs to another user: run the command as the user who started the "
+            "local stack"
         ) from None
     except ValueError:
         variables = None
@@ -50,13 +51,6 @@ def local_environment(folder: Path) -> dict[str, str]:
             f"{file} is damaged: start the local stack anew with `make run`, which writes it"
         )
     return {str(name): str(value) for name, value in variables.items()}
-
-
-def as_shell(variables: Mapping[str, str]) -> str:
-    """Return ``variables`` as lines for ``eval "$(sheen env)"``."""
-    return "\n".join(
-        f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())
-    )
 
 
 def use() -> Settings:

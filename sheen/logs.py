@@ -53,7 +53,8 @@ def show_logs(settings: Settings, location: str, *, follow: bool, version: str, 
     follower = Follower(settings.log_group, streams, start_ms)
     if not follower.look():
         progress(
-            f"{location}{f' version {version}' if version else ''} has said nothing in the last {since}; --since 7d looks further back"
+            f"{location}{f' version {version}' if version else ''} has said nothing in "
+            f"the last {since}; --since 7d looks further back"
         )
     while follow:
         time.sleep(POLL)

@@ -16,7 +16,10 @@ def restart(settings: Settings, location: str) -> str:
     event: RestartEvent = {"location": locations.check(location), "mode": "restart"}
     told: Told = json.loads(call(settings, "agents_restart", event))
     if told["not_told"]:
-        return f"{told['told']} instances were told, {told['not_told']} do not answer: `sheen status` shows them; try again in a minute"
+        return (
+            f"{told['told']} instances were told, {told['not_told']} do not answer: `sheen "
+            "status` shows them; try again in a minute"
+        )
     if told["told"]:
         return f"{told['told']} instances were told: new sessions start afresh, open ones go on"
     return "the app sleeps: its next visitor starts it afresh"

@@ -44,7 +44,8 @@ def sync(
             return run(settings, name, prefix, follow, tell)
         case _:
             raise BadWords(
-                "write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or `sheen sync remove NAME`"
+                "write `sheen sync [NAME]`, `sheen sync define NAME [KEY=VALUE …]` or "
+                "`sheen sync remove NAME`"
             )
     return 0
 
@@ -77,7 +78,8 @@ def _stop(found: SyncRun) -> None:
         if time.monotonic() > deadline:
             task = str(found.execution).partition("/execution/")[0]
             raise BadWords(
-                f"{found.sync} is removed, but DataSync is still stopping: delete its task {task} and its locations later"
+                f"{found.sync} is removed, but DataSync is still stopping: delete its "
+                f"task {task} and its locations later"
             )
         time.sleep(POLL)
     transfers.answer(found, described)
@@ -122,7 +124,8 @@ def follow_run(name: str, stamp: str, tell: Callable[[str], None]) -> SyncRun:
                 deadline = time.monotonic() + PATIENCE
         time.sleep(POLL)
     raise BadWords(
-        f"{name}: no news for {PATIENCE / 60:.0f} minutes; `sheen syncs {name}` tells where it stands"
+        f"{name}: no news for {PATIENCE / 60:.0f} minutes; `sheen syncs {name}` tells "
+        "where it stands"
     )
 
 

@@ -89,7 +89,10 @@ def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
         return []
     locations = " ".join((*definition.apps, *shut_out))
     return [
-        f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} apps='{locations}'` lets them in"
+        (
+            f"{row.name} is not given to {', '.join(shut_out)}: `sheen sync define {row.name} "
+            f"apps='{locations}'` lets them in"
+        )
     ]
 
 

@@ -66,7 +66,8 @@ def rollback(
         call(settings, "agents_restart", event)
     except SheenError as error:
         tell(
-            f"{location}: instances of the version before were not told to go ({error}); they go when they are idle"
+            f"{location}: instances of the version before were not told to go ({error}); "
+            "they go when they are idle"
         )
     return str(app.active_version)
 

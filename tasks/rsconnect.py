@@ -44,7 +44,9 @@ def check(text: bytes, bundle: str) -> None:
     appmode = manifest.appmode(text)
     if appmode is not None and appmode not in SERVED:
         raise BadBundle(
-            f'bundle {bundle}: {manifest.FILE} says that it is {_OTHERS.get(appmode, "something else")} ("appmode": "{appmode[:50]}"), '
-            "which Sheen does not serve yet; it serves Shiny apps, whose manifest rsconnect::writeManifest() writes, "
+            f"bundle {bundle}: {manifest.FILE} says that it is "
+            f'{_OTHERS.get(appmode, "something else")} ("appmode": "{appmode[:50]}"), '
+            "which Sheen does not serve yet; it serves Shiny apps, whose manifest "
+            "rsconnect::writeManifest() writes, "
             "or rsconnect write-manifest shiny"
         )

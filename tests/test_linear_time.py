@@ -1,4 +1,5 @@
-"""What others may send is read in time that grows with its size and not with its square: four times as much takes about four times as long.
+"""What others may send is read in time that grows with its size and not with its square: four times
+as much takes about four times as long.
 
 Each reader gets the worst input known for it. Quadratic time shows as a ratio of 16.
 """

@@ -1,7 +1,8 @@
-"""Code that runs as root touches files by :mod:`machine.untrusted` only: by descriptors, and through no link.
+"""Code that runs as root touches files by :mod:`machine.untrusted` only: by descriptors, and
+through no link.
 
-Refused is whatever goes by a path: ``open``, ``os`` with a path, ``shutil``, ``pathlib``'s methods. What is left has its reason here, and
-an exception that nothing needs any more is refused as well.
+Refused is whatever goes by a path: ``open``, ``os`` with a path, ``shutil``, ``pathlib``'s methods.
+What is left has its reason here, and an exception that nothing needs any more is refused as well.
 """
 
 import ast
@@ -103,12 +104,20 @@ PATHLIB = {
     ),
     **dict.fromkeys(("read_text", "write_text"), 3),
 }
-"""Methods of paths, with the most positional arguments that they take: those of :class:`machine.untrusted.Folder` take more."""
+"""Methods of paths, with the most positional arguments that they take: those of
+:class:`machine.untrusted.Folder` take more.
+"""
 
 KERNEL = "the kernel's own files, in which nobody can put anything"
 IMAGE = "part of the image or of Sheen itself"
-UNPACKED = "the bundle and the new folder that it is unpacked into are the task's own; links, which are checked, are made last"
-CACHE = "the cache, and what is on its way there, is root's own: packages come there by tasks/packages/freeze.py only"
+UNPACKED = (
+    "the bundle and the new folder that it is unpacked into are the task's own; links, which "
+    "are checked, are made last"
+)
+CACHE = (
+    "the cache, and what is on its way there, is root's own: packages come there by "
+    "tasks/packages/freeze.py only"
+)
 SYNCS_OWN = (
     "what is not complete is in a folder of root's own; all else goes by names in open folders"
 )
@@ -132,7 +141,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ("directory.is_dir", "directory.iterdir", "path.is_file", "path.read_bytes"), IMAGE
     ),
     "workers/agent/processes/command.py": {
-        "shutil.which": "looks in the image's folders only: names with a slash are looked for as the app's user"
+        "shutil.which": (
+            "looks in the image's folders only: names with a slash are looked for as the app's user"
+        )
     },
     "workers/agent/processes/fresh.py": {"os.open": IMAGE},
     "workers/agent/processes/oom.py": dict.fromkeys(
@@ -153,7 +164,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "workers/agent/processes/private.py": dict.fromkeys(
         ("script.read_bytes", "_USERS.read_bytes"), IMAGE
     ),
-    "workers/agent/processes/process.py": {
+    "workers/machine/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
         "os.open": "/tmp itself, and no link there",
     },
@@ -258,7 +269,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "tasks/packages/restore.py": dict.fromkeys(
         ("place.making.mkdir", "(place.making / name).symlink_to"), CACHE
     ),
-    "tasks/packages/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/packages/sources.py": dict.fromkeys(
         ("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE
     ),
@@ -278,6 +288,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         CACHE,
     ),
+    "tasks/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/script.py": {
         **dict.fromkeys(
             ("(version / job.script).is_file", "library.is_dir", "shutil.copytree"), VERSION

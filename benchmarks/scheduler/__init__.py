@@ -1,4 +1,6 @@
-"""The scheduler over a simulated day: waits, instance hours, DynamoDB calls and conflicts, and how they grow with apps and sessions."""
+"""The scheduler over a simulated day: waits, instance hours, DynamoDB calls and conflicts, and how
+they grow with apps and sessions.
+"""
 
 import argparse
 import asyncio
@@ -126,12 +128,14 @@ def judged(rows: Sequence[dict[str, Any]]) -> list[str]:
         for what in ("calls", "write units", "read units", "instance minutes"):
             ratio = last[what] / first[what]
             lines.append(
-                f"{_met(ratio <= MORE_APPS)}  {what} for a session, {apps}: {ratio:.2f} (at most {MORE_APPS})"
+                f"{_met(ratio <= MORE_APPS)}  {what} for a session, {apps}: {ratio:.2f} "
+                f"(at most {MORE_APPS})"
             )
     if alone:
         worst = max(row["conflicts"] for row in alone)
         lines.append(
-            f"{_met(worst <= MOST_CONFLICTS)}  conflicts for a session of one app: {worst:.3f} (at most {MOST_CONFLICTS})"
+            f"{_met(worst <= MOST_CONFLICTS)}  conflicts for a session of one app: "
+            f"{worst:.3f} (at most {MOST_CONFLICTS})"
         )
         fewer = alone[-1]["calls"] / alone[0]["calls"]
         sizes = f"{alone[-1]['sessions']:,} sessions ÷ {alone[0]['sessions']:,}"
@@ -160,7 +164,10 @@ async def run(options: Sequence[str]) -> None:
         for found in asyncio.as_completed(waiting):
             rows.append(await found)
             print(
-                f"{_line(rows[-1])} {rows[-1]['series']}, {rows[-1]['seconds to simulate']:.0f} s to simulate",
+                (
+                    f"{_line(rows[-1])} {rows[-1]['series']}, "
+                    f"{rows[-1]['seconds to simulate']:.0f} s to simulate"
+                ),
                 flush=True,
             )
     except asyncio.CancelledError:
@@ -218,7 +225,9 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _end_with_the_parent() -> None:
-    """What the parent does at these signals is not for its children: uvloop's handlers came along with the fork."""
+    """What the parent does at these signals is not for its children: uvloop's handlers came along
+    with the fork.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 

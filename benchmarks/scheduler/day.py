@@ -1,8 +1,11 @@
-"""A day of a deployment: visitors, Lambda environments and instances around the scheduler's own code.
+"""A day of a deployment: visitors, Lambda environments and instances around the scheduler's own
+code.
 
-What decides is the code that runs on AWS: :class:`chalicelib.scheduler.seating.Scheduler` with its decisions, memory and queue,
-:class:`chalicelib.apps.directory.Directory`, and the agent's :func:`chalicelib.scheduler.spread.spread`. What it calls is here: tables
-(:mod:`.tables`), machines that take their time to start, agents that renew leases and report idle.
+What decides is the code that runs on AWS: :class:`chalicelib.scheduler.seating.Scheduler` with its
+decisions, memory and queue,
+:class:`chalicelib.apps.directory.Directory`, and the agent's
+:func:`chalicelib.scheduler.spread.spread`. What it calls is here: tables (:mod:`.tables`), machines
+that take their time to start, agents that renew leases and report idle.
 """
 
 import random
@@ -116,7 +119,9 @@ class Agent:
         self.by_session[session_id] = worker
 
     def leave(self, session_id: str, now: float) -> None:
-        """A session has ended; a worker that nobody uses is ended too (``app_idle_timeout`` is short beside everything here)."""
+        """A session has ended; a worker that nobody uses is ended too (``app_idle_timeout`` is
+        short beside everything here).
+        """
         worker = self.by_session.pop(session_id)
         self.workers[worker] -= 1
         if not self.workers[worker]:
@@ -171,7 +176,9 @@ class Day:
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
-        """The code under simulation finds these tables and this clock, and chance comes from the seed."""
+        """The code under simulation finds these tables and this clock, and chance comes from the
+        seed.
+        """
         seeded = types.SimpleNamespace(
             token_hex=lambda size: f"{self._chance.getrandbits(size * 8):0{size * 2}x}"
         )
@@ -298,7 +305,9 @@ class Day:
 
     @contextmanager
     def _environment(self) -> Iterator[Environment]:
-        """The Lambda environment that takes a request: the one used last of those that are free, else a new one."""
+        """The Lambda environment that takes a request: the one used last of those that are free,
+        else a new one.
+        """
         now = self.engine.now
         self.outcome.invocations += 1
         while self._idle and now - self._idle[0].used_at > ENVIRONMENT_LIFE:

@@ -1,4 +1,6 @@
-"""Virtual time: many things that go on at once, each written as if it alone did, in one thread and always in the same order."""
+"""Virtual time: many things that go on at once, each written as if it alone did, in one thread and
+always in the same order.
+"""
 
 import heapq
 from collections.abc import Callable

@@ -1,7 +1,9 @@
-"""DynamoDB as the scheduler's code sees it: the same functions as the stores' modules, on rows in memory, with their conditions.
+"""DynamoDB as the scheduler's code sees it: the same functions as the stores' modules, on rows in
+memory, with their conditions.
 
-Each call takes a few milliseconds of virtual time, in which others act, and counts: what it was, what it costs in capacity units, and
-whether its condition failed, which is a conflict. ``tests/benchmarks/scheduler`` holds these functions against the real ones.
+Each call takes a few milliseconds of virtual time, in which others act, and counts: what it was,
+what it costs in capacity units, and whether its condition failed, which is a conflict.
+``tests/benchmarks/scheduler`` holds these functions against the real ones.
 """
 
 import math
@@ -215,7 +217,9 @@ class Instances:
         return self._update("mark ready", ref, lambda row: row.state in possible, act) is not None
 
     def drain(self, ref: InstanceRef, now: float) -> bool:
-        """As the real one, which reads first and writes on the condition that nothing has changed."""
+        """As the real one, which reads first and writes on the condition that nothing has
+        changed.
+        """
         for _ in range(3):
             row = self.get(ref)
             if row is None or row.state not in (InstanceState.READY, InstanceState.DRAINING):

@@ -1,4 +1,6 @@
-"""Who comes when, to which app, and for how long: a day of visits. Pure; the same seed gives the same day."""
+"""Who comes when, to which app, and for how long: a day of visits. Pure; the same seed gives the
+same day.
+"""
 
 import bisect
 import itertools
@@ -32,14 +34,18 @@ class Traffic(NamedTuple):
     apps: int
     sessions: int
     popular: float = 1.0
-    """How much more popular some apps are than others: the exponent of Zipf's law; 0: all are alike."""
+    """How much more popular some apps are than others: the exponent of Zipf's law; 0: all are
+    alike.
+    """
     in_bursts: float = 0.2
     """Share of the visitors who come in bursts, each of :data:`BURST_SIZE` to one app."""
     seconds: float = DAY
 
 
 def visits(traffic: Traffic, seed: int) -> list[Visit]:
-    """Return a day's visits in their order: a Poisson process whose rate follows the day, quiet at night, and bursts."""
+    """Return a day's visits in their order: a Poisson process whose rate follows the day, quiet at
+    night, and bursts.
+    """
     chance, seconds = random.Random(seed), traffic.seconds
     popularity = list(
         itertools.accumulate(rank**-traffic.popular for rank in range(1, traffic.apps + 1))

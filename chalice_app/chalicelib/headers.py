@@ -21,7 +21,7 @@ TO_WORKER = {
     "accept-language": "which language the app may answer in",
     "access-control-request-headers": "a CORS preflight, which the app answers for its own URLs",
     "access-control-request-method": "as above",
-    "authorization": "an app may have a sign-in or an API key of its own; Sheen has none that uses it",
+    "authorization": "an app may have a sign-in or an API key of its own; Sheen has none that uses it",  # noqa: E501
     "cache-control": "says whether a stored answer will do",
     "content-disposition": "describes the body",
     "content-encoding": "describes the body",
@@ -54,7 +54,7 @@ TO_WORKER = {
     "x-csrftoken": "as above",
     "x-forwarded-for": "the visitor's address; the Lambda replaces what the visitor says",
     "x-forwarded-host": "the host that the visitor asked; as above",
-    "x-forwarded-port": "the port that the visitor asked; the gateway replaces what the visitor says",
+    "x-forwarded-port": "the port that the visitor asked; the gateway replaces what the visitor says",  # noqa: E501
     "x-forwarded-proto": "http or https; as above",
     "x-requested-with": "JavaScript libraries mark their requests with it",
     "x-xsrf-token": "as x-csrf-token",
@@ -155,7 +155,7 @@ def to_agent(headers: Headers) -> list[tuple[str, str]]:
 
     >>> to_agent([("Cookie", "sheen-ticket=1; a=2"), ("X_Forwarded_Prefix", "/evil"), ("Remote-User", "admin")])
     [('Cookie', 'sheen-ticket=1; a=2')]
-    """
+    """  # noqa: E501
     return [pair for pair in passing(headers) if _is_for_worker(pair[0].lower())]
 
 
@@ -182,7 +182,7 @@ def from_worker(headers: Headers, base: str) -> list[tuple[str, str]]:
 
     >>> from_worker([("Set-Cookie", "a=1; Path=/"), ("Clear-Site-Data", "*"), ("X-Own", "1")], "/sales")
     [('Set-Cookie', 'a=1; Path=/sales/'), ('X-Own', '1')]
-    """
+    """  # noqa: E501
     passed = []
     for name, value in passing(headers):
         low = name.lower()
@@ -207,7 +207,7 @@ def passing(headers: Headers) -> list[tuple[str, str]]:
 
     >>> passing([("Connection", "close, X-Trace"), ("X-Trace", "1"), ("Sheen-Session", "2"), ("Accept", "*/*")])
     [('Accept', '*/*')]
-    """
+    """  # noqa: E501
     every = list(headers)
     named = {
         token.strip().lower()

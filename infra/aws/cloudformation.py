@@ -106,7 +106,8 @@ class Stacks:
             return
         if stack.get("EnableTerminationProtection"):
             raise DeployError(
-                f"{name} is protected against deletion; set `protected = false` in the stage's file and deploy, then destroy"
+                f"{name} is protected against deletion; set `protected = false` in the "
+                "stage's file and deploy, then destroy"
             )
         began = datetime.now(UTC)
         self._client.delete_stack(StackName=stack["StackId"])
@@ -220,7 +221,9 @@ class Stacks:
                     told.add(event["EventId"])
                     reason = event.get("ResourceStatusReason", "")
                     self._say(
-                        f"  {event['ResourceStatus']:<26} {event['LogicalResourceId']} {reason}".rstrip()
+                        (
+                            f"  {event['ResourceStatus']:<26} {event['LogicalResourceId']} {reason}"
+                        ).rstrip()
                     )
                     if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
                         reasons.append(f"{event['LogicalResourceId']}: {reason}")

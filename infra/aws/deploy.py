@@ -43,8 +43,11 @@ from infra.aws.throttles import set_throttles
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
 
-STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
-"""Variable from which ``chalice_app/app.py`` reads the stream's name."""
+STREAM_VARIABLES = {
+    "SHEEN_INSTANCES_STREAM_ARN": "InstancesStream",
+    "SHEEN_ERRANDS_STREAM_ARN": "ErrandsStream",
+}
+"""Variables from which ``chalice_app/app.py`` reads streams' names → outputs that hold them."""
 
 ECS = "ecs.amazonaws.com"
 
@@ -84,7 +87,8 @@ class Aws:
             account = self._client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise DeployError(
-                f"AWS does not know who is asking: {error}. Sign in first: docs/operator.md, From an empty account to the first app"
+                f"AWS does not know who is asking: {error}. Sign in first: "
+                "docs/operator.md, From an empty account to the first app"
             ) from error
         return {
             "Account": account,
@@ -159,7 +163,8 @@ class Aws:
                 )
                 if servers := outputs.get("NameServers"):
                     self._say(
-                        f"  the certificate waits until the zone above delegates to this one, by NS records: {servers}"
+                        "  the certificate waits until the zone above delegates to this "
+                        f"one, by NS records: {servers}"
                     )
                 return outputs
             case Image():
@@ -178,9 +183,8 @@ class Aws:
                 return {name: image.name for name, image in pushed.items()}
             case Functions():
                 place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
-                return _apis(
-                    self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]})
-                )
+                streams = {name: known[output] for name, output in STREAM_VARIABLES.items()}
+                return _apis(self._functions.deploy(place, streams))
             case Tags():
                 self._tag(known)
             case Triggers():
@@ -213,7 +217,7 @@ class Aws:
                 stream = (
                     aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
                 )
-                self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
+                self._functions.delete(self.place(known), dict.fromkeys(STREAM_VARIABLES, stream))
             case DeleteSecret():
                 self._client("ssm").delete_parameters(Names=[self._edge_secret_name])
             case DeleteStack(stack, region):
@@ -237,8 +241,10 @@ class Aws:
         if self._declared.can_reserve(limit):
             return True
         self._say(
-            f"  warning: the account runs {limit} functions at once, too few to keep {self._declared.reserved} of them for what keeps apps "
-            "alive: many visitors at once can delay starts and publishes. Raise it: docs/operator.md, Limits, and how to raise them"
+            f"  warning: the account runs {limit} functions at once, too few to keep "
+            f"{self._declared.reserved} of them for what keeps apps "
+            "alive: many visitors at once can delay starts and publishes. Raise it: "
+            "docs/operator.md, Limits, and how to raise them"
         )
         return False
 

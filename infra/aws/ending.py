@@ -81,7 +81,8 @@ def wait_for_interfaces(
         Filters=[{"Name": "group-id", "Values": groups}]
     )["NetworkInterfaces"]:
         say(
-            f"  AWS has not given back {len(interfaces)} network interfaces yet; that takes up to forty minutes"
+            f"  AWS has not given back {len(interfaces)} network interfaces yet; that "
+            "takes up to forty minutes"
         )
         waited = _wait(
             waited,

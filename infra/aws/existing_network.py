@@ -46,7 +46,10 @@ def lacking(ec2: Any, existing: ExistingNetwork, region: str) -> Iterator[str]:
 def _attributes(ec2: Any, vpc: str) -> Iterator[str]:
     for attribute, key in _ATTRIBUTES.items():
         if not ec2.describe_vpc_attribute(VpcId=vpc, Attribute=attribute)[key]["Value"]:
-            yield f"network.existing.vpc: {vpc} has {attribute} off, and tasks find the file system by its name; turn it on"
+            yield (
+                f"network.existing.vpc: {vpc} has {attribute} off, and tasks find the file "
+                "system by its name; turn it on"
+            )
 
 
 def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -61,9 +64,15 @@ def misplaced(existing: ExistingNetwork, subnets: Mapping[str, Mapping[str, Any]
         for name, zone in zip(names, existing.zones, strict=True):
             subnet = subnets[name]
             if subnet["VpcId"] != existing.vpc:
-                yield f"network.existing.{setting}: {name} is in {subnet['VpcId']}, not in {existing.vpc}"
+                yield (
+                    f"network.existing.{setting}: {name} is in {subnet['VpcId']}, not in "
+                    f"{existing.vpc}"
+                )
             elif subnet["AvailabilityZone"] != zone:
-                yield f"network.existing.{setting}: {name} is in {subnet['AvailabilityZone']}, not in {zone}; list them in the zones' order"
+                yield (
+                    f"network.existing.{setting}: {name} is in {subnet['AvailabilityZone']}, "
+                    f"not in {zone}; list them in the zones' order"
+                )
 
 
 def unrouted(
@@ -83,8 +92,10 @@ def unrouted(
             for route in table.get("Routes", ())
         ):
             yield (
-                f"network.existing.public_subnets: {subnet} has no route from 0.0.0.0/0 to an internet gateway "
-                f"(route table {table.get('RouteTableId', 'none')}): its tasks could not fetch their image"
+                f"network.existing.public_subnets: {subnet} has no route from 0.0.0.0/0 "
+                "to an internet gateway "
+                f"(route table {table.get('RouteTableId', 'none')}): its tasks could not "
+                "fetch their image"
             )
     for subnet in existing.isolated_subnets:
         table = _table_of(subnet, tables).get("RouteTableId", "none")
@@ -95,7 +106,8 @@ def unrouted(
                 for one in endpoints
             ):
                 yield (
-                    f"network.existing.isolated_subnets: {subnet} does not reach {service}: its route table {table} "
+                    f"network.existing.isolated_subnets: {subnet} does not reach "
+                    f"{service}: its route table {table} "
                     f"needs the gateway endpoint of {name}, which costs nothing"
                 )
 
@@ -109,7 +121,8 @@ def swallowing(vpc: str, endpoints: Sequence[Mapping[str, Any]], region: str) ->
     for endpoint in endpoints:
         if endpoint["ServiceName"] == service and endpoint.get("PrivateDnsEnabled"):
             yield (
-                f"network.existing.vpc: {vpc} has the endpoint {endpoint['VpcEndpointId']} of {service} with private DNS, "
+                f"network.existing.vpc: {vpc} has the endpoint "
+                f"{endpoint['VpcEndpointId']} of {service} with private DNS, "
                 "by which posts to browsers fail; turn its private DNS off, or take another VPC"
             )
 

@@ -54,11 +54,13 @@ def run_command(command: Sequence[str], text: str = "") -> None:
         result = subprocess.run(command, input=text, text=True, check=False)
     except FileNotFoundError:
         raise DeployError(
-            f"{command[0]} is not installed: the tasks' image is built with docker and its buildx plugin"
+            f"{command[0]} is not installed: the tasks' image is built with docker and "
+            "its buildx plugin"
         ) from None
     if result.returncode != 0:
         raise DeployError(
-            f"`{' '.join(command[:3])} …` failed with status {result.returncode}; what it said is above"
+            f"`{' '.join(command[:3])} …` failed with status {result.returncode}; what it "
+            "said is above"
         )
 
 
@@ -103,7 +105,7 @@ def _push(
     anew = digest is None
     if anew:
         _log_in(client, repository, run)
-        options = f"type=image,name={repository}:{tag},push=true,compression={COMPRESSION},force-compression=true,oci-mediatypes=true"
+        options = f"type=image,name={repository}:{tag},push=true,compression={COMPRESSION},force-compression=true,oci-mediatypes=true"  # noqa: E501
         # With the node's name, this command does nothing if the builder exists.
         run(
             [
@@ -189,8 +191,10 @@ def _check_layers(client: Any, repository: str, tag: str) -> None:
     types = {layer["mediaType"] for layer in json.loads(image["imageManifest"]).get("layers", ())}
     if wrong := sorted(one for one in types if not one.endswith(f"+{COMPRESSION}")):
         raise DeployError(
-            f"{repository}:{tag} has layers of type {', '.join(wrong)}, not {COMPRESSION}, which Fargate unpacks fastest; remove it by "
-            f"`aws ecr batch-delete-image --repository-name {name} --image-ids imageTag={tag}`, bring buildx up to date and deploy again"
+            f"{repository}:{tag} has layers of type {', '.join(wrong)}, not "
+            f"{COMPRESSION}, which Fargate unpacks fastest; remove it by "
+            f"`aws ecr batch-delete-image --repository-name {name} --image-ids "
+            f"imageTag={tag}`, bring buildx up to date and deploy again"
         )
 
 

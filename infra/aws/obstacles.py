@@ -35,9 +35,12 @@ def too_few_at_once(limit: int, reserved: int, stage: Stage) -> str | None:
     if limit >= needed:
         return None
     return (
-        f"Lambda runs at most {limit} functions at once in this account, in {stage.region}, and Sheen needs {needed}: each file of a page "
-        "is one, and those over the limit fail. Ask for more under Service Quotas → AWS Lambda → Concurrent executions: aws "
-        f"service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000 "
+        f"Lambda runs at most {limit} functions at once in this account, in "
+        f"{stage.region}, and Sheen needs {needed}: each file of a page "
+        "is one, and those over the limit fail. Ask for more under Service Quotas → AWS "
+        "Lambda → Concurrent executions: aws "
+        "service-quotas request-service-quota-increase --service-code lambda "
+        "--quota-code L-B99A9384 --desired-value 1000 "
         f"--region {stage.region}"
     )
 
@@ -50,8 +53,10 @@ def log_policies_used_up(names: Sequence[str], own: str) -> str | None:
     if own in names or len(names) < MOST_LOG_POLICIES:
         return None
     return (
-        f"CloudWatch Logs has {len(names)} resource policies here, and takes no more: the deployment needs one, {own}. Delete one that "
-        f"nothing uses any more: aws logs delete-resource-policy --policy-name NAME; there are {', '.join(sorted(names))}"
+        f"CloudWatch Logs has {len(names)} resource policies here, and takes no more: the "
+        f"deployment needs one, {own}. Delete one that "
+        "nothing uses any more: aws logs delete-resource-policy --policy-name NAME; "
+        f"there are {', '.join(sorted(names))}"
     )
 
 
@@ -74,10 +79,14 @@ def unfit_zones(zones: Sequence[tuple[str, str]], stage: Stage) -> Iterator[str]
         )
     for name in names:
         if name not in ids:
-            yield f"{setting}: there is no zone {name} in {stage.region}; there are {', '.join(sorted(ids))}"
+            yield (
+                f"{setting}: there is no zone {name} in {stage.region}; there are "
+                f"{', '.join(sorted(ids))}"
+            )
         elif not _is_fit(ids[name], stage.region):
             yield (
-                f"{setting}: {name} is {ids[name]} in this account, where not all services run that Sheen needs; "
+                f"{setting}: {name} is {ids[name]} in this account, where not all "
+                "services run that Sheen needs; "
                 f"take {network.zones} of {', '.join(sorted(fit))}"
             )
 

@@ -25,7 +25,10 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
             yield f"{stack}: no change"
         elif all(change.action == "Add" for change in many):
             kinds = Counter(change.kind.removeprefix("AWS::") for change in many)
-            yield f"{stack}: new: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}"
+            yield (
+                f"{stack}: new: "
+                f"{', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}"
+            )
         else:
             yield f"{stack}:"
             for change in many:
@@ -35,7 +38,10 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
                     else ""
                 )
                 yield f"  {_SIGNS[change.action]} {change.resource} ({change.kind}){warning}"
-    yield "Not seen here: functions go out by chalice deploy when their code or configuration has changed; images are built when what they"
+    yield (
+        "Not seen here: functions go out by chalice deploy when their code or configuration "
+        "has changed; images are built when what they"
+    )
     yield "are made of has, and the tasks that start from then on have them."
 
 
@@ -44,7 +50,10 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
     price = costs.prices(stage.region)
     items = costs.idle(stage, templates, price, costs.schedules_of(app))
     yield ""
-    yield f"About, at the prices of {price.date} for {stage.region} (infra/aws/prices.toml{_borrowed(stage)}), without the free tier."
+    yield (
+        f"About, at the prices of {price.date} for {stage.region} "
+        f"(infra/aws/prices.toml{_borrowed(stage)}), without the free tier."
+    )
     yield "A month in which nobody comes:"
     for item in items:
         yield f"  {item.usd:8.2f} $  {item.what}"
@@ -52,7 +61,10 @@ def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterato
     yield "An hour in which somebody does:"
     for size in MACHINES:
         hour = costs.machine_hour(stage, price, size)
-        yield f"  {hour:8.4f} $  an instance of size {size}{', on Spot' if stage.compute.spot else ''}, however many visitors it has"
+        yield (
+            f"  {hour:8.4f} $  an instance of size "
+            f"{size}{', on Spot' if stage.compute.spot else ''}, however many visitors it has"
+        )
     for title, many in (
         ("An hour of a visitor, beside the instance:", costs.visitor_hour(price)),
         ("A start of an instance, beside its time:", costs.start(price)),

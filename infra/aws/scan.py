@@ -49,7 +49,10 @@ def told(tag: str, found: Mapping[str, Any]) -> Iterator[str]:
     """
     status = found.get("imageScanStatus", {})
     if status.get("status") not in ("COMPLETE", "ACTIVE"):
-        yield f"{tag}: ECR could not scan it: {status.get('description') or status.get('status', 'it does not say why')}"
+        yield (
+            f"{tag}: ECR could not scan it: "
+            f"{status.get('description') or status.get('status', 'it does not say why')}"
+        )
         return
     findings = found.get("imageScanFindings", {})
     counts: Mapping[str, int] = findings.get("findingSeverityCounts", {})
@@ -63,8 +66,14 @@ def told(tag: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{tag}: no known vulnerability is critical or high"
         return
     names = ", ".join(sorted({_name(one) for one in grave})[:MOST_NAMED])
-    yield f"{tag}: known vulnerabilities: {counts.get('CRITICAL', 0)} critical, {counts.get('HIGH', 0)} high ({names})"
-    yield "`make base`, then `make deploy`, builds the image anew from today's Debian; see docs/operator.md, Patching"
+    yield (
+        f"{tag}: known vulnerabilities: {counts.get('CRITICAL', 0)} critical, "
+        f"{counts.get('HIGH', 0)} high ({names})"
+    )
+    yield (
+        "`make base`, then `make deploy`, builds the image anew from today's Debian; see "
+        "docs/operator.md, Patching"
+    )
 
 
 def _name(finding: Mapping[str, Any]) -> str:

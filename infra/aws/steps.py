@@ -228,6 +228,7 @@ def run(
             so_far.update(executor.do(step, so_far))
         except DeployError as error:
             raise DeployError(
-                f"step {number} of {len(every)}, {step.title}: {error}\nWhat was done stays; run the same command again"
+                f"step {number} of {len(every)}, {step.title}: {error}\nWhat was done "
+                "stays; run the same command again"
             ) from error
     return so_far

@@ -51,5 +51,6 @@ def _update(
         else:
             return
     raise DeployError(
-        f"Lambda is still at work on the trigger of the function {name}, after {ATTEMPTS * PAUSE_SECONDS:.0f} seconds"
+        f"Lambda is still at work on the trigger of the function {name}, after "
+        f"{ATTEMPTS * PAUSE_SECONDS:.0f} seconds"
     )

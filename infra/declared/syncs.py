@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
@@ -99,7 +100,7 @@ def datasync_role(place: Place) -> Role:
             *_reading(place),
             Statement("Tags", ("s3:GetObjectTagging",), tagged),
         ),
-        mounts=files.write(files.SYNCED),
+        mounts=files.write(layout.SYNCED),
     )
 
 
@@ -181,7 +182,8 @@ def stepping(place: Place) -> Iterable[Statement]:
             "LookAtTheNetwork",
             _LOOKING,
             ("*",),
-            why="DataSync checks these with the caller's rights when it makes a location; the network's take no resource",
+            why="DataSync checks these with the caller's rights when it makes a location; "
+            "the network's take no resource",
         ),
         _interfaces(),
         *_trying(place),
@@ -273,7 +275,7 @@ def _enhancing(place: Place) -> Iterable[Statement]:
 
 def linked_role_arn(place: Place) -> str:
     """Return the ARN of DataSync's linked role in the account."""
-    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"
+    return f"arn:aws:iam::{place.account}:role/aws-service-role/datasync.amazonaws.com/AWSServiceRoleForDataSync"  # noqa: E501
 
 
 def _interfaces() -> Statement:
@@ -281,7 +283,8 @@ def _interfaces() -> Statement:
         "TransfersNetwork",
         _INTERFACES,
         ("*",),
-        why="DataSync makes its interfaces to the file system with the rights of who makes or starts a task; they have no names before",
+        why="DataSync makes its interfaces to the file system with the rights of who makes "
+        "or starts a task; they have no names before",
     )
 
 

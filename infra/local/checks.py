@@ -6,7 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
 from infra.local.settings import LocalSettings
 
 LONGEST_SOCKET_PATH = 107
@@ -29,7 +29,8 @@ class DataLock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise CannotStart(
-                f"another local stack (process {owner}) uses {data}: stop it, or set SHEEN_DATA to another folder"
+                f"another local stack (process {owner}) uses {data}: stop it, or set "
+                "SHEEN_DATA to another folder"
             ) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
@@ -73,7 +74,8 @@ def make_folders(settings: LocalSettings) -> None:
             folder.chmod(0o700)
     except OSError as error:
         raise CannotStart(
-            f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a folder of yours"
+            f"cannot write to {settings.data} ({error.strerror}): set SHEEN_DATA to a "
+            "folder of yours"
         ) from None
     longest = settings.run / "control.sock"
     if len(os.fsencode(longest)) > LONGEST_SOCKET_PATH:

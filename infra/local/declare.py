@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from infra.declared import BucketRules, Declared, Place, StateMachine
-from infra.local.errors import CannotStart
-from infra.local.moto import Moto, MotoFailed
+from infra.emulator.errors import CannotStart
+from infra.emulator.moto.client import Moto, MotoFailed
 
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
@@ -129,6 +129,7 @@ def substitute(machine: StateMachine, values: Mapping[str, str]) -> str:
     unknown = {name for name in _SUBSTITUTION.findall(text) if name not in values}
     if unknown:
         raise CannotStart(
-            f"{machine.file}: nothing is called {', '.join(sorted(unknown))}; infra/declared knows {', '.join(sorted(values))}"
+            f"{machine.file}: nothing is called {', '.join(sorted(unknown))}; "
+            f"infra/declared knows {', '.join(sorted(values))}"
         )
     return _SUBSTITUTION.sub(lambda match: values[match[1]], text)

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.declared.file_system import Mount
 from infra.declared.tasks import DROPPED_CAPABILITIES
-from infra.local import task_mounts
-from infra.local.errors import CannotStart
+from infra.emulator.ecs import task_mounts
+from infra.emulator.ecs.definition import Mount
+from infra.emulator.errors import CannotStart
 
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"
@@ -57,7 +57,8 @@ class Image:
             document = json.loads((root / CONFIGURATION).read_text())
         except OSError as error:
             raise CannotStart(
-                f"SHEEN_IMAGE is {root}: there is no image ({error.strerror}); make one with python -m infra.local.image"
+                f"SHEEN_IMAGE is {root}: there is no image ({error.strerror}); make one "
+                "with python -m infra.local.image"
             ) from None
         return cls(root, document["environment"], tuple(document["volumes"]))
 
@@ -79,7 +80,10 @@ class Image:
             "set -e",
             f"mount --bind {root} {root}",
             *(
-                f"mount -t tmpfs -o mode={'1777' if volume == '/tmp' else '755'} none {root}{volume}"  # noqa: S108
+                (
+                    f"mount -t tmpfs -o mode={'1777' if volume == '/tmp' else '755'} none "  # noqa: S108
+                    f"{root}{volume}"
+                )
                 for volume in self.volumes
             ),
             f"mount --rbind /proc {root}/proc",
@@ -87,7 +91,10 @@ class Image:
             f"mkdir -p {shlex.quote(str(place))}",
             *task_mounts.script(str(shared), str(place), mounts),
             f"mount -o remount,ro,bind {root} {root}",
-            'exec /usr/sbin/chroot "$0" /usr/bin/setpriv --bounding-set "$1" --inh-caps -all -- "${@:2}"',
+            (
+                'exec /usr/sbin/chroot "$0" /usr/bin/setpriv --bounding-set "$1" --inh-caps '
+                '-all -- "${@:2}"'
+            ),
         ]
         kept = [
             capability
@@ -192,7 +199,8 @@ def debian(image: str, root: Path) -> None:
     for name in ("resolv.conf", "hosts"):
         shutil.copyfile(f"/etc/{name}", root / "etc" / name)
     (root / "etc/apt/sources.list").write_text(
-        f"deb {MIRROR} {found[1]} main\ndeb {MIRROR} {found[1]}-updates main\ndeb {MIRROR}-security {found[1]}-security main\n"
+        f"deb {MIRROR} {found[1]} main\ndeb {MIRROR} {found[1]}-updates main\ndeb "
+        f"{MIRROR}-security {found[1]}-security main\n"
     )
     excluded = "".join(
         f"path-exclude {path}\n"

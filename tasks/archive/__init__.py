@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits
 from tasks.archive import tars, zips
 from tasks.archive.entries import Entry, check_path
 from tasks.archive.inventory import Inventory, take
-from tasks.archive.limits import Limits
 
-__all__ = ["Archive", "Limits", "check_path", "read"]
+__all__ = ["Archive", "check_path", "read"]
 
 _CHUNK = 1 << 20
 
@@ -75,14 +75,16 @@ class Archive:
             for entry in self._entries():
                 if entry.path == path and entry.link_to is not None:
                     raise BadBundle(
-                        f"bundle {self._bundle}: {path} is a link; make it a file (entry {entry.number})"
+                        f"bundle {self._bundle}: {path} is a link; make it a file (entry "
+                        f"{entry.number})"
                     )
                 if entry.path == path:
                     with entry.open() as source:
                         data = source.read(most + 1)
                     if len(data) > most:
                         raise BadBundle(
-                            f"bundle {self._bundle}: {path} has more than {most:,} bytes (entry {entry.number})"
+                            f"bundle {self._bundle}: {path} has more than {most:,} bytes "
+                            f"(entry {entry.number})"
                         )
                     return data
         raise KeyError(path)
@@ -135,7 +137,8 @@ class Archive:
             ValueError,
         ) as error:
             raise BadBundle(
-                f"bundle {self._bundle}: it is damaged or of an unusual kind ({error}); pack it anew"
+                f"bundle {self._bundle}: it is damaged or of an unusual kind ({error}); "
+                "pack it anew"
             ) from error
         except OSError as error:
             # gzip reports bad data by an OSError without a number, and a zip may make us seek to an
@@ -155,7 +158,7 @@ class Archive:
                 size += len(chunk)
                 if size > room:
                     raise BadBundle(
-                        f"bundle {self._bundle}: its files have more than {self._limits.unpacked:,} bytes together "
+                        f"bundle {self._bundle}: its files have more than {self._limits.unpacked:,} bytes together "  # noqa: E501
                         f"(at entry {entry.number}); leave data out, or put it on EFS by a sync"
                     )
                 out.write(chunk)

@@ -77,7 +77,8 @@ def check_path(name: str, number: int, bundle: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise BadBundle(
-            f"bundle {bundle}: path {name[:SHOWN]!r} is not UTF-8; rename the file, or pack it anew (entry {number})"
+            f"bundle {bundle}: path {name[:SHOWN]!r} is not UTF-8; rename the file, or "
+            f"pack it anew (entry {number})"
         ) from None
     if name.startswith("/") or _DRIVE.match(name):
         raise bad("is absolute")
@@ -106,7 +107,8 @@ def check_link(path: str, target: str, number: int, bundle: str, *, from_top: bo
     exists is checked later, when all entries are known. This function is pure.
     """
     out = BadBundle(
-        f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to {target[:SHOWN]!r} (entry {number})'
+        f'bundle {bundle}: link "{path[:SHOWN]}" leads out of the bundle, to '
+        f"{target[:SHOWN]!r} (entry {number})"
     )
     if target.startswith("/") or _DRIVE.match(target) or "\\" in target or "\0" in target:
         raise out

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import SHOWN, Entry
-from tasks.archive.limits import Limits, too_many
 
 
 class Inventory(NamedTuple):
@@ -39,19 +39,20 @@ def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> 
             raise too_many(bundle, limits)
         if len(paths) > limits.files:
             raise BadBundle(
-                f"bundle {bundle}: it has more than {limits.files:,} files; leave data out, or pack it"
+                f"bundle {bundle}: it has more than {limits.files:,} files; leave data "
+                "out, or pack it"
             )
         size += entry.size
         if size > limits.unpacked:
             raise BadBundle(
-                f"bundle {bundle}: its files have more than {limits.unpacked:,} bytes together (at entry {entry.number}); "
+                f"bundle {bundle}: its files have more than {limits.unpacked:,} bytes together (at entry {entry.number}); "  # noqa: E501
                 "leave data out, or put it on EFS by a sync"
             )
         if entry.link_to is not None:
             links.append(entry)
     if size > limits.ratio_from and size > packed * limits.ratio:
         raise BadBundle(
-            f"bundle {bundle}: its {packed:,} bytes unpack to {size:,}, more than {limits.ratio} times as many; "
+            f"bundle {bundle}: its {packed:,} bytes unpack to {size:,}, more than {limits.ratio} times as many; "  # noqa: E501
             "that is how bombs are made: leave empty data out"
         )
     paths_of_links = {link.path for link in links}
@@ -79,7 +80,8 @@ class _Names:
         above = {path[:at] for at in range(len(path)) if path[at] == "/"}
         if path in self.files or path in self.folders or above & self.files:
             raise BadBundle(
-                f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a folder (entry {entry.number})'
+                f'bundle {self._bundle}: path "{path}" comes twice, or as a file and a '
+                f"folder (entry {entry.number})"
             )
         self.files.add(path)
         new = sorted(above - self.folders)
@@ -87,7 +89,8 @@ class _Names:
             other = self._folded.setdefault(_folded(name), name)
             if other != name:
                 raise BadBundle(
-                    f'bundle {self._bundle}: paths "{other}" and "{name}" differ only in case, which many disks cannot tell apart; '
+                    f'bundle {self._bundle}: paths "{other}" and "{name}" differ only in '
+                    "case, which many disks cannot tell apart; "
                     f"rename one (entry {entry.number})"
                 )
         self.folders.update(new)
@@ -109,7 +112,8 @@ def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> N
 
     def bad(why: str) -> BadBundle:
         return BadBundle(
-            f'bundle {bundle}: link "{link.path}" leads to {target[:SHOWN]!r}, {why} (entry {link.number})'
+            f'bundle {bundle}: link "{link.path}" leads to {target[:SHOWN]!r}, {why} '
+            f"(entry {link.number})"
         )
 
     if target == "." or link.path.startswith(f"{target}/"):

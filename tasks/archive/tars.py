@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
-from tasks.archive.limits import Limits, too_many
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048
@@ -55,7 +55,8 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
             path = check_path(name, number, bundle)
             if not (member.isreg() or member.isdir() or is_link):
                 raise BadBundle(
-                    f'bundle {bundle}: path "{path[:200]}" is a device; only files and folders are allowed (entry {number})'
+                    f'bundle {bundle}: path "{path[:200]}" is a device; only files and '
+                    f"folders are allowed (entry {number})"
                 )
             if member.isdir():
                 continue
@@ -94,7 +95,8 @@ def _bounded_headers(bundle: str) -> type[tarfile.TarInfo]:
             for_all += self.size if self.type == tarfile.XGLTYPE else 0
             if self.type in _HEADERS_WITH_DATA and max(self.size, for_all) > _LARGEST_HEADER:
                 raise BadBundle(
-                    f"bundle {bundle}: it has a header of {max(self.size, for_all):,} bytes; pack it anew with plain tar"
+                    f"bundle {bundle}: it has a header of {max(self.size, for_all):,} "
+                    "bytes; pack it anew with plain tar"
                 )
             if self.type in _PAX_HEADERS:
                 _check_pax(opened, self.size, bundle)
@@ -116,11 +118,13 @@ def _check_pax(opened: tarfile.TarFile, size: int, bundle: str) -> None:
     stream.pos -= len(data)
     if b"GNU.sparse" in data:
         raise BadBundle(
-            f"bundle {bundle}: it has a file that is packed as a sparse one; pack it anew without --sparse"
+            f"bundle {bundle}: it has a file that is packed as a sparse one; pack it anew "
+            "without --sparse"
         )
     if _MANY_DIGITS.search(data):
         raise BadBundle(
-            f"bundle {bundle}: it has a header with a number of more than {_DIGITS} digits; pack it anew with plain tar"
+            f"bundle {bundle}: it has a header with a number of more than {_DIGITS} "
+            "digits; pack it anew with plain tar"
         )
 
 
@@ -142,7 +146,7 @@ class _Counted(gzip.GzipFile):
         self._room -= len(data)
         if self._room < 0:
             raise BadBundle(
-                f"bundle {self._bundle}: its files have more than {self._limits.unpacked:,} bytes together; "
+                f"bundle {self._bundle}: its files have more than {self._limits.unpacked:,} bytes together; "  # noqa: E501
                 "leave data out, or put it on EFS by a sync"
             )
         return data

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chalicelib.publishing import packing
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
-from tasks.archive.limits import Limits, too_many
 
 _SIZE, _LOCATION = 5, 9
 """Indexes of the directory's size and the end record's position in zipfile's tuple."""
@@ -41,15 +41,18 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
                 raise BadBundle(
-                    f'bundle {bundle}: path "{name[:200]}" is a device; only files and folders are allowed (entry {number})'
+                    f'bundle {bundle}: path "{name[:200]}" is a device; only files and '
+                    f"folders are allowed (entry {number})"
                 )
             if info.flag_bits & _ENCRYPTED:
                 raise BadBundle(
-                    f'bundle {bundle}: path "{name[:200]}" is encrypted; pack it without a password (entry {number})'
+                    f'bundle {bundle}: path "{name[:200]}" is encrypted; pack it without '
+                    f"a password (entry {number})"
                 )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise BadBundle(
-                    f'bundle {bundle}: path "{name[:200]}" is packed in an unusual way; use plain zip (entry {number})'
+                    f'bundle {bundle}: path "{name[:200]}" is packed in an unusual way; '
+                    f"use plain zip (entry {number})"
                 )
             is_folder = name.endswith("/") or kind == stat.S_IFDIR
             if is_folder and not name.strip("./"):
@@ -126,6 +129,8 @@ def _name_of(info: zipfile.ZipInfo, number: int, bundle: str) -> str:
         return name.encode("cp437").decode()
     except UnicodeError:
         raise BadBundle(
-            f'bundle {bundle}: path "{name[:200]}" is in an old encoding, and nobody can say in which; '
-            f"rename the file in plain ASCII, or pack with a program that writes UTF-8 (entry {number})"
+            f'bundle {bundle}: path "{name[:200]}" is in an old encoding, and nobody can '
+            "say in which; "
+            "rename the file in plain ASCII, or pack with a program that writes UTF-8 "
+            f"(entry {number})"
         ) from None

@@ -399,7 +399,8 @@ class Mirror:
         """
         if self._job.verify != "none" and _digest(descriptor, first, length) != checksum:
             raise ReadFailed(
-                f'"{path}" is not on the file system what it is in S3: the checksum from byte {first} on differs'
+                f'"{path}" is not on the file system what it is in S3: the checksum from '
+                f"byte {first} on differs"
             )
 
     def _check(self, item: tuple[str, Listed]) -> None:

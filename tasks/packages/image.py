@@ -9,7 +9,10 @@ from pathlib import Path
 from chalicelib.errors import SheenError
 from tasks.packages import dcf, versions
 
-_QUESTION = 'cat(paste0(R.version$major, ".", R.version$minor), R.version$platform, .libPaths(), sep = "\\n")'
+_QUESTION = (
+    'cat(paste0(R.version$major, ".", R.version$minor), R.version$platform, .libPaths(), sep '
+    '= "\\n")'
+)
 _PATIENCE = 60.0
 
 
@@ -54,7 +57,8 @@ def look() -> Image:
         version, platform, *libraries = [line for line in said if line]
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise NoR(
-            f"R does not say what it is ({error}); the task's image must have it (workers/install.sh)"
+            f"R does not say what it is ({error}); the task's image must have it "
+            "(workers/install.sh)"
         ) from error
     system = _read(Path("/etc/os-release").read_text())
     series = ".".join(version.split(".")[:2])

@@ -90,7 +90,8 @@ class Reader:
         """
         if not versions.is_name(name):
             raise self.bad(
-                f'package "{name[:100]}": a name has letters, digits and dots and begins with a letter'
+                f'package "{name[:100]}": a name has letters, digits and dots and begins '
+                "with a letter"
             )
         if name in BASE_PACKAGES or source.lower() in _BASE:
             return None
@@ -98,7 +99,8 @@ class Reader:
             raise self.bad(f'package "{name}": it has no Version')
         if len(version) > 60 or not versions.is_version(version):
             raise self.bad(
-                f'package "{name}": Version "{version[:60]}" is none of R\'s; these are numbers with . or - between, as in 1.2-3'
+                f'package "{name}": Version "{version[:60]}" is none of R\'s; these are '
+                "numbers with . or - between, as in 1.2-3"
             )
         from_elsewhere = source.lower() in _REMOTES
         return Wanted(

@@ -120,17 +120,22 @@ def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: s
             )
         elif mismatch == WITH_INSTALLED:
             instead.append(
-                f"{wanted.name} {installed.version} instead of {wanted.version}: {missing[wanted.name]}"
+                f"{wanted.name} {installed.version} instead of {wanted.version}: "
+                f"{missing[wanted.name]}"
             )
         else:
             trouble.append(
-                f'package "{wanted.name}" {wanted.version} cannot be had, the image has {installed.version}: {missing[wanted.name]}'
+                f'package "{wanted.name}" {wanted.version} cannot be had, the image has '
+                f"{installed.version}: {missing[wanted.name]}"
             )
     if trouble:
         shown = trouble[:_MOST_SHOWN] + (
             [f"and {len(trouble) - _MOST_SHOWN} more"] if len(trouble) > _MOST_SHOWN else []
         )
-        way_out = "make the app with versions that the deployment's repositories have, or have its operator add one (SHEEN_REPOSITORIES)"
+        way_out = (
+            "make the app with versions that the deployment's repositories have, or have its "
+            "operator add one (SHEEN_REPOSITORIES)"
+        )
         if could_go_on:
             way_out += f", or set package_mismatch={WITH_INSTALLED} to go on with the image's"
         raise NotAvailable(f"{lock.file}: " + ".\n  ".join(shown) + f".\n  The way out: {way_out}")
@@ -190,7 +195,8 @@ def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
         ]
         if not ready:
             raise BadLock(
-                f"{lock.file}: packages need each other in a circle: {', '.join(left[:20])}; R cannot install these"
+                f"{lock.file}: packages need each other in a circle: "
+                f"{', '.join(left[:20])}; R cannot install these"
             )
         order |= dict.fromkeys(ready)
         left = [name for name in left if name not in order]

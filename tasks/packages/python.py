@@ -11,17 +11,17 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from chalicelib.configuration.repositories import Indexes
 from machine.untrusted import Folder
+from tasks.build_log import BuildLog
 from tasks.discard import discard
 from tasks.packages import requirements
 from tasks.packages.errors import NotAvailable, NotInstalled
 from tasks.packages.freeze import freeze, sync
-from tasks.packages.indexes import Indexes
 from tasks.packages.lock_files import read_text
-from tasks.packages.log import BuildLog
 from tasks.packages.requirements import FILE, Wanted
 from tasks.packages.restore import Place, Tell
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.sandbox import Sandbox, sandbox
 
 LARGEST = 1024**2
 """Largest size in bytes of a ``requirements.txt``."""
@@ -48,14 +48,16 @@ def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell
     installed = requirements.packages_of(importlib.metadata.distributions())
     missing = requirements.missing(wanted, installed)
     log.say(
-        f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, which has all but {len(missing)}"
+        f"{FILE} wants {len(wanted)} packages; this is Python {sys.version.split()[0]}, "
+        f"which has all but {len(missing)}"
     )
     if not missing:
         return False
     names = ", ".join(requirements.instead(each, installed) for each in missing)
     if not indexes.urls:
         raise NotAvailable(
-            f"{FILE} wants what the image does not have: {names}. This deployment fetches no Python packages (SHEEN_PYTHON_REPOSITORIES); "
+            f"{FILE} wants what the image does not have: {names}. This deployment fetches "
+            "no Python packages (SHEEN_PYTHON_REPOSITORIES); "
             "do without, or ask its operator"
         )
     tell(f"Installing {len(missing)} Python packages, and what they need.")
@@ -86,10 +88,7 @@ class _Pip:
         self._indexes = indexes
         self._log = log
         self._environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(box.make("home")),
-            "TMPDIR": str(box.make("tmp")),
-            "LANG": "C.UTF-8",
+            **box.variables(),
             # The machine's own configuration would name other indexes.
             "PIP_CONFIG_FILE": "/dev/null",
         }
@@ -154,7 +153,8 @@ class _Pip:
         if code:
             said = "".join(f"\n  {line[:300]}" for line in self._log.tail("pip"))
             raise NotInstalled(
-                f"{FILE}: its packages cannot be had as wheels that go together. The last that pip said:{said}"
+                f"{FILE}: its packages cannot be had as wheels that go together. The last "
+                f"that pip said:{said}"
             )
 
 

@@ -57,13 +57,15 @@ def read(text: str) -> list[Wanted]:
     for count, (number, line) in enumerate(_lines(text), 1):
         if count > MOST_PACKAGES:
             raise BadLock(
-                f"{FILE}: it wants more than {MOST_PACKAGES:,} packages; at most that many are allowed"
+                f"{FILE}: it wants more than {MOST_PACKAGES:,} packages; at most that "
+                "many are allowed"
             )
         plain = _HASH.sub("", line).strip()
         hashes = frozenset(match["hash"] for match in _HASH.finditer(line))
         if len(plain) > _LONGEST_REQUIREMENT:
             raise BadLock(
-                f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it may have {_LONGEST_REQUIREMENT:,}"
+                f"{FILE}: line {number} has {len(plain):,} characters beside hashes; it "
+                f"may have {_LONGEST_REQUIREMENT:,}"
             )
         try:
             requirement = Requirement(plain)
@@ -72,7 +74,8 @@ def read(text: str) -> list[Wanted]:
             requirement = None
         if requirement is None or requirement.url is not None:
             raise BadLock(
-                f'{FILE}: line {number} is "{plain[:100]}"; a line is a package of the deployment\'s repositories, with versions '
+                f'{FILE}: line {number} is "{plain[:100]}"; a line is a package of the '
+                "deployment's repositories, with versions "
                 "if need be, as in pandas>=2: no option, URL, path or other file"
             )
         if requirement.marker is None or requirement.marker.evaluate():

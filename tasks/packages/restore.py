@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.repositories import Repositories
+from tasks.build_log import BuildLog
 from tasks.discard import discard
 from tasks.packages import image, plan
 from tasks.packages.cache import Cache
 from tasks.packages.freeze import sync
 from tasks.packages.install import install, into, into_cache
 from tasks.packages.lock import Lock
-from tasks.packages.log import BuildLog
 from tasks.packages.plan import Step
-from tasks.packages.repositories import Repositories
 from tasks.packages.sources import Sources, find_all
 from tasks.packages.sweep import SOURCES
 
@@ -66,7 +66,8 @@ def restore(
 
     if to_find:
         tell(
-            f"Looking for {len(to_find)} packages that {lock.file} wants and the image does not have."
+            f"Looking for {len(to_find)} packages that {lock.file} wants and the image "
+            "does not have."
         )
     sources, missing = find_all(Sources(place.packages / SOURCES, repositories), to_find, looked)
     what = plan.make(lock, r, sources, missing, settings.package_mismatch)

@@ -20,7 +20,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Page]:
-    """A tab in a context of its own; a failed test leaves a screenshot and what the console said."""
+    """A tab in a context of its own; a failed test leaves a screenshot and what the console
+    said.
+    """
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
     tab = context.new_page()
     said: list[str] = []

@@ -36,7 +36,9 @@ def set_threshold(page: Page, value: str) -> None:
 
 
 def at(plot: Locator, x: float, y: float) -> tuple[float, float]:
-    """Where a sample of the plot is on the page, by the plot's margins (in lines of 19.2 pixels) and axes."""
+    """Where a sample of the plot is on the page, by the plot's margins (in lines of 19.2 pixels)
+    and axes.
+    """
     box = plot.bounding_box()
     assert box is not None
     left, right, top, bottom = (lines * 19.2 for lines in (4.2, 0.6, 0.6, 3.8))

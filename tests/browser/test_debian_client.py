@@ -1,4 +1,6 @@
-"""Debian's client of Shiny Server, as it is, in a page of ours: a black box that tells whether the wire is compatible (FACTS S6, S7)."""
+"""Debian's client of Shiny Server, as it is, in a page of ours: a black box that tells whether the
+wire is compatible (FACTS S6, S7).
+"""
 
 import re
 
@@ -14,7 +16,8 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 OURS = re.compile(
-    r'<script type="application/json" id="sheen-config">.*?</script>\s*<script src="[^"]*relay\.js[^"]*"></script>',
+    r'<script type="application/json" id="sheen-config">.*?</script>\s*<script '
+    r'src="[^"]*relay\.js[^"]*"></script>',
     re.DOTALL,
 )
 

@@ -1,4 +1,6 @@
-"""A full app: who comes waits in a queue, and is let in when it is their turn, without doing anything."""
+"""A full app: who comes waits in a queue, and is let in when it is their turn, without doing
+anything.
+"""
 
 from pathlib import Path
 

@@ -53,12 +53,12 @@ shinyApp(
     }))
   }
 )
-"""
+"""  # noqa: E501
 
 
 def part_of(command: str) -> str | None:
     for name, mark in {
-        "front": "-m infra.local ", "moto": "infra.local.moto_process", "agent": "-m agent", "lambda": "bootstrap", "R": "/R/bin/exec/R",
+        "front": "-m infra.local ", "moto": "infra.emulator.moto.process", "agent": "-m agent", "lambda": "bootstrap", "R": "/R/bin/exec/R",  # noqa: E501
     }.items():  # fmt: skip
         if mark in command + " ":
             return name
@@ -136,7 +136,7 @@ def test_200_mb_up_arrive_whole_with_progress_and_bounded_memory(
           const bar = () => parseInt(document.querySelector('.progress-bar').style.width);
           const box = document.querySelector('#files_progress');
           new MutationObserver(() => widths.push(bar())).observe(box, {attributes: true, subtree: true});
-        }"""
+        }"""  # noqa: E501
     )
     grown, browser = memory(stack), browser_memory()
     files.locator("#files").set_input_files(path)
@@ -219,7 +219,7 @@ ASK = """async ([method, url, body]) => new Promise((resolve) => {
   xhr.onloadend = () => resolve([xhr.status, xhr.getResponseHeader("content-type"), xhr.responseText.length,
     xhr.status === 200 ? JSON.parse(xhr.responseText).asked : xhr.responseText.slice(0, 200)]);
   xhr.send(body);
-})"""
+})"""  # noqa: E501
 
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", "draw=1&start=0")])
@@ -266,7 +266,7 @@ SMALL_LIMIT = """
 library(shiny)
 shinyApp(fluidPage(fileInput("files", "Files"), verbatimTextOutput("sums"), textOutput("up")),
   function(input, output, session) { output$sums <- renderText(input$files$size); output$up <- renderText("up") })
-"""
+"""  # noqa: E501
 
 
 def test_rs_own_limit_is_told_as_shiny_tells_it(
@@ -284,7 +284,7 @@ def test_rs_own_limit_is_told_as_shiny_tells_it(
     worker = page.evaluate("Shiny.shinyapp.config.workerId")
     answer = page.evaluate(
         """([url]) => new Promise((resolve) => { const xhr = new XMLHttpRequest(); xhr.open("POST", url);
-          xhr.onloadend = () => resolve([xhr.status, xhr.responseText]); xhr.send(new Blob([new Uint8Array(6e6)])); })""",
+          xhr.onloadend = () => resolve([xhr.status, xhr.responseText]); xhr.send(new Blob([new Uint8Array(6e6)])); })""",  # noqa: E501
         [f"session/{token}/upload/0123456789abcdef?w={worker}"],
     )
     agreed = "a file of 6,000,000 bytes: the app has not agreed to take it; choose the file again"
@@ -304,7 +304,7 @@ server <- function(input, output, session) {
 options(shiny.maxRequestSize = 1024^3)
 enableBookmarking("STORE")
 shinyApp(ui, server)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("store", ["url", "server"])
@@ -345,7 +345,7 @@ server <- function(input, output, session) {
   }))
 }
 shinyApp(ui, server, uiPattern = ".*")
-"""
+"""  # noqa: E501
 
 
 def test_what_a_pages_own_scripts_send_arrives_or_is_told_with_the_limit(

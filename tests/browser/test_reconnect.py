@@ -1,4 +1,6 @@
-"""A connection that is lost, or that AWS cuts by idleness and age (FACTS W2), and what a visitor sees of it."""
+"""A connection that is lost, or that AWS cuts by idleness and age (FACTS W2), and what a visitor
+sees of it.
+"""
 
 import json
 import re
@@ -18,10 +20,14 @@ START = 60_000
 SPEED = 400
 IDLE, AGE = 600 / SPEED, 7200 / SPEED
 EVERY = 2000
-"""Milliseconds between two counts of the app: more than the gateway lets a connection be idle on the fast clock."""
+"""Milliseconds between two counts of the app: more than the gateway lets a connection be idle on
+the fast clock.
+"""
 
 ONLY_WEBSOCKETS = """localStorage.setItem("sheen-transports", '["websocket"]');"""
-"""Else the page goes by SockJS when its first WebSocket is not greeted within seconds, as on a machine that has much to do."""
+"""Else the page goes by SockJS when its first WebSocket is not greeted within seconds, as on a
+machine that has much to do.
+"""
 SWITCH = (
     f"{ONLY_WEBSOCKETS}\n"
     """
@@ -35,7 +41,8 @@ window.WebSocket = class extends WebSocket {
 """
 )
 
-# Not by a page that the test serves: Chromium lets such a one connect to no address of this machine.
+# Not by a page that the test serves: Chromium lets such a one connect to no address of this
+# machine.
 CHANGE = """
 const find = Document.prototype.getElementById;
 Document.prototype.getElementById = function (id) {
@@ -68,7 +75,9 @@ def fast(stack: StackProcess) -> Iterator[None]:
 
 
 def with_settings(page: Page, url: str, **changes: float) -> dict[str, float]:
-    """Load the page with other settings for its client; return those that the server meant for it."""
+    """Load the page with other settings for its client; return those that the server meant for
+    it.
+    """
     page.add_init_script(CHANGE.replace("CHANGES", json.dumps(changes)))
     page.goto(url)
     expect(page.locator("#heard")).to_have_text("heard:", timeout=START)
@@ -84,7 +93,9 @@ def test_both_cuts_of_the_gateway_pass_unnoticed(url: str, fast: None, page: Pag
     assert (meant["keepaliveSeconds"], meant["refreshSeconds"]) == (240, 6600)
 
     def has_moved() -> bool:
-        """Whether the app has counted for longer than a connection may live, and the first one is over."""
+        """Whether the app has counted for longer than a connection may live, and the first one is
+        over.
+        """
         page.wait_for_timeout(200)
         return (
             len(in_order(page)) > AGE * 1000 / EVERY and len(opened) > 1 and opened[0].is_closed()

@@ -45,5 +45,6 @@ def test_the_session_knows_the_visitor_as_the_page_does(
         page.evaluate("document.cookie").split("; ")
     )
     expect(page.locator("#client")).to_have_text(
-        f"url_protocol=http: url_hostname=127.0.0.1 url_port={stack.port} url_pathname=/visitor/ url_search=?a=1"
+        f"url_protocol=http: url_hostname=127.0.0.1 url_port={stack.port} "
+        "url_pathname=/visitor/ url_search=?a=1"
     )

@@ -1,4 +1,6 @@
-"""A session's URLs in real browsers: in every tab, in a frame of another site, and not in somebody else's browser."""
+"""A session's URLs in real browsers: in every tab, in a frame of another site, and not in somebody
+else's browser.
+"""
 
 import functools
 import threading
@@ -23,7 +25,7 @@ shinyApp(fluidPage(downloadLink("get", "Get"), textOutput("up"), uiOutput("pictu
     httpResponse(200, "image/svg+xml", dot)
   })))
 })
-"""
+"""  # noqa: E501
 START = 30_000
 WIDTH = "document.getElementById('dot').complete && document.getElementById('dot').naturalWidth"
 
@@ -48,7 +50,10 @@ def test_a_sessions_urls_are_for_the_browser_that_has_its_page(
     tab = page.context.new_page()
     tab.goto(url)
     works(tab, tab)
-    fetch = "async (url) => { const answer = await fetch(url); return [answer.status, await answer.text()] }"
+    fetch = (
+        "async (url) => { const answer = await fetch(url); return [answer.status, await "
+        "answer.text()] }"
+    )
     assert tab.evaluate(fetch, first) == [200, "the secret\n"]  # the other tab's
     stranger = chromium.new_context().new_page()
     stranger.goto(url)

@@ -1,4 +1,6 @@
-"""Shiny's own examples, as a visitor uses them: from the waiting page into the app, inputs change outputs."""
+"""Shiny's own examples, as a visitor uses them: from the waiting page into the app, inputs change
+outputs.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The client over each of its transports: on the real stack, chosen as a visitor chooses them, and cut."""
+"""The client over each of its transports: on the real stack, chosen as a visitor chooses them, and
+cut.
+"""
 
 import contextlib
 import json
@@ -47,7 +49,9 @@ def url(stack: StackProcess, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def tab(page: Page) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the app with only some transports, as the chooser keeps them, and WebSockets that a test may block."""
+    """Opens a page of the app with only some transports, as the chooser keeps them, and WebSockets
+    that a test may block.
+    """
 
     def opened(url: str, *transports: str, block: bool = False) -> Page:
         page.add_init_script(
@@ -85,8 +89,8 @@ def cut_websockets(stack: StackProcess) -> int:
         "Items"
     ]
     gateway = boto3.client(
-        "apigatewaymanagementapi", endpoint_url=f"{stack.url}/socket", region_name=variables["AWS_DEFAULT_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"], aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        "apigatewaymanagementapi", endpoint_url=f"{stack.url}/socket", region_name=variables["AWS_DEFAULT_REGION"],  # noqa: E501
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"], aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],  # noqa: E501
     )  # fmt: skip
     for row in rows:
         with contextlib.suppress(gateway.exceptions.GoneException):
@@ -133,7 +137,8 @@ def test_a_transport_alone_carries_a_session_and_resumes_it(
     goes_on(page)
     assert not sockets
     assert received_by(asked) == {URLS[transport]}
-    # An event source that breaks off is asked anew by SockJS itself, below the same URL; what was lost is asked for.
+    # An event source that breaks off is asked anew by SockJS itself, below the same URL; what was
+    # lost is asked for.
     assert any("/o=" in request.url for request in asked) or transport in (
         "iframe-eventsource",
         "iframe-htmlfile",
@@ -212,7 +217,7 @@ def test_an_app_says_which_transports_it_uses(
           socket.onopen = () => socket.send(JSON.stringify({sheen: 1, id, resume: false, attempt: 1, next: "0"}));
           socket.onmessage = message => resolve(message.data);
           socket.onclose = () => resolve("closed");
-        })""",
+        })""",  # noqa: E501
         [config["ticket"], "A" * 18],
     )
     assert told.startswith("c[4509,")

@@ -1,4 +1,6 @@
-"""A visit from the first request to the app's sleep, and what a visitor is told when something goes wrong."""
+"""A visit from the first request to the app's sleep, and what a visitor is told when something goes
+wrong.
+"""
 
 import os
 import signal

@@ -18,7 +18,7 @@ from chalicelib.aws import clients
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.lambdas.schema import TABLES
-from infra.local import dynamodb_limits
+from infra.emulator.dynamodb import limits as dynamodb_limits
 
 BUCKET = "sheen-test"
 PREFIX = "sheen-test-"
@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "SHEEN_WEBSOCKET_URL": "/socket",
     "SHEEN_CLUSTER": "sheen-test",
     "SHEEN_CONNECTIONS_URL": "https://sockets.example/socket",
-    "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",
+    "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",  # noqa: E501
 }
 REGION = "us-east-1"
 

@@ -1,6 +1,8 @@
-"""PynamoDB straight into moto's DynamoDB, without HTTP and its serialising: ten times as fast, and the conditions are moto's all the same.
+"""PynamoDB straight into moto's DynamoDB, without HTTP and its serialising: ten times as fast, and
+the conditions are moto's all the same.
 
-Within :func:`aws_in_process`. ``before`` is called before each operation, with its name, where a test may decide who goes first.
+Within :func:`aws_in_process`. ``before`` is called before each operation, with its name, where a
+test may decide who goes first.
 """
 
 import json
@@ -16,7 +18,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from pynamodb.connection.base import Connection
 
-from infra.local import dynamodb_limits
+from infra.emulator.dynamodb import limits as dynamodb_limits
 from tests.chalicelib.aws_in_process import ACCOUNT, REGION
 
 _PREPARED = ("DescribeTable",)

@@ -1,4 +1,6 @@
-"""Runs two things that talk to DynamoDB so that their calls come in a given order, and in no other."""
+"""Runs two things that talk to DynamoDB so that their calls come in a given order, and in no
+other.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,7 +8,9 @@ from typing import Any
 
 
 class Interleaving:
-    """:meth:`before` is to be called before each call to DynamoDB: whoever comes there waits until it is their turn."""
+    """:meth:`before` is to be called before each call to DynamoDB: whoever comes there waits until
+    it is their turn.
+    """
 
     def __init__(self) -> None:
         self._by_thread: dict[int, _Run] = {}
@@ -17,7 +21,9 @@ class Interleaving:
             run.wait()
 
     def run(self, order: Sequence[int], *things: Callable[[], Any]) -> list[Any]:
-        """Let the things go on by one call each, as ``order`` names them, then whoever is left. Return what they return."""
+        """Let the things go on by one call each, as ``order`` names them, then whoever is left.
+        Return what they return.
+        """
         runs = [_Run(thing, self._by_thread) for thing in things]
         for turn in order:
             runs[turn % len(runs)].go_on()

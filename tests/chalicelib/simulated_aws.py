@@ -1,4 +1,5 @@
-"""ECS, Step Functions and ``@connections`` as values, for tests of what comes of any order of events: nothing happens by itself.
+"""ECS, Step Functions and ``@connections`` as values, for tests of what comes of any order of
+events: nothing happens by itself.
 
 Every method is named as boto3's; one object stands for all clients.
 """

@@ -1,8 +1,9 @@
-"""Instances' lives in a world where everything is lost, doubled or late that may be: state machines and agents as values, the steps and
-the rows the true ones.
+"""Instances' lives in a world where everything is lost, doubled or late that may be: state machines
+and agents as values, the steps and the rows the true ones.
 
-A machine is the simulation of ``statemachines/instance.asl.json``: its states and their order are that file's, and its Lambdas are called
-as they are. An agent does what ``workers/agent`` does to the rows: it reports, beats, renews leases and gives seats back.
+A machine is the simulation of ``statemachines/instance.asl.json``: its states and their order are
+that file's, and its Lambdas are called as they are. An agent does what ``workers/agent`` does to
+the rows: it reports, beats, renews leases and gives seats back.
 """
 
 import json
@@ -72,7 +73,9 @@ class Machine:
 
 
 class World(SimulatedAws):
-    """All of it. ``client`` is what ``chalicelib.aws.clients.client`` is to be; ``request`` is what agents' client is to be."""
+    """All of it. ``client`` is what ``chalicelib.aws.clients.client`` is to be; ``request`` is what
+    agents' client is to be.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -299,8 +302,8 @@ class World(SimulatedAws):
         """Put what changed since the last look into the stream."""
         for row in store.everywhere():
             image = {
-                "version_id": {"S": row.version_id}, "slot": {"N": str(int(row.slot))}, "instance_id": {"S": row.instance_id},
-                "state": {"S": row.state}, "size": {"S": row.size}, **({"bound_to": {"S": row.bound_to}} if row.bound_to else {}),
+                "version_id": {"S": row.version_id}, "slot": {"N": str(int(row.slot))}, "instance_id": {"S": row.instance_id},  # noqa: E501
+                "state": {"S": row.state}, "size": {"S": row.size}, **({"bound_to": {"S": row.bound_to}} if row.bound_to else {}),  # noqa: E501
             }  # fmt: skip
             before = self.seen.get((row.version_id, int(row.slot)))
             if image != before:
@@ -311,7 +314,8 @@ class World(SimulatedAws):
                 )
 
     def deliver_stream(self) -> None:
-        starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
+        accepted = starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
+        assert not accepted["batchItemFailures"]
 
     def deliver_death(self, task: SimulatedTask) -> None:
         deaths.on_task_stopped(

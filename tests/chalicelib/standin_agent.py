@@ -1,4 +1,6 @@
-"""A stand-in for an agent: an HTTP/1.1 server that keeps connections alive and answers as it is told."""
+"""A stand-in for an agent: an HTTP/1.1 server that keeps connections alive and answers as it is
+told.
+"""
 
 import socket
 import threading
@@ -7,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from infra.local.vanish import silence
+from infra.emulator.ecs.vanish import silence
 
 
 class Got(NamedTuple):

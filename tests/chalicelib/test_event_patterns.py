@@ -1,4 +1,6 @@
-"""The events that start functions are the deployment's own, in an account that has other things too."""
+"""The events that start functions are the deployment's own, in an account that has other things
+too.
+"""
 
 import json
 import os
@@ -11,7 +13,7 @@ import pytest
 
 from infra.declared import DECLARED, TREE
 from infra.declared.place import OtherBucket
-from infra.local.patterns import matches
+from infra.emulator.events.patterns import matches
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 
@@ -25,7 +27,7 @@ PLACE = replace(
 READ = """
 import json, app
 print(json.dumps({one.name: one.event_pattern for one in app.app.event_sources if hasattr(one, "event_pattern")}))
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def test_the_model_predicts_without_the_package_what_it_was_scored_with(
     source = """
       folder <- Sys.getenv("FOLDER"); model <- read_model(folder); test <- read_test(folder, model$features)
       cat(area(predict_malignant(model, test), test$malignant) - model$auc, "gbm" %in% loadedNamespaces())
-    """
+    """  # noqa: E501
     difference, loaded = rscript(source, folder).split()
     assert abs(float(difference)) < 1e-6
     assert loaded == "FALSE"

@@ -1,4 +1,6 @@
-"""An author who means harm, and an honest app beside: what he tries is listed with what must happen, and the honest app goes on."""
+"""An author who means harm, and an honest app beside: what he tries is listed with what must
+happen, and the honest app goes on.
+"""
 
 import json
 import os
@@ -39,7 +41,10 @@ if os.fork() == 0:
     os.execve("/usr/bin/python3", ["python3", "-I", "-S", "-c", "import time; time.sleep(900)"], {})
 print("left")
 """
-LIMITS = "import resource as r; print(*(r.getrlimit(getattr(r, 'RLIMIT_' + name))[0] for name in ('CORE', 'NPROC', 'FSIZE')))"
+LIMITS = (
+    "import resource as r; print(*(r.getrlimit(getattr(r, 'RLIMIT_' + name))[0] for name in "
+    "('CORE', 'NPROC', 'FSIZE')))"
+)
 
 
 class Try(NamedTuple):
@@ -147,7 +152,10 @@ def test_a_link_in_place_of_its_socket_leads_nowhere(apps: Apps) -> None:
     """The control socket answers whoever reaches it; root could."""
     control = apps.stack.data / "run" / "control.sock"
     place = f"file.path({WORKERS_FOLDER}, 'run', 'r.sock')"
-    swap = f"{{ file.rename({place}, file.path({WORKERS_FOLDER}, 'run', 'aside')); file.symlink('{control}', {place}) }}"
+    swap = (
+        f"{{ file.rename({place}, file.path({WORKERS_FOLDER}, 'run', 'aside')); "
+        f"file.symlink('{control}', {place}) }}"
+    )
     assert apps.does(swap) == "[true]"
     answers = [
         apps.stack.get(path) for path in ("/hostile/author/counters",) * 3

@@ -1,4 +1,6 @@
-"""What a hostile author uploads is refused at once, in a sentence, on a running stack; and removals go on whatever apps leave."""
+"""What a hostile author uploads is refused at once, in a sentence, on a running stack; and removals
+go on whatever apps leave.
+"""
 
 import os
 from pathlib import Path
@@ -28,11 +30,11 @@ def test_settings_that_reach_for_what_is_others_or_costs_too_much_are_refused(
 ) -> None:
     StackSync(stack, "site-of-others", publish="/site-of-others")
     tries = {
-        b'[secrets]\nX = "atk/other-teams-db"\n': 'the secret "atk/other-teams-db" (for X) is not for the app at /atk',
+        b'[secrets]\nX = "atk/other-teams-db"\n': 'the secret "atk/other-teams-db" (for X) is not for the app at /atk',  # noqa: E501
         b'role = "other/reader"\n': 'the role "other/reader" is not for the app at /atk',
-        b'[data]\nsite-of-others = "write"\n': "sync site-of-others publishes the apps in its folder at /site-of-others",
-        b"max_instances = 100\nstart_count = 100\n": "setting max_instances is 100; this deployment allows 10 at most",
-        b"instance_idle_timeout = 0\n": "setting instance_idle_timeout is 0; this deployment allows 86400 at most",
+        b'[data]\nsite-of-others = "write"\n': "sync site-of-others publishes the apps in its folder at /site-of-others",  # noqa: E501
+        b"max_instances = 100\nstart_count = 100\n": "setting max_instances is 100; this deployment allows 10 at most",  # noqa: E501
+        b"instance_idle_timeout = 0\n": "setting instance_idle_timeout is 0; this deployment allows 86400 at most",  # noqa: E501
         b"a = " + b"[" * 50_000: "sheen.toml: line 1 nests more than 16 levels",
     }
     for number, (toml, told) in enumerate(tries.items()):

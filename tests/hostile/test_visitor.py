@@ -1,4 +1,5 @@
-"""A hostile visitor against a running deployment, beside an honest one whose session must go on after every try.
+"""A hostile visitor against a running deployment, beside an honest one whose session must go on
+after every try.
 
 The table at the end has every try, with what must come of it.
 """
@@ -46,7 +47,7 @@ shinyApp(ui, function(input, output, session) {
   output$who <- renderText(paste(Sys.getpid(), session$token))
   output$get <- downloadHandler("secret.txt", function(file) writeLines("the honest visitor's secret", file))
 }, uiPattern = ".*")
-"""
+"""  # noqa: E501
 LOCATION = "/hostile/target"
 FORGED = [
     "Shiny-Server-Credentials",
@@ -75,7 +76,9 @@ class Stand:
     async def ask(
         self, method: str, path: str, as_whom: Visitor | None = None, **options: Any
     ) -> tuple[int, str, Any]:
-        """Ask as a visitor's browser, the hostile one's if not said otherwise; return status, text and headers."""
+        """Ask as a visitor's browser, the hostile one's if not said otherwise; return status, text
+        and headers.
+        """
         http = (as_whom or self.hostile).http
         async with http.request(
             method, f"{self.url}/{path}", allow_redirects=False, **options
@@ -96,7 +99,9 @@ class Stand:
         )[0]
 
     async def prepare(self) -> None:
-        """Have the honest visitor get a link to a download, agree on an upload, and open a second page that polls."""
+        """Have the honest visitor get a link to a download, agree on an upload, and open a second
+        page that polls.
+        """
         await self.honest.conversation.tell(
             "0|m|" + update(**{".clientdata_output_get_hidden": False})
         )

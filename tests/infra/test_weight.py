@@ -1,4 +1,6 @@
-"""What a Lambda's new environment has to load stays little; counted, not timed (``benchmarks/cold`` times it)."""
+"""What a Lambda's new environment has to load stays little; counted, not timed (``benchmarks/cold``
+times it).
+"""
 
 import json
 import subprocess
@@ -9,9 +11,10 @@ import pytest
 
 from benchmarks.cold import PACKAGE_MB, cold_import, sizes
 from infra.declared import DECLARED
-from infra.local.lambdas.package import Package, cache_folder, make_package
+from infra.emulator.settings import TREE
+from infra.local.package import Package, cache_folder, make_package
 from infra.local.place import local_place
-from infra.local.settings import TREE, LocalSettings
+from infra.local.settings import LocalSettings
 from infra.vendored import ALWAYS, services
 
 PLACE = local_place(LocalSettings())
@@ -23,7 +26,7 @@ sys.path.insert(0, sys.argv[1])
 import boto3
 made = [boto3.client(name, region_name="us-east-1").meta.service_model.service_name for name in sys.argv[2:]]
 print(json.dumps(made))
-"""
+"""  # noqa: E501
 NEVER = (
     "boto3",
     "s3transfer",

@@ -17,7 +17,10 @@ def nobody(_question: str) -> str:
     [
         (
             nobody,
-            "/hello was not deleted: there is nobody to ask; `sheen delete /hello --yes` does not ask",
+            (
+                "/hello was not deleted: there is nobody to ask; `sheen delete /hello --yes` "
+                "does not ask"
+            ),
         ),
         (lambda _: "y", "was not its location"),
     ],

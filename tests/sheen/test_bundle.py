@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.publishing.limits import Limits
 from sheen.bundle import NotAnApp, zip_folder
-from tasks.archive.limits import Limits
 from tasks.archive.zips import entries_of
 
 
@@ -168,7 +168,10 @@ def test_rscignore_keeps_out_what_it_names_beside_it_and_the_author_is_told(
     names, notes = packed(folder, tmp_path)
     assert names == {"app.R", "data/2026/sales.csv", "data/secret.csv", "data/a.log", "www/x.R"}
     assert notes == [
-        "left out: a.log (.rscignore), data/draft.R (.rscignore), dev/ (.rscignore), secret.csv (.rscignore)",
+        (
+            "left out: a.log (.rscignore), data/draft.R (.rscignore), dev/ (.rscignore), "
+            "secret.csv (.rscignore)"
+        ),
         'note: .rscignore: nothing beside it is called "no.csv"',
         'note: .rscignore: nothing beside it is called "w+"',
     ]
@@ -198,8 +201,10 @@ def test_what_the_app_serves_is_packed_whatever_tools_call_such_folders(
     names, notes = packed(folder, tmp_path)
     assert names == {"app.R", "data/2026/sales.csv", *served}
     assert notes == [
-        "left out: .RData (R's saved workspace), .venv/ (Python packages of this machine), gone (a link to nothing), "
-        "node_modules/ (JavaScript packages of this machine), renv/library/ (R packages of this machine), "
+        "left out: .RData (R's saved workspace), .venv/ (Python packages of this "
+        "machine), gone (a link to nothing), "
+        "node_modules/ (JavaScript packages of this machine), renv/library/ (R packages "
+        "of this machine), "
         "rsconnect/ (records of rsconnect), www/.git/ (version control)"
     ]
 
@@ -220,7 +225,10 @@ def test_a_bundle_has_execute_bits_and_times_and_its_fingerprint_only_the_first(
 
 def test_a_file_that_cannot_be_read_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "app.R").chmod(0)
-    pack = "import sys, pathlib, sheen.bundle as bundle; bundle.zip_folder(*map(pathlib.Path, sys.argv[1:]))"
+    pack = (
+        "import sys, pathlib, sheen.bundle as bundle; bundle.zip_folder(*map(pathlib.Path, "
+        "sys.argv[1:]))"
+    )
     # Without its capabilities root may read no more than an owner may.
     bare = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--"] if os.geteuid() == 0 else []
     command = [*bare, sys.executable, "-c", pack, str(folder), str(tmp_path / "app.zip")]

@@ -1,4 +1,6 @@
-"""Following the log: each line once, late ones too, and a quiet app's log is not read over and over."""
+"""Following the log: each line once, late ones too, and a quiet app's log is not read over and
+over.
+"""
 
 from typing import Any
 
@@ -13,7 +15,9 @@ NOW = 20_000 * DAY
 
 
 class Service:
-    """CloudWatch Logs with one event a page, and an empty page with a token before each, as AWS may answer."""
+    """CloudWatch Logs with one event a page, and an empty page with a token before each, as AWS may
+    answer.
+    """
 
     def __init__(self) -> None:
         self.events: list[tuple[int, str]] = []

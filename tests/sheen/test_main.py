@@ -16,8 +16,14 @@ TREE = Path(__file__).resolve().parents[2]
 def test_a_reader_that_has_read_enough_is_no_error_to_be_told() -> None:
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     reader.wait()
-    listing = "import sys; from unittest import mock; from sheen import __main__; from sheen.console import say\n"
-    listing += "with mock.patch.object(__main__, 'act', lambda _arguments: say('x')): sys.exit(__main__.main(['apps']))"
+    listing = (
+        "import sys; from unittest import mock; from sheen import __main__; from "
+        "sheen.console import say\n"
+    )
+    listing += (
+        "with mock.patch.object(__main__, 'act', lambda _arguments: say('x')): "
+        "sys.exit(__main__.main(['apps']))"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", listing],
         stdout=reader.stdin,
@@ -36,7 +42,7 @@ def ended(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     path = os.pathsep.join(map(str, (TREE, TREE / "chalice_app", TREE / "workers")))
     environment = kept | {"PYTHONPATH": path} | variables
     result = subprocess.run(
-        [sys.executable, "-m", "sheen", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "sheen", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,  # noqa: E501
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     return result.returncode, result.stdout + result.stderr
@@ -63,8 +69,12 @@ EVERY_COMMAND = (
 
 
 @pytest.mark.parametrize("damage", ["none ran", "another file", "damaged", "of a wrong type"])
-def test_without_a_deployment_every_command_ends_in_one_sentence(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                                 capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_without_a_deployment_every_command_ends_in_one_sentence(
+    damage: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for name in [name for name in os.environ if name.startswith("SHEEN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SHEEN_DATA", str(tmp_path / "data"))

@@ -32,7 +32,10 @@ def test_apps_that_are_shut_out_are_named_with_what_lets_them_in() -> None:
         "sales", settings={"apps": ["/let-in"]}, read_gid=1, write_gid=2, created_at=0, updated_at=0
     )
     assert refused(before, "sheen-test", APPS) == [
-        "sales is not given to /reader, /team/other: `sheen sync define sales apps='/let-in /reader /team/other'` lets them in"
+        (
+            "sales is not given to /reader, /team/other: `sheen sync define sales "
+            "apps='/let-in /reader /team/other'` lets them in"
+        )
     ]
 
 

@@ -109,7 +109,10 @@ def test_going_back_holds_also_when_nobody_can_be_told(
     assert command.rollback(settings, "/hello", None, said.append) == "20261121T133144Z-00000000"
     assert App.get("/hello").active_version == "20261121T133144Z-00000000"
     assert said == [
-        "/hello: instances of the version before were not told to go (no function); they go when they are idle"
+        (
+            "/hello: instances of the version before were not told to go (no function); they "
+            "go when they are idle"
+        )
     ]
 
 

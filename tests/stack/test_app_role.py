@@ -1,4 +1,6 @@
-"""An app with a role of its own has what the role's policy allows, by the way that every SDK knows; an app without has nothing."""
+"""An app with a role of its own has what the role's policy allows, by the way that every SDK knows;
+an app without has nothing.
+"""
 
 import json
 from typing import Any
@@ -16,7 +18,7 @@ EVALUATES = TREE / "tests" / "workers" / "apps" / "intruder"
 FETCHES = """
 paste(readLines(url(Sys.getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
                     headers = c(Authorization = Sys.getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"))), warn = FALSE), collapse = "")
-"""
+"""  # noqa: E501
 
 
 def ask(stack: StackProcess, location: str, code: str) -> Any:

@@ -1,4 +1,6 @@
-"""Floods from either side: the agent's memory stays bounded, who floods is told, and the other sessions of the instance go on."""
+"""Floods from either side: the agent's memory stays bounded, who floods is told, and the other
+sessions of the instance go on.
+"""
 
 import asyncio
 import contextlib
@@ -27,14 +29,16 @@ pytestmark = pytest.mark.stack
 
 MB = 1 << 20
 HEADROOM = 24 * MB
-"""What the agent may grow by under a flood of 100 MB: what one session may hold, and the allocator's slack. Seen: 4 MB."""
+"""What the agent may grow by under a flood of 100 MB: what one session may hold, and the
+allocator's slack. Seen: 4 MB.
+"""
 
 
 def agent_pid(stack: StackProcess, location: str) -> int:
     """The process of the newest instance of an app."""
     instance = stack.instance_of(location)
     assert instance
-    marker = f"SHEEN_INSTANCE={instance['version_id']}/{instance['slot']}/{instance['instance_id']}".encode()
+    marker = f"SHEEN_INSTANCE={instance['version_id']}/{instance['slot']}/{instance['instance_id']}".encode()  # noqa: E501
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
@@ -79,7 +83,9 @@ def crowd(stack: StackProcess, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 @asynccontextmanager
 async def bystander(url: str) -> AsyncIterator[list[float]]:
-    """Another visitor, who says something again and again meanwhile; gives how long each answer took."""
+    """Another visitor, who says something again and again meanwhile; gives how long each answer
+    took.
+    """
     took: list[float] = []
     counter = Counter(url, Random(1))
 
@@ -157,8 +163,8 @@ async def test_an_app_that_floods_a_browser_that_does_not_read(crowd: tuple[str,
             ):
                 await asyncio.sleep(0.1)
         sys.stderr.write(
-            f"\nflood: {flooded.flooded} messages in {time.monotonic() - began:.1f} s after not reading, agent "
-            f"+{watch.growth / MB:.1f} MB to {watch.before / MB:.0f} MB, {len(took)} round trips of another session meanwhile, "
+            f"\nflood: {flooded.flooded} messages in {time.monotonic() - began:.1f} s after not reading, agent "  # noqa: E501
+            f"+{watch.growth / MB:.1f} MB to {watch.before / MB:.0f} MB, {len(took)} round trips of another session meanwhile, "  # noqa: E501
             f"the longest {longest:.2f} s\n"
         )
         assert flooded.wrong is None and flooded.client.closed is None, (

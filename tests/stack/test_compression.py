@@ -1,4 +1,6 @@
-"""What a browser gets of a page's files: compressed when it likes that, and the same bytes in the end."""
+"""What a browser gets of a page's files: compressed when it likes that, and the same bytes in the
+end.
+"""
 
 import gzip
 from pathlib import Path
@@ -10,7 +12,10 @@ from tests.support.stack import StackProcess
 
 pytestmark = pytest.mark.stack
 
-SHOWS = "library(shiny)\nshinyApp(fluidPage(tags$link(rel = 'stylesheet', href = 'big.css')), function(input, output) NULL)\n"
+SHOWS = (
+    "library(shiny)\nshinyApp(fluidPage(tags$link(rel = 'stylesheet', href = 'big.css')), "
+    "function(input, output) NULL)\n"
+)
 CSS = ".a { color: black }\n" * 500
 PACKED = gzip.compress(CSS.encode(), mtime=0)
 

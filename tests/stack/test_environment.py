@@ -20,7 +20,7 @@ shinyApp(
             tags$p(paste0("secret:", nchar(Sys.getenv("DB_PASSWORD")), rev(strsplit(Sys.getenv("DB_PASSWORD"), "")[[1]])[1]))),
   function(input, output) NULL
 )
-"""
+"""  # noqa: E501
 
 
 def page(stack: StackProcess, location: str) -> str:

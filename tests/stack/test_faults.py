@@ -72,7 +72,8 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 @asynccontextmanager
 async def visitors(url: str, seed: int, count: int) -> AsyncIterator[list[Counter]]:
-    # Every second one moves on to a fresh connection before the two hours are over; the others are cut.
+    # Every second one moves on to a fresh connection before the two hours are over; the others are
+    # cut.
     counters = [
         Counter(url, Random(f"{seed}/{n}"), 6600.0 / FAST if n % 2 else 1e9) for n in range(count)
     ]
@@ -115,9 +116,10 @@ async def test_no_message_is_lost_doubled_or_reordered_under_all_faults_at_once(
         after = faulty.counters()
         connections = sum(counter.client.connections for counter in counters)
         sys.stderr.write(
-            f"{took:.0f} s: {sum(c.echoes for c in counters)} echoes, {sum(c.told for c in counters)} messages of the app, "
+            f"{took:.0f} s: {sum(c.echoes for c in counters)} echoes, {sum(c.told for c in counters)} messages of the app, "  # noqa: E501
             f"{connections} connections, {sum(c.client.refreshes for c in counters)} moves, "
-            f"{sum(c.client.refused for c in counters)} refused, {sum(c.client.errors_told for c in counters)} errors told, "
+            f"{sum(c.client.refused for c in counters)} refused, "
+            f"{sum(c.client.errors_told for c in counters)} errors told, "
             f"{len(ended)} ended; {difference(before, after)}\n"
         )
         assert connections > 2 * SESSIONS, "the faults did not happen"

@@ -1,4 +1,6 @@
-"""In a whole deployment an app reaches nothing that is not its own (DESIGN rule 5): every attempt is made by R code of a published app."""
+"""In a whole deployment an app reaches nothing that is not its own (DESIGN rule 5): every attempt
+is made by R code of a published app.
+"""
 
 import json
 import os
@@ -27,7 +29,7 @@ for method, path in ("POST", "watch"), ("POST", "restart"), ("POST", "connection
         print("GOT IN", urllib.request.urlopen(order).status)
     except urllib.error.HTTPError as error:
         print(error.code)
-"""
+"""  # noqa: E501
 
 
 class Apps:
@@ -103,7 +105,10 @@ def test_the_stacks_keys_data_and_sockets_are_closed(apps: Apps) -> None:
     for path in there:
         value = apps.ask(intruder.lists(path) if path.is_dir() else intruder.reads(path))
         assert value in ([], {}) or "cannot open" in str(value), (path, value)
-    connect = "import socket, sys\nfor path in sys.argv[1:]:\n  s = socket.socket(socket.AF_UNIX)\n  print(s.connect_ex(path))"
+    connect = (
+        "import socket, sys\nfor path in sys.argv[1:]:\n  s = "
+        "socket.socket(socket.AF_UNIX)\n  print(s.connect_ex(path))"
+    )
     said = intruder.lines(
         apps.ask(intruder.python(connect, data / "run/control.sock", data / "run/moto.sock"))
     )
@@ -131,7 +136,8 @@ def test_the_credentials_endpoint_tells_nothing_to_who_does_not_know_its_path(ap
     )
     origin = variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"].rsplit("/", 2)[0]
     fetch = (
-        "import sys, urllib.error, urllib.request\nfor url in sys.argv[1:]:\n  try:\n    print(urllib.request.urlopen(url).read())\n"
+        "import sys, urllib.error, urllib.request\nfor url in sys.argv[1:]:\n  try:\n    "
+        "print(urllib.request.urlopen(url).read())\n"
         "  except urllib.error.HTTPError as error:\n    print(error.code)"
     )
     urls = [

@@ -1,4 +1,6 @@
-"""An app's life cycle by the command: archived, restored, deleted; and the sweeper on what is well, with the rights that it has."""
+"""An app's life cycle by the command: archived, restored, deleted; and the sweeper on what is well,
+with the rights that it has.
+"""
 
 from pathlib import Path
 

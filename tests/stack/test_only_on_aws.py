@@ -1,4 +1,6 @@
-"""What only real AWS shows: a machine that vanishes without a word, and a claim of which no function hears, keep nobody waiting."""
+"""What only real AWS shows: a machine that vanishes without a word, and a claim of which no
+function hears, keep nobody waiting.
+"""
 
 import json
 import time

@@ -18,7 +18,7 @@ shinyApp(
   fluidPage(tags$b(polite::bow()), tags$i(paste(Sys.getenv("RENV_CONFIG_AUTOLOADER_ENABLED"), .libPaths()[[1]]))),
   function(input, output) {}
 )
-"""
+"""  # noqa: E501
 
 
 def build_logs(stack: StackProcess, location: str) -> list[str]:

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.stack
 
 
 def outcome(stack: StackProcess, key: str) -> dict[str, str] | None:
-    """What became of the upload ``key``, as its uploader can read it from S3; None as long as it goes on."""
+    """What became of the upload ``key``, as its uploader can read it from S3; None as long as it
+    goes on.
+    """
     s3 = stack.client("s3")
     try:
         body = s3.get_object(
@@ -58,7 +60,10 @@ def test_awscli_publishes_with_what_sheen_env_exports(stack: StackProcess, tmp_p
     bundle = tmp_path / "echo.tar.gz"
     bundle.write_bytes(tar_of(app(tmp_path / "echo")))
     aws = Path(sys.executable).parent / "aws"
-    script = f'eval "$({sys.executable} -m sheen env)" && {aws} s3 cp {bundle} s3://$SHEEN_BUCKET/bundles/by-aws/echo.tar.gz'
+    script = (
+        f'eval "$({sys.executable} -m sheen env)" && {aws} s3 cp {bundle} '
+        "s3://$SHEEN_BUCKET/bundles/by-aws/echo.tar.gz"
+    )
     subprocess.run(
         ["bash", "-ec", script],
         env=stack.own_environment,
@@ -169,7 +174,9 @@ def test_settings_are_changed_and_shown_by_whoever_may_invoke_the_function(
         {"LEVEL": "2"},
     )
     shown = stack.sheen("configure", "/by-api").stdout
-    assert ["app_idle_timeout", "60", "set"] in [line.split() for line in shown.splitlines()]
+    assert ["app_idle_timeout", "60", "app", "(sheen", "configure)"] in [
+        line.split() for line in shown.splitlines()
+    ]
     answer = invoke(
         stack,
         {"location": "/by-api", "settings": {"app_idle_timeout": 7, "simple_scheduler": 5000}},
@@ -177,9 +184,9 @@ def test_settings_are_changed_and_shown_by_whoever_may_invoke_the_function(
     assert answer["FunctionError"]
     error = json.loads(answer["Payload"].read())
     assert error["errorType"] == "BadAppSetting"
-    assert (
-        error["errorMessage"]
-        == "setting simple_scheduler is 5000; it is a whole number from 1 to 1000, as in simple_scheduler=100"
+    assert error["errorMessage"] == (
+        "setting simple_scheduler is 5000; it is a whole number from 1 to 1000, as in "
+        "simple_scheduler=100"
     )
     assert (
         json.loads(invoke(stack, {"location": "/by-api"})["Payload"].read())["settings"] == settings

@@ -17,7 +17,10 @@ from tests.support.stack import StackProcess
 
 pytestmark = pytest.mark.stack
 
-POLITE = "library(shiny)\nlibrary(polite)\nshinyApp(fluidPage(tags$b(bow())), function(input, output) {})\n"
+POLITE = (
+    "library(shiny)\nlibrary(polite)\nshinyApp(fluidPage(tags$b(bow())), function(input, "
+    "output) {})\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,10 @@ def test_rsconnects_own_bundle_is_published_and_served_with_its_packages(
     (folder / "www").mkdir()
     (folder / "www" / "note.txt").write_text("beside the app")
     # What rsconnect::deployApp packs and uploads.
-    pack = 'rsconnect:::bundleApp("bundled", getwd(), rsconnect:::bundleFiles(getwd()), NULL, "application", NULL)'
+    pack = (
+        'rsconnect:::bundleApp("bundled", getwd(), rsconnect:::bundleFiles(getwd()), NULL, '
+        '"application", NULL)'
+    )
     r(f'invisible(file.copy({pack}, "{tmp_path}/bundle.tar.gz"))', author, folder)
     with tarfile.open(tmp_path / "bundle.tar.gz") as packed:
         names = {name.removeprefix("./") for name in packed.getnames()}

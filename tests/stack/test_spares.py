@@ -1,4 +1,6 @@
-"""Spare instances: an app's very first visitor gets the app itself, and the pool is full again after a while."""
+"""Spare instances: an app's very first visitor gets the app itself, and the pool is full again
+after a while.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -38,7 +38,9 @@ SCHEDULED = ("-sweeper", "-sync_tick", "-tidy_sweep")
 
 
 async def cost(stack: StackProcess, act: Callable[[], Awaitable[object]]) -> dict[str, int]:
-    """What ``act`` called: ``invocations`` of functions but those that a schedule calls, and ``dynamodb`` calls by them."""
+    """What ``act`` called: ``invocations`` of functions but those that a schedule calls, and
+    ``dynamodb`` calls by them.
+    """
 
     def reading() -> dict[str, Any]:
         return stack.counters()

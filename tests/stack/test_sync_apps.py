@@ -1,4 +1,6 @@
-"""Apps and synced data: who sees it, who may add to it, what restarts, and a site tree that is served."""
+"""Apps and synced data: who sees it, who may add to it, what restarts, and a site tree that is
+served.
+"""
 
 import os
 import re
@@ -103,7 +105,10 @@ def test_apps_whose_data_changed_are_restarted_when_they_want_that(
 
 def test_each_folder_of_a_site_tree_is_an_app_and_follows_what_changes(stack: StackProcess) -> None:
     site = StackSync(stack, "site", publish="/site", delete="true")
-    code = "library(shiny)\nshinyApp(fluidPage(pre(paste0('read:ONE\\npid:', Sys.getpid()))), function(input, output) {})\n"
+    code = (
+        "library(shiny)\nshinyApp(fluidPage(pre(paste0('read:ONE\\npid:', Sys.getpid()))), "
+        "function(input, output) {})\n"
+    )
     site.put_all(
         {"hello/app.R": code.encode(), "team/sales/app.R": code.encode(), "readme.txt": b"no app"}
     )

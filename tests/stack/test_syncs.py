@@ -244,7 +244,7 @@ def _is_transfer_of(cmdline: Path, stack: StackProcess) -> bool:
     """Whether a process is a transfer of this very stack."""
     with contextlib.suppress(OSError):
         if (
-            b"infra.local.datasync.process" in cmdline.read_bytes()
+            b"infra.local.transfer" in cmdline.read_bytes()
             and b"setpriv" not in cmdline.read_bytes()
         ):
             return (
@@ -298,9 +298,9 @@ def test_definitions_and_runs_are_shown_and_errors_are_one_line(
 ) -> None:
     result = stack.sheen("sync", "define", "bad", "verify=some", check=False)
     assert result.returncode == 1
-    assert (
-        result.stderr
-        == "sheen: sync bad: verify is 'some'; it is one of none, transferred, all, as in verify=none\n"
+    assert result.stderr == (
+        "sheen: sync bad: verify is 'some'; it is one of none, transferred, all, as in "
+        "verify=none\n"
     )
     assert "verify" in stack.sheen("sync", "define", "fine", "schedule=never").stdout
     assert stack.sheen("sync", "remove", "fine").returncode == 0

@@ -1,5 +1,5 @@
-"""What the state machines need around them: moto's engine with the adaptations of the local stack, Lambda that runs the functions in this
-process, and an ECS whose tasks are what a test says."""
+"""What the state machines need around them: moto's engine with the adaptations of the local stack,
+Lambda that runs the functions in this process, and an ECS whose tasks are what a test says."""
 
 import json
 import os
@@ -45,7 +45,9 @@ class _UnixConnection(HTTPConnection):
 
 
 class Services(ThreadingHTTPServer):
-    """One endpoint for all of AWS. ``run_task`` is called with RunTask's parameters, in a thread of its own."""
+    """One endpoint for all of AWS. ``run_task`` is called with RunTask's parameters, in a thread of
+    its own.
+    """
 
     daemon_threads = True
 
@@ -63,7 +65,9 @@ class Services(ThreadingHTTPServer):
         self.fail_run_task = 0
         """How often RunTask is refused before it runs one."""
         self.no_capacity = 0
-        """How often RunTask finds no room before it runs one: an answer like any other, but without a task."""
+        """How often RunTask finds no room before it runs one: an answer like any other, but without
+        a task.
+        """
         self.fail_functions: dict[str, int] = {}
         """Function → how often it fails with a service error before it runs."""
         self.lose_answers: dict[str, int] = {}
@@ -190,7 +194,7 @@ def services() -> Iterator[Services]:
         server = Services(moto)
         environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{ROOT}/chalice_app"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.moto_process", moto],
+            [sys.executable, "-m", "infra.emulator.moto.process", moto],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -238,8 +242,9 @@ def services() -> Iterator[Services]:
 def state_machine(
     name: str, quicker: dict[str, int] | None = None, called: str | None = None
 ) -> str:
-    """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats by state, and pauses before a repeat
-    are a second. It is ``called`` so where functions are to find it. Return its ARN."""
+    """Make the state machine of ``statemachines/<name>.asl.json``; ``quicker`` replaces heartbeats
+    by state, and pauses before a repeat are a second. It is ``called`` so where functions are to
+    find it. Return its ARN."""
     definition = json.loads((ROOT / "statemachines" / f"{name}.asl.json").read_text())
     for state, seconds in (quicker or {}).items():
         definition["States"][state]["HeartbeatSeconds"] = seconds

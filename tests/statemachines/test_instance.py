@@ -1,4 +1,6 @@
-"""The life of an instance by the very machine that AWS gets: it ends asleep, or with a reason; never with a task that runs on."""
+"""The life of an instance by the very machine that AWS gets: it ends asleep, or with a reason;
+never with a task that runs on.
+"""
 
 import json
 import time
@@ -315,7 +317,9 @@ def test_a_start_is_given_up_after_a_bounded_number_of_attempts_with_the_last_re
 def test_what_is_not_the_instances_fault_does_not_take_it_down_with_its_visitors(
     aws: Services, agent: StandinAgent
 ) -> None:
-    """A table that was not there for a moment, a function that ran out of time: errors without end, none of which is in any list."""
+    """A table that was not there for a moment, a function that ran out of time: errors without end,
+    none of which is in any list.
+    """
     aws.run_task = answer_ready(agent)
     failures = iter(
         [
@@ -363,7 +367,9 @@ def test_a_task_that_died_is_not_watched_again(aws: Services, agent: StandinAgen
 def test_a_life_costs_the_same_whether_it_lasts_a_minute_or_a_week(
     aws: Services, agent: StandinAgent
 ) -> None:
-    """What happens in a week and not in a minute: beats, visitors, and the leases of their seats."""
+    """What happens in a week and not in a minute: beats, visitors, and the leases of their
+    seats.
+    """
 
     def live(beats: int) -> list[str]:
         agent.got.clear()

@@ -1,4 +1,6 @@
-"""A publish by the very machine that AWS gets, with the real build in between; and what is left when it breaks off anywhere."""
+"""A publish by the very machine that AWS gets, with the real build in between; and what is left
+when it breaks off anywhere.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -276,9 +278,8 @@ def test_nothing_is_left_of_an_app_that_is_deleted_during_its_publish(
     else:
         aws.after["publish_register"] = delete
     assert run(uploaded(key)) == "FAILED"
-    assert (
-        outcome(key)["message"]
-        == f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
+    assert outcome(key)["message"] == (
+        f"bundle a.zip: the app at {location} was deleted while it was published; upload it again"
     )
     (app_id,) = app_ids
     until(lambda: not versions.of(app_id), 20)

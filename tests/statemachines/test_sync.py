@@ -1,4 +1,6 @@
-"""A sync's run by the very machine that AWS gets: repeated, followed, stopped and given up; only DataSync and the task stand in."""
+"""A sync's run by the very machine that AWS gets: repeated, followed, stopped and given up; only
+DataSync and the task stand in.
+"""
 
 import json
 import os
@@ -37,7 +39,7 @@ class DataSync:
     def __call__(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         if operation in self.refuse:
             return {"__type": "InvalidRequestException", "message": self.refuse[operation]}
-        arn = f"{ARN}:{'task/task' if operation == 'CreateTask' else 'location/loc'}-{len(self.there) + 100}"
+        arn = f"{ARN}:{'task/task' if operation == 'CreateTask' else 'location/loc'}-{len(self.there) + 100}"  # noqa: E501
         match operation:
             case "CreateTask":
                 self.there.add(arn)
@@ -83,8 +85,10 @@ def aws() -> Iterator[Services]:
         topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
         settings = {
             "SHEEN_SYNC_STATE_MACHINE": state_machine("sync"),
-            "SHEEN_SYNC_NETWORK": f"{ARN}:subnet/s,{ARN}:security-group/g",
-            "SHEEN_FILE_SYSTEM": f"{ARN}:file-system/f,{ARN}:access-point/a",
+            "SHEEN_SYNC_SUBNET": f"{ARN}:subnet/s",
+            "SHEEN_SYNC_SECURITY_GROUP": f"{ARN}:security-group/g",
+            "SHEEN_FILE_SYSTEM": f"{ARN}:file-system/f",
+            "SHEEN_ACCESS_POINT": f"{ARN}:access-point/a",
             "SHEEN_SYNC_ROLE": "arn:aws:iam::123456789012:role/datasync",
             "SHEEN_TOPIC": topic,
         }

@@ -1,4 +1,6 @@
-"""Old versions go, by the very machine that AWS gets: files, bundle and row; none that is active, kept or in use."""
+"""Old versions go, by the very machine that AWS gets: files, bundle and row; none that is active,
+kept or in use.
+"""
 
 import time
 from collections.abc import Iterator
@@ -50,7 +52,9 @@ def machine(aws: Services) -> str:
 
 
 def published(location: str, machine: str, count: int, kept: int) -> list[str]:
-    """Publish so many versions of an app of which so many are kept; return their names, the oldest first."""
+    """Publish so many versions of an app of which so many are kept; return their names, the oldest
+    first.
+    """
     app = store.ensure(location, 1.0)
     names: list[str] = []
     for number in range(count):

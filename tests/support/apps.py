@@ -35,7 +35,7 @@ def server(input, output, session):
 
 outputs = [ui.output_text(name) for name in ("heard", "who", "uploaded")]
 app = App(ui.page_fluid(ui.input_text("said", "Say"), ui.input_file("file", "File"), *outputs), server)
-"""
+"""  # noqa: E501
 """The same as an app of Shiny for Python, which takes a file as well."""
 
 

@@ -12,7 +12,9 @@ def make_zip(
     modes: dict[str, int] | None = None,
     times: dict[str, int] | None = None,
 ) -> bytes:
-    """A zip; ``modes`` says by name what is no plain file: what a link holds is where it leads. ``times``: when files were changed."""
+    """A zip; ``modes`` says by name what is no plain file: what a link holds is where it leads.
+    ``times``: when files were changed.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files:
@@ -33,7 +35,9 @@ def make_tar(
     modes: dict[str, int] | None = None,
     times: dict[str, int] | None = None,
 ) -> bytes:
-    """A tar.gz; ``kinds`` says by name what is no plain file, as tar's type or as a file's mode. ``times``: when files were changed."""
+    """A tar.gz; ``kinds`` says by name what is no plain file, as tar's type or as a file's mode.
+    ``times``: when files were changed.
+    """
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
         for name, data in files:

@@ -1,4 +1,6 @@
-"""An app that shows what its connection does: it echoes, counts, and sends and takes messages of any size."""
+"""An app that shows what its connection does: it echoes, counts, and sends and takes messages of
+any size.
+"""
 
 from playwright.sync_api import Page, expect
 
@@ -20,7 +22,7 @@ shinyApp(
     output$took <- renderText({ req(input$big); paste(nchar(input$big), substr(input$big, 1, 5)) })
   }
 )
-"""
+"""  # noqa: E501
 
 
 def carrying(every: int) -> str:

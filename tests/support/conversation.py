@@ -1,4 +1,6 @@
-"""What a Shiny page says to its app, over any wire that carries SockJS frames: robust and multiplex framing (FACTS S6)."""
+"""What a Shiny page says to its app, over any wire that carries SockJS frames: robust and multiplex
+framing (FACTS S6).
+"""
 
 import json
 from typing import Any, Protocol
@@ -43,7 +45,9 @@ class Conversation:
     """One Shiny session of an echo app, numbered and multiplexed as Shiny Server's clients do."""
 
     def __init__(self, wire: Wire, acknowledge_bytes: int = 65536) -> None:
-        """``acknowledge_bytes``: after so much; the wire's life is too short here for an acknowledgement by time."""
+        """``acknowledge_bytes``: after so much; the wire's life is too short here for an
+        acknowledgement by time.
+        """
         self.wire = wire
         self._acknowledge_bytes = acknowledge_bytes
         self._unacknowledged = 0

@@ -1,4 +1,6 @@
-"""An app that counts what it hears and says, and a visitor who checks that nothing was lost, doubled or reordered."""
+"""An app that counts what it hears and says, and a visitor who checks that nothing was lost,
+doubled or reordered.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ shinyApp(fluidPage(), function(input, output, session) {
   observeEvent(input$die, quit("no", 1))
 })
 """
-"""Echoes each ``said`` with counts of all that it heard and told, and ticks now and then by itself."""
+"""Echoes each ``said`` with counts of all that it heard and told, and ticks now and then by
+itself.
+"""
 
 ALPHABET = 'abcdefghij "\\\n\u2028é€😀'
 INIT = json.dumps(
@@ -87,7 +91,9 @@ class Counter:
             ended.cancel()
 
     async def count(self, messages: int, in_flight: int, pause: float) -> None:
-        """Say ``messages`` with up to ``in_flight`` of them unanswered, and be silent for ``pause`` seconds now and then."""
+        """Say ``messages`` with up to ``in_flight`` of them unanswered, and be silent for ``pause``
+        seconds now and then.
+        """
         while len(self.said) < messages and not self.client.ended.is_set() and self.wrong is None:
             self.say(*self._message())
             await self.until_echoes(len(self.said) - in_flight + 1)

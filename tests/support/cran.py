@@ -1,4 +1,6 @@
-"""A small CRAN-like repository, made by code and served on loopback: real source packages for ``R CMD INSTALL``."""
+"""A small CRAN-like repository, made by code and served on loopback: real source packages for ``R
+CMD INSTALL``.
+"""
 
 import gzip
 import hashlib
@@ -71,7 +73,7 @@ ANSWER_C = """\
 SEXP answer(void) { return ScalarInteger(ANSWER); }
 static const R_CallMethodDef calls[] = {{"answer", (DL_FUNC) &answer, 0}, {NULL, NULL, 0}};
 void R_init_%s(DllInfo *dll) { R_registerRoutines(dll, NULL, calls, NULL, NULL); R_useDynamicSymbols(dll, FALSE); }
-"""
+"""  # noqa: E501
 
 
 def headers(version: str, answer: int) -> SourcePackage:
@@ -120,7 +122,9 @@ class Cran:
         self.requests = requests
         """Paths that were asked for, oldest first."""
         self.cut: dict[str, str] = {}
-        """Paths whose next answer breaks off half way: sent with its length (``length``), or in chunks (``chunked``)."""
+        """Paths whose next answer breaks off half way: sent with its length (``length``), or in
+        chunks (``chunked``).
+        """
         self._current: dict[str, SourcePackage] = {}
 
     @property
@@ -157,7 +161,9 @@ class Cran:
 
 @contextmanager
 def cran(folder: Path, *, filled: bool = True) -> Iterator[Cran]:
-    """Serve a repository out of ``folder``, with :data:`CURRENT` and :data:`ARCHIVED` in it if ``filled``."""
+    """Serve a repository out of ``folder``, with :data:`CURRENT` and :data:`ARCHIVED` in it if
+    ``filled``.
+    """
     requests: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):

@@ -1,4 +1,5 @@
-"""Debian's packages without installing them: fetched by ``apt-get download`` and unpacked into a folder, which needs no root.
+"""Debian's packages without installing them: fetched by ``apt-get download`` and unpacked into a
+folder, which needs no root.
 
 What comes this way is used as a black box: its licence is not ours (FACTS S11).
 """
@@ -23,10 +24,11 @@ class Unavailable(Exception):
 def unpack(
     name: str, packages: Collection[str], depends: bool = False, without: Collection[str] = ()
 ) -> Path:
-    """Return the folder ``.build/debian/<name>`` with ``packages`` unpacked in it, made at the first call.
+    """Return the folder ``.build/debian/<name>`` with ``packages`` unpacked in it, made at the
+    first call.
 
-    ``depends``: also what they need, as far as this machine has it not installed, except ``without`` and what only those need.
-    Raises :class:`Unavailable`.
+    ``depends``: also what they need, as far as this machine has it not installed, except
+    ``without`` and what only those need. Raises :class:`Unavailable`.
     """
     done = CACHE / name
     if done.exists():
@@ -55,7 +57,8 @@ def unpack(
 def _missing(packages: Collection[str], without: Collection[str]) -> set[str]:
     """Everything that ``packages`` need and this machine has not installed."""
     direct = {name for package in packages for name in _direct(package)} - set(without)
-    # Asked as if nothing were installed, so that what is installed from elsewhere (another Node) is not in the way.
+    # Asked as if nothing were installed, so that what is installed from elsewhere (another Node) is
+    # not in the way.
     plan = _run(
         "apt-get", *_options(), "install", "--no-install-recommends", "--simulate", *sorted(direct)
     )
@@ -64,7 +67,8 @@ def _missing(packages: Collection[str], without: Collection[str]) -> set[str]:
         "dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n"
     )
     here = dict(re.findall(r"^installed (\S+) (\S+)$", states, re.MULTILINE))
-    # What is installed counts when it is of the same major version: not so a newer Node from elsewhere.
+    # What is installed counts when it is of the same major version: not so a newer Node from
+    # elsewhere.
     return {name for name, version in needed.items() if _major(here.get(name)) != _major(version)}
 
 

@@ -1,4 +1,6 @@
-"""What code in an app might try against what is not its own. Each attempt is R; what R cannot do itself, it has Python do."""
+"""What code in an app might try against what is not its own. Each attempt is R; what R cannot do
+itself, it has Python do.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 Ask = Callable[[str], Any]
-"""Has R evaluate code in the app and returns its value; a refusal is a text that begins with ``refused:``."""
+"""Has R evaluate code in the app and returns its value; a refusal is a text that begins with
+``refused:``.
+"""
 
 SYSCALLS = """
 import ctypes, os, sys
@@ -37,7 +41,7 @@ for name in ("environ", "mem", "maps", "auxv", "stack", "syscall", "io", "cwd/."
             print(name, "GOT IN" if name in ("cwd/.", "root/.", "map_files/.") or os.read(descriptor, 10) else "empty")
     except OSError as error:
         print(name, error.strerror)
-"""
+"""  # noqa: E501
 
 READABLE = """
 import glob, sys
@@ -69,7 +73,10 @@ def python(code: str, *arguments: object) -> str:
 
 def shell(command: str) -> str:
     """Return R code that has a shell run ``command``, and gives the lines that it prints."""
-    return f"suppressWarnings(system2('sh', c('-c', shQuote({text(command)})), stdout = TRUE, stderr = TRUE))"
+    return (
+        f"suppressWarnings(system2('sh', c('-c', shQuote({text(command)})), stdout = TRUE, "
+        "stderr = TRUE))"
+    )
 
 
 def lines(value: Any) -> list[str]:
@@ -93,12 +100,15 @@ def writes(path: object) -> str:
 
 
 def cannot_read(ask: Ask, paths: Sequence[Path]) -> None:
-    """Assert that R reads none of the files and folders, nor makes a link to one that it could read through."""
+    """Assert that R reads none of the files and folders, nor makes a link to one that it could read
+    through.
+    """
     for path in paths:
         value = ask(lists(path) if path.is_dir() else reads(path))
         assert value in ([], {}) or str(value).find("cannot open") >= 0, (path, value)
         linked = ask(
-            f"{{ at <- tempfile(); file.symlink({text(path)}, at); if (dir.exists(at)) list.files(at) else readLines(at) }}"
+            f"{{ at <- tempfile(); file.symlink({text(path)}, at); if (dir.exists(at)) "
+            "list.files(at) else readLines(at) }"
         )
         assert linked in ([], {}) or "cannot open" in str(linked), (path, linked)
 
@@ -111,7 +121,9 @@ def cannot_write(ask: Ask, folders: Sequence[Path]) -> None:
 
 
 def cannot_change(ask: Ask, folders: Sequence[Path]) -> None:
-    """Assert that R makes no file in any of the folders, nor removes or renames one, nor changes who may do what with them."""
+    """Assert that R makes no file in any of the folders, nor removes or renames one, nor changes
+    who may do what with them.
+    """
     cannot_write(ask, folders)
     for folder in folders:
         mode = folder.stat().st_mode
@@ -119,6 +131,7 @@ def cannot_change(ask: Ask, folders: Sequence[Path]) -> None:
         assert folder.stat().st_mode == mode, folder
         for inside in list(folder.iterdir())[:3]:
             ask(
-                f"c(file.remove({text(inside)}), file.rename({text(inside)}, {text(folder / 'renamed')}))"
+                f"c(file.remove({text(inside)}), file.rename({text(inside)}, "
+                f"{text(folder / 'renamed')}))"
             )
             assert inside.exists(), inside

@@ -1,4 +1,6 @@
-"""A visitor's relay client in Python: it reconnects, moves on and gives up as ``client/src/link.ts`` does, on the same core."""
+"""A visitor's relay client in Python: it reconnects, moves on and gives up as
+``client/src/link.ts`` does, on the same core.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from tests.workers.relay.peer import Peer
 
 HELLO_TIMEOUT = 20.0
 SILENCE = 25.0
-"""Seconds without a frame, in which two pings went out, after which a connection is as good as gone."""
+"""Seconds without a frame, in which two pings went out, after which a connection is as good as
+gone.
+"""
 TICK = 0.1
 STEPS = (0.2, 1.0, 2.0, 3.0, 4.0)
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -29,7 +33,9 @@ _CONFIG = re.compile(r'<script type="application/json" id="sheen-config">(.*?)</
 
 
 async def load_page(http: aiohttp.ClientSession, url: str, within: float = 60.0) -> dict[str, Any]:
-    """The client's configuration from an app's page, loaded again as a person would when it fails or is the waiting page."""
+    """The client's configuration from an app's page, loaded again as a person would when it fails
+    or is the waiting page.
+    """
     deadline = asyncio.get_running_loop().time() + within
     while True:
         async with http.get(url, headers={"accept": "text/html"}) as answer:
@@ -64,7 +70,8 @@ class RelayClient:
     """One page's socket, whatever its connections do.
 
     :param on_message: called with each message of the app, in order.
-    :param refresh: seconds after which it moves to a fresh connection, which the browser's client does before the 2-hour cut.
+    :param refresh: seconds after which it moves to a fresh connection, which the browser's client
+    does before the 2-hour cut.
     """
 
     def __init__(
@@ -209,7 +216,8 @@ class RelayClient:
             return False
         self._heard_at = self._now()
         if frame.startswith("{"):
-            # API Gateway: a frame did not reach the agent. Which one, the next connection finds out.
+            # API Gateway: a frame did not reach the agent. Which one, the next connection finds
+            # out.
             self.errors_told += 1
             return socket is not self._current
         was_greeted = self.peer.greeted

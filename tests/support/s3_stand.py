@@ -1,8 +1,10 @@
-"""S3 out of memory, by a server that costs next to nothing: listings and objects, whose signatures are not verified.
+"""S3 out of memory, by a server that costs next to nothing: listings and objects, whose signatures
+are not verified.
 
-``python -m tests.support.s3_stand SMALL LARGE LARGE_BYTES`` serves ``SMALL`` objects of 2 KB below ``small/`` and ``LARGE`` below
-``large/``, each answer :data:`LATENCY` late, and says its port: for benchmarks of clients, over whose requests moto would take longer
-than they do. Tests run :class:`Stand` in a thread, without latency, and change what is in it.
+``python -m tests.support.s3_stand SMALL LARGE LARGE_BYTES`` serves ``SMALL`` objects of 2 KB below
+``small/`` and ``LARGE`` below ``large/``, each answer :data:`LATENCY` late, and says its port: for
+benchmarks of clients, over whose requests moto would take longer than they do. Tests run
+:class:`Stand` in a thread, without latency, and change what is in it.
 """
 
 import asyncio
@@ -58,7 +60,7 @@ class Store:
                     "%Y-%m-%dT%H:%M:%S.000Z"
                 )
                 entries += (
-                    f"<Contents><Key>{quote_plus(key, safe='/')}</Key><LastModified>{when}</LastModified>"
+                    f"<Contents><Key>{quote_plus(key, safe='/')}</Key><LastModified>{when}</LastModified>"  # noqa: E501
                     f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{len(stored.body)}</Size></Contents>"
                 )
         following = (
@@ -67,7 +69,8 @@ class Store:
             else ""
         )
         return (
-            '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult '
+            'xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             f"<Name>data</Name><EncodingType>url</EncodingType><KeyCount>{len(found[:PAGE])}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
             f"<IsTruncated>{str(more).lower()}</IsTruncated>{following}{entries}</ListBucketResult>"
         ).encode()

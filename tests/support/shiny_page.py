@@ -1,4 +1,6 @@
-"""What Shiny's own page tells R of itself when it starts, for any app: found in the page's HTML, as shiny.js finds it."""
+"""What Shiny's own page tells R of itself when it starts, for any app: found in the page's HTML, as
+shiny.js finds it.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""A local stack of its own for the tests, started and used as people do: as a process, through its URL and the command."""
+"""A local stack of its own for the tests, started and used as people do: as a process, through its
+URL and the command.
+"""
 
 import http.client
 import json
@@ -131,7 +133,7 @@ class StackProcess:
     def sheen(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command against this stack."""
         result = subprocess.run(
-            [sys.executable, "-m", "sheen", *arguments], cwd=TREE, env=self.own_environment, capture_output=True, text=True,
+            [sys.executable, "-m", "sheen", *arguments], cwd=TREE, env=self.own_environment, capture_output=True, text=True,  # noqa: E501
             timeout=300, check=False,
         )  # fmt: skip
         if check and result.returncode:
@@ -208,7 +210,7 @@ class StackProcess:
 
     def sweep(self) -> None:
         """Have the sweeper come now; raise what it raises."""
-        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",
+        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "", "id": "", "time": "",  # noqa: E501
                  "region": "", "resources": [], "version": "0"}  # fmt: skip
         function = self.environment()["SHEEN_TABLE_PREFIX"] + "sweeper"
         answer = self.client("lambda").invoke(

@@ -72,7 +72,7 @@ class StackSync:
 
     def tick(self) -> None:
         """As the clock does."""
-        event = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1", "region": "us-east-1",
+        event = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1", "region": "us-east-1",  # noqa: E501
                  "time": "2026-11-20T00:00:00Z", "resources": ["x"], "detail": {}}  # fmt: skip
         answer = self.stack.client("lambda").invoke(
             FunctionName=f"{self.bucket}-sync_tick", Payload=json.dumps(event)

@@ -1,4 +1,6 @@
-"""A visitor without a browser: loads the page, opens the socket with its ticket, and talks to an echo app as Shiny's own client would."""
+"""A visitor without a browser: loads the page, opens the socket with its ticket, and talks to an
+echo app as Shiny's own client would.
+"""
 
 import json
 import re
@@ -28,7 +30,9 @@ class WebSocketWire:
 
 
 async def page(url: str, http: aiohttp.ClientSession | None = None) -> str:
-    """Return an app's page as a browser gets it, which is the one that ``http`` stands for, or a new one."""
+    """Return an app's page as a browser gets it, which is the one that ``http`` stands for, or a
+    new one.
+    """
     if http is None:
         async with aiohttp.ClientSession() as http:
             return await page(url, http)
@@ -39,7 +43,9 @@ async def page(url: str, http: aiohttp.ClientSession | None = None) -> str:
 
 
 class Visitor:
-    """One visitor of an echo app (:data:`tests.support.apps.ECHO`): ``async with Visitor(url) as visitor``."""
+    """One visitor of an echo app (:data:`tests.support.apps.ECHO`): ``async with Visitor(url) as
+    visitor``.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -33,7 +33,9 @@ class Index:
                     *(f"Requires-Dist: {need}\n" for need in needs),
                 ]
             ),
-            f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/WHEEL": (
+                "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            ),
         }
         record = (
             "".join(f"{path},{_record(text)},{len(text)}\n" for path, text in files.items())

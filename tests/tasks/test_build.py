@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib import layout
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.aws import clients
@@ -117,7 +118,7 @@ def test_building_twice_changes_nothing(states: States, tmp_path: Path) -> None:
     run(tmp_path, etag)
     assert (tmp_path / "apps/0123456789ab/v1").stat().st_ino == before
     assert [name for name, _ in states.told] == ["send_task_success"] * 2
-    assert list((tmp_path / build.TRASH).iterdir()) == []
+    assert list(layout.builds(tmp_path).iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -200,13 +201,16 @@ def test_the_settings_of_a_bundle_are_reported(states: States, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("toml", "own", "why"),
     [
-        (b"size = 'huge'", {}, "bundle app.zip: sheen.toml: setting size is 'huge'; it is one of small"),
-        (b"r_version = '2.15'", {}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
-        (b"", {"r_version": "2.15"}, "bundle app.zip: its r_version is 2.15, and the image has R {r}; change the setting, or the image"),
-        (b"start_count = 3\nmax_instances = 3", {"max_instances": 2}, "bundle app.zip: sheen.toml and the app's own settings do not go"),
+        (b"size = 'huge'", {}, "bundle app.zip: sheen.toml: setting size is 'huge'; it is one of small"),  # noqa: E501
+        (b"r_version = '2.15'", {}, ("bundle app.zip: its r_version is 2.15, and the image has R {r}; change the "  # noqa: E501
+"setting, or the image")),
+        (b"", {"r_version": "2.15"}, ("bundle app.zip: its r_version is 2.15, and the image has R {r}; change the "  # noqa: E501
+"setting, or the image")),
+        (b"start_count = 3\nmax_instances = 3", {"max_instances": 2}, "bundle app.zip: sheen.toml and the app's own settings do not go"),  # noqa: E501
         (b"[" * 50_000, {}, "bundle app.zip: sheen.toml: line 1 nests more than 16 levels"),
-        (b"max_instances = 100", {}, "bundle app.zip: setting max_instances is 100; this deployment allows 5 at most"),
-        (b"[secrets]\nX = 'other/db'", {}, "bundle app.zip: setting secrets: the secret \"other/db\" (for X) is not for the app at /hello"),
+        (b"max_instances = 100", {}, "bundle app.zip: setting max_instances is 100; this deployment allows 5 at most"),  # noqa: E501
+        (b"[secrets]\nX = 'other/db'", {}, ("bundle app.zip: setting secrets: the secret \"other/db\" (for X) is not for the "  # noqa: E501
+"app at /hello")),
         (b"#" * 70_000, {}, "bundle app.zip: sheen.toml has more than 65,536 bytes (entry 2)"),
     ],
 )  # fmt: skip

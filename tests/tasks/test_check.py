@@ -1,4 +1,6 @@
-"""What a build refuses for certain, what it only tells, and that it refuses nothing that works: real R, real Python."""
+"""What a build refuses for certain, what it only tells, and that it refuses nothing that works:
+real R, real Python.
+"""
 
 import shutil
 import subprocess
@@ -11,9 +13,10 @@ import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.kinds.recognition import Kind
+from chalicelib.publishing.build_log import NOTE
 from chalicelib.publishing.errors import BadBundle
+from tasks.build_log import BuildLog
 from tasks.check import Finding, check, r_files, told
-from tasks.packages.log import NOTE, BuildLog
 
 TREE = Path(__file__).resolve().parents[2]
 APP = "shinyApp(fluidPage('a'), function(input, output) {})\n"
@@ -134,7 +137,10 @@ def test_what_cannot_work_is_refused_in_the_languages_own_words_with_the_way_out
 
 WORKS: dict[str, dict[str, str | bytes]] = {
     "names of packages that are made": {
-        "app.R": "p <- 'stats'\nlibrary(p, character.only = TRUE)\nlibrary(paste0('no', p), character.only = TRUE)\n"
+        "app.R": (
+            "p <- 'stats'\nlibrary(p, character.only = TRUE)\nlibrary(paste0('no', p), "
+            "character.only = TRUE)\n"
+        )
         + APP
     },
     "a package that is asked for before": {
@@ -175,7 +181,7 @@ def test_what_works_is_published(tried: Tried, what: str) -> None:
 
 
 NOT_THERE = (
-    "app.R:1: there is no package called \N{LEFT SINGLE QUOTATION MARK}nothere\N{RIGHT SINGLE QUOTATION MARK}; "
+    "app.R:1: there is no package called \N{LEFT SINGLE QUOTATION MARK}nothere\N{RIGHT SINGLE QUOTATION MARK}; "  # noqa: E501
     "a lock file beside the app says what to install: "
     "renv::snapshot() or rsconnect::writeManifest() writes one"
 )
@@ -209,7 +215,8 @@ def test_what_may_not_work_is_told_and_published(tried: Tried, what: str) -> Non
 
 def test_python_that_works_is_published(tried: Tried) -> None:
     files = {
-        "app.py": "import numbers, helpers, data_only\nfrom .other import x\nfrom shiny import App\n"
+        "app.py": "import numbers, helpers, data_only\nfrom .other import x\nfrom shiny import "
+        "App\n"
         "try:\n    import nothere\nexcept ImportError:\n    pass\napp = App(1, None)\n",
         "helpers.py": "",
         "data_only/a.csv": "",
@@ -221,7 +228,9 @@ def test_python_that_works_is_published(tried: Tried) -> None:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Path]:
-    """A library with a package that cannot be loaded, and one that can, where everybody can read it."""
+    """A library with a package that cannot be loaded, and one that can, where everybody can read
+    it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sheen-library-"))
     folder.chmod(0o755)
     made = folder / "made"
@@ -230,7 +239,8 @@ def library(tmp_path: Path) -> Iterator[Path]:
         source = tmp_path / name
         (source / "R").mkdir(parents=True)
         (source / "DESCRIPTION").write_text(
-            f"Package: {name}\nVersion: 1.0\nTitle: T\nDescription: D.\nAuthor: A\nMaintainer: A <a@b.c>\nLicense: MIT\n"
+            f"Package: {name}\nVersion: 1.0\nTitle: T\nDescription: D.\nAuthor: "
+            "A\nMaintainer: A <a@b.c>\nLicense: MIT\n"
         )
         (source / "NAMESPACE").write_text("")
         (source / "R" / "a.R").write_text(f".onLoad <- function(...) {code}\n")

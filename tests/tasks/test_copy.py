@@ -1,4 +1,6 @@
-"""The task of a sync's run: what it copies, what it forgets of what was asked, and what it tells the state machine."""
+"""The task of a sync's run: what it copies, what it forgets of what was asked, and what it tells
+the state machine.
+"""
 
 import json
 import os
@@ -49,8 +51,15 @@ class Place:
         requests.ask_for_object(self.definition, key, len(body), 2.0)
 
     def task(self, what: str, number: int = 1) -> int:
-        environment = {**ENVIRONMENT, "SHEEN_EFS": str(self.efs), "SHEEN_SYNC": "sales", "SHEEN_SYNC_RUN": RUN,
-                       "SHEEN_SYNC_WORK": what, "SHEEN_TASK_TOKEN": f"token {number}", "SHEEN_SYNC_STATE_MACHINE": "machine"}  # fmt: skip
+        environment = {
+            **ENVIRONMENT,
+            "SHEEN_EFS": str(self.efs),
+            "SHEEN_SYNC": "sales",
+            "SHEEN_SYNC_RUN": RUN,
+            "SHEEN_SYNC_WORK": what,
+            "SHEEN_TASK_TOKEN": f"token {number}",
+            "SHEEN_SYNC_STATE_MACHINE": "machine",
+        }
         return copy.main(environment, self.end)
 
     def answer(self) -> dict[str, Any]:

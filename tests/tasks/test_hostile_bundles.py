@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import read
 from tests.support.archives import make_tar, make_zip
 
 LIMITS = Limits(files=50, unpacked=2_000_000, ratio_from=100_000)
@@ -145,72 +146,77 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
     ("absolute", with_paths("/etc/passwd"), {}, 'path "/etc/passwd" is absolute (entry 2)'),
     ("drive", with_paths("C:\\x"), {}, 'path "C:\\x" is absolute (entry 2)'),
     ("drive, with slashes", with_paths("C:/x"), {}, 'path "C:/x" is absolute (entry 2)'),
-    ("backslash", with_paths("..\\x"), {}, 'path "..\\x" has a backslash in it; use slashes (entry 2)'),
+    ("backslash", with_paths("..\\x"), {}, 'path "..\\x" has a backslash in it; use slashes (entry 2)'),  # noqa: E501
     ("newline", with_paths("a\nb"), {}, "path 'a\\nb' has control characters in it (entry 2)"),
-    ("long name", with_paths("n" * 256), {}, f'path "{"n" * 200}" is too long or too deep (entry 2)'),
-    ("deep", with_paths("d/" * 64 + "x"), {}, f'path "{"d/" * 64}x" is too long or too deep (entry 2)'),
-    ("twice", with_paths("a", "a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),
-    ("file in file", with_paths("a", "a/b"), {}, 'path "a/b" comes twice, or as a file and a folder (entry 3)'),
-    ("folder and file", with_paths("a/b", "a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),
-    ("twice, otherwise written", with_paths("a", "./a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),
+    ("long name", with_paths("n" * 256), {}, f'path "{"n" * 200}" is too long or too deep (entry 2)'),  # noqa: E501
+    ("deep", with_paths("d/" * 64 + "x"), {}, f'path "{"d/" * 64}x" is too long or too deep (entry 2)'),  # noqa: E501
+    ("twice", with_paths("a", "a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),  # noqa: E501
+    ("file in file", with_paths("a", "a/b"), {}, 'path "a/b" comes twice, or as a file and a folder (entry 3)'),  # noqa: E501
+    ("folder and file", with_paths("a/b", "a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),  # noqa: E501
+    ("twice, otherwise written", with_paths("a", "./a"), {}, 'path "a" comes twice, or as a file and a folder (entry 3)'),  # noqa: E501
     (
         "case",
         with_paths("R/Utils.R", "R/utils.R"),
         {},
-        'paths "R/Utils.R" and "R/utils.R" differ only in case, which many disks cannot tell apart; rename one (entry 3)',
+        ('paths "R/Utils.R" and "R/utils.R" differ only in case, which many disks cannot '
+'tell apart; rename one (entry 3)'),
     ),
     (
         "case of folders",
         with_paths("Data/a", "data/b"),
         {},
-        'paths "Data" and "data" differ only in case, which many disks cannot tell apart; rename one (entry 3)',
+        ('paths "Data" and "data" differ only in case, which many disks cannot tell '
+'apart; rename one (entry 3)'),
     ),
     (
         "forms of a letter",
         with_paths("\u00fc.csv", "u\u0308.csv"),
         {},
-        'paths "\u00fc.csv" and "u\u0308.csv" differ only in case, which many disks cannot tell apart; rename one (entry 3)',
+        ('paths "\u00fc.csv" and "u\u0308.csv" differ only in case, which many disks '
+'cannot tell apart; rename one (entry 3)'),
     ),
-    ("link out", [APP, ("l", b"../../etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '../../etc/passwd' (entry 2)"),
-    ("link to root", [APP, ("l", b"/etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '/etc/passwd' (entry 2)"),
-    ("link to nothing", [APP, ("l", b"gone")], {"l": LINK}, "link \"l\" leads to 'gone', which is not in the bundle (entry 2)"),
+    ("link out", [APP, ("l", b"../../etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '../../etc/passwd' (entry 2)"),  # noqa: E501
+    ("link to root", [APP, ("l", b"/etc/passwd")], {"l": LINK}, "link \"l\" leads out of the bundle, to '/etc/passwd' (entry 2)"),  # noqa: E501
+    ("link to nothing", [APP, ("l", b"gone")], {"l": LINK}, "link \"l\" leads to 'gone', which is not in the bundle (entry 2)"),  # noqa: E501
     (
         "link to link",
         [APP, ("l", b"app.R"), ("m", b"l")],
         {"l": LINK, "m": LINK},
         "link \"m\" leads to 'l', which is a link itself; let it lead to the file (entry 3)",
     ),
-    ("link to its folder", [APP, ("a/l", b".")], {"a/l": LINK}, "link \"a/l\" leads to 'a', a folder that it is in itself (entry 2)"),
+    ("link to its folder", [APP, ("a/l", b".")], {"a/l": LINK}, "link \"a/l\" leads to 'a', a folder that it is in itself (entry 2)"),  # noqa: E501
     (
         "file below a link",
         [APP, ("d/x", b""), ("l", b"d"), ("l/y", b"")],
         {"l": LINK},
         'path "l/y" comes twice, or as a file and a folder (entry 4)',
     ),
-    ("device", [APP, ("dev", b"")], {"dev": stat.S_IFCHR}, 'path "dev" is a device; only files and folders are allowed (entry 2)'),
-    ("files", [APP, *((f"f{n}", b"") for n in range(50))], {}, "it has more than 50 files; leave data out, or pack it"),
-    ("entries", [APP, *((f"__MACOSX/{n}", b"") for n in range(200))], {}, "it has more than 200 entries; leave data out, or pack it"),
+    ("device", [APP, ("dev", b"")], {"dev": stat.S_IFCHR}, 'path "dev" is a device; only files and folders are allowed (entry 2)'),  # noqa: E501
+    ("files", [APP, *((f"f{n}", b"") for n in range(50))], {}, "it has more than 50 files; leave data out, or pack it"),  # noqa: E501
+    ("entries", [APP, *((f"__MACOSX/{n}", b"") for n in range(200))], {}, "it has more than 200 entries; leave data out, or pack it"),  # noqa: E501
     (
         "too large",
         [APP, ("big", bytes(2_000_000))],
         {},
-        "its files have more than 2,000,000 bytes together (at entry 2); leave data out, or put it on EFS by a sync",
+        ("its files have more than 2,000,000 bytes together (at entry 2); leave data out, "
+"or put it on EFS by a sync"),
     ),
     (
         "folders",
-        [APP, *(("/".join(f"{n}{'d' * depth}" for depth in range(10)) + "/x", b"") for n in range(30))],
+        [APP, *(("/".join(f"{n}{'d' * depth}" for depth in range(10)) + "/x", b"") for n in range(30))],  # noqa: E501
         {},
         "it has more than 200 entries; leave data out, or pack it",
     ),
     ("empty", [], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
     ("only folders", [("a/", b"")], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
-    ("half an app", [("server.R", b"")], {}, "server.R has no ui.R or www/index.html beside it; add one of them there"),
+    ("half an app", [("server.R", b"")], {}, "server.R has no ui.R or www/index.html beside it; add one of them there"),  # noqa: E501
     ("the other half", [("ui.R", b"")], {}, "ui.R has no server.R beside it; add one"),
     (
         "too deep",
         [("a/b/app.R", b"")],
         {},
-        "no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be at the top or in the one folder at the top "
+        "no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be "
+"at the top or in the one folder at the top "
         '(it was found at "a/b/app.R": pack that folder)',
     ),
     *(
@@ -232,21 +238,27 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
 ]  # fmt: skip
 
 DAMAGED = "it is damaged or of an unusual kind ({}); pack it anew"
-BOMB = "its {packed} bytes unpack to 1,900,001, more than 100 times as many; that is how bombs are made: leave empty data out"
-TOO_LARGE = "its files have more than 2,000,000 bytes together (at entry {}); leave data out, or put it on EFS by a sync"
+BOMB = (
+    "its {packed} bytes unpack to 1,900,001, more than 100 times as many; that is how bombs "
+    "are made: leave empty data out"
+)
+TOO_LARGE = (
+    "its files have more than 2,000,000 bytes together (at entry {}); leave data out, or put "
+    "it on EFS by a sync"
+)
 HEADER = "it has a header of 1,073,741,824 bytes; pack it anew with plain tar"
 CUT = "Compressed file ended before the end-of-stream marker was reached"
 RAW: list[tuple[str, bytes, str]] = [
     ("nothing", b"", "it is neither a zip nor a tar.gz file; pack the app's folder into one"),
-    ("text", b"no archive", "it is neither a zip nor a tar.gz file; pack the app's folder into one"),
-    ("rar", b"Rar!\x1a\x07\x00", "it is neither a zip nor a tar.gz file; pack the app's folder into one"),
-    ("plain tar", gzip.decompress(make_tar([APP])), "it is neither a zip nor a tar.gz file; pack the app's folder into one"),
+    ("text", b"no archive", "it is neither a zip nor a tar.gz file; pack the app's folder into one"),  # noqa: E501
+    ("rar", b"Rar!\x1a\x07\x00", "it is neither a zip nor a tar.gz file; pack the app's folder into one"),  # noqa: E501
+    ("plain tar", gzip.decompress(make_tar([APP])), "it is neither a zip nor a tar.gz file; pack the app's folder into one"),  # noqa: E501
     ("half a zip", make_zip([APP])[:40], DAMAGED.format("File is not a zip file")),
     ("begin of a zip", b"PK\x03\x04 and then nothing", DAMAGED.format("File is not a zip file")),
-    ("begin of a gzip", b"\x1f\x8b and then nothing", "it is damaged (Unknown compression method); pack it anew"),
+    ("begin of a gzip", b"\x1f\x8b and then nothing", "it is damaged (Unknown compression method); pack it anew"),  # noqa: E501
     ("gzip of text", gzip.compress(b"no tar " * 200), DAMAGED.format("invalid header")),
     ("half a tar", make_tar([("app.R", bytes(range(256)) * 50)])[:-60], DAMAGED.format(CUT)),
-    ("password", with_password(), 'path "app.R" is encrypted; pack it without a password (entry 1)'),
+    ("password", with_password(), 'path "app.R" is encrypted; pack it without a password (entry 1)'),  # noqa: E501
     ("bzip2", bzip2_inside(), 'path "app.R" is packed in an unusual way; use plain zip (entry 1)'),
     (
         "old encoding",
@@ -272,12 +284,12 @@ RAW: list[tuple[str, bytes, str]] = [
         tar_with_a_link(b"/caf\xe9"),
         "link \"l\" leads out of the bundle, to '/caf\\udce9' (entry 1)",
     ),
-    ("link, not UTF-8", tar_with_a_link(b"caf\xe9"), "link \"l\" leads to 'caf\\udce9', which is not in the bundle (entry 1)"),
-    ("sparse", sparse_tar(5 << 30), "it has a file that is packed as a sparse one; pack it anew without --sparse"),
+    ("link, not UTF-8", tar_with_a_link(b"caf\xe9"), "link \"l\" leads to 'caf\\udce9', which is not in the bundle (entry 1)"),  # noqa: E501
+    ("sparse", sparse_tar(5 << 30), "it has a file that is packed as a sparse one; pack it anew without --sparse"),  # noqa: E501
     ("long number", with_pax_header(b"1" * 60_000), LONG_NUMBER),
-    ("long number in a record", with_pax_header(b"60016 comment=" + b"1" * 60_001 + b"\n"), LONG_NUMBER),
-    ("hard link out", make_tar([APP, ("l", b"../x")], {"l": tarfile.LNKTYPE}), "link \"l\" leads out of the bundle, to '../x' (entry 2)"),
-    ("not UTF-8", latin_tar(), "path 'caf\\udce9.csv' is not UTF-8; rename the file, or pack it anew (entry 1)"),
+    ("long number in a record", with_pax_header(b"60016 comment=" + b"1" * 60_001 + b"\n"), LONG_NUMBER),  # noqa: E501
+    ("hard link out", make_tar([APP, ("l", b"../x")], {"l": tarfile.LNKTYPE}), "link \"l\" leads out of the bundle, to '../x' (entry 2)"),  # noqa: E501
+    ("not UTF-8", latin_tar(), "path 'caf\\udce9.csv' is not UTF-8; rename the file, or pack it anew (entry 1)"),  # noqa: E501
 ]  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""A large bundle is unpacked in bounded memory: what counts is how many files there are, not how large they are.
+"""A large bundle is unpacked in bounded memory: what counts is how many files there are, not how
+large they are.
 
 ``SHEEN_BUNDLE_TEST_GB`` makes it larger (0.6; 5 is the most that a deployment allows).
 """
@@ -30,7 +31,8 @@ from pathlib import Path
 import tasks.build
 from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import read
 archive, target = Path(sys.argv[1]), Path(sys.argv[2])
 opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))
 try:
@@ -46,7 +48,9 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text(
 
 
 class Hardly:
-    """A file that packs to a fiftieth, which a bundle may: a little noise, and then nothing, again and again."""
+    """A file that packs to a fiftieth, which a bundle may: a little noise, and then nothing, again
+    and again.
+    """
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -127,7 +131,9 @@ def test_as_many_files_as_there_may_be_fit_too(make: str, tmp_path: Path) -> Non
 
 
 def deep_tar(path: Path) -> None:
-    """Each file in folders of its own, as deep as they may be, of names that take four bytes for each letter."""
+    """Each file in folders of its own, as deep as they may be, of names that take four bytes for
+    each letter.
+    """
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for number in range(6000):
             archive.addfile(

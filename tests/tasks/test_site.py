@@ -11,10 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
 from chalicelib.publishing import store
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder, Unsafe
 from tasks import site
@@ -32,10 +32,12 @@ def services() -> Iterator[None]:
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of an app in the tree, beside one that is no app; a second passes between two looks at the clock."""
+    """The folder of an app in the tree, beside one that is no app; a second passes between two
+    looks at the clock.
+    """
     empty_tables()
     monkeypatch.setattr(site, "wall_clock", count(1.0).__next__)
-    tree = folders.data(tmp_path, SITE.name)
+    tree = layout.synced(tmp_path, SITE.name)
     for name in ("hello/app.R", "notes/readme.md"):
         (tree / name).parent.mkdir(parents=True)
         (tree / name).write_text("1")
@@ -151,7 +153,9 @@ def test_a_file_with_another_name_elsewhere_is_not_published(app: Path, tmp_path
 
 
 def test_a_fifo_holds_nothing_up_and_hides_no_swap(app: Path, tmp_path: Path) -> None:
-    """On the way to the files after it, a FIFO held root until the app let it go; by then a file could be a link."""
+    """On the way to the files after it, a FIFO held root until the app let it go; by then a file
+    could be a link.
+    """
     secret = tmp_path / "secret"
     secret.write_text("root's own")
     (app / "www").mkdir()

@@ -1,4 +1,5 @@
-"""The image as a real builder makes it of its Dockerfile, and apps served from it: the tests of ``test_image``, in that image.
+"""The image as a real builder makes it of its Dockerfile, and apps served from it: the tests of
+``test_image``, in that image.
 
 Takes some minutes: ``make test-all`` runs it, ``make test`` does not.
 """
@@ -17,7 +18,9 @@ from infra.local.built_image import built
 from infra.local.image import Image
 from tests.browser.conftest import chromium, page  # noqa: F401  (fixtures)
 from tests.support.stack import TREE
-from tests.workers.test_image import (  # noqa: F401  (fixtures and tests, which are collected here too)
+
+# Fixtures and tests, which are collected here too.
+from tests.workers.test_image import (  # noqa: F401
     stack,
     test_an_app_in_python_is_served,
     test_ecs_finds_it_healthy,

@@ -1,4 +1,5 @@
-"""The image, made by its Dockerfile in a clean Debian root, and an app served from it by the agent, as the local stack runs tasks there.
+"""The image, made by its Dockerfile in a clean Debian root, and an app served from it by the agent,
+as the local stack runs tasks there.
 
 No container engine is needed; root and Debian's mirror are.
 """
@@ -120,7 +121,10 @@ def test_every_input_of_shiny_works(
     (tmp_path / "up.txt").write_text("uploaded")
     page.locator("#file").set_input_files(tmp_path / "up.txt")
     page.locator("#plot img").click()
-    words = "text=Ada password=secret number=42 slider=7 date=2026-11-24 range=2026-11-03,2026-11-30 select=b plain=b column=Species"
+    words = (
+        "text=Ada password=secret number=42 slider=7 date=2026-11-24 "
+        "range=2026-11-03,2026-11-30 select=b plain=b column=Species"
+    )
     marks = "check=TRUE group=y radio=two button=1 link=1 file=uploaded click=clicked"
     for line in (*words.split(), "area=two\nlines", *marks.split()):
         expect(got).to_contain_text(line, timeout=20_000)

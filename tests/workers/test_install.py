@@ -15,7 +15,9 @@ WANTED = ("shiny", "Cairo", "rmarkdown", "DBI", "odbc")
 
 
 class Machine:
-    """A machine on which nothing is installed, and which writes down what it is asked to install."""
+    """A machine on which nothing is installed, and which writes down what it is asked to
+    install.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +27,10 @@ class Machine:
         programs.mkdir()
         lists = f"if [ $# -gt 3 ]; then exit 1; fi; cat {folder}/installed"
         for name, does in {
-            "apt-get": f'echo "apt-get $*" >> {self.calls}; case "$*" in *libcairo2-dev*) echo g++ >> {folder}/installed;; esac',
+            "apt-get": (
+                f'echo "apt-get $*" >> {self.calls}; case "$*" in *libcairo2-dev*) echo g++ '
+                f">> {folder}/installed;; esac"
+            ),
             "dpkg-query": lists,
             "Rscript": f'echo "Rscript $*" >> {self.calls}',
             "id": "echo 0",

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from chalicelib.errors import SheenError
+from chalicelib.failures import Failure
 
 SHOWN = 8 * 1024
 """Characters of R's newest output that a failure shows."""
@@ -16,7 +17,7 @@ class WorkerFailed(SheenError):
     R's own output, cleaned.
     """
 
-    error = "AppExited"
+    error = Failure.APP_EXITED
 
     def __init__(self, sentence: str, said: str = "") -> None:
         super().__init__(sentence)
@@ -26,13 +27,13 @@ class WorkerFailed(SheenError):
 class AppStartFailed(WorkerFailed):
     """R ended before it served the app."""
 
-    error = "AppStartFailed"
+    error = Failure.APP_START_FAILED
 
 
 class AppInitTimeout(WorkerFailed):
     """R did not serve the app within ``app_init_timeout``."""
 
-    error = "AppInitTimeout"
+    error = Failure.APP_INIT_TIMEOUT
 
 
 class AppExited(WorkerFailed):
@@ -74,13 +75,19 @@ def ending(returncode: int, out_of_memory: bool | None = None) -> str:
         name = f"signal {-returncode}"
     match -returncode:
         case signal.SIGKILL if out_of_memory:
-            return f"was killed ({name}) because the instance ran out of memory; a larger size has more: sheen configure /PATH size=xlarge"
+            return (
+                f"was killed ({name}) because the instance ran out of memory; a larger size "
+                "has more: sheen configure /PATH size=xlarge"
+            )
         case signal.SIGKILL if out_of_memory is None:
             return f"was killed ({name}), as happens when the instance runs out of memory"
         case signal.SIGSEGV | signal.SIGBUS | signal.SIGILL | signal.SIGABRT | signal.SIGFPE:
             return f"crashed ({name}), as happens when a package's compiled code fails"
         case signal.SIGXFSZ:
-            return f"was stopped ({name}) because a file that it wrote has become larger than an app's file may be (8 GB)"
+            return (
+                f"was stopped ({name}) because a file that it wrote has become larger than an "
+                "app's file may be (8 GB)"
+            )
     return f"was stopped by {name}"
 
 
@@ -95,13 +102,17 @@ def stopped(returncode: int, killed_after: float | None = None) -> str:
     if killed_after is not None:
         return f"was asked to stop, did not within {killed_after:g} seconds, and was killed"
     asked_by = (0, -signal.SIGINT, -signal.SIGTERM)
-    return f"was asked to stop, and has ended{'' if returncode in asked_by else f'; it {ending(returncode)}'}"
+    return (
+        "was asked to stop, and has "
+        f"ended{'' if returncode in asked_by else f'; it {ending(returncode)}'}"
+    )
 
 
 def calls_run_app(said: str) -> AppStartFailed:
     """Return the failure of an app whose own code starts a second app, which nobody can reach."""
     return AppStartFailed(
-        "The app calls runApp(), which a hosted app must not: let app.R end with shinyApp(ui, server).",
+        "The app calls runApp(), which a hosted app must not: let app.R end with "
+        "shinyApp(ui, server).",
         said,
     )
 
@@ -122,7 +133,10 @@ def start_failed(
 def init_timeout(seconds: float, said: str) -> AppInitTimeout:
     """Return the failure of an app that was not ready after ``seconds``."""
     return AppInitTimeout(
-        f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its start quicker, or raise app_init_timeout.",
+        (
+            f"The app was not ready after {seconds:g} seconds (app_init_timeout). Make its "
+            "start quicker, or raise app_init_timeout."
+        ),
         said,
     )
 
@@ -132,7 +146,8 @@ def exited(
 ) -> AppExited:
     """Return the failure of an app whose process ended with ``returncode`` after its start."""
     return AppExited(
-        f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. The next visit starts it again.",
+        f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. "
+        "The next visit starts it again.",
         said,
     )
 

@@ -89,7 +89,8 @@ class Channels:
         # they come.
         if len(self._assemblies) > 1 and self._assembling > self._settings.max_message:
             raise MessageTooBig(
-                f"messages of more than {self._settings.max_message} bytes in parts, on several channels"
+                f"messages of more than {self._settings.max_message} bytes in parts, on "
+                "several channels"
             )
 
     def _message(self, channel: str, text: str) -> MessageReceived | None:

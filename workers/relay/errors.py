@@ -90,7 +90,10 @@ class OverCapacity(RelayError):
     """Every seat is taken."""
 
     code = 4501
-    sentence = "This app has as many visitors as it can serve right now. Please try again in a few minutes."
+    sentence = (
+        "This app has as many visitors as it can serve right now. Please try again in a few "
+        "minutes."
+    )
 
 
 class AppExited(RelayError):
@@ -130,21 +133,30 @@ class TransportDisabled(RelayError):
     """
 
     code = 4509
-    sentence = "This app is not reached this way. Reload the page; if that does not help, tell whoever runs it."
+    sentence = (
+        "This app is not reached this way. Reload the page; if that does not help, tell "
+        "whoever runs it."
+    )
 
 
 class VisitorIdle(RelayError):
     """The visitor did nothing for ``app_session_timeout``."""
 
     code = 4510
-    sentence = "You have not used this page for a while, so its session has ended. Reload the page to start a new one."
+    sentence = (
+        "You have not used this page for a while, so its session has ended. Reload the page "
+        "to start a new one."
+    )
 
 
 class AppSilent(RelayError):
     """R sent nothing for ``read_timeout``."""
 
     code = 4511
-    sentence = "The app has said nothing for a long time, so its session has ended. Reload the page to start a new one."
+    sentence = (
+        "The app has said nothing for a long time, so its session has ended. Reload the page "
+        "to start a new one."
+    )
 
 
 class TooMuch(RelayError):
@@ -154,21 +166,30 @@ class TooMuch(RelayError):
     """
 
     code = 4512
-    sentence = "This page sent more than the app can take, so its session has ended. Reload the page to start again."
+    sentence = (
+        "This page sent more than the app can take, so its session has ended. Reload the "
+        "page to start again."
+    )
 
 
 class ShuttingDown(RelayError):
     """The instance is being stopped."""
 
     code = 4702
-    sentence = "The server that ran your session is shutting down. Reload the page to continue on another one."
+    sentence = (
+        "The server that ran your session is shutting down. Reload the page to continue on "
+        "another one."
+    )
 
 
 class ProtocolError(RelayError):
     """A peer sent something that the protocol does not allow."""
 
     code = 4704
-    sentence = "Something garbled the connection between this page and the app. Reload the page to start again."
+    sentence = (
+        "Something garbled the connection between this page and the app. Reload the page to "
+        "start again."
+    )
 
 
 class UnknownSession(RelayError):
@@ -181,24 +202,36 @@ class UnknownSession(RelayError):
 class ConnectionLost(UnknownSession):
     """The client did not resume the session within its grace period."""
 
-    sentence = "The connection was lost for too long, so your session has ended. Reload the page to start a new one."
+    sentence = (
+        "The connection was lost for too long, so your session has ended. Reload the page to "
+        "start a new one."
+    )
 
 
 class SessionTaken(UnknownSession):
     """A second page shows the ticket of a session that another page is using."""
 
-    sentence = "This page's session is in use in another tab. Reload this page to get a session of its own."
+    sentence = (
+        "This page's session is in use in another tab. Reload this page to get a session of "
+        "its own."
+    )
 
 
 class ResendOverflow(RelayError):
     """More is waiting for the browser than the session may hold."""
 
     code = 4710
-    sentence = "The app sent more than your connection could carry, so the session has ended. Reload the page to start again."
+    sentence = (
+        "The app sent more than your connection could carry, so the session has ended. "
+        "Reload the page to start again."
+    )
 
 
 class MessageTooBig(RelayError):
     """One message is larger than the session may hold."""
 
     code = 4711
-    sentence = "A message was too large for the connection, so your session has ended. Reload the page to start again."
+    sentence = (
+        "A message was too large for the connection, so your session has ended. Reload the "
+        "page to start again."
+    )

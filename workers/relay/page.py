@@ -96,7 +96,8 @@ def element(config: PageConfig) -> bytes:
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     source = _attribute(config.script_url)
     return (
-        f'<script type="application/json" id="sheen-config">{text}</script>\n<script src="{source}"></script>\n'
+        f'<script type="application/json" id="sheen-config">{text}</script>\n<script '
+        f'src="{source}"></script>\n'
     ).encode("ascii", "xmlcharrefreplace")
 
 

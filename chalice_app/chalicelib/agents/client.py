@@ -297,5 +297,6 @@ def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
         return
     if answer.status in (403, 410):
         raise AgentGone(
-            f"agent {agent.address} is not that of instance {agent.instance_id}: {answer.status} {refused}"
+            f"agent {agent.address} is not that of instance {agent.instance_id}: "
+            f"{answer.status} {refused}"
         )

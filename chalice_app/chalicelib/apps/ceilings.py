@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.configuration.app_settings import SIZES, AppSettings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.layers import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class Ceilings:
             instance_unvisited_timeout=self._cut_idle(settings.instance_unvisited_timeout),
         )
 
+    def held(self, wanted: Resolved) -> Resolved:
+        """Return resolved settings with every value cut to its ceiling, which is named."""
+        settings = self.cut(wanted.settings)
+        cut = {
+            name: ceiling
+            for name, ceiling in _CEILINGS.items()
+            if getattr(settings, name) != getattr(wanted.settings, name)
+        }
+        return replace(wanted, settings=settings, ceilings=cut)
+
     def check(self, settings: AppSettings, names: Collection[str]) -> None:
         """Raise :class:`BadAppSetting` if a setting in ``names`` exceeds its ceiling.
 
@@ -52,7 +63,8 @@ class Ceilings:
         for name, ceiling in _CEILINGS.items():
             if name in names and getattr(held, name) != getattr(settings, name):
                 raise BadAppSetting(
-                    f"setting {name} is {_plain(getattr(settings, name))}; this deployment allows {_plain(getattr(self, ceiling))} at most "
+                    f"setting {name} is {_plain(getattr(settings, name))}; this "
+                    f"deployment allows {_plain(getattr(self, ceiling))} at most "
                     f"(its {ceiling}): choose no more than that, or ask its operator"
                 )
 

@@ -32,8 +32,10 @@ def check_secret(location: str, variable: str, name: str) -> None:
     """Raise :class:`BadAppSetting` if the secret is not for the app at the location. Pure."""
     if not is_for(name, location):
         raise BadAppSetting(
-            f'setting secrets: the secret "{name}" (for {variable}) is not for the app at {location}. {_names_for(location)}: '
-            f"make the secret under such a name, or take it back (`sheen configure {location} secrets.{variable}=`)"
+            f'setting secrets: the secret "{name}" (for {variable}) is not for the app at '
+            f"{location}. {_names_for(location)}: "
+            "make the secret under such a name, or take it back (`sheen configure "
+            f"{location} secrets.{variable}=`)"
         )
 
 
@@ -44,7 +46,8 @@ def check_role(location: str, name: str) -> None:
     """
     if name and not is_for(name, location):
         raise BadAppSetting(
-            f'setting role: the role "{name}" is not for the app at {location}. {_names_for(location)}: '
+            f'setting role: the role "{name}" is not for the app at {location}. '
+            f"{_names_for(location)}: "
             f"make the role under such a name, or take it back (`sheen configure {location} role=`)"
         )
 

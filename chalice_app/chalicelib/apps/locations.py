@@ -47,7 +47,8 @@ def check(location: str) -> str:
         )
     if len(location) > LONGEST:
         raise BadLocation(
-            f'location "{location[:40]}…" has {len(location)} characters; at most {LONGEST} are allowed'
+            f'location "{location[:40]}…" has {len(location)} characters; at most '
+            f"{LONGEST} are allowed"
         )
     segments = location.strip("/").split("/") if location.strip("/") else []
     if len(segments) > DEEPEST:
@@ -57,11 +58,13 @@ def check(location: str) -> str:
     for segment in segments:
         if segment.startswith(RESERVED_PREFIX):
             raise BadLocation(
-                f'location "{location}": "{segment}" is reserved; choose a name that does not begin with "__"'
+                f'location "{location}": "{segment}" is reserved; choose a name that does '
+                'not begin with "__"'
             )
         if not _SEGMENT.match(segment):
             raise BadLocation(
-                f'location "{location}": "{segment}" is not allowed; a segment begins with a letter, a digit or _ and goes on with '
+                f'location "{location}": "{segment}" is not allowed; a segment begins '
+                "with a letter, a digit or _ and goes on with "
                 'letters, digits and . _ ~ -, as in "/team/sales-2026"'
             )
     return "/" + "/".join(segments)

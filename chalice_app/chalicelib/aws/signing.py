@@ -92,7 +92,8 @@ class Signer:
             self._signing_key(stamp[:8], credentials), text.encode(), hashlib.sha256
         ).hexdigest()
         headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature={signature}"
         )
         return headers
 

@@ -103,11 +103,13 @@ class Wish(NamedTuple):
             _check_script(method, target, size)
         elif not isinstance(target, str) or not _TARGET.match(target):
             raise BadUpload(
-                f"upload to {str(target)[:80]!r}: only a URL session/<token>/upload/<job> takes files; ask R for one by uploadInit"
+                f"upload to {str(target)[:80]!r}: only a URL session/<token>/upload/<job> "
+                "takes files; ask R for one by uploadInit"
             )
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_OBJECT:
             raise BadUpload(
-                f"upload of {str(size)[:40]} bytes: a file has 1 to {LARGEST_OBJECT:,} bytes, the most that S3 takes"
+                f"upload of {str(size)[:40]} bytes: a file has 1 to {LARGEST_OBJECT:,} "
+                "bytes, the most that S3 takes"
             )
         if not isinstance(kind, str) or not _CONTENT_TYPE.match(kind):
             raise BadUpload(f"upload of type {str(kind)[:80]!r}: a type is like text/csv")
@@ -135,7 +137,8 @@ def _check_script(method: object, target: object, size: object) -> None:
         raise BadUpload(f"a body for {str(target)[:80]!r}: only the app's own URLs take one")
     if isinstance(size, int) and size > LARGEST_BODY:
         raise TooLarge(
-            f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()"
+            f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file "
+            "goes by fileInput()"
         )
 
 
@@ -210,7 +213,8 @@ class Parts:
                 raise BadUpload(f"part {number} of {self.count} has not arrived; send it again")
             if sizes[number] != self.size_of(number):
                 raise BadUpload(
-                    f"part {number} has {sizes[number]:,} bytes instead of {self.size_of(number):,}; send it again"
+                    f"part {number} has {sizes[number]:,} bytes instead of "
+                    f"{self.size_of(number):,}; send it again"
                 )
         if len(sizes) > self.count:
             raise BadUpload(

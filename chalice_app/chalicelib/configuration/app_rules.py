@@ -78,5 +78,5 @@ The program that starts R still has privileges.
 _OURS = ("HOME", "LOGNAME", "PATH", "TMPDIR", "USER", "WORKER_ID")
 """Variables that Sheen sets for R."""
 
-VARIABLE = rf"(?!SHEEN_|AWS_|SHINY_|LD_|MALLOC_|(?:{'|'.join(_LOADER + _OURS)})\Z)[A-Za-z_][A-Za-z0-9_]{{0,127}}"
+VARIABLE = rf"(?!SHEEN_|AWS_|SHINY_|LD_|MALLOC_|(?:{'|'.join(_LOADER + _OURS)})\Z)[A-Za-z_][A-Za-z0-9_]{{0,127}}"  # noqa: E501
 """Pattern of the variables that an author may set in R's environment."""

@@ -10,13 +10,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.aws.tables import refused
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import INSTANCES
@@ -104,15 +102,11 @@ def claim(
         condition = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
     if most and not ceilings.enter(INSTANCES, instance.instance_id, most, now):
         raise TooManyInstances(most)
-    try:
-        instance.save(condition=condition)
-    except PutError as error:
-        if refused(error):
-            if most:
-                ceilings.leave(INSTANCES, instance.instance_id)
-            return None
-        raise
-    return instance
+    if instance.save_if(condition):
+        return instance
+    if most:
+        ceilings.leave(INSTANCES, instance.instance_id)
+    return None
 
 
 def take_seat(
@@ -161,7 +155,8 @@ def renew(ref: InstanceRef, leases: Mapping[str, float]) -> None:
         actions = renewals[start : start + _RENEWED_AT_ONCE]
         if _update(ref, actions, Instance.state == InstanceState.READY.value) is None:
             raise InstanceChanged(
-                f"instance {ref} is no longer READY; leases of {len(leases)} sessions were not renewed"
+                f"instance {ref} is no longer READY; leases of {len(leases)} sessions "
+                "were not renewed"
             )
 
 
@@ -223,7 +218,8 @@ def mark_ready(
     )
     if instance is None:
         raise InstanceChanged(
-            f"instance {ref} is neither STARTING nor READY: it was given up, its task is to be stopped; or has a later token"
+            f"instance {ref} is neither STARTING nor READY: it was given up, its task is "
+            "to be stopped; or has a later token"
         )
     return instance
 
@@ -311,12 +307,5 @@ def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> In
     Return the row after the write, or None if the condition fails.
     """
     instance = Instance(ref.version_id, ref.slot)
-    try:
-        instance.update(
-            actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition
-        )
-    except UpdateError as error:
-        if refused(error):
-            return None
-        raise
-    return instance
+    same = Instance.instance_id == ref.instance_id
+    return instance if instance.update_if(same & condition, actions) else None

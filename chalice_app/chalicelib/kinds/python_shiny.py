@@ -21,7 +21,8 @@ _EXPRESS = "shiny.express.app"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ENTRYPOINT = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*)(?::(?P<attribute>{_NAME}))?\Z")
 _SHINY = re.compile(
-    r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. \t]*+,[ \t]*+)*shiny\b)"
+    r"[ \t]*(?:from[ \t]+shiny(?:\.[\w.]+)?[ \t]+import\b|import[ \t]++(?:[\w.][\w. "
+    r"\t]*+,[ \t]*+)*shiny\b)"
 )
 
 Content = Callable[[str], bytes]
@@ -77,7 +78,8 @@ def find(paths: Collection[str], content: Content, bundle: str) -> Entrypoint | 
         entrypoint = Entrypoint.parse(named) if isinstance(named, str) else None
         if entrypoint is None:
             raise BadBundle(
-                f'bundle {bundle}: {manifest.FILE}: "entrypoint" is {str(named)[:100]!r}; it must be like app:app'
+                f'bundle {bundle}: {manifest.FILE}: "entrypoint" is {str(named)[:100]!r}; '
+                "it must be like app:app"
             )
         return entrypoint
     if said is not None or {"app.r", "server.r"} & {path.lower() for path in paths}:
@@ -93,6 +95,8 @@ def check(entrypoint: Entrypoint, paths: Collection[str], bundle: str) -> None:
     """Raise :class:`BadBundle` if the file of an entrypoint does not exist."""
     if not any(file in paths for file in entrypoint.files):
         raise BadBundle(
-            f'bundle {bundle}: {manifest.FILE}: "entrypoint" is "{str(entrypoint)[:100]}", and there is no '
-            f"{' or '.join(entrypoint.files)[:200]}; write it again with rsconnect write-manifest shiny"
+            f'bundle {bundle}: {manifest.FILE}: "entrypoint" is '
+            f'"{str(entrypoint)[:100]}", and there is no '
+            f"{' or '.join(entrypoint.files)[:200]}; write it again with rsconnect "
+            "write-manifest shiny"
         )

@@ -63,7 +63,8 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
         if names & {"ui.r", "www/index.html"}:
             return Shape(Kind.SERVER_R, top)
         raise BadBundle(
-            f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or www/index.html beside it; add one of them there"
+            f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or "
+            "www/index.html beside it; add one of them there"
         )
     if "ui.r" in names:
         raise BadBundle(
@@ -75,7 +76,8 @@ def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes])
     ]
     hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
-        f"bundle {bundle}: no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be at the top "
+        f"bundle {bundle}: no app is in it; app.R, server.R with ui.R or www/index.html, "
+        "or app.py must be at the top "
         f"or in the one folder at the top{hint}"
     )
 
@@ -96,5 +98,6 @@ def _refuse_what_is_not_served(inside: Collection[str], bundle: str) -> None:
         if found is not None:
             raise BadBundle(
                 f"bundle {bundle}: {found} makes it {what}, which Sheen does not serve yet; "
-                "it serves Shiny apps: an app.R, a server.R with ui.R or www/index.html, or an app.py that imports shiny"
+                "it serves Shiny apps: an app.R, a server.R with ui.R or www/index.html, "
+                "or an app.py that imports shiny"
             )

@@ -83,7 +83,8 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
         )
         if answer.status in (403, 404, 410):
             raise AgentGone(
-                f"agent {agent.address} is not that of instance {ref.instance_id}: it answered {answer.status}"
+                f"agent {agent.address} is not that of instance {ref.instance_id}: it "
+                f"answered {answer.status}"
             )
         if answer.status >= 300:
             raise AgentSilent(

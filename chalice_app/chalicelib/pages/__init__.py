@@ -146,7 +146,8 @@ def not_found(path: str, home_url: str) -> Page:
     return _error_page(
         404,
         title="There is no app here",
-        message="Nothing that you may see is published at this address. If somebody sent you here, ask them.",
+        message="Nothing that you may see is published at this address. If somebody sent you "
+        "here, ask them.",
         path=path[:300],
         home_url=home_url,
     )
@@ -201,7 +202,7 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
     values: Values = {
         "app_name": app_name,
         "title": "All seats are taken",
-        "message": f"{app_name} is full just now. As soon as somebody leaves, there is room for you.",
+        "message": f"{app_name} is full just now. As soon as somebody leaves, there is room for you.",  # noqa: E501
         "retry_after": seconds,
         "queue": queue is not None,
         "queue_url": "" if queue is None else safe_url(queue.url),
@@ -225,7 +226,10 @@ def no_machine(app_name: str, retry_after: int = 30) -> Page:
     values: Values = {
         "app_name": app_name,
         "title": "All machines are taken",
-        "message": f"{app_name} is asleep, and every machine that may run here is in use. It opens here as soon as one is free.",
+        "message": (
+            f"{app_name} is asleep, and every machine that may run here is in use. It opens "
+            "here as soon as one is free."
+        ),
         "retry_after": retry_after,
         "queue": False,
         "queue_url": "",

@@ -86,7 +86,8 @@ class Template:
         if open_sections:
             name = open_sections[-1][0].name
             raise BadTemplate(
-                f"template {self.name}: section {name} is never closed; close it with {{{{/{name}}}}}"
+                f"template {self.name}: section {name} is never closed; close it with "
+                f"{{{{/{name}}}}}"
             )
         nodes.append(source[end:])
         return nodes

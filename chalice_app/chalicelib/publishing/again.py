@@ -32,7 +32,8 @@ def kept(location: str, version: str | None = None) -> Kept:
     row = next(iter(Version.batch_get([(app.app_id, wanted)], consistent_read=True)), None)
     if row is None or row.removing_at is not None or not row.source:
         raise NoSuchVersion(
-            f"there is no bundle of {wanted}; `sheen versions {location}` lists the versions of {location}"
+            f"there is no bundle of {wanted}; `sheen versions {location}` lists the "
+            f"versions of {location}"
         )
     return Kept(wanted, row.source, original_name(row.bundle))
 

@@ -47,7 +47,8 @@ class BundleKey(NamedTuple):
             )
         if not _NAME.match(name):
             raise BadBundle(
-                f"bundle {name}: the name may have letters, digits and . _ - (at most 100), as in hello-2.tar.gz"
+                f"bundle {name}: the name may have letters, digits and . _ - (at most "
+                "100), as in hello-2.tar.gz"
             )
         try:
             parsed = cls(check("/" + folder), name)

@@ -21,7 +21,8 @@ def check_script(path: str) -> str:
         ".r"
     ):
         raise BadScript(
-            f'script "{path}": name an .R file by its path within the app, as in train.R or jobs/train.R'
+            f'script "{path}": name an .R file by its path within the app, as in train.R '
+            "or jobs/train.R"
         )
     return path
 

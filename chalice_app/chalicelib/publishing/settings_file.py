@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration import layers
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.publishing import toml_nesting
 from chalicelib.publishing.errors import BadBundle
@@ -27,7 +27,8 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
     line = toml_nesting.too_deep(text)
     if line is not None:
         raise BadBundle(
-            f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} levels; no setting does"
+            f"bundle {bundle}: {NAME}: line {line} nests more than {toml_nesting.DEEPEST} "
+            "levels; no setting does"
         )
     try:
         values = tomllib.loads(text)
@@ -37,7 +38,7 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
             f"bundle {bundle}: {NAME} is not TOML: {error}; write NAME = VALUE, text in quotes"
         ) from None
     try:
-        AppSettings.parse(values)
+        layers.resolve([layers.bundle(values)])
     except BadAppSetting as error:
         raise BadBundle(f"bundle {bundle}: {NAME}: {error}") from None
     return values

@@ -47,9 +47,11 @@ def check_sync(definition: SyncDefinition) -> None:
 def conflict(sync: str, publish: str, location: str) -> str:
     """Say why one app and one sync conflict, and how to resolve it. Pure."""
     return (
-        f"the app at {location} has data {sync}=write, and sync {sync} publishes the apps in its folder at {publish}. "
+        f"the app at {location} has data {sync}=write, and sync {sync} publishes the apps "
+        f"in its folder at {publish}. "
         f"What an app writes is never published. Either let the app read only "
-        f"(`sheen configure {location} data.{sync}=read`) or end publishing (`sheen sync define {sync} publish=`)"
+        f"(`sheen configure {location} data.{sync}=read`) or end publishing (`sheen sync "
+        f"define {sync} publish=`)"
     )
 
 
@@ -61,7 +63,7 @@ def asking(sync: str, found: Iterable[App]) -> list[tuple[App, str]]:
     result = []
     for app in found:
         try:
-            mode = app.effective_settings().data.get(sync)
+            mode = app.resolved().settings.data.get(sync)
         except BadAppSetting:
             continue
         if mode is not None:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
@@ -37,7 +38,8 @@ def on_demand(
         or not isinstance(event.get("prefix", ""), str)
     ):
         raise BadSync(
-            f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and "wait" if wanted'
+            f'the payload is {dict(event)}; it is {{"sync": NAME}}, with "prefix" and '
+            '"wait" if wanted'
         )
     row = store.find(event["sync"])
     definition = row.definition(settings.bucket)
@@ -164,8 +166,11 @@ def _see_after(
     if progress != found.progress:
         runs.change(found, [SyncRun.progress.set(progress), SyncRun.progress_at.set(now)])
     elif now - float(found.progress_at or now) >= definition.stall_timeout:
-        message = f"DataSync made no progress for {definition.stall_timeout:.0f} s ({described['Status']}); it was stopped"
-        task_tokens.fail(str(found.token), "Stalled", transfers.failure(message, described))
+        message = (
+            f"DataSync made no progress for {definition.stall_timeout:.0f} s "
+            f"({described['Status']}); it was stopped"
+        )
+        task_tokens.fail(str(found.token), Failure.STALLED, transfers.failure(message, described))
 
 
 def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:

@@ -71,7 +71,8 @@ class SyncDefinition:
         """
         if not NAME.fullmatch(name):
             raise BadSync(
-                f'sync "{name}": a name has small letters, digits and -, at most 63, as in sales-2026'
+                f'sync "{name}": a name has small letters, digits and -, at most 63, as '
+                "in sales-2026"
             )
         parsed: dict[str, Any] = {"bucket": own_bucket, "prefix": f"data/{name}/"}
         for key, value in values.items():
@@ -84,16 +85,19 @@ class SyncDefinition:
                 raise BadSync(f"sync {name}: {key}: {error}") from None
             except (TypeError, ValueError, BadLocation):
                 raise BadSync(
-                    f"sync {name}: {key} is {value!r}; it is {rule.words}, as in {key}={rule.example}"
+                    f"sync {name}: {key} is {value!r}; it is {rule.words}, as in "
+                    f"{key}={rule.example}"
                 ) from None
         found = cls(name=name, **parsed)
         if found.bucket == own_bucket and not found.prefix.startswith(OWN_DATA):
             raise BadSync(
-                f"sync {name}: prefix is {found.prefix!r}; in Sheen's own bucket data is below {OWN_DATA}, as in prefix={OWN_DATA}{name}/"
+                f"sync {name}: prefix is {found.prefix!r}; in Sheen's own bucket data is "
+                f"below {OWN_DATA}, as in prefix={OWN_DATA}{name}/"
             )
         if found.prefix.startswith(NOT_TOLD):
             raise BadSync(
-                f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, as in prefix={OWN_DATA}{name}/"
+                f"sync {name}: prefix is {found.prefix!r}; data is not below {NOT_TOLD}, "
+                f"as in prefix={OWN_DATA}{name}/"
             )
         return found
 
@@ -105,8 +109,10 @@ class SyncDefinition:
         source = f"{self.bucket}/{self.prefix}"
         if self.bucket != own_bucket and not source.startswith(tuple(others)):
             raise BadSync(
-                f"sync {self.name}: this deployment may not read s3://{source}; beside its own bucket it may read "
-                f"{', '.join(f's3://{other}' for other in others) or 'none'}, which its operator says in [[data]] of the stage's settings"
+                f"sync {self.name}: this deployment may not read s3://{source}; beside "
+                "its own bucket it may read "
+                f"{', '.join(f's3://{other}' for other in others) or 'none'}, which its "
+                "operator says in [[data]] of the stage's settings"
             )
 
     def settings(self) -> dict[str, Any]:
@@ -227,7 +233,8 @@ _RULES: dict[str, Rule] = {
     ),
     "prefix": Rule(
         _prefix,
-        "the beginning of keys, without a slash in front, of letters A to Z, digits, blanks and _-+./() only, as DataSync takes it; "
+        "the beginning of keys, without a slash in front, of letters A to Z, digits, "
+        "blanks and _-+./() only, as DataSync takes it; "
         "what is below it may be called anything, and chosen by include='/year=2026/*'",
         "data/sales/",
     ),

@@ -44,7 +44,8 @@ class Schedule:
         if (cron := _CRON.fullmatch(expression)) is not None:
             return cls(expression, cron=_Cron.parse(expression, cron[1].split()))
         raise BadSchedule(
-            f'"{expression}" is neither {NEVER} nor rate(…) nor cron(…), as in rate(1 hour) or cron(0 8 ? * MON-FRI *)'
+            f'"{expression}" is neither {NEVER} nor rate(…) nor cron(…), as in rate(1 '
+            "hour) or cron(0 8 ? * MON-FRI *)"
         )
 
     def next_after(self, moment: float) -> float | None:
@@ -71,7 +72,8 @@ class _Cron:
     def parse(cls, expression: str, fields: list[str]) -> "_Cron":
         if len(fields) != 6:
             raise BadSchedule(
-                f'"{expression}" has {len(fields)} fields; it takes 6: minutes, hours, day, month, weekday, year'
+                f'"{expression}" has {len(fields)} fields; it takes 6: minutes, hours, '
+                "day, month, weekday, year"
             )
         minutes, hours, day, month, weekday, year = (field.upper() for field in fields)
         if (day == "?") == (weekday == "?"):
@@ -168,7 +170,8 @@ def _numbers(
             return names[text]
         if not text.isascii() or not text.isdigit() or int(text) not in allowed:
             raise BadSchedule(
-                f'"{expression}": {what} has "{text}"; it takes {allowed.start} to {allowed.stop - 1}'
+                f'"{expression}": {what} has "{text}"; it takes {allowed.start} to '
+                f"{allowed.stop - 1}"
             )
         return int(text)
 

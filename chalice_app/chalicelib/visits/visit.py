@@ -2,14 +2,14 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.apps.directory import Directory
+from chalicelib.apps.directory import Directory, Found
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -48,6 +48,12 @@ _MOST_GONE = 2
 
 If one more is gone, the request fails.
 """
+
+
+class _Gone(NamedTuple):
+    """The instance on which a page's request took a seat, whose agent turned out to be gone."""
+
+    instance_id: str
 
 
 class Visits:
@@ -91,7 +97,10 @@ class Visits:
                 )
             except AgentGone as error:
                 telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
-                message = "It has just stopped, or it cannot be reached. In a moment another one can be started."
+                message = (
+                    "It has just stopped, or it cannot be reached. In a moment another one "
+                    "can be started."
+                )
                 return Answer.page(
                     pages.error(
                         "The app's machine is gone", message, retry_url=_public(request), status=503
@@ -102,13 +111,16 @@ class Visits:
                 return Answer.page(pages.error("That did not work", str(error)))
             except Exception:
                 telemetry.logger.exception("failed")
-                message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+                message = (
+                    "Sheen could not answer. Tell whoever runs it this number: "
+                    f"{request.request_id}."
+                )
                 return Answer.page(
                     pages.error("Something broke", message, retry_url=_public(request))
                 )
 
-    def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
-        """Answer a request; ``gone`` are the instances that it has found gone so far."""
+    def _answer(self, request: VisitorRequest) -> Answer:
+        """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
         if climbs(request.path):
@@ -116,8 +128,19 @@ class Visits:
         if takes_over(request):
             return Answer.text(
                 403,
-                "a service worker here would answer for every app; put its script into a folder of the app\n",
+                "a service worker here would answer for every app; put its script into a "
+                "folder of the app\n",
             )
+        gone: frozenset[str] = frozenset()
+        while isinstance(answer := self._try(request, gone), _Gone):
+            gone |= {answer.instance_id}
+        return answer
+
+    def _try(self, request: VisitorRequest, gone: frozenset[str]) -> Answer | _Gone:
+        """Find the app and answer, or return the instance that is gone besides ``gone``.
+
+        Each try asks the directory: an instance may be gone because another version is active now.
+        """
         found = self._directory.find(request.path, self._clock(), page=wants_page(request))
         if request.path == ROBOTS and (found is None or found.app.location == ROOT):
             return self._robots(request, found.app if found is not None else None)
@@ -133,49 +156,55 @@ class Visits:
                     return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
                 case StartStatus(instance_id):
                     return waiting.start_status(
-                        app, instance_id, store.of_version(_version_id(app)), self._clock()
+                        found, instance_id, store.of_version(_version_id(app)), self._clock()
                     )
                 case QueueStatus(place):
                     return waiting.queue_status(
-                        self._scheduler.standing(_version_id(app), app.effective_settings(), place)
+                        self._scheduler.standing(_version_id(app), found.settings, place)
                     )
                 case Navigation():
                     kept = self._kept_page(request, app, found.rest) if not gone else None
-                    return kept or waiting.without_page(
-                        request, app, self._navigate(request, app, found.rest, gone)
-                    )
+                    page = kept or self._navigate(request, found, gone)
+                    if kept is not None or isinstance(page, _Gone):
+                        return page
+                    return waiting.without_page(request, found, page)
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
-                    return self._asset(request, app, found.rest)
+                    return self._asset(request, found)
                 case _:
                     assert_never(where)
 
     def _navigate(
-        self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]
-    ) -> Answer:
-        """Take a seat and let the app answer with a page, or say what the visitor waits for."""
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+    ) -> Answer | _Gone:
+        """Take a seat and let the app answer with a page, or say what the visitor waits for.
+
+        Raise :class:`AgentGone` if too many instances are ``gone``.
+        """
         match caller(request):
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.title_of(app)))
-        settings = app.effective_settings()
+                return Answer.page(pages.about(census.title_of(found)))
+        app = found.app
         version_id = _version_id(app)
         place = waiting.place_of(request)
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.location, settings, session_id, place, gone, address
+            version_id, app.location, found.settings, session_id, place, gone, address
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
                 with telemetry.about(instance=instance.instance_id, session=session_id):
                     try:
-                        answer = self._ask(request, app, rest, instance, session_id)
+                        answer = self._ask(request, app, found.rest, instance, session_id)
                         return (
-                            answer if place is None else waiting.without_place(request, app, answer)
+                            answer
+                            if place is None
+                            else waiting.without_place(request, found, answer)
                         )
                     except AgentGone:
                         self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
@@ -184,18 +213,18 @@ class Visits:
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
                             raise
-                return self._answer(request, gone | {instance.instance_id})
+                        return _Gone(instance.instance_id)
             case Starting(instance, claimed):
                 telemetry.logger.info(
                     "waits", extra={"instance": instance.instance_id, "claimed": claimed}
                 )
-                return waiting.for_a_start(request, app, instance, self._clock())
+                return waiting.for_a_start(request, found, instance, self._clock())
             case Queued(taken, standing):
-                return waiting.for_a_seat(request, app, taken, standing)
+                return waiting.for_a_seat(request, found, taken, standing)
             case Busy():
-                return Answer.page(pages.no_machine(census.title_of(app)))
+                return Answer.page(pages.no_machine(census.title_of(found)))
             case NoRoom():
-                return Answer.page(pages.users(census.title_of(app)))
+                return Answer.page(pages.users(census.title_of(found)))
             case _:
                 assert_never(outcome)
 
@@ -255,8 +284,9 @@ class Visits:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
-    def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
+    def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
+        app, rest = found.app, found.rest
         version_id = _version_id(app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
@@ -274,7 +304,7 @@ class Visits:
             return self._ask(request, app, rest, instance)
         if rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.location, app.effective_settings())
+        held = self._holding.ready(version_id, app.location, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -282,7 +312,8 @@ class Visits:
             return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
         except AgentSilent:
             return later(
-                "the app has started, and takes longer to answer than is left of this request; ask again"
+                "the app has started, and takes longer to answer than is left of this "
+                "request; ask again"
             )
 
     def _ask(
@@ -362,7 +393,10 @@ def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
 
 def _passed_back(got: AgentAnswer) -> Answer:
     if len(got.body) > LARGEST_ANSWER:
-        message = f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on this way."
+        message = (
+            f"The app's answer has {len(got.body):,} bytes; {LARGEST_ANSWER:,} are allowed on "
+            "this way."
+        )
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
     return Answer(

@@ -140,7 +140,8 @@ class Compute(SheenStack):
         accept(
             definition,
             "ECS2",
-            "The variables are names and addresses; secrets are in the instance's row and in Secrets Manager",
+            "The variables are names and addresses; secrets are in the instance's row "
+            "and in Secrets Manager",
         )
 
     def _files(self, root: str) -> ecs.CfnTaskDefinition.VolumeProperty:

@@ -93,7 +93,8 @@ class Data(SheenStack):
         accept(
             bucket,
             "S1",
-            "Server access logs would cost more than the requests that they log; who publishes is in the bundles table, and CloudTrail's "
+            "Server access logs would cost more than the requests that they log; who "
+            "publishes is in the bundles table, and CloudTrail's "
             "data events can be turned on for the account",
         )
         plain = bucket.node.default_child

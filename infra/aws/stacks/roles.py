@@ -118,7 +118,10 @@ def _wildcards(role: Role) -> dict[str, str]:
     }
 
 
-_NO_NAME = "what is meant has no name yet when the role is made: objects below a prefix, log streams, tasks, revisions"
+_NO_NAME = (
+    "what is meant has no name yet when the role is made: objects below a prefix, log "
+    "streams, tasks, revisions"
+)
 """Reason for a declared statement that ends in a wildcard and gives no reason of its own.
 
 See :func:`infra.declared.rights.is_wide`.

@@ -82,9 +82,9 @@ def test_the_same_seed_gives_the_same_day_and_another_seed_another() -> None:
 def test_waiting_pages_ask_as_often_as_the_real_one() -> None:
     script = (TREE / "chalice_app/chalicelib/pages/templates/waiting.js").read_text()
     assert (
-        f"shortest = {simulation.POLL_FIRST * 1000:g}, longest = {simulation.POLL_LONGEST * 1000:g},"
-        in script
-    )
+        f"shortest = {simulation.POLL_FIRST * 1000:g}, longest = "
+        f"{simulation.POLL_LONGEST * 1000:g},"
+    ) in script
     assert f"delay * {simulation.POLL_GROWTH:g})" in script
 
 

@@ -1,4 +1,6 @@
-"""The kept-alive client: nothing is sent twice that may not be, and a dead agent is told from a slow one."""
+"""The kept-alive client: nothing is sent twice that may not be, and a dead agent is told from a
+slow one.
+"""
 
 import threading
 import time

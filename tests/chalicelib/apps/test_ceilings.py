@@ -88,7 +88,10 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(
         ),
         (
             {"max_instances": 100},
-            r"setting max_instances is 100; this deployment allows 3 at most \(its most_instances_per_app\)",
+            (
+                r"setting max_instances is 100; this deployment allows 3 at most \(its "
+                r"most_instances_per_app\)"
+            ),
         ),
         (
             {"start_count": 4, "max_instances": 4},
@@ -96,7 +99,10 @@ def test_what_is_cut_is_within_each_ceiling_and_nothing_else_changes(
         ),
         (
             {"instance_idle_timeout": 0},
-            r"setting instance_idle_timeout is 0; this deployment allows 3600 at most \(its longest_idle\)",
+            (
+                r"setting instance_idle_timeout is 0; this deployment allows 3600 at most "
+                r"\(its longest_idle\)"
+            ),
         ),
         (
             {"instance_idle_timeout": "7200"},
@@ -127,13 +133,13 @@ def test_what_was_stored_before_is_cut_and_shown_and_stands_in_no_other_changes_
     app.update(actions=[App.settings.set({"max_instances": 50, "start_count": 20})])
     shown = on_demand({"location": "/old"}, lambda: 3.0)
     held = {
-        name: (shown["settings"][name], shown["sources"][name])
+        name: (shown["settings"][name], *shown["sources"][name].values())
         for name in ("size", "max_instances", "start_count", "instance_idle_timeout")
     }
     assert held == {
-        "size": ("medium", "ceiling"),
-        "max_instances": (3, "ceiling"),
-        "start_count": (3, "ceiling"),
-        "instance_idle_timeout": (900.0, "default"),
+        "size": ("medium", "bundle", "sheen.toml", "largest_size"),
+        "max_instances": (3, "app", "sheen configure", "most_instances_per_app"),
+        "start_count": (3, "app", "sheen configure", "most_instances_per_app"),
+        "instance_idle_timeout": (900.0, "default", "", ""),
     }
-    assert App.get("/old").effective_settings().max_instances == 3
+    assert App.get("/old").resolved().settings.max_instances == 3

@@ -60,7 +60,8 @@ def test_configure_refuses_what_is_for_another_app_and_names_it_and_the_way_out(
     name = next(iter(change.values()))
     with pytest.raises(
         BadAppSetting,
-        match=rf'"{name}".* is not for the app at /sales.*sales/NAME and shared/NAME.*sheen configure',
+        match=rf'"{name}".* is not for the app at /sales.*sales/NAME and shared/NAME.*sheen '
+        r"configure",
     ):
         configure("/sales", change, 2.0)
     assert App.get("/sales").settings == {}

@@ -1,4 +1,6 @@
-"""Spare instances: bound to one app by one visitor, or not at all; and everything that ends them ends both rows."""
+"""Spare instances: bound to one app by one visitor, or not at all; and everything that ends them
+ends both rows.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.agents.client import AgentClient
 from chalicelib.aws import clients
+from chalicelib.aws.streams import Change
 from chalicelib.configuration.app_settings import SIZES, AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
@@ -35,7 +38,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
 def settings() -> Settings:
     plain = Settings.from_environment()
     return Settings(
-        plain.bucket, plain.table_prefix, plain.websocket_url, plain.instance_state_machine, plain.cluster, plain.connections_url,
+        plain.bucket, plain.table_prefix, plain.websocket_url, plain.instance_state_machine, plain.cluster, plain.connections_url,  # noqa: E501
         spares="large=2",
     )  # fmt: skip
 
@@ -285,11 +288,11 @@ def test_what_leaves_the_pool_is_read_from_the_stream() -> None:
     def record(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
         return {"eventName": "MODIFY", "dynamodb": {"NewImage": new, "OldImage": old}}
 
-    assert pool.left(record(bound_image, image)) == "small"
-    assert pool.left(record(bound_image, bound_image)) is None
-    assert pool.left(record({**image, "state": {"S": "STOPPED"}}, image)) == "small"
-    assert pool.left(record(image, {**image, "state": {"S": "STARTING"}})) is None
-    assert pool.left(record({**bound_image, "version_id": {"S": "a.v"}}, image)) is None
+    assert pool.left(Change.of(record(bound_image, image))) == "small"
+    assert pool.left(Change.of(record(bound_image, bound_image))) is None
+    assert pool.left(Change.of(record({**image, "state": {"S": "STOPPED"}}, image))) == "small"
+    assert pool.left(Change.of(record(image, {**image, "state": {"S": "STARTING"}}))) is None
+    assert pool.left(Change.of(record({**bound_image, "version_id": {"S": "a.v"}}, image))) is None
 
 
 @given(st.dictionaries(st.sampled_from(SIZES), st.integers(0, pool.MOST)))

@@ -1,4 +1,6 @@
-"""Putting an app away and getting rid of it: its visitors are told, nothing runs on, and nothing goes that was not asked for."""
+"""Putting an app away and getting rid of it: its visitors are told, nothing runs on, and nothing
+goes that was not asked for.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Tasks that end by themselves: the row, the state machine and the visitors learn of it, whatever came first."""
+"""Tasks that end by themselves: the row, the state machine and the visitors learn of it, whatever
+came first.
+"""
 
 from typing import Any
 
@@ -164,7 +166,7 @@ def test_that_memory_had_run_out_is_said_by_the_container_alone() -> None:
         "clusterArn": "arn:aws:ecs:eu-central-1:123456789012:cluster/sheen-prod",
         "containers": [
             {
-                "containerArn": "arn:aws:ecs:eu-central-1:123456789012:container/sheen-prod/1dc5/29d6",
+                "containerArn": "arn:aws:ecs:eu-central-1:123456789012:container/sheen-prod/1dc5/29d6",  # noqa: E501
                 "exitCode": 137,
                 "lastStatus": "STOPPED",
                 "name": "agent",
@@ -184,7 +186,8 @@ def test_that_memory_had_run_out_is_said_by_the_container_alone() -> None:
         "version": 6,
     }
     assert deaths.read(event).cause == (
-        "Essential container in task exited: OutOfMemoryError: Container killed due to memory usage (exit code 137)"
+        "Essential container in task exited: OutOfMemoryError: Container killed due to "
+        "memory usage (exit code 137)"
     )
 
 

@@ -1,4 +1,5 @@
-"""The reaper and a new visitor come at the same moment: one of them gets the instance, and the other knows it.
+"""The reaper and a new visitor come at the same moment: one of them gets the instance, and the
+other knows it.
 
 Each time their calls to the table come in another order. ``SHEEN_RACES`` says how often.
 """
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
 def ready(seats: dict[str, float]) -> Instance:
     row = Instance(
-        VERSION, 0, instance_id="0011223344556677", location="/hello", state="READY", phase="app", secret="00", seats=seats, capacity=2,
+        VERSION, 0, instance_id="0011223344556677", location="/hello", state="READY", phase="app", secret="00", seats=seats, capacity=2,  # noqa: E501
         size="small", address="10.0.0.1:8080", claimed_at=NOW, ready_at=NOW,
     )  # fmt: skip
     row.save()
@@ -59,7 +60,10 @@ def test_either_the_reaper_or_the_visitor_gets_the_instance() -> None:
             )
             after = store.get(ref)
             assert after is not None
-            told = f"turn {turn}, order {order}, {seats}: drained {drained}, {outcome}, {after.state} {store.seats_of(after)}"
+            told = (
+                f"turn {turn}, order {order}, {seats}: drained {drained}, {outcome}, "
+                f"{after.state} {store.seats_of(after)}"
+            )
             assert (after.state == "DRAINING") == drained, told
             assert (outcome == "Seated") == ("visitor" in store.seats_of(after)) == (not drained), (
                 told

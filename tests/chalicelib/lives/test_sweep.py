@@ -1,4 +1,6 @@
-"""The sweeper: each kind of loss is injected, found, repaired once, and what is well is left alone."""
+"""The sweeper: each kind of loss is injected, found, repaired once, and what is well is left
+alone.
+"""
 
 import dataclasses
 
@@ -231,7 +233,7 @@ refs = st.builds(lambda n: InstanceRef("a.v", n, f"id{n}"), st.integers(0, 4))
 times = st.sampled_from([NOW - START_LIMIT - 1, NOW - GRACE - 1, NOW - 1])
 rows = st.lists(
     st.builds(
-        SeenInstance, refs, st.sampled_from(list(InstanceState)), st.sampled_from(["/a", "/b"]), st.just("small"), times,
+        SeenInstance, refs, st.sampled_from(list(InstanceState)), st.sampled_from(["/a", "/b"]), st.just("small"), times,  # noqa: E501
         st.none() | times, st.sampled_from(["", "task/0", "task/1"]),
     ),
     unique_by=lambda row: row.ref.instance_id,

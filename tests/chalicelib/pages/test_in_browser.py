@@ -1,4 +1,6 @@
-"""The pages' scripts, in a real browser under the pages' own policy. Routes are the server: no stack is needed."""
+"""The pages' scripts, in a real browser under the pages' own policy. Routes are the server: no
+stack is needed.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 class Server:
-    """Answers the app's URL with `documents`, and the status URL with `statuses`, in turn; the last of each stays."""
+    """Answers the app's URL with `documents`, and the status URL with `statuses`, in turn; the last
+    of each stays.
+    """
 
     def __init__(
         self, documents: list[Page | str], statuses: list[dict[str, Any] | int | str]
@@ -203,11 +207,12 @@ async def test_users_with_a_place_in_the_queue_says_where_it_stands_and_goes_in(
             note();
             new MutationObserver(note).observe(queue, {childList: true});
         }
-    })""")
+    })""")  # noqa: E501
     await page.goto(APP)
     await expect(page.locator("h1")).to_have_text("the app")
     assert await page.evaluate("sessionStorage.said") == (
-        "3 visitors are before you.2 visitors are before you.One visitor is before you.You are next.There is room. Opening the app…"
+        "3 visitors are before you.2 visitors are before you.One visitor is before "
+        "you.You are next.There is room. Opening the app…"
     )
     assert page.url == APP
     assert not [line for line in server.said if "Content Security Policy" in line]

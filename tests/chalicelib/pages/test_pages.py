@@ -16,7 +16,10 @@ from chalicelib import pages
 from chalicelib.pages import AppEntry, Page
 from chalicelib.pages.lookup import OWN, find, policy
 
-EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{app_name}}{{> style.css}}</title></pre>"
+EVIL = (
+    "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{app_name}}{{> "
+    "style.css}}</title></pre>"
+)
 
 texts = st.one_of(
     st.text(),
@@ -204,7 +207,7 @@ MANY = [
 ]
 
 
-def test_apps_are_in_the_folders_of_their_addresses_and_are_found_by_words_of_title_and_address() -> (
+def test_apps_are_in_the_folders_of_their_addresses_and_are_found_by_words_of_title_and_address() -> (  # noqa: E501
     None
 ):
     page = pages.apps_index(MANY)

@@ -1,4 +1,6 @@
-"""Which versions go: never one that is active, the one before, kept or in use, whatever happens at the same moment."""
+"""Which versions go: never one that is active, the one before, kept or in use, whatever happens at
+the same moment.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -29,7 +29,9 @@ HEAVY = (
     "infra",
     "sheen",
 )
-"""What none of these steps needs to be imported (FACTS H3): AWS's clients come with their first use."""
+"""What none of these steps needs to be imported (FACTS H3): AWS's clients come with their first
+use.
+"""
 MODULES = (
     "chalicelib.publishing.publish",
     "chalicelib.apps.versions",

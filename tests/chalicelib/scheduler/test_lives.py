@@ -1,6 +1,7 @@
-"""Scheduler, state machines and agents together, through random visits, leaves, crashes, lost, doubled and late events, and clocks that
-differ, against the true rows and conditions. Whatever happens: no seat too many, nobody on an instance that is going, one life for each
-claim, and in the end everything sleeps.
+"""Scheduler, state machines and agents together, through random visits, leaves, crashes, lost,
+doubled and late events, and clocks that differ, against the true rows and conditions. Whatever
+happens: no seat too many, nobody on an instance that is going, one life for each claim, and in the
+end everything sleeps.
 
 ``SHEEN_LIVES`` says how many histories are tried.
 """
@@ -98,7 +99,9 @@ class Lives(RuleBasedStateMachine):
         place: str | None = None,
         page_takes: float | None = 0.0,
     ) -> None:
-        """``page_takes``: seconds until the page is made; None when the Lambda breaks off, and the agent hears nothing."""
+        """``page_takes``: seconds until the page is made; None when the Lambda breaks off, and the
+        agent hears nothing.
+        """
         self.world.skew = skew
         session = new_session_id()
         scheduler = self.environments[environment]

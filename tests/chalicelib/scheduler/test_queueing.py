@@ -1,4 +1,6 @@
-"""Visitors of a full app, against real rows: who came first is served first, and nobody waits for one who went away."""
+"""Visitors of a full app, against real rows: who came first is served first, and nobody waits for
+one who went away.
+"""
 
 from collections import Counter
 

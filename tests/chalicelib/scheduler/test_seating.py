@@ -113,7 +113,8 @@ def test_only_the_visitor_who_crosses_the_load_factor_pays_for_it(
     now[0] += 6.0
     store.mark_ready(store.of_version(VERSION)[1].ref, "10.0.0.2:8080", "token", now[0])
     assert cost() == 3, (
-        "a look, since one was starting; a seat; the fifth of 8 seats makes a third instance necessary"
+        "a look, since one was starting; a seat; the fifth of 8 seats makes a third "
+        "instance necessary"
     )
 
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.configuration.app_settings import AppSettings, WorkerLimits
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.worker_limits import WorkerLimits
 from chalicelib.scheduler.spread import Full, On, Open, spread
 
 LIMITS = st.builds(
@@ -26,7 +27,9 @@ def come(sessions: dict[int, int], limits: WorkerLimits) -> On | Open | Full:
 
 
 def test_the_guides_worked_example() -> None:
-    """``utilization_scheduler 5 0.5 3``: the third session opens the second process, the sixteenth is turned away."""
+    """``utilization_scheduler 5 0.5 3``: the third session opens the second process, the sixteenth
+    is turned away.
+    """
     limits = AppSettings.parse({"utilization_scheduler": "5 0.5 3"}).worker_limits
     sessions: dict[int, int] = {}
     placements = [come(sessions, limits) for _ in range(16)]

@@ -1,4 +1,6 @@
-"""Who asks, and the clock that sees after what runs: nothing is forgotten, and one sync's trouble is not another's."""
+"""Who asks, and the clock that sees after what runs: nothing is forgotten, and one sync's trouble
+is not another's.
+"""
 
 import json
 from typing import Any

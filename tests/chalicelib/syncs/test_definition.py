@@ -90,7 +90,8 @@ def test_what_the_deployment_may_not_read_is_refused_with_what_it_may() -> None:
     ):
         with pytest.raises(
             BadSync,
-            match=r"may not read s3://.* it may read s3://observations/stations/, s3://open/, which its operator",
+            match=r"may not read s3://.* it may read s3://observations/stations/, s3://open/, "
+            r"which its operator",
         ):
             parse(bucket=bucket, prefix=prefix).check_readable("sheen-test", others)
     with pytest.raises(BadSync, match="may read none"):

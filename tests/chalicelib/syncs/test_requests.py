@@ -100,7 +100,9 @@ def test_what_is_asked_again_while_it_is_done_is_not_forgotten(machine: Machine)
 def test_of_many_who_ask_at_once_one_starts_a_run_and_nothing_stays_undone(
     machine: Machine,
 ) -> None:
-    """Askers and the ends of runs in any order: whatever was asked is done in the end, one run at a time."""
+    """Askers and the ends of runs in any order: whatever was asked is done in the end, one run at a
+    time.
+    """
     wanted = definition(urgent="/")
     done: Counter[str] = Counter()
     running = threading.Semaphore(1)

@@ -1,4 +1,6 @@
-"""A run from step to step: what is asked is brought once, failures end and are told, and no step does harm when it is repeated."""
+"""A run from step to step: what is asked is brought once, failures end and are told, and no step
+does harm when it is repeated.
+"""
 
 import json
 from typing import Any
@@ -15,7 +17,10 @@ from chalicelib.syncs.model import RunStatus, Sync, SyncRequest, SyncRun, Way
 from tests.chalicelib.aws_in_process import BUCKET
 from tests.chalicelib.syncs.standin_aws import SETTINGS, Services
 
-SOME = "Transfer and verification completed. Selected files transferred except for files skipped due to errors."
+SOME = (
+    "Transfer and verification completed. Selected files transferred except for files "
+    "skipped due to errors."
+)
 
 
 class Machine:
@@ -129,7 +134,7 @@ def test_what_is_gone_before_it_is_taken_ends_the_run(services: Services) -> Non
         assert machine.begin()["do"] == "end"
 
 
-def test_more_prefixes_than_a_filter_takes_come_one_filter_after_the_other_and_the_whole_has_them_all(
+def test_more_prefixes_than_a_filter_takes_come_one_filter_after_the_other_and_the_whole_has_them_all(  # noqa: E501
     services: Services,
 ) -> None:
     machine = Machine()

@@ -77,7 +77,10 @@ def test_an_object_that_is_called_as_the_urgent_folder_is_not_left_out() -> None
     ]
 
 
-SOME = "Transfer and verification completed. Selected files transferred except for files skipped due to errors."
+SOME = (
+    "Transfer and verification completed. Selected files transferred except for files "
+    "skipped due to errors."
+)
 
 
 @pytest.mark.parametrize(

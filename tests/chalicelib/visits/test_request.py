@@ -23,7 +23,9 @@ def test_on_the_gateways_own_domain_the_stage_comes_before_the_path() -> None:
 
 
 def test_the_stage_alone_without_a_slash_is_the_root_below_the_stage() -> None:
-    """For https://ID.execute-api…/__live API Gateway tells the path "/" and the context's path "/__live"."""
+    """For https://ID.execute-api…/__live API Gateway tells the path "/" and the context's path
+    "/__live".
+    """
     stage_only = event({}) | {"path": "/", "requestContext": {"path": "/__live", "requestId": "1"}}
     request = VisitorRequest.from_event(stage_only)
     assert (request.base, request.path, request.bare) == ("/__live", "/", True)

@@ -1,7 +1,8 @@
 """An AWS account to deploy to: moto's, with what it lacks of the calls that Chalice makes.
 
-What is proven with it is that the steps fit together: templates, outputs and parameters, Chalice's own calls, reruns and removal.
-Whether AWS itself takes each template is for cfn-lint and for CDK's own validation to say (``test_templates``).
+What is proven with it is that the steps fit together: templates, outputs and parameters, Chalice's
+own calls, reruns and removal. Whether AWS itself takes each template is for cfn-lint and for CDK's
+own validation to say (``test_templates``).
 """
 
 import json
@@ -23,7 +24,9 @@ from moto.server import ThreadedMotoServer
 def _import_rest_api(
     self: APIGatewayBackend, api_doc: dict[str, Any], _fail_on_warnings: bool
 ) -> RestAPI:
-    """moto reads OpenAPI 3 only, and Chalice writes Swagger 2: the API is there, with one method instead of its own."""
+    """moto reads OpenAPI 3 only, and Chalice writes Swagger 2: the API is there, with one method
+    instead of its own.
+    """
     api: RestAPI = self.create_rest_api(name=api_doc["info"]["title"], description="")
     root = api.get_resource_for_path("/")
     root.add_method("ANY", "NONE", None)

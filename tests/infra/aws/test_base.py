@@ -1,4 +1,6 @@
-"""What keeps deployed images from growing old: the base image is raised in the tree, and ECR's findings are told."""
+"""What keeps deployed images from growing old: the base image is raised in the tree, and ECR's
+findings are told.
+"""
 
 from collections.abc import Sequence
 from datetime import date

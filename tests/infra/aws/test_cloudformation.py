@@ -162,7 +162,7 @@ def test_a_creation_that_fails_leaves_nothing_that_keeps_the_next_one_from_makin
     assert client.calls == ["create", "delete", "create", "update", "protect"]
 
 
-def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes_with_its_failure() -> (
+def test_what_is_kept_is_protected_once_it_is_there_and_what_an_update_adds_goes_with_its_failure() -> (  # noqa: E501
     None
 ):
     client = CloudFormation()

@@ -1,4 +1,6 @@
-"""A deployment from nothing, stopped half way, gone on with, done again, taken down: the steps for real, in moto's account."""
+"""A deployment from nothing, stopped half way, gone on with, done again, taken down: the steps for
+real, in moto's account.
+"""
 
 import dataclasses
 import json
@@ -40,7 +42,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 class Docker:
-    """Pushes images with nothing in them: as it is told to when that is by the builder that it was told to make, else with gzip."""
+    """Pushes images with nothing in them: as it is told to when that is by the builder that it was
+    told to make, else with gzip.
+    """
 
     def __init__(self) -> None:
         self.commands: list[str] = []
@@ -331,7 +335,8 @@ def test_an_image_that_is_not_compressed_as_the_stage_says_is_not_deployed(
     for _ in range(2):  # nor is one that an earlier run has left
         with pytest.raises(
             DeployError,
-            match=r"agent-\w+ has layers of type .*gzip, not zstd.*; remove it by `aws ecr batch-delete",
+            match=r"agent-\w+ has layers of type .*gzip, not zstd.*; remove it by `aws ecr "
+            r"batch-delete",
         ):
             push_images(ecr, repository, tmp_path, DECLARED, {}, NoBuilders())
     [image] = ecr.describe_images(repositoryName="images")["imageDetails"]

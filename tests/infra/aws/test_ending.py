@@ -94,7 +94,9 @@ def test_what_does_not_end_is_told() -> None:
 
 
 class DataSync:
-    """Two syncs' tasks, of which one is gone and the other copies; a table that names them, and a sync that never ran."""
+    """Two syncs' tasks, of which one is gone and the other copies; a table that names them, and a
+    sync that never ran.
+    """
 
     def __init__(self) -> None:
         self.executions = {"old": "SUCCESS", "copying": "TRANSFERRING"}

@@ -85,7 +85,8 @@ def test_zones_without_fargate_are_told_by_name_with_those_that_have_it() -> Non
     stage = Stage("tokyo", "ap-northeast-1")
     [told] = unfit_zones(TOKYO, stage)
     assert told == (
-        "network.zone_names: ap-northeast-1b is apne1-az3 in this account, where not all services run that Sheen needs; "
+        "network.zone_names: ap-northeast-1b is apne1-az3 in this account, where not all "
+        "services run that Sheen needs; "
         "take 2 of ap-northeast-1a, ap-northeast-1c"
     )
     named = dataclasses.replace(
@@ -173,14 +174,14 @@ def test_an_existing_vpc_is_refused_by_the_name_of_what_it_lacks(account: Accoun
     vpc.endpoint("dynamodb", RouteTableIds=[vpc.closed])
     vpc.ec2.delete_route(RouteTableId=vpc.open, DestinationCidrBlock="0.0.0.0/0")
     assert (
-        f"{vpc.public[0]} has no route from 0.0.0.0/0 to an internet gateway (route table {vpc.open})"
-        in vpc.lacks()
-    )
+        f"{vpc.public[0]} has no route from 0.0.0.0/0 to an internet gateway (route table "
+        f"{vpc.open})"
+    ) in vpc.lacks()
     swapped = vpc.lacks(public_subnets=vpc.public[::-1])
     assert (
-        f"network.existing.public_subnets: {vpc.public[1]} is in {vpc.zones[1]}, not in {vpc.zones[0]}"
-        in swapped
-    )
+        f"network.existing.public_subnets: {vpc.public[1]} is in {vpc.zones[1]}, not in "
+        f"{vpc.zones[0]}"
+    ) in swapped
     vpc.ec2.modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
     assert f"{vpc.id} has enableDnsHostnames off" in vpc.lacks()
     assert "does not exist" in vpc.lacks(public_subnets=("subnet-0", vpc.public[1]))

@@ -1,4 +1,6 @@
-"""The steps of putting a stage up and taking it down: their order, what each knows, and what a failure leaves."""
+"""The steps of putting a stage up and taking it down: their order, what each knows, and what a
+failure leaves.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -89,19 +91,18 @@ def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> No
 
 def test_it_is_taken_down_the_other_way_round_and_what_was_published_is_kept() -> None:
     every = steps.removal(FULL, TEMPLATES)
-    assert (
-        titles(every)
-        == [
-            EndWork().title,
-            *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration")),
-            EndWork().title,  # what visitors have started meanwhile: nothing more can be, and the cluster cannot go while a task runs
-            EndTransfers().title,
-            "delete compute",
-            DeleteFunctions().title,
-            DeleteSecret().title,
-            *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
-        ]
-    )
+    assert titles(every) == [
+        EndWork().title,
+        *(f"delete {name}" for name in ("alarms", "edge", "guard", "orchestration")),
+        # what visitors have started meanwhile: nothing more can be, and the cluster cannot go
+        # while a task runs
+        EndWork().title,
+        EndTransfers().title,
+        "delete compute",
+        DeleteFunctions().title,
+        DeleteSecret().title,
+        *(f"delete {name}" for name in ("functions", "roles", "storage", "network")),
+    ]
     assert not any(isinstance(step, DeleteStack) and step.stack.endswith("-data") for step in every)
 
 
@@ -164,6 +165,7 @@ def test_every_parameter_of_every_stage_is_found_out_before_its_stack(
         needed = {
             "Repository",
             "InstancesStream",
+            "ErrandsStream",
             "TaskSubnets",
             "TaskSecurityGroup",
             "FunctionSubnets",

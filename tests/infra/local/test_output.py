@@ -1,4 +1,6 @@
-"""The stack's output has the lines that are meant for people, whatever its clients do, and nothing else."""
+"""The stack's output has the lines that are meant for people, whatever its clients do, and nothing
+else.
+"""
 
 import re
 import socket
@@ -7,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.infra.local.tiny_process import TinyStack
+from tests.infra.tiny_process import TinyStack
 from tests.support.waiting import until
 
 MB = 1 << 20

@@ -1,4 +1,6 @@
-"""A folder becomes what a prefix is: at scale, while objects change, and when it is killed in the middle."""
+"""A folder becomes what a prefix is: at scale, while objects change, and when it is killed in the
+middle.
+"""
 
 import http.client
 import json
@@ -124,14 +126,14 @@ def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(
 ) -> None:
     count = min(SMALL, 1500)
     fill(store, count)
-    job = {"bucket": "data", "prefix": "p/", "folder": str(place.folder), "incoming": str(place.incoming), "include": [], "exclude": [],
+    job = {"bucket": "data", "prefix": "p/", "folder": str(place.folder), "incoming": str(place.incoming), "include": [], "exclude": [],  # noqa: E501
            "delete": True, "verify": "transferred"}  # fmt: skip
-    environment = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+    environment = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",  # noqa: E501
                    "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
     kills = 0
     for share in (0.05, 0.3, 0.6, 2.0):
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.datasync.process"],
+            [sys.executable, "-m", "infra.local.transfer"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

@@ -1,4 +1,6 @@
-"""Whatever the keys are that somebody writes into a bucket, nothing outside the folder is touched."""
+"""Whatever the keys are that somebody writes into a bucket, nothing outside the folder is
+touched.
+"""
 
 import contextlib
 import os

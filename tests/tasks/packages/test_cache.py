@@ -30,8 +30,8 @@ import sys, uuid
 from pathlib import Path
 from chalicelib.configuration.app_settings import AppSettings
 from tasks.packages import locks, restore
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
+from tasks.build_log import BuildLog
+from chalicelib.configuration.repositories import Repositories
 efs, name, url = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 app = efs / name
 place = restore.Place(efs / "packages", efs / uuid.uuid4().hex, efs / "apps" / name / "v1.library")
@@ -39,7 +39,7 @@ lock = locks.find(app)
 with BuildLog(lambda text: (efs / f"{name}.log").write_bytes(text), lambda error: None, every=0.1) as log:
     made = restore.restore(lock, place, Repositories.parse(url), AppSettings(), log, lambda told: None)
 place.making.rename(place.final)
-"""
+"""  # noqa: E501
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:

@@ -84,7 +84,7 @@ def entries(sources: list[Source], there: Image | None = None) -> dict[str, str]
     return {step.name: step.entry for step in make(sources, there).steps}
 
 
-def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_another_and_only_then() -> (
+def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_another_and_only_then() -> (  # noqa: E501
     None
 ):
     using = source("using", imports="plain, more, utils")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.configuration.repositories import Indexes
+from tasks.build_log import BuildLog
 from tasks.packages import python
 from tasks.packages.errors import NotAvailable, NotInstalled
-from tasks.packages.indexes import Indexes
-from tasks.packages.log import BuildLog
 from tasks.packages.restore import Place
 from tests.support.wheels import Index, index
 
@@ -76,7 +76,8 @@ def test_what_is_missing_is_fetched_with_what_it_needs_and_nothing_that_the_imag
 def test_without_an_index_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         NotAvailable,
-        match=r"shiny==0.0.1 \(the image has .*\), sheenpolite>=1. This deployment fetches no Python packages",
+        match=r"shiny==0.0.1 \(the image has .*\), sheenpolite>=1. This deployment fetches no "
+        r"Python packages",
     ):
         build(tmp_path / "a", "shiny==0.0.1\nsheenpolite>=1\n", "")
     assert build(tmp_path / "b", "shiny\n", "") is None

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.repositories import Repositories
+from tasks.build_log import BuildLog
 from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
 from tests.support.cran import Cran, SourcePackage, renv_lock
 
 UNIX_ID = 234_567
@@ -134,7 +134,10 @@ def test_another_app_gets_the_same_from_the_cache_without_a_repository(
 
 
 def test_packrats_lock_file_gets_the_same(builds: Builds, repository: Cran) -> None:
-    head = f"PackratFormat: 1.4\nPackratVersion: 0.9.0\nRVersion: 4.2.2\nRepos: CRAN={repository.url}/\n"
+    head = (
+        "PackratFormat: 1.4\nPackratVersion: 0.9.0\nRVersion: 4.2.2\nRepos: "
+        f"CRAN={repository.url}/\n"
+    )
     wanted = "".join(
         f"\nPackage: {name}\nSource: CRAN\nVersion: {version}\n" for name, version in POLITE
     )
@@ -192,7 +195,8 @@ def test_one_that_does_not_compile_is_named_with_its_last_words(
         builds.build(renv_lock(("broken", "1.0"), ("greeting", "1.0")), repository.url)
     message = str(caught.value)
     assert message.startswith(
-        'package "broken" 1.0 was not installed: R CMD INSTALL ended with 1. The last that it said:\n'
+        'package "broken" 1.0 was not installed: R CMD INSTALL ended with 1. The last '
+        "that it said:\n"
     )
     assert "the library that this needs is not here" in message
     assert "broken 1.0| ERROR: compilation failed for package" in builds.log
@@ -264,7 +268,8 @@ def test_a_version_that_no_repository_has_is_told_with_the_one_that_it_has(
 def test_a_missing_dependency_is_named(builds: Builds, repository: Cran) -> None:
     with pytest.raises(
         BadLock,
-        match=r'package "polite" 0\.3-1 needs greeting \(>= 1\.0\), which is neither in renv\.lock nor in the image',
+        match=r'package "polite" 0\.3-1 needs greeting \(>= 1\.0\), which is neither in '
+        r"renv\.lock nor in the image",
     ):
         builds.build(renv_lock(("polite", "0.3-1")), repository.url)
 

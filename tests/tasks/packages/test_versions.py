@@ -20,7 +20,10 @@ numbers = st.lists(st.integers(0, 30), min_size=2, max_size=4).flatmap(
 
 def test_versions_compare_as_in_r() -> None:
     one = ["1.0", "1.0.0", "1.0-1", "1.10", "1.9", "0.99-9", "2.0", "1.0.1"]
-    script = f"v <- c({','.join(map(repr, one))}); for (a in v) for (b in v) cat(compareVersion(a, b), '')"
+    script = (
+        f"v <- c({','.join(map(repr, one))}); for (a in v) for (b in v) cat(compareVersion(a, "
+        "b), '')"
+    )
     said = subprocess.run(
         ["Rscript", "-e", script], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
@@ -47,7 +50,8 @@ def test_a_need_is_met_by_exactly_the_versions_that_it_says(have: str, asked: st
 
 def test_fields_of_a_description() -> None:
     description = dcf.record(
-        "Package: x1\nImports: R6, rlang (>=1.0.2),\n    methods , odd thing\nDepends: R (>= 4.1)\nTitle: A: b\n"
+        "Package: x1\nImports: R6, rlang (>=1.0.2),\n    methods , odd thing\nDepends: R "
+        "(>= 4.1)\nTitle: A: b\n"
     )
     assert description["Title"] == "A: b"
     assert [str(need) for need in versions.strong_needs(description)] == [

@@ -1,4 +1,6 @@
-"""The whole agent: a process as ECS starts it, with real tables, real R, and the AWS endpoints that it calls."""
+"""The whole agent: a process as ECS starts it, with real tables, real R, and the AWS endpoints that
+it calls.
+"""
 
 import asyncio
 import contextlib
@@ -373,7 +375,7 @@ async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(
     await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
 
 
-async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(
+async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(  # noqa: E501
     launch: Launch,
 ) -> None:
     agent = await launch("counter", app_idle_timeout=60, max_retired_workers=1)

@@ -28,7 +28,9 @@ CHANGING = re.compile(
     r"\d\d:\d\d:\d\d|session/[0-9a-f]+/|w=[\w.-]+|\d{4}-\d\d-\d\d|nonce=\w+|tab-\d+(-\d+)?|data-tabsetid=.{1,2}\d+"
 )
 RANDOM = {"06_tabsets"}
-"""Shows random numbers, which are others in each process; so only what kind of thing it shows is compared."""
+"""Shows random numbers, which are others in each process; so only what kind of thing it shows is
+compared.
+"""
 
 
 @pytest.fixture(scope="module")

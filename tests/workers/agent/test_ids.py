@@ -64,7 +64,10 @@ async def test_ids_do_not_follow_from_the_state_of_rs_generators(
             "its createUniqueId has other arguments",
         ),
         (
-            "shiny:::FileUploadContext$set('public', 'createUploadOperation', function(infos) 'x', overwrite = TRUE)",
+            (
+                "shiny:::FileUploadContext$set('public', 'createUploadOperation', "
+                "function(infos) 'x', overwrite = TRUE)"
+            ),
             "ids from elsewhere",
         ),
     ],
@@ -85,7 +88,8 @@ def test_a_shiny_that_makes_ids_in_another_way_is_told_of_in_the_log(
         check=False,
     ).stderr
     assert re.search(
-        rf"WARNING: session ids can be guessed\..*{told}.*Publish the app with another version of Shiny",
+        rf"WARNING: session ids can be guessed\..*{told}.*Publish the app with another "
+        r"version of Shiny",
         said,
     ), said
 

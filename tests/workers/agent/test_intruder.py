@@ -1,4 +1,6 @@
-"""An app whose code means harm gets nowhere: not into the agent, not into other apps, not out of its folders (DESIGN rule 5)."""
+"""An app whose code means harm gets nowhere: not into the agent, not into other apps, not out of
+its folders (DESIGN rule 5).
+"""
 
 import asyncio
 import ctypes
@@ -25,7 +27,7 @@ Start = Callable[..., Awaitable[Worker]]
 CANARY = "AKIACANARYCANARYCANARY"
 KEEPER = """
 import ctypes, sys
-from agent.processes import process
+from machine import process
 process.shield()
 kept = ctypes.create_string_buffer(b"secret")
 sys.stdout.write(f"{ctypes.addressof(kept):x}\\n"); sys.stdout.flush()
@@ -44,7 +46,9 @@ def starter(request: pytest.FixtureRequest, preloaded: Preloaded) -> Starter:
 
 
 class Keeper:
-    """A process that shields itself as the agent does, with credentials in its environment and a secret in its memory."""
+    """A process that shields itself as the agent does, with credentials in its environment and a
+    secret in its memory.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
         self.process = process
@@ -109,8 +113,14 @@ async def test_the_intruder_itself_works(app: App, tmp_path: Path) -> None:
     assert await app.does(intruder.reads(own)) == "x"
     assert await app.does(intruder.python("print(6 * 7)")) == "42"
     # Into a process of its own it gets: what refuses the others below is not a missing system call.
-    victim = "p = subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)']); time.sleep(0.5)"
-    look = "for name in ('environ', 'maps'):\n  print(name, bool(open(f'/proc/{p.pid}/{name}').read(1)))"
+    victim = (
+        "p = subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)']); "
+        "time.sleep(0.5)"
+    )
+    look = (
+        "for name in ('environ', 'maps'):\n  print(name, "
+        "bool(open(f'/proc/{p.pid}/{name}').read(1)))"
+    )
     reaching = f"import subprocess, sys, time\n{victim}\n{look}\np.kill()"
     assert intruder.lines(await app.does(intruder.python(reaching))) == [
         "environ True",
@@ -212,7 +222,10 @@ async def test_another_apps_private_folder_and_socket_are_closed(
             ),
         )
         await blocking(app, lambda ask: intruder.cannot_write(ask, [folder, folder / "home"]))
-        connect = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('GOT IN')"
+        connect = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+            "print('GOT IN')"
+        )
         said = intruder.lines(await app.does(intruder.python(connect, other.socket_path)))
         assert "PermissionError: [Errno 13] Permission denied" in said[-1], said
         said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, other.pid, "1000")))
@@ -269,7 +282,9 @@ async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victi
 def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses(
     spec: Callable[..., WorkerSpec], entrypoint: str | None
 ) -> None:
-    """Root's scripts are there before the app's user can come in, and cannot be written to, replaced or removed by it."""
+    """Root's scripts are there before the app's user can come in, and cannot be written to,
+    replaced or removed by it.
+    """
     wanted = dataclasses.replace(spec("echo"), entrypoint=entrypoint)
     made = private.make(wanted)
     try:
@@ -297,7 +312,9 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
 def test_a_worker_that_starts_is_open_to_no_other_process_of_its_app_before_it_is_complete(
     spec: Callable[..., WorkerSpec],
 ) -> None:
-    """A process of the same app that sees the folder come lays a FIFO or a link where root is about to write."""
+    """A process of the same app that sees the folder come lays a FIFO or a link where root is about
+    to write.
+    """
     given: list[set[str]] = []
     give = Folder.give
 
@@ -320,14 +337,18 @@ async def test_no_program_gives_it_more_rights(app: App) -> None:
     )
     assert found
     who = intruder.python(
-        "import ctypes, os; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0), os.geteuid(), os.getgroups())"
+        "import ctypes, os; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0), os.geteuid(), "
+        "os.getgroups())"
     )
     unix_id = app.worker.spec.unix_id
-    assert (
-        await app.does(who)
-        == f"1 {unix_id if unix_id is not None else os.geteuid()} {[] if unix_id is not None else os.getgroups()}"
+    assert await app.does(who) == (
+        f"1 {unix_id if unix_id is not None else os.geteuid()} "
+        f"{[] if unix_id is not None else os.getgroups()}"
     )
-    raised = "import os\ntry:\n  os.setuid(0); print('GOT IN')\nexcept OSError as error:\n  print(error.strerror)"
+    raised = (
+        "import os\ntry:\n  os.setuid(0); print('GOT IN')\nexcept OSError as error:\n  "
+        "print(error.strerror)"
+    )
     if unix_id is not None:
         assert await app.does(intruder.python(raised)) == "Operation not permitted"
         assert "GOT IN" not in str(
@@ -341,7 +362,10 @@ async def test_no_program_gives_it_more_rights(app: App) -> None:
 
 def test_the_shield_is_what_keeps_a_process_closed() -> None:
     """Without root, user ids do not help: the shield alone does (PR_GET_DUMPABLE)."""
-    code = "import ctypes; from agent.processes import process; process.shield(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    code = (
+        "import ctypes; from machine import process; process.shield(); "
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
     import subprocess
 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,4 +1,6 @@
-"""The programs that an app's settings name: ``exec_supervisor`` before R, another R, another Python."""
+"""The programs that an app's settings name: ``exec_supervisor`` before R, another R, another
+Python.
+"""
 
 import dataclasses
 import os
@@ -58,7 +60,10 @@ async def test_a_supervisor_is_put_before_r(start: Start) -> None:
 
 
 async def test_a_supervisor_runs_as_the_apps_user_without_capabilities(start: Start) -> None:
-    says = 'echo "as $(id -u):$(id -G)"; grep -E "CapBnd|CapEff|NoNewPrivs" /proc/self/status; exec "$@"'
+    says = (
+        'echo "as $(id -u):$(id -G)"; grep -E "CapBnd|CapEff|NoNewPrivs" /proc/self/status; '
+        'exec "$@"'
+    )
     worker = await start(supervisor=("sh", "-c", says, "sh"))
     user = worker.spec.unix_id
     if user is not None:

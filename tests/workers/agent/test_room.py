@@ -1,4 +1,6 @@
-"""A worker with a room of its own finds its own folders there and no others; where the machine allows rooms."""
+"""A worker with a room of its own finds its own folders there and no others; where the machine
+allows rooms.
+"""
 
 import asyncio
 import dataclasses
@@ -35,7 +37,9 @@ def starter(request: pytest.FixtureRequest, preloaded: Preloaded) -> Starter:
 
 @pytest.fixture
 def efs(tmp_path: Path, apps: Path) -> Path:
-    """The shared file system: two apps' versions and data, open to everybody, so that nothing but the room hides them."""
+    """The shared file system: two apps' versions and data, open to everybody, so that nothing but
+    the room hides them.
+    """
     efs = tmp_path / "efs"
     for app in ("mine", "theirs"):
         for kind in ("apps", "data"):

@@ -114,7 +114,10 @@ async def test_a_start_that_lacks_a_secret_is_logged_with_its_name(spec: MakeSpe
     with pytest.raises(AppStartFailed):
         await Worker(spec("two"), log=log, furnish=furnish).start()
     assert log.lines == [
-        "[sheen] R was not started: A secret that the app needs cannot be read. secret x/db (for DB_PASSWORD): there is none of that name"
+        (
+            "[sheen] R was not started: A secret that the app needs cannot be read. secret "
+            "x/db (for DB_PASSWORD): there is none of that name"
+        )
     ]
     assert log.ended[0] is False
 

@@ -1,4 +1,6 @@
-"""What an app makes in its own folders, and names in its settings, turns the agent against nobody, and holds up no end."""
+"""What an app makes in its own folders, and names in its settings, turns the agent against nobody,
+and holds up no end.
+"""
 
 import asyncio
 import contextlib
@@ -18,12 +20,11 @@ from multidict import CIMultiDict
 from agent.http import r_socket
 from agent.http.proxy import Proxy
 from agent.http.server import is_sound
-from agent.processes import command, process
 from agent.processes.command import WorkerSpec
 from agent.processes.private import Private
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
-from machine import begin
+from machine import begin, process, unprivileged
 from machine.untrusted import Unremoved
 from tests.support.waiting import until
 
@@ -115,13 +116,13 @@ async def test_what_root_starts_sees_no_variable_of_the_apps(
     spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for program in ("_SETPRIV", "_PRLIMIT"):
-        real = getattr(command, program)
+        real = getattr(unprivileged, program)
         spy = tmp_path / program
         spy.write_text(
             f'#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > {spy}.saw\nexec {real} "$@"\n'
         )
         spy.chmod(0o755)
-        monkeypatch.setattr(command, program, str(spy))
+        monkeypatch.setattr(unprivileged, program, str(spy))
     variables = {
         name: f"/tmp/{name}"
         for name in ("LANGUAGE", "LC_MESSAGES", "OUTPUT_CHARSET", "NLSPATH", "GCONV_PATH", "MY_OWN")
@@ -257,7 +258,10 @@ LEFT = {
     "another session": "os.setsid()",
     "undumpable, with no environment": "os.setsid(); ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)",
     "deaf": "os.setsid(); [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]",
-    "a keeper of orphans, with children": "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for _ in '123']",
+    "a keeper of orphans, with children": (
+        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for "
+        "_ in '123']"
+    ),
     "one that forks on and on": "\nwhile True:\n  if os.fork(): os._exit(0)\n  os.setsid()",
     "a fork bomb": "\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(1)",
 }
@@ -269,14 +273,17 @@ async def test_no_process_that_a_worker_leaves_outlives_it(
     spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     process.adopt_orphans()
-    monkeypatch.setattr(command, "PROCESSES", 60)
+    monkeypatch.setattr(unprivileged, "PROCESSES", 60)
     unix_id = 300_000 + os.getpid() % 100_000  # nobody else's on this machine
     worker = Worker(dataclasses.replace(spec("intruder"), unix_id=unix_id))
     await worker.start()
     code = (
         f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
     )
-    told = f"system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', shQuote({json.dumps(code)})), wait = FALSE)"
+    told = (
+        "system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', "
+        f"shQuote({json.dumps(code)})), wait = FALSE)"
+    )
     async with asked(worker, f"/?{urlencode({'r': told})}") as answer:
         assert answer.status == 200
     await asyncio.to_thread(until, lambda: len(processes_of(unix_id)) > 1, 30.0, what)

@@ -1,4 +1,6 @@
-"""The TypeScript client against the Python session, through the model network: the two are one protocol."""
+"""The TypeScript client against the Python session, through the model network: the two are one
+protocol.
+"""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ CORPUS = (
     "[]",
 )
 PIECES = (
-    "", "[", "]", "{", "}", '"', "\\", ",", ":", "#", "|", "\\u", "\\ud800", "\ud800", "\udfff", "😀", "\x00", "\u2028", "\n",
-    " ", "-", "0", "F", "1e999", "NaN", "Infinity", "true", "null", "FFFFFFFFFFFF", "ACK ", "CONTINUE ", "SHEEN ", "o", "m", "p", "c",
+    "", "[", "]", "{", "}", '"', "\\", ",", ":", "#", "|", "\\u", "\\ud800", "\ud800", "\udfff", "😀", "\x00", "\u2028", "\n",  # noqa: E501
+    " ", "-", "0", "F", "1e999", "NaN", "Infinity", "true", "null", "FFFFFFFFFFFF", "ACK ", "CONTINUE ", "SHEEN ", "o", "m", "p", "c",  # noqa: E501
     "[[[[", "9" * 5000, "[" * 2000,
 )  # fmt: skip
 
@@ -134,7 +134,9 @@ def test_parsers_raise_nothing_but_protocol_errors() -> None:
 
 
 class Fuzzed:
-    """A session that is dragged through any state by any frame, with enough true ones that it comes far."""
+    """A session that is dragged through any state by any frame, with enough true ones that it comes
+    far.
+    """
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -174,7 +176,8 @@ class Fuzzed:
                 # An id that has ended comes once more at most, late.
                 self.names[random.randrange(len(self.names))] = f"c{random.getrandbits(30)}"
             case 9 | 10:
-                # A session that is not writable is not written to; now and then it is, all the same.
+                # A session that is not writable is not written to; now and then it is, all the
+                # same.
                 if session.writable or random.random() < 0.05:
                     self._apply(
                         session.send(
@@ -223,7 +226,7 @@ class Fuzzed:
                     if random.random() < self.noise:
                         payload = random.choice(("0|c|", "1|c|", "1|o|", "0|o|"))
                     texts.append(
-                        f"{max(number, 0):X}#{'0|o|' if number == 0 else '1|o|' if number == 1 else payload}"
+                        f"{max(number, 0):X}#{'0|o|' if number == 0 else '1|o|' if number == 1 else payload}"  # noqa: E501
                     )
                 case 4 | 5 | 6:
                     texts.append(f"{random.choice(('ACK', 'ACK', 'CONTINUE'))} {self._heard():X}")

@@ -1,7 +1,8 @@
-"""Each of the protocol's repairs alone: without those that would hide its absence, and with bounds on what it may cost.
+"""Each of the protocol's repairs alone: without those that would hide its absence, and with bounds
+on what it may cost.
 
-A network that loses nothing needs no repair, a move to a fresh connection needs no time, a gap needs no ping, and what is
-lost last needs one ping and no new connection.
+A network that loses nothing needs no repair, a move to a fresh connection needs no time, a gap
+needs no ping, and what is lost last needs one ping and no new connection.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ class Exact(Network):
         self.apply(self.session.receive(link.name, frame, self.now))
         self.accepted.add(self.session.connection)
         if link.name in self.accepted:
-            # Whichever of the client's connections brought it, now or before, it is not asked for again.
+            # Whichever of the client's connections brought it, now or before, it is not asked for
+            # again.
             incoming = self.session._in
             assert all(
                 number < incoming.next or number in incoming._early for number in numbers(frame)

@@ -30,7 +30,8 @@ class ClientFiles:
                 self._files[path.name] = _File(body, kind, hashlib.sha256(body).hexdigest()[:16])
         if ENTRY not in self._files:
             logger.error(
-                f"the browser client {directory / ENTRY} is not there: build it with `make client`; pages will not connect"
+                f"the browser client {directory / ENTRY} is not there: build it with "
+                "`make client`; pages will not connect"
             )
 
     @property

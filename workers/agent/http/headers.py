@@ -87,7 +87,10 @@ def visitor(headers: Mapping[str, str]) -> str:
     host = _HOST.match(said.get("x-forwarded-host", "") or said.get("host", ""))
     name, port = (host[1], host[2]) if host else ("-", None)
     address = said.get(protocol.ADDRESS, "")
-    return f"{address if _ADDRESS.match(address) else '-'} {scheme} {name} {port or ('443' if scheme == 'https' else '80')}"
+    return (
+        f"{address if _ADDRESS.match(address) else '-'} {scheme} {name} "
+        f"{port or ('443' if scheme == 'https' else '80')}"
+    )
 
 
 def of_socket(page: CIMultiDict[str], set_cookies: Iterable[str] = ()) -> CIMultiDict[str]:

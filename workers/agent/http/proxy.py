@@ -319,7 +319,8 @@ class Proxy:
         whole = await self._whole(worker, answer)
         if whole is None:
             raise failure.PageUnfit(
-                f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in an unknown way."
+                f"The page is larger than {LARGEST_PAGE // 1024**2} MB, or compressed in "
+                "an unknown way."
             )
         self._seen(session, _to_worker(worker, visit, page=True), passed.getall("Set-Cookie", []))
         html = self._make_page(whole, session, base)

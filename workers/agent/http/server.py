@@ -304,7 +304,8 @@ async def listen(application: web.AppRunner, host: str, port: int) -> None:
         await web.TCPSite(application, host, port, backlog=512).start()
     except OSError as error:
         raise CannotListen(
-            f"the agent cannot listen on {host}:{port}: {error.strerror}; is another agent running there?"
+            f"the agent cannot listen on {host}:{port}: {error.strerror}; is another "
+            "agent running there?"
         ) from error
 
 

@@ -10,9 +10,13 @@ from aiohttp import web
 from chalicelib.sessions import passes
 
 _TOKEN = re.compile(r"/session/([0-9a-f]{16,128})(?=/|\Z)")
-_OVER = "The session of this link is over. Load the app's page again, and use the link that it shows then."
+_OVER = (
+    "The session of this link is over. Load the app's page again, and use the link that it "
+    "shows then."
+)
 _NOT_YOURS = (
-    "This link belongs to the page that shows it, and to the browser that has that page. Open the app yourself, and use the link that it "
+    "This link belongs to the page that shows it, and to the browser that has that page. "
+    "Open the app yourself, and use the link that it "
     "shows you. If this is that browser: it must keep the app's cookies."
 )
 

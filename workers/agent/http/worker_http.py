@@ -106,10 +106,11 @@ class Cure:
         body = (
             b""
             if self._head_only
-            else f"The app's answer {why}: it cannot be passed on. Its author can mend that.\n".encode()
+            else f"The app's answer {why}: it cannot be passed on. Its author can mend that.\n".encode()  # noqa: E501
         )
         return (
-            b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n"
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; "
+            b"charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         )
 

@@ -33,7 +33,8 @@ class Launch:
                 return environment[name]
             except KeyError:
                 raise SettingMissing(
-                    f"environment variable {name} is not set; the agent runs as an ECS task, started by the state machine"
+                    f"environment variable {name} is not set; the agent runs as an ECS "
+                    "task, started by the state machine"
                 ) from None
 
         text = required("SHEEN_INSTANCE")

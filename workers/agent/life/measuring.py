@@ -1,4 +1,6 @@
-"""Measures what an app takes of the disks: its processes' folders, the instance's copy of its files, and its data."""
+"""Measures what an app takes of the disks: its processes' folders, the instance's copy of its
+files, and its data.
+"""
 
 import asyncio
 import time
@@ -54,7 +56,9 @@ class Measuring:
                 logger.warning(f"the app's files were not measured: {error}")
 
     async def look_at_copy(self) -> None:
-        """Measure the copy. If it has more than its quota, end the app's processes and have it made anew."""
+        """Measure the copy. If it has more than its quota, end the app's processes and have it made
+        anew.
+        """
         used = await asyncio.to_thread(self._copy.usage)
         self._tell(self._copy_quota.judge(used))
         if self._copy_quota.is_exceeded(used):

@@ -26,7 +26,8 @@ def identity_from(task: Any) -> TaskIdentity:
         )
     except (KeyError, IndexError, TypeError):
         raise MetadataMissing(
-            "the task metadata has no TaskARN or no IPv4 address: the task must use the network mode awsvpc"
+            "the task metadata has no TaskARN or no IPv4 address: the task must use the "
+            "network mode awsvpc"
         ) from None
 
 

@@ -141,7 +141,10 @@ class AppCopy:
             await asyncio.shield(self.begin())
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                what = "The app's files do not fit on the disk of its instance: leave data out of the bundle, or let a sync bring it."
+                what = (
+                    "The app's files do not fit on the disk of its instance: leave data out "
+                    "of the bundle, or let a sync bring it."
+                )
                 raise AppStartFailed(what) from error
             raise AppStartFailed(
                 f"The app's files could not be copied: {error.strerror}.", str(error)

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.log import logger
 from agent.processes import app_folders, secrets
 from agent.record import Record
+from chalicelib import layout
 from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 
@@ -28,11 +29,11 @@ async def of_app(
     """
     values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
     variables = {**record.settings.environment, **values}
-    data = await asyncio.to_thread(app_folders.make, efs, app_folders.DATA, record.ref, unix_id)
+    data = await asyncio.to_thread(app_folders.make, efs, layout.DATA, record.ref, unix_id)
     if data is not None:
         variables[APP_DATA] = str(data)
     for name in record.settings.data:
-        variables[sync_variable(name)] = str(folders.link(efs, name))
+        variables[sync_variable(name)] = str(layout.link(efs, name))
     return variables
 
 
@@ -50,7 +51,8 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
     for number, (name, mode) in enumerate(record.settings.data.items()):
         if number == folders.MOST_SYNCS:
             logger.warning(
-                f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it sees the first {number}"
+                f"the app's setting data names more than {folders.MOST_SYNCS} syncs; it "
+                f"sees the first {number}"
             )
             break
         try:
@@ -61,12 +63,14 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
             continue
         if not definition.lets_in(record.location):
             logger.warning(
-                f"the app's setting data names {name}, whose setting apps does not name {record.location}"
+                f"the app's setting data names {name}, whose setting apps does not name "
+                f"{record.location}"
             )
             continue
         if mode == access.WRITE and definition.publish:
             logger.warning(
-                f"{access.conflict(name, definition.publish, record.location)}; the app may only read it"
+                f"{access.conflict(name, definition.publish, record.location)}; the app "
+                "may only read it"
             )
             mode = "read"
         found += folders.groups(mode, int(row.read_gid), int(row.write_gid))

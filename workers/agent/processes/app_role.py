@@ -32,7 +32,10 @@ _ROUTE = "/credentials/{role:.+}"
 _SENTENCE = "The role that the app needs cannot be taken on."
 _PASSED_ON = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
 _WHY = {
-    "AccessDenied": "there is none of that name, or its trust policy does not let this deployment's role task-agent take it on"
+    "AccessDenied": (
+        "there is none of that name, or its trust policy does not let this deployment's role "
+        "task-agent take it on"
+    )
 }
 
 
@@ -83,10 +86,13 @@ class AppRoles:
             await self._of(role)
         except _CannotAssume as error:
             logger.error("no role", extra={"role": self._prefix + role, "why": str(error)})
-            told = f"role {self._prefix}{role}: {error}; make it in IAM as docs/operator.md says, or change the app's setting role"
+            told = (
+                f"role {self._prefix}{role}: {error}; make it in IAM as docs/operator.md "
+                "says, or change the app's setting role"
+            )
             raise AppStartFailed(_SENTENCE, told) from None
         return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{await self._port()}{_PATH.format(role=role)}",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{await self._port()}{_PATH.format(role=role)}",  # noqa: E501
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._tokens.setdefault(
                 role, secrets.token_urlsafe(32)
             ),

@@ -80,7 +80,8 @@ class LogBuffer:
         if self._dropped:
             note = Event(
                 self._dropped_at_ms,
-                f"[sheen] {self._dropped} lines are missing here: more came than the log could take",
+                f"[sheen] {self._dropped} lines are missing here: more came than the log "
+                "could take",
             )
             self._dropped = 0
             batch.append(note)

@@ -70,5 +70,8 @@ def _not_for_it(variable: str, name: str, error: BadAppSetting) -> AppStartFaile
 
 def _failed(variable: str, name: str, why: str) -> AppStartFailed:
     logger.error("no secret", extra={"variable": variable, "secret": name, "why": why})
-    told = f"secret {name} (for {variable}): {why}; make it in Secrets Manager, or change the app's setting secrets"
+    told = (
+        f"secret {name} (for {variable}): {why}; make it in Secrets Manager, or change the "
+        "app's setting secrets"
+    )
     return AppStartFailed(_SENTENCE, told)

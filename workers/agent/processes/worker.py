@@ -229,17 +229,22 @@ class Worker:
                     started(self._process.pid)
             except failure.AppStartFailed as error:
                 self._log.line(
-                    f"[sheen] {spec.language} was not started: {error} {_in_one_line(error.said)}".rstrip()
+                    (
+                        f"[sheen] {spec.language} was not started: {error} "
+                        f"{_in_one_line(error.said)}"
+                    ).rstrip()
                 )
                 self._log.end(well=False)
                 raise
             except OSError as error:
                 self._log.line(
-                    f"[sheen] {spec.language} could not be started: {error.filename}: {error.strerror}"
+                    f"[sheen] {spec.language} could not be started: {error.filename}: "
+                    f"{error.strerror}"
                 )
                 self._log.end(well=False)
                 raise failure.AppStartFailed(
-                    f"{spec.language} could not be started in {spec.directory.name}: {error.strerror}.",
+                    f"{spec.language} could not be started in {spec.directory.name}: "
+                    f"{error.strerror}.",
                     f"{error.filename}: {error.strerror}",
                 ) from error
             self._log.line(f"[sheen] {spec.language} starts (process {self._process.pid})")
@@ -336,7 +341,8 @@ class Worker:
         self._log.line(f"[sheen] {ending}")
         if not self._ready.is_set() and self.spec.sanitize_errors:
             self._log.line(
-                "[sheen] visitors are not shown what the app said; with sanitize_errors=false they are"
+                "[sheen] visitors are not shown what the app said; with "
+                "sanitize_errors=false they are"
             )
         self._log.end(well=self._ready.is_set() if asked else returncode == 0)
 

@@ -107,7 +107,8 @@ class WorkerLogs:
             if not log.sending.done():
                 log.sending.cancel()
                 logger.error(
-                    f"{log.waiting} lines of {log.stream} could not be sent to the log group {self._group}"
+                    f"{log.waiting} lines of {log.stream} could not be sent to the log "
+                    f"group {self._group}"
                 )
         self._senders.shutdown(wait=False, cancel_futures=True)
 

@@ -8,5 +8,6 @@ class TooManyInstances(SheenError):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"{most} instances run, as many as this deployment allows (most_instances); one has to end before another starts"
+            f"{most} instances run, as many as this deployment allows (most_instances); "
+            "one has to end before another starts"
         )

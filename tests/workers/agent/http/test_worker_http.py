@@ -1,4 +1,6 @@
-"""What an app may answer and HTTP does not allow: it is put right, or told, and harms no other answer."""
+"""What an app may answer and HTTP does not allow: it is put right, or told, and harms no other
+answer.
+"""
 
 import pytest
 from hypothesis import given

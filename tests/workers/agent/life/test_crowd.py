@@ -1,4 +1,6 @@
-"""Pages give their seats up when the instance's row says that visitors queue, and the row is not read without need."""
+"""Pages give their seats up when the instance's row says that visitors queue, and the row is not
+read without need.
+"""
 
 import time
 

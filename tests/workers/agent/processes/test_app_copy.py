@@ -1,4 +1,6 @@
-"""The app's copy of its version's files: what is in it, who may reach it, and that the version stays as it was."""
+"""The app's copy of its version's files: what is in it, who may reach it, and that the version
+stays as it was.
+"""
 
 import asyncio
 import json
@@ -111,7 +113,8 @@ async def test_a_copy_has_the_files_their_times_and_the_execute_bit_alone(
         as_app(
             "sh",
             "-c",
-            f"cd {copy.path} && ./tool.sh && echo new > app.R && echo new > www/new && rm www/data.rds",
+            f"cd {copy.path} && ./tool.sh && echo new > app.R && echo new > www/new && rm "
+            "www/data.rds",
         ).returncode
         == 0
     )
@@ -277,7 +280,7 @@ sqlite <- paste(
 )
 wal <- system2('/usr/bin/python3', c('-c', shQuote(sqlite)), stdout = TRUE)
 list(nrow(read.csv('x.csv')), nrow(readRDS('x.rds')), any(grepl('Cars: 50', readLines('rep.html'))), said, wal)
-"""
+"""  # noqa: E501
 
 
 async def asked(agent: Running, session: str, code: str) -> Any:

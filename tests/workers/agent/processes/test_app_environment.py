@@ -1,4 +1,6 @@
-"""Which synced folders an app's R may enter: the agent holds its settings against the syncs once more."""
+"""Which synced folders an app's R may enter: the agent holds its settings against the syncs once
+more.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

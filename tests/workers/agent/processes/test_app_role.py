@@ -1,4 +1,6 @@
-"""The app's role: SDKs get and renew its credentials with the processes' token and nobody does without; a missing role is named."""
+"""The app's role: SDKs get and renew its credentials with the processes' token and nobody does
+without; a missing role is named.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping

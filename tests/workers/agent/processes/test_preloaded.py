@@ -1,4 +1,6 @@
-"""Workers that are forked from a pre-loaded R: like those of a fresh one, apart from each other, and independent of it."""
+"""Workers that are forked from a pre-loaded R: like those of a fresh one, apart from each other,
+and independent of it.
+"""
 
 import asyncio
 import contextlib

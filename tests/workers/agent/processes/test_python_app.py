@@ -192,7 +192,8 @@ async def test_the_versions_own_packages_come_first(start: Start, apps: Path) ->
     app = apps / "bowing"
     app.mkdir()
     (app / "main.py").write_text(
-        "import polite\nfrom shiny import App, ui\nbower = App(ui.page_fluid(polite.BOW), None)\nprint('loaded', flush=True)\n"
+        "import polite\nfrom shiny import App, ui\nbower = "
+        "App(ui.page_fluid(polite.BOW), None)\nprint('loaded', flush=True)\n"
     )
     worker = await start("bowing", "main:bower", library=library)
     assert ">deep<" in (await ask(worker, "/", worker.spec.secret))[1]

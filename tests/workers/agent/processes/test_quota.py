@@ -21,7 +21,8 @@ def test_the_end_is_told_before_it_is_reached_and_once_for_each_step() -> None:
     files = Quota("Files", 10 * GB, "That is the end.")
     assert files.judge(used(7.9)) is None
     assert files.judge(used(8.1, 12)) == (
-        "Files have 8.1 GB in 12 files; 10 GB and 200,000 files are allowed. Remove what is not needed any more."
+        "Files have 8.1 GB in 12 files; 10 GB and 200,000 files are allowed. Remove what "
+        "is not needed any more."
     )
     assert files.judge(used(9.9)) is None
     assert "That is the end." in (files.judge(used(10.1)) or "")

@@ -13,9 +13,9 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
 from agent.failure import AppInitTimeout, AppStartFailed
-from agent.processes import process
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker, WorkerState
+from machine import process
 
 Start = Callable[..., Awaitable[Worker]]
 MakeSpec = Callable[..., WorkerSpec]
@@ -102,8 +102,11 @@ async def test_a_crash_at_the_start_gives_what_r_said(spec: MakeSpec) -> None:
 
 RUN_APP = {
     "at the end": "library(shiny)\nrunApp(shinyApp(fluidPage('a'), function(input, output) {}))\n",
-    "before the end": "app <- shiny::shinyApp('a', function(input, output) {})\nshiny::runApp(app)\napp\n",
-    "by a gadget": "library(shiny)\nrunGadget(fluidPage('a'), function(input, output) {}, viewer = function(url) {})\n",
+    "before the end": "app <- shiny::shinyApp('a', function(input, output) {})\nshiny::runApp(app)\napp\n",  # noqa: E501
+    "by a gadget": (
+        "library(shiny)\nrunGadget(fluidPage('a'), function(input, output) {}, viewer = "
+        "function(url) {})\n"
+    ),
 }
 
 
@@ -116,7 +119,8 @@ async def test_an_app_that_calls_run_app_is_told_so_and_r_ended(
     worker = Worker(spec("nested"))
     with pytest.raises(
         AppStartFailed,
-        match=r"calls runApp\(\), which a hosted app must not: let app.R end with shinyApp\(ui, server\)",
+        match=r"calls runApp\(\), which a hosted app must not: let app.R end with shinyApp\(ui, "
+        r"server\)",
     ) as caught:
         await worker.start()
     assert "the app calls runApp()" in caught.value.said
@@ -126,7 +130,8 @@ async def test_an_app_that_calls_run_app_is_told_so_and_r_ended(
 async def test_handlers_of_on_stop_run_when_r_is_asked_to_stop(spec: MakeSpec, apps: Path) -> None:
     (apps / "last").mkdir()
     (apps / "last" / "app.R").write_text(
-        "library(shiny)\nonStop(function() cat('the last words\\n'))\nshinyApp('a', function(input, output) {})\n"
+        "library(shiny)\nonStop(function() cat('the last words\\n'))\nshinyApp('a', "
+        "function(input, output) {})\n"
     )
     worker = Worker(spec("last"))
     await worker.start()
@@ -218,7 +223,8 @@ async def test_a_stop_before_and_during_the_start_wins(spec: MakeSpec) -> None:
         await early.start()
     worker = Worker(spec("slow"))
     starting = asyncio.create_task(worker.start())
-    while worker.state is not WorkerState.STARTING:  # noqa: ASYNC110  (a state, not an event, is what is public)
+    # A state, not an event, is what is public.
+    while worker.state is not WorkerState.STARTING:  # noqa: ASYNC110
         await asyncio.sleep(0)
     await worker.stop()
     with pytest.raises(AppStartFailed, match="while it was starting"):

@@ -19,7 +19,9 @@ STREAM = LogStream(
 
 
 class Service:
-    """CloudWatch Logs: streams of messages; ``failures`` are raised by the next calls of put_log_events, in turn."""
+    """CloudWatch Logs: streams of messages; ``failures`` are raised by the next calls of
+    put_log_events, in turn.
+    """
 
     def __init__(self) -> None:
         self.streams: dict[str, list[str]] = {}

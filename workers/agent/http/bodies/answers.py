@@ -178,7 +178,8 @@ class Answers:
                 number += 1
                 if number > MOST_PARTS:
                     raise AnswerTooLarge(
-                        f"the answer has more than {PART * MOST_PARTS:,} bytes, the most that is passed on"
+                        f"the answer has more than {PART * MOST_PARTS:,} bytes, the most "
+                        "that is passed on"
                     )
                 sending.add(
                     asyncio.create_task(self._objects.put_part(key, upload_id, number, data))

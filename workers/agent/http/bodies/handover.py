@@ -96,7 +96,8 @@ class Handover:
                     if len(body) > LARGEST_REPLY:
                         answer.close()
                         raise BadUpload(
-                            f"the app's answer to it has more than {LARGEST_REPLY:,} bytes, the most that is passed on here"
+                            f"the app's answer to it has more than {LARGEST_REPLY:,} "
+                            "bytes, the most that is passed on here"
                         )
                 passed = headers.from_worker(answer.headers, base, visitor.get("Host", ""))
                 return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body))

@@ -157,7 +157,8 @@ class Uploads:
             raise UnknownUpload("the page's session is over; load the page again")
         if wish.size > self._largest():
             raise BadUpload(
-                f"a file of {wish.size:,} bytes: this app takes at most {self._largest():,}, by its setting largest_upload"
+                f"a file of {wish.size:,} bytes: this app takes at most "
+                f"{self._largest():,}, by its setting largest_upload"
             )
         if not self._accepts(session_id, wish):
             if wish.method:
@@ -165,7 +166,8 @@ class Uploads:
                     "a body for another session's URL: a page may send to its own session only"
                 )
             raise BadUpload(
-                f"a file of {wish.size:,} bytes: the app has not agreed to take it; choose the file again"
+                f"a file of {wish.size:,} bytes: the app has not agreed to take it; "
+                "choose the file again"
             )
         if (
             sum(
@@ -304,7 +306,8 @@ class Uploads:
         upload = self._uploads.get(upload_id)
         if upload is None or self._session_of(ticket) != upload.session_id:
             raise UnknownUpload(
-                "there is no such upload: it was given up, or the app was started anew; upload the file again"
+                "there is no such upload: it was given up, or the app was started anew; "
+                "upload the file again"
             )
         return upload
 

@@ -328,8 +328,8 @@ async def test_a_body_too_large_is_told_with_the_limit(agent: Agent, bucket: Buc
         "method": "POST",
     }
     said = await agent.said("POST", UPLOADS, 413, json=wanted)
-    assert (
-        said["message"]
-        == f"the body has {LARGEST_BODY + 1:,} bytes; {LARGEST_BODY:,} are allowed. A larger file goes by fileInput()"
+    assert said["message"] == (
+        f"the body has {LARGEST_BODY + 1:,} bytes; {LARGEST_BODY:,} are allowed. A larger "
+        "file goes by fileInput()"
     )
     assert bucket.empty()

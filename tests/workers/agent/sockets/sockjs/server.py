@@ -1,4 +1,5 @@
-"""The services that the document ``sockjs-protocol`` (May 2026) wants of a test server, on the agent's own code.
+"""The services that the document ``sockjs-protocol`` (May 2026) wants of a test server, on the
+agent's own code.
 
 Run it with ``python -m tests.workers.agent.sockets.sockjs.server [port]``.
 """

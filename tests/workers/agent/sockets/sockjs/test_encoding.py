@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from tests.workers.agent.sockets.sockjs.wire import Server
 
-# The escapes that the protocol demands of a server, and those that its client makes, as ranges of code points.
+# The escapes that the protocol demands of a server, and those that its client makes, as ranges of
+# code points.
 SERVER = re.compile("[\x00-\x1f\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]")
 CLIENT = re.compile(
     '[\\"\x00-\x1f\x7f-\x9f\u00ad\u0300-\u0333\u033d-\u0346\u034a-\u034c\u0350-\u0352\u0357-\u0358\u035c-\u0362\u0374\u037e\u0387'

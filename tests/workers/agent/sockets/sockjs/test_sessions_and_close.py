@@ -1,4 +1,6 @@
-"""Session URLs, framing and what closing means, mostly by xhr polling as the protocol's document does."""
+"""Session URLs, framing and what closing means, mostly by xhr polling as the protocol's document
+does.
+"""
 
 from __future__ import annotations
 

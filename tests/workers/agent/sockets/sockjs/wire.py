@@ -1,4 +1,6 @@
-"""HTTP by hand: what a browser's library would hide (chunks, versions, odd paths, connections that break) is what the tests look at."""
+"""HTTP by hand: what a browser's library would hide (chunks, versions, odd paths, connections that
+break) is what the tests look at.
+"""
 
 from __future__ import annotations
 
