@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.configuration.shiny_server_conf.directives.schema import Scope
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.use import Use
+
+SCHEDULERS = ("utilization_scheduler", "simple_scheduler")
+"""Directives that say how sessions are spread; in one scope, the first of them counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class SettingValue:
 class Layer:
     """What one scope of the file says: the top level, a server or a location."""
 
+    place: Scope
     title: str
     """The scope's directive as the file has it; ``top level`` for the file itself."""
     position: Position
@@ -102,8 +107,17 @@ class Location:
         )
 
     def settings(self) -> dict[str, SettingValue]:
-        """Return the settings that hold here, each from its nearest layer."""
-        return {name: value for layer in self.layers for name, value in layer.settings.items()}
+        """Return the settings that hold here, each from its nearest layer.
+
+        A nearer scheduler replaces each farther one.
+        """
+        held: dict[str, SettingValue] = {}
+        for layer in self.layers:
+            if any(name in layer.settings for name in SCHEDULERS):
+                for name in SCHEDULERS:
+                    held.pop(name, None)
+            held |= layer.settings
+        return held
 
 
 @dataclass(frozen=True, slots=True)

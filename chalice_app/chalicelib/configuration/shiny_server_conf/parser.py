@@ -125,7 +125,8 @@ class _Parser:
         if not self.words:
             self.error(
                 token,
-                "no directive stands before this {; if {{ … }} is a variable of a template, fill it in",
+                "no directive stands before this {; if {{ … }} is a variable of a template,"
+                " fill it in",
             )
         self.blocks.append(_Block(self.words))
         self.words = []
@@ -167,6 +168,7 @@ class _Parser:
         self.words[-1] = replace(before, text=text, stop=stop)
         self.error(
             before,
-            f"{text} looks like a variable that nobody filled in; shiny-server.conf has no variables",
+            f"{text} looks like a variable that nobody filled in; shiny-server.conf has no"
+            " variables",
         )
         return used

@@ -1,7 +1,8 @@
 """Separates directives between which a ``;`` is missing. Pure, in linear time.
 
 The missing ``;`` makes the next directive's words arguments of the one before. Only a directive
-that would be wrong as it stands is separated, so a file that Shiny Server accepts keeps its meaning.
+that would be wrong as it stands is separated. So a file that Shiny Server accepts keeps its
+meaning.
 """
 
 from bisect import bisect_left

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from chalicelib.configuration.shiny_server_conf.access import why_closed
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.model import (
+    SCHEDULERS,
     AppDir,
     Configuration,
     Layer,
@@ -38,7 +39,9 @@ def _layer(scope: Scope, position: Position) -> Layer:
             settings[translation.setting] = SettingValue(
                 translation.setting, translation.value, use.name, use.position
             )
-    return Layer(scope.title, position, uses, settings)
+    if all(name in settings for name in SCHEDULERS):
+        del settings[SCHEDULERS[1]]
+    return Layer(scope.place, scope.title, position, uses, settings)
 
 
 def _site(server: Scope, outermost: Layer) -> Site:

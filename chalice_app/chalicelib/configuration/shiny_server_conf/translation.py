@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.configuration.app_rules import PROTOCOLS
-from chalicelib.configuration.app_settings import RULES
+from chalicelib.configuration.app_settings import DECLARED, read
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.use import Use
+from chalicelib.configuration.worker_limits import MOST_SEATS
 
 LONGEST_START = 240
 """Seconds that an app's start may take here."""
 LONGEST_TIME = 30 * 86400
-MOST_SESSIONS = 1000
-"""The most sessions of one instance."""
 MOST_PROCESSES = 100
 LONGEST_DELAY = 600
 
@@ -41,10 +41,11 @@ def translate(use: Use) -> Translation | None:
     arguments = tuple(use.values.values())
     convert: _Reader = _READERS.get(use.name, _as_it_is)
     value, remark = convert(*arguments)
-    rule = RULES[setting]
     try:
-        return Translation(setting, rule.read(value), remark)
-    except (TypeError, ValueError):
+        return Translation(setting, read(setting, value), remark)
+    except BadAppSetting:
+        rule = DECLARED[setting].rule
+        assert rule is not None, "read() raises another error without a rule"
         return Translation(
             setting, None, f"no effect: here it is {rule.words}, as in {rule.example}"
         )
@@ -81,14 +82,14 @@ def _delay(default: int) -> Callable[[float], tuple[Any, str]]:
 
 
 def _sessions(most: int) -> tuple[Any, str]:
-    if most <= 0 or most > MOST_SESSIONS:
-        return MOST_SESSIONS, f"{MOST_SESSIONS} sessions, the most of one instance"
+    if most <= 0 or most > MOST_SEATS:
+        return MOST_SEATS, f"{MOST_SEATS} sessions, the most of one instance"
     return most, ""
 
 
 def _utilization(sessions: int, load: float, processes: int) -> tuple[Any, str]:
-    per_process = min(max(1, sessions), MOST_SESSIONS)
-    number = min(max(1, processes), MOST_PROCESSES, MOST_SESSIONS // per_process)
+    per_process = min(max(1, sessions), MOST_SEATS)
+    number = min(max(1, processes), MOST_PROCESSES, MOST_SEATS // per_process)
     factor = min(max(0.0, load), 1.0)
     value = (per_process, factor, number)
     if value != (sessions, load, processes):

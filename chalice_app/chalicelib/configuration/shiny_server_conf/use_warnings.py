@@ -88,7 +88,17 @@ def _disable_protocols(use: Use, scope: Scope) -> Iterator[str]:
 
 def _required_group(use: Use, scope: Scope) -> Iterator[str]:
     if scope.find("required_user") is not None:
-        yield "required_user and required_group both hold here; Shiny Server's guide does not say how they combine"
+        yield (
+            "required_user and required_group both hold here; Shiny Server's guide does not say"
+            " how they combine"
+        )
+
+
+def _simple_scheduler(use: Use, scope: Scope) -> Iterator[str]:
+    other = scope.own("utilization_scheduler")
+    if other is not None:
+        line = other.position.line
+        yield f"simple_scheduler is ignored beside utilization_scheduler on line {line}"
 
 
 def _ssl(use: Use, scope: Scope) -> Iterator[str]:
@@ -108,5 +118,6 @@ _WARNINGS: dict[str, Callable[[Use, Scope], Iterator[str]]] = {
     "frame_options": _frame_options,
     "disable_protocols": _disable_protocols,
     "required_group": _required_group,
+    "simple_scheduler": _simple_scheduler,
     "ssl": _ssl,
 }

@@ -1,11 +1,10 @@
 """The table of directives, and the checks that follow from it."""
 
 import re
-from dataclasses import fields
 
 import pytest
 
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.app_settings import DECLARED
 from chalicelib.configuration.shiny_server_conf.directives.schema import (
     Directive,
     Edition,
@@ -65,11 +64,15 @@ def test_a_row_is_complete(row: Directive) -> None:
     assert needs.count(Need.ANY_NUMBER) <= 1
     assert row.excludes <= DIRECTIVES.keys()
     assert row.answer.text or row.answer.verdict is Verdict.HONOURED
-    assert not row.setting or row.setting in {field.name for field in fields(AppSettings)}
     assert not row.setting or row.answer.verdict in (Verdict.HONOURED, Verdict.MAPPED)
     for parameter in row.parameters:
         if parameter.default is not None:
             assert parameter.type.read(parameter.type.write(parameter.default)) == parameter.default
+
+
+def test_table_and_settings_agree_on_what_sets_what() -> None:
+    said = {row.name: row.setting for row in ROWS if row.setting}
+    assert said == {one.directive: name for name, one in DECLARED.items() if one.directive}
 
 
 def test_no_directive_is_called_foreign() -> None:

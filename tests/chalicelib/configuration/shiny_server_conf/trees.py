@@ -23,7 +23,7 @@ def configuration(text: str) -> Configuration:
 
 
 class Files:
-    """A tree: each path ends with ``/`` for a folder, ``/!`` for an app, and is a file otherwise."""
+    """A tree. A path ends with ``/`` for a folder and with ``/!`` for an app; else it is a file."""
 
     def __init__(
         self, paths: Iterable[str] = (), users: Mapping[str, Collection[str]] | None = None
