@@ -5,8 +5,9 @@ In parentheses after a class: its subclasses. In chalicelib::
     SheenError
     ├── errors                     SettingMissing
     ├── agents.errors              AgentError (AgentGone, AgentSilent)
-    ├── apps.errors                BadLocation, NotArchived, NoSuchApp, NoSuchVersion, BadChange,
-    │                              TooBusy
+    ├── apps.errors                BadLocation, BadHost, BadRedirect, LocationTaken,
+    │                              NoSuchLocation, LastLocation, TooManyLocations, NotArchived,
+    │                              NoSuchApp, NoSuchVersion, BadChange, TooBusy
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
     ├── instances.errors           InstanceChanged

@@ -55,11 +55,9 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
             'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} '
             "if some are to change"
         )
-    app = configure(locations.check(location), changes or {}, clock())
+    app = configure(store.at(locations.check(location)).name, changes or {}, clock())
     if changes:
-        telemetry.logger.info(
-            "configured", extra={"app": app.location, "settings": sorted(changes)}
-        )
+        telemetry.logger.info("configured", extra={"app": app.name, "settings": sorted(changes)})
     settings, wanted = asdict(app.effective_settings()), asdict(app.wanted_settings())
     return {
         "location": app.location,
@@ -77,7 +75,7 @@ def _source(app: App, name: str) -> Source:
     return "sheen.toml" if name in (app.bundle_settings or {}) else "default"
 
 
-def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
+def configure(name: str, changes: Mapping[str, Any], now: float) -> App:
     """Apply ``changes`` in one conditional write and return the app as it is then.
 
     Without changes, only return the app. ``changes`` maps names to values; None or ``""`` resets a
@@ -86,13 +84,13 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
     Raise :class:`NoSuchApp`, :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
     """
     for _ in range(_ATTEMPTS):
-        app = store.get(location)
+        app = store.get(name)
         before = dict(app.settings or {})
         wanted = changed(before, changes)
         held = AppSettings.effective(app.bundle_settings or {}, wanted)
         if not changes:
             return app
-        grants.check(location, held)
+        grants.check(name, held)
         App.ceilings.check(
             held, {name for name, value in changes.items() if value is not None and value != ""}
         )
@@ -109,7 +107,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
                 raise
         else:
             return app
-    raise TooBusy(f"others change the app at {location} all the time; try again")
+    raise TooBusy(f"others change the app at {name} all the time; try again")
 
 
 def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

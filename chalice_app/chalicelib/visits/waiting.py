@@ -1,6 +1,7 @@
 """Answers to visitors who wait for a start or a seat, and to the waiting page's requests."""
 
 from chalicelib import cookies, pages
+from chalicelib.apps.directory import Found
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
@@ -17,14 +18,19 @@ PLACE_COOKIE = "sheen-place"
 _COOKIE_LIFE = 3600
 
 
-def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: float) -> Answer:
+def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: float) -> Answer:
     """Return the page that follows a start."""
-    status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
+    public = _public_path(request, found.location.path)
+    status_url = f"{public}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
     return Answer.page(
         pages.waiting(
-            census.title_of(app), instance.instance_id, status_url, phase=phase, elapsed=elapsed
+            census.title_of(found.app),
+            instance.instance_id,
+            status_url,
+            phase=phase,
+            elapsed=elapsed,
         )
     )
 
@@ -47,12 +53,14 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
     )
 
 
-def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
+def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Standing) -> Answer:
     """Return the page of a full app, with the visitor's place in the queue."""
-    url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
-    page = Answer.page(pages.users(census.title_of(app), queue=pages.InQueue(url, standing.before)))
+    public = _public_path(request, found.location.path)
+    url = f"{public}{QUEUE_STATUS}?place={place}"
+    queue = pages.InQueue(url, standing.before)
+    page = Answer.page(pages.users(census.title_of(found.app), queue=queue))
     cookie = (
-        f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; "
+        f"{PLACE_COOKIE}={place}; Path={public}/; Max-Age={_COOKIE_LIFE}; "
         f"HttpOnly; {_site(request)}"
     )
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
@@ -72,19 +80,18 @@ def place_of(request: VisitorRequest) -> str | None:
     return next(iter(cookies.values(request.cookies, PLACE_COOKIE)), None)
 
 
-def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+def without_place(request: VisitorRequest, at: str, answer: Answer) -> Answer:
     """Return the answer with the cookie of the place in the queue deleted.
 
     The visitor has a seat now, and the next page must not refer to the queue.
     """
     cookie = (
-        f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; "
-        f"{_site(request)}"
+        f"{PLACE_COOKIE}=; Path={_public_path(request, at)}/; Max-Age=0; HttpOnly; {_site(request)}"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 
-def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+def without_page(request: VisitorRequest, at: str, answer: Answer) -> Answer:
     """Return the answer with the cookie that names a kept page deleted, if the visitor sent one.
 
     An answer that sets this cookie itself is returned unchanged.
@@ -94,7 +101,7 @@ def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
     ):
         return answer
     cookie = page_cookie(
-        "", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https"
+        "", "", _public_path(request, at), secure=request.header("x-forwarded-proto") == "https"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
@@ -103,5 +110,5 @@ def _site(request: VisitorRequest) -> str:
     return cookies.site(secure=request.header("x-forwarded-proto") == "https")
 
 
-def _public_path(request: VisitorRequest, app: App) -> str:
-    return request.base + app.location.rstrip("/")
+def _public_path(request: VisitorRequest, at: str) -> str:
+    return request.base + at.rstrip("/")
