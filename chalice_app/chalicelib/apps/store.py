@@ -12,8 +12,8 @@ from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarge
 from chalicelib.unix_ids import store as unix_ids
 
 _ATTEMPTS = 12
-_PAUSE = 0.05
-"""Seconds before another attempt, at most, times the number of the attempt."""
+_PAUSE = 0.02
+"""Seconds before another attempt, times the number of the attempt."""
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def persist(location: Location, attempt: Callable[[], T | None]) -> T:
     for number in range(_ATTEMPTS):
         if (done := attempt()) is not None:
             return done
-        time.sleep(_PAUSE * number * secrets.randbelow(100) / 100)
+        time.sleep(_PAUSE * number)
     raise TooBusy(f"others change what is at {location} all the time; try again")
 
 
