@@ -1,9 +1,11 @@
 """The place of the local stack's deployment."""
 
+from chalicelib.configuration.rules import plain
 from infra.declared import Place
-from infra.local.gateway import WebSocketRoutes
+from infra.emulator.gateway import WebSocketRoutes
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.image import Image
-from infra.local.settings import ACCOUNT, REGION, STAGE, LocalSettings
+from infra.local.settings import STAGE, LocalSettings
 
 
 def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
@@ -25,7 +27,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         function_security_group="sg-10ca1000",
         app=app,
         bodies_url="/",
-        bundle_gb=settings.bundle_gb,
+        bundle_gb=plain(settings.bundle_gb),
         spares=settings.spares,
         most_instances=settings.most_instances,
         repositories=settings.repositories,
@@ -33,6 +35,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         largest_size=settings.largest_size,
         most_instances_per_app=settings.most_instances_per_app,
         longest_idle=settings.longest_idle,
+        app_defaults=settings.app_defaults,
         api_stage=api.stage,
         websocket_api=api.api_id,
     )

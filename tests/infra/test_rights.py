@@ -1,15 +1,18 @@
 """What components may do is declared narrowly, and says why where it is not."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from infra.declared import DECLARED, Role, Statement
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.deployment import Settings
+from chalicelib.lives import errands as about_instances
+from infra.declared import DECLARED, Role, Statement, errands
 from infra.declared.functions import FUNCTIONS
-from infra.declared.rights import TooWide, is_wide
+from infra.declared.rights import TooWide, is_wide, merged
+from infra.emulator import rights as emulated
+from infra.emulator.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.place import local_place
-from infra.local.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.settings import LocalSettings
 
 PLACE = replace(local_place(LocalSettings()), traced=True, websocket_api="*")
@@ -90,15 +93,19 @@ def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
 
 
 def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
-    class Odd(Role):
-        def trust(self, account: str) -> dict[str, Any]:
-            return super().trust(f"not {account}")
-
+    role = Role("odd", "states.amazonaws.com", ())
+    odd = emulated.Role(
+        role.name,
+        PLACE.role_arn(role.name),
+        role.service,
+        role.policy(),
+        role.trust(f"not {PLACE.account}"),
+    )
     with pytest.raises(
         CannotBeTaken,
         match=r"sheen-local-odd: its trust policy does not let states\.amazonaws\.com",
     ):
-        check_trust(Odd("odd", "states.amazonaws.com", ()), PLACE)
+        check_trust(odd)
 
 
 def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> None:
@@ -137,3 +144,20 @@ def test_functions_in_the_vpc_are_given_nothing_that_they_cannot_reach() -> None
                 for action in statement.actions
             ]
             assert all(action.startswith(there) for action in actions), function.name
+
+
+def test_statements_for_one_table_become_one_and_others_cannot_be_mixed_up() -> None:
+    read = Statement("Things", ("dynamodb:GetItem",), ("arn:aws:dynamodb:r:1:table/x",))
+    write = replace(read, actions=("dynamodb:PutItem", "dynamodb:GetItem"))
+    other = replace(read, sid="Others")
+    both = replace(read, actions=("dynamodb:GetItem", "dynamodb:PutItem"))
+    assert list(merged(read, other, write)) == [both, other]
+    with pytest.raises(ValueError, match="Things"):
+        merged(read, replace(read, resources=("arn:aws:dynamodb:r:1:table/y",)))
+
+
+def test_each_kind_of_errand_has_its_rights_and_fits_into_the_function_that_does_it() -> None:
+    kinds = about_instances.kinds(Settings("b", "p-", "/socket"), wall_clock)
+    assert {kind.name for kind in kinds} == errands.RIGHTS.keys()
+    (doer,) = [function for function in FUNCTIONS if function.name == "on_errand"]
+    assert all(kind.manner.seconds < doer.timeout_seconds for kind in kinds)

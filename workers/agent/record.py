@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import SheenError
@@ -62,7 +63,7 @@ def renewed(record: Record) -> Record:
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
-    return replace(record, settings=app.effective_settings(), restarted_at=_restarted_at(app))
+    return replace(record, settings=app.resolved().settings, restarted_at=_restarted_at(app))
 
 
 def missed(record: Record) -> Literal["restart", "retire"] | None:
@@ -122,17 +123,17 @@ def _of(instance: Instance, efs: Path) -> Record:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
     app = _app(instance.location, version.app_id)
-    directory = efs / "apps" / version.app_id / version.version
+    directory = layout.version(efs, *version)
     if not directory.is_dir():
         raise NothingToServe(
             f"the files of version {version.version} are not at {directory}; publish the app again"
         )
-    library = directory.with_name(f"{directory.name}.library")
+    library = layout.library(directory)
     return Record(
         ref,
         instance.location,
         int(app.unix_id),
-        app.effective_settings(),
+        app.resolved().settings,
         instance.secret,
         directory,
         library if library.is_dir() else None,

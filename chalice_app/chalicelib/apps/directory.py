@@ -7,6 +7,9 @@ from chalicelib.apps import locations, sites
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
 from chalicelib.aws.tables import read_together
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.layers import Resolved
 
 REMEMBERED = 2.0
 """Seconds for which rows are used without being read again.
@@ -17,14 +20,39 @@ _MOST = 5000
 
 
 class Found(NamedTuple):
-    """The app that a path belongs to, and the rest of the path as the app sees it."""
+    """The app that a path belongs to, and the rest of the path as the app sees it.
+
+    Its settings are resolved once, for all requests that use the app's row.
+    """
 
     app: App
     rest: str
+    resolution: Resolved | BadAppSetting
+    """The app's settings, or why they cannot be read."""
     location: Location
     """Where the visitor came in."""
     moved: bool = False
     """Whether the app has moved away from this location."""
+
+    @classmethod
+    def of(cls, app: App, rest: str = "/") -> "Found":
+        """Return an app at its main location, with its settings resolved."""
+        try:
+            return cls(app, rest, app.resolved(), app.places.main)
+        except BadAppSetting as error:
+            return cls(app, rest, error, app.places.main)
+
+    @property
+    def settings(self) -> AppSettings:
+        """The settings that hold for the app; raise :class:`BadAppSetting`."""
+        if isinstance(self.resolution, BadAppSetting):
+            raise self.resolution
+        return self.resolution.settings
+
+    @property
+    def readable_settings(self) -> AppSettings | None:
+        """The settings that hold for the app; None if they cannot be read."""
+        return self.resolution.settings if isinstance(self.resolution, Resolved) else None
 
 
 class Redirected(NamedTuple):
@@ -43,7 +71,7 @@ class _Rows(NamedTuple):
     """What was read for a path."""
 
     locations: Mapping[Location, LocationRow | None]
-    apps: Mapping[str, App | None]
+    apps: Mapping[str, Found | None]
 
 
 class Directory:
@@ -60,10 +88,13 @@ class Directory:
     first one.
     """
 
-    def __init__(self, shown: Callable[[App], bool] = lambda app: True) -> None:
+    def __init__(
+        self, shown: Callable[[App, AppSettings | None], bool] = lambda app, settings: True
+    ) -> None:
+        """``shown`` takes an app and its settings, or None if these cannot be read."""
         self._shown = shown
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
-        self._apps: dict[str, tuple[float, App | None]] = {}
+        self._apps: dict[str, tuple[float, Found | None]] = {}
         self._names: dict[Location, str] = {}
         """The names of apps that are not where they were first published.
 
@@ -110,8 +141,8 @@ class Directory:
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
         rows = read_together({LocationRow: asked, App: [(name,) for name in names]})
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
-        apps: dict[str, App | None] = dict.fromkeys(names)
-        apps |= {app.name: app for app in rows if isinstance(app, App)}
+        apps: dict[str, Found | None] = dict.fromkeys(names)
+        apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}
         missing = _named(there.values()) - apps.keys()
         if missing:
             if len(self._names) > _MOST:
@@ -119,7 +150,7 @@ class Directory:
             self._names |= {row.location: row.app for row in there.values() if row.app in missing}
             apps |= dict.fromkeys(missing)
             more = read_together({App: [(name,) for name in missing]})
-            apps |= {app.name: app for app in more if isinstance(app, App)}
+            apps |= {app.name: Found.of(app) for app in more if isinstance(app, App)}
         return _Rows({each: there.get(each) for each in asked}, apps)
 
     def _remember(self, rows: _Rows, now: float) -> None:
@@ -131,9 +162,9 @@ class Directory:
     def _resolve(self, host: str, path: str, rows: _Rows) -> Found | Redirected | Nothing:
         site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
         targets: dict[Location, Target] = {}
-        for app in rows.apps.values():
-            if app is not None and app.locations is None:  # not carried over yet
-                targets[app.places.main] = AppTarget(app.name)
+        for found in rows.apps.values():
+            if found is not None and found.app.locations is None:  # not carried over yet
+                targets[found.location] = AppTarget(found.app.name)
         targets |= {
             location: row.target
             for location, row in rows.locations.items()
@@ -141,14 +172,18 @@ class Directory:
         }
 
         def shown(target: AppTarget) -> bool:
-            app = rows.apps.get(target.name)
-            return app is not None and app.active_version is not None and self._shown(app)
+            found = rows.apps.get(target.name)
+            return (
+                found is not None
+                and found.app.active_version is not None
+                and self._shown(found.app, found.readable_settings)
+            )
 
         match sites.match(site, path, targets, shown):
             case sites.Match(location, AppTarget(name, moved), rest):
                 owner = rows.apps[name]
                 assert owner is not None
-                return Found(owner, rest, location, moved)
+                return owner._replace(rest=rest, location=location, moved=moved)
             case sites.Match(_, RedirectTarget() as target, _):
                 return Redirected(target)
             case _:

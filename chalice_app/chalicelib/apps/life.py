@@ -3,7 +3,6 @@
 Each is one conditional write on the app's row.
 """
 
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -11,7 +10,6 @@ from chalicelib.apps.errors import NoSuchApp, NotArchived
 from chalicelib.apps.location_writes import LocationWrite, row_at
 from chalicelib.apps.model import App
 from chalicelib.apps.store import get
-from chalicelib.aws.tables import refused
 
 
 def mark_restarted(name: str, now: float) -> None:
@@ -63,7 +61,7 @@ def delete(app: App) -> None:
         (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
     )
     write = LocationWrite()
-    write.delete(app, as_read)
+    write.delete_app(app, as_read)
     for location in (*app.places.here, *app.places.left):
         row = row_at(location)
         if row is not None and row.app == app.name:
@@ -83,10 +81,4 @@ def _is_there(app: App) -> bool:
 
 
 def _update(name: str, actions: list[Action], condition: Condition) -> bool:
-    try:
-        App(name).update(actions=actions, condition=App.name.exists() & condition)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return App(name).update_if(App.name.exists() & condition, actions)

@@ -5,16 +5,12 @@ location changes them too, or nothing at all (FACTS D2).
 """
 
 from collections import Counter
-from collections.abc import Callable
 
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-from pynamodb.transactions import TransactWrite
 
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, Location, Places, Target
-from chalicelib.aws.tables import refused, transaction
+from chalicelib.aws.tables import Together
 
 
 class LocationWrite:
@@ -24,70 +20,61 @@ class LocationWrite:
     """
 
     def __init__(self) -> None:
-        self._actions: list[Callable[[TransactWrite], None]] = []
+        self._together = Together()
         self._more: Counter[str] = Counter()
         """How many locations each site gets."""
 
     def lead(self, before: LocationRow | None, location: Location, target: Target) -> None:
         """Let a location lead to a target; ``before`` is its row until now."""
-        row, condition = LocationRow.of(location, target), _as_read(before)
-        self._actions.append(lambda write: write.save(row, condition=condition))
+        self._together.save(LocationRow.of(location, target), condition=_as_read(before))
         self._more[location.site] += before is None
 
     def free(self, before: LocationRow) -> None:
         """Remove a location."""
-        condition = _as_read(before)
-        self._actions.append(lambda write: write.delete(before, condition=condition))
+        self._together.delete(before, condition=_as_read(before))
         self._more[before.site] -= 1
 
     def place(self, app: App, places: Places, now: float) -> None:
         """List these locations in the app's row."""
-        actions: list[Action] = [
-            App.locations.set([str(each) for each in places.here]),
-            App.left.set([str(each) for each in places.left]),
-            App.updated_at.set(now),
-        ]
-        condition = (App.app_id == app.app_id) & (
-            (App.locations == app.locations)
-            if app.locations is not None
-            else App.locations.does_not_exist()
+        condition = App.app_id == app.app_id
+        for attribute, value in ((App.locations, app.locations), (App.left, app.left)):
+            condition &= attribute == value if value is not None else attribute.does_not_exist()
+        self._together.update(
+            App(app.name),
+            [
+                App.locations.set([str(each) for each in places.here]),
+                App.left.set([str(each) for each in places.left]),
+                App.updated_at.set(now),
+            ],
+            condition,
         )
-        condition &= (App.left == app.left) if app.left is not None else App.left.does_not_exist()
-        self._actions.append(lambda write: write.update(App(app.name), actions, condition))
 
-    def make(self, app: App) -> None:
+    def make_app(self, app: App) -> None:
         """Make an app, whose name must be free."""
-        self._actions.append(lambda write: write.save(app, condition=App.name.does_not_exist()))
+        self._together.save(app, condition=App.name.does_not_exist())
 
-    def delete(self, app: App, condition: Condition) -> None:
+    def delete_app(self, app: App, condition: Condition) -> None:
         """Delete an app."""
-        self._actions.append(lambda write: write.delete(App(app.name), condition=condition))
+        self._together.delete(App(app.name), condition=condition)
 
     def commit(self) -> bool:
         """Write all of it; return False if something has changed since it was read."""
-        counts = [self._counted(site, more) for site, more in self._more.items() if more]
-        try:
-            with transaction() as write:
-                for act in (*self._actions, *counts):
-                    act(write)
-        except TransactWriteError as error:
-            if refused(error):
-                return False
-            raise
-        return True
+        for site, more in self._more.items():
+            if more and site != EVERY_HOST:
+                self._count(site, more)
+        return self._together.write_if()
 
-    def _counted(self, site: str, more: int) -> Callable[[TransactWrite], None]:
-        if site == EVERY_HOST:
-            return lambda write: None
+    def _count(self, site: str, more: int) -> None:
         before = row_at(Location(site, SITE))
         if before is None:
             first = LocationRow(site, SITE, held=more)
-            return lambda write: write.save(first, condition=LocationRow.site.does_not_exist())
+            self._together.save(first, condition=LocationRow.site.does_not_exist())
+            return
         held, condition = int(before.held or 0), LocationRow.held == before.held
         if held + more <= 0:
-            return lambda write: write.delete(before, condition=condition)
-        actions: list[Action] = [LocationRow.held.set(held + more)]
-        return lambda write: write.update(before, actions, condition)
+            self._together.delete(before, condition=condition)
+        else:
+            self._together.update(before, [LocationRow.held.set(held + more)], condition)
 
 
 def row_at(location: Location) -> LocationRow | None:

@@ -86,7 +86,7 @@ def _ensure(location: Location, now: float) -> App | None:
         updated_at=now,
     )
     write = LocationWrite()
-    write.make(made)
+    write.make_app(made)
     write.lead(before, location, AppTarget(made.name))
     forgets(write, app, location, now)
     if write.commit():

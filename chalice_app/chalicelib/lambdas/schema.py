@@ -2,6 +2,7 @@
 
 from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.aws.tables import Table
+from chalicelib.errands.model import Errand
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -25,5 +26,6 @@ TABLES: tuple[type[Table], ...] = (
     SyncRequest,
     SyncRun,
     UnixId,
+    Errand,
 )
 """The tables, in no particular order."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -49,6 +49,12 @@ _MOST_GONE = 2
 
 If one more is gone, the request fails.
 """
+
+
+class _Gone(NamedTuple):
+    """The instance on which a page's request took a seat, whose agent turned out to be gone."""
+
+    instance_id: str
 
 
 class Visits:
@@ -114,8 +120,8 @@ class Visits:
                     pages.error("Something broke", message, retry_url=_public(request))
                 )
 
-    def _answer(self, request: VisitorRequest, gone: frozenset[str] = frozenset()) -> Answer:
-        """Answer a request; ``gone`` are the instances that it has found gone so far."""
+    def _answer(self, request: VisitorRequest) -> Answer:
+        """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
         if climbs(request.path):
@@ -126,6 +132,16 @@ class Visits:
                 "a service worker here would answer for every app; put its script into a "
                 "folder of the app\n",
             )
+        gone: frozenset[str] = frozenset()
+        while isinstance(answer := self._try(request, gone), _Gone):
+            gone |= {answer.instance_id}
+        return answer
+
+    def _try(self, request: VisitorRequest, gone: frozenset[str]) -> Answer | _Gone:
+        """Find the app and answer, or return the instance that is gone besides ``gone``.
+
+        Each try asks the directory: an instance may be gone because another version is active now.
+        """
         host = site_host(request, self._edge_proof)
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
@@ -147,28 +163,29 @@ class Visits:
             case _:
                 assert_never(found)
 
-    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer:
-        """Answer a request to an app."""
-        app, at = found.app, found.location.path
+    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer | _Gone:
+        """Answer a request to an app, or return the instance that is gone."""
+        app = found.app
         with telemetry.about(app=app.name):
             new = app.places.on(found.location.site).path if found.moved else None
-            where = destination(request, at, found.rest, moved_to=new)
+            where = destination(request, found.location.path, found.rest, moved_to=new)
             match where:
                 case Redirect(to):
                     return Answer.redirect(to)
                 case StartStatus(instance_id):
                     return waiting.start_status(
-                        app, instance_id, store.of_version(_version_id(app)), self._clock()
+                        found, instance_id, store.of_version(_version_id(app)), self._clock()
                     )
                 case QueueStatus(place):
                     return waiting.queue_status(
-                        self._scheduler.standing(_version_id(app), app.effective_settings(), place)
+                        self._scheduler.standing(_version_id(app), found.settings, place)
                     )
                 case Navigation():
                     kept = self._kept_page(request, found) if not gone else None
-                    return kept or waiting.without_page(
-                        request, at, self._navigate(request, found, gone)
-                    )
+                    page = kept or self._navigate(request, found, gone)
+                    if kept is not None or isinstance(page, _Gone):
+                        return page
+                    return waiting.without_page(request, found, page)
                 case ToWorker(worker):
                     return self._to_worker(request, found, worker)
                 case Asset():
@@ -176,21 +193,25 @@ class Visits:
                 case _:
                     assert_never(where)
 
-    def _navigate(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer:
-        """Take a seat and let the app answer with a page, or say what the visitor waits for."""
+    def _navigate(
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+    ) -> Answer | _Gone:
+        """Take a seat and let the app answer with a page, or say what the visitor waits for.
+
+        Raise :class:`AgentGone` if too many instances are ``gone``.
+        """
         match caller(request):
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.title_of(found.app)))
+                return Answer.page(pages.about(census.title_of(found)))
         app = found.app
-        settings = app.effective_settings()
         version_id = _version_id(app)
         place = waiting.place_of(request)
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.name, settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -201,7 +222,7 @@ class Visits:
                         return (
                             answer
                             if place is None
-                            else waiting.without_place(request, found.location.path, answer)
+                            else waiting.without_place(request, found, answer)
                         )
                     except AgentGone:
                         self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
@@ -210,7 +231,7 @@ class Visits:
                         store.give_back(instance.ref, session_id)
                         if instance.instance_id in gone or len(gone) == _MOST_GONE:
                             raise
-                return self._answer(request, gone | {instance.instance_id})
+                        return _Gone(instance.instance_id)
             case Starting(instance, claimed):
                 telemetry.logger.info(
                     "waits", extra={"instance": instance.instance_id, "claimed": claimed}
@@ -219,9 +240,9 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, found, taken, standing)
             case Busy():
-                return Answer.page(pages.no_machine(census.title_of(app)))
+                return Answer.page(pages.no_machine(census.title_of(found)))
             case NoRoom():
-                return Answer.page(pages.users(census.title_of(app)))
+                return Answer.page(pages.users(census.title_of(found)))
             case _:
                 assert_never(outcome)
 
@@ -287,8 +308,7 @@ class Visits:
 
     def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
-        app = found.app
-        version_id = _version_id(app)
+        version_id = _version_id(found.app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
@@ -305,7 +325,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.name, app.effective_settings())
+        held = self._holding.ready(version_id, found.app.name, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held

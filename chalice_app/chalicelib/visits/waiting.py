@@ -2,7 +2,6 @@
 
 from chalicelib import cookies, pages
 from chalicelib.apps.directory import Found
-from chalicelib.apps.model import App
 from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
@@ -20,22 +19,17 @@ _COOKIE_LIFE = 3600
 
 def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: float) -> Answer:
     """Return the page that follows a start."""
-    public = _public_path(request, found.location.path)
-    status_url = f"{public}{START_STATUS}?instance={instance.instance_id}"
+    status_url = f"{_public_path(request, found)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
     return Answer.page(
         pages.waiting(
-            census.title_of(found.app),
-            instance.instance_id,
-            status_url,
-            phase=phase,
-            elapsed=elapsed,
+            census.title_of(found), instance.instance_id, status_url, phase=phase, elapsed=elapsed
         )
     )
 
 
-def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
+def start_status(found: Found, instance_id: str, rows: list[Instance], now: float) -> Answer:
     """Return the progress of a start as JSON, or 410 if the instance is gone.
 
     On 410 the page reloads itself.
@@ -47,7 +41,7 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
     if row.state == InstanceState.STOPPED:
         if not row.failure:
             return Answer.json(410, {"message": "this instance has stopped; load the page again"})
-        failure = told(row.failure, app.effective_settings().sanitize_errors)
+        failure = told(row.failure, found.settings.sanitize_errors)
     return Answer.json(
         200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure}
     )
@@ -55,12 +49,12 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
 
 def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Standing) -> Answer:
     """Return the page of a full app, with the visitor's place in the queue."""
-    public = _public_path(request, found.location.path)
-    url = f"{public}{QUEUE_STATUS}?place={place}"
-    queue = pages.InQueue(url, standing.before)
-    page = Answer.page(pages.users(census.title_of(found.app), queue=queue))
+    url = f"{_public_path(request, found)}{QUEUE_STATUS}?place={place}"
+    page = Answer.page(
+        pages.users(census.title_of(found), queue=pages.InQueue(url, standing.before))
+    )
     cookie = (
-        f"{PLACE_COOKIE}={place}; Path={public}/; Max-Age={_COOKIE_LIFE}; "
+        f"{PLACE_COOKIE}={place}; Path={_public_path(request, found)}/; Max-Age={_COOKIE_LIFE}; "
         f"HttpOnly; {_site(request)}"
     )
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
@@ -80,18 +74,19 @@ def place_of(request: VisitorRequest) -> str | None:
     return next(iter(cookies.values(request.cookies, PLACE_COOKIE)), None)
 
 
-def without_place(request: VisitorRequest, at: str, answer: Answer) -> Answer:
+def without_place(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
     """Return the answer with the cookie of the place in the queue deleted.
 
     The visitor has a seat now, and the next page must not refer to the queue.
     """
     cookie = (
-        f"{PLACE_COOKIE}=; Path={_public_path(request, at)}/; Max-Age=0; HttpOnly; {_site(request)}"
+        f"{PLACE_COOKIE}=; Path={_public_path(request, found)}/; Max-Age=0; HttpOnly; "
+        f"{_site(request)}"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 
-def without_page(request: VisitorRequest, at: str, answer: Answer) -> Answer:
+def without_page(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
     """Return the answer with the cookie that names a kept page deleted, if the visitor sent one.
 
     An answer that sets this cookie itself is returned unchanged.
@@ -101,7 +96,7 @@ def without_page(request: VisitorRequest, at: str, answer: Answer) -> Answer:
     ):
         return answer
     cookie = page_cookie(
-        "", "", _public_path(request, at), secure=request.header("x-forwarded-proto") == "https"
+        "", "", _public_path(request, found), secure=request.header("x-forwarded-proto") == "https"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
@@ -110,5 +105,5 @@ def _site(request: VisitorRequest) -> str:
     return cookies.site(secure=request.header("x-forwarded-proto") == "https")
 
 
-def _public_path(request: VisitorRequest, at: str) -> str:
-    return request.base + at.rstrip("/")
+def _public_path(request: VisitorRequest, found: Found) -> str:
+    return request.base + found.location.path.rstrip("/")

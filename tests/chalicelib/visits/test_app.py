@@ -18,7 +18,6 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.lambdas.environment import Environment
-from chalicelib.lives import starts
 from tests.chalicelib.proxy_events import Context, body_of, header_of, rest_event
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent
 
@@ -643,6 +642,22 @@ def test_a_machine_that_died_keeps_nobody_from_the_others(agent: StandinAgent) -
     assert store.seats_of(row) == {}
 
 
+@pytest.mark.parametrize(("dead", "status"), [(2, 200), (3, 503)])
+def test_a_page_tries_the_next_instance_twice_and_then_says_so(
+    agent: StandinAgent, dead: int, status: int
+) -> None:
+    version_id = published(max_instances=4)
+    rows = [running(version_id, agent, slot) for slot in range(dead + 1)]
+    for row in rows[:-1]:
+        store.mark_ready(row.ref, "127.0.0.1:1", "token", 1.0)
+    store.take_seat(rows[-1].ref, "somebody", lambdas.here.clock() + 99)
+    assert ask("GET", "/hello/", BROWSER)["statusCode"] == status
+    for row in rows[:-1]:
+        left = store.get(row.ref)
+        assert left is not None
+        assert store.seats_of(left) == {}
+
+
 def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(
     agent: StandinAgent,
 ) -> None:
@@ -661,31 +676,3 @@ def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPa
     answer = ask("GET", "/hello/", BROWSER)
     assert answer["statusCode"] == 500
     assert b"request-1" in body_of(answer)
-
-
-def test_a_claim_is_read_from_the_stream_once() -> None:
-    new = {
-        "version_id": {"S": "a.v"},
-        "slot": {"N": "0"},
-        "instance_id": {"S": "i1"},
-        "state": {"S": "STARTING"},
-        "size": {"S": "small"},
-    }
-    record = {"eventName": "INSERT", "dynamodb": {"NewImage": new}}
-    assert starts.newly_claimed(record) == (("a.v", 0, "i1"), "small")
-    moved = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(moved) is None
-    again = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(again) == (("a.v", 0, "i2"), "small")
-    ready = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(ready) is None
-    assert starts.newly_claimed({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}) is None

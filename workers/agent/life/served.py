@@ -26,7 +26,7 @@ from agent.life.crowd import Crowd
 from agent.life.measuring import Measuring
 from agent.life.seats import Seats
 from agent.log import logger
-from agent.processes import app_environment, app_folders, process
+from agent.processes import app_environment, app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_role import AppRoles
 from agent.processes.command import WorkerSpec
@@ -37,9 +37,12 @@ from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
 from agent.processes.workers import Workers
 from agent.record import Record
+from agent.sockets.carried import Ways
+from agent.sockets.carriers import Carriers
 from agent.sockets.gateway import Gateway
 from agent.sockets.sessions import Sessions
-from agent.sockets.sockjs import Carriers, RelayApplication, SockJs
+from agent.sockets.sockjs import RelayApplication, SockJs
+from chalicelib import layout
 from chalicelib.aws.clients import client
 from chalicelib.bodies.uploads import Wish
 from chalicelib.clock import wall_clock
@@ -50,7 +53,7 @@ from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose
 from chalicelib.sessions import passes, tickets
-from machine import room
+from machine import process, room
 from relay import page
 from relay.errors import AppExited, AppRestarted, ConnectionLost, ShuttingDown
 from relay.settings import RelaySettings
@@ -129,12 +132,14 @@ class Served:
         )
         carriers = Carriers(self._gateway)
         self._sessions = Sessions(
-            carriers,
-            self._connect_worker,
+            Ways(
+                carriers,
+                self._connect_worker,
+                self._issue_ticket,
+                time.monotonic,
+                self._session_ended,
+            ),
             self._relay_settings,
-            self._issue_ticket,
-            time.monotonic,
-            self._session_ended,
         )
         self._session_urls = SessionUrls(self._sessions)
         self._sockjs = SockJs(
@@ -195,7 +200,7 @@ class Served:
         self._making_room = asyncio.create_task(self._crowd.run(), name="crowd")
         efs = Path(settings.efs)
         measuring = Measuring(
-            self.workers, copy, lambda: app_folders.usage(efs, app_folders.DATA, found.ref)
+            self.workers, copy, lambda: app_folders.usage(efs, layout.DATA, found.ref)
         )
         self._measuring = asyncio.create_task(measuring.run(), name="quotas")
 
