@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.apps import app
 from tests.support.stack import StackProcess
-from tests.support.visitor import Visitor, page
+from tests.support.visitor import Visitor
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
@@ -42,11 +42,12 @@ def refused(stack: StackProcess, *arguments: str) -> str:
 async def works(url: str) -> None:
     async with Visitor(url) as visitor:
         assert await visitor.say("hello") == "heard: hello"
-        text = await page(url, visitor.http)
+        async with visitor.http.get(url, headers=PAGE) as answer:
+            text, at = await answer.text(), str(answer.url)
         files = re.findall(r'(?:src|href)="([^"/:]+/shiny[^"]*\.(?:js|css))"', text)
         assert files
         for file in files:
-            async with visitor.http.get(urljoin(url, file)) as answer:
+            async with visitor.http.get(urljoin(at, file)) as answer:
                 assert answer.status == 200, file
 
 
