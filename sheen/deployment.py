@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 
 ENVIRONMENT_FILE = "environment.json"
 """The file of the local stack's variables, in its data folder.
@@ -17,7 +17,7 @@ The variables point AWS tools and this command at the stack. Only the file's own
 """
 
 
-class NoDeployment(SheenError):
+class NoDeployment(Broken):
     """The command cannot tell which deployment to use."""
 
 

@@ -12,7 +12,7 @@ from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import Version
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.publishing import build_log
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.model import Bundle
@@ -24,7 +24,7 @@ PATIENCE = 15 * 60.0
 """Seconds without news after which following a publish ends. The publish itself goes on."""
 
 
-class PublishFailed(SheenError):
+class PublishFailed(Broken):
     """The bundle was rejected, or its publish gives no more news."""
 
 

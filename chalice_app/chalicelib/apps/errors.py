@@ -1,51 +1,51 @@
 """Errors of apps."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Busy, Conflict, Malformed, NotFound
 
 
-class BadLocation(SheenError):
+class BadLocation(Malformed):
     """The URL path cannot be the location of an app."""
 
 
-class BadHost(SheenError):
+class BadHost(Malformed):
     """The text is not the name of a host."""
 
 
-class BadRedirect(SheenError):
+class BadRedirect(Malformed):
     """A redirect cannot lead there, or not with this status."""
 
 
-class LocationTaken(SheenError):
+class LocationTaken(Conflict):
     """The location leads to something else."""
 
 
-class NoSuchLocation(SheenError):
+class NoSuchLocation(NotFound):
     """The location leads nowhere."""
 
 
-class LastLocation(SheenError):
+class LastLocation(Conflict):
     """An app keeps at least one location on the default site."""
 
 
-class TooManyLocations(SheenError):
+class TooManyLocations(Conflict):
     """The app, or the deployment, has as many locations as are allowed."""
 
 
-class NotArchived(SheenError):
+class NotArchived(Conflict):
     """The app cannot be deleted, because it is not archived."""
 
 
-class NoSuchApp(SheenError):
+class NoSuchApp(NotFound):
     """No app is published at the location."""
 
 
-class NoSuchVersion(SheenError):
+class NoSuchVersion(NotFound):
     """The app has no version with this name, or the version is being removed."""
 
 
-class BadChange(SheenError):
+class BadChange(Malformed):
     """A request to change an app's settings is malformed."""
 
 
-class TooBusy(SheenError):
+class TooBusy(Busy):
     """Other callers repeatedly changed the app at the same time."""
