@@ -69,6 +69,25 @@ def parser() -> argparse.ArgumentParser:
         "changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default"
     )
 
+    commands.add_parser("locations", help="list the URLs and where each leads")
+    move = commands.add_parser("move", help="move an app to another URL; open sessions go on")
+    move.add_argument("location", metavar="/PATH")
+    move.add_argument("to", metavar="/NEW")
+    alias = commands.add_parser("alias", help="let one more URL lead to an app")
+    alias.add_argument("location", metavar="/PATH")
+    alias.add_argument("to", metavar="/OTHER")
+    redirect = commands.add_parser("redirect", help="redirect a URL to another one")
+    redirect.add_argument("location", metavar="/PATH")
+    redirect.add_argument("url", metavar="URL", help="https://… or a path of the same host")
+    redirect.add_argument("--status", type=int, default=302, help="301, 302 …; default: 302")
+    redirect.add_argument("--below", action="store_true", help="redirect all paths below it too")
+    unlink = commands.add_parser("unlink", help="let a URL lead nowhere any more")
+    unlink.add_argument("location", metavar="/PATH")
+    for command in (move, alias, redirect, unlink):
+        command.add_argument(
+            "--host", default="", help="of the site of this host; default: of all other hosts"
+        )
+
     archive = commands.add_parser(
         "archive",
         help="put an app away: its instances stop, and nobody gets in; all it has is kept",
@@ -185,6 +204,16 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.configure import configure
 
             configure(deployment.use(), arguments.location, arguments.changes)
+        case "locations":
+            from sheen.locations import show_locations
+
+            deployment.use()
+            show_locations()
+        case "move" | "alias" | "redirect" | "unlink":
+            from sheen import locations
+
+            deployment.use()
+            say(locations.change(arguments))
         case "archive":
             from sheen.archive import archive
 

@@ -9,7 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.apps.directory import Directory, Found
+from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -22,7 +22,7 @@ from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, census, waiting
 from chalicelib.visits.added import framed, with_headers
-from chalicelib.visits.address import address, tag
+from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
@@ -38,6 +38,7 @@ from chalicelib.visits.routing import (
     StartStatus,
     ToWorker,
     destination,
+    redirected,
     takes_over,
     wants_page,
 )
@@ -150,35 +151,45 @@ class Visits:
 
         Each try asks the directory: an instance may be gone because another version is active now.
         """
-        found = self._directory.find(request.path, self._clock(), page=wants_page(request))
-        if found is None or found.app.active_version is None:
-            return with_headers(self._without_app(request), self._directory.elsewhere)
-        with telemetry.about(app=found.app.location):
-            answer = self._of_app(request, found, gone)
-            settings = found.readable_settings
-            if isinstance(answer, _Gone) or settings is None:
-                return answer
-            return with_headers(answer, settings)
+        host = site_host(request, self._edge_proof)
+        found = self._directory.find(
+            request.path, self._clock(), host=host, page=wants_page(request)
+        )
+        match found:
+            case Nothing(site):
+                answer = self._without_app(request, site)
+                return with_headers(answer, self._directory.elsewhere)
+            case Redirected(target):
+                answer = Answer.redirect(redirected(request, target), target.status)
+                return with_headers(answer, self._directory.elsewhere)
+            case Found():
+                with telemetry.about(app=found.app.name):
+                    tried = self._found(request, found, gone)
+                    settings = found.readable_settings
+                    if isinstance(tried, _Gone) or settings is None:
+                        return tried
+                    return with_headers(tried, settings)
+            case _:
+                assert_never(found)
 
-    def _without_app(self, request: VisitorRequest) -> Answer:
-        """Answer a request for a path that no app owns."""
+    def _without_app(self, request: VisitorRequest, site: str) -> Answer:
+        """Answer a request for a path to which no location leads."""
         if request.path == ROBOTS:
             return self._robots(request, None)
         if request.path == ROOT:
-            return self._overview.index(request.base, request.parameter("q") or "")
+            return self._overview.index(request.base, request.parameter("q") or "", site)
         return Answer.page(pages.not_found(request.path, request.base + "/"))
 
-    def _of_app(
-        self, request: VisitorRequest, found: Found, gone: frozenset[str]
-    ) -> Answer | _Gone:
-        """Answer a request for an app's path."""
-        app = found.app
-        if request.path == ROBOTS and app.location == ROOT:
+    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer | _Gone:
+        """Answer a request to an app, or return the instance that is gone."""
+        if request.path == ROBOTS and found.location.path == ROOT:
             return self._robots(request, found)
-        where = destination(request, app.location, found.rest)
+        app = found.app
+        new = app.places.on(found.location.site).path if found.moved else None
+        where = destination(request, found.location.path, found.rest, moved_to=new)
         match where:
             case Redirect(to):
-                return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
+                return Answer.redirect(to)
             case StartStatus(instance_id):
                 return waiting.start_status(
                     found, instance_id, store.of_version(_version_id(app)), self._clock()
@@ -218,7 +229,7 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.location, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -304,15 +315,18 @@ class Visits:
         if found is not None:
             instance = next(filter(is_ready, store.of_version(_version_id(found.app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
-                answer = self._ask(request, found, instance) if instance is not None else None
+                answer = (
+                    self._ask(request, found._replace(rest=ROBOTS), instance)
+                    if instance is not None
+                    else None
+                )
                 if answer is not None and answer.status == 200:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
-        app = found.app
-        version_id = _version_id(app)
+        version_id = _version_id(found.app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
@@ -329,7 +343,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.location, found.settings)
+        held = self._holding.ready(version_id, found.app.name, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -375,7 +389,7 @@ class Visits:
         seen = address(request, self._edge_proof)
         sent = [
             *_from_visitor(request, seen),
-            (protocol.BASE, request.base + found.app.location.rstrip("/")),
+            (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
             *more,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import app as lambdas
-from chalicelib.apps import life, versions
+from chalicelib.apps import directory, life, versions
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.configuration import layers
@@ -705,7 +705,7 @@ def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(
 
 
 def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apps, "at", lambda locations: 1 / 0)
+    monkeypatch.setattr(directory, "read_together", lambda wanted: 1 / 0)
     answer = ask("GET", "/hello/", BROWSER)
     assert answer["statusCode"] == 500
     assert b"request-1" in body_of(answer)
