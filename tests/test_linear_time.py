@@ -4,6 +4,7 @@ as much takes about four times as long.
 Each reader gets the worst input known for it. Quadratic time shows as a ratio of 16.
 """
 
+import contextlib
 import importlib.util
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from types import ModuleType
 
 import pytest
 
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.reading import read
 from chalicelib.syncs.keys import matcher
 from relay import page
@@ -66,6 +69,20 @@ def _conf(part: str) -> Callable[[int], Callable[[], object]]:
     return lambda size: lambda: read(part * (size // len(part)), "x.conf")
 
 
+def _setting(name: str, part: str, key: bool = False) -> Callable[[int], Callable[[], object]]:
+    def reader(size: int) -> Callable[[], object]:
+        text = part * (size // len(part))
+        given = {name: {f"{text}!": "x"} if key else f"{text}!"}
+
+        def read() -> None:
+            with contextlib.suppress(BadAppSetting):
+                AppSettings.parse(given)
+
+        return read
+
+    return reader
+
+
 READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "titles that do not end": (_page(b"<title>"), 100_000),
     "scripts that do not end": (_page(b"<script "), 100_000),
@@ -87,6 +104,12 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "words that no directive has": (_conf("abc;"), 20_000),
     "locations": (_conf("server{listen 1;location /a{redirect /b;}}"), 40_000),
     "a name that a pattern of a sync nearly matches": (_pattern, 2_000),
+    "a setting's name of a header": (_setting("set_header", "content-", key=True), 400_000),
+    "a setting's site of a frame": (_setting("frame_options", "allow-from "), 400_000),
+    "a setting's name of a role": (_setting("role", "a/"), 400_000),
+    "a setting's name of a variable": (_setting("environment", "A", key=True), 400_000),
+    "a setting's path of a program": (_setting("r_path", "/"), 400_000),
+    "a setting's command": (_setting("exec_supervisor", "a "), 100_000),
 }
 
 
