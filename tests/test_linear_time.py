@@ -15,6 +15,7 @@ import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.shiny_server_conf.reading import read
 from chalicelib.syncs.keys import matcher
 from relay import page
 from tasks.packages import dcf, requirements
@@ -64,6 +65,10 @@ def _pattern(size: int) -> Callable[[], object]:
     return lambda: pattern.match("/" + "a" * (size - 1))
 
 
+def _conf(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: read(part * (size // len(part)), "x.conf")
+
+
 def _setting(name: str, part: str, key: bool = False) -> Callable[[int], Callable[[], object]]:
     def reader(size: int) -> Callable[[], object]:
         text = part * (size // len(part))
@@ -90,6 +95,14 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "a field of a DESCRIPTION that goes on": (_records, 600_000),
     "a line of requirements.txt that goes on": (_lines, 600_000),
     "sessions' URLs in a message of Shiny for Python": (_named, 400_000),
+    "quotes that do not end in a shiny-server.conf": (_conf('"\\'), 100_000),
+    "blocks that do not end": (_conf("a {"), 30_000),
+    "blocks that do not begin": (_conf("}"), 10_000),
+    "semicolons that are missing": (_conf("log_dir\n"), 20_000),
+    "lists that a missing semicolon makes": (_conf("run_as a\nserver {"), 20_000),
+    "variables that nobody filled in": (_conf("a${b}"), 20_000),
+    "words that no directive has": (_conf("abc;"), 20_000),
+    "locations": (_conf("server{listen 1;location /a{redirect /b;}}"), 40_000),
     "a name that a pattern of a sync nearly matches": (_pattern, 2_000),
     "a setting's name of a header": (_setting("set_header", "content-", key=True), 400_000),
     "a setting's site of a frame": (_setting("frame_options", "allow-from "), 400_000),
