@@ -59,6 +59,9 @@ class Orders(Protocol):
     async def restart(self) -> int:
         """Give new sessions new workers, by the current settings; return how many were retired."""
 
+    async def catch_up_with(self, above: int) -> None:
+        """Restart unless the layers above the app are those of this change, or later ones."""
+
     def retire(self) -> None:
         """Take no new sessions, and report idle when the last session has left."""
 
@@ -176,8 +179,14 @@ class Server:
             if self._app.sockjs is None:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
             return await self._app.sockjs(request, path.removeprefix("/__sockjs__"))
-        if request.headers.get(protocol.SESSION) and not self._app.orders.takes_sessions:
-            return _refused(410, "this instance is retired")
+        if request.headers.get(protocol.SESSION):
+            if not self._app.orders.takes_sessions:
+                return _refused(410, "this instance is retired")
+            above = request.headers.get(protocol.ABOVE, "")
+            try:
+                await self._app.orders.catch_up_with(int(above) if above.isdecimal() else 0)
+            except SheenError as error:
+                return _refused(503, str(error))
         return await self._app.pages(request, path)
 
     async def _message(self, request: web.Request) -> web.Response:

@@ -87,6 +87,7 @@ class Served:
         aws: boto3.Session,
     ) -> None:
         self._life = life
+        self._catching_up = asyncio.Lock()
         self._bookmarks = bookmarks
         self._record = found
         self._copy = copy
@@ -313,6 +314,14 @@ class Served:
         await asyncio.to_thread(store.mark_capacity, self._record.ref, settings.worker_limits.seats)
         logger.info("restarted: new sessions get new workers", extra={"retired": retired})
         return retired
+
+    async def catch_up_with(self, above: int) -> None:
+        """Restart unless the layers above the app are those of this change, or later ones."""
+        if above <= self._record.above.number:
+            return
+        async with self._catching_up:
+            if above > self._record.above.number:
+                await self.restart()
 
     def retire(self) -> None:
         """Take no new sessions, and report idle when the last session has left."""
