@@ -9,7 +9,7 @@ from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarge
 from chalicelib.aws.tables import read_together
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
-from chalicelib.configuration.layers import Resolved
+from chalicelib.configuration.layers import Resolved, resolve
 
 REMEMBERED = 2.0
 """Seconds for which rows are used without being read again.
@@ -100,6 +100,11 @@ class Directory:
 
         They only say what to ask for; where an app is, its location's row says.
         """
+
+    @property
+    def elsewhere(self) -> AppSettings:
+        """The settings that hold where no app is; raise :class:`BadAppSetting`."""
+        return resolve([App.defaults]).settings
 
     def find(
         self, path: str, now: float, *, host: str = "", page: bool = True

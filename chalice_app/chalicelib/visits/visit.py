@@ -21,6 +21,7 @@ from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, census, waiting
+from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
@@ -154,52 +155,58 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
-        if request.path == ROBOTS and not (
-            isinstance(found, Found) and found.location.path != ROOT
-        ):
-            return self._robots(request, found if isinstance(found, Found) else None)
-        match found:
-            case Nothing(site):
-                if request.path == ROOT:
-                    query = request.parameter("q") or ""
-                    return self._overview.index(request.base, query, site)
-                return Answer.page(pages.not_found(request.path, request.base + "/"))
-            case Redirected(target):
-                return Answer.redirect(redirected(request, target), target.status)
-            case Found():
-                return self._found(request, found, gone)
-            case _:
-                assert_never(found)
+        if not isinstance(found, Found):
+            return with_headers(self._without_app(request, found), self._directory.elsewhere)
+        with telemetry.about(app=found.app.name):
+            answer = self._of_app(request, found, gone)
+            settings = found.readable_settings
+            if isinstance(answer, _Gone) or settings is None:
+                return answer
+            return with_headers(answer, settings)
 
-    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer | _Gone:
-        """Answer a request to an app, or return the instance that is gone."""
+    def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
+        """Answer a request for a path that no app owns."""
+        if request.path == ROBOTS:
+            return self._robots(request, None)
+        if isinstance(found, Redirected):
+            return Answer.redirect(redirected(request, found.target), found.target.status)
+        if request.path == ROOT:
+            return self._overview.index(request.base, request.parameter("q") or "", found.site)
+        return Answer.page(pages.not_found(request.path, request.base + "/"))
+
+    def _of_app(
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+    ) -> Answer | _Gone:
+        """Answer a request for an app's path."""
         app = found.app
-        with telemetry.about(app=app.name):
-            new = app.places.on(found.location.site).path if found.moved else None
-            where = destination(request, found.location.path, found.rest, moved_to=new)
-            match where:
-                case Redirect(to):
-                    return Answer.redirect(to)
-                case StartStatus(instance_id):
-                    return waiting.start_status(
-                        found, instance_id, store.of_version(_version_id(app)), self._clock()
-                    )
-                case QueueStatus(place):
-                    return waiting.queue_status(
-                        self._scheduler.standing(_version_id(app), found.settings, place)
-                    )
-                case Navigation():
-                    kept = self._kept_page(request, found) if not gone else None
-                    page = kept or self._navigate(request, found, gone)
-                    if kept is not None or isinstance(page, _Gone):
-                        return page
-                    return waiting.without_page(request, found, page)
-                case ToWorker(worker):
-                    return self._to_worker(request, found, worker)
-                case Asset():
-                    return self._asset(request, found)
-                case _:
-                    assert_never(where)
+        at = found.location
+        if request.path == ROBOTS and at.path == ROOT:
+            return self._robots(request, found)
+        new = app.places.on(at.site).path if found.moved else None
+        where = destination(request, at.path, found.rest, moved_to=new)
+        match where:
+            case Redirect(to):
+                return Answer.redirect(to)
+            case StartStatus(instance_id):
+                return waiting.start_status(
+                    found, instance_id, store.of_version(_version_id(app)), self._clock()
+                )
+            case QueueStatus(place):
+                return waiting.queue_status(
+                    self._scheduler.standing(_version_id(app), found.settings, place)
+                )
+            case Navigation():
+                kept = self._kept_page(request, found) if not gone else None
+                page = kept or self._navigate(request, found, gone)
+                if kept is not None or isinstance(page, _Gone):
+                    return page
+                return waiting.without_page(request, found, page)
+            case ToWorker(worker):
+                return self._to_worker(request, found, worker)
+            case Asset():
+                return self._asset(request, found)
+            case _:
+                assert_never(where)
 
     def _navigate(
         self, request: VisitorRequest, found: Found, gone: frozenset[str]
@@ -278,7 +285,7 @@ class Visits:
         return (
             None
             if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else _passed_back(got)
+            else framed(_passed_back(got), found.readable_settings)
         )
 
     def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
@@ -305,18 +312,15 @@ class Visits:
         if found is not None:
             instance = next(filter(is_ready, store.of_version(_version_id(found.app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
-                answer = (
-                    self._ask(request, found._replace(rest=ROBOTS), instance)
-                    if instance is not None
-                    else None
-                )
+                answer = self._ask(request, found, instance) if instance is not None else None
                 if answer is not None and answer.status == 200:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
-        version_id = _version_id(found.app)
+        app = found.app
+        version_id = _version_id(app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
@@ -333,7 +337,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, found.app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -362,7 +366,10 @@ class Visits:
             if session_id
             else []
         )
-        return _passed_back(self._got(request, found, instance, seat, within))
+        answer = _passed_back(self._got(request, found, instance, seat, within))
+        # SockJS's own page is for a frame in the app's page.
+        sockjs = found.rest.startswith(SOCKJS)
+        return answer if sockjs else framed(answer, found.readable_settings)
 
     def _got(
         self,
