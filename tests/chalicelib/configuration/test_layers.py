@@ -11,7 +11,7 @@ from chalicelib.configuration.app_settings import DECLARED, AppSettings
 from chalicelib.configuration.declaring import OPERATORS, Declaration, LayerKind
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import DEFAULT, Layer, Origin, check_defaults, resolve
-from tests.chalicelib.configuration.test_app_settings import names, values
+from tests.chalicelib.configuration.any_settings import names, values
 
 KINDS = [kind for kind in LayerKind if kind is not LayerKind.DEFAULT]
 good = st.fixed_dictionaries(
