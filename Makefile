@@ -35,7 +35,7 @@ check: install
 	$(BIN)/python -m pytest -n auto -q $(QUICK)
 	cd client && npm run --silent check && npm test
 
-# The same Python tests, with the branches that they take. The floor is in pyproject.toml; it only rises.
+# The same Python tests, and the branches that they take.
 coverage: install
 	@rm -rf .build/coverage && mkdir -p .build/coverage
 	$(BIN)/python -m coverage run -m pytest -n auto -q $(QUICK)
