@@ -256,7 +256,7 @@ class Server:
         return web.Response(status=503 if broken else 200, text=f"{text}\n")
 
     async def _status(self, _request: web.Request) -> web.Response:
-        """Answer with what `sheen status` shows of the instance."""
+        """Answer with the state of the instance, its sessions and its workers."""
         return web.json_response(
             {
                 "sessions": self._app.relay.active(),
