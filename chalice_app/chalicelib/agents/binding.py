@@ -1,6 +1,5 @@
 """Tell the agent of a spare instance which app it is bound to. Runs inside the VPC."""
 
-import json
 from collections.abc import Callable
 
 from chalicelib import telemetry
@@ -36,7 +35,7 @@ class Binding:
         if not instance.was_spare or instance.instance_id in self._bound:
             return
         try:
-            body = json.dumps({"instance": str(instance.ref)}).encode()
+            body = protocol.Bind(str(instance.ref)).encoded()
             headers = [("content-type", "application/json")]
             agent = Agent.of(instance)
             answer = self._agents.request(

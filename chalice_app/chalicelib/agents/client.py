@@ -290,12 +290,8 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next(
-        (value for name, value in answer.headers if name.lower() == protocol.REFUSED), None
-    )
-    if refused is None:
-        return
-    if answer.status in (403, 410):
+    refused = protocol.refused(answer.headers)
+    if refused is not None and answer.status in protocol.GONE:
         raise AgentGone(
             f"agent {agent.address} is not that of instance {agent.instance_id}: "
             f"{answer.status} {refused}"

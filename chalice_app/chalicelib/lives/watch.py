@@ -1,6 +1,5 @@
 """Put an instance into service, and hand each new task token to its agent. Runs inside the VPC."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import NotRequired, TypedDict
@@ -76,12 +75,12 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
             )
         agent = Agent.of(instance, event["address"])
         order = order_of(event)
-        body = json.dumps({"token": event["token"], "order": order}).encode()
+        body = protocol.Watch(event["token"], order).encoded()
         headers = [("content-type", "application/json")]
         answer = agents.request(
             agent, "POST", protocol.WATCH, headers, body, repeatable=True, timeout=_TIMEOUT
         )
-        if answer.status in (403, 404, 410):
+        if answer.status in protocol.NOT_THE_AGENT:
             raise AgentGone(
                 f"agent {agent.address} is not that of instance {ref.instance_id}: it "
                 f"answered {answer.status}"

@@ -247,11 +247,7 @@ class Visits:
             return None
         except AgentSilent:
             return None
-        return (
-            None
-            if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else _passed_back(got)
-        )
+        return _passed_back(got) if protocol.refused(got.headers) is None else None
 
     def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""

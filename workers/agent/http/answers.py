@@ -7,6 +7,8 @@ from aiohttp import web
 from agent import failure
 from agent.failure import AppExited, NoPlace, WorkerFailed, WorkerGone
 from chalicelib import pages
+from chalicelib.agents import protocol
+from chalicelib.agents.protocol import Refusal
 
 RETRY_AFTER = 2
 """Seconds after which a browser may try again if R ended during a request."""
@@ -15,6 +17,15 @@ RETRY_AFTER = 2
 def wants_page(request: web.Request) -> bool:
     """Return whether a person will read the answer."""
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+
+
+def refused(refusal: Refusal, why: str = "") -> web.Response:
+    """Return the agent's own refusal, which a Lambda can tell from an app's answer."""
+    return web.Response(
+        status=refusal.status,
+        text=f"{why or refusal.text}\n",
+        headers={protocol.REFUSED: refusal.text},
+    )
 
 
 def failed(
@@ -29,17 +40,15 @@ def failed(
         return web.Response(status=410, text=f"{error}\n", headers={"Cache-Control": "no-store"})
     if isinstance(error, NoPlace):
         full = pages.users(base.rpartition("/")[2] or "The app")
-        return web.Response(
-            status=full.status,
-            text=full.html,
-            content_type="text/html",
-            headers={"Cache-Control": "no-store"},
-        )
+        if wants_page(request):
+            return web.Response(status=full.status, text=full.html, headers=full.headers)
+        told = {name: full.headers[name] for name in ("cache-control", "retry-after")}
+        return web.Response(status=full.status, text=f"{error}\n", headers=told)
     gone = isinstance(error, AppExited)
     status = 503 if gone else 500
-    headers = {"Cache-Control": "no-store"}
+    headers = {"cache-control": "no-store"}
     if gone:
-        headers["Retry-After"] = str(RETRY_AFTER)
+        headers["retry-after"] = str(RETRY_AFTER)
     if not wants_page(request):
         return web.Response(status=status, text=f"{error}\n", headers=headers)
     title = "The app stopped" if gone else "The app could not start"

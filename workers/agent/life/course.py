@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from agent.activity import Activity
 from agent.failure import WorkerFailed
@@ -42,19 +42,13 @@ class Rhythm:
     """
 
 
-class Led(Protocol):
-    """What the life needs to know about the served app."""
+class Led(NamedTuple):
+    """The served app, as far as its life depends on it."""
 
-    @property
-    def workers(self) -> Workers:
-        """The app's workers."""
-
-    @property
-    def activity(self) -> Activity:
-        """The record of whether the app is in use."""
-
-    async def catch_up(self) -> None:
-        """Do what the app's row asks if this instance was not told."""
+    workers: Workers
+    activity: Activity
+    catch_up: Callable[[], Awaitable[None]]
+    """Does what the app's row asks if this instance was not told."""
 
 
 def idle_limit(settings: AppSettings, *, visited: bool) -> float:

@@ -15,7 +15,8 @@ from agent import log, record
 from agent.failure import AppStartFailed
 from agent.http import server
 from agent.life import metadata, reports
-from agent.life.course import Life
+from agent.life.composition import compose
+from agent.life.course import Led, Life
 from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import Served
@@ -132,7 +133,7 @@ class _Instance:
             app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id
         )
         log.identify(found.ref, found.location)
-        self._served = Served(
+        served = compose(
             found,
             copy,
             self._launch.client_dir,
@@ -142,9 +143,10 @@ class _Instance:
             states,
             self._aws,
         )
-        self._ref = found.ref
-        self.life.lead(found, self._served)
-        self._server.serve(self._served.app)
+        served.start()
+        self._served, self._ref = served, found.ref
+        self.life.lead(found, Led(served.workers, served.activity, served.orders.catch_up))
+        self._server.serve(served.app)
 
     async def bind(self, instance: str) -> None:
         """Turn a spare into this instance; a repeated call does nothing.

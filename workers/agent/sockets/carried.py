@@ -72,7 +72,11 @@ class Tasks:
             logger.error("a session's task failed", exc_info=error)
 
 
-@dataclass(frozen=True, slots=True)
+async def _nobody_listens(_session_id: str) -> None:
+    """Do nothing."""
+
+
+@dataclass(slots=True)
 class Ways:
     """What all sessions of an instance use to reach browsers, R and the scheduler."""
 
@@ -84,7 +88,7 @@ class Ways:
     """Returns a fresh ticket for a session."""
     clock: Clock
     """Seconds on any steady clock."""
-    on_end: Callable[[str], Coroutine[Any, Any, None]]
+    on_end: Callable[[str], Coroutine[Any, Any, None]] = _nobody_listens
     """Gives the session's seat back; called once per session."""
     tasks: Tasks = field(default_factory=Tasks)
 

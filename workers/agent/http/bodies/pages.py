@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from agent.http.bodies.answers import Answer
+from agent.http.bodies.kept import Answer
 from agent.log import logger
 from chalicelib import pages
 from chalicelib.bodies.pages import PAGES, page_cookie
