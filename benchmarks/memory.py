@@ -13,11 +13,12 @@ from pathlib import Path
 import aiohttp
 from websockets.asyncio.client import unix_connect
 
-from agent.processes import fresh, process
+from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
+from machine import process
 from tests.support import shiny_page
 
 UNIX_ID = 271_828

@@ -222,7 +222,9 @@ def act(arguments: argparse.Namespace) -> int:
 
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
         case "env":
-            say(deployment.as_shell(deployment.local_environment(deployment.data_folder())))
+            from infra.shell import exports
+
+            say(exports(deployment.local_environment(deployment.data_folder())))
         case "local":
             import uvloop
 

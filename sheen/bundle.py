@@ -11,8 +11,8 @@ from typing import NamedTuple
 from chalicelib.errors import SheenError
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
+from chalicelib.publishing.limits import Limits
 from chalicelib.publishing.packing import why_left_out, zip_files
-from tasks.archive import Limits
 
 NAMED = 8
 """How many of the things that were left out are named."""

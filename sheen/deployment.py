@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,13 +51,6 @@ def local_environment(folder: Path) -> dict[str, str]:
             f"{file} is damaged: start the local stack anew with `make run`, which writes it"
         )
     return {str(name): str(value) for name, value in variables.items()}
-
-
-def as_shell(variables: Mapping[str, str]) -> str:
-    """Return ``variables`` as lines for ``eval "$(sheen env)"``."""
-    return "\n".join(
-        f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())
-    )
 
 
 def use() -> Settings:

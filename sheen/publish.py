@@ -12,12 +12,12 @@ from chalicelib.apps.model import App, Version
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
+from chalicelib.publishing import build_log
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
 from sheen.build_log import BuildLog
 from sheen.bundle import ending_of, fingerprint_of, zip_folder
-from tasks.packages.log import NOTE
 
 PATIENCE = 15 * 60.0
 """Seconds without news after which following a publish ends. The publish itself goes on."""
@@ -103,7 +103,7 @@ def follow(
         nonlocal heard
         for line in log.lines(over=over):
             heard = time.monotonic()
-            if show_log or line.startswith(NOTE):
+            if show_log or build_log.is_note(line):
                 tell(line)
 
     try:

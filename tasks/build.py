@@ -19,7 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from agent.processes import process
+from chalicelib import layout
 from chalicelib.apps import grants
 from chalicelib.apps.model import App
 from chalicelib.aws import clients
@@ -28,37 +28,31 @@ from chalicelib.clock import wall_clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.repositories import Indexes, Repositories
 from chalicelib.errors import SettingMissing
+from chalicelib.failures import Failure
 from chalicelib.kinds.recognition import Kind, shape_of
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
+from chalicelib.publishing.limits import Limits
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.publish import Built, built_for
 from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
+from machine import process
 from tasks import rsconnect, token, version_folder
-from tasks.archive import Limits, read
+from tasks.archive import read
+from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
 from tasks.packages import image, locks, python, requirements, restore
-from tasks.packages.indexes import Indexes
 from tasks.packages.lock import Lock
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
 from tasks.packages.restore import Place
 from tasks.packages.sweep import sweep
 
 PROGRESS_EVERY = 500
 """Number of files between two messages to the author."""
-PACKAGES = "packages"
-"""Folder on EFS with the packages that versions' libraries link to."""
-TRASH = "apps/.incoming"
-"""Folder on EFS where versions are unpacked before they are renamed.
-
-What is left there belongs to nobody. It is beside the apps, because nothing can be renamed from one
-access point to another.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +100,20 @@ def build(job: Job, settings: Settings) -> Built:
 
     Raise :class:`BadBundle`.
     """
-    version = Path(settings.efs) / "apps" / job.app_id / job.version
-    library = version.with_name(f"{version.name}.library")
+    efs = Path(settings.efs)
+    version = layout.version(efs, job.app_id, job.version)
+    library = layout.library(version)
     _tell(job, settings, "Downloading the bundle.")
     with tempfile.TemporaryDirectory(prefix="sheen-build-") as scratch:
         archive = Path(scratch) / "bundle"
         _download(job, settings.bucket, archive)
-        version_folder.sweep(Path(settings.efs) / TRASH)
-        incoming = Path(settings.efs) / TRASH / uuid.uuid4().hex
+        version_folder.sweep(layout.builds(efs))
+        incoming = layout.builds(efs) / uuid.uuid4().hex
         incoming.mkdir(parents=True, mode=0o700)
-        incoming_library = incoming.with_name(f"{incoming.name}.library")
+        incoming_library = layout.library(incoming)
         try:
             kind, own, held = _unpack(job, settings, archive, incoming)
-            packages = Place(Path(settings.efs) / PACKAGES, incoming_library, library)
+            packages = Place(efs / layout.PACKAGES, incoming_library, library)
             has_library = _prepare(job, settings, kind, incoming, packages, held)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
@@ -311,7 +306,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             built = build(job, settings)
         except BadBundle as error:
             logger.info("bad bundle", extra={"why": str(error)})
-            token.fail(job.token, BadBundle.__name__, str(error))
+            token.fail(job.token, Failure.BAD_BUNDLE, str(error))
         except Exception as error:
             logger.exception("the build failed")
             token.fail(job.token, type(error).__name__, str(error))
@@ -319,7 +314,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         else:
             logger.info("built", extra={"kind": built["kind"]})
             token.succeed(job.token, built)
-            removed = sweep(Path(settings.efs) / PACKAGES, Path(settings.efs) / "apps")
+            efs = Path(settings.efs)
+            removed = sweep(efs / layout.PACKAGES, efs / layout.APPS)
             if removed:
                 logger.info("removed unused packages", extra={"packages": removed})
     return 0

@@ -24,10 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib import layout
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.failures import Failure
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs import folders, requests, runs, store
 from chalicelib.syncs.definition import SyncDefinition
@@ -98,10 +100,10 @@ def prepare(efs: Path, row: Sync) -> None:
     name = str(row.name)
     with (
         Folder.at(efs) as top,
-        top.make(folders.SYNCED, 0o755, exist_ok=True) as synced,
-        top.make(folders.SYNCS, 0o755, exist_ok=True) as syncs,
+        top.make(layout.SYNCED, 0o755, exist_ok=True) as synced,
+        top.make(layout.SYNCS, 0o755, exist_ok=True) as syncs,
         synced.make(name, 0o700, exist_ok=True) as gate,
-        gate.make(folders.DATA, 0o700, exist_ok=True) as data,
+        gate.make(layout.SYNC_DATA, 0o700, exist_ok=True) as data,
     ):
         for shared in (synced, syncs):
             shared.set_mode(0o755)  # everyone may pass through
@@ -110,10 +112,12 @@ def prepare(efs: Path, row: Sync) -> None:
             data.give(0, int(row.write_gid))
         data.set_mode(folders.DATA_MODE)
         gate.set_mode(folders.GATE_MODE)
-        link = folders.link(efs, name)
+        link = layout.link(efs, name)
         with contextlib.suppress(FileExistsError):
             os.symlink(
-                os.path.relpath(folders.data(efs, name), link.parent), name, dir_fd=syncs.descriptor
+                os.path.relpath(layout.synced(efs, name), link.parent),
+                name,
+                dir_fd=syncs.descriptor,
             )
 
 
@@ -172,7 +176,7 @@ def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -
     efs = Path(work.settings.efs)
     job = Job(
         prefix=definition.prefix,
-        folder=folders.data(efs, definition.name),
+        folder=layout.synced(efs, definition.name),
         incoming=incoming(work),
         below=below,
         include=definition.include,
@@ -190,7 +194,7 @@ def incoming(work: Work) -> Path:
 
     Each task has a folder of its own, because the one before it may still run.
     """
-    return folders.gate(Path(work.settings.efs), work.name) / folders.INCOMING / Way.COPY / work.own
+    return layout.gate(Path(work.settings.efs), work.name) / layout.INCOMING / Way.COPY / work.own
 
 
 @contextlib.contextmanager
@@ -296,7 +300,7 @@ def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], 
             last, since = counts, wall_clock()
         elif wall_clock() - since >= patience:
             cause = f"the task made no progress for {patience:.0f} s; it was stopped"
-            give_up(work, "Stalled", cause)
+            give_up(work, Failure.STALLED, cause)
             end()
             return
         if not token.beat(work.token) and not over.is_set():

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.processes import app_folders
+from chalicelib import layout
 from chalicelib.clock import wall_clock
 from chalicelib.errors import SettingMissing, SheenError
 from chalicelib.telemetry import logger
@@ -48,13 +48,10 @@ def folders(what: str, efs: Path) -> list[Path]:
             f'"{what}" names neither an app (twelve hex digits) nor a version of one '
             "(<app>/<version>); nothing was removed"
         )
-    app = efs / "apps" / match["app"]
     if match["version"] is None:
-        return [
-            app,
-            *(efs / kind / match["app"] for kind in (app_folders.DATA, app_folders.BOOKMARKS)),
-        ]
-    return [app / match["version"], app / f"{match['version']}.library"]
+        return [efs / root / match["app"] for root in (layout.APPS, layout.DATA, layout.BOOKMARKS)]
+    version = layout.version(efs, match["app"], match["version"])
+    return [version, layout.library(version)]
 
 
 def remove(what: str, efs: Path) -> int:
@@ -102,11 +99,11 @@ def sweep(efs: Path, now: float) -> None:
 
 
 def _left(efs: Path, now: float) -> Iterator[tuple[Path, str]]:
-    apps = efs / "apps"
+    apps = efs / layout.APPS
     for above in (
         apps,
-        efs / app_folders.DATA,
-        efs / app_folders.BOOKMARKS,
+        efs / layout.DATA,
+        efs / layout.BOOKMARKS,
         *_below(apps),
         efs / FORMER_TRASH,
     ):

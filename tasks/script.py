@@ -1,6 +1,6 @@
 """Run an R script of a published app, and upload its output: ``python -m tasks.script``.
 
-The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.packages.sandbox`). It
+The script runs in a copy of its version's files, in a sandbox (:mod:`tasks.sandbox`). It
 has no AWS credentials and cannot reach other apps' files. Only what it leaves in the folder
 ``SHEEN_OUTPUT`` goes to the bucket, and only if it ends with exit status 0.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from chalicelib import layout
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing, SheenError
@@ -20,9 +21,9 @@ from chalicelib.publishing.scripts import check_script, check_target
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder, Unsafe
 from tasks import token
+from tasks.build_log import BuildLog
 from tasks.copy_tree import copy_tree
-from tasks.packages.log import BuildLog
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.sandbox import Sandbox, sandbox
 
 PATIENCE = 2 * 3600.0
 """Time limit of a script in seconds."""
@@ -71,8 +72,8 @@ def run(job: Job, settings: Settings) -> list[str]:
 
     Raise :class:`ScriptFailed`.
     """
-    version = Path(settings.efs) / "apps" / job.app_id / job.version
-    library = version.with_name(f"{version.name}.library")
+    version = layout.version(Path(settings.efs), job.app_id, job.version)
+    library = layout.library(version)
     if not (version / job.script).is_file():
         raise ScriptFailed(f"version {job.version} of the app has no file {job.script}")
     s3 = clients.client("s3")
@@ -91,10 +92,7 @@ def run(job: Job, settings: Settings) -> list[str]:
     with sandbox() as place, BuildLog(write, failed, every=1.0) as log:
         app, output = _copied(version, place), place.make("output")
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(place.make("home")),
-            "TMPDIR": str(place.make("tmp")),
-            "LANG": "C.UTF-8",
+            **place.variables(),
             "R_CONFIG_ACTIVE": "shinyapps",
             "SHEEN_OUTPUT": str(output),
         }

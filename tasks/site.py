@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
+from chalicelib import layout
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check
 from chalicelib.aws import clients
@@ -36,7 +37,6 @@ from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.packing import is_left_out, zip_files
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder
 
@@ -125,8 +125,8 @@ def publish_changed(
     Return the locations of the other apps whose ``restart.txt`` has changed.
     """
     with (
-        Folder.at(folders.gate(Path(settings.efs), definition.name)) as gate,
-        gate.enter(folders.DATA) as data,
+        Folder.at(layout.gate(Path(settings.efs), definition.name)) as gate,
+        gate.enter(layout.SYNC_DATA) as data,
     ):
         tree = SyncedTree(data)
         before = _remembered(gate)
@@ -152,7 +152,7 @@ def publish_changed(
 def _remembered(gate: Folder) -> dict[str, dict[str, str]]:
     try:
         found: dict[str, dict[str, str]] = json.loads(
-            gate.read(folders.STATE, LARGEST_STATE, os.geteuid())
+            gate.read(layout.SYNC_STATE, LARGEST_STATE, os.geteuid())
         )
     except FileNotFoundError:
         return {}
@@ -160,11 +160,11 @@ def _remembered(gate: Folder) -> dict[str, dict[str, str]]:
 
 
 def _remember(gate: Folder, apps: dict[str, dict[str, str]]) -> None:
-    unfinished = f"{folders.STATE}.new"
+    unfinished = f"{layout.SYNC_STATE}.new"
     with contextlib.suppress(FileNotFoundError):
         gate.unlink(unfinished)  # left by a task that was killed
     gate.write(unfinished, json.dumps(apps, indent=1).encode(), 0o600)
-    gate.rename(unfinished, gate, folders.STATE)
+    gate.rename(unfinished, gate, layout.SYNC_STATE)
 
 
 def _may_do_better(key: str) -> bool:

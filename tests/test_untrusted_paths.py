@@ -164,7 +164,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "workers/agent/processes/private.py": dict.fromkeys(
         ("script.read_bytes", "_USERS.read_bytes"), IMAGE
     ),
-    "workers/agent/processes/process.py": {
+    "workers/machine/process.py": {
         "Path(f'/proc/{pid}/task').iterdir": KERNEL,
         "os.open": "/tmp itself, and no link there",
     },
@@ -269,7 +269,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "tasks/packages/restore.py": dict.fromkeys(
         ("place.making.mkdir", "(place.making / name).symlink_to"), CACHE
     ),
-    "tasks/packages/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/packages/sources.py": dict.fromkeys(
         ("archive.open", "path.exists", "path.unlink", "os.utime"), CACHE
     ),
@@ -289,6 +288,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         CACHE,
     ),
+    "tasks/sandbox.py": {"self.open": SANDBOX, "os.open": IMAGE},
     "tasks/script.py": {
         **dict.fromkeys(
             ("(version / job.script).is_file", "library.is_dir", "shutil.copytree"), VERSION

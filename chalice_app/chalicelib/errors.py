@@ -9,6 +9,7 @@ In parentheses after a class: its subclasses. In chalicelib::
     │                              TooBusy
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
+    ├── configuration.repositories BadRepositories, BadIndex
     ├── instances.errors           InstanceChanged
     ├── instances.ceilings.errors  TooManyInstances
     ├── lives.pool                 BadSpares
@@ -23,18 +24,13 @@ In the packages that use chalicelib::
 
     SheenError
     ├── infra.aws.errors             DeployError (BadStage, NotSynthesised)
-    ├── infra.local.errors           LocalStackError (CannotStart, CannotGoOn)
-    │   ├── infra.local.aws_errors     AwsError
-    │   ├── infra.local.moto           MotoFailed
-    │   ├── infra.local.rights.call    NotMapped
-    │   ├── infra.local.rights.policy  CannotJudge
-    │   └── infra.local.rights.trust   CannotBeTaken
     ├── publishing.errors.BadBundle
     │   └── tasks.packages.errors      BadLock, NotAvailable, NotInstalled
     ├── sheen.archive                NotDeleted
     ├── sheen.bundle                 NotAnApp
     ├── sheen.deployment             NoDeployment
     ├── sheen.functions              FunctionFailed
+    ├── sheen.local                  NotRunning
     ├── sheen.logs                   BadSince, NoLogs
     ├── sheen.publish                PublishFailed
     ├── sheen.script                 RunFailed
@@ -42,10 +38,9 @@ In the packages that use chalicelib::
     ├── sheen.versions               NotDownloaded
     ├── tasks.copy                   NotCopied
     ├── tasks.packages.image         NoR
-    ├── tasks.packages.indexes       BadIndex
-    ├── tasks.packages.repositories  BadRepositories, Unreachable
-    ├── tasks.packages.sandbox       NoUser
+    ├── tasks.packages.repositories  Unreachable
     ├── tasks.remove                 BadRemoval
+    ├── tasks.sandbox                NoUser
     ├── tasks.script                 ScriptFailed
     ├── workers.agent.failure        WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
     │                                AppExited (WorkerGone), PageUnfit)

@@ -14,7 +14,7 @@ from infra.aws.plan import cost_lines, plan_lines
 from infra.aws.settings import Stage, load
 from infra.aws.synth import Template, synthesise
 from infra.declared import TREE, admin_environment
-from sheen.deployment import as_shell
+from infra.shell import exports
 
 
 def say(line: str) -> None:
@@ -46,7 +46,7 @@ def env(stage: Stage) -> None:
         raise DeployError(f"{stage.base} is not up; `make deploy STAGE={stage.name}` puts it up")
     # boto3 reads only AWS_DEFAULT_REGION.
     region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}
-    say(as_shell({**region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
+    say(exports({**region, "SHEEN_URL": aws.url(known), **admin_environment(aws.place(known))}))
 
 
 def plan(stage: Stage) -> None:

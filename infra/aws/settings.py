@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib.configuration.app_settings import SIZES
+from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
 from infra.aws.errors import BadStage
 from infra.aws.reading import Rule, read, setting
 from infra.declared.place import (
@@ -21,8 +22,6 @@ from infra.declared.place import (
     PYTHON_REPOSITORIES,
     REPOSITORIES,
 )
-from tasks.packages.indexes import BadIndex, Indexes
-from tasks.packages.repositories import BadRepositories, Repositories
 
 STAGES = Path(__file__).with_name("stages")
 RETENTIONS = (

@@ -7,14 +7,13 @@ therefore cannot reach everybody's data.
 Apps have no access points of their own. There may be 10,000 apps, and access points are part of a
 task definition, so each app would need a task definition. A spare instance also starts before its
 app is known.
+
+:mod:`chalicelib.layout` says what is in them.
 """
 
 from typing import NamedTuple
 
-from chalicelib.syncs.folders import SYNCED as SYNCED
-from chalicelib.syncs.folders import SYNCS as SYNCS
-
-APPS, PACKAGES, DATA, BOOKMARKS = "apps", "packages", "data", "bookmarks"
+from chalicelib.layout import APPS, BOOKMARKS, DATA, PACKAGES, SYNCED, SYNCS
 
 
 class Root(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
@@ -99,7 +100,7 @@ def datasync_role(place: Place) -> Role:
             *_reading(place),
             Statement("Tags", ("s3:GetObjectTagging",), tagged),
         ),
-        mounts=files.write(files.SYNCED),
+        mounts=files.write(layout.SYNCED),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.instances.model import Instance
@@ -218,9 +219,9 @@ TASK_DEFINITIONS = (
             kind="agent",
             statements=_agent,
             mounts=(
-                *files.read(files.APPS, files.PACKAGES, files.SYNCS),
+                *files.read(layout.APPS, layout.PACKAGES, layout.SYNCS),
                 # An app that may write to a sync does so by its own groups.
-                *files.write(files.DATA, files.BOOKMARKS, files.SYNCED),
+                *files.write(layout.DATA, layout.BOOKMARKS, layout.SYNCED),
             ),
             health=HEALTH,
         )
@@ -233,7 +234,7 @@ TASK_DEFINITIONS = (
         cpu=256,
         memory_mb=512,
         statements=lambda place: (tokens(place, "tidy", operations=("Success", "Failure")),),
-        mounts=files.write(files.APPS, files.DATA, files.BOOKMARKS),
+        mounts=files.write(layout.APPS, layout.DATA, layout.BOOKMARKS),
     ),
     TaskDefinition(
         "build",
@@ -243,7 +244,7 @@ TASK_DEFINITIONS = (
         memory_mb=4096,
         statements=_build,
         image="builds",
-        mounts=files.write(files.APPS, files.PACKAGES),
+        mounts=files.write(layout.APPS, layout.PACKAGES),
     ),
     TaskDefinition(
         "script",
@@ -252,7 +253,7 @@ TASK_DEFINITIONS = (
         cpu=2048,
         memory_mb=4096,
         statements=_script,
-        mounts=files.read(files.APPS, files.PACKAGES),
+        mounts=files.read(layout.APPS, layout.PACKAGES),
     ),
     TaskDefinition(
         "copy",
@@ -261,6 +262,6 @@ TASK_DEFINITIONS = (
         cpu=1024,
         memory_mb=2048,
         statements=syncs.copying,
-        mounts=files.write(files.SYNCED, files.SYNCS),
+        mounts=files.write(layout.SYNCED, layout.SYNCS),
     ),
 )

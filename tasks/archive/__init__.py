@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits
 from tasks.archive import tars, zips
 from tasks.archive.entries import Entry, check_path
 from tasks.archive.inventory import Inventory, take
-from tasks.archive.limits import Limits
 
-__all__ = ["Archive", "Limits", "check_path", "read"]
+__all__ = ["Archive", "check_path", "read"]
 
 _CHUNK = 1 << 20
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import SHOWN, Entry
-from tasks.archive.limits import Limits, too_many
 
 
 class Inventory(NamedTuple):

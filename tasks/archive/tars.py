@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
-from tasks.archive.limits import Limits, too_many
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chalicelib.publishing import packing
 from chalicelib.publishing.errors import BadBundle
+from chalicelib.publishing.limits import Limits, too_many
 from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
-from tasks.archive.limits import Limits, too_many
 
 _SIZE, _LOCATION = 5, 9
 """Indexes of the directory's size and the end record's position in zipfile's tuple."""

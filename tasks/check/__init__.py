@@ -6,7 +6,7 @@ looked for.
 Nothing of the app is run, because it may need data, secrets and settings that a build does not
 have. Only certain failures refuse a bundle, such as a file that R cannot parse, or a missing
 package that is always loaded. Doubts become notes for the author. R and Python check the files in a
-sandbox (:mod:`tasks.packages.sandbox`).
+sandbox (:mod:`tasks.sandbox`).
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from chalicelib.kinds import python_shiny
 from chalicelib.kinds.recognition import Kind
 from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
-from tasks.packages.log import BuildLog
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.build_log import BuildLog
+from tasks.sandbox import Sandbox, sandbox
 
 PATIENCE = 60.0
 """Time limit of the check in seconds; after that, the app is published as it is."""
@@ -254,13 +254,7 @@ def _look(
     ``wanted`` is what the app must evaluate to, for ``check.R``.
     """
     mark = secrets.token_hex(16)
-    variables = {
-        **settings.environment,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(box.make("home")),
-        "TMPDIR": str(box.make("tmp")),
-        "LANG": "C.UTF-8",
-    }
+    variables = {**settings.environment, **box.variables()}
     paths = ":".join(map(str, libraries))
     if kind is Kind.APP_PY:
         command = [sys.executable, "-B", "-P", "check_python.py", mark]

@@ -8,12 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from machine.untrusted import Folder, Unsafe
+from tasks.build_log import BuildLog
 from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
 from tasks.packages.freeze import freeze
-from tasks.packages.log import BuildLog
 from tasks.packages.plan import Plan, Step
-from tasks.packages.sandbox import sandbox
+from tasks.sandbox import sandbox
 
 PATIENCE = 1800.0
 """Time limit of one package in seconds."""
@@ -92,7 +92,7 @@ def install(
 
 def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patience: float) -> Path:
     with sandbox() as box:
-        library, temporary, home = box.make("library"), box.make("tmp"), box.make("home")
+        library = box.make("library")
         source = box.given / step.source.archive.name
         with (
             Folder.at(box.given) as given,
@@ -101,10 +101,7 @@ def _install(step: Step, libraries: list[Path], put: Put, log: BuildLog, patienc
         ):
             shutil.copyfileobj(archive, copy)
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(home),
-            "TMPDIR": str(temporary),
-            "LANG": "C.UTF-8",
+            **box.variables(),
             "TZ": "UTC",
             "USER": "build",
             "LOGNAME": "build",

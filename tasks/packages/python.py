@@ -11,17 +11,17 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from chalicelib.configuration.repositories import Indexes
 from machine.untrusted import Folder
+from tasks.build_log import BuildLog
 from tasks.discard import discard
 from tasks.packages import requirements
 from tasks.packages.errors import NotAvailable, NotInstalled
 from tasks.packages.freeze import freeze, sync
-from tasks.packages.indexes import Indexes
 from tasks.packages.lock_files import read_text
-from tasks.packages.log import BuildLog
 from tasks.packages.requirements import FILE, Wanted
 from tasks.packages.restore import Place, Tell
-from tasks.packages.sandbox import Sandbox, sandbox
+from tasks.sandbox import Sandbox, sandbox
 
 LARGEST = 1024**2
 """Largest size in bytes of a ``requirements.txt``."""
@@ -88,10 +88,7 @@ class _Pip:
         self._indexes = indexes
         self._log = log
         self._environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(box.make("home")),
-            "TMPDIR": str(box.make("tmp")),
-            "LANG": "C.UTF-8",
+            **box.variables(),
             # The machine's own configuration would name other indexes.
             "PIP_CONFIG_FILE": "/dev/null",
         }

@@ -1,10 +1,12 @@
-"""The CRAN-like repositories of this deployment, and what they contain."""
+"""A CRAN-like repository, and what it contains.
+
+:mod:`chalicelib.configuration.repositories` says which repositories are asked.
+"""
 
 import gzip
 import hashlib
 import http.client
 import os
-import re
 import tempfile
 import threading
 import time
@@ -12,9 +14,8 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 from chalicelib.errors import SheenError
 from tasks.packages import dcf
@@ -27,69 +28,10 @@ LARGEST_INDEX = 256 * 1024**2
 _PATIENCE = 20.0
 _TRIES = 3
 _CHUNK = 1 << 20
-_BELOW = re.compile(r"https?://[A-Za-z0-9._~:/-]+\Z")
-"""A URL without name, password, encoded characters or query.
-
-Such a URL cannot escape from its beginning.
-"""
-_ENTRY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
-
-
-class BadRepositories(SheenError):
-    """The deployment's setting cannot be parsed."""
 
 
 class Unreachable(SheenError):
     """A repository does not answer, or its answer is not a repository's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repositories:
-    """The deployment's setting ``SHEEN_REPOSITORIES``: URLs, in the order in which they are asked.
-
-    Lock files come from authors. What they name would be fetched from within the deployment's
-    network, and kept where all apps have it. A repository that a lock file names is therefore asked
-    only if it is one of these, or lies below one that ends in ``/*``.
-    ``https://packagemanager.posit.co/*`` is not asked itself, but allows lock files to name its
-    snapshots.
-    """
-
-    urls: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse the setting, URLs separated by blanks or commas.
-
-        Raise :class:`BadRepositories` that names the wrong one.
-        """
-        entries = text.replace(",", " ").split()
-        for entry in entries:
-            if not _ENTRY.match(entry):
-                raise BadRepositories(
-                    f'SHEEN_REPOSITORIES: "{entry}" is not the URL of a repository, as in '
-                    "https://cloud.r-project.org, "
-                    "nor of what lock files may name, as in https://packagemanager.posit.co/*"
-                )
-        return cls(
-            tuple(dict.fromkeys(_plain(entry) for entry in entries if not entry.endswith("/*"))),
-            tuple(entry.removesuffix("*") for entry in entries if entry.endswith("/*")),
-        )
-
-    def for_package(self, wanted: Wanted) -> tuple[str, ...]:
-        """Return the repositories to ask for a package.
-
-        The one that the lock file names comes first, if it is allowed. The deployment's follow.
-        """
-        named = _plain(wanted.repository)
-        may = named in self.urls or (
-            bool(_BELOW.match(named)) and ".." not in named and f"{named}/".startswith(self.allowed)
-        )
-        return tuple(dict.fromkeys([*([named] if may else []), *self.urls]))
-
-
-def _plain(url: str) -> str:
-    return url.rstrip("/").removesuffix("/src/contrib")
 
 
 class Repository:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.repositories import Repositories
+from tasks.build_log import BuildLog
 from tasks.discard import discard
 from tasks.packages import image, plan
 from tasks.packages.cache import Cache
 from tasks.packages.freeze import sync
 from tasks.packages.install import install, into, into_cache
 from tasks.packages.lock import Lock
-from tasks.packages.log import BuildLog
 from tasks.packages.plan import Step
-from tasks.packages.repositories import Repositories
 from tasks.packages.sources import Sources, find_all
 from tasks.packages.sweep import SOURCES
 

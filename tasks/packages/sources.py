@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.configuration.repositories import Repositories
 from tasks.packages import dcf, versions
 from tasks.packages.lock import Wanted
-from tasks.packages.repositories import Repositories, Repository, Unreachable
+from tasks.packages.repositories import Repository, Unreachable
 
 _FURTHEST = 4 * 1024**3
 """Bytes of an unpacked source within which its DESCRIPTION must come."""
@@ -57,7 +58,7 @@ class Sources:
         """Return the source of a package, or the reason for its absence in words."""
         if wanted.remote:
             return f"it comes from {wanted.remote}, not from a repository"
-        asked = self.repositories.for_package(wanted)
+        asked = self.repositories.asked_for(wanted.repository)
         file = f"{wanted.name}_{wanted.version}.tar.gz"
         why = [] if asked else ["this deployment has no repositories (SHEEN_REPOSITORIES)"]
         for url in asked:

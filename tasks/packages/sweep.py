@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from chalicelib.layout import LIBRARY
 from tasks.discard import discard
 from tasks.packages.cache import INCOMING
 
@@ -66,5 +67,5 @@ def _is_unused(path: Path, now: float) -> bool:
 
 def _linked(apps: Path) -> set[str]:
     """Return the entries that libraries link to, as absolute paths."""
-    links = (link for link in apps.glob("*/*.library/*") if link.is_symlink())
+    links = (link for link in apps.glob(f"*/*{LIBRARY}/*") if link.is_symlink())
     return {os.path.normpath(link.parent / link.readlink().parent) for link in links}

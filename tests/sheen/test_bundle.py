@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.publishing.limits import Limits
 from sheen.bundle import NotAnApp, zip_folder
-from tasks.archive.limits import Limits
 from tasks.archive.zips import entries_of
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, check_path, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import check_path, read
 from tests.support.archives import make_tar, make_zip
 
 SMALL = Limits(files=20, unpacked=10_000)

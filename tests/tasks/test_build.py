@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib import layout
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.aws import clients
@@ -117,7 +118,7 @@ def test_building_twice_changes_nothing(states: States, tmp_path: Path) -> None:
     run(tmp_path, etag)
     assert (tmp_path / "apps/0123456789ab/v1").stat().st_ino == before
     assert [name for name, _ in states.told] == ["send_task_success"] * 2
-    assert list((tmp_path / build.TRASH).iterdir()) == []
+    assert list(layout.builds(tmp_path).iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.kinds.recognition import Kind
+from chalicelib.publishing.build_log import NOTE
 from chalicelib.publishing.errors import BadBundle
+from tasks.build_log import BuildLog
 from tasks.check import Finding, check, r_files, told
-from tasks.packages.log import NOTE, BuildLog
 
 TREE = Path(__file__).resolve().parents[2]
 APP = "shinyApp(fluidPage('a'), function(input, output) {})\n"

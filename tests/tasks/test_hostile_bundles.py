@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import read
 from tests.support.archives import make_tar, make_zip
 
 LIMITS = Limits(files=50, unpacked=2_000_000, ratio_from=100_000)

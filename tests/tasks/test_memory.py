@@ -31,7 +31,8 @@ from pathlib import Path
 import tasks.build
 from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
-from tasks.archive import Limits, read
+from chalicelib.publishing.limits import Limits
+from tasks.archive import read
 archive, target = Path(sys.argv[1]), Path(sys.argv[2])
 opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))
 try:

@@ -11,10 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
 from chalicelib.publishing import store
 from chalicelib.publishing.status import BundleStatus
-from chalicelib.syncs import folders
 from chalicelib.syncs.definition import SyncDefinition
 from machine.untrusted import Folder, Unsafe
 from tasks import site
@@ -37,7 +37,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     empty_tables()
     monkeypatch.setattr(site, "wall_clock", count(1.0).__next__)
-    tree = folders.data(tmp_path, SITE.name)
+    tree = layout.synced(tmp_path, SITE.name)
     for name in ("hello/app.R", "notes/readme.md"):
         (tree / name).parent.mkdir(parents=True)
         (tree / name).write_text("1")

@@ -7,8 +7,8 @@ that needs is imported quickly.
 import os
 import sys
 
-from agent.processes import process
 from agent.processes.preloaded import NoFork, Preloaded
+from machine import process
 
 
 def main() -> int:

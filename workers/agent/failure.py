@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from chalicelib.errors import SheenError
+from chalicelib.failures import Failure
 
 SHOWN = 8 * 1024
 """Characters of R's newest output that a failure shows."""
@@ -16,7 +17,7 @@ class WorkerFailed(SheenError):
     R's own output, cleaned.
     """
 
-    error = "AppExited"
+    error = Failure.APP_EXITED
 
     def __init__(self, sentence: str, said: str = "") -> None:
         super().__init__(sentence)
@@ -26,13 +27,13 @@ class WorkerFailed(SheenError):
 class AppStartFailed(WorkerFailed):
     """R ended before it served the app."""
 
-    error = "AppStartFailed"
+    error = Failure.APP_START_FAILED
 
 
 class AppInitTimeout(WorkerFailed):
     """R did not serve the app within ``app_init_timeout``."""
 
-    error = "AppInitTimeout"
+    error = Failure.APP_INIT_TIMEOUT
 
 
 class AppExited(WorkerFailed):

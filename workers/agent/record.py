@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import SheenError
@@ -122,12 +123,12 @@ def _of(instance: Instance, efs: Path) -> Record:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
     app = _app(instance.location, version.app_id)
-    directory = efs / "apps" / version.app_id / version.version
+    directory = layout.version(efs, *version)
     if not directory.is_dir():
         raise NothingToServe(
             f"the files of version {version.version} are not at {directory}; publish the app again"
         )
-    library = directory.with_name(f"{directory.name}.library")
+    library = layout.library(directory)
     return Record(
         ref,
         instance.location,

@@ -6,12 +6,12 @@ from chalicelib import telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError, AgentGone
+from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 
 _TIMEOUT = 10.0
 _MOST = 10_000
-SPARE_GONE = "SpareGone"
 
 
 class Binding:
@@ -50,7 +50,7 @@ class Binding:
             telemetry.logger.warning(
                 "a spare is gone", extra={"instance": instance.instance_id, "error": str(error)}
             )
-            failure = {"error": SPARE_GONE, "cause": str(error)}
+            failure = Failure.SPARE_GONE.because(str(error))
             for row in spares.both(instance):
                 store.mark_stopped(row, failure, self._clock())
             raise AgentGone(str(error)) from error

@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Literal, TypedDict
 
-from pynamodb.exceptions import UpdateError
-
 from chalicelib import telemetry
 from chalicelib.apps import grants, locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
-from chalicelib.aws.tables import refused
 from chalicelib.configuration.app_settings import MAPS, AppSettings
 
 _ATTEMPTS = 5
@@ -100,14 +97,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         if app.active_version is not None:
             # The bundle's settings belong to the active version.
             unchanged &= App.active_version == app.active_version
-        try:
-            app.update(
-                actions=[App.settings.set(wanted), App.updated_at.set(now)], condition=unchanged
-            )
-        except UpdateError as error:
-            if not refused(error):
-                raise
-        else:
+        if app.update_if(unchanged, [App.settings.set(wanted), App.updated_at.set(now)]):
             return app
     raise TooBusy(f"others change the app at {location} all the time; try again")
 

@@ -3,14 +3,12 @@
 Each is one conditional write on the app's row.
 """
 
-from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
 from chalicelib.apps.store import get
-from chalicelib.aws.tables import refused
 
 
 def mark_restarted(location: str, now: float) -> None:
@@ -61,22 +59,12 @@ def delete(app: App) -> None:
     as_read = (
         (App.app_id == app.app_id) & (App.updated_at == app.updated_at) & App.archived_at.exists()
     )
-    try:
-        App(app.location).delete(condition=App.location.does_not_exist() | as_read)
-    except DeleteError as error:
-        if refused(error):
-            raise NotArchived(
-                f"the app at {app.location} was restored or published while it was "
-                "deleted; delete it again if it is to go"
-            ) from None
-        raise
+    if not App(app.location).delete_if(App.location.does_not_exist() | as_read):
+        raise NotArchived(
+            f"the app at {app.location} was restored or published while it was "
+            "deleted; delete it again if it is to go"
+        )
 
 
 def _update(location: str, actions: list[Action], condition: Condition) -> bool:
-    try:
-        App(location).update(actions=actions, condition=App.location.exists() & condition)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return App(location).update_if(App.location.exists() & condition, actions)

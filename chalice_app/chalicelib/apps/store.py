@@ -3,11 +3,8 @@
 import secrets
 from collections.abc import Iterable
 
-from pynamodb.exceptions import PutError
-
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App
-from chalicelib.aws.tables import refused
 from chalicelib.unix_ids import store as unix_ids
 
 
@@ -46,12 +43,8 @@ def ensure(location: str, now: float) -> App:
                 created_at=now,
                 updated_at=now,
             )
-            try:
-                app.save(condition=App.location.does_not_exist())
-            except PutError as error:
-                if not refused(error):
-                    raise  # the row may have been written nevertheless, so its number stays taken
-                unix_ids.give_back(int(app.unix_id))
-            else:
+            # If the write fails, the row may be there nevertheless: its number stays taken.
+            if app.save_if(App.location.does_not_exist()):
                 return app
+            unix_ids.give_back(int(app.unix_id))
     return App.get(location, consistent_read=True)

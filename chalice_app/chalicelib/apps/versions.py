@@ -7,14 +7,13 @@ removed.
 from collections.abc import Mapping
 from typing import Any
 
-from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.apps import grants, store
 from chalicelib.apps.errors import NoSuchVersion, TooBusy
 from chalicelib.apps.model import App, Version
-from chalicelib.aws.tables import refused, transaction
+from chalicelib.aws.tables import Together
 from chalicelib.configuration.app_settings import AppSettings
 
 _ATTEMPTS = 5
@@ -36,17 +35,16 @@ def add(
     now: float,
 ) -> None:
     """Record a built version; a repeated call changes nothing (FACTS H4)."""
-    _record(
-        Version(
-            app_id,
-            version,
-            bundle=bundle,
-            kind=kind,
-            source=source,
-            settings=dict(settings),
-            published_at=now,
-        )
+    row = Version(
+        app_id,
+        version,
+        bundle=bundle,
+        kind=kind,
+        source=source,
+        settings=dict(settings),
+        published_at=now,
     )
+    row.save_if(Version.app_id.does_not_exist())
 
 
 def add_removed(app_id: str, version: str, bundle: str, source: str, now: float) -> None:
@@ -55,26 +53,17 @@ def add_removed(app_id: str, version: str, bundle: str, source: str, now: float)
     It never becomes active. What a build may have left of it is removed like old versions
     (:mod:`chalicelib.publishing.retention`).
     """
-    _record(
-        Version(
-            app_id,
-            version,
-            bundle=bundle,
-            kind="",
-            source=source,
-            settings={},
-            published_at=now,
-            removing_at=now,
-        )
+    row = Version(
+        app_id,
+        version,
+        bundle=bundle,
+        kind="",
+        source=source,
+        settings={},
+        published_at=now,
+        removing_at=now,
     )
-
-
-def _record(row: Version) -> None:
-    try:
-        row.save(condition=Version.app_id.does_not_exist())
-    except PutError as error:
-        if not refused(error):
-            raise
+    row.save_if(Version.app_id.does_not_exist())
 
 
 def activate(location: str, version: str, order: str, now: float) -> bool:
@@ -136,20 +125,16 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
     ]
     if app.active_version is not None and app.active_version != version:
         actions.append(App.previous_version.set(app.active_version))
-    condition = _as_read(app)
-    try:
-        with transaction() as write:
-            write.update(app, actions, condition)
-            write.condition_check(
-                Version,
-                app.app_id,
-                version,
-                Version.version.exists() & Version.removing_at.does_not_exist(),
-            )
-    except TransactWriteError as error:
-        if refused(error):
-            return False
-        raise
+    together = Together()
+    together.update(app, actions, _as_read(app))
+    together.condition_check(
+        Version,
+        app.app_id,
+        version,
+        Version.version.exists() & Version.removing_at.does_not_exist(),
+    )
+    if not together.write_if():
+        return False
     app.refresh(consistent_read=True)
     return True
 

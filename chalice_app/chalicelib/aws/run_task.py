@@ -15,9 +15,8 @@ from botocore.exceptions import ClientError
 from chalicelib import telemetry
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 
-NO_MACHINE = "NoMachine"
-"""The error that the state machine gets when ECS starts no task."""
 _CLIENT_TOKEN_CHARACTERS = 64
 
 
@@ -36,7 +35,7 @@ class RunEvent(TypedDict):
     token: str
     """The task token.
 
-    The task answers it, or :func:`run` does, with :data:`NO_MACHINE` and ECS's reason.
+    The task answers it, or :func:`run` does, with ``NoMachine`` and ECS's reason.
     """
 
 
@@ -51,7 +50,7 @@ def run(event: RunEvent, settings: Settings) -> None:
             "no machine",
             extra={"task": event["definition"], "for": event["started_by"], "error": refused},
         )
-        task_tokens.fail(event["token"], NO_MACHINE, f"No machine was to be had: {refused}")
+        task_tokens.fail(event["token"], Failure.NO_MACHINE, f"No machine was to be had: {refused}")
 
 
 def _refused(event: RunEvent, settings: Settings) -> str | None:

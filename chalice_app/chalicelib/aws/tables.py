@@ -1,11 +1,13 @@
 """The base of all of Sheen's DynamoDB tables."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -55,6 +57,46 @@ class Table(Model):
         """Delete the item like PynamoDB, after any transaction on it."""
         return _after_transactions(lambda: super(Table, self).delete(*args, **kwargs))
 
+    def save_if(self, condition: Condition) -> bool:
+        """Save the item if the condition holds; return whether it did."""
+        return _unless_refused(lambda: self.save(condition=condition))
+
+    def update_if(self, condition: Condition, actions: Sequence[Action]) -> bool:
+        """Update the item if the condition holds; return whether it did.
+
+        Afterwards the attributes of this object are those of the row. If the condition does not
+        hold, they are unchanged.
+        """
+        return _unless_refused(lambda: self.update(actions=list(actions), condition=condition))
+
+    def delete_if(self, condition: Condition) -> bool:
+        """Delete the item if the condition holds; return whether it did."""
+        return _unless_refused(lambda: self.delete(condition=condition))
+
+
+class Together(TransactWrite):
+    """A write of several items, all of them or none (FACTS D2).
+
+    Collect the writes with PynamoDB's ``update``, ``save``, ``delete`` and ``condition_check``,
+    then call :meth:`write_if`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            connection=Connection(
+                connect_timeout_seconds=CONNECT_SECONDS,
+                read_timeout_seconds=READ_SECONDS,
+                max_retry_attempts=RETRIES,
+            )
+        )
+
+    def write_if(self) -> bool:
+        """Write all items if all of their conditions hold; return whether they did.
+
+        Return False also if another write to one of the items was faster.
+        """
+        return _unless_refused(self._commit)
+
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
     """Set the names and time-outs of tables; called once per process, before their first use."""
@@ -70,27 +112,18 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
         table.bound(settings)
 
 
-def transaction() -> TransactWrite:
-    """Return a write of several items, all of them or none (FACTS D2).
-
-    Use it as ``with transaction() as write: write.update(…)``.
-
-    Leaving the ``with`` raises :class:`pynamodb.exceptions.TransactWriteError`; see
-    :func:`refused`.
-    """
-    connection = Connection(
-        connect_timeout_seconds=CONNECT_SECONDS,
-        read_timeout_seconds=READ_SECONDS,
-        max_retry_attempts=RETRIES,
-    )
-    return TransactWrite(connection=connection)
+def _unless_refused(write: Callable[[], object]) -> bool:
+    """Write; return False if the condition or a concurrent transaction refused it."""
+    try:
+        write()
+    except PynamoDBException as error:
+        if _is_refusal(error):
+            return False
+        raise
+    return True
 
 
-def refused(error: PynamoDBException) -> bool:
-    """Return whether a write was refused by its condition or by a concurrent write.
-
-    In both cases nothing was written.
-    """
+def _is_refusal(error: PynamoDBException) -> bool:
     if isinstance(error, TransactWriteError):
         return error.cause_response_code == "TransactionCanceledException"
     return error.cause_response_code == "ConditionalCheckFailedException"

@@ -40,9 +40,8 @@ def page_cookie(token: str, worker_id: str, base: str, *, secure: bool) -> str:
 def kept_page(cookie_header: str) -> KeptPage | None:
     """Return the kept page that a ``Cookie`` header asks for, or None.
 
-    >>> kept_page("a=1; sheen-page=0123456789abcdefghij.20261120T000000Z-0000.0.0")
-    KeptPage(token='0123456789abcdefghij', worker=WorkerId(version='20261120T000000Z-0000', slot=0,
-    number=0))
+    >>> kept_page("a=1; sheen-page=0123456789abcdefghij.20261120T000000Z-0000.0.0").worker
+    WorkerId(version='20261120T000000Z-0000', slot=0, number=0)
     """
     match = next(filter(None, map(_TOKEN.match, cookies.values(cookie_header, COOKIE))), None)
     worker = WorkerId.parse(match[2]) if match else None

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 
-from chalicelib.aws.tables import Table, refused
+from chalicelib.aws.tables import Table
 
 KEPT = 10.0
 """Seconds that a snapshot is shown. After that, one request pays for a new one."""
@@ -86,10 +85,4 @@ def _read(name: str) -> Snapshot | None:
 def _is_ours(name: str, now: float) -> bool:
     """Take on the next look; return False if another request did so a moment ago."""
     old = Snapshot.looked_at.does_not_exist() | (Snapshot.looked_at <= now - KEPT)
-    try:
-        Snapshot(name).update(actions=[Snapshot.looked_at.set(now)], condition=old)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return Snapshot(name).update_if(old, [Snapshot.looked_at.set(now)])

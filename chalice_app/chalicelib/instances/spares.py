@@ -9,13 +9,11 @@ id, secret and address. From then on the app's row counts (its seats, its state)
 row names the app's.
 """
 
-import contextlib
 import secrets
 
-from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.aws.tables import refused, transaction
+from chalicelib.aws.tables import Together
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
@@ -108,19 +106,14 @@ def bind(
         & (Instance.state == InstanceState.READY.value)
         & Instance.bound_to.does_not_exist()
     )
-    try:
-        with transaction() as write:
-            write.update(
-                Instance(spare.version_id, spare.slot),
-                actions=[Instance.bound_to.set(str(bound.ref))],
-                condition=free,
-            )
-            write.save(bound, condition=as_seen)
-    except TransactWriteError as error:
-        if refused(error):
-            return None
-        raise
-    return bound
+    both_rows = Together()
+    both_rows.update(
+        Instance(spare.version_id, spare.slot),
+        actions=[Instance.bound_to.set(str(bound.ref))],
+        condition=free,
+    )
+    both_rows.save(bound, condition=as_seen)
+    return bound if both_rows.write_if() else None
 
 
 def rows_of(ref: InstanceRef) -> list[InstanceRef]:
@@ -147,30 +140,21 @@ def both(instance: Instance) -> list[InstanceRef]:
 
 
 def forget(spare: Instance) -> None:
-    """Delete the row of a spare that has stopped.
+    """Delete the row of a spare if it has stopped.
 
     Unlike an app's slots, a spare's slot is never used again, and the pool is read as a whole.
     """
-    with contextlib.suppress(DeleteError):  # it is not STOPPED, or gone
-        Instance(spare.version_id, spare.slot).delete(
-            condition=Instance.state == InstanceState.STOPPED.value
-        )
+    Instance(spare.version_id, spare.slot).delete_if(Instance.state == InstanceState.STOPPED.value)
 
 
 def retire(spare: Instance, now: float) -> bool:
     """Move a surplus spare READY → DRAINING; return False if an app took it first."""
-    try:
-        Instance(spare.version_id, spare.slot).update(
-            actions=[
-                Instance.state.set(InstanceState.DRAINING.value),
-                Instance.draining_at.set(now),
-            ],
-            condition=(Instance.instance_id == spare.instance_id)
-            & (Instance.state == InstanceState.READY.value)
-            & Instance.bound_to.does_not_exist(),
-        )
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    free = (
+        (Instance.instance_id == spare.instance_id)
+        & (Instance.state == InstanceState.READY.value)
+        & Instance.bound_to.does_not_exist()
+    )
+    return Instance(spare.version_id, spare.slot).update_if(
+        free,
+        [Instance.state.set(InstanceState.DRAINING.value), Instance.draining_at.set(now)],
+    )

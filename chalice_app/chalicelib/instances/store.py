@@ -10,13 +10,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.aws.tables import refused
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import INSTANCES
@@ -104,15 +102,11 @@ def claim(
         condition = (Instance.instance_id == seen.instance_id) & (Instance.state == seen.state)
     if most and not ceilings.enter(INSTANCES, instance.instance_id, most, now):
         raise TooManyInstances(most)
-    try:
-        instance.save(condition=condition)
-    except PutError as error:
-        if refused(error):
-            if most:
-                ceilings.leave(INSTANCES, instance.instance_id)
-            return None
-        raise
-    return instance
+    if instance.save_if(condition):
+        return instance
+    if most:
+        ceilings.leave(INSTANCES, instance.instance_id)
+    return None
 
 
 def take_seat(
@@ -313,12 +307,5 @@ def _update(ref: InstanceRef, actions: list[Action], condition: Condition) -> In
     Return the row after the write, or None if the condition fails.
     """
     instance = Instance(ref.version_id, ref.slot)
-    try:
-        instance.update(
-            actions=actions, condition=(Instance.instance_id == ref.instance_id) & condition
-        )
-    except UpdateError as error:
-        if refused(error):
-            return None
-        raise
-    return instance
+    same = Instance.instance_id == ref.instance_id
+    return instance if instance.update_if(same & condition, actions) else None

@@ -11,9 +11,9 @@ from chalicelib.apps import life as apps
 from chalicelib.apps import versions
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.instances import store
 from chalicelib.lives import ending
-from chalicelib.lives.repairs import ARCHIVED
 from chalicelib.publishing import retention
 from chalicelib.publishing.keys import log_key, outcome_key
 from chalicelib.publishing.model import Bundle
@@ -77,5 +77,5 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
 
 
 def _end_all(app_id: str, settings: Settings, clock: Callable[[], float]) -> int:
-    failure = {"error": ARCHIVED, "cause": _WHY}
+    failure = Failure.ARCHIVED.because(_WHY)
     return sum(ending.end(row, failure, _WHY, settings, clock) for row in store.of_app(app_id))

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.aws import task_tokens
+from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.sessions.connections import farewell
 
-TASK_DIED = "TaskDied"
-"""The error that the state machine gets."""
 MACHINE_STOPPED = "The app's machine stopped. Reload the page to start the app again."
 """The message that visitors get."""
 
@@ -91,7 +90,7 @@ def on_task_stopped(
             _fail_tokens([dead.token], dead.cause)
             return
         tokens.append(row.token)
-        failure = {"error": TASK_DIED, "cause": dead.cause}
+        failure = Failure.TASK_DIED.because(dead.cause)
         died = False
         for each in rows:
             died |= store.mark_stopped(each, failure, clock(), after=(InstanceState.READY,))
@@ -108,4 +107,4 @@ def on_task_stopped(
 
 def _fail_tokens(tokens: Iterable[str | None], cause: str) -> None:
     for token in filter(None, dict.fromkeys(tokens)):
-        task_tokens.fail(token, TASK_DIED, cause)
+        task_tokens.fail(token, Failure.TASK_DIED, cause)

@@ -7,6 +7,7 @@ tasks. Young things are left alone, because each of the three follows the others
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
+from chalicelib.failures import Failure
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState, is_overdue
 
@@ -21,12 +22,6 @@ DRAIN_LIMIT = 300.0
 
 Its state machine stops a drained instance at once.
 """
-
-ARCHIVED = "Archived"
-DRAIN_LOST = "DrainLost"
-START_LOST = "StartLost"
-EXECUTION_LOST = "ExecutionLost"
-TASK_LOST = "TaskDied"
 
 
 class SeenInstance(NamedTuple):
@@ -56,7 +51,7 @@ class End(NamedTuple):
 
     ref: InstanceRef
     state: str
-    error: str
+    error: Failure
     cause: str
 
 
@@ -152,24 +147,24 @@ def drift(
 def _of_instance(
     seen: SeenInstance, executions: Set[str], running: Set[str], archived: Set[str], now: float
 ) -> Repair | None:
-    def end(error: str, cause: str) -> End:
+    def end(error: Failure, cause: str) -> End:
         return End(seen.ref, seen.state, error, cause)
 
     if seen.location in archived:
-        return end(ARCHIVED, "The app is archived.")
+        return end(Failure.ARCHIVED, "The app is archived.")
     if is_overdue(seen.state, seen.claimed_at, now):
-        return end(START_LOST, "Nobody knows any more how far the start was.")
+        return end(Failure.START_LOST, "Nobody knows any more how far the start was.")
     watched = seen.ref.instance_id in executions
     if not watched and now - seen.claimed_at > GRACE:
         if seen.state == InstanceState.STARTING:
             return StartAgain(seen.ref, seen.size)
-        return end(EXECUTION_LOST, "Its state machine has ended without it.")
+        return end(Failure.EXECUTION_LOST, "Its state machine has ended without it.")
     if (
         seen.state == InstanceState.DRAINING
         and seen.draining_at is not None
         and now - seen.draining_at > DRAIN_LIMIT
     ):
-        return end(DRAIN_LOST, "It was drained, and nobody stopped it.")
+        return end(Failure.DRAIN_LOST, "It was drained, and nobody stopped it.")
     if (
         seen.state == InstanceState.READY
         and seen.task
@@ -177,5 +172,5 @@ def _of_instance(
         and seen.ready_at is not None
         and now - seen.ready_at > GRACE
     ):
-        return end(TASK_LOST, "Its task has ended, and nobody was told.")
+        return end(Failure.TASK_DIED, "Its task has ended, and nobody was told.")
     return None

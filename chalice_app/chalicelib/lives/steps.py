@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
 from chalicelib.aws import clients
+from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.sessions.connections import farewell
@@ -48,7 +49,10 @@ def fail(
     """
     ref = InstanceRef.parse(event["instance"])
     error = event.get("error") or {}
-    failure = {"error": str(error.get("Error", "Unknown")), "cause": str(error.get("Cause", ""))}
+    failure = {
+        "error": str(error.get("Error", Failure.UNKNOWN)),
+        "cause": str(error.get("Cause", "")),
+    }
     rows = spares.rows_of(ref)
     for row in rows:
         store.mark_stopped(row, failure, clock())

@@ -12,6 +12,7 @@ from chalicelib import telemetry
 from chalicelib.apps import store as apps
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.model import HELD, INSTANCES
@@ -20,7 +21,6 @@ from chalicelib.instances.state import InstanceState
 from chalicelib.lives import deaths, ending, pool, starts
 from chalicelib.lives.deaths import MACHINE_STOPPED
 from chalicelib.lives.repairs import (
-    EXECUTION_LOST,
     End,
     Repair,
     SeenInstance,
@@ -61,7 +61,7 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     if (claimed := pool.refill(pool.parse(settings.spares), clock(), settings.most_instances)) > 0:
         made["Spare"] = claimed
     if (retired := _retire_spares(rows.values(), settings, clock)) > 0:
-        made["SpareTooMany"] = retired
+        made[Failure.SPARE_TOO_MANY.value] = retired
     for row in every:
         stopped = row.state == InstanceState.STOPPED and spares.is_spare(row.version_id)
         if stopped and clock() - float(row.stopped_at or 0.0) > _STOPPED_SPARE_KEPT:
@@ -115,7 +115,7 @@ def _retire_spares(rows: Iterable[Instance], settings: Settings, clock: Callable
         for row in sorted(filter(spares.is_free, pooled), key=lambda row: float(row.claimed_at))[
             :surplus
         ]:
-            failure = {"error": "SpareTooMany", "cause": "There are to be fewer spare instances."}
+            failure = Failure.SPARE_TOO_MANY.because("There are to be fewer spare instances.")
             if spares.retire(row, now) and ending.end(
                 row, failure, MACHINE_STOPPED, settings, clock, (InstanceState.DRAINING,)
             ):
@@ -147,7 +147,7 @@ def _make(
         case End(ref, state, error, cause):
             return ending.end(
                 rows[ref.instance_id],
-                {"error": error, "cause": cause},
+                error.because(cause),
                 MACHINE_STOPPED,
                 settings,
                 clock,
@@ -156,10 +156,9 @@ def _make(
         case StartAgain(ref, size):
             if starts.start(starts.Start(ref, size), settings.instance_state_machine, clock()):
                 return True
-            failure = {
-                "error": EXECUTION_LOST,
-                "cause": "Its state machine ended while it was starting.",
-            }
+            failure = Failure.EXECUTION_LOST.because(
+                "Its state machine ended while it was starting."
+            )
             return ending.end(
                 rows[ref.instance_id],
                 failure,

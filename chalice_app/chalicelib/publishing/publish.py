@@ -16,6 +16,7 @@ from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.failures import Failure
 from chalicelib.publishing import retention, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import BundleKey, kept_key, upload_order, version_name
@@ -198,7 +199,7 @@ def reject(
     upload: Upload | None = event.get("checked", {}).get("upload")
     if upload is not None and status is BundleStatus.REJECTED:
         is_gone = app is None or app.app_id != upload["app_id"]
-        if is_gone or error.get("Error") != BadBundle.__name__:  # a build cleans up after BadBundle
+        if is_gone or error.get("Error") != Failure.BAD_BUNDLE:  # a build cleans up after BadBundle
             versions.add_removed(
                 upload["app_id"],
                 upload["version"],
@@ -216,7 +217,7 @@ def is_blameless(error: Mapping[str, Any]) -> bool:
 
     A build that takes too long would take as long again.
     """
-    return error.get("Error") not in (BadBundle.__name__, "States.Timeout")
+    return error.get("Error") not in (Failure.BAD_BUNDLE, Failure.TIMEOUT)
 
 
 def reason(error: Mapping[str, Any], key: str) -> str:
@@ -227,10 +228,10 @@ def reason(error: Mapping[str, Any], key: str) -> str:
     """
     name, cause = str(error.get("Error", "")), str(error.get("Cause", ""))
     message = _message_of(cause)
-    if name == BadBundle.__name__:
+    if name == Failure.BAD_BUNDLE:
         return message
     file = key.rsplit("/", 1)[-1]
-    if name in ("States.Timeout", "States.HeartbeatTimeout"):
+    if name in (Failure.TIMEOUT, Failure.HEARTBEAT_TIMEOUT):
         return (
             f"bundle {file}: unpacking it did not come to an end in time ({name}); upload it again"
         )

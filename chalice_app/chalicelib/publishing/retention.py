@@ -15,14 +15,12 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import NotRequired, TypedDict
 
-from pynamodb.exceptions import DeleteError, TransactWriteError
-
 from chalicelib import telemetry
 from chalicelib.apps import store, versions
 from chalicelib.apps.errors import NoSuchApp
 from chalicelib.apps.model import App, Version
 from chalicelib.aws import clients
-from chalicelib.aws.tables import refused, transaction
+from chalicelib.aws.tables import Together
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import VersionId
@@ -127,8 +125,8 @@ def finish(removal: Removal, bucket: str) -> None:
     for key in filter(None, (row.source, *told)):
         clients.client("s3").delete_object(Bucket=bucket, Key=key)
     if told and upload is not None:
-        _delete(upload, Bundle.version == row.version)
-    _delete(row, Version.removing_at.exists())
+        upload.delete_if(Bundle.version == row.version)
+    row.delete_if(Version.removing_at.exists())
 
 
 def sweep(state_machine: str, clock: Callable[[], float]) -> list[str]:
@@ -178,24 +176,11 @@ def _mark(app: App, version: str, now: float) -> bool:
     not_needed = App.app_id == app.app_id
     for needed in (App.active_version, App.previous_version):
         not_needed &= needed.does_not_exist() | (needed != version)
-    try:
-        with transaction() as write:
-            write.update(
-                Version(app.app_id, version),
-                [Version.removing_at.set(Version.removing_at | now)],
-                Version.version.exists(),
-            )
-            write.condition_check(App, app.location, condition=not_needed)
-    except TransactWriteError as error:
-        if refused(error):
-            return False
-        raise
-    return True
-
-
-def _delete(row: Version | Bundle, condition: object) -> None:
-    try:
-        row.delete(condition=condition)
-    except DeleteError as error:
-        if not refused(error):
-            raise
+    together = Together()
+    together.update(
+        Version(app.app_id, version),
+        [Version.removing_at.set(Version.removing_at | now)],
+        Version.version.exists(),
+    )
+    together.condition_check(App, app.location, condition=not_needed)
+    return together.write_if()

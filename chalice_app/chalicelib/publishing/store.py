@@ -3,11 +3,9 @@
 import json
 from datetime import UTC, datetime
 
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.update import Action
 
 from chalicelib.aws import clients
-from chalicelib.aws.tables import refused
 from chalicelib.publishing.keys import outcome_key, padded
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
@@ -35,13 +33,7 @@ def receive(
     over = sorted(status.value for status in OVER)
     newer = Bundle.key.does_not_exist() | (Bundle.sequencer < order)
     again = (Bundle.sequencer == order) & ~Bundle.status.is_in(*over)
-    try:
-        row.save(condition=newer | again)
-    except PutError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return row.save_if(newer | again)
 
 
 def tell(
@@ -67,15 +59,9 @@ def tell(
     if blameless:
         actions.append(Bundle.blameless.set(True))
     over = sorted(each.value for each in OVER if each != status)
-    try:
-        Bundle(key).update(
-            actions=actions,
-            condition=(Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over),
-        )
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
+    going_on = (Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over)
+    if not Bundle(key).update_if(going_on, actions):
+        return False
     _show(bucket, key)
     return True
 

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
+from chalicelib.failures import Failure
 from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
@@ -169,7 +170,7 @@ def _see_after(
             f"DataSync made no progress for {definition.stall_timeout:.0f} s "
             f"({described['Status']}); it was stopped"
         )
-        task_tokens.fail(str(found.token), "Stalled", transfers.failure(message, described))
+        task_tokens.fail(str(found.token), Failure.STALLED, transfers.failure(message, described))
 
 
 def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Where a sync's files are on EFS, and who may enter. Pure.
+"""Who may enter the folders of a sync's files. :mod:`chalicelib.layout` says where they are. Pure.
 
 ``synced/<name>/`` lets in the group of the sync's readers and nobody else. Apps see the folder
 ``data`` in it, through the link ``syncs/<name>``. Only the group of the sync's writers may add to
@@ -6,15 +6,6 @@
 ``data``, where no app sees them. EFS has no access lists and a folder has one group, so there are
 two folders, each with its own group.
 """
-
-from pathlib import Path
-
-SYNCS = "syncs"
-SYNCED = "synced"
-DATA = "data"
-INCOMING = ".incoming"
-STATE = ".state"
-"""What the sync remembers about the apps that it publishes."""
 
 MOST_SYNCS = 16
 """The most synced folders that one app sees."""
@@ -24,21 +15,6 @@ GATE_MODE = 0o750
 DATA_MODE = 0o3775
 FOLDER_MODE = 0o755
 FILE_MODE = 0o644
-
-
-def gate(efs: Path, name: str) -> Path:
-    """Return the sync's own folder."""
-    return efs / SYNCED / name
-
-
-def data(efs: Path, name: str) -> Path:
-    """Return the folder that apps see."""
-    return gate(efs, name) / DATA
-
-
-def link(efs: Path, name: str) -> Path:
-    """Return the path by which apps know the folder; the folder's own mode controls access."""
-    return efs / SYNCS / name
 
 
 def groups(mode: str, read_gid: int, write_gid: int) -> tuple[int, ...]:

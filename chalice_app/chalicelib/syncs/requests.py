@@ -14,10 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pynamodb.exceptions import DeleteError, PutError, UpdateError
-
 from chalicelib.aws import clients
-from chalicelib.aws.tables import refused
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.keys import unfit
@@ -164,31 +161,15 @@ def take(rows: Iterable[SyncRequest], run_id: str) -> list[SyncRequest]:
     """Mark rows as taken by a run; return those that have not changed since they were read."""
 
     def mark(row: SyncRequest) -> SyncRequest | None:
-        try:
-            row.update(
-                actions=[SyncRequest.run_id.set(run_id)],
-                condition=SyncRequest.asked_at == row.asked_at,
-            )
-        except UpdateError as error:
-            if refused(error):
-                return None
-            raise
-        return row
+        as_read = SyncRequest.asked_at == row.asked_at
+        return row if row.update_if(as_read, [SyncRequest.run_id.set(run_id)]) else None
 
     return [row for row in _each(mark, rows) if row is not None]
 
 
 def done(rows: Iterable[SyncRequest]) -> None:
     """Forget rows that are done, except those requested again since they were read."""
-
-    def forget(row: SyncRequest) -> None:
-        try:
-            row.delete(condition=SyncRequest.asked_at == row.asked_at)
-        except DeleteError as error:
-            if not refused(error):
-                raise
-
-    _each(forget, rows)
+    _each(lambda row: row.delete_if(SyncRequest.asked_at == row.asked_at), rows)
 
 
 def forget(sync: str) -> None:
@@ -216,12 +197,8 @@ def start(sync: str, way: Way, machine: str, now: float) -> str | None:
     """Start a run unless one runs; return the id of the started run, or None."""
     run_id = new_run_id(way, now)
     lease = SyncRequest(sync, _LEASE + way, run_id=run_id, asked_at=now)
-    try:
-        lease.save(condition=SyncRequest.sync.does_not_exist())
-    except PutError as error:
-        if refused(error):
-            return None
-        raise
+    if not lease.save_if(SyncRequest.sync.does_not_exist()):
+        return None
     begin(sync, way, run_id, machine)
     return run_id
 
@@ -250,8 +227,4 @@ def lease(sync: str, way: Way) -> SyncRequest | None:
 
 def give_back(sync: str, way: Way, run_id: str) -> None:
     """End a run's lease; a repeated call does nothing."""
-    try:
-        SyncRequest(sync, _LEASE + way).delete(condition=SyncRequest.run_id == run_id)
-    except DeleteError as error:
-        if not refused(error):
-            raise
+    SyncRequest(sync, _LEASE + way).delete_if(SyncRequest.run_id == run_id)

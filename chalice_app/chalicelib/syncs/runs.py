@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pynamodb.exceptions import UpdateError
-
-from chalicelib.aws.tables import refused
 from chalicelib.syncs import requests
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
@@ -27,19 +24,16 @@ def begin(sync: str, way: Way, run_id: str, now: float) -> SyncRun:
     row = SyncRun(
         sync, run_id, way=str(way), status=RunStatus.RUNNING, started_at=now, message="Starting."
     )
-    try:
-        row.update(
-            actions=[
-                SyncRun.way.set(str(way)),
-                SyncRun.status.set(RunStatus.RUNNING),
-                SyncRun.started_at.set(now),
-                SyncRun.message.set(row.message),
-            ],
-            condition=SyncRun.sync.does_not_exist(),
-        )
-    except UpdateError as error:
-        if not refused(error):
-            raise
+    begun = row.update_if(
+        SyncRun.sync.does_not_exist(),
+        [
+            SyncRun.way.set(str(way)),
+            SyncRun.status.set(RunStatus.RUNNING),
+            SyncRun.started_at.set(now),
+            SyncRun.message.set(row.message),
+        ],
+    )
+    if not begun:
         row.refresh(consistent_read=True)
     return row
 
@@ -64,13 +58,7 @@ def find(sync: str, run_id: str) -> SyncRun | None:
 
 def change(row: SyncRun, actions: list[Any]) -> bool:
     """Change a run that has not ended; return False if it has ended."""
-    try:
-        row.update(actions=actions, condition=SyncRun.status == RunStatus.RUNNING)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return row.update_if(SyncRun.status == RunStatus.RUNNING, actions)
 
 
 def tell(row: SyncRun, message: str) -> None:

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import UpdateError
 
-from chalicelib.aws.tables import refused
 from chalicelib.syncs import access
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
@@ -70,7 +68,7 @@ def define(
         as_read = (
             Sync.updated_at == row.updated_at if row is not None else Sync.name.does_not_exist()
         )
-        if _write(row or Sync(name), actions, as_read):
+        if (row or Sync(name)).update_if(as_read, actions):
             return definition
 
 
@@ -109,7 +107,7 @@ def data_as_of(row: Sync, definition: SyncDefinition) -> float | None:
 def update(row: Sync, actions: list[Any], condition: Any = None) -> bool:
     """Change a row that still exists; return whether the condition held."""
     there = Sync.name.exists()
-    return _write(row, actions, there & condition if condition is not None else there)
+    return row.update_if(there & condition if condition is not None else there, actions)
 
 
 def is_as_of(row: Sync, way_at: NumberAttribute, time: float | None) -> None:
@@ -119,16 +117,6 @@ def is_as_of(row: Sync, way_at: NumberAttribute, time: float | None) -> None:
     """
     if time is not None:
         update(row, [way_at.set(time)], Sync.updated_at <= time)
-
-
-def _write(row: Sync, actions: list[Any], condition: Any) -> bool:
-    try:
-        row.update(actions=actions, condition=condition)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
 
 
 def remove(name: str) -> None:

@@ -8,9 +8,11 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
+from chalicelib import layout
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
-from chalicelib.syncs import folders, keys
+from chalicelib.failures import Failure
+from chalicelib.syncs import keys
 from chalicelib.syncs.definition import EVERYTHING, VERIFY, SyncDefinition
 from chalicelib.syncs.model import Sync, SyncRun
 
@@ -26,10 +28,6 @@ class Transfer(TypedDict):
     includes: list[dict[str, str]]
     excludes: list[dict[str, str]]
     options: dict[str, str]
-
-
-class TransferFailed(Exception):
-    """An execution failed. The state machine sees the name of this class as the error's name."""
 
 
 def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
@@ -151,7 +149,7 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
                 FileSystemAccessRoleArn=settings.sync_role,
                 InTransitEncryption="TLS1_2",
                 # Relative to the access point, which is the root of synced folders.
-                Subdirectory=f"/{definition.name}/{folders.DATA}",
+                Subdirectory=f"/{definition.name}/{layout.SYNC_DATA}",
                 Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
                 Tags=tags,
             )["LocationArn"]
@@ -313,5 +311,5 @@ def answer(run: SyncRun, described: Mapping[str, Any]) -> bool:
             f"DataSync: {result.get('ErrorCode', 'an error')}: "
             f"{result.get('ErrorDetail', 'DataSync does not say more')}"
         )
-        task_tokens.fail(run.token, TransferFailed.__name__, failure(why, described))
+        task_tokens.fail(run.token, Failure.TRANSFER_FAILED, failure(why, described))
     return True

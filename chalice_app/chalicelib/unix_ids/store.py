@@ -6,10 +6,7 @@ One conditional write reserves a number, so that concurrent callers never get th
 import secrets
 from collections.abc import Iterator
 
-from pynamodb.exceptions import PutError
-
 from chalicelib.apps.model import App
-from chalicelib.aws.tables import refused
 from chalicelib.errors import SheenError
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
@@ -68,10 +65,5 @@ def _drawn() -> Iterator[tuple[int, str]]:
 
 
 def _reserve(number: int, owner: str, now: float) -> bool:
-    try:
-        UnixId(number, owner=owner, drawn_at=now).save(condition=UnixId.unix_id.does_not_exist())
-    except PutError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    row = UnixId(number, owner=owner, drawn_at=now)
+    return row.save_if(UnixId.unix_id.does_not_exist())

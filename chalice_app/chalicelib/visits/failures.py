@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.failures import Failure
 from chalicelib.pages import StartFailure
 
-_TITLES = {
-    "AppStartFailed": "The app stopped while it was starting",
-    "AppInitTimeout": "The app took too long to start",
-    "NoMachine": "No machine was to be had",
-    "TaskDied": "The app's machine stopped",
-    "Archived": "The app was archived",
-    "States.HeartbeatTimeout": "No machine answered in time",
-    "States.Timeout": "The start took too long",
+_TITLES: Mapping[str, str] = {
+    Failure.APP_START_FAILED: "The app stopped while it was starting",
+    Failure.APP_INIT_TIMEOUT: "The app took too long to start",
+    Failure.NO_MACHINE: "No machine was to be had",
+    Failure.TASK_DIED: "The app's machine stopped",
+    Failure.ARCHIVED: "The app was archived",
+    Failure.HEARTBEAT_TIMEOUT: "No machine answered in time",
+    Failure.TIMEOUT: "The start took too long",
 }
 
 
-_BEGIN_WITH_A_SENTENCE = frozenset({"AppStartFailed", "AppInitTimeout"})
+_BEGIN_WITH_A_SENTENCE = frozenset({Failure.APP_START_FAILED, Failure.APP_INIT_TIMEOUT})
 """Errors reported by agents: the first paragraph of the cause is Sheen's, R's output follows."""
 
 _WHAT_TO_DO = (

@@ -11,7 +11,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_efs as efs
 from constructs import Construct
 
-from chalicelib.syncs.folders import SYNCED
+from chalicelib.layout import SYNCED
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
 from infra.aws.stacks.data import Data

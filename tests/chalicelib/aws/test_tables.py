@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
-from pynamodb.exceptions import UpdateError
+from pynamodb.exceptions import PynamoDBException, UpdateError
 
 from chalicelib.aws import tables
 from chalicelib.aws.tables import CONNECT_SECONDS, READ_SECONDS
@@ -14,6 +14,7 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
 from chalicelib.lambdas.schema import TABLES
+from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.seating import Scheduler, Starting
 from tests.chalicelib.direct_dynamodb import direct_dynamodb
 
@@ -107,6 +108,57 @@ def test_a_transaction_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPat
         store.give_back(bound.ref, "a")
 
 
+def test_a_conditional_write_says_whether_its_condition_held() -> None:
+    row = Bundle("uploads/hello.zip", sequencer="1", etag="e", location="/hello", version=None)
+    row.status, row.message, row.updated_at = "received", "The upload has arrived.", NOW
+    new, known = Bundle.key.does_not_exist(), Bundle.sequencer == "1"
+    assert row.save_if(new)
+    assert not row.save_if(new)
+    assert row.update_if(known, [Bundle.sequencer.set("2")])
+    assert row.sequencer == "2", "the object has what the row has now"
+    assert not row.update_if(known, [Bundle.sequencer.set("3")])
+    assert row.sequencer == "2"
+    assert not row.delete_if(known)
+    assert row.delete_if(Bundle.sequencer == "2")
+    assert row.save_if(new), "it is gone"
+
+
+def test_of_several_writes_all_or_none_are_made() -> None:
+    first, second = spare(), spare()
+    for condition, held in ((Instance.state == "READY", True), (Instance.state == "READY", False)):
+        together = tables.Together()
+        for row in (first, second):
+            together.update(row, [Instance.state.set("DRAINING")], condition)
+        assert together.write_if() is held
+    half = tables.Together()
+    half.update(first, [Instance.location.set("/a")], Instance.state == "DRAINING")
+    half.update(second, [Instance.location.set("/a")], Instance.state == "READY")
+    assert not half.write_if()
+    assert {store.get(row.ref).location for row in (first, second)} == {""}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "ResourceNotFoundException"]
+)
+def test_a_write_that_fails_otherwise_is_an_error_and_no_refusal(code: str) -> None:
+    def fail(operation: str) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+
+    row = spare()
+    together = tables.Together()
+    together.update(row, [Instance.location.set("/a")], Instance.state == "READY")
+    writes = (
+        lambda: row.save_if(Instance.state == "READY"),
+        lambda: row.update_if(Instance.state == "READY", [Instance.location.set("/a")]),
+        lambda: row.delete_if(Instance.state == "READY"),
+        together.write_if,
+    )
+    with direct_dynamodb(fail):
+        for write in writes:
+            with pytest.raises(PynamoDBException):
+                write()
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.short_name)
 def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> None:
     connection = table._get_connection().connection
@@ -117,5 +169,5 @@ def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> N
 
 
 def test_a_transaction_is_no_more_patient() -> None:
-    config = tables.transaction()._connection.client.meta.config
+    config = tables.Together()._connection.client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)

@@ -30,8 +30,8 @@ import sys, uuid
 from pathlib import Path
 from chalicelib.configuration.app_settings import AppSettings
 from tasks.packages import locks, restore
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
+from tasks.build_log import BuildLog
+from chalicelib.configuration.repositories import Repositories
 efs, name, url = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 app = efs / name
 place = restore.Place(efs / "packages", efs / uuid.uuid4().hex, efs / "apps" / name / "v1.library")

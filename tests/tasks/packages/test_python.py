@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.configuration.repositories import Indexes
+from tasks.build_log import BuildLog
 from tasks.packages import python
 from tasks.packages.errors import NotAvailable, NotInstalled
-from tasks.packages.indexes import Indexes
-from tasks.packages.log import BuildLog
 from tasks.packages.restore import Place
 from tests.support.wheels import Index, index
 

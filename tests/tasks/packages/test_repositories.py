@@ -1,86 +1,13 @@
-"""Which repositories are asked for what."""
+"""What is fetched from a repository is whole."""
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.packages import repositories
 from tasks.packages.lock import Wanted
-from tasks.packages.repositories import BadRepositories, Repositories, Repository, Unreachable
+from tasks.packages.repositories import Repository, Unreachable
 from tests.support.cran import GREETING_1, cran
-
-OURS = "https://cran.example"
-
-
-@pytest.mark.parametrize(
-    ("setting", "urls", "allowed"),
-    [
-        ("", (), ()),
-        (
-            "https://a.example/ , http://b.example/cran/src/contrib/",
-            ("https://a.example", "http://b.example/cran"),
-            (),
-        ),
-        ("https://a.example https://p.example/*", ("https://a.example",), ("https://p.example/",)),
-        ("https://p.example/cran/*", (), ("https://p.example/cran/",)),
-    ],
-)
-def test_the_setting(setting: str, urls: tuple[str, ...], allowed: tuple[str, ...]) -> None:
-    assert Repositories.parse(setting) == Repositories(urls, allowed)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        "cran",
-        "file:///etc",
-        "ftp://x.example",
-        "https://*",
-        "https://*/x",
-        "https://a.example/*/b",
-        "https:///*",
-        "https://user:secret@a.example",
-    ],
-)
-def test_what_is_no_repository_is_named(entry: str) -> None:
-    with pytest.raises(BadRepositories) as caught:
-        Repositories.parse(f"{OURS} {entry}")
-    assert f'SHEEN_REPOSITORIES: "{entry}" is not' in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("named", "asked"),
-    [
-        ("", [OURS]),
-        ("https://cran.example/", [OURS]),
-        ("https://p.example/cran/2024-01-02", ["https://p.example/cran/2024-01-02", OURS]),
-        ("https://p.example/cran/../evil", [OURS]),
-        ("https://p.example/cran/%2e%2e/evil", [OURS]),
-        ("https://p.example/crane", [OURS]),
-        ("https://p.example.evil/cran/x", [OURS]),
-        ("https://user@p.example/cran/x", [OURS]),
-        ("http://p.example/cran/x", [OURS]),
-        ("http://169.254.170.2/v2", [OURS]),
-    ],
-)
-def test_what_a_lock_file_names_is_asked_first_and_only_if_it_is_allowed(
-    named: str, asked: list[str]
-) -> None:
-    setting = Repositories.parse(f"{OURS} https://p.example/cran/*")
-    assert list(setting.for_package(Wanted("x1", "1.0", repository=named))) == asked
-
-
-@given(st.text(max_size=60))
-def test_whatever_a_lock_file_names_nothing_but_the_allowed_is_asked(named: str) -> None:
-    setting = Repositories.parse(f"{OURS} https://p.example/cran/*")
-    for url in setting.for_package(Wanted("x1", "1.0", repository=named)):
-        assert (
-            url == OURS
-            or url == "https://p.example/cran"
-            or url.startswith("https://p.example/cran/")
-        )
 
 
 @pytest.mark.parametrize("how", ["length", "chunked"])

@@ -9,7 +9,6 @@ from packaging.requirements import Requirement
 
 from tasks.packages import requirements
 from tasks.packages.errors import BadLock
-from tasks.packages.indexes import BadIndex, Indexes
 from tasks.packages.requirements import Installed
 
 IMAGE = {
@@ -108,24 +107,3 @@ def test_no_text_is_read_as_an_option_of_pip(text: str) -> None:
         for each in wanted
         if str(each.requirement).startswith(("-", ".", "/")) or "\n" in str(each.requirement)
     ]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://pypi.example/simple",
-        "pypi",
-        "https://me:secret@pypi.example/simple",
-        "--proxy",
-        "file:///x",
-    ],
-)
-def test_an_index_is_reached_by_https_and_without_a_password(url: str) -> None:
-    with pytest.raises(BadIndex, match="SHEEN_PYTHON_REPOSITORIES"):
-        Indexes.parse(f"https://pypi.org/simple {url}")
-
-
-def test_indexes_are_told_to_pip() -> None:
-    assert Indexes.parse("https://a.example/simple, https://b.example/simple").options == [
-        "--index-url", "https://a.example/simple", "--extra-index-url", "https://b.example/simple",
-    ]  # fmt: skip

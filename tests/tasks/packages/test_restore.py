@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.repositories import Repositories
+from tasks.build_log import BuildLog
 from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
-from tasks.packages.log import BuildLog
-from tasks.packages.repositories import Repositories
 from tests.support.cran import Cran, SourcePackage, renv_lock
 
 UNIX_ID = 234_567

@@ -27,7 +27,7 @@ Start = Callable[..., Awaitable[Worker]]
 CANARY = "AKIACANARYCANARYCANARY"
 KEEPER = """
 import ctypes, sys
-from agent.processes import process
+from machine import process
 process.shield()
 kept = ctypes.create_string_buffer(b"secret")
 sys.stdout.write(f"{ctypes.addressof(kept):x}\\n"); sys.stdout.flush()
@@ -363,7 +363,7 @@ async def test_no_program_gives_it_more_rights(app: App) -> None:
 def test_the_shield_is_what_keeps_a_process_closed() -> None:
     """Without root, user ids do not help: the shield alone does (PR_GET_DUMPABLE)."""
     code = (
-        "import ctypes; from agent.processes import process; process.shield(); "
+        "import ctypes; from machine import process; process.shield(); "
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
     import subprocess

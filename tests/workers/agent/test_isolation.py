@@ -20,7 +20,7 @@ Start = Callable[..., Awaitable[Worker]]
 CANARY = "AKIACANARY"
 KEEPER = """
 import os, sys
-from agent.processes import process
+from machine import process
 process.shield()
 sys.stdout.write("shielded\\n"); sys.stdout.flush()
 sys.stdin.read()

@@ -20,12 +20,11 @@ from multidict import CIMultiDict
 from agent.http import r_socket
 from agent.http.asking import Asking
 from agent.http.server import is_sound
-from agent.processes import command, process
 from agent.processes.command import WorkerSpec
 from agent.processes.private import Private
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
-from machine import begin
+from machine import begin, process, unprivileged
 from machine.untrusted import Unremoved
 from tests.support.waiting import until
 
@@ -117,13 +116,13 @@ async def test_what_root_starts_sees_no_variable_of_the_apps(
     spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for program in ("_SETPRIV", "_PRLIMIT"):
-        real = getattr(command, program)
+        real = getattr(unprivileged, program)
         spy = tmp_path / program
         spy.write_text(
             f'#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > {spy}.saw\nexec {real} "$@"\n'
         )
         spy.chmod(0o755)
-        monkeypatch.setattr(command, program, str(spy))
+        monkeypatch.setattr(unprivileged, program, str(spy))
     variables = {
         name: f"/tmp/{name}"
         for name in ("LANGUAGE", "LC_MESSAGES", "OUTPUT_CHARSET", "NLSPATH", "GCONV_PATH", "MY_OWN")
@@ -274,7 +273,7 @@ async def test_no_process_that_a_worker_leaves_outlives_it(
     spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     process.adopt_orphans()
-    monkeypatch.setattr(command, "PROCESSES", 60)
+    monkeypatch.setattr(unprivileged, "PROCESSES", 60)
     unix_id = 300_000 + os.getpid() % 100_000  # nobody else's on this machine
     worker = Worker(dataclasses.replace(spec("intruder"), unix_id=unix_id))
     await worker.start()

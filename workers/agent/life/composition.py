@@ -46,6 +46,7 @@ from agent.sockets.gateway import Gateway
 from agent.sockets.sessions import Sessions
 from agent.sockets.sockjs import RelayApplication, SockJs
 from agent.tickets import InstanceTickets
+from chalicelib import layout
 from chalicelib.aws.clients import client
 from chalicelib.bodies.uploads import Wish
 from chalicelib.configuration.deployment import Settings
@@ -154,7 +155,7 @@ def compose(
         time.monotonic,
     )
     efs = Path(settings.efs)
-    data = functools.partial(app_folders.usage, efs, app_folders.DATA, ref)
+    data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
     row = WorkerRow(ref)
 

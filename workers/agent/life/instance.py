@@ -12,7 +12,6 @@ from pathlib import Path
 import boto3
 
 from agent import log, record
-from agent.failure import AppStartFailed
 from agent.http import server
 from agent.life import metadata, reports
 from agent.life.composition import compose
@@ -21,16 +20,19 @@ from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import Served
 from agent.log import logger
-from agent.processes import app_folders, process
+from agent.processes import app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
 from agent.record import Record
+from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
+from chalicelib.failures import Failure
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import Phase
+from machine import process
 
 PORT = 8080
 
@@ -71,7 +73,7 @@ async def serve(
     except SheenError as error:
         logger.error(str(error))
         with contextlib.suppress(NotAwaited):
-            await reports.failed(launch.token, AppStartFailed.error, str(error))
+            await reports.failed(launch.token, Failure.APP_START_FAILED, str(error))
         return 1
 
 
@@ -130,7 +132,7 @@ class _Instance:
         copy.begin()
         found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(
-            app_folders.make, Path(self._settings.efs), app_folders.BOOKMARKS, found.ref, unix_id
+            app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
         )
         log.identify(found.ref, found.location)
         served = compose(

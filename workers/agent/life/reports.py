@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.aws import task_tokens
 from chalicelib.errors import SheenError
+from chalicelib.failures import Failure
 
 
 class NotAwaited(SheenError):
@@ -22,11 +23,8 @@ async def idle(token: str) -> None:
     await _tell(task_tokens.succeed, token, {"idle": True})
 
 
-async def failed(token: str, error: str, cause: str) -> None:
-    """Report that the instance cannot serve its app.
-
-    ``error`` is ``AppStartFailed`` or ``AppInitTimeout``.
-    """
+async def failed(token: str, error: Failure, cause: str) -> None:
+    """Report that the instance cannot serve its app."""
     await _tell(task_tokens.fail, token, error, cause)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.life.course import Life
 from agent.log import logger
-from agent.processes import app_environment, app_folders, process
+from agent.processes import app_environment, app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_role import AppRoles
 from agent.processes.command import WorkerSpec
@@ -19,7 +19,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.secret import Purpose
-from machine import room
+from machine import process, room
 
 
 class WorkerMaker:

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.log import logger
 from agent.processes import app_folders, secrets
 from agent.record import Record
+from chalicelib import layout
 from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 
@@ -28,11 +29,11 @@ async def of_app(
     """
     values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
     variables = {**record.settings.environment, **values}
-    data = await asyncio.to_thread(app_folders.make, efs, app_folders.DATA, record.ref, unix_id)
+    data = await asyncio.to_thread(app_folders.make, efs, layout.DATA, record.ref, unix_id)
     if data is not None:
         variables[APP_DATA] = str(data)
     for name in record.settings.data:
-        variables[sync_variable(name)] = str(folders.link(efs, name))
+        variables[sync_variable(name)] = str(layout.link(efs, name))
     return variables
 
 

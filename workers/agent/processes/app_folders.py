@@ -9,46 +9,40 @@ from pathlib import Path
 from agent.log import logger
 from agent.processes.quota import MOST_FILES
 from agent.record import Record
+from chalicelib import layout
 from chalicelib.instances.model import InstanceRef, VersionId
-from chalicelib.syncs import folders
 from machine.room import Link, Seen
 from machine.untrusted import Folder, Usage
 
-DATA = "data"
-PACKAGES = "packages"
-"""The folder to which the libraries of versions link."""
-BOOKMARKS = "bookmarks"
-"""The folder of states that ``enableBookmarking("server")`` saves."""
 
-
-def make(efs: Path, kind: str, ref: InstanceRef, unix_id: int | None) -> Path | None:
-    """Return the app's folder of this kind, and make it if it is missing.
+def make(efs: Path, root: str, ref: InstanceRef, unix_id: int | None) -> Path | None:
+    """Return the app's folder below this root, and make it if it is missing.
 
     Return None, and log why, if it cannot be made. ``unix_id`` is the app's user, if it has one.
     """
     app_id = VersionId.parse(ref.version_id).app_id
     try:
         with (
-            Folder.at(efs) as root,
-            root.make(kind, 0o711, exist_ok=True) as all_apps,
+            Folder.at(efs) as top,
+            top.make(root, 0o711, exist_ok=True) as all_apps,
             all_apps.make(app_id, exist_ok=True) as own,
         ):
             if unix_id is not None and own.status().st_uid != unix_id:
                 own.give(unix_id, unix_id)
     except OSError as error:
-        logger.warning(f"the app has no folder for its {kind}", extra={"error": str(error)})
+        logger.warning(f"the app has no folder for its {root}", extra={"error": str(error)})
         return None
-    return efs / kind / app_id
+    return efs / root / app_id
 
 
-def usage(efs: Path, kind: str, ref: InstanceRef) -> Usage:
-    """Return how much the app's folder of this kind contains.
+def usage(efs: Path, root: str, ref: InstanceRef) -> Usage:
+    """Return how much the app's folder below this root contains.
 
     Raise :class:`OSError` if that fails or the folder does not exist.
     """
     with (
-        Folder.at(efs) as root,
-        root.enter(f"{kind}/{VersionId.parse(ref.version_id).app_id}") as own,
+        Folder.at(efs) as top,
+        top.enter(f"{root}/{VersionId.parse(ref.version_id).app_id}") as own,
     ):
         return own.usage(MOST_FILES)
 
@@ -66,12 +60,12 @@ def view(
     given, so naming a sync in the setting is not enough to enter it.
     """
     app_id = VersionId.parse(record.ref.version_id).app_id
-    own = [version] if record.library is None else [version, record.library, efs / PACKAGES]
+    own = [version] if record.library is None else [version, record.library, efs / layout.PACKAGES]
     found = [(path, False) for path in own]
-    found += [(efs / kind / app_id, True) for kind in (DATA, BOOKMARKS)]
-    found += [(folders.gate(efs, name), True) for name in record.settings.data]
+    found += [(efs / root / app_id, True) for root in (layout.DATA, layout.BOOKMARKS)]
+    found += [(layout.gate(efs, name), True) for name in record.settings.data]
     real = efs.resolve()
-    links = [(folders.link(efs, name), folders.data(efs, name)) for name in record.settings.data]
+    links = [(layout.link(efs, name), layout.synced(efs, name)) for name in record.settings.data]
     return (
         (real,),
         tuple(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from machine import begin
+from machine import begin, unprivileged
 from machine import room as rooms
 from machine.room import Link, Seen
 from machine.untrusted import Folder
@@ -26,13 +26,7 @@ _WORKERS = Path(__file__).parents[2]
 OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
 """Files that a fresh R needs; it runs the last one."""
 OF_PYTHON = tuple(_WORKERS / "python" / name for name in ("sheen_relay.py", "start.py"))
-PATH = "/usr/local/bin:/usr/bin:/bin"
-"""Folders in which a worker's programs are looked for."""
-_SETPRIV = "/usr/bin/setpriv"
-_PRLIMIT = "/usr/bin/prlimit"
 _NSENTER = "/usr/bin/nsenter"
-PROCESSES = 1000
-"""Most processes and threads of an app's user on one machine."""
 LARGEST_FILE = 8 * 1024**3
 """Largest file that a worker may write, in bytes."""
 _LOOKING = 10.0
@@ -137,36 +131,24 @@ def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> l
     Without ``unix_id`` (an agent that is not root) user and groups stay the same.
     """
     return [
-        *unprivileged(spec),
+        *as_app(spec),
         *begin.command(spec.directory, [*spec.supervisor, *program], descriptor),
     ]
 
 
-def unprivileged(spec: WorkerSpec) -> list[str]:
+def as_app(spec: WorkerSpec) -> list[str]:
     """Return the start of a command line whose program has the rights of the app's user only."""
-    drop = ["--no-new-privs", "--pdeathsig", "KILL"]
-    if spec.unix_id is not None:
-        drop += ["--reuid", str(spec.unix_id), "--regid", str(spec.unix_id)]
-        drop += ["--groups", ",".join(map(str, spec.groups))] if spec.groups else ["--clear-groups"]
-        drop += ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
     enter = [_NSENTER, f"--mount=/proc/self/fd/{spec.room}", "--"] if spec.room >= 0 else []
-    return [*enter, *limited(own_user=spec.unix_id is not None), _SETPRIV, *drop, "--"]
+    return [
+        *enter,
+        *unprivileged.limited(LARGEST_FILE, own_user=spec.unix_id is not None),
+        *unprivileged.as_user(spec.unix_id, spec.groups),
+    ]
 
 
 def passed(spec: WorkerSpec) -> tuple[int, ...]:
-    """Return the descriptors that :func:`unprivileged` needs."""
+    """Return the descriptors that :func:`as_app` needs."""
     return (spec.room,) if spec.room >= 0 else ()
-
-
-def limited(*, own_user: bool) -> list[str]:
-    """Return the start of a command line that limits a worker's processes.
-
-    ``own_user`` says that only the worker's own processes count towards its user's limit.
-    """
-    limits = ["--core=0", f"--fsize={LARGEST_FILE}"]
-    if own_user:
-        limits.append(f"--nproc={PROCESSES}")
-    return [_PRLIMIT, *limits, "--"]
 
 
 def missing(spec: WorkerSpec) -> str | None:
@@ -187,7 +169,7 @@ def missing(spec: WorkerSpec) -> str | None:
 
 def _is_there(spec: WorkerSpec, program: str) -> bool:
     if "/" not in program:
-        return shutil.which(program, path=PATH) is not None
+        return shutil.which(program, path=unprivileged.PATH) is not None
     # The program may be anywhere, even behind a link of the app's. So the check runs as the app's
     # user.
     look = [
@@ -200,7 +182,7 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
     ]
     try:
         found = subprocess.run(
-            [*unprivileged(spec), *look],
+            [*as_app(spec), *look],
             env={},
             pass_fds=passed(spec),
             stdin=subprocess.DEVNULL,
@@ -237,12 +219,9 @@ def hosted(
 ) -> dict[str, str]:
     """Return the environment that all workers share, whatever their language."""
     result = {
-        "PATH": PATH,
-        "HOME": str(private / HOME),
-        "TMPDIR": str(private / TMP),
+        **unprivileged.variables(private / HOME, private / TMP),
         "USER": USER,
         "LOGNAME": USER,
-        "LANG": "C.UTF-8",
         "WORKER_ID": spec.worker_id,
         "SHINY_PORT": str(private / SOCKET),
         "SHINY_SERVER_VERSION": SHINY_SERVER_VERSION,
@@ -290,15 +269,13 @@ def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
     worker another user and to let it into its room. It can neither read nor change other users'
     files.
     """
-    drop = ["--no-new-privs", "--pdeathsig", "KILL"]
-    if root:
-        kept = "+setuid,+setgid,+setpcap" + (",+sys_admin,+sys_chroot" if rooms.possible() else "")
-        drop += [
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--ambient-caps=-all",
-            f"--bounding-set=-all,{kept}",
-        ]
+    kept = [
+        "setuid",
+        "setgid",
+        "setpcap",
+        *(("sys_admin", "sys_chroot") if rooms.possible() else ()),
+    ]
+    drop = unprivileged.as_root_with(kept) if root else unprivileged.as_user(None)
     program = [
         "R",
         "--no-echo",
@@ -308,18 +285,12 @@ def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
         "--args",
         str(control),
     ]
-    return [*limited(own_user=root), _SETPRIV, *drop, "--", *program]
+    return [*unprivileged.limited(LARGEST_FILE, own_user=root), *drop, *program]
 
 
 def preloaded_environment(folder: Path) -> dict[str, str]:
     """Return the environment of the preloaded R; workers replace it with their own."""
-    return {
-        "PATH": PATH,
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "LANG": "C.UTF-8",
-        **_OF_PRELOADED,
-    }
+    return unprivileged.variables(folder, folder) | _OF_PRELOADED
 
 
 def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:

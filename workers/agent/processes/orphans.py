@@ -1,7 +1,7 @@
 """Processes that R started and left behind.
 
 R's process group is killed as a whole. A process that has moved to another session becomes a child
-of the agent when its parent ends (:func:`agent.processes.process.adopt_orphans`). This module finds
+of the agent when its parent ends (:func:`machine.process.adopt_orphans`). This module finds
 it by what the kernel says about it.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.processes.command import TMP
+from machine import unprivileged
 
 PATIENCE = 20.0
 """Seconds to end what a worker left."""
@@ -88,21 +89,13 @@ def _freeze(orphans: set[int], unix_id: int | None, private: Path) -> None:
 
 
 def _kill_all_of(unix_id: int) -> None:
-    user = str(unix_id)
-    line = [
-        "/usr/bin/setpriv",
-        "--reuid",
-        user,
-        "--regid",
-        user,
-        "--clear-groups",
-        "--",
-        "/bin/sh",
-        "-c",
-        "kill -KILL -1",
-    ]
     subprocess.run(
-        line, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
+        unprivileged.kill_all_of(unix_id),
+        env={},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 

@@ -13,10 +13,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from agent.processes import command, process
+from agent.processes import command
 from agent.processes.command import WorkerSpec
 from agent.processes.r_process import READ_SIZE, RProcess, end_of
 from chalicelib.syncs.folders import MOST_GROUPS
+from machine import process
 from machine.untrusted import Folder
 
 FOLDER = Path(__file__).resolve().parents[2] / "r"

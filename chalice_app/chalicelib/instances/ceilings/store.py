@@ -6,12 +6,10 @@ No race can exceed the limit, because DynamoDB orders the writes of one row.
 from collections.abc import Iterable
 from typing import Any
 
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.aws.tables import refused
 from chalicelib.instances.ceilings.model import Ceiling
 
 
@@ -22,14 +20,7 @@ def enter(name: str, holder: str, most: int, at: float) -> bool:
     """
     room = _holder(holder).exists() | (size_of(Ceiling.holders) < most)  # type: ignore[no-untyped-call]
     for _ in range(2):
-        try:
-            Ceiling(name).update(
-                actions=[_holder(holder).set(at)], condition=Ceiling.name.exists() & room
-            )
-        except UpdateError as error:
-            if not refused(error):
-                raise
-        else:
+        if Ceiling(name).update_if(Ceiling.name.exists() & room, [_holder(holder).set(at)]):
             return True
         if not _make(name):
             return False
@@ -72,23 +63,11 @@ def correct(name: str, gone: Iterable[str], missing: Iterable[str], at: float) -
 
 def _make(name: str) -> bool:
     """Make the row; return False if it exists."""
-    try:
-        Ceiling(name, holders={}).save(condition=Ceiling.name.does_not_exist())
-    except PutError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return Ceiling(name, holders={}).save_if(Ceiling.name.does_not_exist())
 
 
 def _remove(name: str, holder: str, condition: Any) -> bool:
-    try:
-        Ceiling(name).update(actions=[_holder(holder).remove()], condition=condition)
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    return Ceiling(name).update_if(condition, [_holder(holder).remove()])
 
 
 def _holder(holder: str) -> Path:

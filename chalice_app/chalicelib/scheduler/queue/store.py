@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 
-from pynamodb.exceptions import UpdateError
-
-from chalicelib.aws.tables import refused
 from chalicelib.scheduler.queue.line import FIRST_LEASE, LEASE
 from chalicelib.scheduler.queue.model import QueuePlace
 
@@ -27,19 +24,11 @@ def take(version_id: str, place: str, now: float) -> None:
 
 def renew(version_id: str, place: str, now: float, lease: float = LEASE) -> bool:
     """Keep a place for ``lease`` seconds from now; return False if it is gone."""
-    try:
-        QueuePlace(version_id, place).update(
-            actions=[
-                QueuePlace.lease.set(now + lease),
-                QueuePlace.expires_at.set(int(now + lease)),
-            ],
-            condition=QueuePlace.place.exists(),
-        )
-    except UpdateError as error:
-        if refused(error):
-            return False
-        raise
-    return True
+    until = now + lease
+    return QueuePlace(version_id, place).update_if(
+        QueuePlace.place.exists(),
+        [QueuePlace.lease.set(until), QueuePlace.expires_at.set(int(until))],
+    )
 
 
 def leave(version_id: str, place: str) -> None:

@@ -13,9 +13,9 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
 from agent.failure import AppInitTimeout, AppStartFailed
-from agent.processes import process
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker, WorkerState
+from machine import process
 
 Start = Callable[..., Awaitable[Worker]]
 MakeSpec = Callable[..., WorkerSpec]
