@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+PORT = 8080
+"""The agent's port; ``workers/agent/health.py`` has a copy."""
+
 APP = "/app"
 """Begins the path of a visitor's request; the app's own path follows."""
 CONNECTIONS = "/connections/"
@@ -23,7 +26,7 @@ SUPERSEDE = "/supersede"
 RETIRE = "/retire"
 """The instance takes no new session, and ends after the last one."""
 HEALTH = "/health"
-"""Says whether R is sound, also to a caller without a key; ``workers/agent/health.py`` asks."""
+"""Says whether R is sound, even without a key; ``workers/agent/health.py`` has a copy."""
 STATUS = "/status"
 """Says which workers and sessions the instance has."""
 

@@ -1,6 +1,5 @@
 """Put an instance into service, and hand each new task token to its agent. Runs inside the VPC."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
@@ -8,6 +7,7 @@ from chalicelib import telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.clock import Clock
 from chalicelib.instances import spares, store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
@@ -42,7 +42,7 @@ def order_of(event: WatchEvent) -> int:
     )
 
 
-def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) -> None:
+def watch(event: WatchEvent, agents: AgentClient, clock: Clock) -> None:
     """Hand the token to the agent, then move the row STARTING → READY.
 
     The agent comes first, because READY sends visitors to it. Its answer to the token proves that

@@ -5,11 +5,12 @@ ends.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
+from chalicelib.clock import Clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, ends, requests, runs, store, transfers
 from chalicelib.syncs.definition import SyncDefinition
@@ -40,7 +41,7 @@ class Order(TypedDict):
     seconds: NotRequired[int]
 
 
-def step(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> Order:
+def step(event: Mapping[str, Any], settings: Settings, clock: Clock) -> Order:
     """Return the state machine's next order.
 
     ``event`` has ``sync``, ``way`` and ``run``. After a step it also has the step's ``order``

@@ -19,9 +19,8 @@ from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
 from chalicelib.agents.protocol import Refusal
 from chalicelib.errors import SheenError
+from relay.settings import LARGEST_FRAME
 
-LARGEST_FRAME = 128 * 1024
-"""Largest message of a connection, in bytes (FACTS W1)."""
 LAMBDA_SLEEPS = 300.0
 """Seconds that an unused connection is kept, while a Lambda's environment sleeps.
 

@@ -16,6 +16,7 @@ from agent.life.reports import NotAwaited
 from agent.log import logger
 from agent.processes.workers import Workers
 from agent.record import Record
+from chalicelib.clock import Steady
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
@@ -84,7 +85,7 @@ class Life:
         start: Callable[[], Awaitable[object]],
         find_app: Callable[[], Awaitable[None]],
         rhythm: Rhythm = Rhythm(),
-        steady: Callable[[], float] | None = None,
+        steady: Steady | None = None,
     ) -> None:
         self._ref = ref
         self._first_token = token

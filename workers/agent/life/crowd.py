@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.log import logger
-from chalicelib.clock import Clock, wall_clock
+from chalicelib.clock import Clock, Steady, wall_clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
@@ -39,7 +39,7 @@ class Crowd:
         settings: Callable[[], AppSettings],
         network_of: Callable[[str], str],
         end: Callable[[str], None],
-        steady: Callable[[], float],
+        steady: Steady,
         clock: Clock = wall_clock,
         look_every: float = LOOK_EVERY,
     ) -> None:

@@ -25,6 +25,7 @@ from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib import layout
+from chalicelib.agents import protocol
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SheenError
 from chalicelib.failures import Failure
@@ -33,8 +34,6 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import Phase
 from machine import process
-
-PORT = 8080
 
 
 class BoundElsewhere(SheenError):
@@ -99,7 +98,7 @@ class _Instance:
         self.life = Life(
             launch.ref,
             launch.token,
-            f"{task.address}:{PORT}",
+            f"{task.address}:{protocol.PORT}",
             task.arn,
             self._start,
             self._find_app,
@@ -115,7 +114,7 @@ class _Instance:
         """
         runner = server.runner(self._server.application())
         try:
-            await server.listen(runner, self._address, PORT)
+            await server.listen(runner, self._address, protocol.PORT)
             return await self.life.run()
         finally:
             if self._served is not None:

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from agent.log import logger
 from agent.sockets.carriers import Carrier, Connection
-from chalicelib.clock import Clock
+from chalicelib.clock import Steady
 from relay import sockjs
 from relay.errors import AppExited, Ending
 from relay.events import (
@@ -86,8 +86,8 @@ class Ways:
     """Opens R's WebSocket for a session."""
     issue_ticket: Callable[[str], str]
     """Returns a fresh ticket for a session."""
-    clock: Clock
-    """Seconds on any steady clock."""
+    clock: Steady
+    """Seconds."""
     on_end: Callable[[str], Coroutine[Any, Any, None]] = _nobody_listens
     """Gives the session's seat back; called once per session."""
     tasks: Tasks = field(default_factory=Tasks)

@@ -26,6 +26,7 @@ from agent.processes.workers import Workers
 from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
 from chalicelib.configuration.app_settings import WorkerLimits
+from relay.settings import LARGEST_FRAME
 from tests.workers.agent.fakes import MarkedPages
 
 MakeSpec = Callable[..., WorkerSpec]
@@ -272,9 +273,7 @@ async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) 
 async def test_a_message_that_no_gateway_would_pass_is_refused(agent: Agent) -> None:
     assert (await agent.http.post("/connections/c", data=b"\xff", headers=AUTH)).status == 400
     assert (
-        await agent.http.post(
-            "/connections/c", data=b"x" * (server.LARGEST_FRAME + 1), headers=AUTH
-        )
+        await agent.http.post("/connections/c", data=b"x" * (LARGEST_FRAME + 1), headers=AUTH)
     ).status == 413
 
 
