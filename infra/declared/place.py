@@ -1,7 +1,8 @@
 """The place of a deployment: everything that differs between deployments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chalicelib.configuration.app_settings import SIZES
 
@@ -126,6 +127,8 @@ class Place:
     """
     most_instances_per_app: int = MOST_INSTANCES_PER_APP
     longest_idle: float = LONGEST_IDLE
+    app_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What the deployment sets for all apps, by the names of apps' settings."""
 
     @property
     def base(self) -> str:

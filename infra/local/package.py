@@ -151,6 +151,10 @@ def read_package(folder: Path) -> Package:
                             name,
                             trigger.get("BatchSize", 100),
                             filters,
+                            trigger.get("MaximumRetryAttempts", -1),
+                            trigger.get("MaximumRecordAgeInSeconds", -1),
+                            trigger.get("BisectBatchOnFunctionError", False),
+                            "ReportBatchItemFailures" in trigger.get("FunctionResponseTypes", ()),
                         )
                     )
                 case "CloudWatchEvent" | "EventBridgeRule":

@@ -25,7 +25,7 @@ from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
-from chalicelib.configuration.app_settings import WorkerLimits
+from chalicelib.configuration.worker_limits import WorkerLimits
 from relay.settings import LARGEST_FRAME
 from tests.workers.agent.fakes import MarkedPages
 
