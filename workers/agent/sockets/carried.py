@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from agent.log import logger
 from agent.sockets.carriers import Carrier, Connection
+from agent.sockets.tasks import Tasks
 from chalicelib.clock import Steady
 from relay import sockjs
 from relay.errors import AppExited, Ending
@@ -43,33 +44,6 @@ _FRAME_LIMIT = 1 << 30
 # results (INTERVAL).
 _PRELUDES = ('{"busy":', '{"recalculating":', '{"progress":{"type":"binding"')
 _PRELUDE_WAIT = 0.02
-
-
-class Tasks:
-    """Tasks that run beside the sessions; a failure of one is logged."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start a task, and keep it until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    async def settle(self, *graces: float) -> None:
-        """Wait for all tasks; after each of the ``graces``, in seconds, cancel the late ones."""
-        for grace in graces:
-            if self._tasks:
-                _, late = await asyncio.wait(self._tasks, timeout=grace)
-                for task in late:
-                    task.cancel()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a session's task failed", exc_info=error)
 
 
 async def _nobody_listens(_session_id: str) -> None:
