@@ -125,6 +125,13 @@ def parser() -> argparse.ArgumentParser:
         help="where in the bucket its files go; default: data/<last part of /PATH>/",
     )
 
+    config = commands.add_parser("config", help="read a shiny-server.conf")
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="say what is wrong with it, and what becomes of each directive"
+    )
+    check.add_argument("file", type=Path, metavar="FILE")
+
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
@@ -221,6 +228,10 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.script import run_script
 
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
+        case "config":
+            from sheen.config_check import check_config
+
+            return check_config(arguments.file)
         case "env":
             from infra.shell import exports
 
@@ -254,13 +265,14 @@ def of_a_file(error: OSError) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    Sheen's own errors, AWS's and those of files end in one line and status 1.
+    Every error ends in one line. Sheen's own say with which status (:mod:`chalicelib.errors`);
+    AWS's and those of files end with status 1.
     """
     try:
         return act(parser().parse_args(arguments))
     except SheenError as error:
         progress(f"sheen: {error}")
-        return 1
+        return error.exit_status
     except AWS_ERRORS as error:
         progress(f"sheen: {sentence(error)}")
         return 1

@@ -114,7 +114,7 @@ class Aws:
 
     def _obstacles(self) -> Iterator[str]:
         stage = self._stage
-        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), 0, stage)
+        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), stage)
         if few and stage.compute.low_concurrency:
             self._say(f"warning: {few}")
         elif few:

@@ -260,14 +260,15 @@ class Compute:
         that(
             _are_repositories,
             "a list of URLs of repositories, or of what lock files may name as in "
-            "https://packagemanager.posit.co/*",
+            "https://snapshots.example.org/*",
         ),
         default=(REPOSITORIES,),
     )
     """Sources of R packages for builds, in order; empty means only those of the image."""
     python_repositories: tuple[str, ...] = setting(
         that(
-            _are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"
+            _are_indexes,
+            "a list of https URLs of package indexes, as in https://python.example.org/simple",
         ),
         default=(PYTHON_REPOSITORIES,),
     )

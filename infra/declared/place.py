@@ -8,10 +8,10 @@ from chalicelib.configuration.app_settings import SIZES
 
 REST_FUNCTION = "api_handler"
 """The REST API's function; Chalice gives it the name of the deployment itself."""
-REPOSITORIES = "https://cloud.r-project.org"
-"""Source of R packages, unless the deployment sets another."""
-PYTHON_REPOSITORIES = "https://pypi.org/simple"
-"""Source of Python packages, unless the deployment sets another."""
+REPOSITORIES = "default"
+"""Source of R packages, unless the deployment sets another: the one that R itself asks."""
+PYTHON_REPOSITORIES = "default"
+"""Source of Python packages, unless the deployment sets another: the one that pip itself asks."""
 
 LARGEST_SIZE, MOST_INSTANCES_PER_APP, LONGEST_IDLE = SIZES[-1], 10, 86400.0
 """Default ceilings of an app: any size, ten instances, a day without sessions."""

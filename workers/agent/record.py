@@ -8,7 +8,7 @@ from typing import Literal
 from chalicelib import layout
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef, VersionId
@@ -22,7 +22,7 @@ _LARGEST_SOURCE = 64 * 1024 * 1024
 """Largest manifest or app.py that is read to find a version's kind, in bytes."""
 
 
-class NothingToServe(SheenError):
+class NothingToServe(Broken):
     """The app, or the version's files, do not exist."""
 
 

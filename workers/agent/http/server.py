@@ -18,7 +18,7 @@ from agent.processes.workers import Workers
 from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
 from chalicelib.agents.protocol import Refusal
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, SheenError
 from relay.settings import LARGEST_FRAME
 
 LAMBDA_SLEEPS = 300.0
@@ -31,7 +31,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AppHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
-class CannotListen(SheenError):
+class CannotListen(Broken):
     """The agent's address is in use, or does not belong to this machine."""
 
 

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from agent import failure
-from agent.http import headers
+from agent.http import analytics, headers
 from agent.http.asking import FromWorker, Visit, worker_id_of
 from agent.http.client_files import ClientFiles
 from agent.http.page_requests import PageRequests
@@ -31,7 +31,8 @@ A larger page is refused.
 class SessionPages:
     """Makes the pages of an instance's sessions.
 
-    ``give_back`` gives a session's seat back. ``prefix`` is the start of the ids of the instance's
+    ``analytics_id`` returns the app's id for Google Analytics; empty without. ``give_back`` gives a
+    session's seat back. ``prefix`` is the start of the ids of the instance's
     workers.
     """
 
@@ -44,6 +45,7 @@ class SessionPages:
         client: ClientFiles,
         websocket_url: str,
         prefix: str,
+        analytics_id: Callable[[], str],
         give_back: Callable[[str], None],
     ) -> None:
         self._sessions = sessions
@@ -53,6 +55,7 @@ class SessionPages:
         self._client = client
         self._websocket_url = websocket_url
         self._prefix = prefix
+        self._analytics_id = analytics_id
         self._give_back = give_back
 
     def came(self, visit: Visit) -> None:
@@ -95,7 +98,7 @@ class SessionPages:
             settings=self._sessions.settings,
         )
         self._sessions.reserve(visit.session)
-        return page.inject(html, config)
+        return page.inject(html, config, analytics.element(self._analytics_id()))
 
     def cookies(self, visit: Visit) -> list[str]:
         """Return the ``Set-Cookie`` headers of a session's page."""

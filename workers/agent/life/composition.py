@@ -110,9 +110,16 @@ def compose(
 
     asking = Asking(workers)
     client_files = ClientFiles(client_dir)
-    url = settings.websocket_url
     pages = SessionPages(
-        sessions, workers, requests, tickets, client_files, url, prefix, seats.give_back
+        sessions,
+        workers,
+        requests,
+        tickets,
+        client_files,
+        settings.websocket_url,
+        prefix,
+        lambda: maker.record.settings.google_analytics_id,
+        seats.give_back,
     )
     objects = Objects(
         settings.bucket,

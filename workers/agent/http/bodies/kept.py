@@ -12,7 +12,7 @@ from agent.log import logger
 from chalicelib.bodies import keys
 from chalicelib.bodies.stored import stored
 from chalicelib.configuration.limits import KEPT_SECONDS, LINK_SECONDS, MOST_PARTS, PART
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.instances.model import InstanceRef
 
 SPILLS = 3
@@ -21,7 +21,7 @@ PARTS_AT_ONCE = 2
 """Parts of one answer that are sent at once."""
 
 
-class AnswerTooLarge(SheenError):
+class AnswerTooLarge(Broken):
     """The answer is larger than the parts of one object may be together."""
 
 
