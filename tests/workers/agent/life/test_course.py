@@ -11,7 +11,7 @@ import pytest
 
 from agent.activity import Activity
 from agent.life import reports
-from agent.life.course import Life, Rhythm, idle_limit
+from agent.life.course import Led, Life, Rhythm, idle_limit
 from agent.life.reports import NotAwaited
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
@@ -93,7 +93,8 @@ def life_of(
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
     life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
-    life.lead(record, serving or Serving(workers, Activity(lambda: False)))
+    serving = serving or Serving(workers, Activity(lambda: False))
+    life.lead(record, Led(serving.workers, serving.activity, serving.catch_up))
     return life
 
 

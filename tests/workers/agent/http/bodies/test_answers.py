@@ -155,5 +155,5 @@ async def test_what_cannot_be_stored_is_told_and_leaves_nothing(
         raise OSError("R broke off")
 
     with pytest.raises(OSError, match="broke off"):
-        await agent.answers.keep({}, "/x", broken())
+        await agent.kept.keep({}, "/x", broken())
     await eventually(bucket.empty)
