@@ -125,6 +125,13 @@ def parser() -> argparse.ArgumentParser:
         help="where in the bucket its files go; default: data/<last part of /PATH>/",
     )
 
+    config = commands.add_parser("config", help="read a shiny-server.conf")
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="say what is wrong with it, and what becomes of each directive"
+    )
+    check.add_argument("file", type=Path, metavar="FILE")
+
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
@@ -221,6 +228,10 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.script import run_script
 
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
+        case "config":
+            from sheen.config_check import check_config
+
+            return check_config(arguments.file)
         case "env":
             from infra.shell import exports
 

@@ -7,7 +7,7 @@ from chalicelib.apps import locations, store
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
-from chalicelib.configuration.layers import Resolved
+from chalicelib.configuration.layers import Resolved, resolve
 
 REMEMBERED = 2.0
 """Seconds for which an app's row is used without being read again.
@@ -64,6 +64,11 @@ class Directory:
         """``shown`` takes an app and its settings, or None if these cannot be read."""
         self._shown = shown
         self._rows: dict[str, tuple[float, Found | None]] = {}
+
+    @property
+    def elsewhere(self) -> AppSettings:
+        """The settings that hold where no app is; raise :class:`BadAppSetting`."""
+        return resolve([App.defaults]).settings
 
     def find(self, path: str, now: float, *, page: bool = True) -> Found | None:
         """Return the app that owns a path; read all prefixes in at most one call.
