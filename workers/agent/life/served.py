@@ -21,6 +21,7 @@ from agent.http.bodies import Answers, Handover, LargeBodies, LatePages, Objects
 from agent.http.client_files import ClientFiles
 from agent.http.proxy import Proxy
 from agent.http.session_urls import SessionUrls
+from agent.kinds import runtimes
 from agent.life.course import Life
 from agent.life.crowd import Crowd
 from agent.life.measuring import Measuring
@@ -90,11 +91,12 @@ class Served:
         self._copy = copy
         self._settings = settings
         self._starter = starter
+        self._runtime = runtimes.of(found.kind)
         if (
             not found.settings.preload
-            or found.settings.r_path
+            or self._runtime.own_program(found.settings)
             or found.settings.exec_supervisor
-            or found.entrypoint is not None
+            or not self._runtime.forks
         ):
             # Nothing is forked from the preloaded R, so it would only take memory.
             starter.close()
@@ -246,6 +248,7 @@ class Served:
     def _make_worker(self, number: int, *, preload: bool = True) -> Worker:
         app = self._record.settings
         spec = WorkerSpec(
+            runtime=self._runtime,
             worker_id=f"{self._record.worker_prefix}.{number}",
             directory=self._record.directory,
             unix_id=self._unix_id,
@@ -256,7 +259,7 @@ class Served:
             preload=preload and app.preload,
             bookmarks=self._bookmarks,
             entrypoint=self._record.entrypoint,
-            program=app.r_path if self._record.entrypoint is None else app.python,
+            program=self._runtime.own_program(app),
             supervisor=app.exec_supervisor,
         )
         return Worker(
