@@ -78,7 +78,7 @@ workers/r/.build/fork.so: workers/r/fork.c | system
 # The Lambdas' packages. They are made anew at each start of a changed tree; this fetches what they import, so that no start needs the network.
 .build/package/sam.json: $(VENV)/.installed $(shell find chalice_app -name deployments -prune -o -name __pycache__ -prune -o -type f -print)
 	@echo "Lambda packages → .build/package"
-	@$(BIN)/python -m infra.local.lambdas.package .build/package
+	@$(BIN)/python -m infra.local.package .build/package
 
 # AWS. STAGE is a file of infra/aws/stages, without .toml; docs/operator.md says how to begin.
 plan deploy destroy: stage install

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from infra.declared import DECLARED
-from infra.local.lambdas.environment import layer_paths
-from infra.local.lambdas.function import Function
-from infra.local.lambdas.package import cache_folder, chalice_package, make_package
+from infra.emulator.lambdas.environment import layer_paths
+from infra.emulator.lambdas.function import Function
+from infra.emulator.settings import TREE
+from infra.local.package import cache_folder, chalice_package, make_package
 from infra.local.place import local_place
-from infra.local.settings import TREE, LocalSettings
+from infra.local.settings import LocalSettings
 
 IMPORT_MS = 300
 PACKAGE_MB = 15

@@ -27,14 +27,25 @@ def publish_examples() -> None:
         say(f"  {deployment.url_of(location)}")
 
 
+class NotRunning(SheenError):
+    """The local stack cannot start or go on; the message says what to do."""
+
+
 async def run() -> None:
-    """Start the local stack, publish the examples, and run until a signal stops it."""
+    """Start the local stack, publish the examples, and run until a signal stops it.
+
+    Raise :class:`NotRunning` if it cannot start, or if a part of it ends.
+    """
+    from infra.emulator.errors import EmulatorError
     from infra.local.stack import Stack
 
-    async with Stack.from_environment() as stack:
-        os.environ.update(stack.environment())
-        say("Apps:")
-        await asyncio.to_thread(publish_examples)
-        say("All apps: " + deployment.url_of("/"))
-        say("Ctrl-C stops everything. What was published stays.")
-        await stack.stopped()
+    try:
+        async with Stack.from_environment() as stack:
+            os.environ.update(stack.environment())
+            say("Apps:")
+            await asyncio.to_thread(publish_examples)
+            say("All apps: " + deployment.url_of("/"))
+            say("Ctrl-C stops everything. What was published stays.")
+            await stack.stopped()
+    except EmulatorError as error:
+        raise NotRunning(str(error)) from None

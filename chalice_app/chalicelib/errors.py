@@ -24,18 +24,13 @@ In the packages that use chalicelib::
 
     SheenError
     ├── infra.aws.errors             DeployError (BadStage, NotSynthesised)
-    ├── infra.local.errors           LocalStackError (CannotStart, CannotGoOn)
-    │   ├── infra.local.aws_errors     AwsError
-    │   ├── infra.local.moto           MotoFailed
-    │   ├── infra.local.rights.call    NotMapped
-    │   ├── infra.local.rights.policy  CannotJudge
-    │   └── infra.local.rights.trust   CannotBeTaken
     ├── publishing.errors.BadBundle
     │   └── tasks.packages.errors      BadLock, NotAvailable, NotInstalled
     ├── sheen.archive                NotDeleted
     ├── sheen.bundle                 NotAnApp
     ├── sheen.deployment             NoDeployment
     ├── sheen.functions              FunctionFailed
+    ├── sheen.local                  NotRunning
     ├── sheen.logs                   BadSince, NoLogs
     ├── sheen.publish                PublishFailed
     ├── sheen.script                 RunFailed

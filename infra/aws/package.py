@@ -11,7 +11,8 @@ from chalicelib.errors import SheenError
 from infra.aws.place import aws_place
 from infra.aws.settings import load
 from infra.declared import DECLARED, TREE
-from infra.local.lambdas.package import chalice_package
+from infra.emulator.errors import CannotStart
+from infra.local.package import chalice_package
 
 _ACCOUNT = "123456789012"
 
@@ -35,5 +36,5 @@ def main(folder: str, stage: str) -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except SheenError as error:
+    except (SheenError, CannotStart) as error:
         sys.exit(str(error))

@@ -7,8 +7,8 @@ from typing import Any
 import uvloop
 
 from infra.declared import DECLARED, Declared
-from infra.local.console import Console
-from infra.local.errors import LocalStackError
+from infra.emulator.console import Console
+from infra.emulator.errors import EmulatorError
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 
@@ -31,7 +31,7 @@ def serve(declared: Declared = DECLARED, app: str = "sheen", **settings: Any) ->
     """
     try:
         uvloop.run(run(replace(LocalSettings.from_environment(), **settings), declared, app))
-    except LocalStackError as error:
+    except EmulatorError as error:
         Console().fail(str(error))
         return 1
     return 0

@@ -8,24 +8,17 @@ which also names its socket.
 import os
 import pwd
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.instances.log_streams import LogStream
 from infra.declared import Place
-from infra.local.moto import Moto
+from infra.emulator.logs.service import FileName
+from infra.emulator.moto.client import Moto
 
 DEFAULT_MODE = 0o640
 """The default mode, which is Shiny Server's."""
-
-
-class FileName(NamedTuple):
-    """The name of a stream's file, and its mode."""
-
-    name: str
-    mode: int
 
 
 class AppLogs:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
 from infra.local.image import CONFIGURATION, DOCKERFILE, Image, base_of, debian
 
 _LAST_LINES = 30

@@ -6,7 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
 from infra.local.settings import LocalSettings
 
 LONGEST_SOCKET_PATH = 107

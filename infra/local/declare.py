@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from infra.declared import BucketRules, Declared, Place, StateMachine
-from infra.local.errors import CannotStart
-from infra.local.moto import Moto, MotoFailed
+from infra.emulator.errors import CannotStart
+from infra.emulator.moto.client import Moto, MotoFailed
 
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.declared.file_system import Mount
 from infra.declared.tasks import DROPPED_CAPABILITIES
-from infra.local import task_mounts
-from infra.local.errors import CannotStart
+from infra.emulator.ecs import task_mounts
+from infra.emulator.ecs.definition import Mount
+from infra.emulator.errors import CannotStart
 
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"

@@ -1,9 +1,10 @@
 """The place of the local stack's deployment."""
 
 from infra.declared import Place
-from infra.local.gateway import WebSocketRoutes
+from infra.emulator.gateway import WebSocketRoutes
+from infra.emulator.settings import ACCOUNT, REGION
 from infra.local.image import Image
-from infra.local.settings import ACCOUNT, REGION, STAGE, LocalSettings
+from infra.local.settings import STAGE, LocalSettings
 
 
 def local_place(settings: LocalSettings, app: str = "sheen") -> Place:

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,33 +20,21 @@ from infra.declared.place import (
     PYTHON_REPOSITORIES,
     REPOSITORIES,
 )
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
+from infra.emulator.settings import TREE, EmulatorSettings
 
-TREE = Path(__file__).resolve().parents[2]
-"""The checkout that contains this file."""
-
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
 STAGE = "local"
 MOST_CONCURRENCY = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings(EmulatorSettings):
     """The settings of one local stack: its port, its data, and what it runs."""
 
     port: int = 8000
     data: Path = Path(".sheen")
     chalice_app: Path = TREE / "chalice_app"
     tree: Path = TREE
-    python: str = sys.executable
-    """The interpreter of Lambda environments and tasks."""
-    function_environments: int = 20
-    """Most environments of one function at once (FACTS H3)."""
-    concurrency: int = 1000
-    """Most invocations at once, of all functions, as in an AWS account (FACTS H3)."""
-    function_idle_seconds: float = 300
-    """Seconds after which an idle environment is ended."""
     bundle_gb: str = "1"
     """Largest size of a bundle."""
     repositories: str = REPOSITORIES
@@ -124,21 +111,6 @@ class LocalSettings:
             concurrency=int(concurrency),
             image=image,
         )
-
-    @property
-    def endpoint(self) -> str:
-        """The one endpoint of all services."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def run(self) -> Path:
-        """The folder of this run's sockets and spooled bodies."""
-        return self.data / "run"
-
-    @property
-    def logs(self) -> Path:
-        """The folder of the output of functions and tasks."""
-        return self.data / "logs"
 
     @property
     def efs(self) -> Path:

@@ -9,39 +9,43 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
-from infra.local import cgroups, checks, task_mounts
+from infra.emulator.clock import Clock
+from infra.emulator.console import Console
+from infra.emulator.control import Control
+from infra.emulator.counters import Counters
+from infra.emulator.datasync.execution import Copier
+from infra.emulator.datasync.service import DataSync
+from infra.emulator.dynamodb.streams import Streams, check_streams
+from infra.emulator.ecs import cgroups, task_mounts
+from infra.emulator.ecs.service import Ecs
+from infra.emulator.ecs.task_metadata import TaskMetadata
+from infra.emulator.endpoint.front import Front
+from infra.emulator.errors import CannotGoOn, CannotStart
+from infra.emulator.events.bus import BusRule, EventBus, FunctionTarget, StateMachineTarget
+from infra.emulator.events.schedules import Schedules
+from infra.emulator.faults import Faults
+from infra.emulator.gateway import AWS, RestApi, TokenBucket, WebSocketApi
+from infra.emulator.kept.changes import DataChanges
+from infra.emulator.kept.data import KeptObjects, KeptTables
+from infra.emulator.kept.secrets import KeptSecrets
+from infra.emulator.keys import ADMIN, DATASYNC, Keys
+from infra.emulator.lambdas.api import LambdaApi
+from infra.emulator.lambdas.invoker import LambdaInvoker
+from infra.emulator.lambdas.runtime_api import RuntimeApi
+from infra.emulator.logs.service import LogGroup, LogsApi
+from infra.emulator.moto.client import Moto
+from infra.emulator.rights.files import FileRoles
+from infra.emulator.s3.events import S3Events
+from infra.emulator.settings import REGION
+from infra.local import checks, roles
 from infra.local.app_logs import AppLogs
-from infra.local.app_roles import AppRoles
-from infra.local.changes import DataChanges
-from infra.local.clock import Clock
-from infra.local.console import Console
-from infra.local.control import Control
-from infra.local.counters import Counters
-from infra.local.datasync.service import DataSync
+from infra.local.containers import Containers, task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
-from infra.local.ecs import Ecs
-from infra.local.errors import CannotGoOn, CannotStart
-from infra.local.events import BusRule, EventBus, FunctionTarget, StateMachineTarget
-from infra.local.faults import Faults
-from infra.local.front import Front
-from infra.local.gateway import AWS, RestApi, TokenBucket, WebSocketApi
-from infra.local.keep import KeptObjects, KeptTables
-from infra.local.keep_secrets import KeptSecrets
-from infra.local.keys import ADMIN, DATASYNC, Keys
-from infra.local.lambda_api import LambdaApi
-from infra.local.lambdas.invoker import LambdaInvoker
-from infra.local.lambdas.package import Package, cache_folder, link_runtime, make_package
-from infra.local.lambdas.runtime_api import RuntimeApi
-from infra.local.logs import LogGroup, LogsApi
-from infra.local.moto import Moto
+from infra.local.package import Package, cache_folder, link_runtime, make_package
 from infra.local.place import local_place
-from infra.local.rights import Guard
-from infra.local.s3_events import S3Events
-from infra.local.schedules import Schedules
-from infra.local.settings import REGION, LocalSettings
-from infra.local.streams import Streams, check_streams
-from infra.local.task_metadata import TaskMetadata
+from infra.local.settings import LocalSettings
 
 ENVIRONMENT_FILE = "environment.json"
 """File in the data folder with the variables for awscli, boto3 and ``sheen``."""
@@ -50,7 +54,7 @@ ENVIRONMENT_FILE = "environment.json"
 class Stack:
     """Every service, from start to stop.
 
-    Raise :class:`infra.local.errors.CannotStart` if something keeps it from starting.
+    Raise :class:`infra.emulator.errors.CannotStart` if something keeps it from starting.
     """
 
     def __init__(
@@ -184,8 +188,8 @@ class Stack:
             console.say(f"found {files} objects and {items} items of before")
 
         invoker = await self._start_lambdas(package)
-        app_roles = AppRoles(settings.data / "roles", place, self._keys)
-        guard = Guard(
+        app_roles = FileRoles(settings.data / "roles", place.app_role_arn(""), self._keys)
+        guard = roles.guard(
             declared,
             place,
             lambda task: ecs.role_of(task),
@@ -193,7 +197,10 @@ class Stack:
             app_roles.policy,
             lambda arn: datasync.tags_of(arn),
         )
-        check_streams(guard, package.streams, declared, place)
+        of_function = {
+            place.function_name(function.name): function.role for function in declared.functions
+        }
+        check_streams(guard, package.streams, of_function.__getitem__)
         bus = EventBus(self._rules(package), self._moto, invoker, guard, console)
         self._started.push_async_callback(bus.stop)
         metadata = TaskMetadata()
@@ -201,8 +208,9 @@ class Stack:
         self._started.push_async_callback(metadata.stop)
         ecs = Ecs(
             settings,
-            declared,
-            place,
+            place.cluster,
+            task_definitions(declared, place),
+            Containers(settings).make,
             self._keys,
             self.counters,
             metadata,
@@ -212,7 +220,16 @@ class Stack:
         )
         self._started.push_async_callback(ecs.stop)
         datasync = DataSync(
-            settings, self._keys.lasting(DATASYNC), bus, self.faults.transfer, place.tags
+            settings,
+            self._keys.lasting(DATASYNC),
+            bus,
+            self.faults.transfer,
+            Copier(
+                [settings.python, "-m", "infra.local.transfer"],
+                {"PYTHONPATH": f"{settings.tree}:{settings.chalice_app}"},
+            ),
+            access_point=layout.SYNCED,
+            tags=place.tags,
         )
         self._started.push_async_callback(datasync.stop)
         streams = Streams(package.streams, self._moto, invoker, console, self._stream_lost)

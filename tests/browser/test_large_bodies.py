@@ -58,7 +58,7 @@ shinyApp(
 
 def part_of(command: str) -> str | None:
     for name, mark in {
-        "front": "-m infra.local ", "moto": "infra.local.moto_process", "agent": "-m agent", "lambda": "bootstrap", "R": "/R/bin/exec/R",  # noqa: E501
+        "front": "-m infra.local ", "moto": "infra.emulator.moto.process", "agent": "-m agent", "lambda": "bootstrap", "R": "/R/bin/exec/R",  # noqa: E501
     }.items():  # fmt: skip
         if mark in command + " ":
             return name

@@ -18,7 +18,7 @@ from chalicelib.aws import clients
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.lambdas.schema import TABLES
-from infra.local import dynamodb_limits
+from infra.emulator.dynamodb import limits as dynamodb_limits
 
 BUCKET = "sheen-test"
 PREFIX = "sheen-test-"

@@ -18,7 +18,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from pynamodb.connection.base import Connection
 
-from infra.local import dynamodb_limits
+from infra.emulator.dynamodb import limits as dynamodb_limits
 from tests.chalicelib.aws_in_process import ACCOUNT, REGION
 
 _PREPARED = ("DescribeTable",)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from infra.local.vanish import silence
+from infra.emulator.ecs.vanish import silence
 
 
 class Got(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 
 from infra.declared import DECLARED, TREE
 from infra.declared.place import OtherBucket
-from infra.local.patterns import matches
+from infra.emulator.events.patterns import matches
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 

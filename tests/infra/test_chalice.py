@@ -8,8 +8,8 @@ import pytest
 
 from infra import chalice
 from infra.declared import DECLARED, Place
-from infra.local.errors import CannotStart
-from infra.local.lambdas.package import check_declared
+from infra.emulator.errors import CannotStart
+from infra.local.package import check_declared, schedule_of
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 
@@ -115,3 +115,8 @@ def test_a_function_that_is_not_declared_is_named() -> None:
         check_declared([*names, "sheen-local-new"], DECLARED, LOCAL)
     with pytest.raises(CannotStart, match=f"only declared are {names[-1]}"):
         check_declared(names[:-1], DECLARED, LOCAL)
+
+
+def test_a_schedule_that_never_fires_on_aws_stops_the_start() -> None:
+    with pytest.raises(CannotStart, match="f: "):
+        schedule_of("cron(0 8 * * *)", "f")

@@ -7,9 +7,9 @@ import pytest
 
 from infra.declared import DECLARED, StateMachine
 from infra.declared.place import OtherBucket
+from infra.emulator.rights.policy import Need, Policy, Verdict
 from infra.local.declare import substitute
 from infra.local.place import local_place
-from infra.local.rights.policy import Need, Policy, Verdict
 from infra.local.settings import LocalSettings
 
 PLACE = local_place(LocalSettings())

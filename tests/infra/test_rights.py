@@ -1,15 +1,15 @@
 """What components may do is declared narrowly, and says why where it is not."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from infra.declared import DECLARED, Role, Statement
 from infra.declared.functions import FUNCTIONS
 from infra.declared.rights import TooWide, is_wide
+from infra.emulator import rights as emulated
+from infra.emulator.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.place import local_place
-from infra.local.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.settings import LocalSettings
 
 PLACE = replace(local_place(LocalSettings()), traced=True, websocket_api="*")
@@ -90,15 +90,19 @@ def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
 
 
 def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
-    class Odd(Role):
-        def trust(self, account: str) -> dict[str, Any]:
-            return super().trust(f"not {account}")
-
+    role = Role("odd", "states.amazonaws.com", ())
+    odd = emulated.Role(
+        role.name,
+        PLACE.role_arn(role.name),
+        role.service,
+        role.policy(),
+        role.trust(f"not {PLACE.account}"),
+    )
     with pytest.raises(
         CannotBeTaken,
         match=r"sheen-local-odd: its trust policy does not let states\.amazonaws\.com",
     ):
-        check_trust(Odd("odd", "states.amazonaws.com", ()), PLACE)
+        check_trust(odd)
 
 
 def test_every_function_has_a_role_of_its_own_with_a_name_that_iam_takes() -> None:

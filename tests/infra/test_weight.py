@@ -11,9 +11,10 @@ import pytest
 
 from benchmarks.cold import PACKAGE_MB, cold_import, sizes
 from infra.declared import DECLARED
-from infra.local.lambdas.package import Package, cache_folder, make_package
+from infra.emulator.settings import TREE
+from infra.local.package import Package, cache_folder, make_package
 from infra.local.place import local_place
-from infra.local.settings import TREE, LocalSettings
+from infra.local.settings import LocalSettings
 from infra.vendored import ALWAYS, services
 
 PLACE = local_place(LocalSettings())

@@ -244,7 +244,7 @@ def _is_transfer_of(cmdline: Path, stack: StackProcess) -> bool:
     """Whether a process is a transfer of this very stack."""
     with contextlib.suppress(OSError):
         if (
-            b"infra.local.datasync.process" in cmdline.read_bytes()
+            b"infra.local.transfer" in cmdline.read_bytes()
             and b"setpriv" not in cmdline.read_bytes()
         ):
             return (

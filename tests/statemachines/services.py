@@ -194,7 +194,7 @@ def services() -> Iterator[Services]:
         server = Services(moto)
         environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{ROOT}/chalice_app"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.moto_process", moto],
+            [sys.executable, "-m", "infra.emulator.moto.process", moto],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

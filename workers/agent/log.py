@@ -1,8 +1,4 @@
-"""The agent's logger: JSON lines, each with the app and the instance; ``session`` by ``extra``.
-
-It is also the standard logger ``agent``, so what modules log by ``logging.getLogger(__name__)``
-looks the same.
-"""
+"""The agent's logger: JSON lines, each with the app and the instance; ``session`` by ``extra``."""
 
 import logging
 

@@ -30,8 +30,16 @@ class Outbox:
         self._say_ticket: str | None = None
         self._spoke = self._progress = now
 
-    def begin(self, *, resumed: bool, now: float) -> None:
-        """Start on a new connection: greet it and, if ``resumed``, tell it where to go on."""
+    def begin(self, send_from: int | None, *, resumed: bool, now: float) -> None:
+        """Start on a new connection: greet it and, if ``resumed``, tell it where to go on.
+
+        Send again from ``send_from``; with None, nothing is sent until the client's CONTINUE.
+
+        :raises ProtocolError: that message is no longer, or not yet, available.
+        """
+        self.awaiting_continue = send_from is None
+        if send_from is not None:
+            self.messages.resume(send_from)
         self._greeted = self.parted = self._say_pong = False
         self._say_continue = resumed
         self.heard = self._progress = now

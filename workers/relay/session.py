@@ -14,6 +14,8 @@ memory stays bounded.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from relay import hello, multiplex, robust, sockjs
 from relay.channels import OVERHEAD, Channels
 from relay.chunks import split
@@ -25,9 +27,7 @@ from relay.errors import (
     ProtocolError,
     RelayError,
     SessionClosed,
-    SessionTaken,
     TooMuch,
-    UnknownSession,
 )
 from relay.events import (
     ChannelClosed,
@@ -40,6 +40,7 @@ from relay.events import (
     TicketDue,
 )
 from relay.hello import Opening
+from relay.judgement import Ignored, Late, Refused, Seen, Taken, judge
 from relay.outbox import Outbox
 from relay.rate import Allowance
 from relay.settings import RelaySettings
@@ -268,55 +269,52 @@ class Session:
         return self._opening is not None and self._opening.sheen
 
     def _attach(self, connection: str, opening: Opening, now: float, events: list[Event]) -> None:
-        if connection in self._gone:
-            return
-        if self._opening is None:
-            if opening.resume or self.over:
-                self._refuse(connection, self.ending or UnknownSession().ending)
-                return
-            self._opening = opening
-        elif opening.robust_id != self._opening.robust_id or opening.robust_id is None:
-            self._refuse(connection, SessionTaken().ending)
-            return
-        elif opening.sheen and (opening.attempt < self._attempt or connection == self.connection):
-            # A late hello, or a duplicate. A SockJS client that falls back to its next transport
-            # repeats the attempt.
-            if connection != self.connection:
+        judgement = judge(opening, self._seen(connection))
+        match judgement:
+            case Ignored():
+                pass
+            case Late():
                 self._strangers.pop(connection)
                 self._gone.add(connection, ours=True)
-            return
-        elif opening.sheen:
-            try:
-                self._out.messages.resume(opening.next)
-            except ProtocolError as error:
-                self._refuse(connection, error.ending)
-                events.extend(self.end(error.ending, now, flush=False))
-                return
-        elif opening.resume:
-            self._out.awaiting_continue = True
-        else:
-            # The client's first connection failed (SockJS fell back to another transport): it
-            # starts from the beginning.
-            try:
-                self._out.messages.resume(0)
-            except ProtocolError:
-                self._refuse(connection, SessionTaken().ending)
-                return
-            self._out.awaiting_continue = False
+            case Refused(ending, ends_session):
+                self._refuse(connection, ending)
+                if ends_session:
+                    events.extend(self.end(ending, now, flush=False))
+            case Taken(send_from):
+                self._carry_by(connection, opening, send_from, now)
+                if not self.over and opening.sheen and opening.resume:
+                    events.append(TicketDue())
+                for frame in self._strangers.pop(connection):
+                    self._frame(connection, frame, now, events)
+            case _:
+                assert_never(judgement)
+
+    def _seen(self, connection: str) -> Seen:
+        return Seen(
+            is_current=connection == self.connection,
+            is_gone=connection in self._gone,
+            first=self._opening,
+            attempt=self._attempt,
+            ending=self.ending,
+            acknowledged=self._out.messages.acknowledged,
+            following=self._out.messages.next,
+        )
+
+    def _carry_by(
+        self, connection: str, opening: Opening, send_from: int | None, now: float
+    ) -> None:
+        """Let this connection carry the session in place of the current one."""
         if self.connection is not None:
             self._gone.add(self.connection, ours=True)
+        self._opening = self._opening or opening
         self._attempt = opening.attempt
         self.connection = connection
         self._polls = False
         self._asked_at = now
         self._out.numbered = opening.robust_id is not None
-        self._out.begin(resumed=opening.resume or opening.attempt > 1, now=now)
+        self._out.begin(send_from, resumed=opening.resume or opening.attempt > 1, now=now)
         if not self.over:
             self.state = State.CONNECTED
-            if opening.sheen and opening.resume:
-                events.append(TicketDue())
-        for frame in self._strangers.pop(connection):
-            self._frame(connection, frame, now, events)
 
     def _frame(self, connection: str, frame: str, now: float, events: list[Event]) -> None:
         self._out.heard = now

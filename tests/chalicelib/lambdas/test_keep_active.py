@@ -14,8 +14,9 @@ from chalicelib.aws import clients
 from chalicelib.lambdas import keep_active
 from infra.aws import costs
 from infra.declared import DECLARED
+from infra.emulator.settings import TREE
 from infra.local.place import local_place
-from infra.local.settings import TREE, LocalSettings
+from infra.local.settings import LocalSettings
 from tests.chalicelib.proxy_events import Context
 
 PLACE = local_place(LocalSettings())

@@ -23,13 +23,14 @@ from infra.aws.synth import Template, synthesise
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED
 from infra.declared.tasks import DROPPED_CAPABILITIES, task_log_group
+from infra.emulator.events.bus import StateMachineTarget
+from infra.emulator.moto.client import Moto
+from infra.emulator.settings import ACCOUNT, REGION
+from infra.local.containers import task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
-from infra.local.ecs import Ecs
-from infra.local.events import StateMachineTarget
-from infra.local.lambdas.package import Package
-from infra.local.moto import Moto
+from infra.local.package import Package
 from infra.local.place import local_place
-from infra.local.settings import ACCOUNT, REGION, LocalSettings
+from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 from tests.infra.aws.test_templates import resources
 
@@ -252,10 +253,8 @@ def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> 
 def test_task_definitions_have_the_same_images_commands_sizes_and_variables(
     templates: list[Template],
 ) -> None:
-    nothing = cast(Any, None)
-    here = Ecs(
-        LocalSettings(), DECLARED, LOCAL, nothing, nothing, nothing, nothing, nothing
-    )._definitions
+    here = {task.family: task for task in task_definitions(DECLARED, LOCAL)}
+    images = {LOCAL.name(task.name): task for task in DECLARED.task_definitions}
     there = {
         task["Properties"]["Family"]: task["Properties"]
         for _, task in resources(templates, "AWS::ECS::TaskDefinition")
@@ -266,20 +265,20 @@ def test_task_definitions_have_the_same_images_commands_sizes_and_variables(
         assert container["Name"] == task.container
         assert container["Command"] == list(task.command)
         assert container["StopTimeout"] == task.stop_timeout_seconds
-        assert container["Image"] == {"Ref": image_parameter(task.image)}
+        assert container["Image"] == {"Ref": image_parameter(images[family].image)}
         assert container.get("HealthCheck", {"Command": ["CMD"]})["Command"] == [
             "CMD",
-            *task.health,
+            *images[family].health,
         ]
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": list(DROPPED_CAPABILITIES)}
-        assert {tag["Key"]: tag["Value"] for tag in there[family]["Tags"]} == LOCAL.tags
+        assert {tag["Key"]: tag["Value"] for tag in there[family]["Tags"]} == task.tags
         assert "User" not in container, "the agent is root, in the image and here"
         assert (there[family]["Cpu"], there[family]["Memory"]) == (
             str(task.cpu),
             str(task.memory_mb),
         )
         variables = {pair["Name"]: resolved(pair["Value"]) for pair in container["Environment"]}
-        local = dict(task.environment(LOCAL))
+        local = dict(task.environment)
         assert variables.keys() == local.keys(), family
         assert {name: variables[name] for name in variables.keys() - OF_THE_PLACE} == {
             name: local[name] for name in local.keys() - OF_THE_PLACE

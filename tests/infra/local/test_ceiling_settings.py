@@ -3,7 +3,7 @@
 import pytest
 
 from infra.declared import DECLARED
-from infra.local.errors import CannotStart
+from infra.emulator.errors import CannotStart
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 

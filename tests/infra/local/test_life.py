@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.local.test_tasks import run, said
-from tests.infra.local.tiny_process import TinyStack
+from tests.infra.emulator.ecs.test_tasks import run, said
+from tests.infra.tiny_process import TinyStack
 from tests.support.stack import free_port
 from tests.support.waiting import until
 
@@ -54,7 +54,7 @@ def test_it_ends_with_a_message_when_moto_ends(own_tiny: TinyStack) -> None:
     own_tiny.start()
     assert own_tiny.process is not None
     for pid in own_tiny.processes():
-        if b"infra.local.moto_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"infra.emulator.moto.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     assert own_tiny.process.wait(20) == 1
     assert f"moto has ended: see {own_tiny.data / 'logs' / 'moto.log'}" in own_tiny.said()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.infra.local.tiny_process import TinyStack
+from tests.infra.tiny_process import TinyStack
 from tests.support.waiting import until
 
 MB = 1 << 20

@@ -133,7 +133,7 @@ def test_killed_at_any_time_it_leaves_whole_files_and_goes_on_where_it_was(
     kills = 0
     for share in (0.05, 0.3, 0.6, 2.0):
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.datasync.process"],
+            [sys.executable, "-m", "infra.local.transfer"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

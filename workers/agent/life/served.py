@@ -38,9 +38,11 @@ from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
 from agent.processes.workers import Workers
 from agent.record import Record
+from agent.sockets.carried import Ways
+from agent.sockets.carriers import Carriers
 from agent.sockets.gateway import Gateway
 from agent.sockets.sessions import Sessions
-from agent.sockets.sockjs import Carriers, RelayApplication, SockJs
+from agent.sockets.sockjs import RelayApplication, SockJs
 from chalicelib import layout
 from chalicelib.aws.clients import client
 from chalicelib.bodies.uploads import Wish
@@ -132,12 +134,14 @@ class Served:
         )
         carriers = Carriers(self._gateway)
         self._sessions = Sessions(
-            carriers,
-            self._connect_worker,
+            Ways(
+                carriers,
+                self._connect_worker,
+                self._issue_ticket,
+                time.monotonic,
+                self._session_ended,
+            ),
             self._relay_settings,
-            self._issue_ticket,
-            time.monotonic,
-            self._session_ended,
         )
         self._session_urls = SessionUrls(self._sessions)
         self._sockjs = SockJs(

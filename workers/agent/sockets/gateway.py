@@ -7,18 +7,18 @@ per connection, and the frames of a slow connection stay with the session, which
 from __future__ import annotations
 
 import asyncio
-import logging
+import functools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
 
+from agent.log import logger
+from agent.sockets.carriers import Source
 from chalicelib.aws.signing import Credentials, CredentialSource, Signer
-
-log = logging.getLogger(__name__)
 
 INTERVAL = 0.005
 """Shortest time between the starts of two posts to one connection, in seconds.
@@ -33,8 +33,6 @@ _GIVE_UP = 60.0
 # botocore renews a role's key a quarter of an hour before it ends, so this interval is enough.
 _REFRESH = 60.0
 
-Source = Callable[[], str | None]
-
 
 class Gone(Exception):
     """The connection has ended (status 410)."""
@@ -43,14 +41,66 @@ class Gone(Exception):
 class _Pump:
     """One connection's posts: a task that lives while there is something to post."""
 
-    __slots__ = ("gone", "last", "source", "task", "timer")
+    __slots__ = ("_ended", "_gone", "_last", "_post", "_source", "_timer", "task")
 
-    def __init__(self, source: Source, gone: Callable[[], None]) -> None:
-        self.source = source
-        self.gone = gone
-        self.last = -1.0
+    def __init__(
+        self, source: Source, post: Callable[[str], Awaitable[None]], gone: Callable[[], None]
+    ) -> None:
+        self._source = source
+        self._post = post
+        self._gone = gone
+        self._last = -1.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
         self.task: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Post what the source has, now or after ``delay`` seconds.
+
+        A call without a delay does not wait for an earlier one with a delay.
+        """
+        if self._ended or self.task is not None:
+            return
+        if not delay:
+            self._start()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._start)
+
+    def end(self) -> None:
+        """Post nothing more, and give up a post in flight."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.task is not None and self.task is not asyncio.current_task():
+            self.task.cancel()
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.task is None:
+            self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                wait = self._last + INTERVAL - loop.time()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+                frame = self._source()
+                if frame is None:
+                    return
+                self._last = loop.time()
+                await self._post(frame)
+        except Gone:
+            if not self._ended:
+                self._ended = True
+                self._gone()
+        except Exception:
+            logger.exception("posting to a connection failed")
+        finally:
+            self.task = None
 
 
 class Gateway:
@@ -78,39 +128,27 @@ class Gateway:
 
     # Connections
 
-    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> None:
-        """Post the frames of ``source``, whenever :meth:`wake` says that it may have some.
+    def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> _Pump:
+        """Return the connection; it posts the frames of ``source`` whenever it is woken.
 
         ``gone`` is called once if the connection turns out to have ended.
         """
-        if connection_id not in self._pumps:
-            self._pumps[connection_id] = _Pump(source, gone)
-
-    def wake(self, connection_id: str, delay: float = 0.0) -> None:
-        """Post what the connection's source has, now or after ``delay`` seconds.
-
-        A call without a delay does not wait for an earlier one with a delay.
-        """
         pump = self._pumps.get(connection_id)
-        if pump is None or pump.task is not None:
-            return
-        if delay:
-            if pump.timer is None:
-                pump.timer = asyncio.get_running_loop().call_later(
-                    delay, self._start, connection_id, pump
-                )
-            return
-        self._start(connection_id, pump)
+        if pump is None:
+
+            def ended() -> None:
+                del self._pumps[connection_id]
+                gone()
+
+            pump = _Pump(source, functools.partial(self._post, connection_id), ended)
+            self._pumps[connection_id] = pump
+        return pump
 
     def drop(self, connection_id: str) -> None:
         """Forget a connection that has ended, and give up a post in flight."""
         pump = self._pumps.pop(connection_id, None)
-        if pump is None:
-            return
-        if pump.timer is not None:
-            pump.timer.cancel()
-        if pump.task is not None and pump.task is not asyncio.current_task():
-            pump.task.cancel()
+        if pump is not None:
+            pump.end()
 
     def say(self, connection_id: str, frame: str, *, then_close: bool = False) -> None:
         """Try to post one frame to a connection that belongs to no session."""
@@ -134,34 +172,6 @@ class Gateway:
 
     # Inside
 
-    def _start(self, connection_id: str, pump: _Pump) -> None:
-        if pump.timer is not None:
-            pump.timer.cancel()
-            pump.timer = None
-        if pump.task is None:
-            pump.task = asyncio.get_running_loop().create_task(self._run(connection_id, pump))
-
-    async def _run(self, connection_id: str, pump: _Pump) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                wait = pump.last + INTERVAL - loop.time()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                frame = pump.source()
-                if frame is None:
-                    return
-                pump.last = loop.time()
-                await self._post(connection_id, frame)
-        except Gone:
-            if self._pumps.get(connection_id) is pump:
-                del self._pumps[connection_id]
-                pump.gone()
-        except Exception:
-            log.exception("posting to %s failed", connection_id)
-        finally:
-            pump.task = None
-
     async def _post(self, connection_id: str, frame: str) -> None:
         """Post until the frame is taken: skipping a frame would leave a gap before the next.
 
@@ -176,18 +186,17 @@ class Gateway:
                 return
             if status in (410, 400, 413):
                 if status != 410:
-                    log.error(
-                        "post to %s refused with %d: %d bytes", connection_id, status, len(body)
+                    logger.error(
+                        "a post was refused",
+                        extra={"connection": connection_id, "status": status, "bytes": len(body)},
                     )
                 raise Gone
             if status == 403:
                 self._credentials = None
             if asyncio.get_running_loop().time() - started > _GIVE_UP:
-                log.warning(
-                    "connection %s took nothing for %.0f s; last status %d",
-                    connection_id,
-                    _GIVE_UP,
-                    status,
+                logger.warning(
+                    "a connection took nothing for too long",
+                    extra={"connection": connection_id, "seconds": _GIVE_UP, "status": status},
                 )
                 raise Gone
             # Throttled, or the browser does not read (FACTS W7), or the service fails for a moment.
@@ -211,7 +220,7 @@ class Gateway:
             credentials = await self._current_credentials()
         # botocore has many errors, and all of them may be temporary.
         except Exception as error:
-            log.error("no credentials to post with: %r", error)
+            logger.error("no credentials to post with", extra={"error": repr(error)})
             return 599
         headers = self._signer.headers(method, path, body, credentials, time.time())
         self.posts += 1
@@ -222,7 +231,9 @@ class Gateway:
                 await response.read()
                 return response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("post to %s failed: %r", connection_id, error)
+            logger.warning(
+                "a post failed", extra={"connection": connection_id, "error": repr(error)}
+            )
             return 599
 
     async def _current_credentials(self) -> Credentials:
@@ -246,7 +257,7 @@ class Gateway:
         self._refresh = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self._credentials_at = asyncio.get_running_loop().time()
-            log.warning("could not renew the role's credentials: %r", error)
+            logger.warning("could not renew the role's credentials", extra={"error": repr(error)})
 
     def _background(self, work: asyncio._CoroutineLike[None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -13,6 +13,7 @@ import pytest
 from botocore.credentials import Credentials
 from websockets.asyncio.server import ServerConnection
 
+from agent.sockets.carried import Ways
 from agent.sockets.gateway import Gateway
 from agent.sockets.sessions import Sessions
 from relay.errors import AppExited, SessionClosed, ShuttingDown
@@ -78,9 +79,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
             async def on_end(session_id: str) -> None:
                 ended.append(session_id)
 
-            sessions = Sessions(
-                gateway, r.connect, settings, lambda s: "ticket-" + s, time.monotonic, on_end
-            )
+            ways = Ways(gateway, r.connect, lambda s: "ticket-" + s, time.monotonic, on_end)
+            sessions = Sessions(ways, settings)
             stands.append(Stand(r, browser, gateway, sessions, ended))
             return stands[-1]
 
@@ -322,7 +322,7 @@ async def test_connections_whose_end_is_never_told_do_not_pile_up(stand: Stand) 
     for attempt in range(2, 100):
         await stand.sessions.message(f"c{attempt}", "s1", greet(attempt))
     await until(lambda: stand.frames("c99"))
-    assert len(stand.sessions._connections) <= 16
+    assert len(stand.sessions._sessions["s1"].connections) <= 16
     assert len(stand.gateway._pumps) <= 16
     await stand.sessions.message("c99", "s1", '["1#0|m|hi"]')
     await until(lambda: "0|m|echo hi" in stand.messages("c99"))

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Protocol
 
+from agent.sockets.carriers import Carriers, Pulled
+from agent.sockets.sessions import Sessions
 from agent.sockets.sockjs.application import Carried, Refused, Visit
-from agent.sockets.sockjs.carriers import Carriers, Pulled
 from chalicelib.sessions import passes
 from relay import sockjs
 from relay.errors import UnknownSession
-from relay.hello import Opening
 from relay.transports.sending import Payload
 
 _GONE = sockjs.close(*UnknownSession().ending)
-
-
-class Sessions(Protocol):
-    """The part of :class:`agent.sockets.sessions.Sessions` that is used here."""
-
-    def session_of(self, robust_id: str) -> str | None:
-        """Return the session whose client has this id."""
-
-    def visitor_of(self, session_id: str) -> str:
-        """Return the visitor to whom a session belongs; empty if there is no such session."""
-
-    def attach(self, connection_id: str, session_id: str, opening: Opening) -> bool:
-        """Attach a connection that introduces itself by its URL.
-
-        Return False if there is no such session.
-        """
-
-    async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
-        """Handle a client's frame."""
 
 
 class RelayApplication:
@@ -55,7 +35,7 @@ class RelayApplication:
         self._session_of_ticket = session_of_ticket
         self._numbers = itertools.count(1)
 
-    def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
+    def open(self, visit: Visit, pull: Callable[[], None]) -> Carried:
         """Let a client into its session.
 
         :raises Refused: it names no session, or one that is not here.
@@ -65,7 +45,7 @@ class RelayApplication:
             raise Refused(UnknownSession().ending)
         # No id of API Gateway's contains a space.
         connection_id = f"sockjs {next(self._numbers)}"
-        pulled = self._carriers.expect(connection_id, wake)
+        pulled = self._carriers.expect(connection_id, pull)
         if not self._sessions.attach(connection_id, session_id, visit.parameters.opening):
             self._carriers.drop(connection_id)
             raise Refused(UnknownSession().ending)

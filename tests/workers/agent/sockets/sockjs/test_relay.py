@@ -8,14 +8,17 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from aiohttp import web
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 
+from agent.sockets.carried import Ways
+from agent.sockets.carriers import Carriers
 from agent.sockets.sessions import Sessions
-from agent.sockets.sockjs import Carriers, RelayApplication, SockJs
+from agent.sockets.sockjs import RelayApplication, SockJs
 from relay.errors import ConnectionLost, SessionTaken, ShuttingDown, UnknownSession
 from relay.settings import RelaySettings
 from relay.sockjs import close, encode_client
@@ -34,10 +37,7 @@ PREFIX = "/app/__sockjs__"
 class NoPosts:
     """No WebSocket connection is in these tests."""
 
-    def open(self, connection_id: str, source: object, gone: object) -> None:
-        raise AssertionError(connection_id)
-
-    def wake(self, connection_id: str, delay: float = 0.0) -> None:
+    def open(self, connection_id: str, source: object, gone: object) -> NoReturn:
         raise AssertionError(connection_id)
 
     def drop(self, connection_id: str) -> None:
@@ -97,7 +97,8 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     settings = RelaySettings(grace=1.0, ack_delay=30.0)
     carriers = Carriers(NoPosts())
     sessions = Sessions(
-        carriers, r.connect, settings, lambda session: "fresh-" + session, time.monotonic, on_end
+        Ways(carriers, r.connect, lambda session: "fresh-" + session, time.monotonic, on_end),
+        settings,
     )
     relay = RelayApplication(
         sessions,

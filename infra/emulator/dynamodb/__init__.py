@@ -1,0 +1,1 @@
+"""What moto's DynamoDB lacks: limits, and streams that invoke functions."""

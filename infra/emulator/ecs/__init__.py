@@ -1,0 +1,1 @@
+"""ECS on one machine: each Fargate task is a process group."""

@@ -1,0 +1,1 @@
+"""The one endpoint of all services: who calls, what they call, and what they send."""

@@ -1,0 +1,1 @@
+"""EventBridge: the bus, its patterns, and schedules."""

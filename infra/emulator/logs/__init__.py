@@ -1,0 +1,1 @@
+"""CloudWatch Logs on one machine: each stream is a file."""

@@ -1,0 +1,1 @@
+"""moto, which answers what the emulator does not answer itself, in a process of its own."""

@@ -1,0 +1,1 @@
+"""Step Functions: corrections of moto's engine."""
