@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.kinds import served, shiny_python, shiny_r
 from chalicelib.kinds.recognition import shape_of
@@ -66,3 +68,23 @@ def test_a_new_kind_is_recognised_without_a_change_elsewhere(
     with pytest.raises(BadBundle, match="must be one line"):
         shape_of(["toy.txt"], "b.zip", lambda path: b"a\nsecret=mine")
     assert served.of_row("toy", "a word", unread) == (toy_kind.KIND, "a word")
+
+
+NAMES = ("app.R", "server.R", "ui.R", "www/index.html", "app.py", "index.html", "a.Rmd", "x/app.R")
+CONTENTS = (b"", b"import shiny", manifest(entrypoint="app"), manifest(appmode="shiny"), b"{}")
+
+
+@given(
+    st.sets(st.sampled_from(NAMES)),
+    st.none() | st.sampled_from(CONTENTS),
+    st.sampled_from(CONTENTS),
+)
+def test_what_the_build_recognises_its_row_gives_back(
+    names: set[str], said: bytes | None, source: bytes
+) -> None:
+    files = dict.fromkeys(names, source) | ({} if said is None else {"manifest.json": said})
+    try:
+        shape = shape_of(files, "b.zip", files.__getitem__)
+    except BadBundle:
+        return
+    assert served.of_row(shape.kind.name, shape.entrypoint, unread) == shape[:2]
