@@ -37,7 +37,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py
+	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py tests/test_tree.py
 	$(BIN)/cfn-lint .build/package/sam.json
 	$(BIN)/python -m infra.aws.package .build/package-prod prod
 	$(BIN)/cfn-lint .build/package-prod/sam.json

@@ -11,7 +11,7 @@ from typing import Any
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
 from chalicelib.apps import configure
-from chalicelib.aws import run_task
+from chalicelib.aws import run_task, streams
 from chalicelib.lambdas import keep_active as keeping
 from chalicelib.lambdas.environment import Environment
 from chalicelib.lambdas.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
@@ -26,7 +26,11 @@ INSTANCES_STREAM = os.environ.get(
     "SHEEN_INSTANCES_STREAM_ARN",
     "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-instances/stream/local",
 )
-"""Known once the table exists. Like the next three, it is only read by packaging."""
+"""Known once the table exists. Like the next four, it is only read by packaging."""
+ERRANDS_STREAM = os.environ.get(
+    "SHEEN_ERRANDS_STREAM_ARN",
+    "arn:aws:dynamodb:us-east-1:123456789012:table/sheen-local-errands/stream/local",
+)
 CLUSTER = os.environ.get(
     "SHEEN_CLUSTER_ARN", "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-local"
 )
@@ -81,9 +85,19 @@ def websocket_disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 # LATEST would miss rows written while the trigger is being set up.
 @app.on_dynamodb_record(stream_arn=INSTANCES_STREAM, starting_position="TRIM_HORIZON")
-def on_instance_change(event: DynamoDBEvent) -> None:
+def on_instance_change(event: DynamoDBEvent) -> streams.Accepted:
     """Start claimed instances, and claim missing spares, when rows of instances change."""
-    starts.on_change(event.to_dict()["Records"], here.settings, here.clock())
+    return starts.on_change(event.to_dict()["Records"], here.settings, here.clock())
+
+
+@app.on_dynamodb_record(stream_arn=ERRANDS_STREAM, batch_size=10, starting_position="TRIM_HORIZON")
+def on_errand(event: DynamoDBEvent) -> streams.Accepted:
+    """Do what a function in the VPC has asked for."""
+    assert here.settings
+    return here.errands.on_change(
+        event.to_dict()["Records"],
+        lambda: float(event.context.get_remaining_time_in_millis()) / 1000,
+    )
 
 
 @app.on_cw_event(

@@ -1,13 +1,15 @@
 """``sheen configure /PATH [NAME=VALUE …]``: show or change an app's settings."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 
 from chalicelib.apps import locations
-from chalicelib.apps.configure import Configured
+from chalicelib.apps.configure import Configured, Source
 from chalicelib.apps.errors import BadChange
+from chalicelib.configuration.declaring import LayerKind
 from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.layers import Origin
+from chalicelib.configuration.rules import plain
 from sheen.console import table
 from sheen.functions import call
 
@@ -20,11 +22,34 @@ def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
     """
     event = {"location": locations.check(location), "settings": changes(words)}
     configured: Configured = json.loads(call(settings, "app_configure", event))
+    table(("SETTING", "VALUE", "FROM"), rows(configured))
+
+
+def rows(configured: Configured) -> list[tuple[str, str, str]]:
+    """Return each setting, or each entry of a map, with its value and where it comes from. Pure."""
     sources = configured["sources"]
-    table(
-        ("SETTING", "VALUE", ""),
-        [(name, plain(value), sources[name]) for name, value in configured["settings"].items()],
-    )
+    values = {
+        name: entry
+        for whole, value in configured["settings"].items()
+        for name, entry in _entries(whole, value).items()
+    }
+    return [(name, plain(value), told(sources[name])) for name, value in values.items()]
+
+
+def _entries(name: str, value: object) -> dict[str, object]:
+    if isinstance(value, Mapping) and value:
+        return {f"{name}.{key}": entry for key, entry in value.items()}
+    return {name: value}
+
+
+def told(source: Source) -> str:
+    """Say where a value comes from.
+
+    >>> told({"layer": "bundle", "where": "sheen.toml", "ceiling": "largest_size"})
+    'bundle (sheen.toml), cut to the ceiling largest_size'
+    """
+    origin = str(Origin(LayerKind(source["layer"]), source["where"]))
+    return f"{origin}, cut to the ceiling {source['ceiling']}" if source["ceiling"] else origin
 
 
 def changes(words: Sequence[str]) -> dict[str, str]:
@@ -36,20 +61,3 @@ def changes(words: Sequence[str]) -> dict[str, str]:
             raise BadChange(f'"{word}" is not NAME=VALUE, as in app_idle_timeout=60')
         result[name] = value
     return result
-
-
-def plain(value: object) -> str:
-    """Return a value as it is written on the command line."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:g}"
-        case tuple() | list():
-            return shlex.join(plain(part) for part in value)
-        case Mapping():
-            return shlex.join(f"{name}={entry}" for name, entry in value.items())
-        case _:
-            return str(value)

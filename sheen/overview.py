@@ -39,7 +39,7 @@ def show_apps() -> None:
 
 def _visibility(app: App) -> str:
     try:
-        return app.effective_settings().visibility
+        return app.resolved().settings.visibility
     except BadAppSetting:
         return "(settings cannot be read)"
 

@@ -174,7 +174,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
     """
     app = built_for(job.key, job.app_id)
     try:
-        held = AppSettings.effective(bundle, app.settings or {})
+        held = app.wanted(bundle=bundle).settings
     except BadAppSetting as error:
         raise BadBundle(
             f"bundle {job.name}: {settings_file.NAME} and the app's own settings do not "

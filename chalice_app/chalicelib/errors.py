@@ -10,6 +10,7 @@ In parentheses after a class: its subclasses. In chalicelib::
     ├── bodies.errors              BadUpload (TooLarge), UnknownUpload
     ├── configuration.errors       BadAppSetting
     ├── configuration.repositories BadRepositories, BadIndex
+    ├── errands.errors             BadErrand, ErrandFailed
     ├── instances.errors           InstanceChanged
     ├── instances.ceilings.errors  TooManyInstances
     ├── lives.pool                 BadSpares

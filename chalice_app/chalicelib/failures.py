@@ -33,6 +33,8 @@ class Failure(StrEnum):
     """The start took longer than its state machine allows."""
     EXECUTION_LOST = "ExecutionLost"
     """The instance's state machine ended without it."""
+    STOPPED_BY_OPERATOR = "StoppedByOperator"
+    """Somebody who may do so had the instance stopped."""
     SPARE_GONE = "SpareGone"
     """The agent of a bound spare did not answer."""
     SPARE_TOO_MANY = "SpareTooMany"

@@ -43,8 +43,11 @@ from infra.aws.throttles import set_throttles
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
 
-STREAM_VARIABLE = "SHEEN_INSTANCES_STREAM_ARN"
-"""Variable from which ``chalice_app/app.py`` reads the stream's name."""
+STREAM_VARIABLES = {
+    "SHEEN_INSTANCES_STREAM_ARN": "InstancesStream",
+    "SHEEN_ERRANDS_STREAM_ARN": "ErrandsStream",
+}
+"""Variables from which ``chalice_app/app.py`` reads streams' names → outputs that hold them."""
 
 ECS = "ecs.amazonaws.com"
 
@@ -111,7 +114,7 @@ class Aws:
 
     def _obstacles(self) -> Iterator[str]:
         stage = self._stage
-        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), 0, stage)
+        few = obstacles.too_few_at_once(obstacles.concurrency(self._client("lambda")), stage)
         if few and stage.compute.low_concurrency:
             self._say(f"warning: {few}")
         elif few:
@@ -180,9 +183,8 @@ class Aws:
                 return {name: image.name for name, image in pushed.items()}
             case Functions():
                 place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
-                return _apis(
-                    self._functions.deploy(place, {STREAM_VARIABLE: known["InstancesStream"]})
-                )
+                streams = {name: known[output] for name, output in STREAM_VARIABLES.items()}
+                return _apis(self._functions.deploy(place, streams))
             case Tags():
                 self._tag(known)
             case Triggers():
@@ -215,7 +217,7 @@ class Aws:
                 stream = (
                     aws_place(self._stage, known["Account"]).table_arn("instances") + "/stream/gone"
                 )
-                self._functions.delete(self.place(known), {STREAM_VARIABLE: stream})
+                self._functions.delete(self.place(known), dict.fromkeys(STREAM_VARIABLES, stream))
             case DeleteSecret():
                 self._client("ssm").delete_parameters(Names=[self._edge_secret_name])
             case DeleteStack(stack, region):

@@ -25,18 +25,16 @@ WITHOUT_ALL_SERVICES = frozenset({"use1-az3"})
 """Ids of zones that lack newer services."""
 
 
-def too_few_at_once(limit: int, reserved: int, stage: Stage) -> str | None:
+def too_few_at_once(limit: int, stage: Stage) -> str | None:
     """Return a complaint if Lambda may run fewer functions at once than pages need, else None.
 
-    ``limit`` is the account's in the stage's region. ``reserved`` is what the stage's functions
-    reserve. This function is pure.
+    ``limit`` is the account's in the stage's region. This function is pure.
     """
-    needed = FEWEST_AT_ONCE + reserved
-    if limit >= needed:
+    if limit >= FEWEST_AT_ONCE:
         return None
     return (
         f"Lambda runs at most {limit} functions at once in this account, in "
-        f"{stage.region}, and Sheen needs {needed}: each file of a page "
+        f"{stage.region}, and Sheen needs {FEWEST_AT_ONCE}: each file of a page "
         "is one, and those over the limit fail. Ask for more under Service Quotas → AWS "
         "Lambda → Concurrent executions: aws "
         "service-quotas request-service-quota-increase --service-code lambda "

@@ -86,6 +86,7 @@ def aws_place(
         largest_size=stage.compute.largest_size,
         most_instances_per_app=stage.compute.most_instances_per_app,
         longest_idle=stage.compute.longest_idle,
+        app_defaults=stage.app_defaults,
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 

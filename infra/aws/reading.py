@@ -2,34 +2,16 @@
 
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from chalicelib.configuration.rules import nearest
+from chalicelib.configuration.declaring import declaration
+from chalicelib.configuration.rules import Rule, nearest
 from infra.aws.errors import BadStage
 
 T = TypeVar("T")
-_RULE = "rule"
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule for a value, in addition to its type."""
-
-    holds: Callable[[Any], bool]
-    words: str
-    """Completes "it must be …"."""
-
-
-def setting(rule: Rule | None = None, **default: Any) -> Any:
-    """Declare a field with a rule.
-
-    ``default`` and ``default_factory`` are those of :func:`dataclasses.field`. The rule is not
-    applied to a default, so that an empty text can mean "none".
-    """
-    return field(metadata={_RULE: rule} if rule else {}, **default)
 
 
 def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
@@ -51,8 +33,8 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
                 f"{f'[{key}]' if key else 'a stage'} has {', '.join(sorted(known))}{meant}"
             )
         values[name] = _value(types_of[name], value, file, path)
-        rule: Rule | None = known[name].metadata.get(_RULE)
-        if rule is not None and not rule.holds(values[name]):
+        rule = _rule(known[name])
+        if rule is not None and not rule.allows(values[name]):
             raise BadStage(f"{file}: {path} is {value!r}; it must be {rule.words}")
     for name, one in known.items():
         if (
@@ -60,12 +42,17 @@ def read(cls: type[T], table: Mapping[str, Any], file: str, key: str = "") -> T:
             and one.default is dataclasses.MISSING
             and one.default_factory is dataclasses.MISSING
         ):
-            rule = one.metadata.get(_RULE)
+            rule = _rule(one)
             path = f"{key}.{name}" if key else name
             raise BadStage(
                 f'{file}: "{path}" is missing{f"; it must be {rule.words}" if rule else ""}'
             )
     return cls(**values)
+
+
+def _rule(one: "dataclasses.Field[Any]") -> Rule | None:
+    said = declaration(one)
+    return said.rule if said is not None else None
 
 
 def _value(kind: Any, value: Any, file: str, path: str) -> Any:
@@ -76,6 +63,8 @@ def _value(kind: Any, value: Any, file: str, path: str) -> Any:
         if not isinstance(value, Mapping):
             raise BadStage(f"{file}: {path} is {value!r}; it must be a table, [{path}]")
         return read(kind, value, file, path)  # type: ignore[arg-type]  # a dataclass's type
+    if kind is Any:
+        return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise BadStage(f"{file}: {path} is {value!r}; it must be a list")

@@ -10,11 +10,16 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from chalicelib.configuration import layers
 from chalicelib.configuration.app_settings import SIZES
+from chalicelib.configuration.declaring import setting
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
+from chalicelib.configuration.rules import Rule, that
 from infra.aws.errors import BadStage
-from infra.aws.reading import Rule, read, setting
+from infra.aws.reading import read
 from infra.declared.place import (
     LARGEST_SIZE,
     LONGEST_IDLE,
@@ -52,16 +57,16 @@ RETENTIONS = (
 
 
 def _matches(pattern: str, words: str) -> Rule:
-    return Rule(lambda text: re.fullmatch(pattern, text) is not None, words)
+    return that(lambda text: re.fullmatch(pattern, text) is not None, words)
 
 
 def _between(low: float, high: float, what: str = "") -> Rule:
-    return Rule(lambda number: low <= number <= high, f"{low} to {high}{what}")
+    return that(lambda number: low <= number <= high, f"{low} to {high}{what}")
 
 
 def _each(rule: Rule, at_least: int = 0) -> Rule:
-    return Rule(
-        lambda many: len(many) >= at_least and all(rule.holds(one) for one in many),
+    return that(
+        lambda many: len(many) >= at_least and all(rule.allows(one) for one in many),
         f"{f'{at_least} or more, ' if at_least else ''}each {rule.words}",
     )
 
@@ -99,7 +104,7 @@ _DOMAIN = _matches(
 )
 _BUCKET = _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")
 _MAIL = _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")
-_ADDRESSES = Rule(
+_ADDRESSES = that(
     lambda text: _is_network(text, range(1, 129)),
     "a block of addresses such as 192.0.2.0/24 or 192.0.2.7/32",
 )
@@ -110,7 +115,9 @@ class ExistingNetwork:
     """A VPC that already exists."""
 
     vpc: str = setting(_matches(r"vpc-[0-9a-f]+", "a VPC's id, vpc-…"))
+    """The VPC's id."""
     zones: tuple[str, ...] = setting(_each(_ZONE, 2))
+    """Its zones, each once."""
     public_subnets: tuple[str, ...] = setting(
         _each(_matches(r"subnet-[0-9a-f]+", "a subnet's id, subnet-…"), 2)
     )
@@ -139,12 +146,13 @@ class Network:
     The names must not change after the first deployment, because the file system is in these zones.
     """
     cidr: str = setting(
-        Rule(
+        that(
             lambda text: _is_network(text, range(16, 25)),
             "a block of addresses of /16 to /24, such as 10.77.0.0/20",
         ),
         default="10.77.0.0/20",
     )
+    """Addresses of the VPC."""
     flow_logs: bool = False
     """Record connections in CloudWatch Logs; the price depends on traffic."""
     existing: ExistingNetwork | None = None
@@ -169,7 +177,7 @@ class Storage:
     old_versions_days: int = setting(_between(1, 3650, " days"), default=30)
     """Days for which the bucket keeps what was overwritten or deleted."""
     transfer_mode: str = setting(
-        Rule(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic"
+        that(("basic", "enhanced").__contains__, "basic or enhanced"), default="basic"
     )
     """DataSync's mode for syncs.
 
@@ -185,6 +193,7 @@ class DataBucket:
     """A bucket of another account that syncs read."""
 
     name: str = setting(_BUCKET)
+    """The bucket's name."""
     prefix: str = setting(
         _matches(
             r"([^/*?$\s][^*?$\s]*/)?",
@@ -248,23 +257,24 @@ class Compute:
     Each takes one of Lambda's concurrent executions for up to 25 seconds. With 0, none waits.
     """
     repositories: tuple[str, ...] = setting(
-        Rule(
+        that(
             _are_repositories,
             "a list of URLs of repositories, or of what lock files may name as in "
-            "https://packagemanager.posit.co/*",
+            "https://snapshots.example.org/*",
         ),
         default=(REPOSITORIES,),
     )
     """Sources of R packages for builds, in order; empty means only those of the image."""
     python_repositories: tuple[str, ...] = setting(
-        Rule(
-            _are_indexes, "a list of https URLs of package indexes, as in https://pypi.org/simple"
+        that(
+            _are_indexes,
+            "a list of https URLs of package indexes, as in https://python.example.org/simple",
         ),
         default=(PYTHON_REPOSITORIES,),
     )
     """Sources of Python packages for builds; empty means only those of the image."""
     spares: Mapping[str, int] = setting(
-        Rule(
+        that(
             lambda spares: all(size in SIZES and 0 < count <= 20 for size, count in spares.items()),
             f"of {', '.join(SIZES)}, 1 to 20 each",
         ),
@@ -272,7 +282,7 @@ class Compute:
     )
     """Size → number of running, paid tasks that wait for first visitors."""
     largest_size: str = setting(
-        Rule(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE
+        that(SIZES.__contains__, f"one of {', '.join(SIZES)}"), default=LARGEST_SIZE
     )
     """The largest ``size`` that an app may have, whatever its author asks for."""
     most_instances_per_app: int = setting(_between(1, 100), default=MOST_INSTANCES_PER_APP)
@@ -300,6 +310,7 @@ class Edge:
     """CloudFront: one domain for pages and sockets."""
 
     domain: str = setting(_DOMAIN)
+    """The domain of all apps."""
     zone: str = setting(_DOMAIN, default="")
     """The Route 53 zone that the domain is in; by default the domain's own."""
     zone_id: str = setting(_matches(r"Z[A-Z0-9]+", "a hosted zone's id, Z…"), default="")
@@ -308,7 +319,7 @@ class Edge:
     Otherwise the zone is made, and the parent zone must delegate to it.
     """
     price_class: str = setting(
-        Rule(("100", "200", "all").__contains__, "100, 200 or all"), default="100"
+        that(("100", "200", "all").__contains__, "100, 200 or all"), default="100"
     )
     """Which of the world's edge locations CloudFront uses."""
     countries: tuple[str, ...] = setting(
@@ -325,6 +336,7 @@ class Alarms:
     """Who gets the alarms."""
 
     mail: str = setting(_MAIL, default="")
+    """The address that gets the alarms; empty means none."""
     monthly_budget_usd: float = setting(_between(0, 1_000_000), default=0.0)
     """Send mail when the month's bill, actual or forecast, exceeds this; 0 disables the alarm."""
     budget_of_account: bool = False
@@ -348,6 +360,7 @@ class Throttled:
     A visitor who moves a slider sends some ten a second.
     """
     message_burst: int = setting(_between(1, 5_000), default=4000)
+    """Number of messages that may come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,8 +369,9 @@ class Stage:
 
     name: str
     region: str = setting(_REGION)
+    """The region of AWS that it is in."""
     tags: Mapping[str, str] = setting(
-        Rule(
+        that(
             lambda tags: not {"application", "stage"} & tags.keys(),
             "a table without application and stage, which Sheen sets itself",
         ),
@@ -371,8 +385,11 @@ class Stage:
     protected: bool = True
     """Stacks and kept tables refuse to be deleted until this is false and deployed."""
     log_retention_days: int = setting(
-        Rule(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30
+        that(RETENTIONS.__contains__, f"one of {', '.join(map(str, RETENTIONS))}"), default=30
     )
+    """Days for which CloudWatch Logs keeps what is logged."""
+    app_defaults: Mapping[str, Any] = setting(default_factory=dict)
+    """What holds for all apps, by the names of apps' settings; bundles and apps override it."""
     network: Network = field(default_factory=Network)
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()
@@ -407,7 +424,7 @@ def load(name: str, folder: Path = STAGES) -> Stage:
 
 def parse(name: str, text: str, file: str) -> Stage:
     """Read the text of a settings file; raise :class:`BadStage`."""
-    if not _NAME.holds(name) or name == "local":
+    if not _NAME.allows(name) or name == "local":
         raise BadStage(
             f"{file}: a stage's name is its file's; {name!r} must be {_NAME.words}, and not local"
         )
@@ -423,6 +440,10 @@ def parse(name: str, text: str, file: str) -> Stage:
 
 
 def _check_together(stage: Stage, file: str) -> None:
+    try:
+        layers.check_defaults(stage.app_defaults)
+    except BadAppSetting as error:
+        raise BadStage(f"{file}: app_defaults: {error}") from None
     existing, names = stage.network.existing, stage.network.zone_names
     if names and len(set(names)) != stage.network.zones:
         rule = f"it must be {stage.network.zones} zones (network.zones), each once"

@@ -5,6 +5,7 @@
 
 from urllib.parse import urlencode
 
+from chalicelib.configuration.rules import plain
 from infra.declared.logs import APPS, TRANSFERS
 from infra.declared.place import Place
 
@@ -27,7 +28,7 @@ def outside(place: Place) -> dict[str, str]:
         **common(place),
         "SHEEN_CONNECTIONS_URL": place.connections_url,
         "SHEEN_CLUSTER": place.cluster,
-        "SHEEN_SUBNETS": ",".join(place.subnets),
+        "SHEEN_SUBNETS": " ".join(place.subnets),
         "SHEEN_TASK_SECURITY_GROUP": place.task_security_group,
         "SHEEN_EXECUTE_COMMAND": "true" if place.execute_command else "false",
         "SHEEN_INSTANCE_STATE_MACHINE": place.state_machine_arn("instance"),
@@ -37,26 +38,26 @@ def outside(place: Place) -> dict[str, str]:
 
 def syncs(place: Place) -> dict[str, str]:
     """Return the additional variables of the functions that deal with syncs."""
-    subnet = place.arn("ec2", f"subnet/{place.subnets[0]}")
-    security_group = place.arn("ec2", f"security-group/{place.task_security_group}")
     return {
         "SHEEN_SYNC_STATE_MACHINE": place.state_machine_arn("sync"),
         "SHEEN_SYNC_ROLE": place.role_arn("datasync"),
         "SHEEN_SYNC_LOG": place.arn("logs", f"log-group:{place.log_group(TRANSFERS.name)}"),
-        "SHEEN_SYNC_NETWORK": f"{subnet},{security_group}",
-        "SHEEN_FILE_SYSTEM": ",".join(
-            place.arn("elasticfilesystem", thing)
-            for thing in (f"file-system/{place.file_system}", f"access-point/{place.access_point}")
+        "SHEEN_SYNC_SUBNET": place.arn("ec2", f"subnet/{place.subnets[0]}"),
+        "SHEEN_SYNC_SECURITY_GROUP": place.arn(
+            "ec2", f"security-group/{place.task_security_group}"
         ),
+        "SHEEN_FILE_SYSTEM": place.arn("elasticfilesystem", f"file-system/{place.file_system}"),
+        "SHEEN_ACCESS_POINT": place.arn("elasticfilesystem", f"access-point/{place.access_point}"),
         "SHEEN_TOPIC": place.topic_arn("alarms"),
         "SHEEN_TAGS": urlencode(place.tags),
         "SHEEN_SYNC_MODE": place.transfer_mode,
     }
 
 
-def ceilings(place: Place) -> dict[str, str]:
+def apps(place: Place) -> dict[str, str]:
     """Return the variables of the parts that read apps' settings."""
     return {
+        "SHEEN_APP_DEFAULTS": plain(place.app_defaults),
         "SHEEN_LARGEST_SIZE": place.largest_size,
         "SHEEN_MOST_INSTANCES_PER_APP": str(place.most_instances_per_app),
         "SHEEN_LONGEST_IDLE": f"{place.longest_idle:g}",
@@ -67,7 +68,7 @@ def function(place: Place, in_vpc: bool) -> dict[str, str]:
     """Return the variables of every function, by whether it is in the VPC."""
     return {
         **(common(place) if in_vpc else outside(place)),
-        **ceilings(place),
+        **apps(place),
         "SHEEN_SPARES": place.spares,
         "SHEEN_MOST_INSTANCES": str(place.most_instances),
         "SHEEN_EDGE_PROOF": place.edge_proof,
@@ -92,7 +93,7 @@ def agent(place: Place) -> dict[str, str]:
     """Return the variables of an instance's task."""
     return {
         **task(place),
-        **ceilings(place),
+        **apps(place),
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
         "SHEEN_APP_ROLES": place.app_role_arn(""),
     }
@@ -102,7 +103,7 @@ def build(place: Place) -> dict[str, str]:
     """Return the variables of the task that builds versions."""
     return {
         **task(place),
-        **ceilings(place),
+        **apps(place),
         "SHEEN_BUNDLE_GB": place.bundle_gb,
         "SHEEN_REPOSITORIES": place.repositories,
         "SHEEN_PYTHON_REPOSITORIES": place.python_repositories,
@@ -127,7 +128,7 @@ def admin(place: Place) -> dict[str, str]:
     """Return the variables of the ``sheen`` command."""
     return {
         **outside(place),
-        **ceilings(place),
+        **apps(place),
         "SHEEN_LOG_GROUP": place.log_group(APPS.name),
         "SHEEN_OTHER_BUCKETS": " ".join(
             f"{bucket.name}/{bucket.prefix}" for bucket in place.other_buckets

@@ -20,14 +20,13 @@ from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.sessions.connections.model import Connection
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
-from infra.declared import environments, syncs
+from infra.declared import environments, errands, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
+from infra.declared.instances import end_instances, list_and_stop_tasks, tell_visitors
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
 from infra.declared.rights import (
     Statement,
-    connections,
-    index,
     invoke,
     items,
     nothing,
@@ -52,6 +51,8 @@ class StreamReading:
     retries: int
     record_age_seconds: int
     """Age from which records are dropped."""
+    parallel: int = 1
+    """How many batches of one shard are read at once; the records of one item stay in order."""
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as Lambda's API and CloudFormation take them."""
@@ -62,6 +63,9 @@ class StreamReading:
             "MaximumRetryAttempts": self.retries,
             "MaximumRecordAgeInSeconds": self.record_age_seconds,
             "BisectBatchOnFunctionError": True,
+            "ParallelizationFactor": self.parallel,
+            # The function says which records it did not accept (chalicelib.aws.streams).
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
         }
 
 
@@ -132,58 +136,11 @@ def function_statements(place: Place, function: FunctionDeclaration) -> Iterable
     yield from function.statements(place)
 
 
-def _list_and_stop_tasks(
-    place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)
-) -> Iterable[Statement]:
-    """Allow listing and stopping tasks, and updating the rows that stopping an instance changes.
-
-    ``operations`` are allowed on the rows of instances, ``ceiling`` on those of ceilings: a
-    function that stops an instance gives its place back.
-    """
-    return (
-        items(place, Instance, *operations),
-        items(place, Ceiling, *ceiling),
-        Statement(
-            "ListTasks",
-            ("ecs:ListTasks",),
-            ("*",),
-            conditions={"ArnEquals": {"ecs:cluster": place.cluster_arn()}},
-            why="ListTasks without an instance of EC2 takes no resource; the condition names "
-            "the cluster",
-        ),
-        Statement("StopTasks", ("ecs:StopTask",), (place.arn("ecs", f"task/{place.cluster}/*"),)),
-    )
-
-
-def _tell_visitors(place: Place) -> Iterable[Statement]:
-    return (
-        index(place, Connection, "instance"),
-        items(place, Connection, "DeleteItem"),
-        connections(place),
-    )
-
-
-def _end_instances(
-    place: Place, *operations: str, ceiling: tuple[str, ...] = ("UpdateItem",)
-) -> Iterable[Statement]:
-    """Allow ending an instance from outside; finding the instances takes further rights."""
-    return (
-        *_list_and_stop_tasks(
-            place, *dict.fromkeys(("Scan", "UpdateItem", *operations)), ceiling=ceiling
-        ),
-        *_tell_visitors(place),
-        Statement(
-            "StopExecutions",
-            ("states:StopExecution",),
-            (place.arn("states", f"execution:{place.name('instance')}:*"),),
-        ),
-    )
-
-
 def _sweep(place: Place) -> Iterable[Statement]:
     return (
-        *_end_instances(
+        *end_instances(
             place,
+            "Scan",
             "GetItem",
             "Query",
             "PutItem",
@@ -235,6 +192,10 @@ _STARTS = StreamReading(
     ),
     retries=50,
     record_age_seconds=300,
+)
+
+_ERRANDS = StreamReading(
+    filters=({"eventName": ["INSERT"]},), retries=50, record_age_seconds=900, parallel=10
 )
 
 FUNCTIONS = (
@@ -289,6 +250,12 @@ FUNCTIONS = (
         reserved=5,
     ),
     FunctionDeclaration(
+        "on_errand",
+        30,
+        errands.doing,
+        stream=_ERRANDS,
+    ),
+    FunctionDeclaration(
         "on_task_stopped",
         60,
         lambda place: (
@@ -300,7 +267,7 @@ FUNCTIONS = (
                 *(machine.name for machine in STATE_MACHINES if machine.tasks),
                 operations=("Failure",),
             ),
-            *_tell_visitors(place),
+            *tell_visitors(place),
         ),
         reserved=5,
     ),
@@ -339,7 +306,7 @@ FUNCTIONS = (
     FunctionDeclaration(
         "instance_stop",
         60,
-        lambda place: _list_and_stop_tasks(place, "GetItem", "UpdateItem"),
+        lambda place: list_and_stop_tasks(place, "GetItem", "UpdateItem"),
         reserved=5,
     ),
     FunctionDeclaration("sweeper", 120, _sweep, reserved=1),
@@ -354,13 +321,13 @@ FUNCTIONS = (
     FunctionDeclaration(
         "app_archive",
         60,
-        lambda place: (*_end_instances(place), items(place, App, "GetItem", "UpdateItem")),
+        lambda place: (*end_instances(place, "Scan"), items(place, App, "GetItem", "UpdateItem")),
     ),
     FunctionDeclaration(
         "app_delete",
         120,
         lambda place: (
-            *_end_instances(place),
+            *end_instances(place, "Scan"),
             items(place, App, "GetItem", "DeleteItem"),
             items(place, Version, "Query"),
             items(place, Bundle, "Scan", "DeleteItem"),
@@ -373,8 +340,8 @@ FUNCTIONS = (
         "instance_fail",
         60,
         lambda place: (
-            *_list_and_stop_tasks(place, "GetItem", "UpdateItem"),
-            *_tell_visitors(place),
+            *list_and_stop_tasks(place, "GetItem", "UpdateItem"),
+            *tell_visitors(place),
         ),
         reserved=5,
     ),

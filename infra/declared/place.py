@@ -1,16 +1,17 @@
 """The place of a deployment: everything that differs between deployments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chalicelib.configuration.app_settings import SIZES
 
 REST_FUNCTION = "api_handler"
 """The REST API's function; Chalice gives it the name of the deployment itself."""
-REPOSITORIES = "https://cloud.r-project.org"
-"""Source of R packages, unless the deployment sets another."""
-PYTHON_REPOSITORIES = "https://pypi.org/simple"
-"""Source of Python packages, unless the deployment sets another."""
+REPOSITORIES = "default"
+"""Source of R packages, unless the deployment sets another: the one that R itself asks."""
+PYTHON_REPOSITORIES = "default"
+"""Source of Python packages, unless the deployment sets another: the one that pip itself asks."""
 
 LARGEST_SIZE, MOST_INSTANCES_PER_APP, LONGEST_IDLE = SIZES[-1], 10, 86400.0
 """Default ceilings of an app: any size, ten instances, a day without sessions."""
@@ -126,6 +127,8 @@ class Place:
     """
     most_instances_per_app: int = MOST_INSTANCES_PER_APP
     longest_idle: float = LONGEST_IDLE
+    app_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What the deployment sets for all apps, by the names of apps' settings."""
 
     @property
     def base(self) -> str:

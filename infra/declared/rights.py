@@ -7,7 +7,7 @@ statement with a wider wildcard must give its reason, or it cannot be made.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from chalicelib.aws.tables import Table
@@ -135,6 +135,21 @@ class Role:
 def nothing(_place: Place) -> Iterable[Statement]:
     """Allow nothing."""
     return ()
+
+
+def merged(*statements: Statement) -> Iterable[Statement]:
+    """Return statements for one role: of those with one Sid, the actions are put together.
+
+    Raise :class:`ValueError` if two with one Sid differ in more than their actions.
+    """
+    found: dict[str, Statement] = {}
+    for statement in statements:
+        before = found.setdefault(statement.sid, statement)
+        if replace(before, actions=statement.actions) != statement:
+            raise ValueError(f"statement {statement.sid}: two differ in more than their actions")
+        actions = dict.fromkeys((*before.actions, *statement.actions))
+        found[statement.sid] = replace(before, actions=tuple(actions))
+    return found.values()
 
 
 def items(place: Place, model: type[Table], *operations: str) -> Statement:

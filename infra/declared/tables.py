@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.aws.tables import Table
+from chalicelib.errands.model import Errand
 from chalicelib.instances.model import Instance
 from chalicelib.lambdas import schema
 from infra.declared.place import Place
@@ -78,7 +79,9 @@ def table(model: type[Table], *, stream: str | None = None) -> TableDeclaration:
     )
 
 
-TABLES = tuple(
-    table(model, stream="NEW_AND_OLD_IMAGES" if model is Instance else None)
-    for model in schema.TABLES
-)
+_STREAMS: Mapping[type[Table], str] = {
+    Instance: "NEW_AND_OLD_IMAGES",
+    Errand: "KEYS_ONLY",  # a stream keeps a day what may be a secret
+}
+
+TABLES = tuple(table(model, stream=_STREAMS.get(model)) for model in schema.TABLES)

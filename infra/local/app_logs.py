@@ -53,7 +53,7 @@ class AppLogs:
 def _mode(app: App | None) -> int:
     try:
         return int(
-            app.effective_settings().log_file_mode
+            app.resolved().settings.log_file_mode
             if app is not None
             else AppSettings().log_file_mode,
             8,

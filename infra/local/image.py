@@ -26,7 +26,6 @@ from infra.emulator.errors import CannotStart
 DOCKERFILE = Path("workers/Dockerfile")
 CONFIGURATION = "etc/sheen-image.json"
 """File in the folder with what a container engine keeps beside an image."""
-MIRROR = "http://deb.debian.org/debian"
 _CAPABILITIES = (
     *("chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service"),
     *("net_raw", "setgid", "setuid", "setfcap", "setpcap", "sys_chroot", "audit_write"),
@@ -191,17 +190,18 @@ def debian(image: str, root: Path) -> None:
     if shutil.which("debootstrap") is None:
         raise CannotStart("debootstrap is not installed: apt-get install debootstrap")
     root.parent.mkdir(parents=True, exist_ok=True)
+    suite = found[1]
+    mirrors = mirrors_of(_sources_here())
+    # Without a mirror, debootstrap asks its own default.
     _run(
-        ["debootstrap", "--variant=minbase", found[1], str(root), MIRROR],
+        ["debootstrap", "--variant=minbase", suite, str(root), *mirrors.get(suite, ())[:1]],
         dict(os.environ),
-        f"debootstrap {found[1]}",
+        f"debootstrap {suite}",
     )
     for name in ("resolv.conf", "hosts"):
         shutil.copyfile(f"/etc/{name}", root / "etc" / name)
-    (root / "etc/apt/sources.list").write_text(
-        f"deb {MIRROR} {found[1]} main\ndeb {MIRROR} {found[1]}-updates main\ndeb "
-        f"{MIRROR}-security {found[1]}-security main\n"
-    )
+    listed = root / "etc/apt/sources.list"
+    listed.write_text(apt_sources(suite, mirrors, made_from=listed.read_text()))
     excluded = "".join(
         f"path-exclude {path}\n"
         for path in (
@@ -221,6 +221,41 @@ def debian(image: str, root: Path) -> None:
     trusted.mkdir(parents=True, exist_ok=True)
     for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
         shutil.copy(certificate, trusted)
+
+
+def mirrors_of(targets: str) -> dict[str, list[str]]:
+    """Return the URLs of apt's sources by suite, from lines with a URL and a suite each."""
+    found: dict[str, list[str]] = {}
+    for line in targets.splitlines():
+        url, _, suite = line.partition(" ")
+        found.setdefault(suite, []).append(url.rstrip("/"))
+    return found
+
+
+def apt_sources(suite: str, mirrors: Mapping[str, Sequence[str]], made_from: str) -> str:
+    """Return the ``sources.list`` of an image.
+
+    Its mirrors are those of this machine. For a suite that this machine does not have, it is the
+    one that debootstrap used: ``made_from`` is the line that debootstrap wrote.
+    """
+    base = mirrors.get(suite, [made_from.split()[1].rstrip("/")])[0]
+    others = {f"{suite}-updates": base, f"{suite}-security": f"{base}-security"}
+    lines = [f"deb {base} {suite} main"]
+    lines += [f"deb {mirrors.get(name, [url])[0]} {name} main" for name, url in others.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sources_here() -> str:
+    """Return the URL and suite of each of this machine's apt sources, one line each."""
+    if shutil.which("apt-get") is None:  # debootstrap runs on other systems, too
+        return ""
+    said = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout if said.returncode == 0 else ""
 
 
 def _own() -> dict[str, str]:

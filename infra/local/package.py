@@ -35,6 +35,7 @@ from infra.emulator.events.schedules import ScheduleTrigger
 from infra.emulator.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
 from infra.emulator.lambdas.function import Function
 from infra.emulator.settings import TREE
+from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 from infra.vendored import CannotVendor, services
 from infra.vendored import cache_folder as vendored_folder
@@ -151,6 +152,10 @@ def read_package(folder: Path) -> Package:
                             name,
                             trigger.get("BatchSize", 100),
                             filters,
+                            trigger.get("MaximumRetryAttempts", -1),
+                            trigger.get("MaximumRecordAgeInSeconds", -1),
+                            trigger.get("BisectBatchOnFunctionError", False),
+                            "ReportBatchItemFailures" in trigger.get("FunctionResponseTypes", ()),
                         )
                     )
                 case "CloudWatchEvent" | "EventBridgeRule":
@@ -380,8 +385,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 def main() -> None:
     """Package Sheen's own app for inspection: ``python -m infra.local.package FOLDER``."""
-    from infra.local.place import local_place
-
     out = Path(sys.argv[1]).absolute()
     chalice_package(
         TREE / "chalice_app", sys.executable, DECLARED, local_place(LocalSettings()), out

@@ -1,5 +1,6 @@
 """The place of the local stack's deployment."""
 
+from chalicelib.configuration.rules import plain
 from infra.declared import Place
 from infra.emulator.gateway import WebSocketRoutes
 from infra.emulator.settings import ACCOUNT, REGION
@@ -26,7 +27,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         function_security_group="sg-10ca1000",
         app=app,
         bodies_url="/",
-        bundle_gb=settings.bundle_gb,
+        bundle_gb=plain(settings.bundle_gb),
         spares=settings.spares,
         most_instances=settings.most_instances,
         repositories=settings.repositories,
@@ -34,6 +35,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         largest_size=settings.largest_size,
         most_instances_per_app=settings.most_instances_per_app,
         longest_idle=settings.longest_idle,
+        app_defaults=settings.app_defaults,
         api_stage=api.stage,
         websocket_api=api.api_id,
     )

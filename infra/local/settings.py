@@ -2,15 +2,19 @@
 
 import hashlib
 import os
-import re
 import stat
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chalicelib.configuration import layers
 from chalicelib.configuration.app_settings import SIZES
-from chalicelib.configuration.deployment import largest_bundle
+from chalicelib.configuration.declaring import setting
+from chalicelib.configuration.deployment import BUNDLE_GB
+from chalicelib.configuration.environment import read
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.repositories import BadIndex, BadRepositories, Indexes, Repositories
+from chalicelib.configuration.rules import Rule, choice, number, words_to
 from chalicelib.errors import SettingMissing
 from chalicelib.lives import pool
 from infra.declared.place import (
@@ -27,90 +31,108 @@ STAGE = "local"
 MOST_CONCURRENCY = 10_000
 
 
+def _are(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a reader of texts that ``parse`` accepts; its own errors say what is wrong."""
+
+    def read_text(text: str) -> str:
+        parse(text)
+        return text
+
+    return read_text
+
+
+_LIMIT = Rule(
+    lambda text: int(number(text, 0, 9_999_999, int)), "a whole number, 0 for no limit", "10"
+)
+
+
+def _port(text: str) -> int:
+    return int(number(text, 1, 65535, int))
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings(EmulatorSettings):
     """The settings of one local stack: its port, its data, and what it runs."""
 
-    port: int = 8000
-    data: Path = Path(".sheen")
+    port: int = setting(Rule(_port, "a port number, 1 to 65535"), default=8000)
+    """The port."""
+    data: Path = setting(Rule(_path, "a folder"), default=Path(".sheen"))
+    """The data folder."""
     chalice_app: Path = TREE / "chalice_app"
     tree: Path = TREE
-    bundle_gb: str = "1"
-    """Largest size of a bundle."""
-    repositories: str = REPOSITORIES
+    concurrency: int = setting(
+        Rule(
+            lambda text: int(number(text, 1, MOST_CONCURRENCY, int)),
+            f"a number of invocations, 1 to {MOST_CONCURRENCY}",
+        ),
+        default=1000,
+    )
+    """Most invocations at once, of all functions, as in an AWS account; a new one has 10."""
+    bundle_gb: float = setting(BUNDLE_GB, default=1.0)
+    """Largest size of a bundle in GB, packed and unpacked."""
+    repositories: str = setting(
+        Rule(_are(Repositories.parse), "URLs of repositories, separated by blanks"),
+        default=REPOSITORIES,
+        see="operator.md#r-packages",
+    )
     """Sources of R packages."""
-    python_repositories: str = PYTHON_REPOSITORIES
+    python_repositories: str = setting(
+        Rule(_are(Indexes.parse), "URLs of package indexes, separated by blanks"),
+        default=PYTHON_REPOSITORIES,
+        see="operator.md#python-packages",
+    )
     """Sources of Python packages."""
-    spares: str = ""
-    """Number of spare instances, such as ``large=1``."""
-    most_instances: int = 100
+    spares: str = setting(
+        Rule(_are(pool.parse), "sizes with numbers of spare instances, as in large=1,small=2"),
+        default="",
+        see="operator.md#spare-instances",
+    )
+    """Number of spare instances by size, such as ``large=1``."""
+    most_instances: int = setting(
+        Rule(
+            lambda text: int(number(text, 0, 5000, int)),
+            "a number from 0 (any number of instances) to 5000",
+        ),
+        default=100,
+        see="operator.md#ceilings",
+    )
     """Largest number of instances at once, including spares; 0 means no limit."""
-    image: Path | None = None
-    """The image that tasks run in (:mod:`infra.local.image`); None runs them on this machine."""
-    largest_size: str = LARGEST_SIZE
-    """Largest size of an app; ``SHEEN_LARGEST_SIZE``."""
-    most_instances_per_app: int = MOST_INSTANCES_PER_APP
-    """Most instances of an app; ``SHEEN_MOST_INSTANCES_PER_APP``."""
-    longest_idle: float = LONGEST_IDLE
-    """Longest time that an app may keep an instance without sessions; ``SHEEN_LONGEST_IDLE``.
-
-    It is in seconds; 0 means any time.
-    """
+    image: Path | None = setting(Rule(_path, "a folder"), default=None, see="operator.md#the-image")
+    """The folder of an image that tasks run in; without it, they run on this machine."""
+    largest_size: str = setting(
+        choice(SIZES), default=LARGEST_SIZE, see="operator.md#what-authors-may-ask-for"
+    )
+    """The largest ``size`` that an app may have."""
+    most_instances_per_app: int = setting(
+        _LIMIT, default=MOST_INSTANCES_PER_APP, see="operator.md#what-authors-may-ask-for"
+    )
+    """The largest ``max_instances`` that an app may have."""
+    longest_idle: float = setting(
+        _LIMIT, default=LONGEST_IDLE, see="operator.md#what-authors-may-ask-for"
+    )
+    """The longest ``instance_idle_timeout`` that an app may have, in seconds; 0 means any time."""
+    app_defaults: Mapping[str, str] = setting(
+        Rule(words_to, "NAME=VALUE words, quoted as for a shell", "'app_idle_timeout=60'"),
+        default_factory=dict,
+    )
+    """What holds for all apps, by the names of apps' settings; bundles and apps override it."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "LocalSettings":
-        """Read the settings from the environment.
+        """Read the settings from the environment: ``SHEEN_PORT``, ``SHEEN_DATA`` and so on.
 
-        The variables are ``SHEEN_PORT``, ``SHEEN_DATA``, ``SHEEN_BUNDLE_GB``,
-        ``SHEEN_REPOSITORIES``, ``SHEEN_PYTHON_REPOSITORIES``, ``SHEEN_SPARES``,
-        ``SHEEN_MOST_INSTANCES``, ``SHEEN_CONCURRENCY``, ``SHEEN_IMAGE``, ``SHEEN_LARGEST_SIZE``,
-        ``SHEEN_MOST_INSTANCES_PER_APP`` and ``SHEEN_LONGEST_IDLE``. Raise :class:`CannotStart` that
-        names what is wrong.
+        Raise :class:`CannotStart` that names what is wrong.
         """
-        text = environment.get("SHEEN_PORT", "8000")
-        if not text.isdigit() or not 0 < int(text) < 65536:
-            raise CannotStart(f"SHEEN_PORT is {text!r}: it must be a port number, 1 to 65535")
-        most_instances = environment.get("SHEEN_MOST_INSTANCES", "100")
-        if not most_instances.isdigit() or int(most_instances) > 5000:
-            raise CannotStart(
-                f"SHEEN_MOST_INSTANCES is {most_instances!r}: it must be a number from 0 "
-                "(any number of instances) to 5000"
-            )
-        concurrency = environment.get("SHEEN_CONCURRENCY", "1000")
-        if not concurrency.isdigit() or not 0 < int(concurrency) <= MOST_CONCURRENCY:
-            raise CannotStart(
-                f"SHEEN_CONCURRENCY is {concurrency!r}: it must be a number of "
-                f"invocations, 1 to {MOST_CONCURRENCY}"
-            )
         try:
-            largest_bundle(gigabytes := environment.get("SHEEN_BUNDLE_GB", "1"))
-            Repositories.parse(repositories := environment.get("SHEEN_REPOSITORIES", REPOSITORIES))
-            Indexes.parse(
-                indexes := environment.get("SHEEN_PYTHON_REPOSITORIES", PYTHON_REPOSITORIES)
-            )
-            pool.parse(spares := environment.get("SHEEN_SPARES", ""))
-        except (SettingMissing, BadRepositories, BadIndex, pool.BadSpares) as error:
+            settings = read(cls, environment)
+            layers.check_defaults(settings.app_defaults)
+        except (SettingMissing, BadRepositories, BadIndex, pool.BadSpares, BadAppSetting) as error:
             raise CannotStart(str(error)) from None
-        data = Path(environment.get("SHEEN_DATA", ".sheen")).absolute()
-        image = (
-            Path(environment["SHEEN_IMAGE"]).absolute() if environment.get("SHEEN_IMAGE") else None
-        )
-        return cls(
-            largest_size=_one_of(SIZES, "SHEEN_LARGEST_SIZE", LARGEST_SIZE, environment),
-            most_instances_per_app=_count(
-                "SHEEN_MOST_INSTANCES_PER_APP", MOST_INSTANCES_PER_APP, environment
-            ),
-            longest_idle=float(_count("SHEEN_LONGEST_IDLE", int(LONGEST_IDLE), environment)),
-            port=int(text),
-            data=data,
-            bundle_gb=gigabytes,
-            repositories=repositories,
-            python_repositories=indexes,
-            spares=spares,
-            most_instances=int(most_instances),
-            concurrency=int(concurrency),
-            image=image,
-        )
+        return replace(settings, data=settings.data.absolute())
 
     @property
     def efs(self) -> Path:
@@ -129,19 +151,3 @@ class LocalSettings(EmulatorSettings):
             Path("/var/lib/sheen")
             / f"efs-{hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:12]}"
         )
-
-
-def _one_of(
-    values: Sequence[str], variable: str, default: str, environment: Mapping[str, str]
-) -> str:
-    value = environment.get(variable, default)
-    if value not in values:
-        raise CannotStart(f"{variable} is {value!r}: it must be one of {', '.join(values)}")
-    return value
-
-
-def _count(variable: str, default: int, environment: Mapping[str, str]) -> int:
-    text = environment.get(variable, str(default))
-    if not re.fullmatch("[0-9]{1,7}", text):
-        raise CannotStart(f"{variable} is {text!r}: it must be a whole number, 0 for no limit")
-    return int(text)

@@ -19,7 +19,8 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree import ElementTree
 
-from chalicelib.aws.signing import Credentials, CredentialSource, Signer
+from chalicelib.aws.signing import CredentialSource, Signer
+from chalicelib.aws.sigv4 import Credentials
 
 T = TypeVar("T")
 PATIENCE = 60.0

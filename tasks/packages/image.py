@@ -13,6 +13,12 @@ _QUESTION = (
     'cat(paste0(R.version$major, ".", R.version$minor), R.version$platform, .libPaths(), sep '
     '= "\\n")'
 )
+_MIRROR = (
+    'r <- getOption("repos")["CRAN"]; '
+    'if (is.na(r) || r == "@CRAN@") r <- getCRANmirrors(local.only = TRUE)$URL[1]; '
+    'cat("", r, "", sep = "\\n")'
+)
+"""Asks for the repository of R's site profile, otherwise for the first of R's own list."""
 _PATIENCE = 60.0
 
 
@@ -45,24 +51,36 @@ class Image:
 
 def look() -> Image:
     """Ask R for its version, and read the packages of its libraries; raise :class:`NoR`."""
+    version, platform, *libraries = _ask("--vanilla", _QUESTION, at_least=2)
+    system = _read(Path("/etc/os-release").read_text())
+    series = ".".join(version.split(".")[:2])
+    return Image(version, f"R-{series}-{platform}-{system}", packages_in(map(Path, libraries)))
+
+
+def mirror() -> str:
+    """Ask R for the repository that it installs packages from by itself; raise :class:`NoR`."""
+    return _ask("--no-init-file", _MIRROR, at_least=1)[-1]
+
+
+def _ask(option: str, question: str, at_least: int) -> list[str]:
     try:
         said = subprocess.run(
-            ["R", "--no-echo", "--vanilla", "-e", _QUESTION],
+            ["R", "--no-echo", "--no-save", "--no-restore", option, "-e", question],
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
             capture_output=True,
             text=True,
             timeout=_PATIENCE,
             check=True,
         ).stdout.split("\n")
-        version, platform, *libraries = [line for line in said if line]
+        lines = [line for line in said if line]
+        if len(lines) < at_least:
+            raise ValueError(f"it says {said}")
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise NoR(
             f"R does not say what it is ({error}); the task's image must have it "
             "(workers/install.sh)"
         ) from error
-    system = _read(Path("/etc/os-release").read_text())
-    series = ".".join(version.split(".")[:2])
-    return Image(version, f"R-{series}-{platform}-{system}", packages_in(map(Path, libraries)))
+    return lines
 
 
 def packages_in(libraries: Iterable[Path]) -> dict[str, Installed]:

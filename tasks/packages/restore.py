@@ -69,6 +69,7 @@ def restore(
             f"Looking for {len(to_find)} packages that {lock.file} wants and the image "
             "does not have."
         )
+        repositories = repositories.resolved(image.mirror)
     sources, missing = find_all(Sources(place.packages / SOURCES, repositories), to_find, looked)
     what = plan.make(lock, r, sources, missing, settings.package_mismatch)
     log.say(f"from the image: {', '.join(what.from_image) or 'none'}")

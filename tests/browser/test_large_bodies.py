@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.aws.sigv4 import Credentials
 from chalicelib.bodies.presign import Signing, presigned
 from tests.support.apps import app
 from tests.support.memory import Growth, descendants, named
@@ -235,7 +236,10 @@ def test_it_works_from_another_origin_than_s3s(
 ) -> None:
     """As on AWS, where S3 is on a domain of its own."""
     known = stack.environment()
-    signing = Signing("us-east-1", known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], None)
+    signing = Signing(
+        "us-east-1",
+        Credentials(known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], None),
+    )
     files.goto(files.url.replace("127.0.0.1", "localhost"))
     for method, body, answer in [("PUT", "x" * 100, ""), ("GET", None, "x" * 100)]:
         link = presigned(

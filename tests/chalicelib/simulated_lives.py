@@ -314,7 +314,8 @@ class World(SimulatedAws):
                 )
 
     def deliver_stream(self) -> None:
-        starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
+        accepted = starts.on_change([self.stream[0]], self.settings, self.lambdas_clock())
+        assert not accepted["batchItemFailures"]
 
     def deliver_death(self, task: SimulatedTask) -> None:
         deaths.on_task_stopped(

@@ -22,7 +22,7 @@ def test_a_task_has_the_tags_of_its_definition_or_the_budget_would_not_see_it() 
         "sheen-test-",
         "/",
         cluster="sheen-test",
-        subnets="subnet-1",
+        subnets=("subnet-1",),
         task_security_group="group",
     )
     ecs: Any = mock.Mock()

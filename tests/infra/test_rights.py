@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra.declared import DECLARED, Role, Statement
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.deployment import Settings
+from chalicelib.lives import errands as about_instances
+from infra.declared import DECLARED, Role, Statement, errands
 from infra.declared.functions import FUNCTIONS
-from infra.declared.rights import TooWide, is_wide
+from infra.declared.rights import TooWide, is_wide, merged
 from infra.emulator import rights as emulated
 from infra.emulator.rights.trust import CannotBeTaken, check_trust, trusts
 from infra.local.place import local_place
@@ -141,3 +144,20 @@ def test_functions_in_the_vpc_are_given_nothing_that_they_cannot_reach() -> None
                 for action in statement.actions
             ]
             assert all(action.startswith(there) for action in actions), function.name
+
+
+def test_statements_for_one_table_become_one_and_others_cannot_be_mixed_up() -> None:
+    read = Statement("Things", ("dynamodb:GetItem",), ("arn:aws:dynamodb:r:1:table/x",))
+    write = replace(read, actions=("dynamodb:PutItem", "dynamodb:GetItem"))
+    other = replace(read, sid="Others")
+    both = replace(read, actions=("dynamodb:GetItem", "dynamodb:PutItem"))
+    assert list(merged(read, other, write)) == [both, other]
+    with pytest.raises(ValueError, match="Things"):
+        merged(read, replace(read, resources=("arn:aws:dynamodb:r:1:table/y",)))
+
+
+def test_each_kind_of_errand_has_its_rights_and_fits_into_the_function_that_does_it() -> None:
+    kinds = about_instances.kinds(Settings("b", "p-", "/socket"), wall_clock)
+    assert {kind.name for kind in kinds} == errands.RIGHTS.keys()
+    (doer,) = [function for function in FUNCTIONS if function.name == "on_errand"]
+    assert all(kind.manner.seconds < doer.timeout_seconds for kind in kinds)

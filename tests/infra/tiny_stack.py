@@ -11,6 +11,7 @@ from infra.declared import (
     Place,
     Rule,
     StateMachine,
+    StreamReading,
     TableDeclaration,
     TaskDefinition,
 )
@@ -95,7 +96,9 @@ def declared(project: Path, notes: Path) -> Declared:
                 FunctionDeclaration(name, 10)
                 for name in [*plain.split(), "imports", "flaky", "environment"]
             ),
-            FunctionDeclaration("on_things", 10, stream),
+            FunctionDeclaration(
+                "on_things", 10, stream, stream=StreamReading((), retries=3, record_age_seconds=300)
+            ),
             FunctionDeclaration(
                 "inside", 10, lambda _place: [everything_of("dynamodb:ListTables")], in_vpc=True
             ),

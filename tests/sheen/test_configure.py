@@ -4,7 +4,8 @@ import pytest
 
 from chalicelib.apps.errors import BadChange
 from chalicelib.configuration.app_settings import AppSettings
-from sheen.configure import changes, plain
+from chalicelib.configuration.rules import plain
+from sheen.configure import changes, rows
 
 
 def test_the_commands_words_are_changes_and_what_it_shows_could_be_its_words() -> None:
@@ -26,3 +27,30 @@ def test_the_commands_words_are_changes_and_what_it_shows_could_be_its_words() -
     assert shown["utilization_scheduler"] == "20 0.9 3"
     read = AppSettings.parse(shown)
     assert {name: getattr(read, name) for name in given} == given
+
+
+def test_each_entry_of_a_map_has_a_row_with_its_own_origin() -> None:
+    own, default = (
+        {"layer": "app", "where": "sheen configure", "ceiling": ""},
+        {"layer": "default", "where": "", "ceiling": ""},
+    )
+    bundle = {"layer": "bundle", "where": "sheen.toml", "ceiling": "largest_size"}
+    shown = rows(
+        {
+            "location": "/hello",
+            "settings": {"size": "medium", "data": {}, "environment": {"TZ": "UTC", "A": "1"}},
+            "sources": {
+                "size": bundle,
+                "data": default,
+                "environment": own,
+                "environment.TZ": own,
+                "environment.A": {**bundle, "ceiling": ""},
+            },
+        }
+    )
+    assert shown == [
+        ("size", "medium", "bundle (sheen.toml), cut to the ceiling largest_size"),
+        ("data", "", "default"),
+        ("environment.TZ", "UTC", "app (sheen configure)"),
+        ("environment.A", "1", "bundle (sheen.toml)"),
+    ]

@@ -174,7 +174,9 @@ def test_settings_are_changed_and_shown_by_whoever_may_invoke_the_function(
         {"LEVEL": "2"},
     )
     shown = stack.sheen("configure", "/by-api").stdout
-    assert ["app_idle_timeout", "60", "set"] in [line.split() for line in shown.splitlines()]
+    assert ["app_idle_timeout", "60", "app", "(sheen", "configure)"] in [
+        line.split() for line in shown.splitlines()
+    ]
     answer = invoke(
         stack,
         {"location": "/by-api", "settings": {"app_idle_timeout": 7, "simple_scheduler": 5000}},

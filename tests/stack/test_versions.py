@@ -43,14 +43,14 @@ def test_going_back_is_one_step_and_brings_the_settings_along(
     stack.sheen("publish", str(folder))
     newest, oldest = (row[0] for row in rows(stack, "/many"))
     assert [row[1] for row in rows(stack, "/many")] == ["active", "previous"]
-    assert setting(stack, "/many", "size") == ["size", "medium", "sheen.toml"]
+    assert setting(stack, "/many", "size") == ["size", "medium", "bundle", "(sheen.toml)"]
     assert stack.sheen("rollback", "/many").stdout.strip() == oldest
-    assert setting(stack, "/many", "size") == ["size", "small", "sheen.toml"]
-    assert setting(stack, "/many", "environment") == ["environment", "LEVEL=1", "sheen.toml"]
+    assert setting(stack, "/many", "size") == ["size", "small", "bundle", "(sheen.toml)"]
+    assert setting(stack, "/many", "environment.LEVEL")[1:] == ["1", "bundle", "(sheen.toml)"]
     stack.sheen("configure", "/many", "environment.TZ=UTC", "size=large")
     assert stack.sheen("rollback", "/many", newest).stdout.strip() == newest
-    assert setting(stack, "/many", "size") == ["size", "large", "set"]
-    assert setting(stack, "/many", "environment") == ["environment", "TZ=UTC", "set"]
+    assert setting(stack, "/many", "size") == ["size", "large", "app", "(sheen", "configure)"]
+    assert setting(stack, "/many", "environment.TZ")[1:3] == ["UTC", "app"]
     refused = stack.sheen("rollback", "/many", "20200101T000000Z-00000000", check=False)
     assert refused.returncode == 1
     assert "is none of its versions" in refused.stderr

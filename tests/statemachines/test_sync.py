@@ -85,8 +85,10 @@ def aws() -> Iterator[Services]:
         topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
         settings = {
             "SHEEN_SYNC_STATE_MACHINE": state_machine("sync"),
-            "SHEEN_SYNC_NETWORK": f"{ARN}:subnet/s,{ARN}:security-group/g",
-            "SHEEN_FILE_SYSTEM": f"{ARN}:file-system/f,{ARN}:access-point/a",
+            "SHEEN_SYNC_SUBNET": f"{ARN}:subnet/s",
+            "SHEEN_SYNC_SECURITY_GROUP": f"{ARN}:security-group/g",
+            "SHEEN_FILE_SYSTEM": f"{ARN}:file-system/f",
+            "SHEEN_ACCESS_POINT": f"{ARN}:access-point/a",
             "SHEEN_SYNC_ROLE": "arn:aws:iam::123456789012:role/datasync",
             "SHEEN_TOPIC": topic,
         }

@@ -92,7 +92,7 @@ def test_the_image_has_the_fonts_that_its_build_argument_names(machine: Machine)
 def test_with_a_repository_r_packages_come_from_there_and_compilers_go_again(
     machine: Machine,
 ) -> None:
-    calls = machine.install("--repository", "https://cran.example.org")
+    calls = machine.install("--repository", "https://r.example.org")
     assert not [call for call in calls if "r-cran-" in call]
     assert [call.split()[0] for call in calls] == [
         "apt-get",
@@ -101,12 +101,12 @@ def test_with_a_repository_r_packages_come_from_there_and_compilers_go_again(
         "Rscript",
         "apt-get",
     ]
-    assert calls[3].endswith(f"{PACKAGES} https://cran.example.org")
+    assert calls[3].endswith(f"{PACKAGES} https://r.example.org")
     assert calls[4].endswith("purge g++")
 
 
 def test_compilers_stay_for_builds(machine: Machine) -> None:
-    calls = machine.install("--builds", "--repository", "https://cran.example.org")
+    calls = machine.install("--builds", "--repository", "https://r.example.org")
     assert " unixodbc-dev" in calls[1] and " g++ " in calls[1]
     assert not [call for call in calls if "purge" in call]
 

@@ -64,7 +64,7 @@ def renewed(record: Record) -> Record:
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
-    return replace(record, settings=app.effective_settings(), restarted_at=_restarted_at(app))
+    return replace(record, settings=app.resolved().settings, restarted_at=_restarted_at(app))
 
 
 def missed(record: Record) -> Literal["restart", "retire"] | None:
@@ -136,7 +136,7 @@ def _of(instance: Instance, efs: Path) -> Record:
         ref,
         instance.location,
         int(app.unix_id),
-        app.effective_settings(),
+        app.resolved().settings,
         instance.secret,
         directory,
         kind,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.configuration.app_settings import SIZES, AppSettings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.layers import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,16 @@ class Ceilings:
             instance_idle_timeout=self._cut_idle(settings.instance_idle_timeout),
             instance_unvisited_timeout=self._cut_idle(settings.instance_unvisited_timeout),
         )
+
+    def held(self, wanted: Resolved) -> Resolved:
+        """Return resolved settings with every value cut to its ceiling, which is named."""
+        settings = self.cut(wanted.settings)
+        cut = {
+            name: ceiling
+            for name, ceiling in _CEILINGS.items()
+            if getattr(settings, name) != getattr(wanted.settings, name)
+        }
+        return replace(wanted, settings=settings, ceilings=cut)
 
     def check(self, settings: AppSettings, names: Collection[str]) -> None:
         """Raise :class:`BadAppSetting` if a setting in ``names`` exceeds its ceiling.

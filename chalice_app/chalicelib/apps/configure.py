@@ -4,24 +4,28 @@ The command invokes it, as may any other permitted caller.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
-from typing import Any, Literal, TypedDict
+from dataclasses import asdict
+from typing import Any, TypedDict
 
 from chalicelib import telemetry
 from chalicelib.apps import grants, locations, store
 from chalicelib.apps.errors import BadChange, TooBusy
 from chalicelib.apps.model import App
-from chalicelib.configuration.app_settings import MAPS, AppSettings
+from chalicelib.configuration.app_settings import DECLARED, MAPS, read
+from chalicelib.configuration.layers import Resolved
 
 _ATTEMPTS = 5
-_NAMES = frozenset(field.name for field in fields(AppSettings))
 
-Source = Literal["set", "sheen.toml", "default", "ceiling"]
-"""Where a setting's value comes from.
 
-It is the app itself, its active version's bundle, the default, or a ceiling of the deployment that
-cuts the value.
-"""
+class Source(TypedDict):
+    """Where a value comes from."""
+
+    layer: str
+    """A :class:`chalicelib.configuration.declaring.LayerKind`."""
+    where: str
+    """The place in the layer, as people know it; empty for a default."""
+    ceiling: str
+    """The ceiling of the deployment that has cut the value; empty if none has."""
 
 
 class Configured(TypedDict):
@@ -29,8 +33,9 @@ class Configured(TypedDict):
 
     location: str
     settings: dict[str, Any]
-    """All settings, with their effective values."""
+    """All settings, with the values that hold."""
     sources: dict[str, Source]
+    """By name, and for each entry of a map by ``NAME.KEY``."""
 
 
 def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configured:
@@ -57,21 +62,21 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
         telemetry.logger.info(
             "configured", extra={"app": app.location, "settings": sorted(changes)}
         )
-    settings, wanted = asdict(app.effective_settings()), asdict(app.wanted_settings())
+    resolved = app.resolved()
     return {
         "location": app.location,
-        "settings": settings,
-        "sources": {
-            name: "ceiling" if settings[name] != wanted[name] else _source(app, name)
-            for name in settings
-        },
+        "settings": asdict(resolved.settings),
+        "sources": {name: _source(resolved, name) for name in (*DECLARED, *resolved.origins)},
     }
 
 
-def _source(app: App, name: str) -> Source:
-    if name in (app.settings or {}):
-        return "set"
-    return "sheen.toml" if name in (app.bundle_settings or {}) else "default"
+def _source(resolved: Resolved, name: str) -> Source:
+    origin = resolved.origin_of(name)
+    return {
+        "layer": origin.kind,
+        "where": origin.where,
+        "ceiling": resolved.ceilings.get(name, ""),
+    }
 
 
 def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
@@ -86,7 +91,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
         app = store.get(location)
         before = dict(app.settings or {})
         wanted = changed(before, changes)
-        held = AppSettings.effective(app.bundle_settings or {}, wanted)
+        held = app.wanted(own=wanted).settings
         if not changes:
             return app
         grants.check(location, held)
@@ -109,11 +114,7 @@ def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         taken_back = value is None or value == ""
         name, dot, key = whole.partition(".")
         if dot and name in MAPS:
-            entries = (
-                dict(getattr(AppSettings.parse({name: result[name]}), name))
-                if name in result
-                else {}
-            )
+            entries = dict(read(name, result[name])) if name in result else {}
             if taken_back:
                 entries.pop(key, None)
             else:
@@ -123,8 +124,8 @@ def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
                 del result[name]
         elif not taken_back:
             result[whole] = value
-        elif whole in _NAMES:
+        elif whole in DECLARED:
             result.pop(whole, None)
         else:
-            AppSettings.parse({whole: value})
+            read(whole, value)
     return result

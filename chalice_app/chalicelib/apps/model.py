@@ -1,13 +1,15 @@
 """The rows of apps and of their versions."""
 
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.apps.ceilings import Ceilings
 from chalicelib.aws.tables import Table
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration import layers
 from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.layers import Layer, Resolved
 
 
 class App(Table):
@@ -49,25 +51,44 @@ class App(Table):
 
     ceilings: ClassVar[Ceilings] = Ceilings()
     """The deployment's ceilings for apps' settings."""
+    defaults: ClassVar[Layer] = layers.deployment({})
+    """What the deployment sets for all apps."""
 
     @classmethod
     def bound(cls, settings: Settings) -> None:
-        """Adopt the deployment's ceilings."""
+        """Adopt the deployment's ceilings, and what it sets for all apps."""
         size = settings.largest_size or Ceilings().largest_size
         cls.ceilings = Ceilings(size, settings.most_instances_per_app, settings.longest_idle)
+        cls.defaults = layers.deployment(settings.app_defaults)
 
-    def effective_settings(self) -> AppSettings:
-        """Return the effective settings: the app's own, the bundle's, or the defaults.
+    def resolved(self, above: Iterable[Layer] = ()) -> Resolved:
+        """Return the settings that hold for the app, cut to the ceilings of the deployment.
 
-        All are cut to the ceilings of the deployment.
-
-        Raise :class:`BadAppSetting`.
+        ``above`` are the layers between the deployment and the bundle, the farthest first. Raise
+        :class:`BadAppSetting`.
         """
-        return self.ceilings.cut(self.wanted_settings())
+        return self.ceilings.held(self.wanted(above))
 
-    def wanted_settings(self) -> AppSettings:
-        """Return the settings that would hold without ceilings; raise :class:`BadAppSetting`."""
-        return AppSettings.effective(self.bundle_settings or {}, self.settings or {})
+    def wanted(
+        self,
+        above: Iterable[Layer] = (),
+        *,
+        bundle: Mapping[str, Any] | None = None,
+        own: Mapping[str, Any] | None = None,
+    ) -> Resolved:
+        """Return the settings that would hold without ceilings; raise :class:`BadAppSetting`.
+
+        ``bundle`` and ``own`` replace the bundle's and the app's own settings, to see what would
+        follow.
+        """
+        return layers.resolve(
+            (
+                self.defaults,
+                *above,
+                layers.bundle(self.bundle_settings or {} if bundle is None else bundle),
+                layers.app(self.settings or {} if own is None else own),
+            )
+        )
 
 
 class Version(Table):

@@ -14,7 +14,6 @@ from chalicelib.apps import grants, store
 from chalicelib.apps.errors import NoSuchVersion, TooBusy
 from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import Together
-from chalicelib.configuration.app_settings import AppSettings
 
 _ATTEMPTS = 5
 
@@ -126,7 +125,7 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
             f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}"
         )
     settings = dict(row.settings or {})
-    grants.check(app.location, AppSettings.effective(settings, app.settings or {}))
+    grants.check(app.location, app.wanted(bundle=settings).settings)
     actions: list[Action] = [
         App.active_version.set(version),
         App.bundle_settings.set(settings),

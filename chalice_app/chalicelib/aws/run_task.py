@@ -70,7 +70,7 @@ def _refused(event: RunEvent, settings: Settings) -> str | None:
             enableExecuteCommand=settings.execute_command,
             networkConfiguration={
                 "awsvpcConfiguration": {
-                    "subnets": settings.subnets.split(","),
+                    "subnets": list(settings.subnets),
                     "securityGroups": [settings.task_security_group],
                     "assignPublicIp": "ENABLED",
                 }

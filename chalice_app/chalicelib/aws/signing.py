@@ -7,18 +7,10 @@ two HMACs.
 from __future__ import annotations
 
 import hashlib
-import hmac
-from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
-
-class Credentials(NamedTuple):
-    """An AWS access key, with the session token of a role's key."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
+from chalicelib.aws.sigv4 import ALGORITHM, Credentials, Scope, names_of, signature, signing_key
 
 
 class FrozenCredentials(Protocol):
@@ -64,44 +56,31 @@ class Signer:
         :param query: percent-encoded, its parameters sorted by name.
         :param time: now, in seconds since 1970.
         """
-        stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
+        scope = Scope.at(time, self._region, self._service)
         digest = hashlib.sha256(body).hexdigest()
         headers = {"host": self._host}
         if self._service == "s3":
             headers["x-amz-content-sha256"] = digest
-        headers["x-amz-date"] = stamp
+        headers["x-amz-date"] = scope.stamp
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
-        names = ";".join(headers)
-        canonical = "\n".join(
-            [
-                method,
-                path if self._service == "s3" else quote(path, safe="/-_.~"),
-                query,
-                *(f"{name}:{value}" for name, value in headers.items()),
-                "",
-                names,
-                digest,
-            ]
+        signed = signature(
+            self._signing_key(scope, credentials),
+            scope,
+            method,
+            path if self._service == "s3" else quote(path, safe="/-_.~"),
+            query,
+            headers,
+            digest,
         )
-        text = "\n".join(
-            ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
-        )
-        signature = hmac.new(
-            self._signing_key(stamp[:8], credentials), text.encode(), hashlib.sha256
-        ).hexdigest()
         headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature}"
+            f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names_of(headers)}, Signature={signed}"
         )
         return headers
 
-    def _signing_key(self, day: str, credentials: Credentials) -> bytes:
-        if self._cached != (day, credentials.secret_key):
-            key = ("AWS4" + credentials.secret_key).encode()
-            for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-            self._key = key
-            self._cached = (day, credentials.secret_key)
+    def _signing_key(self, scope: Scope, credentials: Credentials) -> bytes:
+        if self._cached != (scope.day, credentials.secret_key):
+            self._key = signing_key(credentials.secret_key, scope)
+            self._cached = (scope.day, credentials.secret_key)
         return self._key

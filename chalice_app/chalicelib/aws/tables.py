@@ -125,8 +125,8 @@ def _unless_refused(write: Callable[[], object]) -> bool:
 
 def _is_refusal(error: PynamoDBException) -> bool:
     if isinstance(error, TransactWriteError):
-        return error.cause_response_code == "TransactionCanceledException"
-    return error.cause_response_code == "ConditionalCheckFailedException"
+        return _code(error) == "TransactionCanceledException"
+    return _code(error) == "ConditionalCheckFailedException"
 
 
 def _after_transactions(write: Callable[[], T]) -> T:
@@ -134,7 +134,17 @@ def _after_transactions(write: Callable[[], T]) -> T:
         try:
             return write()
         except PynamoDBException as error:
-            if error.cause_response_code != "TransactionConflictException":
+            if _code(error) != "TransactionConflictException":
                 raise
         time.sleep(pause)
     return write()
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """Return DynamoDB's own name of an error, or None if DynamoDB gave no answer.
+
+    PynamoDB's ``cause_response_code`` breaks on an error of the connection.
+    """
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code

@@ -4,21 +4,18 @@ botocore can do this too, but only for the one host that its client talks to. On
 visitor reaches S3 by the page's own host, whatever its name is.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
+
+from chalicelib.aws.sigv4 import ALGORITHM, Credentials, Scope, names_of, signature, signing_key
 
 
 class Signing(NamedTuple):
     """The region and the credentials to sign with."""
 
     region: str
-    access_key: str
-    secret_key: str
-    token: str | None
+    credentials: Credentials
 
 
 def presigned(
@@ -36,39 +33,29 @@ def presigned(
     ``headers`` (lower-case names) exactly as given here.
     """
     parts = urlsplit(url)
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{stamp[:8]}/{signing.region}/s3/aws4_request"
+    scope = Scope.at(now, signing.region, "s3")
+    key, token = signing.credentials.access_key, signing.credentials.token
     signed = {"host": parts.netloc, **(headers or {})}
-    names = ";".join(sorted(signed))
     asked = {
         **(query or {}),
-        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-        "X-Amz-Credential": f"{signing.access_key}/{scope}",
-        "X-Amz-Date": stamp,
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": f"{key}/{scope}",
+        "X-Amz-Date": scope.stamp,
         "X-Amz-Expires": str(seconds),
-        "X-Amz-SignedHeaders": names,
-        **({"X-Amz-Security-Token": signing.token} if signing.token else {}),
+        "X-Amz-SignedHeaders": names_of(signed),
+        **({"X-Amz-Security-Token": token} if token else {}),
     }
     canonical_query = "&".join(
         f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
         for name, value in sorted(asked.items())
     )
-    canonical = "\n".join(
-        [
-            method,
-            parts.path,
-            canonical_query,
-            *(f"{name}:{' '.join(value.split())}" for name, value in sorted(signed.items())),
-            "",
-            names,
-            "UNSIGNED-PAYLOAD",
-        ]
+    made = signature(
+        signing_key(signing.credentials.secret_key, scope),
+        scope,
+        method,
+        parts.path,
+        canonical_query,
+        signed,
+        "UNSIGNED-PAYLOAD",
     )
-    text = "\n".join(
-        ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
-    )
-    key = f"AWS4{signing.secret_key}".encode()
-    for part in (stamp[:8], signing.region, "s3", "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    return f"{url}?{canonical_query}&X-Amz-Signature={signature}"
+    return f"{url}?{canonical_query}&X-Amz-Signature={made}"

@@ -1,9 +1,14 @@
-"""An app's settings, named after Shiny Server's directives where one exists. Pure."""
+"""An app's settings, named after Shiny Server's directives where one exists. Pure.
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+Each is declared once, here; :mod:`chalicelib.configuration.layers` says which value holds.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+from chalicelib.configuration import app_conflicts
 from chalicelib.configuration.app_rules import (
     LONGEST_COMMAND,
     PROTOCOLS,
@@ -13,6 +18,7 @@ from chalicelib.configuration.app_rules import (
     read_protocols,
     read_utilization,
 )
+from chalicelib.configuration.declaring import ANYWHERE, LayerKind, declared, setting
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.limits import LARGEST_OBJECT
 from chalicelib.configuration.rules import (
@@ -28,363 +34,313 @@ from chalicelib.configuration.rules import (
     switch,
     text,
 )
+from chalicelib.configuration.worker_limits import MOST_SEATS, WorkerLimits
 
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """Sizes of an instance, named as on shinyapps.io; ``infra.declared`` defines each."""
+_DAY = 86400.0
+_ONE_APP = ANYWHERE - {LayerKind.DEPLOYMENT, LayerKind.SERVER}
 
-
-class WorkerLimits(NamedTuple):
-    """How the sessions of one instance are spread over its R processes."""
-
-    max_connections: int
-    """Sessions that one worker takes."""
-    load_factor: float
-    """A further worker is opened if a new session would raise the share of taken seats above this.
-
-    The share is over the workers that exist.
-    """
-    max_processes: int
-
-    @property
-    def seats(self) -> int:
-        """Sessions that one instance takes."""
-        return self.max_connections * self.max_processes
+_list = partial(setting, section="The app in the list")
+_timeout = partial(setting, section="Timeouts")
+_instances = partial(setting, section="Instances, R processes and sessions")
+_queue = partial(setting, section="The queue")
+_build = partial(setting, section="Builds")
+_runs = partial(setting, section="What runs the app")
+_connections = partial(setting, section="Connections")
 
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
     """The settings of one app. Times are in seconds."""
 
-    title: str = ""
-    """Title in the list of apps and on the waiting page; empty: the end of its location."""
-    size: str = "large"
-    """Size of an instance, one of :data:`SIZES`."""
-    start_count: int = 1
-    """Instances that the first visit starts."""
-    instance_load_factor: float = 0.5
-    """A further instance starts when the share of taken seats exceeds this.
-
-    The share is over ready and starting instances.
+    title: str = _list(
+        text(
+            r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,100}",
+            "a title of at most 100 characters",
+            "'Sales, by month'",
+        ),
+        default="",
+        within=_ONE_APP,
+    )
+    """The app's name in the list of apps and on the waiting page; empty: the end of its location.
     """
-
-    app_init_timeout: float = 60.0
-    """Time within which R must make the app answer (FACTS S10)."""
-    app_idle_timeout: float = 5.0
-    """How long an R process without sessions is kept; 0: forever."""
-    instance_idle_timeout: float = 900.0
-    """How long an instance without sessions is kept; 0: forever."""
-    instance_unvisited_timeout: float = 90.0
-    """The same for an instance that no page has connected to yet; 0: as for other instances."""
-    app_session_timeout: float = 0.0
-    """How long a session may be idle; 0: forever."""
-    connection_timeout: float = 900.0
-    """How long a browser may be silent before its connection counts as lost; 0: forever."""
-    read_timeout: float = 3600.0
-    """How long R may send nothing to a session before the session is ended; 0: forever."""
-    simple_scheduler: int = 100
-    """Sessions on one instance, all of them on one worker; see :attr:`worker_limits`."""
-    utilization_scheduler: tuple[int, float, int] | None = None
-    """The most connections per worker, the load factor, and the most workers per instance.
-
-    Replaces ``simple_scheduler``.
-    """
-    max_connections: int | None = None
-    """The first value of ``utilization_scheduler``, under shinyapps.io's name."""
-    worker_load_factor: float | None = None
-    """The second value of ``utilization_scheduler``, under shinyapps.io's name."""
-    max_worker_processes: int | None = None
-    """The third value of ``utilization_scheduler``, under shinyapps.io's name."""
-    max_retired_workers: int = 3
-    """How many old workers may run on after a restart, until their sessions end."""
-    max_retired_versions: int = 3
-    """How many old versions may keep their instances after a publish, until their sessions end."""
-    max_instances: int = 1
-    """The most instances of one version."""
-    queue_page_timeout: float = 15.0
-    """How long a page without a connection keeps its seat while visitors queue."""
-    queue_page_share: float = 0.5
-    """The share of seats that all such pages may hold while visitors queue."""
-    queue_per_address: int = 50
-    """The most such pages, and the most places in the queue, of one address; 0: any number."""
-    preload: bool = True
-    """Whether workers are forked from an R process that has loaded Shiny already."""
-    sanitize_errors: bool = True
-    """Whether R's error messages are hidden from visitors."""
-    sockjs_heartbeat_delay: float = 25.0
-    sockjs_disconnect_delay: float = 5.0
-    reconnect: bool = True
-    """Whether a session outlives its connection."""
-    reconnect_grace: float = 15.0
-    """How long a session outlives its connection (FACTS S7)."""
-    disable_websockets: bool = False
-    disable_protocols: tuple[str, ...] = ()
-    visibility: str = "public"
+    visibility: str = _list(
+        choice(("public", "unlisted", "private")),
+        default="public",
+        see="author.md#the-list-of-apps",
+    )
     """Who may see the app.
 
     ``public``: everybody. ``unlisted``: everybody who knows its URL. ``private``: nobody without
     signing in.
     """
-    largest_upload: int = 5 * 1024**3
-    """The most bytes of a visitor's uploaded file; R's ``shiny.maxRequestSize`` also applies."""
-    exec_supervisor: tuple[str, ...] = ()
-    """A command put in front of R's or Python's, as in ``nice -n 10``."""
-    r_path: str = ""
-    """The R program that runs an app in R; empty: the image's."""
-    python: str = ""
-    """The Python program that runs an app in Python; empty: the image's."""
-    r_version: str = ""
-    """The version of R that the app needs, as in ``4.2``; empty: the image's."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables in R's environment."""
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variables in R's environment whose values are secrets: variable → name in Secrets Manager."""
-    role: str = ""
-    """AWS role of the app's processes: path and name below the deployment's path; empty: none."""
-    check: bool = True
+
+    # The state machine gives up on a start after 300 s, which includes the machine's (FACTS E1).
+    app_init_timeout: float = _timeout(
+        seconds(1, 240, "60"), default=60.0, directive="app_init_timeout"
+    )
+    """How long R may take until the app answers."""
+    app_idle_timeout: float = _timeout(
+        seconds(0, 30 * _DAY, "5"), default=5.0, directive="app_idle_timeout"
+    )
+    """How long an R process without sessions is kept; 0: as long as its instance."""
+    instance_idle_timeout: float = _timeout(seconds(0, 30 * _DAY, "900"), default=900.0)
+    """How long an instance (the machine, and its bill) without sessions is kept; 0: forever."""
+    instance_unvisited_timeout: float = _timeout(seconds(0, 30 * _DAY, "90"), default=90.0)
+    """The same for an instance that no page has connected to; 0: as for other instances.
+
+    Perhaps a program opened the address and went away. Raise it for an app that programs use and
+    no browser, and with ``start_count``.
+    """
+    app_session_timeout: float = _timeout(
+        seconds(0, 30 * _DAY, "3600"), default=0.0, directive="app_session_timeout"
+    )
+    """How long a visitor may do nothing until the session ends; 0: forever."""
+    connection_timeout: float = _timeout(seconds(0, 30 * _DAY, "900"), default=900.0)
+    """How long a page may be silent until its connection counts as lost; 0: forever."""
+    read_timeout: float = _timeout(seconds(0, 30 * _DAY, "3600"), default=3600.0)
+    """How long the app may send nothing to a session until the session ends; 0: forever."""
+
+    size: str = _instances(choice(SIZES), default="large")
+    """How large an instance is."""
+    simple_scheduler: int = _instances(
+        count(1, MOST_SEATS, "100"), default=100, directive="simple_scheduler"
+    )
+    """How many sessions one instance takes, all of them on one R process."""
+    utilization_scheduler: tuple[int, float, int] | None = _instances(
+        Rule(
+            read_utilization,
+            "<max connections> <load factor from 0 to 1> <max processes>",
+            "'20 0.9 3'",
+        ),
+        default=None,
+        directive="utilization_scheduler",
+        see="author.md#several-r-processes",
+    )
+    """Sessions of one R process, load factor, and R processes of one instance.
+
+    Replaces ``simple_scheduler``.
+    """
+    max_connections: int | None = _instances(count(1, MOST_SEATS, "50"), default=None)
+    """The first value of ``utilization_scheduler``, under shinyapps.io's name.
+
+    Setting one of these three is enough: the others are then 50, 0.05 and 3.
+    """
+    worker_load_factor: float | None = _instances(share("0.05"), default=None)
+    """The second value of ``utilization_scheduler``, under shinyapps.io's name."""
+    max_worker_processes: int | None = _instances(count(1, 100, "3"), default=None)
+    """The third value of ``utilization_scheduler``, under shinyapps.io's name."""
+    max_instances: int = _instances(count(1, 100, "1"), default=1)
+    """The most instances of one version.
+
+    When all are full, visitors wait in a queue (503) and enter one by one as seats become free.
+    """
+    start_count: int = _instances(count(1, 100, "1"), default=1)
+    """How many instances the first visit starts.
+
+    ``instances=3`` of rsconnect's ``configureApp`` is ``start_count=3 max_instances=3`` here.
+    """
+    instance_load_factor: float = _instances(share("0.5"), default=0.5)
+    """Another instance starts when more than this share of the seats is taken.
+
+    The share is over ready and starting instances.
+    """
+    max_retired_workers: int = _instances(count(0, 100, "3"), default=3)
+    """After a restart: how many old R processes of an instance may live until their sessions end.
+
+    The oldest above that are ended.
+    """
+    max_retired_versions: int = _instances(count(0, 100, "3"), default=3)
+    """After a publish: how many old versions may keep instances until their sessions end.
+
+    The sessions of older versions are ended.
+    """
+    preload: bool = _instances(switch("true"), default=True, see="author.md#forked-r-processes")
+    """Whether R processes are forked from one that has Shiny loaded."""
+
+    queue_page_timeout: float = _queue(seconds(5, 45, "15"), default=15.0)
+    """While visitors queue: how long a page keeps its seat if its connection does not come.
+
+    It is 45 seconds when nobody queues.
+    """
+    queue_page_share: float = _queue(share("0.5"), default=0.5)
+    """While visitors queue: the share of the seats that such pages may take together."""
+    queue_per_address: int = _queue(count(0, 1000, "50"), default=50)
+    """The most such pages, and the most places in the queue, of one address; 0: any number.
+
+    For IPv6 an address is one /64. A whole school may come from one address.
+    """
+
+    check: bool = _build(switch("false"), default=True, see="author.md#checks-during-a-build")
     """Whether a build tries the app before it is published."""
-    package_cache: bool = True
-    """Whether a build reuses packages that another build has made."""
-    package_mismatch: str = "stop"
+    versions_kept: int = _build(count(2, 1000, "5"), default=5)
+    """How many of the newest versions are kept.
+
+    The active one and the one before always stay.
+    """
+    package_mismatch: str = _build(choice(("stop", "with-installed")), default="stop")
     """What a build does if it can get a package only in another version than requested.
 
-    It stops (``stop``), or goes on with that version (``with-installed``).
+    It stops, or goes on with the version that the image has. A note says which version was used.
     """
-    versions_kept: int = 5
-    """How many versions of the app are kept; the active one and the one before always stay."""
-    preserve_logs: bool = True
-    """Whether the logs of workers that ended without failure are kept."""
-    log_file_mode: str = "0640"
-    data: Mapping[str, str] = field(default_factory=dict)
+    package_cache: bool = _build(switch("true"), default=True)
+    """Whether a build reuses packages that another build has made."""
+    r_version: str = _build(text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"), default="")
+    """The version of R that the app needs; a bundle is refused if the image has another."""
+
+    environment: Mapping[str, str] = _runs(
+        names_to(
+            VARIABLE,
+            r"[^\0]{0,4096}",
+            "names and values of variables, none of Sheen's or AWS's own",
+            "'TZ=UTC LEVEL=2'",
+            16_384,
+        ),
+        default_factory=dict,
+        see="author.md#environment",
+    )
+    """Variables of R's environment."""
+    secrets: Mapping[str, str] = _runs(
+        names_to(
+            VARIABLE,
+            r"[A-Za-z0-9/_+=.@-]{1,512}",
+            "names of variables and of their secrets",
+            "'DB_PASSWORD=sales/db'",
+            16_384,
+        ),
+        default_factory=dict,
+        see="author.md#secrets",
+    )
+    """Variables of R's environment whose values are secrets: variable → name in Secrets Manager."""
+    role: str = _runs(
+        text(
+            r"(([A-Za-z0-9_][A-Za-z0-9._~-]*/){0,9}[A-Za-z0-9_-]{1,64})?",
+            "a location and the name of a role that the operator made",
+            "sales/reader",
+        ),
+        default="",
+        see="author.md#aws-roles",
+    )
+    """AWS role of the app's processes: path and name below the deployment's path; empty: none."""
+    data: Mapping[str, str] = _runs(
+        names_to(
+            r"[a-z0-9][a-z0-9-]{0,62}",
+            "read|write",
+            "names of syncs, each with read or write",
+            "'sales=read'",
+            4096,
+        ),
+        default_factory=dict,
+        see="author.md#data",
+    )
     """Synced folders that the app sees: name of the sync → ``read`` or ``write``."""
-    restart_on_sync: bool = False
-    """Whether the app restarts when a folder of :attr:`data` has changed."""
+    restart_on_sync: bool = _runs(switch("false"), default=False)
+    """Whether new data from a sync restarts the app."""
+    exec_supervisor: tuple[str, ...] = _runs(
+        Rule(
+            read_command,
+            "a command with its arguments, quoted as for a shell, at most "
+            f"{LONGEST_COMMAND:,} characters",
+            "'nice -n 10'",
+        ),
+        default=(),
+        directive="exec_supervisor",
+        see="author.md#another-r-or-a-command-before-it",
+    )
+    """A command before R (or Python)."""
+    r_path: str = _runs(
+        program("/opt/R/4.3.1/bin/R"),
+        default="",
+        directive="r_path",
+        see="author.md#another-r-or-a-command-before-it",
+    )
+    """The R program that runs an app in R; empty: the image's."""
+    python: str = _runs(
+        program("/opt/python/3.12/bin/python"),
+        default="",
+        directive="python",
+        see="author.md#another-r-or-a-command-before-it",
+    )
+    """The Python program that runs an app in Python; empty: the image's."""
+    largest_upload: int = _runs(count(1, LARGEST_OBJECT, "5000000000"), default=5 * 1024**3)
+    """The most bytes of a visitor's uploaded file; R's ``shiny.maxRequestSize`` also applies."""
+    sanitize_errors: bool = _runs(switch("true"), default=True, directive="sanitize_errors")
+    """Whether R's error messages are hidden from visitors."""
+    preserve_logs: bool = _runs(switch("true"), default=True, directive="preserve_logs")
+    """Whether the logs of R processes that ended normally are kept."""
+    log_file_mode: str = _runs(
+        text(r"0?[0-7]{3}", "a file's mode", "0640"), default="0640", directive="log_file_mode"
+    )
+    """Mode of log files, on one machine."""
+
+    reconnect: bool = _connections(switch("true"), default=True, directive="reconnect")
+    """Whether a session outlives its connection."""
+    reconnect_grace: float = _connections(seconds(0, 3600, "15"), default=15.0)
+    """How long a session outlives its connection."""
+    sockjs_heartbeat_delay: float = _connections(
+        seconds(1, 600, "25"), default=25.0, directive="sockjs_heartbeat_delay"
+    )
+    """Pause between heartbeats on a SockJS connection."""
+    sockjs_disconnect_delay: float = _connections(
+        seconds(1, 600, "5"), default=5.0, directive="sockjs_disconnect_delay"
+    )
+    """How long a SockJS client may stay away between two polls."""
+    disable_websockets: bool = _connections(
+        switch("false"), default=False, directive="disable_websockets"
+    )
+    """Whether pages use HTTP only."""
+    disable_protocols: tuple[str, ...] = _connections(
+        Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", "websocket"),
+        default=(),
+        directive="disable_protocols",
+    )
+    """Transports that are not offered, by SockJS's names."""
 
     @property
     def worker_limits(self) -> WorkerLimits:
-        """The limits, whichever settings define them."""
-        if self.utilization_scheduler is not None:
-            return WorkerLimits(*self.utilization_scheduler)
-        if (
-            self.max_connections is None
-            and self.worker_load_factor is None
-            and self.max_worker_processes is None
-        ):
-            return WorkerLimits(self.simple_scheduler, 1.0, 1)
-        return WorkerLimits(
-            self.max_connections if self.max_connections is not None else 50,
-            self.worker_load_factor if self.worker_load_factor is not None else 0.05,
-            self.max_worker_processes if self.max_worker_processes is not None else 3,
-        )
-
-    def _too_many_seats(self, given: Container[str]) -> str:
-        """Return a message that names the factors: settings that were given, and defaults."""
-        limits = self.worker_limits
-        if self.utilization_scheduler is not None:
-            made = (
-                f"utilization_scheduler asks for {limits.max_connections} sessions on each of "
-                f"{limits.max_processes} R processes"
-            )
-        else:
-            values = {
-                "max_connections": limits.max_connections,
-                "max_worker_processes": limits.max_processes,
-            }
-            made = " times ".join(
-                f"{name}={value}{'' if name in given else ' (the default)'}"
-                for name, value in values.items()
-            )
-        return (
-            f"{made} makes {limits.seats:,} sessions on one instance; at most {_MOST_SEATS:,} "
-            "are allowed: lower one of them"
+        """How sessions are spread, whichever settings define it."""
+        return WorkerLimits.of(
+            self.simple_scheduler,
+            self.utilization_scheduler,
+            self.max_connections,
+            self.worker_load_factor,
+            self.max_worker_processes,
         )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "AppSettings":
-        """Read the settings of an app's row.
+        """Read values as they stand in one layer, or in several that were merged.
 
         Raise :class:`BadAppSetting` that names the setting, its rule and an example.
         """
-        known = {name: RULES[name] for name in (field.name for field in fields(cls))}
-        parsed: dict[str, Any] = {}
-        for name, value in values.items():
-            rule = known.get(name)
-            if rule is None:
-                raise BadAppSetting(no_setting(name, sorted(known)))
-            try:
-                parsed[name] = rule.read(value)
-            except BadEntry as error:
-                raise BadAppSetting(
-                    f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as '
-                    f"in {name}={rule.example}"
-                ) from None
-            except (TypeError, ValueError):
-                # The values of a map may be confidential, so they are not shown.
-                wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"
-                raise BadAppSetting(
-                    f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}"
-                ) from None
+        parsed = {name: read(name, value) for name, value in values.items()}
         settings = cls(**parsed)
-        if settings.start_count > settings.max_instances:
-            raise BadAppSetting(
-                f"start_count is {settings.start_count} and max_instances "
-                f"{settings.max_instances}; raise max_instances"
-            )
-        ways = [way for way in _SCHEDULERS if any(name in parsed for name in way)]
-        if len(ways) > 1:
-            given = ", ".join(name for way in ways for name in way if name in parsed)
-            raise BadAppSetting(
-                f"settings {given} say the same in different ways; keep one and take the "
-                f"other back, as in {ways[0][0]}="
-            )
-        if settings.worker_limits.seats > _MOST_SEATS:
-            raise BadAppSetting(settings._too_many_seats(parsed))
-        twice = settings.environment.keys() & settings.secrets.keys()
-        if twice:
-            raise BadAppSetting(
-                f'variable "{min(twice)}" is in environment and in secrets; keep one'
-            )
+        app_conflicts.check(settings, parsed.keys())
         return settings
 
-    @classmethod
-    def effective(cls, bundle: Mapping[str, Any], own: Mapping[str, Any]) -> "AppSettings":
-        """Merge the settings of a bundle and of the app itself; raise :class:`BadAppSetting`.
 
-        Settings of the app override those of the bundle, key by key for :data:`MAPS`. If the app
-        says how sessions are spread, all the bundle's settings about that are ignored.
-        """
-        own_way = next((way for way in _SCHEDULERS if any(name in own for name in way)), None)
-        other_ways = {
-            name
-            for way in _SCHEDULERS
-            if own_way is not None and way is not own_way
-            for name in way
-        }
-        merged = {
-            **{name: value for name, value in bundle.items() if name not in other_ways},
-            **own,
-        }
-        for name in MAPS:
-            if name in bundle and name in own:
-                merged[name] = {**_read_map(name, bundle), **_read_map(name, own)}
-        for name, other in (("environment", "secrets"), ("secrets", "environment")):
-            # A variable that the app has in one of them overrides the bundle's in the other.
-            if name in own and other in bundle:
-                mine = _read_map(name, own).keys() - (
-                    _read_map(other, own).keys() if other in own else ()
-                )
-                merged[other] = {
-                    key: value for key, value in _read_map(other, merged).items() if key not in mine
-                }
-        return cls.parse(merged)
-
-
-MAPS = ("environment", "secrets", "data")
+DECLARED = declared(AppSettings)
+"""The declarations of apps' settings, by name."""
+MAPS = tuple(one.name for one in fields(AppSettings) if one.default_factory is dict)
 """Settings that map names to values."""
 
 
-def _read_map(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    parsed: dict[str, str] = dict(getattr(AppSettings.parse({name: settings[name]}), name))
-    return parsed
-
-
-_SCHEDULERS = (
-    ("simple_scheduler",),
-    ("utilization_scheduler",),
-    ("max_connections", "worker_load_factor", "max_worker_processes"),
-)
-"""The alternative ways to say how sessions are spread; an app uses one of them."""
-_MOST_SEATS = 1000
-"""Limit of seats on an instance: a seat is about 50 bytes of its row, which holds 400 KB."""
-
-
-_DAY = 86400.0
-
-RULES: dict[str, Rule] = {
-    # The state machine gives up on a start after 300 s, which includes the machine's (FACTS E1).
-    "app_init_timeout": seconds(1, 240, "60"),
-    "app_idle_timeout": seconds(0, 30 * _DAY, "5"),
-    "instance_idle_timeout": seconds(0, 30 * _DAY, "900"),
-    "instance_unvisited_timeout": seconds(0, 30 * _DAY, "90"),
-    "app_session_timeout": seconds(0, 30 * _DAY, "3600"),
-    "title": text(
-        r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,100}",
-        "a title of at most 100 characters",
-        "'Sales, by month'",
-    ),
-    "size": choice(SIZES),
-    "start_count": count(1, 100, "1"),
-    "instance_load_factor": share("0.5"),
-    "connection_timeout": seconds(0, 30 * _DAY, "900"),
-    "read_timeout": seconds(0, 30 * _DAY, "3600"),
-    "simple_scheduler": count(1, _MOST_SEATS, "100"),
-    "utilization_scheduler": Rule(
-        read_utilization,
-        "<max connections> <load factor from 0 to 1> <max processes>",
-        "'utilization_scheduler=20 0.9 3'",
-    ),
-    "max_connections": count(1, _MOST_SEATS, "50"),
-    "worker_load_factor": share("0.05"),
-    "max_worker_processes": count(1, 100, "3"),
-    "max_retired_workers": count(0, 100, "3"),
-    "max_retired_versions": count(0, 100, "3"),
-    "queue_page_timeout": seconds(5, 45, "15"),
-    "queue_page_share": share("0.5"),
-    "queue_per_address": count(0, 1000, "50"),
-    "preload": switch("true"),
-    "largest_upload": count(1, LARGEST_OBJECT, "5000000000"),
-    "exec_supervisor": Rule(
-        read_command,
-        (
-            "a command with its arguments, quoted as for a shell, at most "
-            f"{LONGEST_COMMAND:,} characters"
-        ),
-        "'nice -n 10'",
-    ),
-    "r_path": program("/opt/R/4.3.1/bin/R"),
-    "python": program("/opt/python/3.12/bin/python"),
-    "visibility": choice(("public", "unlisted", "private")),
-    "r_version": text(r"(\d+(\.\d+){0,2})?", "a version of R", "4.2"),
-    "environment": names_to(
-        VARIABLE,
-        r"[^\0]{0,4096}",
-        "names and values of variables, none of Sheen's or AWS's own",
-        "'TZ=UTC LEVEL=2'",
-        16_384,
-    ),
-    "secrets": names_to(
-        VARIABLE,
-        r"[A-Za-z0-9/_+=.@-]{1,512}",
-        "names of variables and of their secrets",
-        "'DB_PASSWORD=sales/db'",
-        16_384,
-    ),
-    "role": text(
-        r"(([A-Za-z0-9_][A-Za-z0-9._~-]*/){0,9}[A-Za-z0-9_-]{1,64})?",
-        "a location and the name of a role that the operator made",
-        "sales/reader",
-    ),
-    "check": switch("false"),
-    "package_cache": switch("true"),
-    "package_mismatch": choice(("stop", "with-installed")),
-    "versions_kept": count(2, 1000, "5"),
-    "preserve_logs": switch("true"),
-    "log_file_mode": text(r"0?[0-7]{3}", "a file's mode", "0640"),
-    "data": names_to(
-        r"[a-z0-9][a-z0-9-]{0,62}",
-        "read|write",
-        "names of syncs, each with read or write",
-        "'sales=read'",
-        4096,
-    ),
-    "restart_on_sync": switch("false"),
-    "max_instances": count(1, 100, "1"),
-    "sanitize_errors": switch("true"),
-    "sockjs_heartbeat_delay": seconds(1, 600, "25"),
-    "sockjs_disconnect_delay": seconds(1, 600, "5"),
-    "reconnect": switch("true"),
-    "reconnect_grace": seconds(0, 3600, "15"),
-    "disable_websockets": switch("false"),
-    "disable_protocols": Rule(
-        read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", '["websocket"]'
-    ),
-}
+def read(name: str, value: Any) -> Any:
+    """Read the value of one setting; raise :class:`BadAppSetting`."""
+    rule = DECLARED[name].rule if name in DECLARED else None
+    if rule is None:
+        raise BadAppSetting(no_setting(name, sorted(DECLARED)))
+    try:
+        return rule.read(value)
+    except BadEntry as error:
+        raise BadAppSetting(
+            f'setting {name}: "{error}" cannot be in it; it is {rule.words}, as '
+            f"in {name}={rule.example}"
+        ) from None
+    except (TypeError, ValueError):
+        # The values of a map may be confidential, so they are not shown.
+        wrong = "cannot be read" if name in MAPS else f"is {shown(value)}"
+        raise BadAppSetting(
+            f"setting {name} {wrong}; it is {rule.words}, as in {name}={rule.example}"
+        ) from None

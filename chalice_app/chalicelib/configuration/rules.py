@@ -18,9 +18,28 @@ class Rule(NamedTuple):
     If only one entry of a map is wrong, raise :class:`BadEntry`.
     """
     words: str
-    """The allowed values in words, to follow "it is"."""
-    example: str
+    """The allowed values in words, to follow "it is" or "it must be"."""
+    example: str = ""
     """An example, as it follows ``NAME=`` on a command line."""
+
+    def allows(self, value: Any) -> bool:
+        """Return whether the value may be given."""
+        try:
+            self.read(value)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+
+def that(holds: Callable[[Any], bool], words: str, example: str = "") -> Rule:
+    """Return the rule for values of the right type for which ``holds`` is true."""
+
+    def read(value: Any) -> Any:
+        if not holds(value):
+            raise ValueError
+        return value
+
+    return Rule(read, words, example)
 
 
 LONGEST_SHOWN = 200
@@ -138,11 +157,7 @@ def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule
     """
 
     def read(values: Any) -> dict[str, str]:
-        pairs = (
-            dict(part.split("=", 1) for part in shlex.split(values))
-            if isinstance(values, str)
-            else values
-        )
+        pairs = words_to(values) if isinstance(values, str) else values
         if not isinstance(pairs, Mapping):
             raise TypeError
         for key, each in pairs.items():
@@ -155,3 +170,29 @@ def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule
         return dict(pairs)
 
     return Rule(read, f"{words}, at most {most:,} characters together", example)
+
+
+def plain(value: object) -> str:
+    """Return a value as it is written on a command line; every rule reads it back."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.15g}"
+        case tuple() | list():
+            return shlex.join(plain(part) for part in value)
+        case Mapping():
+            return shlex.join(f"{name}={plain(entry)}" for name, entry in value.items())
+        case _:
+            return str(value)
+
+
+def words_to(text: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words, quoted as for a shell; raise ValueError.
+
+    >>> words_to("size=small 'title=Sales, by month'")
+    {'size': 'small', 'title': 'Sales, by month'}
+    """
+    return dict(word.split("=", 1) for word in shlex.split(text))

@@ -9,8 +9,10 @@ from chalicelib.agents.client import AgentClient
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
+from chalicelib.errands.doing import Doer
 from chalicelib.lambdas import keep_active
 from chalicelib.lambdas.schema import TABLES
+from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.visit import Visits
@@ -53,6 +55,11 @@ class Environment:
     def connections(self) -> Connections:
         """What answers WebSocket events."""
         return Connections(self.agents, self.clock)
+
+    @cached_property
+    def errands(self) -> Doer:
+        """What does errands. A kind's rights are in ``infra/declared/errands.py``."""
+        return Doer(about_instances.kinds(self.settings, self.clock), self.clock)
 
     def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
         """Wrap every invocation.

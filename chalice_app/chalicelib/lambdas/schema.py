@@ -2,6 +2,7 @@
 
 from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import Table
+from chalicelib.errands.model import Errand
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -24,5 +25,6 @@ TABLES: tuple[type[Table], ...] = (
     SyncRequest,
     SyncRun,
     UnixId,
+    Errand,
 )
 """The tables, in no particular order."""

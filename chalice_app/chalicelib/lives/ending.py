@@ -24,18 +24,23 @@ def end(
     settings: Settings,
     clock: Callable[[], float],
     after: Sequence[InstanceState] = came_before(InstanceState.STOPPED),
+    *,
+    counts: bool = True,
 ) -> bool:
     """Stop the instance if it is in one of the states ``after``; return whether it was.
+
+    With ``counts``, the app does not start another instance at once, as after any failure.
 
     The row is stopped first, so that nobody gets a seat any more. The state machine comes next,
     since it would try to start the instance again. Then the visitors are told ``why``, while there
     still is a machine. The task is stopped last. If this breaks off after the row, the agent, which
     finds itself given up, and the sweeper do the rest.
     """
-    if not store.mark_stopped(instance.ref, failure, clock(), after=after):
+    recorded = failure if counts else None
+    if not store.mark_stopped(instance.ref, recorded, clock(), after=after):
         return False
     for row in spares.both(instance):
-        store.mark_stopped(row, failure, clock())
+        store.mark_stopped(row, recorded, clock())
     stop_execution(instance.ref, settings.instance_state_machine, failure)
     farewell.tell_all(instance.ref, settings.connections_url, why)
     stopped = stop_tasks(instance.ref, settings.cluster, failure["error"])

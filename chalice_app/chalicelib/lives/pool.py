@@ -4,9 +4,9 @@ The decisions are pure; :func:`refill` acts. This runs outside the VPC.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from chalicelib import telemetry
+from chalicelib.aws import streams
 from chalicelib.configuration.app_settings import SIZES
 from chalicelib.errors import SheenError
 from chalicelib.instances import spares
@@ -86,13 +86,12 @@ def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
     return claimed
 
 
-def left(record: Mapping[str, Any]) -> str | None:
-    """Return the size of the spare that left its pool by a stream record, or None. Pure.
+def left(change: streams.Change) -> str | None:
+    """Return the size of the spare that left its pool by a change of its row, or None. Pure.
 
     A spare leaves its pool when it is bound or stopped.
     """
-    images = record.get("dynamodb", {})
-    new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
+    new, old = change.new, change.old
     if not spares.is_spare(new.get("version_id", {}).get("S", "")):
         return None
     bound = "S" in new.get("bound_to", {}) and "S" not in old.get("bound_to", {})

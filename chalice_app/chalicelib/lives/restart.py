@@ -61,7 +61,7 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
     too_old = set()
     if event["mode"] == "retire":
         too_old = oldest(
-            (row.version_id for row in wanted), app.effective_settings().max_retired_versions
+            (row.version_id for row in wanted), app.resolved().settings.max_retired_versions
         )
     told = sum(
         _tell(

@@ -1,31 +1,23 @@
 """Start the state machine of each newly claimed instance. Runs outside the VPC (FACTS E6b).
 
-The stream of the instances' table invokes this.
+A claim is an errand whose row is the instance's own: the claim asks, the table's stream starts this
+function, and the row's state is the answer. A separate errand (:mod:`chalicelib.errands`) would be
+a second write before a visitor's page.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
-from chalicelib.aws import clients
+from chalicelib.aws import clients, streams
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
 from chalicelib.lives import pool
-
-_COMES_BACK = frozenset(
-    {
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "ServiceUnavailable",
-        "InternalServerError",
-        "InternalFailure",
-    }
-)
 
 
 class Start(NamedTuple):
@@ -39,14 +31,10 @@ class Start(NamedTuple):
         return {"instance": str(self.ref), "instance_id": self.ref.instance_id, "size": self.size}
 
 
-def newly_claimed(record: Mapping[str, Any]) -> Start | None:
-    """Return the instance that a stream record shows as newly claimed, or None. Pure."""
-    images = record.get("dynamodb", {})
-    new, old = images.get("NewImage") or {}, images.get("OldImage") or {}
-    if (
-        record.get("eventName") == "REMOVE"
-        or new.get("state", {}).get("S") != InstanceState.STARTING
-    ):
+def newly_claimed(change: streams.Change) -> Start | None:
+    """Return the instance that a change of a row shows as newly claimed, or None. Pure."""
+    new, old = change.new, change.old
+    if change.event == "REMOVE" or new.get("state", {}).get("S") != InstanceState.STARTING:
         return None
     instance_id = new["instance_id"]["S"]
     if old.get("instance_id", {}).get("S") == instance_id:
@@ -56,19 +44,25 @@ def newly_claimed(record: Mapping[str, Any]) -> Start | None:
     )
 
 
-def on_change(records: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> None:
-    """Start the claimed instances, and refill the pool of spares if it may have changed."""
-    started = start_claimed(records, settings.instance_state_machine, now)
-    if settings.spares and (started or any(map(pool.left, records))):
-        pool.refill(pool.parse(settings.spares), now, settings.most_instances)
+def on_change(
+    records: Sequence[Mapping[str, Any]], settings: Settings, now: float
+) -> streams.Accepted:
+    """Start the claimed instances, and refill the pool of spares if it may have changed.
 
-
-def start_claimed(records: Iterable[Mapping[str, Any]], state_machine: str, now: float) -> int:
-    """Start the claimed instances; return how many were started.
-
-    An error that may pass is raised, so that the stream delivers the records again.
+    The sweeper finds a start that is lost here.
     """
-    return sum(start(one, state_machine, now) for one in filter(None, map(newly_claimed, records)))
+    changed_pool = False
+
+    def act(change: streams.Change) -> None:
+        nonlocal changed_pool
+        one = newly_claimed(change)
+        started = one is not None and start(one, settings.instance_state_machine, now)
+        changed_pool |= started or pool.left(change) is not None
+
+    accepted = streams.each(records, act)
+    if settings.spares and changed_pool:
+        pool.refill(pool.parse(settings.spares), now, settings.most_instances)
+    return accepted
 
 
 def start(one: Start, state_machine: str, now: float) -> bool:
@@ -86,7 +80,7 @@ def start(one: Start, state_machine: str, now: float) -> bool:
         code = error.response["Error"]["Code"]
         if code == "ExecutionAlreadyExists":
             return False
-        if code in _COMES_BACK or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        if streams.may_pass(error):
             raise
         telemetry.logger.exception("cannot start", extra={"instance": ref.instance_id})
         store.mark_stopped(ref, {"error": code, "cause": str(error)}, now)

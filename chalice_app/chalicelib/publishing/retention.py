@@ -63,7 +63,7 @@ def due(app: App, now: float) -> list[str]:
     rows = versions.of(app.app_id)
     leaving = [row.version for row in rows if row.removing_at is not None]
     there = [row.version for row in rows if row.removing_at is None]
-    kept = app.effective_settings().versions_kept
+    kept = app.resolved().settings.versions_kept
     too_many = not_kept(there, (app.active_version, app.previous_version), kept)
     return leaving + [version for version in too_many if not _lives(app.app_id, version, now)]
 

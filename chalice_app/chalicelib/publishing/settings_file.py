@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration import layers
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.publishing import toml_nesting
 from chalicelib.publishing.errors import BadBundle
@@ -38,7 +38,7 @@ def read(data: bytes, bundle: str) -> dict[str, Any]:
             f"bundle {bundle}: {NAME} is not TOML: {error}; write NAME = VALUE, text in quotes"
         ) from None
     try:
-        AppSettings.parse(values)
+        layers.resolve([layers.bundle(values)])
     except BadAppSetting as error:
         raise BadBundle(f"bundle {bundle}: {NAME}: {error}") from None
     return values

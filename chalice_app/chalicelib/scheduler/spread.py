@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.configuration.app_settings import WorkerLimits
+from chalicelib.configuration.worker_limits import WorkerLimits
 
 _DIGITS = 9
 """Digits to round to. A load factor is a decimal fraction: 0.29 of 100 seats is exactly 29."""

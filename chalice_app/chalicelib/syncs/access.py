@@ -63,7 +63,7 @@ def asking(sync: str, found: Iterable[App]) -> list[tuple[App, str]]:
     result = []
     for app in found:
         try:
-            mode = app.effective_settings().data.get(sync)
+            mode = app.resolved().settings.data.get(sync)
         except BadAppSetting:
             continue
         if mode is not None:

@@ -21,7 +21,7 @@ def restart_readers(sync: str, function: str) -> list[str]:
     locations = []
     for app in apps.everywhere():
         try:
-            settings = app.effective_settings()
+            settings = app.resolved().settings
         except BadAppSetting:
             continue  # an app whose settings cannot be read does not run either
         if settings.restart_on_sync and sync in settings.data:

@@ -120,7 +120,8 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         [
             definition.bucket,
             definition.prefix,
-            settings.file_system,
+            # One text, as in rows of older deployments, whose tasks are to be kept.
+            f"{settings.file_system},{settings.access_point}",
             settings.sync_role,
             settings.sync_log,
             *_unusual(settings),
@@ -129,8 +130,6 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
     if row.task_arn and row.task_for == made_for and _described(row.task_arn) is not None:
         return str(row.task_arn)
     client = clients.client("datasync")
-    subnet, security_group = settings.sync_network.split(",")
-    file_system, access_point = settings.file_system.split(",")
     locations: list[str] = []
     tags = [{"Key": name, "Value": value} for name, value in settings.tags]
     try:
@@ -144,13 +143,16 @@ def ensure_task(row: Sync, definition: SyncDefinition, settings: Settings) -> st
         )
         locations.append(
             client.create_location_efs(
-                EfsFilesystemArn=file_system,
-                AccessPointArn=access_point,
+                EfsFilesystemArn=settings.file_system,
+                AccessPointArn=settings.access_point,
                 FileSystemAccessRoleArn=settings.sync_role,
                 InTransitEncryption="TLS1_2",
                 # Relative to the access point, which is the root of synced folders.
                 Subdirectory=f"/{definition.name}/{layout.SYNC_DATA}",
-                Ec2Config={"SubnetArn": subnet, "SecurityGroupArns": [security_group]},
+                Ec2Config={
+                    "SubnetArn": settings.sync_subnet,
+                    "SecurityGroupArns": [settings.sync_security_group],
+                },
                 Tags=tags,
             )["LocationArn"]
         )

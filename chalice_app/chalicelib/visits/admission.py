@@ -6,33 +6,28 @@ anybody could find out which locations exist.
 """
 
 from chalicelib.apps.model import App
-from chalicelib.errors import SheenError
+from chalicelib.configuration.app_settings import AppSettings
 
 
-def is_shown(app: App) -> bool:
-    """Return whether visitors may know of an app.
+def is_shown(app: App, settings: AppSettings | None) -> bool:
+    """Return whether visitors may know of an app; ``settings`` are None if they cannot be read.
 
     Nobody can sign in yet, so nobody may know of a private app.
     """
-    return app.archived_at is None and _visibility(app) != "private"
+    return app.archived_at is None and _visibility(app, settings) != "private"
 
 
-def is_listed(app: App) -> bool:
+def is_listed(app: App, settings: AppSettings | None) -> bool:
     """Return whether the list of apps shows an app; one with unreadable settings is left out."""
-    return app.archived_at is None and _visibility(app) == "public"
+    return app.archived_at is None and _visibility(app, settings) == "public"
 
 
-def _visibility(app: App) -> str | None:
+def _visibility(app: App, settings: AppSettings | None) -> str | None:
     """Return who may see an app.
 
-    If its settings cannot be read, return ``private`` if its own or its bundle's settings say so,
-    and None otherwise.
+    If its settings cannot be read, return ``private`` if any layer says so, and None otherwise.
     """
-    try:
-        return app.effective_settings().visibility
-    except SheenError:
-        said = [
-            settings.get("visibility")
-            for settings in (app.settings or {}, app.bundle_settings or {})
-        ]
-        return "private" if "private" in said else None
+    if settings is not None:
+        return settings.visibility
+    layers = (app.defaults.values, app.bundle_settings or {}, app.settings or {})
+    return "private" if "private" in [values.get("visibility") for values in layers] else None

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 from chalicelib.apps import store as apps
+from chalicelib.apps.directory import Found
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
-from chalicelib.errors import SheenError
 from chalicelib.instances import spares
 from chalicelib.instances import store as instances
 from chalicelib.instances.lease import live
@@ -118,23 +118,21 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     own: dict[str, list[Instance]] = {}
     for row in there:
         own.setdefault(row.location, []).append(row)
-    listed = [
-        app for app in published if app.active_version is not None and admission.is_listed(app)
-    ]
+    known = [Found.of(app) for app in published if app.active_version is not None]
+    listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {
         "census": list(count(there, now)),
         "apps": [
-            [app.location, title_of(app), app_state(own.get(app.location, ()))] for app in listed
+            [found.app.location, title_of(found), app_state(own.get(found.app.location, ()))]
+            for found in listed
         ],
     }
 
 
-def title_of(app: App) -> str:
+def title_of(found: Found) -> str:
     """Return an app's title for people: its ``title``, or the last part of its location."""
-    try:
-        return app.effective_settings().title or readable(app.location)
-    except SheenError:
-        return readable(app.location)
+    settings = found.readable_settings
+    return (settings.title if settings is not None else "") or readable(found.app.location)
 
 
 def readable(location: str) -> str:

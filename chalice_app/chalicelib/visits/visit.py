@@ -9,7 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.apps.directory import Directory
+from chalicelib.apps.directory import Directory, Found
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -156,27 +156,27 @@ class Visits:
                     return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
                 case StartStatus(instance_id):
                     return waiting.start_status(
-                        app, instance_id, store.of_version(_version_id(app)), self._clock()
+                        found, instance_id, store.of_version(_version_id(app)), self._clock()
                     )
                 case QueueStatus(place):
                     return waiting.queue_status(
-                        self._scheduler.standing(_version_id(app), app.effective_settings(), place)
+                        self._scheduler.standing(_version_id(app), found.settings, place)
                     )
                 case Navigation():
                     kept = self._kept_page(request, app, found.rest) if not gone else None
-                    page = kept or self._navigate(request, app, found.rest, gone)
+                    page = kept or self._navigate(request, found, gone)
                     if kept is not None or isinstance(page, _Gone):
                         return page
-                    return waiting.without_page(request, app, page)
+                    return waiting.without_page(request, found, page)
                 case ToWorker(worker):
                     return self._to_worker(request, app, found.rest, worker)
                 case Asset():
-                    return self._asset(request, app, found.rest)
+                    return self._asset(request, found)
                 case _:
                     assert_never(where)
 
     def _navigate(
-        self, request: VisitorRequest, app: App, rest: str, gone: frozenset[str]
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
     ) -> Answer | _Gone:
         """Take a seat and let the app answer with a page, or say what the visitor waits for.
 
@@ -186,23 +186,25 @@ class Visits:
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.title_of(app)))
-        settings = app.effective_settings()
+                return Answer.page(pages.about(census.title_of(found)))
+        app = found.app
         version_id = _version_id(app)
         place = waiting.place_of(request)
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.location, settings, session_id, place, gone, address
+            version_id, app.location, found.settings, session_id, place, gone, address
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
                 with telemetry.about(instance=instance.instance_id, session=session_id):
                     try:
-                        answer = self._ask(request, app, rest, instance, session_id)
+                        answer = self._ask(request, app, found.rest, instance, session_id)
                         return (
-                            answer if place is None else waiting.without_place(request, app, answer)
+                            answer
+                            if place is None
+                            else waiting.without_place(request, found, answer)
                         )
                     except AgentGone:
                         self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
@@ -216,13 +218,13 @@ class Visits:
                 telemetry.logger.info(
                     "waits", extra={"instance": instance.instance_id, "claimed": claimed}
                 )
-                return waiting.for_a_start(request, app, instance, self._clock())
+                return waiting.for_a_start(request, found, instance, self._clock())
             case Queued(taken, standing):
-                return waiting.for_a_seat(request, app, taken, standing)
+                return waiting.for_a_seat(request, found, taken, standing)
             case Busy():
-                return Answer.page(pages.no_machine(census.title_of(app)))
+                return Answer.page(pages.no_machine(census.title_of(found)))
             case NoRoom():
-                return Answer.page(pages.users(census.title_of(app)))
+                return Answer.page(pages.users(census.title_of(found)))
             case _:
                 assert_never(outcome)
 
@@ -282,8 +284,9 @@ class Visits:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
-    def _asset(self, request: VisitorRequest, app: App, rest: str) -> Answer:
+    def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
+        app, rest = found.app, found.rest
         version_id = _version_id(app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
@@ -301,7 +304,7 @@ class Visits:
             return self._ask(request, app, rest, instance)
         if rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.location, app.effective_settings())
+        held = self._holding.ready(version_id, app.location, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held

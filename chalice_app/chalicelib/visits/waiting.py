@@ -1,7 +1,7 @@
 """Answers to visitors who wait for a start or a seat, and to the waiting page's requests."""
 
 from chalicelib import cookies, pages
-from chalicelib.apps.model import App
+from chalicelib.apps.directory import Found
 from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
@@ -17,19 +17,19 @@ PLACE_COOKIE = "sheen-place"
 _COOKIE_LIFE = 3600
 
 
-def for_a_start(request: VisitorRequest, app: App, instance: Instance, now: float) -> Answer:
+def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: float) -> Answer:
     """Return the page that follows a start."""
-    status_url = f"{_public_path(request, app)}{START_STATUS}?instance={instance.instance_id}"
+    status_url = f"{_public_path(request, found)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
     return Answer.page(
         pages.waiting(
-            census.title_of(app), instance.instance_id, status_url, phase=phase, elapsed=elapsed
+            census.title_of(found), instance.instance_id, status_url, phase=phase, elapsed=elapsed
         )
     )
 
 
-def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -> Answer:
+def start_status(found: Found, instance_id: str, rows: list[Instance], now: float) -> Answer:
     """Return the progress of a start as JSON, or 410 if the instance is gone.
 
     On 410 the page reloads itself.
@@ -41,18 +41,20 @@ def start_status(app: App, instance_id: str, rows: list[Instance], now: float) -
     if row.state == InstanceState.STOPPED:
         if not row.failure:
             return Answer.json(410, {"message": "this instance has stopped; load the page again"})
-        failure = told(row.failure, app.effective_settings().sanitize_errors)
+        failure = told(row.failure, found.settings.sanitize_errors)
     return Answer.json(
         200, {"state": row.state, "phase": row.phase, "message": "", "failure": failure}
     )
 
 
-def for_a_seat(request: VisitorRequest, app: App, place: str, standing: Standing) -> Answer:
+def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Standing) -> Answer:
     """Return the page of a full app, with the visitor's place in the queue."""
-    url = f"{_public_path(request, app)}{QUEUE_STATUS}?place={place}"
-    page = Answer.page(pages.users(census.title_of(app), queue=pages.InQueue(url, standing.before)))
+    url = f"{_public_path(request, found)}{QUEUE_STATUS}?place={place}"
+    page = Answer.page(
+        pages.users(census.title_of(found), queue=pages.InQueue(url, standing.before))
+    )
     cookie = (
-        f"{PLACE_COOKIE}={place}; Path={_public_path(request, app)}/; Max-Age={_COOKIE_LIFE}; "
+        f"{PLACE_COOKIE}={place}; Path={_public_path(request, found)}/; Max-Age={_COOKIE_LIFE}; "
         f"HttpOnly; {_site(request)}"
     )
     return page._replace(headers=(*page.headers, ("set-cookie", cookie)))
@@ -72,19 +74,19 @@ def place_of(request: VisitorRequest) -> str | None:
     return next(iter(cookies.values(request.cookies, PLACE_COOKIE)), None)
 
 
-def without_place(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+def without_place(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
     """Return the answer with the cookie of the place in the queue deleted.
 
     The visitor has a seat now, and the next page must not refer to the queue.
     """
     cookie = (
-        f"{PLACE_COOKIE}=; Path={_public_path(request, app)}/; Max-Age=0; HttpOnly; "
+        f"{PLACE_COOKIE}=; Path={_public_path(request, found)}/; Max-Age=0; HttpOnly; "
         f"{_site(request)}"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 
-def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
+def without_page(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
     """Return the answer with the cookie that names a kept page deleted, if the visitor sent one.
 
     An answer that sets this cookie itself is returned unchanged.
@@ -94,7 +96,7 @@ def without_page(request: VisitorRequest, app: App, answer: Answer) -> Answer:
     ):
         return answer
     cookie = page_cookie(
-        "", "", _public_path(request, app), secure=request.header("x-forwarded-proto") == "https"
+        "", "", _public_path(request, found), secure=request.header("x-forwarded-proto") == "https"
     )
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
@@ -103,5 +105,5 @@ def _site(request: VisitorRequest) -> str:
     return cookies.site(secure=request.header("x-forwarded-proto") == "https")
 
 
-def _public_path(request: VisitorRequest, app: App) -> str:
-    return request.base + app.location.rstrip("/")
+def _public_path(request: VisitorRequest, found: Found) -> str:
+    return request.base + found.app.location.rstrip("/")

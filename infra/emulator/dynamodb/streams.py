@@ -1,10 +1,11 @@
 """Deliver DynamoDB streams to the functions that read them.
 
-Records are delivered in order, until they are accepted.
+Records are delivered in order, until they are accepted, or given up as their trigger says.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,14 @@ class StreamTrigger:
     batch_size: int
     filters: tuple[Mapping[str, Any], ...]
     """Patterns, at least one of which a record must match; all records match if it is empty."""
+    retries: int = -1
+    """How often a batch is delivered again; -1: until it is too old."""
+    record_age_seconds: float = -1
+    """Age from which records are dropped; -1: never, apart from the stream's own end."""
+    bisect: bool = False
+    """Whether a batch on which the function fails is divided."""
+    reports_items: bool = False
+    """Whether the function's answer says which records it did not accept."""
 
 
 class StreamPump:
@@ -102,21 +111,74 @@ class StreamPump:
         )
 
     async def _deliver(self, records: list[dict[str, Any]]) -> None:
-        event = json.dumps({"Records": records}).encode()
-        delay = FIRST_RETRY_SECONDS
-        while True:
-            try:
-                invocation = await self._invoker.invoke(self._trigger.function, event)
-                if invocation.function_error is None:
-                    return
-                problem = invocation.payload[:500].decode(errors="replace")
-            except Refused as error:
-                problem = str(error)
-            self._console.say(
-                f"stream of {self._trigger.table} waits: {self._trigger.function} failed: {problem}"
-            )
+        """Deliver a batch until all of it is accepted or given up."""
+        attempt, delay = 0, FIRST_RETRY_SECONDS
+        while records := self._young_enough(records):
+            left, problem, failed = await self._offer(records)
+            if not left:
+                return
+            if failed and self._trigger.bisect and len(left) > 1:
+                self._say("waits", problem)
+                half = len(left) // 2
+                await self._deliver(left[:half])
+                await self._deliver(left[half:])
+                return
+            attempt = attempt + 1 if left == records else 1
+            if 0 <= self._trigger.retries < attempt:
+                self._say(f"gives up {len(left)} records", problem)
+                return
+            records = left
+            self._say("waits", problem)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_RETRY_SECONDS)
+
+    async def _offer(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str, bool]:
+        """Deliver a batch once.
+
+        Return the records that were not accepted, why, and whether the function itself failed.
+        """
+        event = json.dumps({"Records": records}).encode()
+        try:
+            invocation = await self._invoker.invoke(self._trigger.function, event)
+        except Refused as error:
+            return records, str(error), False
+        told = invocation.payload[:500].decode(errors="replace")
+        if invocation.function_error is not None:
+            return records, told, True
+        left = not_accepted(records, invocation.payload) if self._trigger.reports_items else []
+        return left, told, False
+
+    def _young_enough(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        longest = self._trigger.record_age_seconds
+        if longest < 0:
+            return records
+        since = time.time() - longest
+        young = [one for one in records if _written_at(one) >= since]
+        if len(young) < len(records):
+            self._say(f"gives up {len(records) - len(young)} records", "they are too old")
+        return young
+
+    def _say(self, what: str, why: str) -> None:
+        trigger = self._trigger
+        self._console.say(f"stream of {trigger.table} {what}: {trigger.function} failed: {why}")
+
+
+def not_accepted(records: list[dict[str, Any]], answer: bytes) -> list[dict[str, Any]]:
+    """Return the records that a function with ReportBatchItemFailures gets again. Pure.
+
+    These are the first that it names and all after it. An answer that Lambda cannot use concerns
+    the whole batch.
+    """
+    try:
+        document = json.loads(answer or b"null")
+        failures = (document or {}).get("batchItemFailures") or []
+        named = {failure["itemIdentifier"] for failure in failures}
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return records
+    numbers = [str(record["dynamodb"]["SequenceNumber"]) for record in records]
+    if not named <= set(numbers):
+        return records
+    return records[min(map(numbers.index, named)) :] if named else []
 
 
 class Streams:
@@ -175,6 +237,10 @@ def check_streams(
             raise CannotStart(
                 f"{trigger.function} cannot read the stream of {trigger.table}: {error}"
             ) from None
+
+
+def _written_at(record: dict[str, Any]) -> float:
+    return float(record["dynamodb"].get("ApproximateCreationDateTime", time.time()))
 
 
 def _stream_arn(table: str) -> str:

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -110,8 +111,9 @@ _ORIGIN: dict[str, int] = {}
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "timestamp"):
-        return value.timestamp()
+    if isinstance(value, datetime):
+        # moto's times have no zone, and are in UTC.
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if hasattr(value, "to_json"):
         return value.to_json()
     raise TypeError(f"cannot write {type(value).__name__} as JSON")

@@ -133,13 +133,13 @@ def test_what_was_stored_before_is_cut_and_shown_and_stands_in_no_other_changes_
     app.update(actions=[App.settings.set({"max_instances": 50, "start_count": 20})])
     shown = on_demand({"location": "/old"}, lambda: 3.0)
     held = {
-        name: (shown["settings"][name], shown["sources"][name])
+        name: (shown["settings"][name], *shown["sources"][name].values())
         for name in ("size", "max_instances", "start_count", "instance_idle_timeout")
     }
     assert held == {
-        "size": ("medium", "ceiling"),
-        "max_instances": (3, "ceiling"),
-        "start_count": (3, "ceiling"),
-        "instance_idle_timeout": (900.0, "default"),
+        "size": ("medium", "bundle", "sheen.toml", "largest_size"),
+        "max_instances": (3, "app", "sheen configure", "most_instances_per_app"),
+        "start_count": (3, "app", "sheen configure", "most_instances_per_app"),
+        "instance_idle_timeout": (900.0, "default", "", ""),
     }
-    assert App.get("/old").effective_settings().max_instances == 3
+    assert App.get("/old").resolved().settings.max_instances == 3

@@ -9,7 +9,9 @@ from chalicelib.apps import store
 from chalicelib.apps.configure import changed, configure, on_demand
 from chalicelib.apps.errors import BadChange, BadLocation, NoSuchApp
 from chalicelib.apps.model import App
+from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
+from tests.chalicelib.aws_in_process import ENVIRONMENT
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
@@ -98,12 +100,16 @@ def test_who_may_invoke_the_function_sees_all_that_holds_and_where_it_comes_from
     )
     assert shown["environment"] == {"TZ": "UTC", "LEVEL": "2"}
     sources = answer["sources"]
-    assert sources.keys() == shown.keys()
-    assert (sources["size"], sources["max_instances"], sources["start_count"]) == (
-        "sheen.toml",
-        "set",
-        "default",
-    )
+    assert shown.keys() <= sources.keys()
+    assert {name: sources[name]["layer"] for name in shown if sources[name]["where"]} == {
+        "size": "bundle",
+        "environment": "app",
+        "max_instances": "app",
+        "disable_protocols": "app",
+    }
+    assert sources["environment.TZ"] == {"layer": "bundle", "where": "sheen.toml", "ceiling": ""}
+    assert sources["environment.LEVEL"]["where"] == "sheen configure"
+    assert sources["start_count"] == {"layer": "default", "where": "", "ceiling": ""}
     assert App.get("/team/sales").updated_at == 2.0, "showing changes nothing"
 
 
@@ -134,7 +140,7 @@ def test_the_bundles_settings_count_too_when_a_change_is_checked() -> None:
     app = store.ensure("/hello", 1.0)
     app.update(actions=[App.bundle_settings.set({"max_instances": 3})])
     configure("/hello", {"start_count": 3}, 2.0)
-    assert App.get("/hello").effective_settings().start_count == 3
+    assert App.get("/hello").resolved().settings.start_count == 3
 
 
 def test_two_who_change_at_once_both_get_what_they_wanted() -> None:
@@ -161,3 +167,17 @@ def test_two_who_change_at_once_both_get_what_they_wanted() -> None:
 def test_no_app_is_told() -> None:
     with pytest.raises(NoSuchApp, match="no app at /nowhere"):
         configure("/nowhere", {}, 1.0)
+
+
+def test_what_the_deployment_sets_holds_until_a_bundle_or_the_app_says_otherwise() -> None:
+    environment = {**ENVIRONMENT, "SHEEN_APP_DEFAULTS": "size=small app_idle_timeout=60"}
+    App.bound(Settings.from_environment(environment))
+    try:
+        store.ensure("/hello", 1.0)
+        answer = on_demand({"location": "/hello", "settings": {"size": "medium"}}, lambda: 2.0)
+    finally:
+        App.bound(Settings.from_environment(ENVIRONMENT))
+    held = {name: answer["settings"][name] for name in ("size", "app_idle_timeout")}
+    assert held == {"size": "medium", "app_idle_timeout": 60.0}
+    assert answer["sources"]["size"]["layer"] == "app"
+    assert answer["sources"]["app_idle_timeout"]["layer"] == "deployment"

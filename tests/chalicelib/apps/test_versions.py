@@ -88,9 +88,9 @@ def test_settings_of_the_bundle_go_with_the_version(app: App) -> None:
     add("version4", size="small")
     versions.activate("/hello", "version3", "3", 2.0)
     versions.activate("/hello", "version4", "4", 2.0)
-    assert App.get("/hello").effective_settings().size == "small"
+    assert App.get("/hello").resolved().settings.size == "small"
     versions.roll_back("/hello", None, 3.0)
-    assert App.get("/hello").effective_settings().size == "large"
+    assert App.get("/hello").resolved().settings.size == "large"
 
 
 def test_going_back_to_nothing_is_told(app: App) -> None:

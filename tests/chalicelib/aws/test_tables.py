@@ -5,8 +5,8 @@ it is in flight.
 from collections.abc import Callable
 
 import pytest
-from botocore.exceptions import ClientError
-from pynamodb.exceptions import PynamoDBException, UpdateError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from pynamodb.exceptions import DeleteError, PynamoDBException, UpdateError
 
 from chalicelib.aws import tables
 from chalicelib.aws.tables import CONNECT_SECONDS, READ_SECONDS
@@ -171,3 +171,12 @@ def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> N
 def test_a_transaction_is_no_more_patient() -> None:
     config = tables.Together()._connection.client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
+
+
+def test_an_error_of_the_connection_is_no_refusal_and_is_raised() -> None:
+    def before(_operation: str) -> None:
+        raise ReadTimeoutError(endpoint_url="http://localhost")
+
+    row = Bundle("uploads/slow.zip")
+    with direct_dynamodb(before), pytest.raises(DeleteError):
+        row.delete_if(Bundle.key.exists())

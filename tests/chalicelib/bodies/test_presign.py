@@ -8,6 +8,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from chalicelib.aws import sigv4
 from chalicelib.bodies.presign import Signing, presigned
 
 NOW = 1_800_000_000.0
@@ -36,7 +37,13 @@ def test_as_botocore_signs_them(
         auth.add_auth(request)
     theirs = request.url
     ours = presigned(
-        method, url, Signing("us-east-1", "AKIA", "secret", token), NOW, 900, query, headers
+        method,
+        url,
+        Signing("us-east-1", sigv4.Credentials("AKIA", "secret", token)),
+        NOW,
+        900,
+        query,
+        headers,
     )
     assert ours.rpartition("=")[2] == theirs.rpartition("=")[2]
     assert sorted(ours.partition("?")[2].split("&")) == sorted(theirs.partition("?")[2].split("&"))

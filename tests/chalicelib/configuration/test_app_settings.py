@@ -91,59 +91,6 @@ def test_a_bad_value_is_told_its_rule(name: str, value: object, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("bundle", "own", "held"),
-    [
-        ({"size": "small"}, {}, {"size": "small"}),
-        ({"size": "small"}, {"size": "large"}, {"size": "large"}),
-        (
-            {"simple_scheduler": 5},
-            {"utilization_scheduler": "5 0.5 3"},
-            {"utilization_scheduler": (5, 0.5, 3)},
-        ),
-        (
-            {"max_connections": 5},
-            {"max_worker_processes": 2},
-            {"max_connections": 5, "max_worker_processes": 2},
-        ),
-        (
-            {"environment": {"A": "1", "B": "1"}},
-            {"environment": "B=2 C=3"},
-            {"environment": {"A": "1", "B": "2", "C": "3"}},
-        ),
-        (
-            {"environment": {"A": "1"}},
-            {"secrets": {"A": "name"}},
-            {"secrets": {"A": "name"}, "environment": {}},
-        ),
-        (
-            {"secrets": {"A": "name", "B": "name"}},
-            {"environment": "A=1"},
-            {"secrets": {"B": "name"}, "environment": {"A": "1"}},
-        ),
-    ],
-)
-def test_the_apps_own_settings_go_before_its_bundles(
-    bundle: dict[str, object], own: dict[str, object], held: dict[str, object]
-) -> None:
-    assert AppSettings.effective(bundle, own) == AppSettings.parse(held)
-
-
-@given(st.dictionaries(names, values, max_size=3), st.dictionaries(names, values, max_size=3))
-def test_settings_that_are_good_alone_go_together_or_are_refused(
-    bundle: dict[str, object], own: dict[str, object]
-) -> None:
-    try:
-        own_alone = AppSettings.parse(own)
-        AppSettings.parse(bundle)
-        held = AppSettings.effective(bundle, own)
-    except BadAppSetting:
-        return
-    for name in own:
-        if name not in ("environment", "secrets", "data"):
-            assert getattr(held, name) == getattr(own_alone, name)
-
-
-@pytest.mark.parametrize(
     "name", ["LD_PRELOAD", "GCONV_PATH", "MALLOC_CHECK_", "PATH", "HOME", "AWS_SECRET_ACCESS_KEY", "SHEEN_X", "SHINY_PORT", "WORKER_ID"]  # noqa: E501
 )  # fmt: skip
 def test_variables_that_are_sheens_or_the_loaders_cannot_be_set(name: str) -> None:

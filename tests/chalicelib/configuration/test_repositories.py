@@ -11,7 +11,7 @@ from chalicelib.configuration.repositories import (
     Repositories,
 )
 
-OURS = "https://cran.example"
+OURS = "https://r.example"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,13 @@ OURS = "https://cran.example"
 )
 def test_the_setting(setting: str, urls: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     assert Repositories.parse(setting) == Repositories(urls, allowed)
+
+
+def test_the_default_is_what_r_itself_asks_and_is_found_out_only_if_it_is_named() -> None:
+    assert Repositories.parse("default https://a.example https://p.example/*").resolved(
+        lambda: "https://r.example/"
+    ) == Repositories(("https://r.example", "https://a.example"), ("https://p.example/",))
+    assert Repositories.parse(OURS).resolved(lambda: pytest.fail("asked")) == Repositories((OURS,))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +61,7 @@ def test_what_is_no_repository_is_named(entry: str) -> None:
     ("named", "asked"),
     [
         ("", [OURS]),
-        ("https://cran.example/", [OURS]),
+        ("https://r.example/", [OURS]),
         ("https://p.example/cran/2024-01-02", ["https://p.example/cran/2024-01-02", OURS]),
         ("https://p.example/cran/../evil", [OURS]),
         ("https://p.example/cran/%2e%2e/evil", [OURS]),
@@ -95,10 +102,17 @@ def test_whatever_a_lock_file_names_nothing_but_the_allowed_is_asked(named: str)
 )
 def test_an_index_is_reached_by_https_and_without_a_password(url: str) -> None:
     with pytest.raises(BadIndex, match="SHEEN_PYTHON_REPOSITORIES"):
-        Indexes.parse(f"https://pypi.org/simple {url}")
+        Indexes.parse(f"default {url}")
 
 
 def test_indexes_are_told_to_pip() -> None:
     assert Indexes.parse("https://a.example/simple, https://b.example/simple").options == [
         "--index-url", "https://a.example/simple", "--extra-index-url", "https://b.example/simple",
+    ]  # fmt: skip
+
+
+def test_pip_keeps_its_own_index_where_the_deployment_names_the_default() -> None:
+    assert Indexes.parse("default").options == []
+    assert Indexes.parse("https://a.example/simple default").options == [
+        "--extra-index-url", "https://a.example/simple",
     ]  # fmt: skip

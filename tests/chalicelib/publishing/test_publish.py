@@ -111,9 +111,9 @@ def test_a_build_that_was_given_up_does_not_talk_over_the_outcome() -> None:
 
 def test_the_settings_of_a_bundle_come_with_it_and_go_with_it() -> None:
     finish(check(created("01")), {"size": "small"})
-    assert App.get("/hello").effective_settings().size == "small"
+    assert App.get("/hello").resolved().settings.size == "small"
     publish_it(created("02"))
-    assert App.get("/hello").effective_settings().size == "large"
+    assert App.get("/hello").resolved().settings.size == "large"
 
 
 def test_settings_that_do_not_go_with_the_apps_own_are_refused_and_nothing_changes() -> None:

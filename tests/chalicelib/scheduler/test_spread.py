@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.configuration.app_settings import AppSettings, WorkerLimits
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.worker_limits import WorkerLimits
 from chalicelib.scheduler.spread import Full, On, Open, spread
 
 LIMITS = st.builds(

@@ -13,14 +13,17 @@ from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 
+PLACE = "us-east-1:123456789012"
 SETTINGS = Settings.from_environment(
     ENVIRONMENT
     | {
-        "SHEEN_SYNC_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-sync",  # noqa: E501
-        "SHEEN_SYNC_ROLE": "role",
-        "SHEEN_SYNC_NETWORK": "subnet,group",
-        "SHEEN_FILE_SYSTEM": "files,point",
-        "SHEEN_TOPIC": "topic",
+        "SHEEN_SYNC_STATE_MACHINE": f"arn:aws:states:{PLACE}:stateMachine:sheen-test-sync",
+        "SHEEN_SYNC_ROLE": "arn:aws:iam::123456789012:role/sheen-test-datasync",
+        "SHEEN_SYNC_SUBNET": f"arn:aws:ec2:{PLACE}:subnet/subnet-1",
+        "SHEEN_SYNC_SECURITY_GROUP": f"arn:aws:ec2:{PLACE}:security-group/sg-1",
+        "SHEEN_FILE_SYSTEM": f"arn:aws:elasticfilesystem:{PLACE}:file-system/fs-1",
+        "SHEEN_ACCESS_POINT": f"arn:aws:elasticfilesystem:{PLACE}:access-point/fsap-1",
+        "SHEEN_TOPIC": f"arn:aws:sns:{PLACE}:alarms",
     }
 )
 assert SETTINGS.bucket == BUCKET

@@ -18,7 +18,6 @@ from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.lambdas.environment import Environment
-from chalicelib.lives import starts
 from tests.chalicelib.proxy_events import Context, body_of, header_of, rest_event
 from tests.chalicelib.standin_agent import Got, Say, StandinAgent
 
@@ -677,31 +676,3 @@ def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPa
     answer = ask("GET", "/hello/", BROWSER)
     assert answer["statusCode"] == 500
     assert b"request-1" in body_of(answer)
-
-
-def test_a_claim_is_read_from_the_stream_once() -> None:
-    new = {
-        "version_id": {"S": "a.v"},
-        "slot": {"N": "0"},
-        "instance_id": {"S": "i1"},
-        "state": {"S": "STARTING"},
-        "size": {"S": "small"},
-    }
-    record = {"eventName": "INSERT", "dynamodb": {"NewImage": new}}
-    assert starts.newly_claimed(record) == (("a.v", 0, "i1"), "small")
-    moved = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(moved) is None
-    again = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(again) == (("a.v", 0, "i2"), "small")
-    ready = {
-        "eventName": "MODIFY",
-        "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new},
-    }
-    assert starts.newly_claimed(ready) is None
-    assert starts.newly_claimed({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}) is None

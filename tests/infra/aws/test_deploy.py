@@ -370,7 +370,7 @@ def test_the_images_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "requirements.lock").touch()
     with_nothing = tag_of(tmp_path, {"FONTS": ""})
-    assert with_nothing != tag_of(tmp_path, {"R_REPOSITORY": "https://cran.example.org"})
+    assert with_nothing != tag_of(tmp_path, {"R_REPOSITORY": "https://r.example.org"})
     assert with_nothing != tag_of(tmp_path, {"FONTS": "fonts-noto-cjk"})
     (tmp_path / "workers" / "__pycache__").mkdir()
     (tmp_path / "workers" / "__pycache__" / "x.pyc").touch()

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.layers import deployment, resolve
 from infra.aws.errors import BadStage
+from infra.aws.place import aws_place
 from infra.aws.settings import STAGES, Stage, load, parse, stages
+from infra.declared import environments
 
 REGION = 'region = "eu-central-1"\n'
 
@@ -123,6 +128,15 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
             "tags is {'stage': 'x'}; it must be a table without application and stage",
         ),
         (REGION + 'name = "other"', "a stage's name is its file's"),
+        (
+            REGION + "[app_defaults]\napp_idle_timout = 60",
+            's.toml: app_defaults: there is no setting "app_idle_timout"; did you mean '
+            "app_idle_timeout?",
+        ),
+        (
+            REGION + "[app_defaults]\nsize = 3",
+            "s.toml: app_defaults: setting size is 3; it is one of",
+        ),
         ("region = ", "s.toml: Invalid value"),
     ],
 )
@@ -157,3 +171,12 @@ def test_a_stage_that_could_not_be_named_so_is_refused(name: str, tmp_path: Path
 def test_a_stage_without_a_file_is_told_which_there_are() -> None:
     with pytest.raises(BadStage, match=f"stages are {', '.join(stages())}"):
         load("staging")
+
+
+def test_what_a_stage_sets_for_all_apps_reaches_the_parts_that_read_their_settings() -> None:
+    environment = environments.agent(aws_place(load("full")))
+    settings = Settings.from_environment(environment)
+    resolved = resolve([deployment(settings.app_defaults)])
+    assert resolved.settings == AppSettings(
+        app_idle_timeout=60, environment={"TZ": "Europe/Berlin"}
+    )

@@ -165,6 +165,7 @@ def test_every_parameter_of_every_stage_is_found_out_before_its_stack(
         needed = {
             "Repository",
             "InstancesStream",
+            "ErrandsStream",
             "TaskSubnets",
             "TaskSecurityGroup",
             "FunctionSubnets",

@@ -28,11 +28,12 @@ class Lambda:
     def __init__(self, busy: int) -> None:
         self.busy = busy
         self.updated: list[dict[str, Any]] = []
-        self.set: dict[str, Any] = {}
+        self.set: dict[str, dict[str, Any]] = {}
         self.slept = 0
 
     def list_event_source_mappings(self, **given: str) -> dict[str, Any]:
-        return {"EventSourceMappings": [{"UUID": given["FunctionName"], **self.set}]}
+        name = given["FunctionName"]
+        return {"EventSourceMappings": [{"UUID": name, **self.set.get(name, {})}]}
 
     def update_event_source_mapping(self, **given: Any) -> None:
         self.busy -= 1
@@ -53,7 +54,7 @@ def test_a_trigger_that_lambda_is_at_work_on_is_tried_again() -> None:
 def test_a_trigger_that_is_as_declared_is_left_alone_as_an_update_stops_its_reading() -> None:
     client = Lambda(busy=0)
     set_triggers(client, DECLARED, PLACE, client.sleep)
-    [client.set] = [{**update, "LastModified": "now"} for update in client.updated]
+    client.set = {update["UUID"]: {**update, "LastModified": "now"} for update in client.updated}
     client.updated.clear()
     set_triggers(client, DECLARED, PLACE, client.sleep)
     assert client.updated == []

@@ -58,8 +58,18 @@ def on_things(event):
         ):
             Path(os.environ["TINY_NOTES"] + ".failed").touch()
             raise ValueError("fails once")
+    failures = []
     for record in records:
-        note("record", record=record)
+        image = record["dynamodb"].get("NewImage", {})
+        number = record["dynamodb"]["SequenceNumber"]
+        later = Path(f"{os.environ['TINY_NOTES']}.later-{number}")
+        if image.get("never") or (image.get("later") and not later.exists()):
+            later.touch()
+            note("refused", record=record)
+            failures.append({"itemIdentifier": number})
+        else:
+            note("record", record=record)
+    return {"batchItemFailures": failures}
 
 
 @app.on_cw_event(

@@ -47,7 +47,7 @@ def test_a_manifest_says_what_each_package_is_and_needs() -> None:
     lock = manifest.read(
         json.dumps(
             rsconnect(
-                R6={"Source": "CRAN", "Repository": "https://cran.rstudio.com/", "description": R6},
+                R6={"Source": "CRAN", "Repository": "https://r.example.com/", "description": R6},
                 httpuv={"Source": "CRAN", "Repository": None, "description": HTTPUV},
                 cli={"Source": "github", "Repository": None, "description": GITHUB},
             )
@@ -56,7 +56,7 @@ def test_a_manifest_says_what_each_package_is_and_needs() -> None:
     assert lock is not None
     assert lock.r_version == "4.2.2"
     assert lock.packages == (
-        Wanted("R6", "2.5.1", repository="https://cran.rstudio.com/"),
+        Wanted("R6", "2.5.1", repository="https://r.example.com/"),
         Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
         Wanted("httpuv", "1.6.9", needs=("Rcpp", "R6", "promises", "later")),
     )
@@ -81,7 +81,7 @@ def test_another_file_called_manifest_json_is_the_apps_own_affair(text: str) -> 
 def test_renv_of_before_and_after_1_1() -> None:
     head = {
         "Version": "4.2.2",
-        "Repositories": [{"Name": "CRAN", "URL": "https://cran.example/2024-01-02"}],
+        "Repositories": [{"Name": "CRAN", "URL": "https://r.example/2024-01-02"}],
     }
     old = {
         "R6": {
@@ -114,11 +114,11 @@ def test_renv_of_before_and_after_1_1() -> None:
     before = renv.read(json.dumps({"R": head, "Packages": old}))
     after = renv.read(json.dumps({"R": head, "Packages": new}))
     assert before.packages == (
-        Wanted("R6", "2.5.1", repository="https://cran.example/2024-01-02"),
+        Wanted("R6", "2.5.1", repository="https://r.example/2024-01-02"),
         Wanted("httpuv", "1.6.9", needs=("R6", "Rcpp")),
     )
     assert after.packages == (
-        Wanted("R6", "2.5.1", repository="https://cran.example/2024-01-02"),
+        Wanted("R6", "2.5.1", repository="https://r.example/2024-01-02"),
         Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
         Wanted("httpuv", "1.6.9", repository="https://other.example", needs=("R6", "Rcpp")),
     )
@@ -128,7 +128,7 @@ PACKRAT = """\
 PackratFormat: 1.4
 PackratVersion: 0.9.1
 RVersion: 4.2.2
-Repos: CRAN=https://cran.example/,
+Repos: CRAN=https://r.example/,
     INTERNAL=https://internal.example/
 
 Package: httpuv
@@ -160,7 +160,7 @@ def test_packrat() -> None:
         Wanted(
             "httpuv",
             "1.6.9",
-            repository="https://cran.example/",
+            repository="https://r.example/",
             needs=("R6", "Rcpp", "later", "promises"),
         ),
         Wanted("own", "0.1-2", repository="https://internal.example/"),

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.packages import repositories
+from chalicelib.configuration.repositories import Repositories
+from tasks.packages import image, repositories
 from tasks.packages.lock import Wanted
 from tasks.packages.repositories import Repository, Unreachable
 from tests.support.cran import GREETING_1, cran
+
+
+def test_r_says_which_repository_it_asks_by_itself() -> None:
+    assert Repositories.parse(image.mirror()).urls, "it is the URL of a repository"
 
 
 @pytest.mark.parametrize("how", ["length", "chunked"])

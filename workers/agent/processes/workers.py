@@ -12,7 +12,7 @@ from typing import Protocol
 from agent import failure
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
-from chalicelib.configuration.app_settings import WorkerLimits
+from chalicelib.configuration.worker_limits import WorkerLimits
 from chalicelib.scheduler.spread import Full, On, Open, spread
 
 _SERVING = (WorkerState.NEW, WorkerState.STARTING, WorkerState.READY)

@@ -18,7 +18,8 @@ from yarl import URL
 
 from agent.log import logger
 from agent.sockets.carriers import Source
-from chalicelib.aws.signing import Credentials, CredentialSource, Signer
+from chalicelib.aws.signing import CredentialSource, Signer
+from chalicelib.aws.sigv4 import Credentials
 
 INTERVAL = 0.005
 """Shortest time between the starts of two posts to one connection, in seconds.

@@ -123,6 +123,33 @@ def test_a_stream_waits_for_a_function_that_fails(tiny: TinyStack) -> None:
     assert records(tiny, key)[0]["dynamodb"]["NewImage"].get("fail_once")
 
 
+def test_records_that_a_function_does_not_accept_come_again_with_those_after_them(
+    tiny: TinyStack,
+) -> None:
+    key, table = uuid.uuid4().hex, tiny.client("dynamodb")
+    puts = [
+        {"Put": {"TableName": "tiny-local-things", "Item": {"k": {"S": f"{key}{n}"}, **more}}}
+        for n, more in enumerate([{}, {"later": {"BOOL": True}}, {}])
+    ]
+    table.transact_write_items(TransactItems=puts)  # in one batch
+    until(lambda: records(tiny, f"{key}1"), what="the second attempt")
+    until(lambda: len(records(tiny, f"{key}2")) == 2, what="what came after it, once more")
+    assert len(records(tiny, f"{key}0")) == 1
+
+
+def test_a_record_that_is_never_accepted_is_given_up_after_the_declared_retries(
+    tiny: TinyStack,
+) -> None:
+    key, table = uuid.uuid4().hex, tiny.client("dynamodb")
+    item = {"k": {"S": key}, "never": {"BOOL": True}}
+    table.put_item(TableName="tiny-local-things", Item=item)
+    until(lambda: "stream of tiny-local-things gives up 1 records" in tiny.said(), what="the end")
+    refused = [n for n in tiny.notes("refused") if n["record"]["dynamodb"]["Keys"]["k"]["S"] == key]
+    assert len(refused) == 4, "at first, and three retries"
+    table.put_item(TableName="tiny-local-things", Item={"k": {"S": f"{key}-next"}})
+    until(lambda: records(tiny, f"{key}-next"), what="the records behind it")
+
+
 def test_conditional_writes_of_many_have_one_winner(tiny: TinyStack) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

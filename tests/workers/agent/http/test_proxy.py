@@ -21,7 +21,7 @@ from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from chalicelib.agents import protocol
-from chalicelib.configuration.app_settings import WorkerLimits
+from chalicelib.configuration.worker_limits import WorkerLimits
 
 MakeSpec = Callable[..., WorkerSpec]
 KEY = "c0ffee" * 8

@@ -15,7 +15,7 @@ from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
-from chalicelib.configuration.app_settings import WorkerLimits
+from chalicelib.configuration.worker_limits import WorkerLimits
 
 MakeSpec = Callable[..., WorkerSpec]
 

@@ -9,7 +9,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from chalicelib.aws.signing import Credentials, Signer
+from chalicelib.aws.signing import Signer
+from chalicelib.aws.sigv4 import Credentials
 
 
 @pytest.mark.parametrize("connection", ["abc123", "AbC%3D", "a-b_c.d~e%2Bf%2F%3D%3D"])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from chalicelib.aws.signing import CredentialSource
+from chalicelib.aws.sigv4 import Credentials
 from chalicelib.bodies.presign import Signing, presigned
 from chalicelib.bodies.stored import Stored
 from chalicelib.errors import SheenError
@@ -113,7 +114,7 @@ class Objects:
     async def signing(self) -> Signing:
         """Return the current credentials for signing."""
         found = await asyncio.to_thread(self._credentials.get_frozen_credentials)
-        return Signing(self._region, found.access_key, found.secret_key, found.token)
+        return Signing(self._region, Credentials(found.access_key, found.secret_key, found.token))
 
     def link(
         self,
