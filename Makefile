@@ -29,7 +29,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py
+	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py tests/test_imports_of_tests.py
 	cd client && npm run --silent check && npm test
 
 lint: install
@@ -37,7 +37,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py tests/test_tree.py
+	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py tests/test_tree.py tests/test_imports_of_tests.py
 	$(BIN)/cfn-lint .build/package/sam.json
 	$(BIN)/python -m infra.aws.package .build/package-prod prod
 	$(BIN)/cfn-lint .build/package-prod/sam.json

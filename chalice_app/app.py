@@ -94,9 +94,10 @@ def on_instance_change(event: DynamoDBEvent) -> streams.Accepted:
 def on_errand(event: DynamoDBEvent) -> streams.Accepted:
     """Do what a function in the VPC has asked for."""
     assert here.settings
+    context: Any = event.context
     return here.errands.on_change(
         event.to_dict()["Records"],
-        lambda: float(event.context.get_remaining_time_in_millis()) / 1000,
+        lambda: float(context.get_remaining_time_in_millis()) / 1000,
     )
 
 

@@ -254,13 +254,14 @@ def of_a_file(error: OSError) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    Sheen's own errors, AWS's and those of files end in one line and status 1.
+    Every error ends in one line. Sheen's own say with which status (:mod:`chalicelib.errors`);
+    AWS's and those of files end with status 1.
     """
     try:
         return act(parser().parse_args(arguments))
     except SheenError as error:
         progress(f"sheen: {error}")
-        return 1
+        return error.exit_status
     except AWS_ERRORS as error:
         progress(f"sheen: {sentence(error)}")
         return 1

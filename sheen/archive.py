@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from chalicelib.apps import life, locations
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Forbidden
 from sheen.functions import call
 
 
-class NotDeleted(SheenError):
+class NotDeleted(Forbidden):
     """The deletion was not confirmed."""
 
 
 def archive(settings: Settings, location: str) -> str:
-    """Archive the app at ``location``; raise :class:`sheen.functions.FunctionFailed`."""
+    """Archive the app at ``location``; raise as :func:`sheen.functions.call` does."""
     stopped = json.loads(call(settings, "app_archive", {"location": locations.check(location)}))[
         "stopped"
     ]

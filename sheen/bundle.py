@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
 from chalicelib.publishing.limits import Limits
@@ -18,7 +18,7 @@ NAMED = 8
 """How many of the things that were left out are named."""
 
 
-class NotAnApp(SheenError):
+class NotAnApp(Malformed):
     """The folder cannot be published."""
 
 

@@ -17,8 +17,8 @@ from sheen.functions import call
 def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
     """Apply the changes with :func:`chalicelib.apps.configure.configure`, then show every setting.
 
-    ``NAME=`` restores the bundle's value, or the default. Raise :class:`BadChange` or
-    :class:`sheen.functions.FunctionFailed`; then nothing has changed.
+    ``NAME=`` restores the bundle's value, or the default. Raise :class:`BadChange`, and as
+    :func:`sheen.functions.call` does; then nothing has changed.
     """
     event = {"location": locations.check(location), "settings": changes(words)}
     configured: Configured = json.loads(call(settings, "app_configure", event))

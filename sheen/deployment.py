@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 
 ENVIRONMENT_FILE = "environment.json"
 """The file of the local stack's variables, in its data folder.
@@ -16,7 +16,7 @@ The variables point AWS tools and this command at the stack. Only the file's own
 """
 
 
-class NoDeployment(SheenError):
+class NoDeployment(Broken):
     """The command cannot tell which deployment to use."""
 
 

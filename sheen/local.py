@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, SheenError
 from sheen import deployment
 from sheen.console import progress, say
 from sheen.publish import is_published, publish
@@ -27,7 +27,7 @@ def publish_examples() -> None:
         say(f"  {deployment.url_of(location)}")
 
 
-class NotRunning(SheenError):
+class NotRunning(Broken):
     """The local stack cannot start or go on; the message says what to do."""
 
 

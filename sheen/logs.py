@@ -11,7 +11,7 @@ from chalicelib.apps import store as apps
 from chalicelib.aws.clients import client
 from chalicelib.clock import Clock, wall_clock
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed, NotFound
 from chalicelib.instances.log_streams import LogStream, beginning
 from sheen.console import progress, say
 
@@ -30,11 +30,11 @@ AWS rejects a call signed with a larger error.
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-class BadSince(SheenError):
+class BadSince(Malformed):
     """The value of ``--since`` is not a span of time."""
 
 
-class NoLogs(SheenError):
+class NoLogs(NotFound):
     """The deployment names no log group."""
 
 

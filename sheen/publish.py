@@ -11,7 +11,7 @@ from chalicelib.apps import locations
 from chalicelib.apps.model import App, Version
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.publishing import build_log
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.model import Bundle
@@ -23,7 +23,7 @@ PATIENCE = 15 * 60.0
 """Seconds without news after which following a publish ends. The publish itself goes on."""
 
 
-class PublishFailed(SheenError):
+class PublishFailed(Broken):
     """The bundle was rejected, or its publish gives no more news."""
 
 

@@ -14,7 +14,7 @@ from chalicelib.apps import locations
 from chalicelib.apps import store as apps
 from chalicelib.aws.clients import client
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.publishing import scripts
 from chalicelib.syncs.definition import OWN_DATA
 from sheen.console import say
@@ -23,7 +23,7 @@ PAUSE = 1.0
 """Seconds between two looks."""
 
 
-class RunFailed(SheenError):
+class RunFailed(Broken):
     """The script failed, or could not be run."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 from chalicelib.syncs import access, runs, store
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync
@@ -18,7 +18,7 @@ RESERVED = ("define", "remove")
 """Words of the command, which no sync may have as its name."""
 
 
-class BadWords(SheenError):
+class BadWords(Malformed):
     """The words on the command line are not what the command takes."""
 
 

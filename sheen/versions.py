@@ -10,7 +10,7 @@ from chalicelib.apps import locations, store, versions
 from chalicelib.apps.model import App, Version
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Conflict, SheenError
 from chalicelib.lives.restart import RestartEvent
 from chalicelib.publishing import again
 from chalicelib.publishing.keys import original_name
@@ -19,7 +19,7 @@ from sheen.functions import call
 from sheen.publish import follow
 
 
-class NotDownloaded(SheenError):
+class NotDownloaded(Conflict):
     """The file cannot be written to the place that was named."""
 
 

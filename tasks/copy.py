@@ -28,7 +28,7 @@ from chalicelib import layout
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.errors import Broken, SettingMissing
 from chalicelib.failures import Failure
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs import folders, requests, runs, store
@@ -52,7 +52,7 @@ What an older task left behind belongs to nobody.
 """
 
 
-class NotCopied(SheenError):
+class NotCopied(Broken):
     """Some files could not be copied, but may be next time; their requests are kept."""
 
 

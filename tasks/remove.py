@@ -20,7 +20,7 @@ from pathlib import Path
 
 from chalicelib import layout
 from chalicelib.clock import wall_clock
-from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.errors import Malformed, SettingMissing
 from chalicelib.telemetry import logger
 from machine.untrusted import REMOVING, Folder
 from tasks import token
@@ -33,7 +33,7 @@ LEFT = 3600.0
 _WHAT = re.compile(r"(?P<app>[0-9a-f]{12})(/(?P<version>[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,16}))?\Z")
 
 
-class BadRemoval(SheenError):
+class BadRemoval(Malformed):
     """The name does not stand for anything that may be removed."""
 
 

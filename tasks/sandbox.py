@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from machine import begin, unprivileged
 from machine.untrusted import Folder
 from tasks.discard import discard
@@ -35,7 +35,7 @@ Without a user of its own, a process that is left over may hold the pipe open.
 """
 
 
-class NoUser(SheenError):
+class NoUser(Broken):
     """Every user id for builds is in use on this machine."""
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from chalicelib import layout
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SettingMissing, SheenError
+from chalicelib.errors import Broken, SettingMissing, SheenError
 from chalicelib.publishing.scripts import check_script, check_target
 from chalicelib.telemetry import logger
 from machine.untrusted import Folder, Unsafe
@@ -32,7 +32,7 @@ MOST_ENTRIES = 10 * MOST_FILES
 """Most files and folders in the output."""
 
 
-class ScriptFailed(SheenError):
+class ScriptFailed(Broken):
     """The script failed, or its output cannot be accepted."""
 
 

@@ -202,7 +202,8 @@ class Day:
         out, engine = self.outcome, self.engine
         out.arrived += 1
         out.waiting += 1
-        location, place, asked = f"/app-{visit.app}", None, 0
+        location, asked = f"/app-{visit.app}", 0
+        place: str | None = None
         deadline = engine.now + visit.patience
         while True:
             asked += 1
@@ -228,8 +229,9 @@ class Day:
                     return
                 case Starting(instance):
                     stays = self._await_start(version_id, instance.instance_id, deadline)
-                case Queued(place):
-                    stays = self._await_seat(version_id, place, deadline)
+                case Queued(queued):
+                    place = queued
+                    stays = self._await_seat(version_id, queued, deadline)
             if not stays:
                 out.left += 1
                 out.waiting -= 1

@@ -11,6 +11,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from chalicelib.apps.model import App
 from chalicelib.instances.lease import Expired, live
@@ -228,11 +229,10 @@ class Instances:
                 return True
             if live(row.seats, now):
                 return False
-            seen = row.seats
             if self._update(
                 "drain",
                 ref,
-                lambda row, seen=seen: row.state == InstanceState.READY and row.seats == seen,
+                partial(_is_ready_with, row.seats),
                 lambda row: setattr(row, "state", InstanceState.DRAINING.value),
             ):
                 return True
@@ -334,6 +334,10 @@ class Apps:
 def pause_of(sleep: Callable[[float], None], chance: random.Random) -> Callable[[], None]:
     """Return what lets the time of one call pass."""
     return lambda: sleep(chance.uniform(FASTEST, SLOWEST))
+
+
+def _is_ready_with(seats: Mapping[str, float], row: Row) -> bool:
+    return row.state == InstanceState.READY and row.seats == seats
 
 
 def _is_ready(row: Row) -> bool:

@@ -7,10 +7,10 @@
     └── NotSynthesised   (the templates break a rule; which, and where)
 """
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 
 
-class DeployError(SheenError):
+class DeployError(Broken):
     """Something keeps a deployment from being planned, deployed or taken down."""
 
 

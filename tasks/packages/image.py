@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from tasks.packages import dcf, versions
 
 _QUESTION = (
@@ -22,7 +22,7 @@ _MIRROR = (
 _PATIENCE = 60.0
 
 
-class NoR(SheenError):
+class NoR(Broken):
     """The task's image has no working R."""
 
 

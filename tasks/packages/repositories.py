@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, cast
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from tasks.packages import dcf
 from tasks.packages.lock import Wanted
 from tasks.packages.versions import is_version, same
@@ -30,7 +30,7 @@ _TRIES = 3
 _CHUNK = 1 << 20
 
 
-class Unreachable(SheenError):
+class Unreachable(Broken):
     """A repository does not answer, or its answer is not a repository's."""
 
 

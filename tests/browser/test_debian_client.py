@@ -3,6 +3,7 @@ wire is compatible (FACTS S6, S7).
 """
 
 import re
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
@@ -20,6 +21,10 @@ OURS = re.compile(
     r'src="[^"]*relay\.js[^"]*"></script>',
     re.DOTALL,
 )
+
+
+def has_more(page: Page, than: int) -> bool:
+    return len(in_order(page)) > than
 
 
 def test_shiny_servers_own_client_holds_a_session_through_a_cut_connection(
@@ -57,7 +62,7 @@ def test_shiny_servers_own_client_holds_a_session_through_a_cut_connection(
         page.evaluate(shiny_server_client.CUT)
         page.locator("#said").fill(f"while cut off {cut}")
         expect(page.locator("#heard")).to_have_text(f"heard: while cut off {cut}", timeout=20_000)
-        until(lambda count=before: len(in_order(page)) > count + 3, 20, "the count to go on")
+        until(partial(has_more, page, before + 3), 20, "the count to go on")
     assert any("/n=" in request.url for request in asked) and any(
         "/o=" in request.url for request in asked
     )

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.support.apps import PYTHON_ECHO, app
 from tests.support.stack import TREE, StackProcess
@@ -49,7 +49,7 @@ def test_an_app_in_python_reacts_and_takes_a_file(
     page.locator("#said").fill("a word")
     expect(page.locator("#heard")).to_have_text("heard: a word")
     page.locator("#file").set_input_files(
-        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"words of a file"}]
+        FilePayload(name="a.txt", mimeType="text/plain", buffer=b"words of a file")
     )
     expect(page.locator("#uploaded")).to_have_text("words of a file")
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core import DEFAULT_ACCOUNT_ID  # type: ignore[attr-defined]
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models import dynamodb_backends
 
@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "SHEEN_INSTANCE_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sheen-test-instance",  # noqa: E501
 }
 REGION = "us-east-1"
+ACCOUNT = str(DEFAULT_ACCOUNT_ID)
 
 
 def empty_tables() -> None:

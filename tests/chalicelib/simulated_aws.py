@@ -138,4 +138,4 @@ class SimulatedAws:
 def refusal(code: str) -> ClientError:
     return ClientError(
         {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, ""
-    )  # type: ignore[typeddict-item]
+    )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.test_publish import upload
 from tests.support.archives import make_zip
+from tests.support.publishing import upload
 from tests.support.stack import StackProcess
 from tests.support.syncing import StackSync
 from tests.support.waiting import until

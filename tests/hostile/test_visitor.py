@@ -274,7 +274,7 @@ class Try(NamedTuple):
     must: object
 
 
-UNFORGED = (200, [], LOCATION, "own=1")
+UNFORGED: tuple[int, list[str], str, str] = (200, [], LOCATION, "own=1")
 REFUSED = ["o\n", "c[4705,"]
 TRIES = [
     Try("forge headers", lambda stand: forge(stand, str), UNFORGED),

@@ -1,5 +1,6 @@
 """Deleting an app asks, and says what to do where there is nobody to ask."""
 
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import pytest
@@ -26,7 +27,7 @@ def nobody(_question: str) -> str:
     ],
 )
 def test_without_an_answer_nothing_is_deleted(
-    monkeypatch: pytest.MonkeyPatch, ask: archive.Callable[[str], str], said: str
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], str], said: str
 ) -> None:
     deleted = Mock()
     monkeypatch.setattr(life, "archived", lambda location: None)

@@ -3,6 +3,7 @@ an app without has nothing.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -54,13 +55,14 @@ def test_r_gets_the_credentials_of_its_apps_role_and_these_may_what_the_roles_po
     }
     s3 = stack.client("s3", **keys)
     assert s3.get_object(Bucket=bucket, Key="data/role/a.txt")["Body"].read() == b"for the role"
-    for refused in (
+    refused_calls: tuple[Callable[[], object], ...] = (
         lambda: s3.put_object(Bucket=bucket, Key="data/role/a.txt", Body=b""),
         lambda: stack.client("dynamodb", **keys).scan(TableName="sheen-local-apps"),
         lambda: stack.client("sts", **keys).assume_role(
             RoleArn=given["RoleArn"], RoleSessionName="again"
         ),
-    ):
+    )
+    for refused in refused_calls:
         with pytest.raises(ClientError, match="AccessDenied"):
             refused()
 

@@ -1,6 +1,7 @@
 """The local DataSync has AWS's rules: what it is told wrongly is refused as AWS refuses it."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,7 @@ def test_executions_of_a_task_come_one_after_the_other_and_can_be_cancelled(
         for execution in (first, second):
             client.cancel_task_execution(TaskExecutionArn=execution)
             until(
-                lambda e=execution: (
-                    client.describe_task_execution(TaskExecutionArn=e)["Status"] == "ERROR"
-                ),
+                partial(_has_failed, client, execution),
                 what="its end",
             )
         with pytest.raises(ClientError, match="has ended"):
@@ -158,3 +157,8 @@ def test_a_destination_that_is_not_there_is_said(sync: StackSync) -> None:
     )["TaskArn"]
     with pytest.raises(ClientError, match="/nowhere does not exist"):
         client.start_task_execution(TaskArn=task)
+
+
+def _has_failed(client: Any, execution: str) -> bool:
+    described = client.describe_task_execution(TaskExecutionArn=execution)
+    return bool(described["Status"] == "ERROR")

@@ -5,6 +5,7 @@ function hears, keep nobody waiting.
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_the_sweeper_starts_what_the_stream_did_not_tell(
 def test_the_functions_in_the_vpc_are_kept_active(stack: StackProcess) -> None:
     prefix = stack.environment()["SHEEN_TABLE_PREFIX"]
     before = stack.counters()["invocations"]
-    event = dict.fromkeys(
+    event: dict[str, Any] = dict.fromkeys(
         ("id", "account", "time", "region", "source", "detail-type", "version"), ""
     ) | {"detail": {}, "resources": []}
     answer = stack.client("lambda").invoke(

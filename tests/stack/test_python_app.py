@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from rsconnect.bundle import make_manifest_bundle
 
-from tests.stack.test_rsconnect import upload
 from tests.support.apps import PYTHON_ECHO, app
 from tests.support.conversation import update
+from tests.support.publishing import upload
 from tests.support.stack import StackProcess
 from tests.support.visitor import Visitor
 from tests.support.wheels import Index
@@ -23,7 +23,9 @@ pytestmark = pytest.mark.stack
 def write_manifest(folder: Path, entrypoint: str) -> None:
     """What an author does: ``rsconnect write-manifest shiny``."""
     rsconnect = Path(sys.executable).with_name("rsconnect")
-    command = [rsconnect, "write-manifest", "shiny", "--entrypoint", entrypoint, "."]
+    command: list[str | Path] = [
+        *(rsconnect, "write-manifest", "shiny", "--entrypoint", entrypoint, "."),
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
     assert (
         json.loads((folder / "manifest.json").read_text())["metadata"]["appmode"] == "python-shiny"

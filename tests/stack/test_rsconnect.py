@@ -10,9 +10,9 @@ import pytest
 from rsconnect.bundle import make_manifest_bundle
 
 from tasks.packages import manifest, packrat
-from tests.stack.test_publish import upload
 from tests.support.apps import app
 from tests.support.cran import Cran
+from tests.support.publishing import upload
 from tests.support.stack import StackProcess
 
 pytestmark = pytest.mark.stack

@@ -4,6 +4,7 @@ served.
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_each_folder_of_a_site_tree_is_an_app_and_follows_what_changes(stack: St
     )
     assert site.run()["status"] == "succeeded"
     for at in ("/site/hello", "/site/team/sales"):
-        until(lambda at=at: f"{at} " in stack.sheen("apps").stdout, 60, f"{at} to be published")
+        until(partial(_is_listed, stack, at), 60, f"{at} to be published")
     stack.sheen("configure", "/site/hello", "app_idle_timeout=600")
     first = page(stack, "/site/hello")
     assert first["read"] == "ONE"
@@ -131,3 +132,7 @@ def test_each_folder_of_a_site_tree_is_an_app_and_follows_what_changes(stack: St
     site.put("hello/app.R", code.replace("ONE", "TWO").encode())
     assert site.run()["status"] == "succeeded"
     until(lambda: page(stack, "/site/hello")["read"] == "TWO", 90, "the new version")
+
+
+def _is_listed(stack: StackProcess, location: str) -> bool:
+    return f"{location} " in stack.sheen("apps").stdout

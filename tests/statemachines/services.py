@@ -53,7 +53,7 @@ class Services(ThreadingHTTPServer):
 
     def __init__(self, moto: str) -> None:
         self.moto = moto
-        self.run_task: Callable[[dict[str, Any]], None] = lambda parameters: None
+        self.run_task: Callable[[dict[str, Any]], object] = lambda parameters: None
         self.tasks: list[dict[str, Any]] = []
         self.stopped: list[str] = []
         self.datasync: Callable[[str, dict[str, Any]], dict[str, Any]] = (
@@ -136,7 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         service = scope[-2] if len(scope) >= 5 else "s3"
         if "/@connections/" in self.path:
             self.server.told.append((self.path.rpartition("/")[2], body))
-            status, headers, answer = 200, {}, b""
+            headers: dict[str, str] = {}
+            status, answer = 200, b""
         elif service == "lambda":
             function = (
                 unquote(self.path)

@@ -268,7 +268,7 @@ def test_a_start_that_never_finds_room_is_given_up_at_once_and_says_so(
 def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(
     aws: Services, agent: StandinAgent
 ) -> None:
-    wanted = {
+    wanted: Any = {
         "definition": "d",
         "container": "agent",
         "capacity": "FARGATE",
@@ -284,7 +284,7 @@ def test_whoever_asks_for_a_task_twice_with_one_token_means_one_task(
 def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(
     monkeypatch: pytest.MonkeyPatch, aws: Services, agent: StandinAgent
 ) -> None:
-    wanted = {
+    wanted: Any = {
         "definition": "d",
         "container": "agent",
         "capacity": "FARGATE",
@@ -293,7 +293,8 @@ def test_a_shell_can_be_opened_in_a_task_if_operators_want_it(
     }
     for allowed in ("false", "true"):
         monkeypatch.setenv("SHEEN_EXECUTE_COMMAND", allowed)
-        run_task.run({**wanted, "token": allowed}, Settings.from_environment())
+        event: Any = {**wanted, "token": allowed}
+        run_task.run(event, Settings.from_environment())
     assert [task["enableExecuteCommand"] for task in aws.tasks] == [False, True]
 
 

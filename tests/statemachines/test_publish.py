@@ -2,8 +2,10 @@
 when it breaks off anywhere.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,7 +65,7 @@ def aws() -> Iterator[Services]:
 def efs(aws: Services, tmp_path: Path) -> Path:
     for faults in (aws.fail_functions, aws.lose_answers, aws.after, aws.tasks):
         faults.clear()
-    aws.run_task = lambda task: run_task(task, tmp_path) and None
+    aws.run_task = partial(run_task, efs=tmp_path)
     return tmp_path
 
 
@@ -149,7 +151,7 @@ def test_a_build_that_dies_at_any_step_is_made_good_by_another(
             died(task)
 
     monkeypatch.setattr(place, step, dies)
-    monkeypatch.setattr(build.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     aws.run_task = run_it
     where = f"dies{step.replace('_', '-')}-{before}"
     assert run(uploaded(f"bundles/{where}/a.zip")) == "SUCCEEDED"

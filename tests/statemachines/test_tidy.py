@@ -4,6 +4,7 @@ kept or in use.
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def aws() -> Iterator[Services]:
 def efs(aws: Services, tmp_path: Path) -> Path:
     aws.fail_functions.clear()
     aws.lose_answers.clear()
-    aws.run_task = lambda task: run_task(task, tmp_path) and None
+    aws.run_task = partial(run_task, efs=tmp_path)
     return tmp_path
 
 
@@ -142,7 +143,7 @@ def test_a_removal_that_breaks_off_is_done_by_the_next_one(
     with pytest.raises(NoSuchVersion):
         versions.roll_back(location, names[0], 2.0)
     aws.lose_answers.clear()
-    aws.run_task = lambda task: run_task(task, efs) and None
+    aws.run_task = partial(run_task, efs=efs)
     tidied(location)
     assert is_left(location, efs, set(names[1:]))
 
@@ -187,7 +188,7 @@ def test_what_is_left_of_a_deleted_app_is_found_until_it_is_gone(
     assert ended(start({"deleted": app.app_id}, tidy)) == "SUCCEEDED"
     assert len(versions.of(app.app_id)) == 2
     aws.fail_functions.clear()
-    aws.run_task = lambda task: run_task(task, efs) and None
+    aws.run_task = partial(run_task, efs=efs)
     assert app.app_id in retention.sweep(tidy, time.time)
     until(lambda: not versions.of(app.app_id), what="its rows to go")
     assert (

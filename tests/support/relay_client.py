@@ -18,7 +18,7 @@ from websockets.exceptions import WebSocketException
 
 from relay import sockjs
 from relay.settings import RelaySettings
-from tests.workers.relay.peer import Peer
+from tests.support.relay_peer import Peer
 
 HELLO_TIMEOUT = 20.0
 SILENCE = 25.0

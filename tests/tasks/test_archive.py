@@ -165,7 +165,7 @@ names = st.one_of(
     st.lists(
         st.sampled_from(["..", ".", "", "a", "b", "\u00fc", "c:", "__MACOSX", "x\\y"]), max_size=5
     ).map("/".join),
-    st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=12),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12),
 )
 entries = st.lists(st.tuples(names, st.binary(max_size=600)), min_size=1, max_size=6)
 

@@ -16,6 +16,7 @@ from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.limits import Limits
 from tasks.archive import read
 from tests.support.archives import make_tar, make_zip
+from tests.tasks.hostile_archives import crowded_zip
 
 LIMITS = Limits(files=50, unpacked=2_000_000, ratio_from=100_000)
 APP = ("app.R", b"1")
@@ -84,16 +85,6 @@ def overlapping_zip() -> bytes:
         bytes(data[:start])
         + entry * 2
         + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entry) * 2, start, 0)
-    )
-
-
-def crowded_zip(entries: int) -> bytes:
-    """Lists many entries in the least space that they can have, and says that there is one."""
-    directory = (b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"x") * entries
-    return (
-        b"PK\x03\x04"
-        + directory
-        + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 4, 0)
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from machine.untrusted import REMOVING, Folder
-from tasks import remove
+from tasks import remove, token
 
 APP, OTHER = "0123456789ab", "ba9876543210"
 VERSION = "20261120T133144Z-3f9a0000"
@@ -93,7 +93,7 @@ def test_what_runs_left_that_were_broken_off_goes_after_what_was_asked_for(
         os.utime(folder, (1.0, 1.0))
     told: list[str] = []
     monkeypatch.setattr(
-        remove.token,
+        token,
         "succeed",
         lambda _token, _output: told.extend(str(each) for each in leftovers if each.exists()),
     )
@@ -127,12 +127,10 @@ def test_whatever_goes_wrong_is_told_to_the_state_machine(
     efs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        remove.token, "fail", lambda token, error, _cause: told.append((token, error))
-    )
-    monkeypatch.setattr(Folder, "remove", lambda _folder, _name: {}["no"])
+    monkeypatch.setattr(token, "fail", lambda token, error, _cause: told.append((token, error)))
+    monkeypatch.setattr(Folder, "remove", lambda _folder, _name: [].pop())
     assert remove.main({"SHEEN_REMOVE": APP, "SHEEN_EFS": str(efs), "SHEEN_TASK_TOKEN": "t"}) == 1
-    assert told == [("t", "KeyError")]
+    assert told == [("t", "IndexError")]
     assert remove.main({"SHEEN_TASK_TOKEN": "t"}) == 1
     assert told[1:] == [("t", "SettingMissing")]
 

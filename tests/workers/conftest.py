@@ -21,6 +21,9 @@ from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
+from tests.support.chromium_fixtures import chromium, page
+
+__all__ = ["chromium", "page"]
 
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"

@@ -1,5 +1,5 @@
 """The image as a real builder makes it of its Dockerfile, and apps served from it: the tests of
-``test_image``, in that image.
+``image_checks``, in that image.
 
 Takes some minutes: ``make test-all`` runs it, ``make test`` does not.
 """
@@ -16,11 +16,8 @@ import pytest
 from infra.declared import DECLARED
 from infra.local.built_image import built
 from infra.local.image import Image
-from tests.browser.conftest import chromium, page  # noqa: F401  (fixtures)
 from tests.support.stack import TREE
-
-# Fixtures and tests, which are collected here too.
-from tests.workers.test_image import (  # noqa: F401
+from tests.workers.image_checks import (
     stack,
     test_an_app_in_python_is_served,
     test_ecs_finds_it_healthy,
@@ -31,6 +28,18 @@ from tests.workers.test_image import (  # noqa: F401
     test_no_program_in_it_gives_rights,
     url,
 )
+
+__all__ = [
+    "stack",
+    "test_an_app_in_python_is_served",
+    "test_ecs_finds_it_healthy",
+    "test_every_input_of_shiny_works",
+    "test_it_ends_within_the_grace_when_it_is_stopped",
+    "test_it_has_what_apps_are_promised_and_they_write_to_nothing_but_their_own",
+    "test_it_is_no_larger_than_is_said",
+    "test_no_program_in_it_gives_rights",
+    "url",
+]
 
 pytestmark = [
     pytest.mark.image,

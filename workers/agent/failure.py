@@ -3,14 +3,14 @@
 import signal
 from pathlib import Path
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, Busy, Gone
 from chalicelib.failures import Failure
 
 SHOWN = 8 * 1024
 """Characters of R's newest output that a failure shows."""
 
 
-class WorkerFailed(SheenError):
+class WorkerFailed(Broken):
     """R cannot serve the app.
 
     ``error`` names the failure for the state machine. The message is a sentence, and ``said`` is
@@ -36,18 +36,18 @@ class AppInitTimeout(WorkerFailed):
     error = Failure.APP_INIT_TIMEOUT
 
 
-class AppExited(WorkerFailed):
+class AppExited(Busy, WorkerFailed):
     """R ended while it served the app, or does not answer."""
 
 
-class WorkerGone(AppExited):
+class WorkerGone(Gone, AppExited):
     """The R process that a session or a request is bound to has ended."""
 
     def __init__(self) -> None:
         super().__init__("This session's R process has ended. Load the page again.")
 
 
-class NoPlace(WorkerFailed):
+class NoPlace(Busy, WorkerFailed):
     """Every worker is full, and no more may be started."""
 
     def __init__(self, seats: int) -> None:

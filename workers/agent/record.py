@@ -9,7 +9,7 @@ from chalicelib import layout
 from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef, VersionId
@@ -22,7 +22,7 @@ from chalicelib.publishing import manifest
 from machine.untrusted import Folder
 
 
-class NothingToServe(SheenError):
+class NothingToServe(Broken):
     """The app, or the version's files, do not exist."""
 
 

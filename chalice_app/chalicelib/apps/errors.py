@@ -1,27 +1,27 @@
 """Errors of apps."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Busy, Conflict, Malformed, NotFound
 
 
-class BadLocation(SheenError):
+class BadLocation(Malformed):
     """The URL path cannot be the location of an app."""
 
 
-class NotArchived(SheenError):
+class NotArchived(Conflict):
     """The app cannot be deleted, because it is not archived."""
 
 
-class NoSuchApp(SheenError):
+class NoSuchApp(NotFound):
     """No app is published at the location."""
 
 
-class NoSuchVersion(SheenError):
+class NoSuchVersion(NotFound):
     """The app has no version with this name, or the version is being removed."""
 
 
-class BadChange(SheenError):
+class BadChange(Malformed):
     """A request to change an app's settings is malformed."""
 
 
-class TooBusy(SheenError):
+class TooBusy(Busy):
     """Other callers repeatedly changed the app at the same time."""

@@ -1,15 +1,17 @@
 """Errors of large bodies."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed, NotFound
 
 
-class BadUpload(SheenError):
+class BadUpload(Malformed):
     """The browser asked for something that an upload may not do. The message is for people."""
 
 
 class TooLarge(BadUpload):
     """A body is too large. The message says how many bytes it may have."""
 
+    status = 413
 
-class UnknownUpload(SheenError):
+
+class UnknownUpload(NotFound):
     """The upload does not exist, or no longer exists."""

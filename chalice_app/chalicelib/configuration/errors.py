@@ -1,11 +1,11 @@
 """Errors of settings."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 
-class BadAppSetting(SheenError):
+class BadAppSetting(Malformed):
     """A setting does not exist, or cannot have this value."""
 
 
-class BadAccessLogFormat(SheenError):
+class BadAccessLogFormat(Malformed):
     """The format of an access log cannot be read."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 DEFAULT = "default"
 """Stands for what the image's R, or pip, asks by itself."""
@@ -21,11 +21,11 @@ _REPOSITORY = re.compile(r"https?://[^/*@\s]+(/[^*@\s]*)?(/\*)?\Z")
 _INDEX = re.compile(r"(https://[^/*@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^*@\s]*)?\Z")
 
 
-class BadRepositories(SheenError):
+class BadRepositories(Malformed):
     """The setting of R's repositories cannot be parsed."""
 
 
-class BadIndex(SheenError):
+class BadIndex(Malformed):
     """The setting of Python's indexes cannot be parsed."""
 
 

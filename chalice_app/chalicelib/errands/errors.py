@@ -1,13 +1,13 @@
 """Errors of errands."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, Malformed
 
 
-class BadErrand(SheenError):
+class BadErrand(Malformed):
     """An errand cannot be asked for: its kind, payload or time limit breaks a rule."""
 
 
-class ErrandFailed(SheenError):
+class ErrandFailed(Broken):
     """An errand was not done.
 
     A doer raises it with a message for people, which the asker gets. The message must hold no

@@ -1,9 +1,9 @@
 """Errors of instances."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Conflict
 
 
-class InstanceChanged(SheenError):
+class InstanceChanged(Conflict):
     """The instance is not in the state that a step needs.
 
     It has stopped or moved on, or another instance is in its slot.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from chalicelib import telemetry
 from chalicelib.aws import streams
 from chalicelib.configuration.app_settings import SIZES
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 from chalicelib.instances import spares
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.model import Instance
@@ -19,7 +19,7 @@ MOST = 50
 """The most spares of one size."""
 
 
-class BadSpares(SheenError):
+class BadSpares(Malformed):
     """``SHEEN_SPARES`` is not a list of sizes and numbers."""
 
 

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 Value = str | int | bool | None | Sequence[Mapping[str, "Value"]]
 Values = Mapping[str, Value]
@@ -31,7 +31,7 @@ _ABSOLUTE = re.compile(r"https?://[^/\\]", re.IGNORECASE)
 _COLON_FIRST = re.compile(r"[^/?#]*:")
 
 
-class BadTemplate(SheenError):
+class BadTemplate(Malformed):
     """A template cannot be read or filled. The message names the template and the tag."""
 
 

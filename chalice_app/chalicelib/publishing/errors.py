@@ -1,7 +1,7 @@
 """Errors of bundles."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 
-class BadBundle(SheenError):
+class BadBundle(Malformed):
     """The upload cannot become a version; the message is for its author."""

@@ -2,7 +2,7 @@
 
 import re
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 from chalicelib.syncs.definition import OWN_DATA
 
 LOGS = "scripts/"
@@ -11,7 +11,7 @@ LOGS = "scripts/"
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
 
 
-class BadScript(SheenError):
+class BadScript(Malformed):
     """The script, or the target of its files, is not allowed."""
 
 

@@ -1,15 +1,15 @@
 """Errors of syncs."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed, NotFound
 
 
-class BadSync(SheenError):
+class BadSync(Malformed):
     """A sync's definition, or a request for one, breaks a rule."""
 
 
-class NoSuchSync(SheenError):
+class NoSuchSync(NotFound):
     """No sync has that name."""
 
 
-class BadSchedule(SheenError):
+class BadSchedule(Malformed):
     """An expression is neither ``rate(…)`` nor ``cron(…)`` in EventBridge's syntax."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from chalicelib.apps.model import App
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId
 
@@ -18,7 +18,7 @@ _TAKEN_OVER = 0
 """The number of the row that records that older deployments' numbers have rows."""
 
 
-class NoUnixId(SheenError):
+class NoUnixId(Broken):
     """No free number could be found."""
 
 

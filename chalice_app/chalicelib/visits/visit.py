@@ -92,7 +92,10 @@ class Visits:
                 message = "It may be busy with a long computation. Wait a moment, then try again."
                 return Answer.page(
                     pages.error(
-                        "The app does not answer", message, retry_url=_public(request), status=504
+                        "The app does not answer",
+                        message,
+                        retry_url=_public(request),
+                        status=error.status,
                     )
                 )
             except AgentGone as error:
@@ -103,12 +106,17 @@ class Visits:
                 )
                 return Answer.page(
                     pages.error(
-                        "The app's machine is gone", message, retry_url=_public(request), status=503
+                        "The app's machine is gone",
+                        message,
+                        retry_url=_public(request),
+                        status=error.status,
                     )
                 )
             except SheenError as error:
                 telemetry.logger.exception("refused")
-                return Answer.page(pages.error("That did not work", str(error)))
+                return Answer.page(
+                    pages.error("That did not work", str(error), status=error.status)
+                )
             except Exception:
                 telemetry.logger.exception("failed")
                 message = (

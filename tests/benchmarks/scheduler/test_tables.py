@@ -118,7 +118,7 @@ class Both:
 
     def claim(self, slot: int, seen: Any) -> None:
         there = store.in_slot(VERSION, slot) if seen is not None else None
-        what = {"location": "/x", "capacity": 3, "now": self.now}
+        what: Any = {"location": "/x", "capacity": 3, "now": self.now}
         mine = self.simulated.claim(VERSION, slot, **what, seen=seen)
         theirs = store.claim(VERSION, slot, **what, seen=there)
         assert (mine is None) == (theirs is None)

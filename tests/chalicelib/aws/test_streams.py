@@ -12,7 +12,7 @@ from chalicelib.aws.streams import Change, NotYet, each, may_pass
 def refusal(code: str, status: int = 400) -> ClientError:
     error = {"Code": code, "Message": ""}
     return ClientError(
-        {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}},
         "Call",
     )
 

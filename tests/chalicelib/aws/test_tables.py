@@ -46,7 +46,7 @@ def in_flight(
     operation: str, times: int, then: Callable[[], object] = lambda: None
 ) -> Callable[[str], None]:
     """What an operation meets ``times`` times before the transaction is through."""
-    met = []
+    met: list[str] = []
 
     def before(called: str) -> None:
         if called == operation and len(met) < times:
@@ -147,7 +147,7 @@ def test_a_write_that_fails_otherwise_is_an_error_and_no_refusal(code: str) -> N
     row = spare()
     together = tables.Together()
     together.update(row, [Instance.location.set("/a")], Instance.state == "READY")
-    writes = (
+    writes: tuple[Callable[[], object], ...] = (
         lambda: row.save_if(Instance.state == "READY"),
         lambda: row.update_if(Instance.state == "READY", [Instance.location.set("/a")]),
         lambda: row.delete_if(Instance.state == "READY"),

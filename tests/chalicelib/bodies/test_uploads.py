@@ -116,7 +116,7 @@ PARTS = Parts.of(20_000_000)
 
 def test_links_are_for_parts_of_the_file_only() -> None:
     assert PARTS.wanted(b'{"parts": [3, 1]}') == [3, 1]
-    for body in (
+    bodies: tuple[object, ...] = (
         {"parts": [4]},
         {"parts": [0]},
         {"parts": [True]},
@@ -124,7 +124,8 @@ def test_links_are_for_parts_of_the_file_only() -> None:
         {"parts": []},
         {"parts": [1] * (MOST_LINKS + 1)},
         {},
-    ):
+    )
+    for body in bodies:
         with pytest.raises(BadUpload, match="part"):
             PARTS.wanted(json.dumps(body).encode())
 

@@ -6,16 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.configuration.app_settings import MAPS, AppSettings
 from chalicelib.configuration.errors import BadAppSetting
-
-values = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=8),
-    st.lists(st.text(max_size=4), max_size=2),
-)
-names = st.sampled_from([*AppSettings.__dataclass_fields__, "no_such_setting"])
+from tests.chalicelib.configuration.any_settings import names, values
 
 
 def test_without_settings_the_defaults_hold() -> None:

@@ -11,7 +11,7 @@ from chalicelib.configuration.app_settings import DECLARED, AppSettings
 from chalicelib.configuration.declaring import OPERATORS, Declaration, LayerKind
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import DEFAULT, Layer, Origin, check_defaults, resolve
-from tests.chalicelib.configuration.test_app_settings import names, values
+from tests.chalicelib.configuration.any_settings import names, values
 
 KINDS = [kind for kind in LayerKind if kind is not LayerKind.DEFAULT]
 good = st.fixed_dictionaries(
@@ -90,9 +90,7 @@ def test_what_only_operators_may_set_is_refused_in_a_bundle_and_for_an_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rule = DECLARED["sanitize_errors"].rule
-    monkeypatch.setitem(  # type: ignore[arg-type]  # a dict
-        DECLARED, "sanitize_errors", Declaration(rule, within=OPERATORS)
-    )
+    monkeypatch.setitem(DECLARED, "sanitize_errors", Declaration(rule, within=OPERATORS))
     assert not DECLARED["sanitize_errors"].for_authors
     for layer in (
         layers.bundle({"sanitize_errors": False}),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.kinds import served, shiny_python, shiny_r
+from chalicelib.kinds.kind import Kind
 from chalicelib.kinds.recognition import shape_of
 from chalicelib.kinds.refused import REFUSED
 from chalicelib.kinds.served import KindOfVersion
@@ -19,7 +20,7 @@ def unread() -> bytes | None:
 
 
 @pytest.mark.parametrize("kind", served.KINDS, ids=lambda kind: kind.name)
-def test_the_row_decides(kind: served.Kind) -> None:
+def test_the_row_decides(kind: Kind) -> None:
     assert served.of_row(kind.name, "main:here", unread) == (kind, "main:here")
     assert served.of_row(kind.name, "", unread) == (kind, "")
 

@@ -211,7 +211,8 @@ def test_a_builds_task_has_its_token_answered(calls: Calls) -> None:
 
 
 def test_a_strange_task_is_left_alone(calls: Calls) -> None:
-    for event in ({}, {"overrides": {}}, {"overrides": {"containerOverrides": [{"name": "x"}]}}):
+    overrides: tuple[dict[str, Any], ...] = ({}, {"containerOverrides": [{"name": "x"}]})
+    for event in ({}, *({"overrides": each} for each in overrides)):
         deaths.on_task_stopped({**HERE, **event}, CLUSTER, URL, clock)
     assert calls.calls == []
 

@@ -22,7 +22,12 @@ from tests.support.effort import amount
 VERSION = "0123456789ab.20261120T133144Z-3f9a"
 NOW = 1_800_000_000.0
 TIMES = int(os.environ.get("SHEEN_RACES") or amount(10_000))
-SEATS = ({}, {"gone": NOW - 1}, {"gone": NOW - 1, "left": NOW}, {"there": NOW + 9})
+SEATS: tuple[dict[str, float], ...] = (
+    {},
+    {"gone": NOW - 1},
+    {"gone": NOW - 1, "left": NOW},
+    {"there": NOW + 9},
+)
 """Nobody was here; one or, up to the last seat, two who left without a word; somebody is here."""
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 

@@ -19,7 +19,7 @@ class Refusing(SimulatedAws):
 
     refused: dict[str, str]
 
-    def start_execution(self, **given: str) -> None:  # type: ignore[override]
+    def start_execution(self, **given: str) -> None:
         code = self.refused.get(given["name"])
         if code is not None:
             raise refusal(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class Peer:
         self._node.stdin.write(json.dumps([template, values]).encode() + b"\n")
         self._node.stdin.flush()
         answer = json.loads(self._node.stdout.readline())
-        return answer.get("text")
+        text: str | None = answer.get("text")
+        return text
 
     def end(self) -> None:
         assert self._node.stdin and self._node.stdout
@@ -55,13 +57,13 @@ class Peer:
 
 
 @pytest.fixture(scope="module")
-def peer():
+def peer() -> Iterator[Peer]:
     peer = Peer()
     yield peer
     peer.end()
 
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "title": "Not <found> & 'gone' `=\"",
     "empty": "",
     "zero": 0,
@@ -126,7 +128,7 @@ _texts = st.sampled_from(
 _shows = st.builds(lambda name, form: form % name, _names, st.sampled_from(_FORMS.split()))
 
 
-def _block(draw: Any) -> str:
+def _block(draw: tuple[str, str, str, str, str, str]) -> str:
     helper, name, left, right, other, inner = draw
     open_, close = ("#" + helper + " ", helper) if helper else ("#", name)
     if not helper and (not name.isalpha() or name == "this"):
@@ -200,9 +202,10 @@ def test_a_strict_template_misses_what_is_not_there() -> None:
 
 
 def test_lists_in_lists_cannot_fill_the_memory() -> None:
+    values: Any = {"x": [1] * 9, "y": "y" * 99}
     source = "{{#each x}}" * 8 + "{{@root.y}}" + "{{/each}}" * 8
     with pytest.raises(BadTemplate, match="more than 4,000,000 characters"):
-        Template("t", source.replace("each x", "each @root.x")).fill({"x": [1] * 9, "y": "y" * 99})
+        Template("t", source.replace("each x", "each @root.x")).fill(values)
 
 
 @given(st.text(alphabet="{}#^/&!~->\\ ifelsawthou.@|\n\"'", max_size=60))

@@ -281,12 +281,12 @@ class Lives(RuleBasedStateMachine):
                     f"{row.ref} drains with somebody in it"
                 )
         for agent in self.world.agents.values():
-            row = rows.get(str(agent.ref))
+            its = rows.get(str(agent.ref))
             for session in agent.seated if agent.alive else ():
-                assert row is None or row.state != InstanceState.DRAINING, (
+                assert its is None or its.state != InstanceState.DRAINING, (
                     f"{session} is on {agent.ref}, which drains"
                 )
-                assert row is None or row.state != InstanceState.STOPPED or row.failure, (
+                assert its is None or its.state != InstanceState.STOPPED or its.failure, (
                     f"{session} is on {agent.ref}, which went asleep"
                 )
 

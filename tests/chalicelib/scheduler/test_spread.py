@@ -60,7 +60,8 @@ def test_no_worker_is_overfull_and_nobody_is_turned_away_while_there_is_a_place(
     sessions: dict[int, int] = {}
     for _ in range(data.draw(st.integers(0, 80))):
         taken = [worker for worker, count in sessions.items() if count]
-        if taken and data.draw(st.booleans()):
+        leaves: bool = data.draw(st.booleans())
+        if leaves and taken:
             sessions[data.draw(st.sampled_from(taken))] -= 1
             continue
         if sessions and data.draw(st.integers(0, 9)) == 0:

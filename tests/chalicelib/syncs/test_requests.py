@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.aws import clients
 from chalicelib.syncs import requests
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync
@@ -61,7 +62,7 @@ class Machine:
 @pytest.fixture
 def machine(dynamodb_calls: Counter[str]) -> Iterator[Machine]:
     found = Machine()
-    with patch.object(requests.clients, "client", lambda _service: found):
+    with patch.object(clients, "client", lambda _service: found):
         yield found
 
 

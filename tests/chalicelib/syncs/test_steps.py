@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
-from chalicelib.syncs import consequences, requests, runs, steps, store
+from chalicelib.syncs import consequences, requests, runs, steps, store, transfers
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRequest, SyncRun, Way
 from tests.chalicelib.aws_in_process import BUCKET
@@ -130,7 +130,7 @@ def test_when_all_is_asked_again_before_it_is_taken_nothing_else_is_transferred(
 def test_what_is_gone_before_it_is_taken_ends_the_run(services: Services) -> None:
     machine = Machine()
     machine.ask("2026/")
-    with patch.object(steps.transfers, "ensure_task", lambda *_: requests.forget("sales")):
+    with patch.object(transfers, "ensure_task", lambda *_: requests.forget("sales")):
         assert machine.begin()["do"] == "end"
 
 

@@ -129,7 +129,7 @@ def test_enhanced_mode_is_not_asked_to_verify_what_it_did_not_transfer() -> None
 
 
 def test_each_phase_and_each_file_is_progress() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"Status": "QUEUED"},
         {"Status": "LAUNCHING"},
         {"Status": "PREPARING"},

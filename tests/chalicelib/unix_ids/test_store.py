@@ -62,9 +62,9 @@ def test_of_many_who_draw_at_once_each_gets_another(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(secrets, "randbelow", next_offset)
     found: list[int] = []
     threads = [
-        threading.Thread(target=lambda name=name: found.append(store.draw(name, 1.0)))
+        threading.Thread(target=lambda name: found.append(store.draw(name, 1.0)), args=(name,))
         for name in "abcd"
-    ]  # type: ignore[misc]
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -77,7 +78,7 @@ def test_every_format_writes_what_morgan_writes() -> None:
     # Shiny Server takes its default for morgan's combined one, which morgan itself does not.
     names = [name for name in FORMATS if name != "default"]
     assert FORMATS["default"] == FORMATS["combined"]
-    cases = [[format_, asdict(entry)] for format_ in [*names, *OWN] for entry in ENTRIES]
+    cases: list[Any] = [[format_, asdict(entry)] for format_ in [*names, *OWN] for entry in ENTRIES]
     ran = subprocess.run(
         ["node", "-e", _MORGAN],
         cwd=CLIENT,

@@ -78,7 +78,7 @@ class Account:
         self.tags: dict[str, dict[str, str]] = {}
         """Those of the APIs and their stages, by ARN; moto keeps tags of some only."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._patches = [
+        self._patches: list[Any] = [
             mock.patch.object(APIGatewayBackend, "import_rest_api", _import_rest_api),
             mock.patch.object(APIGatewayBackend, "put_rest_api", _put_rest_api),
             mock.patch.object(

@@ -1,14 +1,12 @@
 """Every stage's templates, made once."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from infra.aws.settings import Stage, load, stages
-from infra.aws.synth import Template, synthesise
-
-Templates = Mapping[str, list[Template]]
+from infra.aws.synth import synthesise
+from tests.infra.aws.templates import Templates
 
 
 @pytest.fixture(scope="session")

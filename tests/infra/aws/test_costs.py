@@ -11,7 +11,7 @@ from infra.aws.cloudformation import REPLACING, Change, compare
 from infra.aws.plan import cost_lines, plan_lines
 from infra.aws.settings import Stage, load
 from infra.declared import DECLARED, MACHINES, TREE
-from tests.infra.aws.conftest import Templates
+from tests.infra.aws.templates import Templates
 
 APP = (TREE / "chalice_app" / "app.py").read_text()
 

@@ -32,7 +32,7 @@ from infra.local.package import Package
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
-from tests.infra.aws.test_templates import resources
+from tests.infra.aws.templates import resources
 
 LOCAL = local_place(LocalSettings())
 STAGE = Stage("local", REGION, protected=False, storage=Storage(bucket=LOCAL.bucket))

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,17 +15,9 @@ from infra.aws.errors import NotSynthesised
 from infra.aws.place import API_STAGE, aws_place
 from infra.aws.settings import RETENTIONS, Stage, load
 from infra.aws.stacks.network import AGENT_PORT
-from infra.aws.synth import Template, synthesise
+from infra.aws.synth import synthesise
 from infra.declared import DECLARED, TREE, environments
-from tests.infra.aws.conftest import Templates
-
-
-def resources(templates: list[Template], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the resources of a type by stack and logical name."""
-    for template in templates:
-        for name, resource in template.body["Resources"].items():
-            if resource["Type"] == kind:
-                yield f"{template.stack}/{name}", resource
+from tests.infra.aws.templates import Templates, resources
 
 
 def test_templates_are_not_too_large_and_those_before_the_bucket_fit_into_a_request(

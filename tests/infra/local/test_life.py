@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.emulator.ecs.test_tasks import run, said
+from tests.infra.emulator.ecs.tiny_tasks import run, said
 from tests.infra.tiny_process import TinyStack
 from tests.support.stack import free_port
 from tests.support.waiting import until

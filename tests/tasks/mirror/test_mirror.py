@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
-from tasks.mirror import s3, tree
+from tasks.mirror import s3
 from tasks.mirror.s3 import Bucket, ReadFailed
 from tasks.mirror.work import MISSES, PART, Job, Mirror, Outcome
 from tests.support.effort import amount
@@ -220,9 +220,7 @@ def test_of_a_narrow_prefix_no_other_folder_is_looked_into(
         (place.folder / path).write_bytes(b"stale")
     scanned = []
     scan = os.scandir
-    monkeypatch.setattr(
-        tree.os, "scandir", lambda descriptor: scanned.append(1) or scan(descriptor)
-    )
+    monkeypatch.setattr(os, "scandir", lambda descriptor: scanned.append(1) or scan(descriptor))
     outcome = place.mirror(below=below, delete=True)
     monkeypatch.undo()
     assert {path for path, body in place.content().items() if body == b"1"} == brought

@@ -5,7 +5,7 @@ touched.
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -97,7 +97,7 @@ def test_the_folder_itself_refuses_paths_that_lead_out_of_it(path: str) -> None:
         before = place.outside()
         tree = Tree(place.folder, place.incoming, durable=False)
         name, descriptor = tree.new_file()
-        acts = (
+        acts: tuple[Callable[[], object], ...] = (
             lambda: tree.settle(name, descriptor, path, 1),
             lambda: os.close(tree.read(path)),
             lambda: tree.make_folder(f"{path}/"),

@@ -17,6 +17,7 @@ from chalicelib.configuration.repositories import Repositories
 from tasks.build_log import BuildLog
 from tasks.packages import locks, restore
 from tasks.packages.errors import BadLock, NotAvailable, NotInstalled
+from tasks.packages.install import install
 from tests.support.cran import Cran, SourcePackage, renv_lock
 
 UNIX_ID = 234_567
@@ -220,7 +221,7 @@ def test_one_that_takes_too_long_is_ended_and_one_that_takes_long_is_told(
     repository.add(
         SourcePackage("endless", "1.0", files={"configure": "#!/bin/sh\nsleep 1000 & sleep 1001\n"})
     )
-    monkeypatch.setattr(restore, "install", partial(restore.install, patience=6.0, every=0.5))
+    monkeypatch.setattr(restore, "install", partial(install, patience=6.0, every=0.5))
     with pytest.raises(
         NotInstalled,
         match=r'package "endless" 1\.0 was not installed: it took more than 0\.1 minutes',

@@ -3,279 +3,25 @@ it calls.
 """
 
 import asyncio
-import contextlib
 import json
 import os
-import random
-import re
-import shutil
 import signal
-import socket
-import sys
-import tempfile
 import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
-import aiohttp
-import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-
-from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.sessions import tickets
 from tests.support.processes import is_running
-
-TREE = Path(__file__).resolve().parents[3]
-LOCATION = "/echo"
-APP_ID = "0123456789ab"
-VERSION = "20261120T000000Z-0000"
-PATIENCE = 30.0
-
-
-async def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition of another process."""
-    end = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.02)
-    return result
-
-
-class Cloud:
-    """What the agent calls besides the tables: Step Functions, its metadata, @connections."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.posts: list[tuple[str, str]] = []
-        self.refuse: set[str] = set()
-
-    def application(self) -> web.Application:
-        application = web.Application()
-        application.router.add_post("/", self._step_functions)
-        application.router.add_get("/meta/task", self._task)
-        application.router.add_post("/socket/@connections/{id}", self._post)
-        return application
-
-    def said(self, operation: str, token: str | None = None) -> list[dict[str, Any]]:
-        return [
-            body
-            for name, body in self.calls
-            if name == operation and token in (None, body["taskToken"])
-        ]
-
-    def frames(self, connection: str) -> str:
-        return "".join(frame for to, frame in self.posts if to == connection)
-
-    async def _step_functions(self, request: web.Request) -> web.Response:
-        operation = request.headers["X-Amz-Target"].rpartition(".")[2]
-        body = json.loads(await request.read())
-        self.calls.append((operation, body))
-        if body["taskToken"] in self.refuse:
-            return web.json_response(
-                {"__type": "com.amazonaws.swf#TaskTimedOut", "message": "over"}, status=400
-            )
-        return web.json_response({})
-
-    async def _task(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "TaskARN": "arn:task",
-                "Containers": [{"Networks": [{"IPv4Addresses": [self.address]}]}],
-            }
-        )
-
-    async def _post(self, request: web.Request) -> web.Response:
-        self.posts.append((request.match_info["id"], await request.text()))
-        return web.Response()
-
-
-class Running:
-    """One agent and its instance."""
-
-    def __init__(
-        self,
-        ref: InstanceRef,
-        secret: str,
-        cloud: Cloud,
-        process: Process,
-        http: aiohttp.ClientSession,
-    ) -> None:
-        self.ref = ref
-        self.secret = secret
-        self.cloud = cloud
-        self.process = process
-        self.http = http
-        self.log: list[dict[str, Any]] = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
-            with contextlib.suppress(ValueError):
-                self.log.append(json.loads(line))
-                continue
-            self.log.append({"message": line.decode(errors="replace"), "raw": True})
-
-    async def ask(
-        self, method: str, path: str, data: str | None = None, **headers: str
-    ) -> tuple[int, str]:
-        known = {
-            "sheen-agent-key": key_for(self.secret, Purpose.AGENT),
-            "sheen-instance": self.ref.instance_id,
-        }
-        sent = known | {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.http.request(
-            method, f"http://{self.cloud.address}:8080{path}", data=data, headers=sent
-        ) as answer:
-            return answer.status, await answer.text()
-
-    async def ready(self) -> None:
-        await until(
-            lambda: self.cloud.said("SendTaskSuccess", "ready-token"), f"ready; the log: {self.log}"
-        )
-        store.mark_ready(self.ref, f"{self.cloud.address}:8080", "watch-1", time.time())
-        assert (await self.ask("POST", "/watch", json.dumps({"token": "watch-1", "order": 1})))[
-            0
-        ] == 204
-
-    async def page(self, session: str) -> dict[str, Any]:
-        """Take a seat, load the page, and return what the client in it is told."""
-        assert store.take_seat(self.ref, session, time.time() + 45) is not None
-        status, html = await self.ask(
-            "GET", "/app/", sheen_session=session, sheen_base=LOCATION, Accept="text/html"
-        )
-        assert status == 200, html
-        found = re.search(r'id="sheen-config">(.*?)</script>', html)
-        assert found is not None
-        config: dict[str, Any] = json.loads(found[1])
-        return config
-
-    async def say(self, session: str, connection: str, number: int, data: dict[str, Any]) -> None:
-        """A message of Shiny's, the ``number``-th of the connection."""
-        update = json.dumps({"method": "update", "data": data})
-        frame = json.dumps([f"{number}#0|m|{update}"])
-        assert (await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session))[
-            0
-        ] == 200
-
-    async def open(self, session: str, connection: str, output: str = "you said hi") -> None:
-        """Speak as the client does until Shiny has answered the first message."""
-        hello = {"sheen": 1, "id": f"id{connection}", "resume": False, "attempt": 1, "next": "0"}
-        data = {"word": "hi", ".clientdata_output_echo_hidden": False, ".clientdata_url_search": ""}
-        first = json.dumps({"method": "init", "data": data})
-        for frame in (json.dumps(hello), json.dumps(["0#0|o|"]), json.dumps([f"1#0|m|{first}"])):
-            assert (
-                await self.ask("POST", f"/connections/{connection}", frame, sheen_session=session)
-            )[0] == 200
-        await until(lambda: output in self.cloud.frames(connection), f"an output on {connection}")
-
-    async def worker(self) -> dict[str, Any] | None:
-        workers = await self.workers()
-        assert len(workers) < 2
-        return workers[0] if workers else None
-
-    async def workers(self) -> list[dict[str, Any]]:
-        workers: list[dict[str, Any]] = json.loads((await self.ask("GET", "/status"))[1])["workers"]
-        return workers
-
-    def row(self) -> Instance:
-        row = store.get(self.ref)
-        assert row is not None
-        return row
-
-
-Launch = Callable[..., Awaitable[Running]]
-
-
-@pytest.fixture
-async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[Launch]:
-    """Starts agents, each as a process, and ends them after the test."""
-    running: list[Running] = []
-    task = Path(tempfile.mkdtemp(prefix="sheen-task-"))
-    task.chmod(0o755)  # noqa: ASYNC240
-    (task / "tmp").mkdir()
-    async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-
-        async def start(
-            app: str = "echo",
-            given_up: bool = False,
-            spare: bool = False,
-            active: str = VERSION,
-            **settings: Any,
-        ) -> Running:
-            version = task / "efs" / "apps" / APP_ID / VERSION
-            if not version.exists():
-                shutil.copytree(apps / app, version)
-            App(
-                LOCATION,
-                app_id=APP_ID,
-                unix_id=271_828,
-                active_version=active,
-                settings=settings,
-                created_at=0,
-                updated_at=0,
-            ).save()
-            versions.add(
-                APP_ID, VERSION, bundle="b", kind="shiny-r", source="s", settings={}, now=0.0
-            )
-            version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
-            seen = store.in_slot(version_id, 0)
-            instance = store.claim(
-                version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen
-            )
-            assert instance is not None
-            cloud = Cloud(free_address())
-            server = await stack.enter_async_context(TestServer(cloud.application()))
-            url = str(server.make_url("/")).rstrip("/")
-            environment = os.environ | {
-                "PYTHONPATH": f"{TREE / 'chalice_app'}:{TREE / 'workers'}",
-                "AWS_ENDPOINT_URL_SFN": url,
-                "ECS_CONTAINER_METADATA_URI_V4": f"{url}/meta",
-                "SHEEN_CONNECTIONS_URL": f"{url}/socket",
-                "SHEEN_INSTANCE": str(instance.ref)
-                if not given_up
-                else f"{version_id}/0/ffffffffffffffff",
-                "SHEEN_TASK_TOKEN": "ready-token",
-                "SHEEN_EFS": str(task / "efs"),
-                "TMPDIR": str(task / "tmp"),
-                "SHEEN_CLIENT_DIR": str(task),
-            }
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "agent",
-                env=environment,
-                stdout=PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                limit=1 << 20,
-            )
-            running.append(Running(instance.ref, instance.secret, cloud, process, http))
-            return running[-1]
-
-        yield start
-        for one in running:
-            if one.process.returncode is None:
-                one.process.terminate()
-                await asyncio.wait_for(one.process.wait(), PATIENCE)
-    shutil.rmtree(task)
-
-
-def free_address() -> str:
-    """Return a loopback address on which nobody has port 8080."""
-    while True:
-        address = f"127.77.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((address, 8080))
-            return address
+from tests.support.waiting import eventually
+from tests.workers.agent.running import (
+    APP_ID,
+    LOCATION,
+    PATIENCE,
+    VERSION,
+    Launch,
+)
 
 
 async def test_a_visit_from_the_start_to_the_end(launch: Launch) -> None:
@@ -339,8 +85,8 @@ async def test_r_killed_under_a_visitor_ends_the_session_gives_the_seat_back_and
     worker = await agent.worker()
     assert worker is not None
     os.kill(worker["pid"], signal.SIGKILL)
-    await until(lambda: "c[4503," in agent.cloud.frames("c1"), "the visitor is told")
-    await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
+    await eventually(lambda: "c[4503," in agent.cloud.frames("c1"), "the visitor is told")
+    await eventually(lambda: not store.seats_of(agent.row()), "the seat is given back")
     await agent.page("session-2")
     await agent.open("session-2", "c2")
 
@@ -353,10 +99,10 @@ async def test_sessions_are_spread_and_one_r_killed_ends_only_its_own(launch: La
         await agent.open(f"session-{number}", f"c{number}")
     first, second = await agent.workers()
     assert [worker["sessions"] for worker in (first, second)] == [1, 1]
-    await until(lambda: agent.row().worker == f"{VERSION}.0.1,2", "the row names both")
+    await eventually(lambda: agent.row().worker == f"{VERSION}.0.1,2", "the row names both")
     os.kill(second["pid"], signal.SIGKILL)
-    await until(lambda: "c[4503," in agent.cloud.frames("c2"), "its visitor is told")
-    await until(
+    await eventually(lambda: "c[4503," in agent.cloud.frames("c2"), "its visitor is told")
+    await eventually(
         lambda: set(store.seats_of(agent.row())) == {"session-1"}, "only its seat is given back"
     )
     assert "c[" not in agent.cloud.frames("c1")
@@ -375,8 +121,8 @@ async def test_a_visitor_who_does_nothing_is_told_so_and_gives_the_seat_back(
     config = await agent.page("session-1")
     assert config["settings"]["aliveSeconds"] == 300
     await agent.open("session-1", "c1")
-    await until(lambda: "c[4510," in agent.cloud.frames("c1"), "the visitor is told")
-    await until(lambda: not store.seats_of(agent.row()), "the seat is given back")
+    await eventually(lambda: "c[4510," in agent.cloud.frames("c1"), "the visitor is told")
+    await eventually(lambda: not store.seats_of(agent.row()), "the seat is given back")
 
 
 async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_new_one_gets_a_new_process(  # noqa: E501
@@ -399,7 +145,7 @@ async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_
     await agent.page("session-2")
     await agent.open("session-2", "c2", "count 1")
     await agent.say("session-1", "c1", 2, {"click": 1})
-    await until(
+    await eventually(
         lambda: "count 2" in agent.cloud.frames("c1"), "the old session goes on with its state"
     )
     first, second = await agent.workers()
@@ -411,13 +157,13 @@ async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_
     )
     assert first["pid"] != second["pid"]
     assert (await agent.ask("POST", "/restart"))[0] == 200
-    await until(
+    await eventually(
         lambda: "c[4506," in agent.cloud.frames("c1"), "the oldest is told when there are too many"
     )
-    await until(lambda: not is_running(first["pid"]), "and its process is gone")
+    await eventually(lambda: not is_running(first["pid"]), "and its process is gone")
     await agent.say("session-2", "c2", 2, {"click": 1})
-    await until(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
-    await until(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
+    await eventually(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
+    await eventually(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
 
 
 async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_the_last_has_left(
@@ -433,7 +179,7 @@ async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_th
     ] == 410
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     await agent.ask("DELETE", "/connections/c1")
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
 async def test_a_superseded_instance_ends_its_sessions_with_a_word_and_is_idle(
@@ -444,11 +190,11 @@ async def test_a_superseded_instance_ends_its_sessions_with_a_word_and_is_idle(
     await agent.page("session-1")
     await agent.open("session-1", "c1")
     assert (await agent.ask("POST", "/supersede"))[0] == 204
-    await until(lambda: "c[4506," in agent.cloud.frames("c1"), "the visitor is told")
+    await eventually(lambda: "c[4506," in agent.cloud.frames("c1"), "the visitor is told")
     assert (await agent.ask("GET", "/app/", sheen_session="session-2", sheen_base=LOCATION))[
         0
     ] == 410
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
 def bound_to(spare: Instance, ref: InstanceRef) -> None:
@@ -475,11 +221,11 @@ async def test_a_spare_that_nobody_tells_that_it_is_bound_finds_it_and_is_idle_i
     bound_to(spare, ref)
     spare.update(actions=[Instance.bound_to.set(str(ref))])
     await agent.ready()
-    await until(
+    await eventually(
         lambda: [line for line in agent.log if line["message"] == "bound"],
         f"bound; the log: {agent.log}",
     )
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle")
 
 
 async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch: Launch) -> None:
@@ -508,8 +254,10 @@ async def test_a_spare_waits_ready_and_serves_the_app_that_it_is_bound_to(launch
     assert [line["how"] for line in agent.log if line["message"] == "R started"] == ["forked"]
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     await agent.ask("DELETE", "/connections/c1")
-    await until(lambda: not store.seats_of(agent.row()), "the seat is given back on the app's row")
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle as any instance")
+    await eventually(
+        lambda: not store.seats_of(agent.row()), "the seat is given back on the app's row"
+    )
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "idle as any instance")
 
 
 async def test_a_spare_that_nobody_wants_is_never_idle_and_ends_when_it_is_stopped(
@@ -518,7 +266,7 @@ async def test_a_spare_that_nobody_wants_is_never_idle_and_ends_when_it_is_stopp
     agent = await launch(spare=True, instance_idle_timeout=1)
     await agent.ready()
     before = time.monotonic()
-    await until(lambda: time.monotonic() > before + 2.5, "more than the timeout")
+    await eventually(lambda: time.monotonic() > before + 2.5, "more than the timeout")
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     agent.process.terminate()
     assert await asyncio.wait_for(agent.process.wait(), PATIENCE) == 0
@@ -531,7 +279,7 @@ async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launc
     await agent.open("session-1", "c1")
     first = await agent.worker()
     await agent.ask("DELETE", "/connections/c1")
-    await until(
+    await eventually(
         lambda: [line for line in agent.log if "R stops: nobody is here" in line["message"]],
         "R stops",
     )
@@ -546,12 +294,16 @@ async def test_r_stops_when_nobody_is_here_and_starts_for_the_next(launch: Launc
 async def test_an_idle_instance_says_so_once_for_each_token(launch: Launch) -> None:
     agent = await launch(instance_idle_timeout=1)
     await agent.ready()
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the first idle report")
+    await eventually(
+        lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the first idle report"
+    )
     assert json.loads(agent.cloud.said("SendTaskSuccess", "watch-1")[0]["output"]) == {"idle": True}
     assert (await agent.ask("POST", "/watch", json.dumps({"token": "watch-2", "order": 2})))[
         0
     ] == 204
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-2"), "the second idle report")
+    await eventually(
+        lambda: agent.cloud.said("SendTaskSuccess", "watch-2"), "the second idle report"
+    )
     assert len(agent.cloud.said("SendTaskSuccess", "watch-1")) == 1
 
 
@@ -560,7 +312,7 @@ async def test_an_instance_of_an_old_version_that_nobody_told_goes_by_itself(
 ) -> None:
     agent = await launch(active="20261120T140000Z-0000", instance_idle_timeout=0)
     await agent.ready()
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
     assert (await agent.ask("GET", "/app/", sheen_session="session-1", sheen_base=LOCATION))[
         0
     ] == 410
@@ -572,10 +324,10 @@ async def test_no_idle_report_while_somebody_is_here(launch: Launch) -> None:
     await agent.page("session-1")
     await agent.open("session-1", "c1")
     before = time.monotonic()
-    await until(lambda: time.monotonic() > before + 2.5, "more than the timeout")
+    await eventually(lambda: time.monotonic() > before + 2.5, "more than the timeout")
     assert not agent.cloud.said("SendTaskSuccess", "watch-1")
     await agent.ask("DELETE", "/connections/c1")
-    await until(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
+    await eventually(lambda: agent.cloud.said("SendTaskSuccess", "watch-1"), "the idle report")
 
 
 async def test_an_app_that_crashes_is_reported_with_what_it_said(launch: Launch) -> None:
@@ -609,4 +361,4 @@ async def test_an_agent_that_dies_takes_r_with_it(launch: Launch) -> None:
     assert worker is not None
     agent.process.kill()
     await agent.process.wait()
-    await until(lambda: not is_running(worker["pid"]), "R is gone")
+    await eventually(lambda: not is_running(worker["pid"]), "R is gone")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -10,7 +10,7 @@ from relay.errors import AppExited, Ending
 from relay.events import ChannelOpened, Ended, Event, MessageReceived, TicketDue
 from relay.session import Session
 from relay.settings import RelaySettings
-from tests.workers.relay.peer import Peer
+from tests.support.relay_peer import Peer
 
 
 @dataclass
@@ -201,3 +201,14 @@ class Network:
             self.size * self.random.random() ** 3 * (20 if self.random.random() < 0.1 else 1)
         )
         return "".join(self.random.choices(alphabet, k=length))
+
+
+LIMITS = replace(
+    RelaySettings(),
+    grace=1e9,
+    frame_limit=600,
+    high_water=4000,
+    max_message=8000,
+    heartbeat=20.0,
+    farewell=1e9,
+)

@@ -15,8 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from relay import sockjs
-from tests.workers.relay.network import Network
-from tests.workers.relay.test_schedules import LIMITS
+from tests.workers.relay.network import LIMITS, Network
 
 CLIENT = Path(__file__).resolve().parents[3] / "client"
 HARNESS = CLIENT / "build/test/harness.mjs"

@@ -6,7 +6,7 @@ import pytest
 
 from relay.events import Ended, MessageReceived, State, TicketDue
 from relay.session import Session
-from tests.workers.relay.test_session import drain, greet, opened
+from tests.workers.relay.talking import drain, greet, opened
 
 
 def moved() -> Session:

@@ -9,18 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.settings import RelaySettings
-from tests.workers.relay.network import Network
+from tests.workers.relay.network import LIMITS, Network
 
-LIMITS = replace(
-    RelaySettings(),
-    grace=1e9,
-    frame_limit=600,
-    high_water=4000,
-    max_message=8000,
-    heartbeat=20.0,
-    farewell=1e9,
-)
 SCHEDULES = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 

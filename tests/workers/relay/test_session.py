@@ -23,36 +23,15 @@ from relay.events import (
     ChannelOpened,
     ConnectionSilent,
     Ended,
+    Event,
     MessageReceived,
     State,
     TicketDue,
 )
-from relay.hello import Opening, hello
+from relay.hello import Opening
 from relay.session import Session
 from relay.settings import RelaySettings
-
-LIMIT = 1 << 17
-
-
-def greet(
-    attempt: int = 1, *, resume: bool = False, robust_id: str = "A", following: int = 0
-) -> str:
-    return hello(Opening(robust_id, resume, True, attempt, following))
-
-
-def opened(settings: RelaySettings | None = None) -> Session:
-    session = Session("s", settings or RelaySettings(), 0.0)
-    assert session.receive("c1", greet(), 0.0) == []
-    assert session.take("c1", LIMIT, 0.0) == "o"
-    assert session.receive("c1", '["0#0|o|"]', 0.0) == [ChannelOpened("0", "")]
-    return session
-
-
-def drain(session: Session, connection: str, now: float = 0.0) -> list[str]:
-    frames = []
-    while (frame := session.take(connection, LIMIT, now)) is not None:
-        frames.append(frame)
-    return frames
+from tests.workers.relay.talking import drain, greet, opened
 
 
 def test_frames_that_overtake_the_hello_wait_for_it() -> None:
@@ -211,7 +190,7 @@ def test_r_is_not_read_while_the_browser_does_not_read() -> None:
 
 def test_more_than_may_wait_for_the_browser_ends_the_session() -> None:
     session = opened(replace(RelaySettings(), high_water=1000, max_message=1000))
-    events = []
+    events: list[Event] = []
     while not events:
         events = session.send("0", "x" * 900, 0.0)
     assert events == [Ended(Ending(4710, events[0].ending.reason))]  # type: ignore[union-attr]

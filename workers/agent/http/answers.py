@@ -5,8 +5,9 @@ from pathlib import Path
 from aiohttp import web
 
 from agent import failure
-from agent.failure import AppExited, NoPlace, WorkerFailed, WorkerGone
+from agent.failure import NoPlace, WorkerFailed
 from chalicelib import pages
+from chalicelib.errors import Busy, Gone
 
 RETRY_AFTER = 2
 """Seconds after which a browser may try again if R ended during a request."""
@@ -25,24 +26,15 @@ def failed(
     It is a page for people, and otherwise a line of text. With ``sanitize``, R's own output only
     goes to the log.
     """
-    if isinstance(error, WorkerGone):
-        return web.Response(status=410, text=f"{error}\n", headers={"Cache-Control": "no-store"})
+    headers = {"cache-control": "no-store"}
+    if error.status == Busy.status:
+        headers["retry-after"] = str(RETRY_AFTER)
+    if error.status == Gone.status or not wants_page(request):
+        return web.Response(status=error.status, text=f"{error}\n", headers=headers)
     if isinstance(error, NoPlace):
         full = pages.users(base.rpartition("/")[2] or "The app")
-        return web.Response(
-            status=full.status,
-            text=full.html,
-            content_type="text/html",
-            headers={"Cache-Control": "no-store"},
-        )
-    gone = isinstance(error, AppExited)
-    status = 503 if gone else 500
-    headers = {"Cache-Control": "no-store"}
-    if gone:
-        headers["Retry-After"] = str(RETRY_AFTER)
-    if not wants_page(request):
-        return web.Response(status=status, text=f"{error}\n", headers=headers)
-    title = "The app stopped" if gone else "The app could not start"
+        return web.Response(status=full.status, text=full.html, headers={**headers, **full.headers})
+    title = "The app stopped" if error.status == Busy.status else "The app could not start"
     detail = None if sanitize or not error.said else failure.shown(error.said, directory)
-    page = pages.error(title, str(error), detail, f"{base}/", status=status)
-    return web.Response(status=page.status, text=page.html, headers={**page.headers, **headers})
+    page = pages.error(title, str(error), detail, f"{base}/", status=error.status)
+    return web.Response(status=page.status, text=page.html, headers={**headers, **page.headers})

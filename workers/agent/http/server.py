@@ -15,7 +15,7 @@ from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from chalicelib.agents import protocol
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken, SheenError
 
 LARGEST_FRAME = 128 * 1024
 """Largest message of a connection, in bytes (FACTS W1)."""
@@ -29,7 +29,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AppHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
-class CannotListen(SheenError):
+class CannotListen(Broken):
     """The agent's address is in use, or does not belong to this machine."""
 
 

@@ -25,7 +25,7 @@ from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
-from chalicelib.errors import SheenError
+from chalicelib.errors import Conflict, SheenError
 from chalicelib.failures import Failure
 from chalicelib.instances import spares
 from chalicelib.instances.model import InstanceRef
@@ -36,7 +36,7 @@ from machine import process
 PORT = 8080
 
 
-class BoundElsewhere(SheenError):
+class BoundElsewhere(Conflict):
     """The instance serves another app, or cannot be bound to the named one."""
 
 

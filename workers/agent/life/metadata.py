@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 
 
-class MetadataMissing(SheenError):
+class MetadataMissing(Broken):
     """The endpoint's answer lacks something that every task has."""
 
 

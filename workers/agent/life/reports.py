@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.aws import task_tokens
-from chalicelib.errors import SheenError
+from chalicelib.errors import Conflict
 from chalicelib.failures import Failure
 
 
-class NotAwaited(SheenError):
+class NotAwaited(Conflict):
     """The state machine does not wait for this token, or no longer does."""
 
 

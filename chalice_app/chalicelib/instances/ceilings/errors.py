@@ -1,9 +1,9 @@
 """Errors of ceilings."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Busy
 
 
-class TooManyInstances(SheenError):
+class TooManyInstances(Busy):
     """The deployment runs ``most_instances`` instances, counting spares, and may start no more."""
 
     def __init__(self, most: int) -> None:

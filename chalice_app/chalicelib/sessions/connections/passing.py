@@ -51,7 +51,7 @@ class Connections:
             passed = check(ticket, _ticket_key, self._clock())
         except BadTicket as error:
             telemetry.logger.info("refused a connection", extra={"why": str(error)})
-            return {"statusCode": 403, "body": str(error)}
+            return {"statusCode": error.status, "body": str(error)}
         store.add(connection_id, passed.ref, passed.session_id, self._clock())
         telemetry.logger.info(
             "connected",

@@ -1,9 +1,9 @@
 """Errors of tickets."""
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Forbidden
 
 
-class BadTicket(SheenError):
+class BadTicket(Forbidden):
     """The ticket is malformed, expired, forged, or for an instance that is gone.
 
     Loading the page again gives a new ticket.

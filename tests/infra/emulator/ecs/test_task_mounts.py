@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.declared import DECLARED, ROOTS, Mount
+from infra.declared import DECLARED, ROOTS
+from infra.declared import Mount as Declared
 from infra.emulator.ecs import task_mounts
+from infra.emulator.ecs.definition import Mount
 
 needs_mounts = pytest.mark.skipif(
     not task_mounts.can_mount(), reason="takes root, and a machine that lets it mount"
@@ -16,8 +18,9 @@ needs_mounts = pytest.mark.skipif(
 TASKS = {task.name: task for task in DECLARED.task_definitions}
 
 
-def run(efs: Path, mounts: tuple[Mount, ...], code: str) -> str:
-    argv = task_mounts.command(efs, mounts, efs.parent, [sys.executable, "-c", code, str(efs)])
+def run(efs: Path, mounts: tuple[Declared, ...], code: str) -> str:
+    these = [Mount(*mount) for mount in mounts]
+    argv = task_mounts.command(efs, these, efs.parent, [sys.executable, "-c", code, str(efs)])
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -43,7 +46,7 @@ def test_it_sees_what_it_declares_and_writes_only_what_it_may(tmp_path: Path) ->
     efs = tmp_path / "e f s"
     task_mounts.make_roots(efs, ROOTS)
     (efs / "data" / "victim").mkdir()
-    said = run(efs, (Mount("apps"), Mount("synced", write=True)), TRIES).splitlines()
+    said = run(efs, (Declared("apps"), Declared("synced", write=True)), TRIES).splitlines()
     assert said == [
         "['apps', 'synced'] True",
         "apps Read-only file system",

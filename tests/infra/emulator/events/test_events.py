@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from functools import partial
 from typing import Any
 
 from tests.infra.tiny_process import TinyStack
@@ -42,11 +43,15 @@ def test_an_upload_starts_the_state_machine_of_the_rule_that_it_matches(tiny: Ti
     assert not uploads(tiny, "out/side")
 
 
+def _has(tiny: TinyStack, key: str, count: int) -> bool:
+    return len(uploads(tiny, key)) == count
+
+
 def test_each_write_of_a_key_has_a_later_sequencer(tiny: TinyStack) -> None:
     s3 = tiny.client("s3")
     for size in (1, 2, 3):
         s3.put_object(Bucket="tiny-local", Key="in/again", Body=b"x" * size)
-        until(lambda size=size: len(uploads(tiny, "in/again")) == size, what=f"event {size}")
+        until(partial(_has, tiny, "in/again", size), what=f"event {size}")
     events = sorted(
         uploads(tiny, "in/again"), key=lambda event: event["detail"]["object"]["sequencer"]
     )
@@ -66,7 +71,7 @@ def test_copies_and_uploads_in_parts_are_told_too(tiny: TinyStack) -> None:
     )
     s3.copy_object(Bucket="tiny-local", Key="in/copy", CopySource="tiny-local/in/parts")
     for key, reason in (("in/parts", "CompleteMultipartUpload"), ("in/copy", "CopyObject")):
-        event = until(lambda key=key: uploads(tiny, key), what=key)[0]
+        event = until(partial(uploads, tiny, key), what=key)[0]
         assert (event["detail"]["reason"], event["detail"]["object"]["size"]) == (reason, 100)
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from typing import cast
 
 from chalicelib.syncs.schedule import Schedule
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.events.schedules import Schedules, ScheduleTrigger
+from infra.emulator.gateway.invoker import Invoker
 
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
 
@@ -24,8 +26,11 @@ async def fired(expression: str, count: int) -> list[str]:
     invoked = Invoked()
     clock = Clock(100_000, wall=lambda: MIDNIGHT)
     schedules = Schedules(
-        [ScheduleTrigger("f", Schedule.parse(expression).next_after)], invoked, clock, Console()
-    )  # type: ignore[arg-type]  # all that it uses
+        [ScheduleTrigger("f", Schedule.parse(expression).next_after)],
+        cast(Invoker, invoked),  # all that it uses
+        clock,
+        Console(),
+    )
     schedules.start()
     async with asyncio.timeout(20):
         times = [(await invoked.events.get())[1][:13] for _ in range(count)]

@@ -44,7 +44,7 @@ def test_what_was_written_is_found_by_its_time_also_by_the_next_run(
             for at_ms, message in events
             if start <= at_ms - BEGIN <= end
         ]
-    again = [found for file in files if (found := LogFile.find(file.path))]
+    again = [kept for file in files if (kept := LogFile.find(file.path))]
     for these in (files, again):
         found = list(events_between(these, BEGIN + start, BEGIN + end))
         assert sorted((event.at_ms, event.stream, event.message) for event in found) == sorted(

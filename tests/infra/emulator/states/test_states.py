@@ -4,6 +4,7 @@ errors (FACTS E6a, M2).
 
 import json
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,12 @@ def test_a_token_counts_once(tiny: TinyStack) -> None:
     client = tiny.client("stepfunctions")
     client.send_task_heartbeat(taskToken=token)
     client.send_task_success(taskToken=token, output="{}")
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: client.send_task_success(taskToken=token, output='{"second": true}'),
         lambda: client.send_task_failure(taskToken=token, error="Late"),
         lambda: client.send_task_heartbeat(taskToken=token),
-    ):
+    )
+    for call in calls:
         with pytest.raises(client.exceptions.TaskTimedOut):
             call()
     assert finished(tiny, arn)["watch"] == {}

@@ -49,6 +49,9 @@ class NoRelay:
     def retire(self) -> None:
         self.takes_sessions = False
 
+    def supersede(self) -> None:
+        self.retire()
+
     def active(self) -> int:
         return 2
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from agent.kinds import runtimes
-from agent.processes.command import WorkerSpec
+from agent.processes.command import Runtime, WorkerSpec
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from chalicelib.kinds import served
@@ -21,7 +21,7 @@ def test_each_kind_with_an_instance_has_a_runtime_and_no_other_has() -> None:
 
 
 @pytest.mark.parametrize("runtime", runtimes.RUNTIMES.values(), ids=lambda each: each.language)
-def test_the_scripts_of_a_runtime_are_there(runtime: runtimes.Runtime) -> None:
+def test_the_scripts_of_a_runtime_are_there(runtime: Runtime) -> None:
     assert all(script.is_file() for script in runtime.scripts)
 
 

@@ -20,6 +20,7 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
 from chalicelib.kinds import shiny_r
+from tests.support.waiting import eventually
 
 RHYTHM = Rhythm(beat=0.05, tick=0.02, retry=0.02, unwatched=0.2, catch_up=0.05)
 
@@ -97,19 +98,13 @@ def life_of(
     return life
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 async def test_ready_is_told_again_until_it_is_heard(
     machine: StateMachine, instance: Instance, workers: Workers
 ) -> None:
     machine.failures = 4
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
-    await until(lambda: ("ready", "start") in machine.said)
+    await eventually(lambda: ("ready", "start") in machine.said)
     life.end()
     assert await running == 0
 
@@ -126,12 +121,12 @@ async def test_a_beat_refused_ends_only_an_instance_that_was_given_up(
 ) -> None:
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
-    await until(lambda: life.ready)
+    await eventually(lambda: life.ready)
     store.mark_ready(instance.ref, "127.0.0.1:1", "watch-1", 0)
     machine.over.add("watch-1")
     assert life.watch("watch-1", 1)
     assert life.watch("watch-2", 2)
-    await until(lambda: ("beat", "watch-2") in machine.said)
+    await eventually(lambda: ("beat", "watch-2") in machine.said)
     assert not running.done()
     store.mark_stopped(instance.ref, None, 0)
     machine.over.add("watch-2")
@@ -143,13 +138,13 @@ async def test_a_token_that_comes_late_does_not_replace_the_one_that_is_waited_f
 ) -> None:
     life = life_of(instance, workers, idle=0.1)
     running = asyncio.create_task(life.run())
-    await until(lambda: life.ready)
+    await eventually(lambda: life.ready)
     assert life.watch("retried", 2)
     assert not life.watch("given-up", 1)
     assert life.watch("retried", 2), "the same once more"
-    await until(lambda: ("idle", "retried") in machine.said)
+    await eventually(lambda: ("idle", "retried") in machine.said)
     assert life.watch("next", 3)
-    await until(lambda: ("idle", "next") in machine.said)
+    await eventually(lambda: ("idle", "next") in machine.said)
     assert not [said for said in machine.said if said[1] == "given-up"]
     life.end()
     assert await running == 0
@@ -169,11 +164,11 @@ async def test_what_nobody_told_it_is_looked_for_when_it_is_ready_and_again_and_
     machine.failures = 2
     life = life_of(instance, workers, serving=serving)
     running = asyncio.create_task(life.run())
-    await until(lambda: machine.failures == 0)
+    await eventually(lambda: machine.failures == 0)
     assert serving.looks == 0, (
         "a start reads what there is; what comes later is looked for once it is over"
     )
-    await until(lambda: serving.looks > 3)
+    await eventually(lambda: serving.looks > 3)
     life.end()
     assert await running == 0
 
@@ -184,7 +179,7 @@ async def test_a_stop_while_r_starts_leaves_no_r(
     workers = Workers(lambda number: Worker(spec("slow", number=number)))
     life = life_of(instance, workers)
     running = asyncio.create_task(life.run())
-    await until(lambda: workers.newest is not None and workers.newest.pid is not None)
+    await eventually(lambda: workers.newest is not None and workers.newest.pid is not None)
     life.end()
     assert await asyncio.wait_for(running, 10) == 1
     await workers.close()

@@ -1,5 +1,7 @@
 """What the task is told, and by whom."""
 
+from typing import Any
+
 import pytest
 
 from agent.life.launch import Launch
@@ -38,6 +40,7 @@ def test_a_malformed_instance_is_named() -> None:
 def test_the_task_is_known_by_its_metadata() -> None:
     task = {"TaskARN": "arn", "Containers": [{"Networks": [{"IPv4Addresses": ["10.0.0.1"]}]}]}
     assert identity_from(task) == TaskIdentity("arn", "10.0.0.1")
-    for broken in ({}, {"TaskARN": "arn", "Containers": []}, [], None):
+    several: tuple[Any, ...] = ({}, {"TaskARN": "arn", "Containers": []}, [], None)
+    for broken in several:
         with pytest.raises(MetadataMissing):
             identity_from(broken)

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,6 +11,7 @@ from agent.life.measuring import Measuring
 from agent.processes import quota
 from agent.processes.app_copy import MOST_COPIED, AppCopy
 from agent.processes.worker import Worker, WorkerState
+from agent.processes.workers import Workers
 from machine.untrusted import Usage
 
 
@@ -24,8 +26,10 @@ async def test_an_app_that_fills_its_own_folder_gets_it_anew(
     monkeypatch.setattr(quota, "COPY", 1_000_000)
     worker = await started("routes")
     measuring = Measuring(
-        types.SimpleNamespace(all=[worker]), copy, lambda: Usage(0, 0, complete=True)
-    )  # type: ignore[arg-type]
+        cast(Workers, types.SimpleNamespace(all=[worker])),
+        copy,
+        lambda: Usage(0, 0, complete=True),
+    )
 
     await measuring.look_at_copy()
     assert worker.state is WorkerState.READY

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from agent.life.seats import Seats
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -33,19 +34,13 @@ def leases(ref: InstanceRef) -> dict[str, float]:
     return store.seats_of(instance)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 async def test_live_sessions_are_renewed_and_ended_ones_given_back(instance: Instance) -> None:
     for session in ("a", "b"):
         store.take_seat(instance.ref, session, 45)
     live = ["a", "b"]
     seats = Seats(instance.ref, lambda: live, lambda: None, clock=lambda: 1000.0, renew_every=0.05)
     async with running(seats):
-        await until(lambda: leases(instance.ref) == {"a": 1180.0, "b": 1180.0})
+        await eventually(lambda: leases(instance.ref) == {"a": 1180.0, "b": 1180.0})
         live.remove("b")
         seats.give_back("b")
         await asyncio.wait_for(seats.settled(), 5)

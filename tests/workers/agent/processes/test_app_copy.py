@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 from agent.failure import AppStartFailed
 from agent.processes import app_copy
 from agent.processes.app_copy import AppCopy, linked
-from tests.workers.agent.test_agent import APP_ID, VERSION, Launch, Running, launch, until
-
-__all__ = ["launch"]
+from tests.support.waiting import eventually
+from tests.workers.agent.running import APP_ID, VERSION, Launch, Running
 
 UNIX_ID = 271_828
 as_root = pytest.mark.skipif(
@@ -327,4 +326,4 @@ async def test_an_app_writes_in_its_folder_all_its_workers_see_it_and_the_versio
     assert Path(folder).name == VERSION and Path(folder).parent.parent.name == "tmp"
     agent.process.terminate()
     await asyncio.wait_for(agent.process.wait(), 30)
-    await until(lambda: not Path(folder).exists(), "the copy is gone with its instance")
+    await eventually(lambda: not Path(folder).exists(), "the copy is gone with its instance")

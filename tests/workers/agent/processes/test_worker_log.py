@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from agent.processes.log_buffer import BATCH_EVENTS
 from agent.processes.worker_log import AgentsOwnLog, WorkerLogs
 from chalicelib.instances.log_streams import LogStream
+from tests.support.waiting import eventually
 
 GROUP = "/sheen/test/apps"
 STREAM = LogStream(
@@ -67,13 +67,6 @@ def failed(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutLogEvents")
 
 
-async def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def service() -> Service:
     return Service()
@@ -90,7 +83,7 @@ async def test_lines_come_out_while_the_worker_lives_and_the_last_ones_at_its_en
     log = logs.open(STREAM, preserve=True)
     log.line("first")
     log.line("second")
-    await until(lambda: service.lines == ["first", "second"])
+    await eventually(lambda: service.lines == ["first", "second"])
     assert service.calls == ["create", "put"]
     log.line("last words")
     log.end(well=False)
@@ -114,7 +107,7 @@ async def test_nothing_is_lost_or_doubled_while_the_service_fails(
     for text in wanted:
         log.line(text)
         await asyncio.sleep(0)
-    await until(lambda: service.lines == wanted)
+    await eventually(lambda: service.lines == wanted)
     await logs.close(within=10)
     assert service.lines == wanted
 
@@ -124,10 +117,10 @@ async def test_a_stream_that_somebody_deleted_is_made_again(
 ) -> None:
     log = logs.open(STREAM, preserve=True)
     log.line("one")
-    await until(lambda: service.lines == ["one"])
+    await eventually(lambda: service.lines == ["one"])
     service.streams.clear()
     log.line("two")
-    await until(lambda: service.lines == ["two"])
+    await eventually(lambda: service.lines == ["two"])
     await logs.close(within=10)
 
 
@@ -137,9 +130,9 @@ async def test_a_batch_that_the_service_will_never_take_does_not_hold_up_the_nex
     service.failures = [failed("InvalidParameterException")]
     log = logs.open(STREAM, preserve=True)
     log.line("refused")
-    await until(lambda: not service.failures)
+    await eventually(lambda: not service.failures)
     log.line("taken")
-    await until(lambda: service.lines == ["taken"])
+    await eventually(lambda: service.lines == ["taken"])
     await logs.close(within=10)
 
 

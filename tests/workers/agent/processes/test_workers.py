@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -75,8 +75,11 @@ class Forking:
 
     def __init__(self, spec: MakeSpec, preloaded: Preloaded, app: str) -> None:
         self.all: list[Worker] = []
-        self._make = lambda number, starter: Worker(spec(app, number=number), starter=starter)
+        self._spec, self._app = spec, app
         self._preloaded = preloaded
+
+    def _make(self, number: int, starter: Any) -> Worker:
+        return Worker(self._spec(self._app, number=number), starter=starter)
 
     def forked(self, number: int) -> Worker:
         self.all.append(self._make(number, self._preloaded.fork))

@@ -19,6 +19,7 @@ from agent.sockets.sessions import Sessions
 from relay.errors import AppExited, SessionClosed, ShuttingDown
 from relay.hello import Opening, hello
 from relay.settings import RelaySettings
+from tests.support.waiting import eventually
 from tests.workers.agent.fakes import FakeConnections, FakeR
 
 
@@ -50,13 +51,6 @@ class Stand:
 
 def greet(attempt: int = 1, *, following: int = 0) -> str:
     return hello(Opening("A", attempt > 1, True, attempt, following))
-
-
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        await asyncio.sleep(0.005)
 
 
 Make = Callable[[RelaySettings], Awaitable[Stand]]
@@ -102,7 +96,7 @@ async def test_a_message_goes_to_r_and_its_answer_to_the_browser(stand: Stand) -
     await stand.open()
     assert stand.sessions.active() == 1 and stand.sessions.reserved() == 0
     await stand.sessions.message("c=1", "s1", '["1#0|m|hi"]')
-    await until(stand.messages)
+    await eventually(stand.messages)
     assert stand.frames()[0] == "o"
     assert stand.messages() == ["0|m|echo hi"]
     assert stand.sessions.ids() == ["s1"]
@@ -113,15 +107,15 @@ async def test_frames_in_any_order_and_doubled_reach_r_once_in_order(stand: Stan
     frames = ['["0#0|o|"]', *(f'["{number:X}#0|m|{number}"]' for number in range(1, 40)), greet()]
     for frame in reversed(frames + frames):
         assert await stand.sessions.message("c=1", "s1", frame)
-    await until(lambda: len(stand.r.received) == 39)
+    await eventually(lambda: len(stand.r.received) == 39)
     assert stand.r.received == [str(number) for number in range(1, 40)]
 
 
 async def test_an_unknown_session_is_refused_and_the_browser_told(stand: Stand) -> None:
     assert not await stand.sessions.message("c=9", "nobody", greet())
-    await until(lambda: stand.frames("c=9"))
+    await eventually(lambda: stand.frames("c=9"))
     assert stand.frames("c=9")[0].startswith("c[4705,")
-    await until(lambda: stand.browser.deleted == ["c=9"])
+    await eventually(lambda: stand.browser.deleted == ["c=9"])
 
 
 async def test_one_post_in_flight_and_five_milliseconds_apart(stand: Stand) -> None:
@@ -134,7 +128,7 @@ async def test_one_post_in_flight_and_five_milliseconds_apart(stand: Stand) -> N
     stand.r.handler = chatter
     stand.browser.delay = 0.002
     await stand.open()
-    await until(lambda: len(stand.messages()) == 200)
+    await eventually(lambda: len(stand.messages()) == 200)
     assert stand.messages() == [f"0|m|{number}" for number in range(200)]
     assert stand.browser.most_in_flight == 1
     gaps = [
@@ -150,18 +144,18 @@ async def test_throttled_posts_are_repeated_and_nothing_is_lost(stand: Stand) ->
     await stand.open()
     for number in range(1, 4):
         await stand.sessions.message("c=1", "s1", f'["{number:X}#0|m|{number}"]')
-    await until(lambda: len(stand.messages()) == 3)
+    await eventually(lambda: len(stand.messages()) == 3)
     assert stand.messages() == ["0|m|echo 1", "0|m|echo 2", "0|m|echo 3"]
 
 
 async def test_a_connection_that_is_gone_is_resumed_by_the_next(stand: Stand) -> None:
     await stand.open()
-    await until(stand.frames)
+    await eventually(stand.frames)
     stand.browser.answers = [410]
     await stand.sessions.message("c=1", "s1", '["1#0|m|hi"]')
-    await until(lambda: not stand.browser.answers)
+    await eventually(lambda: not stand.browser.answers)
     await stand.sessions.message("c=2", "s1", greet(2))
-    await until(lambda: stand.messages("c=2"))
+    await eventually(lambda: stand.messages("c=2"))
     assert stand.frames("c=2")[0] == "o"
     first = json.loads(stand.frames("c=2")[1][1:])
     assert first[0] == "CONTINUE 2"
@@ -176,11 +170,11 @@ async def test_a_connection_that_is_gone_is_resumed_by_the_next(stand: Stand) ->
 async def test_a_browser_that_never_comes_back_gives_its_seat_back_once(make: Make) -> None:
     stand = await make(replace(RelaySettings(), grace=0.2))
     await stand.open()
-    await until(lambda: stand.r.connections)
+    await eventually(lambda: stand.r.connections)
     await stand.sessions.disconnect("c=1")
     await stand.sessions.disconnect("c=1")
-    await until(lambda: stand.ended)
-    await until(lambda: stand.r.connections[0].close_code is not None)
+    await eventually(lambda: stand.ended)
+    await eventually(lambda: stand.r.connections[0].close_code is not None)
     assert stand.ended == ["s1"] and stand.sessions.active() == 0 and stand.sessions.ids() == []
 
 
@@ -188,7 +182,7 @@ async def test_a_page_that_never_connects_gives_its_seat_back(make: Make) -> Non
     stand = await make(replace(RelaySettings(), reservation=0.2))
     stand.sessions.reserve("s1")
     assert stand.sessions.reserved() == 1
-    await until(lambda: stand.ended == ["s1"])
+    await eventually(lambda: stand.ended == ["s1"])
     assert stand.sessions.reserved() == 0
 
 
@@ -199,10 +193,10 @@ async def test_r_closing_the_session_is_told_to_the_browser(stand: Stand) -> Non
 
     stand.r.handler = goodbye
     await stand.open()
-    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c"))
+    await eventually(lambda: stand.frames() and stand.frames()[-1].startswith("c"))
     assert stand.messages()[0] == "0|m|last words"
     assert stand.frames()[-1] == f'c[4508,"{SessionClosed.sentence}"]'
-    await until(lambda: stand.ended == ["s1"])
+    await eventually(lambda: stand.ended == ["s1"])
 
 
 async def test_r_dying_is_told_to_the_browser(stand: Stand) -> None:
@@ -213,15 +207,15 @@ async def test_r_dying_is_told_to_the_browser(stand: Stand) -> None:
     stand.r.handler = die
     await stand.open()
     await stand.sessions.message("c=1", "s1", '["1#0|m|hi"]')
-    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c"))
+    await eventually(lambda: stand.frames() and stand.frames()[-1].startswith("c"))
     assert stand.frames()[-1] == f'c[4503,"{AppExited.sentence}"]'
 
 
 async def test_r_not_answering_its_socket_is_told_to_the_browser(stand: Stand) -> None:
     await stand.r.stop()
     await stand.open()
-    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c[4503"))
-    await until(lambda: stand.ended == ["s1"])
+    await eventually(lambda: stand.frames() and stand.frames()[-1].startswith("c[4503"))
+    await eventually(lambda: stand.ended == ["s1"])
 
 
 async def test_shutting_down_tells_every_browser_and_gives_back_every_seat(stand: Stand) -> None:
@@ -231,7 +225,7 @@ async def test_shutting_down_tells_every_browser_and_gives_back_every_seat(stand
     await stand.sessions.end_all(*ShuttingDown().ending)
     for number in range(3):
         assert stand.frames(f"c{number}")[-1].startswith("c[4702,")
-    await until(lambda: sorted(stand.ended) == ["s0", "s1", "s2", "s3"])
+    await eventually(lambda: sorted(stand.ended) == ["s0", "s1", "s2", "s3"])
 
 
 async def test_memory_stays_bounded_while_the_browser_does_not_read(stand: Stand) -> None:
@@ -282,7 +276,7 @@ async def test_a_client_that_ignores_acknowledgements_is_stopped_when_r_does_not
         number += 1
         await stand.sessions.message("c=1", "s1", f'["{number:X}#0|m|' + "x" * 20_000 + '"]')
         await asyncio.sleep(0)
-    await until(lambda: stand.frames() and stand.frames()[-1].startswith("c[4512"))
+    await eventually(lambda: stand.frames() and stand.frames()[-1].startswith("c[4512"))
     enough.set()
     assert stand.ended == ["s1"]
 
@@ -296,7 +290,7 @@ async def test_a_message_larger_than_any_frame_arrives_whole(stand: Stand) -> No
         frame = json.dumps([f"{number:X}#0|{kind}|{piece}"], ensure_ascii=False)
         assert len(frame.encode()) < 32_768
         await stand.sessions.message("c=1", "s1", frame)
-    await until(lambda: stand.messages() and stand.messages()[-1].startswith("0|m|"))
+    await eventually(lambda: stand.messages() and stand.messages()[-1].startswith("0|m|"))
     assert stand.r.received == [text]
     assert "".join(message[4:] for message in stand.messages()) == "echo " + text
 
@@ -312,8 +306,8 @@ async def test_all_sessions_together_are_bounded_and_the_one_that_holds_most_end
         await stand.sessions.message("c0", "s0", f'["{count:X}#0|p|' + "x" * 20_000 + '"]')
         if count < 5:
             await stand.sessions.message("c1", "s1", f'["{count:X}#0|p|' + "x" * 20_000 + '"]')
-    await until(lambda: stand.ended == ["s0"])
-    await until(lambda: stand.frames("c0")[-1].startswith("c[4512,"))
+    await eventually(lambda: stand.ended == ["s0"])
+    await eventually(lambda: stand.frames("c0")[-1].startswith("c[4512,"))
     assert stand.sessions.ids() == ["s1", "s2"]
 
 
@@ -321,11 +315,11 @@ async def test_connections_whose_end_is_never_told_do_not_pile_up(stand: Stand) 
     await stand.open("c1")
     for attempt in range(2, 100):
         await stand.sessions.message(f"c{attempt}", "s1", greet(attempt))
-    await until(lambda: stand.frames("c99"))
+    await eventually(lambda: stand.frames("c99"))
     assert len(stand.sessions._sessions["s1"].connections) <= 16
     assert len(stand.gateway._pumps) <= 16
     await stand.sessions.message("c99", "s1", '["1#0|m|hi"]')
-    await until(lambda: "0|m|echo hi" in stand.messages("c99"))
+    await eventually(lambda: "0|m|echo hi" in stand.messages("c99"))
 
 
 async def test_an_app_without_websockets_takes_none(stand: Stand) -> None:

@@ -25,7 +25,7 @@ from chalicelib.configuration.limits import (
     PART,
     PATIENCE,
 )
-from chalicelib.errors import SheenError
+from chalicelib.errors import Broken
 from chalicelib.instances.model import InstanceRef
 
 LATE = "/__sheen__/answers/"
@@ -37,7 +37,7 @@ PARTS_AT_ONCE = 2
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class AnswerTooLarge(SheenError):
+class AnswerTooLarge(Broken):
     """The answer is larger than the parts of one object may be together."""
 
 

@@ -14,12 +14,12 @@ from chalicelib.aws.signing import CredentialSource
 from chalicelib.aws.sigv4 import Credentials
 from chalicelib.bodies.presign import Signing, presigned
 from chalicelib.bodies.stored import Stored
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
 
 
-class NoHost(SheenError):
+class NoHost(Malformed):
     """The visitor's request does not say to which host it was sent, so no URL can be signed."""
 
 

@@ -16,7 +16,7 @@ from agent.http.bodies.objects import NoHost, Objects
 from agent.log import logger
 from chalicelib.agents import protocol
 from chalicelib.bodies import keys
-from chalicelib.bodies.errors import BadUpload, TooLarge, UnknownUpload
+from chalicelib.bodies.errors import BadUpload, UnknownUpload
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
 from chalicelib.configuration.limits import (
     LARGEST_REQUEST,
@@ -123,12 +123,8 @@ class Uploads:
                     return web.Response(status=204)
                 case _:
                     return _said(200, await self._wait(upload))
-        except UnknownUpload as error:
-            return _said(404, {"message": str(error)})
-        except TooLarge as error:
-            return _said(413, {"message": str(error)})
-        except (BadUpload, NoHost) as error:
-            return _said(400, {"message": str(error)})
+        except (UnknownUpload, BadUpload, NoHost) as error:
+            return _said(error.status, {"message": str(error)})
         except (ClientError, BotoCoreError) as error:
             logger.exception("S3 did not do what an upload needs")
             return _said(502, {"message": f"the file's storage does not work: {error}"})

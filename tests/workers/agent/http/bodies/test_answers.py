@@ -10,17 +10,10 @@ import pytest
 
 from chalicelib.agents import protocol
 from chalicelib.configuration.limits import PART
-from tests.workers.agent.http.bodies.conftest import Agent, Bucket
+from tests.support.waiting import eventually
+from tests.workers.agent.http.bodies.stand import Agent, Bucket
 
 LARGE = b"0123456789" * 300_000
-
-
-async def until(condition: Any, within: float = 10.0) -> None:
-    for _ in range(int(within / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("not in time")
 
 
 async def test_a_small_answer_comes_as_it_is(agent: Agent, bucket: Bucket) -> None:
@@ -142,7 +135,7 @@ async def test_an_answer_that_nobody_asks_for_again_leaves_nothing(
     async with agent.ask("GET", "/slow-large") as answer:
         assert answer.status == 303
     await asyncio.sleep(3)
-    await until(bucket.empty)
+    await eventually(bucket.empty)
     assert agent.workers.users == 0
 
 
@@ -164,4 +157,4 @@ async def test_what_cannot_be_stored_is_told_and_leaves_nothing(
 
     with pytest.raises(OSError, match="broke off"):
         await agent.answers.keep({}, "/x", broken())
-    await until(bucket.empty)
+    await eventually(bucket.empty)

@@ -10,8 +10,8 @@ from agent.http.bodies.answers import Answer
 from agent.http.bodies.pages import LatePages, PageAsked
 from chalicelib.agents import protocol
 from chalicelib.bodies.pages import kept_page
-from tests.workers.agent.http.bodies.conftest import Agent
-from tests.workers.agent.http.bodies.test_answers import until
+from tests.support.waiting import eventually
+from tests.workers.agent.http.bodies.stand import Agent
 
 VISITOR = {protocol.SESSION: "s1", "X-Forwarded-Proto": "https"}
 STATUS = re.compile(r'data-status-url="/app(/__sheen__/pages/[^"?]+)\?w=v1\.0\.1"')
@@ -96,7 +96,7 @@ async def test_a_page_whose_seat_was_given_away_meanwhile_is_asked_for_anew(agen
 async def test_a_page_that_nobody_waits_for_leaves_nothing(agent: Agent) -> None:
     waiting = await late(agent, "/slow")
     assert len(agent.pages) == 1
-    await until(
+    await eventually(
         lambda: not len(agent.pages) and "s1" in agent.not_pages and not agent.workers.users
     )
     await agent.said("GET", waiting.status, 404)

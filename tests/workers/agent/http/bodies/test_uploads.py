@@ -12,8 +12,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.http.bodies import Handover, Objects
 from chalicelib.configuration.limits import LARGEST_BODY
-from tests.workers.agent.http.bodies.conftest import BUCKET, Agent, Bucket
-from tests.workers.agent.http.bodies.test_answers import until
+from tests.support.waiting import eventually
+from tests.workers.agent.http.bodies.stand import BUCKET, Agent, Bucket
 
 UPLOADS = "/__sheen__/uploads"
 MINE = {"ticket": "t1"}
@@ -68,7 +68,7 @@ async def test_r_gets_the_file_as_if_it_had_been_posted(agent: Agent, bucket: Bu
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     assert (said["status"], said["given"]) == (200, len(data))
     assert said["body"] == f"got {len(data)} {digest} {len(data)} text/csv XMLHttpRequest ?w=v1.0.1"
-    await until(bucket.empty)
+    await eventually(bucket.empty)
     assert (
         await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE) == said
     )  # for a browser that did not get it
@@ -88,7 +88,7 @@ async def test_r_refuses_by_the_length_before_it_gets_a_byte(agent: Agent, bucke
         "Maximum upload size exceeded",
         0,
     )
-    await until(bucket.empty)
+    await eventually(bucket.empty)
 
 
 async def test_a_busy_r_is_not_given_more_than_it_has_written(
@@ -147,7 +147,7 @@ async def test_r_that_dies_under_a_file_is_told(agent: Agent, bucket: Bucket) ->
     while said["state"] == "handing":
         said = await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE)
     assert (said["state"], said["message"][:30]) == ("failed", "the app did not take the file:")
-    await until(bucket.empty)
+    await eventually(bucket.empty)
 
 
 async def test_a_file_of_which_a_part_is_missing_or_cut_is_not_given(
@@ -170,7 +170,7 @@ async def test_a_file_of_which_a_part_is_missing_or_cut_is_not_given(
     )
     said = await agent.said("POST", f"{UPLOADS}/{begun['id']}/complete", 200, json=MINE)
     assert said["message"] == "part 1 has 5 bytes instead of 100; send it again"
-    await until(bucket.empty)
+    await eventually(bucket.empty)
 
 
 async def test_giving_up_and_a_sessions_end_leave_nothing(agent: Agent, bucket: Bucket) -> None:
@@ -178,13 +178,13 @@ async def test_giving_up_and_a_sessions_end_leave_nothing(agent: Agent, bucket: 
     other = await agent.said("POST", UPLOADS, 201, json=wish(5, ticket="t2"))
     async with agent.ask("POST", f"{UPLOADS}/{upload}/abort", json=MINE) as answer:
         assert answer.status == 204
-    await until(lambda: len(bucket.uploads()) == 1)
+    await eventually(lambda: len(bucket.uploads()) == 1)
     await agent.uploads.end("s1")
     assert (await agent.said("POST", f"{UPLOADS}/{other['id']}/wait", 200, json={"ticket": "t2"}))[
         "state"
     ] == "open"
     await agent.uploads.end("s2")
-    await until(bucket.empty)
+    await eventually(bucket.empty)
     assert (
         "no such upload"
         in (await agent.said("POST", f"{UPLOADS}/{other['id']}/wait", 404, json={"ticket": "t2"}))[
@@ -311,7 +311,7 @@ async def test_a_scripts_own_body_reaches_r_as_it_was_sent(agent: Agent, bucket:
     said = await own(agent, bytes(6_000_000), "/own?s=201", headers=headers)
     assert (said["state"], said["status"]) == ("done", 201)
     assert said["body"] == "PUT 6000000 application/x-own 1 text/csv 192.0.2.1"
-    await until(bucket.empty)
+    await eventually(bucket.empty)
 
 
 async def test_an_answer_that_is_no_text_comes_as_it_is(agent: Agent) -> None:
