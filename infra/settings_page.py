@@ -143,7 +143,7 @@ def _local() -> str:
         if said is not None:
             words = said.rule.words if said.rule is not None else _type(one.type)
             meaning = _meaning(meanings, one.name, said)
-            rows.append((f"`{variable_of(one.name, said)}`", _default(one), _cell(words), meaning))
+            rows.append((f"`{variable_of(one.name)}`", _default(one), _cell(words), meaning))
     return _table(("variable", "default", "it must be", "meaning"), rows)
 
 

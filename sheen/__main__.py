@@ -69,6 +69,25 @@ def parser() -> argparse.ArgumentParser:
         "changes", nargs="*", metavar="NAME=VALUE", help="NAME= alone goes back to the default"
     )
 
+    commands.add_parser("locations", help="list the URLs and where each leads")
+    move = commands.add_parser("move", help="move an app to another URL; open sessions go on")
+    move.add_argument("location", metavar="/PATH")
+    move.add_argument("to", metavar="/NEW")
+    alias = commands.add_parser("alias", help="let one more URL lead to an app")
+    alias.add_argument("location", metavar="/PATH")
+    alias.add_argument("to", metavar="/OTHER")
+    redirect = commands.add_parser("redirect", help="redirect a URL to another one")
+    redirect.add_argument("location", metavar="/PATH")
+    redirect.add_argument("url", metavar="URL", help="https://… or a path of the same host")
+    redirect.add_argument("--status", type=int, default=302, help="301, 302 …; default: 302")
+    redirect.add_argument("--below", action="store_true", help="redirect all paths below it too")
+    unlink = commands.add_parser("unlink", help="let a URL lead nowhere any more")
+    unlink.add_argument("location", metavar="/PATH")
+    for command in (move, alias, redirect, unlink):
+        command.add_argument(
+            "--host", default="", help="of the site of this host; default: of all other hosts"
+        )
+
     archive = commands.add_parser(
         "archive",
         help="put an app away: its instances stop, and nobody gets in; all it has is kept",
@@ -125,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
         help="where in the bucket its files go; default: data/<last part of /PATH>/",
     )
 
+    config = commands.add_parser("config", help="read a shiny-server.conf")
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="say what is wrong with it, and what becomes of each directive"
+    )
+    check.add_argument("file", type=Path, metavar="FILE")
+
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
@@ -178,6 +204,16 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.configure import configure
 
             configure(deployment.use(), arguments.location, arguments.changes)
+        case "locations":
+            from sheen.locations import show_locations
+
+            deployment.use()
+            show_locations()
+        case "move" | "alias" | "redirect" | "unlink":
+            from sheen import locations
+
+            deployment.use()
+            say(locations.change(arguments))
         case "archive":
             from sheen.archive import archive
 
@@ -221,6 +257,10 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.script import run_script
 
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
+        case "config":
+            from sheen.config_check import check_config
+
+            return check_config(arguments.file)
         case "env":
             from infra.shell import exports
 

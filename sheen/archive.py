@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from chalicelib.apps import life, locations
+from chalicelib.apps import life, locations, store
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Forbidden
 from sheen.functions import call
@@ -24,7 +24,7 @@ def archive(settings: Settings, location: str) -> str:
 
 def restore(location: str) -> str:
     """Take the app out of the archive; raise :class:`NoSuchApp`."""
-    life.restore(locations.check(location), time.time())
+    life.restore(store.at(locations.check(location)).name, time.time())
     return "restored; its next visitor starts it"
 
 
@@ -35,7 +35,7 @@ def delete(settings: Settings, location: str, ask: Callable[[str], str] | None) 
     :class:`NotArchived`, or :class:`NotDeleted` if the answer is not the location.
     """
     location = locations.check(location)
-    life.archived(location)
+    life.archived(store.at(location).name)
     if ask is not None and _answer(ask, location) != location:
         raise NotDeleted(f"{location} was not deleted: the answer was not its location")
     gone = json.loads(call(settings, "app_delete", {"location": location}))

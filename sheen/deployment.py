@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
@@ -64,7 +65,10 @@ def use() -> Settings:
     return settings
 
 
-def url_of(location: str) -> str:
-    """Return the public URL of the app at ``location``."""
-    base = os.environ.get("SHEEN_URL", "").rstrip("/")
-    return f"{base}{location.rstrip('/')}/"
+def url_of(location: str, host: str = "") -> str:
+    """Return the public URL of a location: of the deployment's own host, or of another one."""
+    base = urlsplit(os.environ.get("SHEEN_URL", "").rstrip("/"))
+    if host:
+        port = f":{base.port}" if base.port else ""
+        base = base._replace(netloc=host + port)
+    return f"{base.geturl()}{location.rstrip('/')}/"

@@ -48,7 +48,7 @@ def show_logs(settings: Settings, location: str, *, follow: bool, version: str, 
         raise NoLogs("this deployment names no log group: set SHEEN_LOG_GROUP")
     start_ms = max(0, int((time.time() - seconds(since)) * 1000))
     location = locations.check(location)
-    app = apps.get(location)
+    app = apps.at(location)
     streams = beginning(app.app_id, version)
     follower = Follower(settings.log_group, streams, start_ms)
     if not follower.look():

@@ -20,15 +20,15 @@ def show_apps() -> None:
         return
     now = time.time()
     running = census.living(instances.everywhere(), now)
-    own = {app.location: [row for row in running if row.location == app.location] for app in rows}
+    own = {app.name: [row for row in running if row.location == app.name] for app in rows}
     table(
         ("LOCATION", "STATE", "VISIBILITY", "SESSIONS", "VERSION", "URL"),
         [
             (
                 app.location,
-                "archived" if app.archived_at is not None else census.app_state(own[app.location]),
+                "archived" if app.archived_at is not None else census.app_state(own[app.name]),
                 _visibility(app),
-                str(census.sessions(own[app.location], now)),
+                str(census.sessions(own[app.name], now)),
                 app.active_version or "-",
                 url_of(app.location),
             )
@@ -53,7 +53,7 @@ def show_instances() -> None:
         say("nothing runs: no instance, no worker, no session")
         return
     table(
-        ("INSTANCE", "LOCATION", "STATE", "PHASE", "WORKER", "ADDRESS", "SESSIONS", "SEATS", "AGE"),
+        ("INSTANCE", "APP", "STATE", "PHASE", "WORKER", "ADDRESS", "SESSIONS", "SEATS", "AGE"),
         [
             (
                 row.instance_id,

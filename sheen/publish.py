@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chalicelib.apps import locations
-from chalicelib.apps.model import App, Version
+from chalicelib.apps import locations, store
+from chalicelib.apps.errors import NoSuchApp
+from chalicelib.apps.model import Version
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Broken
@@ -73,9 +74,9 @@ def upload_name(stem: str, fingerprint: str, ending: str, now: datetime) -> str:
 def is_published(folder: Path, location: str) -> bool:
     """Return whether the active version at ``location`` has the present content of ``folder``."""
     try:
-        app = App.get(location)
+        app = store.at(location)
         version = Version.get(app.app_id, app.active_version) if app.active_version else None
-    except (App.DoesNotExist, Version.DoesNotExist):
+    except (NoSuchApp, Version.DoesNotExist):
         return False
     with tempfile.TemporaryDirectory() as scratch:
         fingerprint, _ = zip_folder(folder, Path(scratch) / "bundle.zip")

@@ -35,7 +35,7 @@ def run_script(settings: Settings, location: str, script: str, target: str | Non
     :class:`chalicelib.publishing.scripts.BadScript`.
     """
     location = locations.check(location)
-    app = apps.get(location)
+    app = apps.at(location)
     if app.active_version is None:
         raise RunFailed(f"the app at {location} has no version yet; publish it")
     stamp = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"

@@ -81,9 +81,9 @@ def refused(row: Sync, own_bucket: str, found: Sequence[App]) -> list[str]:
     except BadSync:
         return []
     shut_out = [
-        str(app.location)
+        app.name
         for app, _mode in access.asking(row.name, found)
-        if not definition.lets_in(str(app.location))
+        if not definition.lets_in(app.name)
     ]
     if not shut_out:
         return []

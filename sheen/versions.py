@@ -25,7 +25,7 @@ class NotDownloaded(Conflict):
 
 def show_versions(location: str) -> None:
     """List an app's versions, newest first, and mark the active one. Raise :class:`NoSuchApp`."""
-    app = store.get(locations.check(location))
+    app = store.at(locations.check(location))
     rows = versions.of(app.app_id)
     if not rows:
         say(f"nothing was published at {app.location} yet")
@@ -60,7 +60,7 @@ def rollback(
     :class:`NoSuchVersion` or :class:`BadAppSetting`.
     """
     location = locations.check(location)
-    app = versions.roll_back(location, version, time.time())
+    app = versions.roll_back(store.at(location).name, version, time.time())
     event: RestartEvent = {"location": location, "mode": "retire"}
     try:
         call(settings, "agents_restart", event)

@@ -65,6 +65,8 @@ class Job:
     sequencer: str
     version: str
     app_id: str
+    app: str
+    """The app's name."""
     unix_id: int
     token: str
 
@@ -81,6 +83,7 @@ class Job:
                 sequencer=environment.get("SHEEN_BUNDLE_SEQUENCER", ""),
                 version=environment["SHEEN_VERSION"],
                 app_id=environment["SHEEN_APP_ID"],
+                app=environment.get("SHEEN_APP", ""),
                 unix_id=int(environment["SHEEN_UNIX_ID"]),
                 token=environment.get("SHEEN_TASK_TOKEN", ""),
             )
@@ -172,7 +175,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
     Refuse settings that contradict each other or ask for an R that is not available.
     """
-    app = built_for(job.key, job.app_id)
+    app = built_for(job.key, job.app_id, job.app)
     try:
         held = app.wanted(bundle=bundle).settings
     except BadAppSetting as error:
@@ -181,7 +184,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
             f"go together: {error}"
         ) from None
     try:
-        grants.check_names(str(app.location), held)
+        grants.check_names(app.name, held)
         App.ceilings.check(held, bundle.keys() - (app.settings or {}).keys())
     except BadAppSetting as error:
         raise BadBundle(f"bundle {job.name}: {error}") from None

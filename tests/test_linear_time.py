@@ -4,6 +4,7 @@ as much takes about four times as long.
 Each reader gets the worst input known for it. Quadratic time shows as a ratio of 16.
 """
 
+import contextlib
 import importlib.util
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from types import ModuleType
 
 import pytest
 
+from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.shiny_server_conf.reading import read
 from chalicelib.syncs.keys import matcher
 from relay import page
 from tasks.packages import dcf, requirements
@@ -61,6 +65,24 @@ def _pattern(size: int) -> Callable[[], object]:
     return lambda: pattern.match("/" + "a" * (size - 1))
 
 
+def _conf(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: read(part * (size // len(part)), "x.conf")
+
+
+def _setting(name: str, part: str, key: bool = False) -> Callable[[int], Callable[[], object]]:
+    def reader(size: int) -> Callable[[], object]:
+        text = part * (size // len(part))
+        given = {name: {f"{text}!": "x"} if key else f"{text}!"}
+
+        def read() -> None:
+            with contextlib.suppress(BadAppSetting):
+                AppSettings.parse(given)
+
+        return read
+
+    return reader
+
+
 READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "titles that do not end": (_page(b"<title>"), 100_000),
     "scripts that do not end": (_page(b"<script "), 100_000),
@@ -73,7 +95,21 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "a field of a DESCRIPTION that goes on": (_records, 600_000),
     "a line of requirements.txt that goes on": (_lines, 600_000),
     "sessions' URLs in a message of Shiny for Python": (_named, 400_000),
+    "quotes that do not end in a shiny-server.conf": (_conf('"\\'), 100_000),
+    "blocks that do not end": (_conf("a {"), 30_000),
+    "blocks that do not begin": (_conf("}"), 10_000),
+    "semicolons that are missing": (_conf("log_dir\n"), 20_000),
+    "lists that a missing semicolon makes": (_conf("run_as a\nserver {"), 20_000),
+    "variables that nobody filled in": (_conf("a${b}"), 20_000),
+    "words that no directive has": (_conf("abc;"), 20_000),
+    "locations": (_conf("server{listen 1;location /a{redirect /b;}}"), 40_000),
     "a name that a pattern of a sync nearly matches": (_pattern, 2_000),
+    "a setting's name of a header": (_setting("set_header", "content-", key=True), 400_000),
+    "a setting's site of a frame": (_setting("frame_options", "allow-from "), 400_000),
+    "a setting's name of a role": (_setting("role", "a/"), 400_000),
+    "a setting's name of a variable": (_setting("environment", "A", key=True), 400_000),
+    "a setting's path of a program": (_setting("r_path", "/"), 400_000),
+    "a setting's command": (_setting("exec_supervisor", "a "), 100_000),
 }
 
 

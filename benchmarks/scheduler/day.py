@@ -185,7 +185,7 @@ class Day:
         with (
             patch.object(seating, "store", self.instances),
             patch.object(seating, "queue", self._queues),
-            patch.object(directory, "store", self._apps),
+            patch.object(directory, "read_together", self._apps.read_together),
             patch.object(line, "secrets", seeded),
             patch.object(lease, "secrets", seeded),
         ):
@@ -211,7 +211,7 @@ class Day:
             seated = None
             with self._environment() as environment:
                 found = environment.directory.find(location, engine.now)
-                assert found is not None
+                assert isinstance(found, directory.Found)
                 version_id = str(VersionId(found.app.app_id, str(found.app.active_version)))
                 answer = environment.scheduler.seat(
                     version_id, location, self._settings, session_id, place

@@ -7,7 +7,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
 
     SheenError
     ├── Malformed (400, 2)
-    │   ├── apps.errors                     BadLocation, BadChange
+    │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
     │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
     │   ├── configuration.repositories      BadRepositories, BadIndex
@@ -27,12 +27,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── sessions.tickets.errors         BadTicket
     │   └── sheen.archive                   NotDeleted
     ├── NotFound (404, 3)
-    │   ├── apps.errors                     NoSuchApp, NoSuchVersion
+    │   ├── apps.errors                     NoSuchApp, NoSuchVersion, NoSuchLocation
     │   ├── bodies.errors                   UnknownUpload
     │   ├── syncs.errors                    NoSuchSync
     │   └── sheen.logs                      NoLogs
     ├── Conflict (409, 5)
-    │   ├── apps.errors                     NotArchived
+    │   ├── apps.errors                     NotArchived, LocationTaken, LastLocation,
+    │   │                                   TooManyLocations
     │   ├── instances.errors                InstanceChanged
     │   ├── sheen.versions                  NotDownloaded
     │   ├── agent.life.instance             BoundElsewhere

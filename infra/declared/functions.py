@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.apps.model import App, Version
+from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -156,7 +156,8 @@ def _sweep(place: Place) -> Iterable[Statement]:
             "ListExecutions", ("states:ListExecutions",), (place.state_machine_arn("instance"),)
         ),
         start(place, "instance"),
-        items(place, App, "Scan"),
+        items(place, App, "Scan", "GetItem", "UpdateItem"),
+        items(place, LocationRow, "PutItem"),
         items(place, QueuePlace, "Scan", "DeleteItem"),
     )
 
@@ -204,6 +205,7 @@ FUNCTIONS = (
         29,
         lambda place: (
             items(place, App, "BatchGetItem", "Scan"),
+            items(place, LocationRow, "BatchGetItem"),
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
             items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
@@ -294,7 +296,11 @@ FUNCTIONS = (
     FunctionDeclaration(
         "agents_restart",
         60,
-        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Instance, "Scan")),
+        lambda place: (
+            items(place, App, "GetItem", "UpdateItem"),
+            items(place, LocationRow, "GetItem"),
+            items(place, Instance, "Scan"),
+        ),
         in_vpc=True,
     ),
     FunctionDeclaration(
@@ -313,7 +319,11 @@ FUNCTIONS = (
     FunctionDeclaration(
         "app_configure",
         30,
-        lambda place: (items(place, App, "GetItem", "UpdateItem"), items(place, Sync, "GetItem")),
+        lambda place: (
+            items(place, App, "GetItem", "UpdateItem"),
+            items(place, LocationRow, "GetItem"),
+            items(place, Sync, "GetItem"),
+        ),
     ),
     FunctionDeclaration(
         "keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions
@@ -321,7 +331,11 @@ FUNCTIONS = (
     FunctionDeclaration(
         "app_archive",
         60,
-        lambda place: (*end_instances(place, "Scan"), items(place, App, "GetItem", "UpdateItem")),
+        lambda place: (
+            *end_instances(place, "Scan"),
+            items(place, App, "GetItem", "UpdateItem"),
+            items(place, LocationRow, "GetItem"),
+        ),
     ),
     FunctionDeclaration(
         "app_delete",
@@ -329,6 +343,7 @@ FUNCTIONS = (
         lambda place: (
             *end_instances(place, "Scan"),
             items(place, App, "GetItem", "DeleteItem"),
+            items(place, LocationRow, "GetItem", "UpdateItem", "DeleteItem"),
             items(place, Version, "Query"),
             items(place, Bundle, "Scan", "DeleteItem"),
             objects(place, BUNDLES, "DeleteObject"),
@@ -350,7 +365,8 @@ FUNCTIONS = (
         30,
         lambda place: (
             items(place, Bundle, "GetItem", "PutItem", "UpdateItem"),
-            items(place, App, "GetItem", "PutItem", "Scan"),
+            items(place, App, "GetItem", "PutItem", "UpdateItem", "Scan"),
+            items(place, LocationRow, "GetItem", "PutItem"),
             items(place, Sync, "Scan"),
             items(place, UnixId, "GetItem", "PutItem", "DeleteItem"),
             objects(place, OUTCOMES, "PutObject"),
@@ -398,6 +414,7 @@ FUNCTIONS = (
         30,
         lambda place: (
             items(place, App, "GetItem", "Scan", "ConditionCheckItem"),
+            items(place, LocationRow, "GetItem"),
             items(place, Version, "Query", "UpdateItem"),
             items(place, Instance, "Query"),
         ),

@@ -1,7 +1,7 @@
 """The names of workers' log files, by the scheme of Shiny Server's guide.
 
 A name is ``<app's folder>-<user>-<YYYYMMDD>-<HHMMSS>-<socket>.log``. Its parts are the last segment
-of the app's location, the user that its R runs as, the worker's start (UTC), and the worker's id,
+of the app's name, the user that its R runs as, the worker's start (UTC), and the worker's id,
 which also names its socket.
 """
 
@@ -35,7 +35,7 @@ class AppLogs:
         except ValueError:
             return FileName(f"{stream.replace('/', '-')}.log", DEFAULT_MODE)
         app = await self._app(named.app_id)
-        folder = app.location.rpartition("/")[2] if app is not None else named.app_id
+        folder = app.name.rpartition("/")[2] if app is not None else named.app_id
         user = str(int(app.unix_id)) if app is not None and os.geteuid() == 0 else _own_user()
         started = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
         return FileName(f"{folder or 'root'}-{user}-{started}-{named.worker_id}.log", _mode(app))

@@ -7,7 +7,7 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
@@ -19,6 +19,7 @@ from infra.emulator.datasync.execution import Copier
 from infra.emulator.datasync.service import DataSync
 from infra.emulator.dynamodb.streams import Streams, check_streams
 from infra.emulator.ecs import cgroups, task_mounts
+from infra.emulator.ecs.cgroups import ControlGroups
 from infra.emulator.ecs.service import Ecs
 from infra.emulator.ecs.task_metadata import TaskMetadata
 from infra.emulator.endpoint.front import Front
@@ -36,6 +37,7 @@ from infra.emulator.lambdas.invoker import LambdaInvoker
 from infra.emulator.lambdas.runtime_api import RuntimeApi
 from infra.emulator.logs.service import LogGroup, LogsApi
 from infra.emulator.moto.client import Moto
+from infra.emulator.rights import Guard
 from infra.emulator.rights.files import FileRoles
 from infra.emulator.s3.events import S3Events
 from infra.emulator.settings import REGION
@@ -49,6 +51,25 @@ from infra.local.settings import LocalSettings
 
 ENVIRONMENT_FILE = "environment.json"
 """File in the data folder with the variables for awscli, boto3 and ``sheen``."""
+
+
+class _Kept(NamedTuple):
+    """What survives a restart."""
+
+    tables: KeptTables
+    objects: KeptObjects
+    secrets: KeptSecrets
+
+
+class _Services(NamedTuple):
+    """The services behind the endpoint, beside Lambda's."""
+
+    guard: Guard
+    app_roles: FileRoles
+    bus: EventBus
+    ecs: Ecs
+    datasync: DataSync
+    streams: Streams
 
 
 class Stack:
@@ -148,14 +169,34 @@ class Stack:
             self._started.callback(loop.remove_signal_handler, number)
 
     async def _start(self) -> None:
-        settings, console, place, declared = self.settings, self.console, self.place, self.declared
         # Find them first: other processes would be in the same control group.
-        found = cgroups.find()
-        groups = None if isinstance(found, str) else found
-        if isinstance(found, str):
-            console.say(f"tasks are not held to the memory of their size: {found}")
-        self._keys = Keys(settings.data / "keys.json")
+        groups = self._control_groups()
+        self._keys = Keys(self.settings.data / "keys.json")
+        package = await self._start_moto()
+        kept = await self._restore()
+        invoker = await self._start_lambdas(package)
+        services = await self._start_services(package, invoker, groups)
+        for one in kept:
+            one.start()
+            self._started.push_async_callback(one.stop)
+        await self._start_front(package, invoker, services, kept)
+        await create_state_machines(self._moto, self.declared, self.place)
+        await self._start_clockwork(package, invoker, services)
+        self._write_environment(self.settings.data / ENVIRONMENT_FILE)
+        if (why := task_mounts.why_not()) is not None:
+            self.console.say(f"every task sees all of the file system: {why}")
+        self.console.say(f"the local stack is up at {self.settings.endpoint}")
 
+    def _control_groups(self) -> ControlGroups | None:
+        found = cgroups.find()
+        if isinstance(found, str):
+            self.console.say(f"tasks are not held to the memory of their size: {found}")
+            return None
+        return found
+
+    async def _start_moto(self) -> Package:
+        """Start moto with what is declared, and package the functions meanwhile."""
+        console, place, declared = self.console, self.place, self.declared
         console.say("packaging the Lambdas")
         packaging = asyncio.create_task(self._package())
         self._started.push_async_callback(self._moto.stop)
@@ -171,23 +212,31 @@ class Stack:
         package = await packaging
         self._started.callback(package.in_use.close)
         console.say(f"packaged {len(package.functions)} functions")
+        return package
 
+    async def _restore(self) -> _Kept:
+        """Give moto the data of before."""
+        settings, console, place, declared = self.settings, self.console, self.place, self.declared
         tables = KeptTables(
             settings.data / "dynamodb",
             [place.name(table.name) for table in declared.tables if table.kept],
             self._moto,
             console,
         )
-        bucket = place.bucket
         objects = KeptObjects(
-            settings.data / "s3", bucket, self._moto, console, declared.bucket.expiring
+            settings.data / "s3", place.bucket, self._moto, console, declared.bucket.expiring
         )
         secrets = KeptSecrets(settings.data / "secrets.json", self._moto, console)
         items, files = await tables.restore(), await objects.restore() + await secrets.restore()
         if items or files:
             console.say(f"found {files} objects and {items} items of before")
+        return _Kept(tables, objects, secrets)
 
-        invoker = await self._start_lambdas(package)
+    async def _start_services(
+        self, package: Package, invoker: LambdaInvoker, groups: ControlGroups | None
+    ) -> _Services:
+        """Start the services that run or copy something."""
+        settings, console, place, declared = self.settings, self.console, self.place, self.declared
         app_roles = FileRoles(settings.data / "roles", place.app_role_arn(""), self._keys)
         guard = roles.guard(
             declared,
@@ -235,13 +284,15 @@ class Stack:
         streams = Streams(package.streams, self._moto, invoker, console, self._stream_lost)
         await streams.start()
         self._started.push_async_callback(streams.stop)
-        for kept in (tables, objects, secrets):
-            kept.start()
-            self._started.push_async_callback(kept.stop)
+        return _Services(guard, app_roles, bus, ecs, datasync, streams)
 
+    async def _start_front(
+        self, package: Package, invoker: LambdaInvoker, services: _Services, kept: _Kept
+    ) -> None:
+        """Open the one endpoint, with both APIs."""
         # Both APIs share one rate (FACTS W7).
         requests = TokenBucket(AWS.requests, AWS.request_burst)
-        limits = place.throttle
+        limits = self.place.throttle
         websockets = WebSocketApi(
             package.websockets,
             invoker,
@@ -252,7 +303,7 @@ class Stack:
         )
         in_vpc = {function.principal for function in package.functions.values() if function.in_vpc}
         front = Front(
-            settings,
+            self.settings,
             self._keys,
             self.counters,
             self._moto,
@@ -267,41 +318,48 @@ class Stack:
             websockets,
             {
                 "lambda": LambdaApi(invoker).handle,
-                "ecs": ecs.handle,
-                "datasync": datasync.handle,
-                "events": bus.handle,
+                "ecs": services.ecs.handle,
+                "datasync": services.datasync.handle,
+                "events": services.bus.handle,
                 "logs": self._logs().handle,
-                "sts": app_roles.handle,
+                "sts": services.app_roles.handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
-            DataChanges(tables, objects, streams, S3Events(self._moto, bus), secrets, bucket),
-            guard,
+            DataChanges(
+                kept.tables,
+                kept.objects,
+                services.streams,
+                S3Events(self._moto, services.bus),
+                kept.secrets,
+                self.place.bucket,
+            ),
+            services.guard,
             in_vpc.__contains__,
-            lambda principal, what: console.say(
+            lambda principal, what: self.console.say(
                 f"{principal} is in the VPC and cannot reach {what} (FACTS E6b)"
             ),
         )
         await front.start()
         self._started.push_async_callback(front.stop)
         self._started.push_async_callback(websockets.close)
-        await create_state_machines(self._moto, declared, place)
-        schedules = Schedules(package.schedules, invoker, self.clock, console)
+
+    async def _start_clockwork(
+        self, package: Package, invoker: LambdaInvoker, services: _Services
+    ) -> None:
+        """Start the schedules, and the socket by which tests control the stack."""
+        schedules = Schedules(package.schedules, invoker, self.clock, self.console)
         schedules.start()
         self._started.push_async_callback(schedules.stop)
         control = Control(
-            settings.run / "control.sock",
+            self.settings.run / "control.sock",
             self.counters,
             self.faults,
             self.clock,
-            guard.report,
-            ecs.vanish,
+            services.guard.report,
+            services.ecs.vanish,
         )
         await control.start()
         self._started.push_async_callback(control.stop)
-        self._write_environment(settings.data / ENVIRONMENT_FILE)
-        if (why := task_mounts.why_not()) is not None:
-            console.say(f"every task sees all of the file system: {why}")
-        console.say(f"the local stack is up at {settings.endpoint}")
 
     async def _package(self) -> Package:
         place = dataclasses.replace(

@@ -3,12 +3,13 @@ wrong.
 """
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.support.apps import PYTHON_ECHO, app
 from tests.support.stack import TREE, StackProcess
@@ -178,3 +179,33 @@ def test_an_instance_that_dies_whole_is_told_to_its_visitors(
         90,
         "the row to say STOPPED",
     )
+
+
+@pytest.mark.parametrize(
+    ("measured", "script", "called"),
+    [
+        ("UA-1-4", "https://www.google-analytics.com/analytics.js", "ga.q.map(call => call[0])"),
+        (
+            "G-ABC123",
+            "https://www.googletagmanager.com/gtag/js?id=G-ABC123",
+            "dataLayer.map(call => call[0])",
+        ),
+    ],
+)
+def test_analytics_counts_the_pages_of_an_app_that_has_an_id(
+    measured: str, script: str, called: str, stack: StackProcess, page: Page, tmp_path: Path
+) -> None:
+    at = f"/counted-{measured.lower()}"
+    url = stack.publish(app(tmp_path / "counted"), at, google_analytics_id=measured)
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body="", content_type="text/javascript")
+
+    page.route(re.compile("google"), answer)
+    page.goto(url)
+    worker_pid(page)
+    assert asked == [script]
+    calls = page.evaluate(called)
+    assert calls == (["create", "send"] if measured.startswith("UA") else ["js", "config"])

@@ -19,6 +19,7 @@ TABLES = {table.name: table for table in DECLARED.tables}
 def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> None:
     assert {name for name, table in TABLES.items() if table.kept} == {
         "apps",
+        "locations",
         "versions",
         "bundles",
         "syncs",

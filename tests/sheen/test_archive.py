@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from chalicelib.apps import life
+from chalicelib.apps import life, store
 from sheen import archive
 
 
@@ -30,7 +30,8 @@ def test_without_an_answer_nothing_is_deleted(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], str], said: str
 ) -> None:
     deleted = Mock()
-    monkeypatch.setattr(life, "archived", lambda location: None)
+    monkeypatch.setattr(store, "at", Mock())
+    monkeypatch.setattr(life, "archived", lambda name: None)
     monkeypatch.setattr(archive, "call", deleted)
     with pytest.raises(archive.NotDeleted, match=said):
         archive.delete(Mock(), "/hello", ask)

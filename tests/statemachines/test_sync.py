@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from chalicelib.aws import clients
-from chalicelib.syncs import requests, runs, steps, store
+from chalicelib.syncs import decision, requests, runs, store
 from chalicelib.syncs.model import RunStatus, SyncRun, Way
 from sheen import sync as command
 from tests.chalicelib.aws_in_process import BUCKET
@@ -92,7 +92,7 @@ def aws() -> Iterator[Services]:
             "SHEEN_SYNC_ROLE": "arn:aws:iam::123456789012:role/datasync",
             "SHEEN_TOPIC": topic,
         }
-        with patch.dict("os.environ", settings), patch.object(steps, "FIRST_PAUSE", 1):
+        with patch.dict("os.environ", settings), patch.object(decision, "FIRST_PAUSE", 1):
             yield running
 
 

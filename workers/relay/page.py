@@ -80,13 +80,13 @@ class PageConfig:
         }
 
 
-def inject(html: bytes, config: PageConfig) -> bytes:
-    """Return ``html`` with the client before ``</head>``.
+def inject(html: bytes, config: PageConfig, more: bytes = b"") -> bytes:
+    """Return ``html`` with the client, and ``more`` after it, before ``</head>``.
 
     Without ``</head>`` the client goes before ``<body>``, and without either, at the start.
     """
     position = _position(html)
-    return html[:position] + element(config) + html[position:]
+    return html[:position] + element(config) + more + html[position:]
 
 
 def element(config: PageConfig) -> bytes:

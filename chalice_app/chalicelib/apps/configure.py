@@ -57,11 +57,9 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
             'the payload is not {"location": "/PATH"}, with "settings": {"NAME": VALUE} '
             "if some are to change"
         )
-    app = configure(locations.check(location), changes or {}, clock())
+    app = configure(store.at(locations.check(location)).name, changes or {}, clock())
     if changes:
-        telemetry.logger.info(
-            "configured", extra={"app": app.location, "settings": sorted(changes)}
-        )
+        telemetry.logger.info("configured", extra={"app": app.name, "settings": sorted(changes)})
     resolved = app.resolved()
     return {
         "location": app.location,
@@ -79,7 +77,7 @@ def _source(resolved: Resolved, name: str) -> Source:
     }
 
 
-def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
+def configure(name: str, changes: Mapping[str, Any], now: float) -> App:
     """Apply ``changes`` in one conditional write and return the app as it is then.
 
     Without changes, only return the app. ``changes`` maps names to values; None or ``""`` resets a
@@ -88,13 +86,13 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
     Raise :class:`NoSuchApp`, :class:`BadAppSetting` or :class:`TooBusy`; then nothing has changed.
     """
     for _ in range(_ATTEMPTS):
-        app = store.get(location)
+        app = store.get(name)
         before = dict(app.settings or {})
         wanted = changed(before, changes)
         held = app.wanted(own=wanted).settings
         if not changes:
             return app
-        grants.check(location, held)
+        grants.check(name, held)
         App.ceilings.check(
             held, {name for name, value in changes.items() if value is not None and value != ""}
         )
@@ -104,7 +102,7 @@ def configure(location: str, changes: Mapping[str, Any], now: float) -> App:
             unchanged &= App.active_version == app.active_version
         if app.update_if(unchanged, [App.settings.set(wanted), App.updated_at.set(now)]):
             return app
-    raise TooBusy(f"others change the app at {location} all the time; try again")
+    raise TooBusy(f"others change the app at {name} all the time; try again")
 
 
 def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,22 @@
-"""Finding the app that owns a path, with a short memory."""
+"""Finding the target of a URL, with a short memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from chalicelib.apps import locations, store
-from chalicelib.apps.model import App
+from chalicelib.apps import locations, sites
+from chalicelib.apps.model import SITE, App, LocationRow
+from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
+from chalicelib.aws.tables import read_together
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
-from chalicelib.configuration.layers import Resolved
+from chalicelib.configuration.layers import Resolved, resolve
 
 REMEMBERED = 2.0
-"""Seconds for which an app's row is used without being read again.
+"""Seconds for which rows are used without being read again.
 
-For so long, a new version or setting may go unnoticed.
+For so long, a new version, setting or location may go unnoticed.
 """
-_MOST = 1000
+_MOST = 5000
 
 
 class Found(NamedTuple):
@@ -27,14 +29,18 @@ class Found(NamedTuple):
     rest: str
     resolution: Resolved | BadAppSetting
     """The app's settings, or why they cannot be read."""
+    location: Location
+    """Where the visitor came in."""
+    moved: bool = False
+    """Whether the app has moved away from this location."""
 
     @classmethod
     def of(cls, app: App, rest: str = "/") -> "Found":
-        """Resolve the app's settings."""
+        """Return an app at its main location, with its settings resolved."""
         try:
-            return cls(app, rest, app.resolved())
+            return cls(app, rest, app.resolved(), app.places.main)
         except BadAppSetting as error:
-            return cls(app, rest, error)
+            return cls(app, rest, error, app.places.main)
 
     @property
     def settings(self) -> AppSettings:
@@ -49,13 +55,37 @@ class Found(NamedTuple):
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
 
 
-class Directory:
-    """The apps by location, as one Lambda environment remembers them.
+class Redirected(NamedTuple):
+    """The redirect that a path belongs to."""
 
-    An app owns its path from its first version on. Until then, the app above it owns the path. Rows
-    are remembered only if an app was found, so a newly published app is found at once.
+    target: RedirectTarget
+
+
+class Nothing(NamedTuple):
+    """No target: the site that has none for the path."""
+
+    site: str
+
+
+class _Rows(NamedTuple):
+    """What was read for a path."""
+
+    locations: Mapping[Location, LocationRow | None]
+    apps: Mapping[str, Found | None]
+
+
+class Directory:
+    """The targets by location, as one Lambda environment remembers them.
+
+    An app owns its path from its first version on. Until then, the target above it owns the path.
+    Rows are remembered only if a target was found, so a newly published app is found at once.
 
     Apps that are not ``shown`` are treated as if they did not exist.
+
+    One call reads the rows of all locations at and above a path, and the apps whose names are these
+    paths. Most apps are where they were first published, so their rows are among these. A location
+    that leads to another app costs a second call once: from then on its app is asked for in the
+    first one.
     """
 
     def __init__(
@@ -63,49 +93,116 @@ class Directory:
     ) -> None:
         """``shown`` takes an app and its settings, or None if these cannot be read."""
         self._shown = shown
-        self._rows: dict[str, tuple[float, Found | None]] = {}
+        self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
+        self._apps: dict[str, tuple[float, Found | None]] = {}
+        self._names: dict[Location, str] = {}
+        """The names of apps that are not where they were first published.
 
-    def find(self, path: str, now: float, *, page: bool = True) -> Found | None:
-        """Return the app that owns a path; read all prefixes in at most one call.
-
-        If the request is not for a ``page`` and the path ends with a name that has a dot, the name
-        is taken for a file below a remembered app, not for a location. Otherwise each of a page's
-        files would need a read.
+        They only say what to ask for; where an app is, its location's row says.
         """
-        candidates = locations.prefixes(path)
-        needed = (
-            candidates[1:] if not page and "." in candidates[0].rpartition("/")[2] else candidates
-        )
-        remembered = [self._rows.get(location) for location in needed]
-        if all(row is not None and now - row[0] < REMEMBERED for row in remembered):
-            rows = {
-                location: row[1] for location, row in zip(needed, remembered, strict=True) if row
-            }
-            found = self._resolve(path, rows)
-            if found is not None:
-                return found
-        read = {
-            location: Found.of(app)
-            for location, app in store.at(candidates).items()
-            if app.active_version is not None
-        }
-        found = self._resolve(path, read)
-        if found is None:
-            return None
-        if len(self._rows) > _MOST:
-            self._rows.clear()
-        self._rows.update({location: (now, read.get(location)) for location in candidates})
-        return found
 
-    def _resolve(self, path: str, rows: Mapping[str, Found | None]) -> Found | None:
-        shown = {
-            location: found
-            for location, found in rows.items()
-            if found is not None and self._shown(found.app, found.readable_settings)
-        }
-        match = locations.resolve(path, shown)
-        return shown[match.location]._replace(rest=match.rest) if match is not None else None
+    @property
+    def elsewhere(self) -> AppSettings:
+        """The settings that hold where no app is; raise :class:`BadAppSetting`."""
+        return resolve([App.defaults]).settings
+
+    def find(
+        self, path: str, now: float, *, host: str = "", page: bool = True
+    ) -> Found | Redirected | Nothing:
+        """Return the target of a path on a host; read all that it needs in at most one call.
+
+        ``host`` is empty if it can have no site. If the request is not for a ``page`` and the path
+        ends with a name that has a dot, the name is taken for a file below a remembered target, not
+        for a location. Otherwise each of a page's files would need a read.
+        """
+        paths = locations.prefixes(path)
+        needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
+        rows = self._remembered(host, needed, now)
+        found = self._resolve(host, path, rows) if rows is not None else Nothing("")
+        if isinstance(found, Nothing):
+            rows = self._read(host, paths)
+            found = self._resolve(host, path, rows)
+            if not isinstance(found, Nothing):
+                self._remember(rows, now)
+        return found
 
     def forget(self) -> None:
         """Forget everything, so that the next look is fresh."""
-        self._rows.clear()
+        self._locations.clear()
+        self._apps.clear()
+
+    def _remembered(self, host: str, paths: list[str], now: float) -> _Rows | None:
+        """Return what is remembered of these paths, or None if something is missing."""
+        of_locations = {each: self._locations.get(each) for each in _asked(host, paths)}
+        known = {key: row[1] for key, row in of_locations.items() if row and _is_fresh(row[0], now)}
+        if len(known) < len(of_locations):
+            return None
+        of_apps = {name: self._apps.get(name) for name in {*paths, *_named(known.values())}}
+        apps = {key: row[1] for key, row in of_apps.items() if row and _is_fresh(row[0], now)}
+        return _Rows(known, apps) if len(apps) == len(of_apps) else None
+
+    def _read(self, host: str, paths: list[str]) -> _Rows:
+        asked = _asked(host, paths)
+        names = {*paths, *(self._names[each] for each in asked if each in self._names)}
+        rows = read_together({LocationRow: asked, App: [(name,) for name in names]})
+        there = {row.location: row for row in rows if isinstance(row, LocationRow)}
+        apps: dict[str, Found | None] = dict.fromkeys(names)
+        apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}
+        missing = _named(there.values()) - apps.keys()
+        if missing:
+            if len(self._names) > _MOST:
+                self._names.clear()
+            self._names |= {row.location: row.app for row in there.values() if row.app in missing}
+            apps |= dict.fromkeys(missing)
+            more = read_together({App: [(name,) for name in missing]})
+            apps |= {app.name: Found.of(app) for app in more if isinstance(app, App)}
+        return _Rows({each: there.get(each) for each in asked}, apps)
+
+    def _remember(self, rows: _Rows, now: float) -> None:
+        if max(len(self._locations), len(self._apps)) > _MOST:
+            self.forget()
+        self._locations |= {each: (now, row) for each, row in rows.locations.items()}
+        self._apps |= {name: (now, app) for name, app in rows.apps.items()}
+
+    def _resolve(self, host: str, path: str, rows: _Rows) -> Found | Redirected | Nothing:
+        site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
+        targets: dict[Location, Target] = {}
+        for found in rows.apps.values():
+            if found is not None and found.app.locations is None:  # not carried over yet
+                targets[found.location] = AppTarget(found.app.name)
+        targets |= {
+            location: row.target
+            for location, row in rows.locations.items()
+            if row is not None and row.target is not None
+        }
+
+        def shown(target: AppTarget) -> bool:
+            found = rows.apps.get(target.name)
+            return (
+                found is not None
+                and found.app.active_version is not None
+                and self._shown(found.app, found.readable_settings)
+            )
+
+        match sites.match(site, path, targets, shown):
+            case sites.Match(location, AppTarget(name, moved), rest):
+                owner = rows.apps[name]
+                assert owner is not None
+                return owner._replace(rest=rest, location=location, moved=moved)
+            case sites.Match(_, RedirectTarget() as target, _):
+                return Redirected(target)
+            case _:
+                return Nothing(site)
+
+
+def _asked(host: str, paths: list[str]) -> list[Location]:
+    own = [Location(host, SITE), *sites.candidates(host, paths)] if host else []
+    return own + sites.candidates(EVERY_HOST, paths)
+
+
+def _named(rows: Iterable[LocationRow | None]) -> set[str]:
+    return {row.app for row in rows if row is not None and row.app is not None}
+
+
+def _is_fresh(read_at: float, now: float) -> bool:
+    return now - read_at < REMEMBERED

@@ -7,6 +7,30 @@ class BadLocation(Malformed):
     """The URL path cannot be the location of an app."""
 
 
+class BadHost(Malformed):
+    """The text is not the name of a host."""
+
+
+class BadRedirect(Malformed):
+    """A redirect cannot lead there, or not with this status."""
+
+
+class LocationTaken(Conflict):
+    """The location leads to something else."""
+
+
+class NoSuchLocation(NotFound):
+    """The location leads nowhere."""
+
+
+class LastLocation(Conflict):
+    """An app keeps at least one location on the default site."""
+
+
+class TooManyLocations(Conflict):
+    """The app, or the deployment, has as many locations as are allowed."""
+
+
 class NotArchived(Conflict):
     """The app cannot be deleted, because it is not archived."""
 

@@ -2,8 +2,9 @@
 
 Authors write these settings into bundles, so no setting may reach what is meant for another app.
 The name of a secret or a role says which app it is for: the part before the last slash is the app's
-location. ``team/sales/db`` is for the app at ``/team/sales``. ``shared/db`` is for every app, and
-``team/shared/db`` for the apps at ``/team`` and below.
+name, which is where it was first published and stays when the app moves. ``team/sales/db`` is for
+the app ``/team/sales``. ``shared/db`` is for every app, and ``team/shared/db`` for the app
+``/team`` and those whose names continue it, such as ``/team/sales``.
 """
 
 from chalicelib.apps.locations import ROOT

@@ -1,19 +1,35 @@
-"""The rows of apps and of their versions."""
+"""The rows of apps, of their versions, and of the locations that lead to them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 
 from chalicelib.apps.ceilings import Ceilings
+from chalicelib.apps.sites import (
+    EVERY_HOST,
+    AppTarget,
+    Location,
+    Places,
+    RedirectTarget,
+    Target,
+)
 from chalicelib.aws.tables import Table
 from chalicelib.configuration import layers
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.layers import Layer, Resolved
 
+SITE = "*"
+"""In place of a path: the row of a site. It says that the host has a site of its own."""
+
 
 class App(Table):
-    """One app, by its location; one conditional write on this row switches the active version."""
+    """One app, by its name; one conditional write on this row switches the active version."""
 
     short_name = "apps"
     kept = True
@@ -21,8 +37,19 @@ class App(Table):
     class Meta:
         table_name = "apps"
 
-    location = UnicodeAttribute(hash_key=True)
-    """URL path: ``/``, ``/hello``, ``/team/sales``; only the root ends with a slash."""
+    name = UnicodeAttribute(hash_key=True, attr_name="location")
+    """The URL path under which it was first published; it stays when the app moves.
+
+    If an app that has moved away has this name, a number follows: ``/hello~2``.
+    """
+    locations = JSONAttribute(null=True)
+    """The locations that lead to the app, as texts; the first is the main one.
+
+    None if the row was written before locations had rows of their own: then the app is at its name
+    (:func:`chalicelib.apps.store.carry_over`).
+    """
+    left = JSONAttribute(null=True)
+    """The locations that the app has moved away from, as texts."""
     app_id = UnicodeAttribute()
     """Twelve hex digits: the app's folder on EFS, and the first half of its versions' ids."""
     unix_id = NumberAttribute()
@@ -48,6 +75,18 @@ class App(Table):
     """When the app was archived. An archived app keeps everything, but nobody gets a seat on it."""
     created_at = NumberAttribute()
     updated_at = NumberAttribute()
+
+    @property
+    def places(self) -> Places:
+        """The locations that lead to the app."""
+        here = tuple(map(Location.parse, self.locations or ()))
+        left = tuple(map(Location.parse, self.left or ()))
+        return Places(here or (Location(EVERY_HOST, self.name),), left)
+
+    @property
+    def location(self) -> str:
+        """The path of its main location, for lists, messages and commands."""
+        return self.places.main.path
 
     ceilings: ClassVar[Ceilings] = Ceilings()
     """The deployment's ceilings for apps' settings."""
@@ -89,6 +128,52 @@ class App(Table):
                 layers.app(self.settings or {} if own is None else own),
             )
         )
+
+
+class LocationRow(Table):
+    """One location and its target; or, with the path :data:`SITE`, a host's site itself."""
+
+    short_name = "locations"
+    kept = True
+
+    class Meta:
+        table_name = "locations"
+
+    site = UnicodeAttribute(hash_key=True)
+    path = UnicodeAttribute(range_key=True)
+    app = UnicodeAttribute(null=True)
+    """The name of the app that it leads to."""
+    moved = BooleanAttribute(null=True)
+    """Whether that app has moved away; see :class:`chalicelib.apps.sites.AppTarget`."""
+    url = UnicodeAttribute(null=True)
+    """The URL of a redirect; then it has a status, and may be exact."""
+    status = NumberAttribute(null=True)
+    exact = BooleanAttribute(null=True)
+    held = NumberAttribute(null=True)
+    """Of a site: the number of its locations. The row goes with the last of them."""
+
+    @property
+    def location(self) -> Location:
+        """The location that the row is of."""
+        return Location(self.site, self.path)
+
+    @property
+    def target(self) -> Target | None:
+        """What the location leads to; None for a site's own row."""
+        if self.app is not None:
+            return AppTarget(self.app, bool(self.moved))
+        if self.url is not None:
+            return RedirectTarget(self.url, int(self.status or 302), bool(self.exact))
+        return None
+
+    @classmethod
+    def of(cls, location: Location, target: Target) -> Self:
+        """Return the row that makes a location lead to a target."""
+        match target:
+            case AppTarget(name, moved):
+                return cls(*location, app=name, moved=moved or None)
+            case RedirectTarget(url, status, exact):
+                return cls(*location, url=url, status=status, exact=exact)
 
 
 class Version(Table):

@@ -75,7 +75,7 @@ def add_removed(app_id: str, version: str, bundle: str, source: str, now: float)
     row.save_if(Version.app_id.does_not_exist())
 
 
-def activate(location: str, version: str, order: str, now: float) -> bool:
+def activate(name: str, version: str, order: str, now: float) -> bool:
     """Make a version and its bundle's settings the active ones, unless a later upload was faster.
 
     ``order`` orders uploads: :func:`chalicelib.publishing.keys.upload_order`. Return False if a
@@ -86,15 +86,15 @@ def activate(location: str, version: str, order: str, now: float) -> bool:
     (:mod:`chalicelib.apps.grants`). Raise :class:`TooBusy` if others keep changing the app.
     """
     for _ in range(_ATTEMPTS):
-        app = store.get(location)
+        app = store.get(name)
         if app.active_upload is not None and app.active_upload >= order:
             return app.active_upload == order
         if _switch(app, version, now, App.active_upload.set(order)):
             return True
-    raise TooBusy(f"others change the app at {location} all the time; try again")
+    raise TooBusy(f"others change the app at {name} all the time; try again")
 
 
-def roll_back(location: str, version: str | None, now: float) -> App:
+def roll_back(name: str, version: str | None, now: float) -> App:
     """Make another version the active one, by default the one that was active before.
 
     Return the app as it is then. The order of uploads is unchanged: an upload that is being built
@@ -102,16 +102,16 @@ def roll_back(location: str, version: str | None, now: float) -> App:
     :class:`BadAppSetting` or :class:`TooBusy`.
     """
     for _ in range(_ATTEMPTS):
-        app = store.get(location)
+        app = store.get(name)
         wanted = version or app.previous_version
         if wanted is None:
             raise NoSuchVersion(
-                f"{location} has no version before {app.active_version or 'its first'}; "
-                f"`sheen versions {location}` lists them"
+                f"{app.location} has no version before {app.active_version or 'its first'}; "
+                f"`sheen versions {app.location}` lists them"
             )
         if wanted == app.active_version or _switch(app, wanted, now):
             return app
-    raise TooBusy(f"others change the app at {location} all the time; try again")
+    raise TooBusy(f"others change the app at {name} all the time; try again")
 
 
 def _switch(app: App, version: str, now: float, *more: Action) -> bool:
@@ -125,7 +125,7 @@ def _switch(app: App, version: str, now: float, *more: Action) -> bool:
             f"{version} {what}; `sheen versions {app.location}` lists those of {app.location}"
         )
     settings = dict(row.settings or {})
-    grants.check(app.location, app.wanted(bundle=settings).settings)
+    grants.check(app.name, app.wanted(bundle=settings).settings)
     actions: list[Action] = [
         App.active_version.set(version),
         App.bundle_settings.set(settings),

@@ -1,11 +1,11 @@
 """The base of all of Sheen's DynamoDB tables."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import GetError, PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -110,6 +110,50 @@ def bind(settings: Settings, *tables: type[Table]) -> None:
         for name, value in patience.items():
             setattr(table.Meta, name, value)
         table.bound(settings)
+
+
+def read_together(
+    wanted: Mapping[type[Table], Collection[tuple[str, ...]]], *, consistent: bool = False
+) -> list[Table]:
+    """Read items of several tables (at most 100) in one call (FACTS D3), leaving out missing ones.
+
+    A key is a hash key, with a range key if the table has one.
+
+    PynamoDB reads one table per call, so this makes the call itself. Raise :class:`GetError` if
+    DynamoDB leaves items unread.
+    """
+    models = {model.Meta.table_name: model for model in wanted}
+    asked: dict[str, Any] = {
+        model.Meta.table_name: {
+            "Keys": [_key(model, key) for key in dict.fromkeys(keys)],
+            "ConsistentRead": consistent,
+        }
+        for model, keys in wanted.items()
+        if keys
+    }
+    found: list[Table] = []
+    for pause in (*_PAUSES, None):
+        if not asked:
+            return found
+        connection = next(iter(wanted))._get_connection().connection
+        answer = connection.dispatch("BatchGetItem", {"RequestItems": asked})
+        for name, items in answer["Responses"].items():
+            found += (models[name].from_raw_data(item) for item in items)
+        asked = answer.get("UnprocessedKeys") or {}
+        if asked and pause is not None:
+            time.sleep(pause)
+    raise GetError(f"DynamoDB left items of {', '.join(asked)} unread; try again")
+
+
+def _key(model: type[Table], key: tuple[str, ...]) -> dict[str, Any]:
+    every = model.get_attributes().values()
+    keys = [each for each in every if each.is_hash_key] + [
+        each for each in every if each.is_range_key
+    ]
+    return {
+        attribute.attr_name: {attribute.attr_type: attribute.serialize(value)}
+        for attribute, value in zip(keys, key, strict=True)
+    }
 
 
 def _unless_refused(write: Callable[[], object]) -> bool:

@@ -1,5 +1,6 @@
 """Rules for the values of settings that only apps have. Pure."""
 
+import re
 import shlex
 from typing import Any
 
@@ -9,22 +10,83 @@ PROTOCOLS = (
     "websocket",
     "xdr-streaming",
     "xhr-streaming",
+    "eventsource",
     "iframe-eventsource",
+    "htmlfile",
     "iframe-htmlfile",
     "xdr-polling",
     "xhr-polling",
     "iframe-xhr-polling",
     "jsonp-polling",
 )
-"""The transports that ``disable_protocols`` may name."""
+"""The transports that ``disable_protocols`` may name.
+
+Pages offer neither ``eventsource`` nor ``htmlfile`` outside an iframe, so these switch nothing off.
+"""
+GROUPS = {
+    "polling": tuple(name for name in PROTOCOLS if name.endswith("-polling")),
+    "streaming": tuple(
+        name for name in PROTOCOLS if name.endswith(("-streaming", "eventsource", "htmlfile"))
+    ),
+}
+"""Names for several transports."""
 
 
 def read_protocols(value: Any) -> tuple[str, ...]:
-    """Read ``disable_protocols``."""
+    """Read ``disable_protocols``: names of transports, and of groups of them.
+
+    >>> read_protocols("websocket polling")
+    ('websocket', 'xdr-polling', 'xhr-polling', 'iframe-xhr-polling', 'jsonp-polling')
+    """
     names = value.split() if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or any(name not in PROTOCOLS for name in names):
+    if not isinstance(names, list | tuple) or any(
+        name not in PROTOCOLS and name not in GROUPS for name in names
+    ):
         raise ValueError
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(one for name in names for one in GROUPS.get(name, (name,))))
+
+
+_FRAMES = ("allow", "deny", "sameorigin")
+
+
+def read_frame_options(value: Any) -> str:
+    """Read ``frame_options``.
+
+    >>> read_frame_options("ALLOW-FROM https://example.org")
+    'allow-from https://example.org'
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_URL:
+        raise ValueError
+    word, _, url = value.partition(" ")
+    if not url and word.lower() in _FRAMES:
+        return word.lower()
+    if word.lower() != "allow-from" or not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", url):
+        raise ValueError
+    return f"allow-from {url.rstrip('/')}"
+
+
+HEADER = r"(?!(?i:{})\Z)[A-Za-z0-9-]{{1,100}}".format(
+    "|".join(
+        (
+            "connection",
+            "content-.*(?<!security-policy)(?<!policy-report-only)",
+            "date",
+            "keep-alive",
+            "location",
+            "proxy-.*",
+            "server",
+            "set-cookie",
+            "sheen-.*",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "x-amz.*",
+        )
+    )
+)
+"""Pattern of the headers that ``set_header`` may add; the others describe the answer itself."""
+_LONGEST_URL = 300
 
 
 def read_utilization(value: Any) -> tuple[int, float, int]:

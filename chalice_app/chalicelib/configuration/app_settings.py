@@ -10,15 +10,18 @@ from typing import Any
 
 from chalicelib.configuration import app_conflicts
 from chalicelib.configuration.app_rules import (
+    GROUPS,
+    HEADER,
     LONGEST_COMMAND,
     PROTOCOLS,
     VARIABLE,
     program,
     read_command,
+    read_frame_options,
     read_protocols,
     read_utilization,
 )
-from chalicelib.configuration.declaring import ANYWHERE, LayerKind, declared, setting
+from chalicelib.configuration.declaring import ANYWHERE, OPERATORS, LayerKind, declared, setting
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.limits import LARGEST_OBJECT
 from chalicelib.configuration.rules import (
@@ -48,6 +51,7 @@ _queue = partial(setting, section="The queue")
 _build = partial(setting, section="Builds")
 _runs = partial(setting, section="What runs the app")
 _connections = partial(setting, section="Connections")
+_pages = partial(setting, section="Pages and headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,11 +295,55 @@ class AppSettings:
     )
     """Whether pages use HTTP only."""
     disable_protocols: tuple[str, ...] = _connections(
-        Rule(read_protocols, f"a list of some of {', '.join(PROTOCOLS)}", "websocket"),
+        Rule(
+            read_protocols,
+            f"a list of some of {', '.join((*PROTOCOLS, *GROUPS))}",
+            "'websocket streaming'",
+        ),
         default=(),
         directive="disable_protocols",
     )
     """Transports that are not offered, by SockJS's names."""
+
+    frame_options: str = _pages(
+        Rule(
+            read_frame_options,
+            "allow, deny, sameorigin, or allow-from with the address of a site",
+            "sameorigin",
+        ),
+        default="allow",
+        directive="frame_options",
+    )
+    """Which sites may show the app in a frame: all, none, its own, or a given one.
+
+    It becomes ``X-Frame-Options`` of the app's answers. For a given site, which browsers no longer
+    read there, it becomes ``frame-ancestors`` of ``Content-Security-Policy``.
+    """
+    google_analytics_id: str = _pages(
+        text(r"[A-Za-z0-9_-]{0,64}", "an id of Google Analytics", "G-ABC123"),
+        default="",
+        directive="google_analytics_id",
+    )
+    """Google Analytics counts the app's pages under this id.
+
+    Each page gets its script: the old one for ``UA-…``, and gtag for any other id.
+    """
+    set_header: Mapping[str, str] = _pages(
+        names_to(
+            HEADER,
+            r"[\x20-\x7e]{1,1000}",
+            "names and values of HTTP headers, none that describes the answer itself",
+            "'Referrer-Policy=no-referrer'",
+            4096,
+        ),
+        default_factory=dict,
+        within=OPERATORS,
+        directive="set_header",
+    )
+    """Headers of every answer that does not have them itself.
+
+    Answers that are too large for a Lambda go by S3, without them.
+    """
 
     @property
     def worker_limits(self) -> WorkerLimits:

@@ -51,8 +51,6 @@ class Declaration:
     """The heading under which ``docs/settings.md`` shows the setting."""
     see: str = ""
     """A page, with its anchor, that says more, as in ``author.md#secrets``."""
-    variable: str = ""
-    """The environment variable, if it is not named after the field."""
 
     @property
     def for_authors(self) -> bool:
@@ -70,14 +68,13 @@ def setting(
     directive: str = "",
     section: str = "",
     see: str = "",
-    variable: str = "",
     **default: Any,
 ) -> Any:
     """Declare a setting; the parameters are those of :class:`Declaration`.
 
     ``default`` and ``default_factory`` are those of :func:`dataclasses.field`.
     """
-    declaration = Declaration(rule, within, directive, section, see, variable)
+    declaration = Declaration(rule, within, directive, section, see)
     return field(metadata={_KEY: declaration}, **default)
 
 

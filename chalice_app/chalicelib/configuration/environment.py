@@ -10,13 +10,13 @@ from chalicelib.errors import SettingMissing
 
 T = TypeVar("T")
 PREFIX = "SHEEN_"
-_FALSE = {"true": True, "false": False}
+_SWITCH = {"true": True, "false": False}
 
 _READ: Mapping[Any, tuple[Callable[[str], Any], str]] = {
     str: (str, "text"),
     int: (int, "a whole number"),
     float: (float, "a number"),
-    bool: (_FALSE.__getitem__, "true or false"),
+    bool: (_SWITCH.__getitem__, "true or false"),
     tuple: (lambda text: tuple(text.split()), "a list, separated by blanks"),
     Arn: (Arn.parse, "an ARN"),
 }
@@ -25,15 +25,15 @@ _READ: Mapping[Any, tuple[Callable[[str], Any], str]] = {
 def read(cls: type[T], environment: Mapping[str, str]) -> T:
     """Read the fields that :func:`declaring.setting` declares.
 
-    Each is in the variable ``SHEEN_<FIELD>``, unless its declaration names another. An empty
-    variable counts as none. Raise :class:`SettingMissing` that names the variable and its rule.
+    Each is in the variable ``SHEEN_<FIELD>``. An empty variable counts as none. Raise
+    :class:`SettingMissing` that names the variable and its rule.
     """
     values: dict[str, Any] = {}
     for one in fields(cls):  # type: ignore[arg-type]  # a dataclass
         said = declaration(one)
         if said is None:
             continue
-        variable = variable_of(one.name, said)
+        variable = variable_of(one.name)
         text = environment.get(variable, "")
         optional = one.default is not MISSING or one.default_factory is not MISSING
         if text:
@@ -47,9 +47,9 @@ def read(cls: type[T], environment: Mapping[str, str]) -> T:
     return cls(**values)
 
 
-def variable_of(name: str, said: Declaration) -> str:
+def variable_of(name: str) -> str:
     """Return the name of a setting's variable."""
-    return said.variable or PREFIX + name.upper()
+    return PREFIX + name.upper()
 
 
 def _value(kind: Any, said: Declaration, variable: str, text: str) -> Any:

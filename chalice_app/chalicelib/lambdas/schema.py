@@ -1,6 +1,6 @@
 """All of Sheen's tables, for code that has to handle each of them."""
 
-from chalicelib.apps.model import App, Version
+from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.aws.tables import Table
 from chalicelib.errands.model import Errand
 from chalicelib.instances.ceilings.model import Ceiling
@@ -14,6 +14,7 @@ from chalicelib.unix_ids.model import UnixId
 
 TABLES: tuple[type[Table], ...] = (
     App,
+    LocationRow,
     Version,
     Bundle,
     Instance,

@@ -8,7 +8,9 @@ from typing import TypedDict
 
 from chalicelib import telemetry
 from chalicelib.apps import life as apps
+from chalicelib.apps import store as store_of_apps
 from chalicelib.apps import versions
+from chalicelib.apps.sites import EVERY_HOST
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
 from chalicelib.failures import Failure
@@ -22,7 +24,7 @@ _WHY = "The app was archived by its author."
 
 
 class LocationEvent(TypedDict):
-    """The app's location."""
+    """A path of the default site that leads to the app."""
 
     location: str
 
@@ -32,9 +34,9 @@ def archive(event: LocationEvent, settings: Settings, clock: Callable[[], float]
 
     Its versions, files and settings stay. Raise :class:`NoSuchApp` if there is no such app.
     """
-    app = apps.archive(event["location"], clock())
+    app = apps.archive(store_of_apps.at(event["location"]).name, clock())
     stopped = _end_all(app.app_id, settings, clock)
-    telemetry.logger.info("archived", extra={"app": app.location, "instances": stopped})
+    telemetry.logger.info("archived", extra={"app": app.name, "instances": stopped})
     return {"stopped": stopped}
 
 
@@ -42,15 +44,18 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
     """Delete an archived app for good.
 
     The uploads go first and the app's row last, so that a deletion that broke off can be run again.
-    Once the row is gone, the location is free. The state machine that tidies removes the rest
+    Once the row is gone, its locations are free. The state machine that tidies removes the rest
     (files, data, versions). If that breaks off, the rows of the app's versions tell what is left.
 
     Raise :class:`NoSuchApp` or :class:`NotArchived`.
     """
-    app = apps.archived(event["location"])
+    app = apps.archived(store_of_apps.at(event["location"]).name)
     _end_all(app.app_id, settings, clock)
     there = versions.of(app.app_id)
-    uploads = list(Bundle.scan(Bundle.location == app.location))
+    # Uploads that were refused before their app was known only say where they were to be.
+    here = [location.path for location in app.places.here if location.site == EVERY_HOST]
+    unknown = Bundle.app_id.does_not_exist() & Bundle.location.is_in(*here)
+    uploads = list(Bundle.scan((Bundle.app_id == app.app_id) | unknown))
     keys = {version.bundle for version in there}
     keys |= {
         key
@@ -67,7 +72,7 @@ def delete(event: LocationEvent, settings: Settings, clock: Callable[[], float])
     telemetry.logger.warning(
         "deleted",
         extra={
-            "app": app.location,
+            "app": app.name,
             "app_id": app.app_id,
             "versions": len(there),
             "objects": len(keys),

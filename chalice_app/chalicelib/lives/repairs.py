@@ -29,7 +29,8 @@ class SeenInstance(NamedTuple):
 
     ref: InstanceRef
     state: str
-    location: str
+    app: str
+    """The app's name."""
     size: str
     claimed_at: float
     ready_at: float | None
@@ -81,8 +82,8 @@ def repairs(
 ) -> list[Repair]:
     """Return the repairs to make.
 
-    ``executions`` are the ids of instances whose state machine runs. ``archived`` are the locations
-    of archived apps.
+    ``executions`` are the ids of instances whose state machine runs. ``archived`` are the names of
+    archived apps.
 
     The caller must read rows before executions and tasks. A thing that ended in between then looks
     lost, and its repair does nothing, because it is conditional on the row's state. The caller may
@@ -150,7 +151,7 @@ def _of_instance(
     def end(error: Failure, cause: str) -> End:
         return End(seen.ref, seen.state, error, cause)
 
-    if seen.location in archived:
+    if seen.app in archived:
         return end(Failure.ARCHIVED, "The app is archived.")
     if is_overdue(seen.state, seen.claimed_at, now):
         return end(Failure.START_LOST, "Nobody knows any more how far the start was.")

@@ -48,9 +48,9 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
 
     The event may come more than once (FACTS H4). Raise :class:`NoSuchApp` if there is no such app.
     """
-    app = apps.get(event["location"])
+    app = apps.at(event["location"])
     if event["mode"] == "restart":
-        life.mark_restarted(app.location, clock())
+        life.mark_restarted(app.name, clock())
     active = str(VersionId(app.app_id, app.active_version or ""))
     wanted = [
         row
@@ -70,7 +70,7 @@ def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]
         for row in wanted
     )
     telemetry.logger.info(
-        event["mode"], extra={"app": app.location, "told": told, "instances": len(wanted)}
+        event["mode"], extra={"app": app.name, "told": told, "instances": len(wanted)}
     )
     return {"told": told, "not_told": len(wanted) - told}
 

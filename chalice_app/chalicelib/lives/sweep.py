@@ -48,7 +48,8 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
     places = ceilings.holders(INSTANCES)
     every = store.everywhere()
     rows = counted(every)
-    archived = {app.location for app in apps.everywhere() if app.archived_at is not None}
+    published = apps.everywhere()
+    archived = {app.name for app in published if app.archived_at is not None}
     executions, tasks = set(_executions(settings)), list(_tasks(settings))
     found = repairs([seen(row) for row in rows.values()], executions, tasks, archived, clock())
     made: dict[str, int] = {}
@@ -74,6 +75,8 @@ def sweep(settings: Settings, clock: Callable[[], float]) -> dict[str, int]:
         if (wrong := ceilings.correct(INSTANCES, gone, missing, clock())) > 0:
             made["Place"] = wrong
     ceilings.expire(HELD, clock())
+    if carried := sum(app.locations is None and apps.carry_over(app, clock()) for app in published):
+        made["Location"] = carried
     telemetry.logger.info(
         "swept",
         extra={

@@ -25,7 +25,7 @@ def kept(location: str, version: str | None = None) -> Kept:
 
     Raise :class:`NoSuchApp` or :class:`NoSuchVersion`.
     """
-    app = apps.get(location)
+    app = apps.at(location)
     wanted = version or app.active_version
     if wanted is None:
         raise NoSuchVersion(f"nothing was published at {location} yet")

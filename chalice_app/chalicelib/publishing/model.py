@@ -20,6 +20,8 @@ class Bundle(Table):
     """S3's order of the writes to one key; it identifies late and repeated events (FACTS E7)."""
     etag = UnicodeAttribute()
     location = UnicodeAttribute()
+    app_id = UnicodeAttribute(null=True)
+    """The app that it is built for, once it has been checked."""
     status = UnicodeAttribute()
     """One of :class:`chalicelib.publishing.status.BundleStatus`."""
     message = UnicodeAttribute(default="")

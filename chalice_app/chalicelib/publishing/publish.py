@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 from chalicelib import telemetry
 from chalicelib.apps import store as apps
 from chalicelib.apps import versions
-from chalicelib.apps.errors import NoSuchApp, NoSuchVersion
+from chalicelib.apps.errors import LocationTaken, NoSuchApp, NoSuchVersion
 from chalicelib.apps.model import App
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
@@ -36,6 +36,8 @@ class Upload(TypedDict):
     sequencer: NotRequired[str]
     order: NotRequired[str]
     location: NotRequired[str]
+    app: NotRequired[str]
+    """The app's name. Executions that began before apps had names lack it."""
     app_id: NotRequired[str]
     unix_id: NotRequired[str]
     version: NotRequired[str]
@@ -76,7 +78,10 @@ def check(
             f"bundle {parsed.name}: it has {wanted['size']:,} bytes; at most {largest:,} are allowed: "  # noqa: E501
             "leave data out, or put it on EFS by a sync"
         )
-    app = apps.ensure(parsed.location, now)
+    try:
+        app = apps.ensure(parsed.location, now)
+    except LocationTaken as error:
+        raise BadBundle(f"bundle {parsed.name}: {error}") from None
     version = version_name(event["time"], key, sequencer)
     store.tell(
         bucket,
@@ -85,10 +90,9 @@ def check(
         BundleStatus.BUILDING,
         "Getting a machine to unpack the bundle.",
         now,
+        app_id=app.app_id,
     )
-    telemetry.logger.info(
-        "builds", extra={"app": parsed.location, "bundle": key, "version": version}
-    )
+    telemetry.logger.info("builds", extra={"app": app.name, "bundle": key, "version": version})
     return {
         "build": True,
         "key": key,
@@ -96,19 +100,20 @@ def check(
         "sequencer": sequencer,
         "order": upload_order(event["time"], sequencer),
         "location": parsed.location,
+        "app": app.name,
         "app_id": app.app_id,
         "unix_id": str(int(app.unix_id)),
         "version": version,
     }
 
 
-def built_for(key: str, app_id: str) -> App:
-    """Return the app that an upload is built for.
+def built_for(key: str, app_id: str, app_name: str = "") -> App:
+    """Return the app that an upload is built for, wherever it is now.
 
     Raise :class:`BadBundle` if that app was deleted, even if there is another at its location now.
     """
     location, name = BundleKey.parse(key)
-    app = _app_at(location)
+    app = _app(app_name or location)
     if app is None or app.app_id != app_id:
         raise BadBundle(
             f"bundle {name}: the app at {location} was deleted while it was published; "
@@ -123,7 +128,7 @@ def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
     ``event`` has ``upload``, from :func:`check`, and ``built`` (:class:`Built`).
     """
     upload, built = event["upload"], event["built"]
-    built_for(upload["key"], upload["app_id"])
+    built_for(upload["key"], upload["app_id"], upload.get("app", ""))
     versions.add(
         upload["app_id"],
         upload["version"],
@@ -143,10 +148,10 @@ def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, 
     settings do not go with the app's own.
     """
     upload = event["upload"]
-    location, version = upload["location"], upload["version"]
-    built_for(upload["key"], upload["app_id"])
+    version = upload["version"]
+    app = built_for(upload["key"], upload["app_id"], upload.get("app", ""))
     try:
-        active = versions.activate(location, version, upload["order"], clock())
+        active = versions.activate(app.name, version, upload["order"], clock())
     except NoSuchVersion:
         active = False  # it is already being removed, because enough later versions were faster
     except BadAppSetting as error:
@@ -156,7 +161,7 @@ def activate(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, 
         ) from None
     status = BundleStatus.ACTIVE if active else BundleStatus.SUPERSEDED
     telemetry.logger.info(
-        "activated", extra={"app": location, "version": version, "status": status.value}
+        "activated", extra={"app": app.name, "version": version, "status": status.value}
     )
     return {"status": status.value}
 
@@ -189,7 +194,8 @@ def reject(
     key, sequencer = wanted["key"], wanted.get("sequencer", "")
     error = event.get("error") or {}
     status, message = BundleStatus.REJECTED, reason(error, key)
-    app = _app_at(_location_of(key))
+    upload: Upload | None = event.get("checked", {}).get("upload")
+    app = _app((upload.get("app", "") if upload else "") or _location_of(key))
     if app is not None and app.active_upload == upload_order(event["time"], sequencer):
         # A step failed after the switch, or reported a failure although it succeeded.
         status, message = BundleStatus.ACTIVE, _SAID[BundleStatus.ACTIVE]
@@ -200,7 +206,6 @@ def reject(
     telemetry.logger.warning(
         "rejected", extra={"bundle": key, "why": message, "status": status.value}
     )
-    upload: Upload | None = event.get("checked", {}).get("upload")
     if upload is not None and status is BundleStatus.REJECTED:
         is_gone = app is None or app.app_id != upload["app_id"]
         if is_gone or error.get("Error") != Failure.BAD_BUNDLE:  # a build cleans up after BadBundle
@@ -262,9 +267,9 @@ def _receive(event: Mapping[str, Any], now: float) -> bool:
     return store.receive(key, sequencer, wanted.get("etag", ""), _location_of(key), version, now)
 
 
-def _app_at(location: str) -> App | None:
+def _app(name: str) -> App | None:
     try:
-        return apps.get(location) if location else None
+        return apps.get(name) if name else None
     except NoSuchApp:
         return None
 

@@ -74,7 +74,7 @@ def begin(event: TidyEvent, clock: Callable[[], float]) -> list[Removal]:
         return _all_of(event["deleted"])
     location = event["location"]
     try:
-        app = store.get(location)
+        app = store.at(location)
     except NoSuchApp:
         return []
     now = clock()
@@ -151,7 +151,7 @@ def _is_due(app: App, now: float) -> bool:
         return bool(due(app, now))
     except BadAppSetting as error:
         telemetry.logger.warning(
-            "an app's settings cannot be read", extra={"app": app.location, "error": str(error)}
+            "an app's settings cannot be read", extra={"app": app.name, "error": str(error)}
         )
         return False
 
@@ -182,5 +182,5 @@ def _mark(app: App, version: str, now: float) -> bool:
         [Version.removing_at.set(Version.removing_at | now)],
         Version.version.exists(),
     )
-    together.condition_check(App, app.location, condition=not_needed)
+    together.condition_check(App, app.name, condition=not_needed)
     return together.write_if()

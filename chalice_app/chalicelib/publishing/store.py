@@ -45,11 +45,12 @@ def tell(
     now: float,
     *,
     blameless: bool = False,
+    app_id: str = "",
 ) -> bool:
     """Record the status of an upload, in its row and beside it in S3; return whether it applied.
 
     It does not apply if a later upload has taken its place under this key, or if the upload is
-    over: a final status stays. ``blameless`` is as in the row.
+    over: a final status stays. ``blameless`` and ``app_id`` are as in the row.
     """
     actions: list[Action] = [
         Bundle.status.set(status.value),
@@ -58,6 +59,8 @@ def tell(
     ]
     if blameless:
         actions.append(Bundle.blameless.set(True))
+    if app_id:
+        actions.append(Bundle.app_id.set(app_id))
     over = sorted(each.value for each in OVER if each != status)
     going_on = (Bundle.sequencer == padded(sequencer)) & ~Bundle.status.is_in(*over)
     if not Bundle(key).update_if(going_on, actions):

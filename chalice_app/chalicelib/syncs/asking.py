@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws import clients, task_tokens
 from chalicelib.configuration.deployment import Settings
 from chalicelib.failures import Failure
-from chalicelib.syncs import consequences, ends, keys, requests, runs, steps, store, transfers
+from chalicelib.syncs import consequences, decision, ends, keys, requests, runs, store, transfers
 from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.model import RunStatus, Sync, SyncRun, Way
 from chalicelib.telemetry import logger
@@ -152,9 +152,7 @@ def _see_after(
             requests.begin(row.name, way, run_id, settings.sync_state_machine)
             return
         if execution["status"] != "RUNNING":
-            _give_up(
-                runs.begin(row.name, way, run_id, since), way, _why_ended(execution), settings, now
-            )
+            _give_up(runs.begin(row.name, way, run_id, since), _why_ended(execution), settings, now)
             return
     found = runs.find(row.name, run_id)
     if found is None or not found.execution or not found.token:
@@ -173,16 +171,16 @@ def _see_after(
         task_tokens.fail(str(found.token), Failure.STALLED, transfers.failure(message, described))
 
 
-def _give_up(run: SyncRun, way: Way, why: str, settings: Settings, now: float) -> None:
+def _give_up(run: SyncRun, why: str, settings: Settings, now: float) -> None:
     """End a run that does not end by itself.
 
     The run ends before its failure is reported, because the report may be what fails.
     """
     if run.status == RunStatus.RUNNING:
-        ends.forget(run, way, now)
+        ends.forget(run, now)
         runs.end(run, RunStatus.FAILED, why, now)
         consequences.tell_failure(run, RunStatus.FAILED, why, settings.topic)
-    requests.give_back(run.sync, way, run.run_id)
+    requests.give_back(run.sync, Way(run.way), run.run_id)
 
 
 def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | None:
@@ -201,7 +199,7 @@ def _execution(sync: str, run_id: str, settings: Settings) -> dict[str, Any] | N
 
 
 def _why_ended(execution: Mapping[str, Any]) -> str:
-    why = steps.reason(
+    why = decision.reason(
         {
             "Error": execution.get("error", "it does not say why"),
             "Cause": execution.get("cause", ""),

@@ -10,7 +10,7 @@ from chalicelib.syncs import consequences, requests, runs
 from chalicelib.syncs.model import RunStatus, SyncRequest, SyncRun, Way
 
 
-def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
+def finish(run: SyncRun, settings: Settings, now: float) -> None:
     """End a run that ran to completion; some of its files may have failed."""
     failed = int(run.files_failed)
     status, message = (
@@ -20,37 +20,37 @@ def finish(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
         consequences.tell_failure(run, status, message, settings.topic)
     _restart_readers(run, settings)
     runs.end(run, status, message, now)
-    hand_over(run, way, settings, now)
+    hand_over(run, settings, now)
 
 
-def give_up(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> None:
+def give_up(run: SyncRun, message: str, settings: Settings, now: float) -> None:
     """End a failed run and forget its requests; the next scheduled run covers them too."""
-    forget(run, way, now)
+    forget(run, now)
     _restart_readers(run, settings)  # some files may have arrived nevertheless
     consequences.tell_failure(run, RunStatus.FAILED, message, settings.topic)
     runs.end(run, RunStatus.FAILED, message, now)
-    hand_over(run, way, settings, now)
+    hand_over(run, settings, now)
 
 
-def drop(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> None:
+def drop(run: SyncRun, message: str, settings: Settings, now: float) -> None:
     """End a run whose sync has been removed or has an invalid definition.
 
     No run follows, since none could serve the requests.
     """
-    _forget(run, requests.pending(run.sync, way, None))
+    _forget(run, requests.pending(run.sync, Way(run.way), None))
     consequences.tell_failure(run, RunStatus.FAILED, message, settings.topic)
     runs.end(run, RunStatus.FAILED, message, now)
-    requests.give_back(run.sync, way, run.run_id)
+    requests.give_back(run.sync, Way(run.way), run.run_id)
 
 
-def forget(run: SyncRun, way: Way, now: float) -> None:
+def forget(run: SyncRun, now: float) -> None:
     """Forget a run's requests, including those that it did not take.
 
     Later requests are left to the next run. For a copy these are requests after ``now``, for a
     transfer those after the run's start.
     """
-    left = requests.pending(run.sync, way, None)
-    since = now if way is Way.COPY else run.started_at
+    left = requests.pending(run.sync, Way(run.way), None)
+    since = now if run.way == Way.COPY else run.started_at
     _forget(run, [each for each in left if each.run_id == run.run_id or each.asked_at <= since])
 
 
@@ -60,11 +60,11 @@ def _forget(run: SyncRun, rows: list[SyncRequest]) -> None:
     requests.done(rows)
 
 
-def hand_over(run: SyncRun, way: Way, settings: Settings, now: float) -> None:
+def hand_over(run: SyncRun, settings: Settings, now: float) -> None:
     """Give the lease back, and start a run if there are new requests."""
-    requests.give_back(run.sync, way, run.run_id)
-    if requests.pending(run.sync, way, 1):
-        requests.start(run.sync, way, settings.sync_state_machine, now)
+    requests.give_back(run.sync, Way(run.way), run.run_id)
+    if requests.pending(run.sync, Way(run.way), 1):
+        requests.start(run.sync, Way(run.way), settings.sync_state_machine, now)
 
 
 def _restart_readers(run: SyncRun, settings: Settings) -> None:

@@ -1,27 +1,44 @@
 """The steps of a run's state machine. Each may run more than once (FACTS H4). Outside the VPC.
 
 The machine asks :func:`step` what to do, does it, and asks again with the result, until the run
-ends.
+ends. :mod:`chalicelib.syncs.decision` decides; this reads what the decision needs and acts on it.
 """
 
-import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
 from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, ends, requests, runs, store, transfers
+from chalicelib.syncs.decision import (
+    APPS,
+    COPY,
+    PREPARE,
+    TRANSFER,
+    Finish,
+    GiveUp,
+    Pause,
+    Seen,
+    Transfer,
+    Work,
+    cause_of,
+    decide,
+    reason,
+)
 from chalicelib.syncs.definition import SyncDefinition
 from chalicelib.syncs.errors import BadSync, NoSuchSync
 from chalicelib.syncs.keys import chunks
 from chalicelib.syncs.model import RunStatus, Sync, SyncRequest, SyncRun, Way
 from chalicelib.telemetry import logger
 
-FIRST_PAUSE = 20
-"""Seconds before the first retry; each further pause is three times as long."""
-LONGEST_PAUSE = 1800
-APPS, COPY = "apps", "copy"
+_MESSAGES = {
+    PREPARE: "Making the folder.",
+    APPS: "Publishing the apps that have changed.",
+    COPY: "Getting a machine to copy urgent files.",
+    TRANSFER: "DataSync compares and copies.",
+}
 
 
 class Order(TypedDict):
@@ -47,201 +64,169 @@ def step(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float
     (``id`` and ``work``) and either ``did`` (with its counts) or ``error``.
     """
     now = clock()
-    way = Way(event["way"])
-    run = runs.begin(event["sync"], way, event["run"], now)
-    if run.status != RunStatus.RUNNING:
-        ends.hand_over(run, way, settings, now)
-        return {"do": "end" if run.status != RunStatus.FAILED else "fail"}
+    record = runs.begin(event["sync"], Way(event["way"]), event["run"], now)
+    if record.status != RunStatus.RUNNING:
+        ends.hand_over(record, settings, now)
+        return {"do": "end" if record.status != RunStatus.FAILED else "fail"}
     try:
         row = store.find(event["sync"])
         definition = row.definition(settings.bucket)
     except (NoSuchSync, BadSync) as error:
-        ends.drop(run, way, str(error), settings, now)
+        ends.drop(record, str(error), settings, now)
         return {"do": "fail"}
+    run = Run(record, row, definition, settings, now)
     order: Mapping[str, Any] = event.get("order") or {}
     if event.get("error"):
-        return _again(run, way, definition, order, event["error"], settings, now)
+        run.add_failed(order, event["error"])
+        return run.next(reason(event["error"]))
     if event.get("did") is not None and order.get("id"):
-        _did(row, definition, run, way, order, event["did"], settings)
-    return _next(row, definition, run, way, settings, now)
+        run.add_done(order, event["did"])
+    return run.next()
 
 
-def _next(
-    row: Sync, definition: SyncDefinition, run: SyncRun, way: Way, settings: Settings, now: float
-) -> Order:
-    if run.gave_up:
-        return _fail(run, way, run.gave_up, settings, now)
-    number = f"{len(run.steps)}.{int(run.attempt)}"
-    if way is Way.TRANSFER and not row.folder_ready:
-        runs.tell(run, "Making the folder.")
-        return {"do": "work", "work": "prepare", "id": f"prepare-{number}"}
-    rows = requests.pending(definition.name, way, 1)
-    if rows and way is Way.COPY and not _has_copied(run):
-        runs.note(run, rows, "Getting a machine to copy urgent files.", counted=False)
-        return {"do": "work", "work": COPY, "id": f"{COPY}-{number}"}
-    if rows and way is Way.TRANSFER:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has not ended, with everything that its steps read and change."""
+
+    record: SyncRun
+    """Its row."""
+    sync: Sync
+    """The row of its sync."""
+    definition: SyncDefinition
+    settings: Settings
+    now: float
+
+    @property
+    def way(self) -> Way:
+        return Way(self.record.way)
+
+    def seen(self, failed: str = "", *, asked: bool | None = None) -> Seen:
+        """Read what decides about the run; ``asked`` overrides whether there are requests."""
+        if asked is None:
+            asked = bool(requests.pending(self.sync.name, self.way, 1))
+        return Seen(
+            self.way,
+            asked,
+            bool(self.sync.folder_ready),
+            bool(self.definition.publish),
+            self.definition.retries,
+            tuple(self.record.steps),
+            int(self.record.attempt),
+            runs.has_changed(self.record),
+            str(self.record.gave_up or ""),
+            failed,
+        )
+
+    def next(self, failed: str = "") -> Order:
+        """Act on the decision about the run and return the state machine's order."""
+        return self._act(self.seen(failed))
+
+    def _act(self, seen: Seen) -> Order:
+        match decide(seen):
+            case Work(id=step_id, work=work, gave_up=gave_up):
+                self._tell(work, gave_up)
+                return {"do": "work", "work": work, "id": step_id}
+            case Transfer(id=step_id):
+                return self._transfer(step_id)
+            case Pause(seconds=seconds, why=why):
+                message = f"{why} Again in {seconds} s."
+                runs.change(self.record, [SyncRun.attempt.add(1), SyncRun.message.set(message)])
+                return {"do": "wait", "seconds": seconds}
+            case GiveUp(why=why):
+                ends.give_up(self.record, why, self.settings, self.now)
+                return {"do": "fail"}
+            case Finish():
+                ends.finish(self.record, self.settings, self.now)
+                return {"do": "end"}
+
+    def _tell(self, work: str, gave_up: str) -> None:
+        """Record what the run does now, and why it fails afterwards if that is certain."""
+        if gave_up:
+            message = f"{gave_up} {_MESSAGES[work]}"
+            runs.change(self.record, [SyncRun.gave_up.set(gave_up), SyncRun.message.set(message)])
+        elif work == COPY:
+            rows = requests.pending(self.sync.name, self.way, 1)
+            runs.note(self.record, rows, _MESSAGES[work], counted=False)
+        else:
+            runs.tell(self.record, _MESSAGES[work])
+
+    def _transfer(self, step_id: str) -> Order:
+        """Take what one transfer serves; decide again if it cannot be or nothing is left."""
         try:
-            task = transfers.ensure_task(row, definition, settings)
+            task = transfers.ensure_task(self.sync, self.definition, self.settings)
         except ClientError as error:  # for example, when a bucket may not be read
-            return _again(
-                run,
-                way,
-                definition,
-                {},
-                {"Error": type(error).__name__, "Cause": str(error)},
-                settings,
-                now,
+            return self.next(reason({"Error": type(error).__name__, "Cause": str(error)}))
+        taken = self._take()
+        if not taken:
+            return self._act(self.seen(asked=False))
+        runs.note(self.record, taken, _MESSAGES[TRANSFER])
+        return {
+            "do": "transfer",
+            "work": TRANSFER,
+            "transfer": self._transfer_of(task, taken),
+            "id": step_id,
+        }
+
+    def _take(self) -> list[SyncRequest]:
+        """Take requests that one transfer can serve; return an empty list if there are none."""
+        while rows := requests.pending(self.sync.name, Way.TRANSFER, None):
+            few = {each.target: each for each in requests.of_one_kind(rows)}
+            whole = few.pop("", None)
+            taken = requests.take(
+                [whole] if whole else [few[target] for target in next(chunks(few))],
+                self.record.run_id,
             )
-        if taken := _take(run):
-            runs.note(run, taken, "DataSync compares and copies.")
-            return {
-                "do": "transfer",
-                "work": "transfer",
-                "transfer": _transfer(definition, task, taken, settings.sync_mode),
-                "id": f"transfer-{number}",
-            }
-    if _has_apps(definition, run):
-        runs.tell(run, "Publishing the apps that have changed.")
-        return {"do": "work", "work": APPS, "id": APPS}
-    ends.finish(run, way, settings, now)
-    return {"do": "end"}
+            if whole and taken:
+                taken += requests.take(few.values(), self.record.run_id)
+            if taken:  # otherwise all were requested again after they were read
+                return taken
+        return []
 
+    def _transfer_of(self, task: str, taken: list[SyncRequest]) -> transfers.Transfer:
+        made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
+        transfer = made(self.definition, task, [each.target for each in taken])
+        options = transfers.in_mode(transfer["options"], self.settings.sync_mode)
+        return {**transfer, "options": options}
 
-def _take(run: SyncRun) -> list[SyncRequest]:
-    """Take requests that one transfer can serve; return an empty list if there are none."""
-    while rows := requests.pending(run.sync, Way.TRANSFER, None):
-        few = {each.target: each for each in requests.of_one_kind(rows)}
-        whole = few.pop("", None)
-        taken = requests.take(
-            [whole] if whole else [few[target] for target in next(chunks(few))], run.run_id
-        )
-        if whole and taken:
-            taken += requests.take(few.values(), run.run_id)
-        if taken:  # otherwise all were requested again after they were read
-            return taken
-    return []
+    def add_done(self, order: Mapping[str, Any], did: Mapping[str, Any]) -> None:
+        """Record the results of a step, after everything that follows from them.
 
+        A repeated call finds the step recorded, or does the same again.
+        """
+        if order["id"] in self.record.steps:
+            return
+        counts = did.get("counts") or {}
+        if order["work"] == APPS:
+            restarter = self.settings.function_name(consequences.RESTARTER)
+            consequences.restart(did.get("restart") or (), restarter)
+        if order["work"] == PREPARE:
+            store.update(self.sync, [Sync.folder_ready.set(True)])
+        if order["work"] == TRANSFER:
+            self._forget_taken(complete=not counts.get("files_failed"))
+        runs.add(self.record, order["id"], counts, did.get("failures") or ())
 
-def _transfer(
-    definition: SyncDefinition, task: str, taken: list[SyncRequest], mode: str
-) -> transfers.Transfer:
-    made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
-    transfer = made(definition, task, [each.target for each in taken])
-    return {**transfer, "options": transfers.in_mode(transfer["options"], mode)}
-
-
-def _has_copied(run: SyncRun) -> bool:
-    """Return whether the run's task has done its work.
-
-    Later requests are left to the next run: otherwise a sync under constant load would never end
-    its run.
-    """
-    return not run.attempt and any(step.startswith(COPY) for step in run.steps)
-
-
-def _has_apps(definition: SyncDefinition, run: SyncRun) -> bool:
-    return bool(definition.publish) and runs.has_changed(run) and APPS not in run.steps
-
-
-def _did(
-    row: Sync,
-    definition: SyncDefinition,
-    run: SyncRun,
-    way: Way,
-    order: Mapping[str, Any],
-    did: Mapping[str, Any],
-    settings: Settings,
-) -> None:
-    """Record the results of a step, after everything that follows from them.
-
-    A repeated call finds the step recorded, or does the same again.
-    """
-    if order["id"] in run.steps:
-        return
-    counts = did.get("counts") or {}
-    if order["work"] == APPS:
-        consequences.restart(
-            did.get("restart") or (), settings.function_name(consequences.RESTARTER)
-        )
-    if order["work"] == "prepare":
-        store.update(row, [Sync.folder_ready.set(True)])
-    if order["work"] == "transfer":
+    def _forget_taken(self, *, complete: bool) -> None:
         taken = [
             each
-            for each in requests.pending(definition.name, way, None)
-            if each.run_id == run.run_id
+            for each in requests.pending(self.sync.name, self.way, None)
+            if each.run_id == self.record.run_id
         ]
-        if not counts.get("files_failed"):
-            store.is_as_of(row, Sync.transferred_at, requests.as_of(definition, way, taken))
+        if complete:
+            as_of = requests.as_of(self.definition, self.way, taken)
+            store.is_as_of(self.sync, Sync.transferred_at, as_of)
         requests.done(taken)
-    runs.add(run, order["id"], counts, did.get("failures") or ())
 
-
-def _again(
-    run: SyncRun,
-    way: Way,
-    definition: SyncDefinition,
-    order: Mapping[str, Any],
-    error: Mapping[str, Any],
-    settings: Settings,
-    now: float,
-) -> Order:
-    """Handle a failure: retry after a pause, or give up.
-
-    Before a run that gives up ends, it publishes its changes.
-    """
-    cause = _cause(error)
-    if cause.get("counts"):  # some files may have arrived nevertheless
-        runs.add(
-            run, order["id"], cause["counts"], cause.get("failures") or (), attempt=int(run.attempt)
-        )
-    message = reason(error)
-    if run.gave_up:
-        return _fail(run, way, run.gave_up, settings, now)
-    if run.attempt >= definition.retries:
-        if not _has_apps(definition, run):
-            return _fail(run, way, message, settings, now)
-        runs.change(
-            run,
-            [
-                SyncRun.gave_up.set(message),
-                SyncRun.message.set(f"{message} Publishing the apps that have changed."),
-            ],
-        )
-        return {"do": "work", "work": APPS, "id": APPS}
-    pause = min(FIRST_PAUSE * 3 ** int(run.attempt), LONGEST_PAUSE)
-    runs.change(
-        run, [SyncRun.attempt.add(1), SyncRun.message.set(f"{message} Again in {pause} s.")]
-    )
-    return {"do": "wait", "seconds": pause}
-
-
-def _fail(run: SyncRun, way: Way, message: str, settings: Settings, now: float) -> Order:
-    ends.give_up(run, way, message, settings, now)
-    return {"do": "fail"}
-
-
-def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a cause in the form that Lambda and our transfers use. Pure.
-
-    It has ``errorMessage`` and may have ``counts`` and ``failures``; see
-    :func:`chalicelib.syncs.transfers.failure`.
-    """
-    cause = str(error.get("Cause", ""))
-    try:
-        found = json.loads(cause)
-    except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {"errorMessage": cause}
-
-
-def reason(error: Mapping[str, Any]) -> str:
-    """Return a sentence for people about an error that the state machine caught. Pure."""
-    name = str(error.get("Error", ""))
-    if name in ("States.Timeout", "States.HeartbeatTimeout"):
-        return "It did not come to an end, or gave no sign of life, and was stopped."
-    told = str(_cause(error).get("errorMessage") or error.get("Cause") or name)
-    return told[:1000].rstrip(".") + "."
+    def add_failed(self, order: Mapping[str, Any], error: Mapping[str, Any]) -> None:
+        """Record the files that a failed step brought nevertheless."""
+        cause = cause_of(error)
+        if cause.get("counts"):
+            runs.add(
+                self.record,
+                order["id"],
+                cause["counts"],
+                cause.get("failures") or (),
+                attempt=int(self.record.attempt),
+            )
 
 
 def follow(event: Mapping[str, Any]) -> None:

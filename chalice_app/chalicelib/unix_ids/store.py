@@ -58,7 +58,7 @@ def _take_over(now: float) -> None:
 
 def _drawn() -> Iterator[tuple[int, str]]:
     for app in App.scan(consistent_read=True):
-        yield int(app.unix_id), f"app {app.location}"
+        yield int(app.unix_id), f"app {app.name}"
     for sync in Sync.scan(consistent_read=True):
         for number in (sync.read_gid, sync.write_gid):
             yield int(number), f"sync {sync.name}"

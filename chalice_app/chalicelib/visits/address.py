@@ -1,9 +1,10 @@
-"""The address that a request comes from, as far as it can be trusted, for rate limits. Pure."""
+"""Where a request comes from and which host it is for, as far as that can be trusted. Pure."""
 
 import hashlib
 import hmac
 import ipaddress
 
+from chalicelib.apps.sites import host_of
 from chalicelib.visits.request import EDGE_HEADER, VisitorRequest
 
 _IPV6_PREFIX = 64
@@ -25,7 +26,7 @@ def address(request: VisitorRequest, proof: str = "") -> str:
     visitor. Otherwise the address that connected to API Gateway is the visitor's.
     """
     said = request.source_ip
-    if proof and hmac.compare_digest(edge_proof(request.header(EDGE_HEADER)), proof):
+    if _is_by_edge(request, proof):
         forwarded = [
             part.strip()
             for name, value in request.headers
@@ -39,6 +40,20 @@ def address(request: VisitorRequest, proof: str = "") -> str:
         return ""
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return str(mapped or found)
+
+
+def site_host(request: VisitorRequest, proof: str = "") -> str:
+    """Return the host whose site a request is for, as a site's name; empty if it can have none.
+
+    That is the host of API Gateway's domain. If CloudFront connected to the gateway (see
+    :func:`address`), it is the host that CloudFront says the visitor requested.
+    """
+    by_edge = _is_by_edge(request, proof)
+    return host_of(request.header("x-forwarded-host") if by_edge else request.gateway_host)
+
+
+def _is_by_edge(request: VisitorRequest, proof: str) -> bool:
+    return bool(proof) and hmac.compare_digest(edge_proof(request.header(EDGE_HEADER)), proof)
 
 
 def network(request: VisitorRequest, proof: str = "") -> str:

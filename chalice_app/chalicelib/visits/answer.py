@@ -33,6 +33,12 @@ class Answer(NamedTuple):
         )
 
     @classmethod
+    def redirect(cls, url: str, status: int = 307) -> Self:
+        """Return a redirect, which caches may store only if it is permanent."""
+        stored = () if status in (301, 308) else (("cache-control", "no-store"),)
+        return cls(status, (("location", url), *stored), b"")
+
+    @classmethod
     def json(cls, status: int, value: Mapping[str, Any]) -> Self:
         """Return an answer in JSON, which caches must not store."""
         return cls(

@@ -7,6 +7,7 @@ from chalicelib.apps import store as apps
 from chalicelib.apps.directory import Found
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
+from chalicelib.apps.sites import EVERY_HOST
 from chalicelib.instances import spares
 from chalicelib.instances import store as instances
 from chalicelib.instances.lease import live
@@ -92,8 +93,8 @@ class Overview:
             f"{running}\nactive-processes: {processes}\n",
         )
 
-    def index(self, base: str, query: str) -> Answer:
-        """Answer ``/`` if no app is there: list the public apps that ``query`` finds.
+    def index(self, base: str, query: str, site: str = EVERY_HOST) -> Answer:
+        """Answer ``/`` if nothing is there: list a site's public apps that ``query`` finds.
 
         Only apps with a version are listed.
         """
@@ -101,19 +102,23 @@ class Overview:
             AppEntry(
                 title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state
             )
-            for location, title, state in self._look()["apps"]
+            for at, location, title, state in self._look()["apps"]
+            if at == site
         ]
         return Answer.page(apps_index(entries, query))
 
     def _look(self) -> dict[str, Any]:
         found: dict[str, Any] = self._snapshots.get(
-            "overview", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock())
+            "sites", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock())
         )
         return found
 
 
 def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> dict[str, Any]:
-    """Return the snapshot: the census, and the location, title and state of each listed app."""
+    """Return the snapshot: the census, and the sites of each listed app.
+
+    A site is listed with the app's location there, and its title and state.
+    """
     there = living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
@@ -123,8 +128,9 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     return {
         "census": list(count(there, now)),
         "apps": [
-            [found.app.location, title_of(found), app_state(own.get(found.app.location, ()))]
+            [*location, title_of(found), app_state(own.get(found.app.name, ()))]
             for found in listed
+            for location in found.app.places.one_per_site()
         ],
     }
 

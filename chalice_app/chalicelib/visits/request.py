@@ -29,6 +29,8 @@ class VisitorRequest(NamedTuple):
 
     See :mod:`chalicelib.visits.address`.
     """
+    gateway_host: str = ""
+    """The host under which API Gateway was reached, as the gateway itself says."""
     bare: bool = False
     """Whether the public URL is the stage's name without a slash at the end.
 
@@ -60,6 +62,7 @@ class VisitorRequest(NamedTuple):
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
             source_ip=(context.get("identity") or {}).get("sourceIp") or "",
+            gateway_host=context.get("domainName") or "",
             bare=bare,
         )
 

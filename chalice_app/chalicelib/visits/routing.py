@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from chalicelib.apps.sites import RedirectTarget
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.worker_id import WorkerId, named
 from chalicelib.sessions import passes
@@ -18,9 +19,9 @@ _PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"
 
 
 class Redirect(NamedTuple):
-    """A redirect from a location without a slash to the one with it.
+    """A redirect to the location with a slash, which an app's relative URLs need.
 
-    An app's relative URLs need the slash.
+    Or to the place that the app has moved to.
     """
 
     to: str
@@ -55,13 +56,18 @@ class Asset(NamedTuple):
 Destination = Redirect | StartStatus | QueueStatus | Navigation | ToWorker | Asset
 
 
-def destination(request: VisitorRequest, location: str, rest: str) -> Destination:
+def destination(
+    request: VisitorRequest, location: str, rest: str, moved_to: str | None = None
+) -> Destination:
     """Return the destination of a request to the app at ``location``.
 
-    ``rest`` is the path as the app sees it.
+    ``rest`` is the path as the app sees it. ``moved_to`` is where the app is now, if it has moved
+    away: pages are redirected there, and what open sessions ask for is answered.
     """
+    query = f"?{request.query_string}" if request.query else ""
+    if moved_to is not None and (not rest or request.bare or is_navigation(request, rest)):
+        return Redirect(f"{request.base}{moved_to.rstrip('/')}{rest or '/'}{query}")
     if not rest or request.bare:
-        query = f"?{request.query_string}" if request.query else ""
         return Redirect(f"{request.base}{location.rstrip('/')}/{query}")
     if rest == START_STATUS:
         return StartStatus(request.parameter("instance") or "")
@@ -73,6 +79,11 @@ def destination(request: VisitorRequest, location: str, rest: str) -> Destinatio
     if worker is not None:
         return ToWorker(worker)
     return Navigation() if is_navigation(request, rest) else Asset()
+
+
+def redirected(request: VisitorRequest, target: RedirectTarget) -> str:
+    """Return the URL that a redirect leads to."""
+    return request.base + target.url if target.url.startswith("/") else target.url
 
 
 def _worker_of_ticket(request: VisitorRequest) -> WorkerId | None:

@@ -9,7 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.apps.directory import Directory, Found
+from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -21,7 +21,8 @@ from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, census, waiting
-from chalicelib.visits.address import address, tag
+from chalicelib.visits.added import framed, with_headers
+from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
@@ -37,6 +38,7 @@ from chalicelib.visits.routing import (
     StartStatus,
     ToWorker,
     destination,
+    redirected,
     takes_over,
     wants_page,
 )
@@ -149,39 +151,65 @@ class Visits:
 
         Each try asks the directory: an instance may be gone because another version is active now.
         """
-        found = self._directory.find(request.path, self._clock(), page=wants_page(request))
-        if request.path == ROBOTS and (found is None or found.app.location == ROOT):
-            return self._robots(request, found.app if found is not None else None)
-        if found is None or found.app.active_version is None:
-            if request.path == ROOT:
-                return self._overview.index(request.base, request.parameter("q") or "")
-            return Answer.page(pages.not_found(request.path, request.base + "/"))
+        host = site_host(request, self._edge_proof)
+        found = self._directory.find(
+            request.path, self._clock(), host=host, page=wants_page(request)
+        )
+        match found:
+            case Nothing(site):
+                answer = self._without_app(request, site)
+                return with_headers(answer, self._directory.elsewhere)
+            case Redirected(target):
+                answer = Answer.redirect(redirected(request, target), target.status)
+                return with_headers(answer, self._directory.elsewhere)
+            case Found():
+                with telemetry.about(app=found.app.name):
+                    tried = self._found(request, found, gone)
+                    settings = found.readable_settings
+                    if isinstance(tried, _Gone) or settings is None:
+                        return tried
+                    return with_headers(tried, settings)
+            case _:
+                assert_never(found)
+
+    def _without_app(self, request: VisitorRequest, site: str) -> Answer:
+        """Answer a request for a path to which no location leads."""
+        if request.path == ROBOTS:
+            return self._robots(request, None)
+        if request.path == ROOT:
+            return self._overview.index(request.base, request.parameter("q") or "", site)
+        return Answer.page(pages.not_found(request.path, request.base + "/"))
+
+    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer | _Gone:
+        """Answer a request to an app, or return the instance that is gone."""
+        if request.path == ROBOTS and found.location.path == ROOT:
+            return self._robots(request, found)
         app = found.app
-        with telemetry.about(app=app.location):
-            where = destination(request, app.location, found.rest)
-            match where:
-                case Redirect(to):
-                    return Answer(307, (("location", to), ("cache-control", "no-store")), b"")
-                case StartStatus(instance_id):
-                    return waiting.start_status(
-                        found, instance_id, store.of_version(_version_id(app)), self._clock()
-                    )
-                case QueueStatus(place):
-                    return waiting.queue_status(
-                        self._scheduler.standing(_version_id(app), found.settings, place)
-                    )
-                case Navigation():
-                    kept = self._kept_page(request, app, found.rest) if not gone else None
-                    page = kept or self._navigate(request, found, gone)
-                    if kept is not None or isinstance(page, _Gone):
-                        return page
-                    return waiting.without_page(request, found, page)
-                case ToWorker(worker):
-                    return self._to_worker(request, app, found.rest, worker)
-                case Asset():
-                    return self._asset(request, found)
-                case _:
-                    assert_never(where)
+        new = app.places.on(found.location.site).path if found.moved else None
+        where = destination(request, found.location.path, found.rest, moved_to=new)
+        match where:
+            case Redirect(to):
+                return Answer.redirect(to)
+            case StartStatus(instance_id):
+                return waiting.start_status(
+                    found, instance_id, store.of_version(_version_id(app)), self._clock()
+                )
+            case QueueStatus(place):
+                return waiting.queue_status(
+                    self._scheduler.standing(_version_id(app), found.settings, place)
+                )
+            case Navigation():
+                kept = self._kept_page(request, found) if not gone else None
+                page = kept or self._navigate(request, found, gone)
+                if kept is not None or isinstance(page, _Gone):
+                    return page
+                return waiting.without_page(request, found, page)
+            case ToWorker(worker):
+                return self._to_worker(request, found, worker)
+            case Asset():
+                return self._asset(request, found)
+            case _:
+                assert_never(where)
 
     def _navigate(
         self, request: VisitorRequest, found: Found, gone: frozenset[str]
@@ -201,14 +229,14 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.location, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
             case Seated(instance):
                 with telemetry.about(instance=instance.instance_id, session=session_id):
                     try:
-                        answer = self._ask(request, app, found.rest, instance, session_id)
+                        answer = self._ask(request, found, instance, session_id)
                         return (
                             answer
                             if place is None
@@ -236,7 +264,7 @@ class Visits:
             case _:
                 assert_never(outcome)
 
-    def _kept_page(self, request: VisitorRequest, app: App, rest: str) -> Answer | None:
+    def _kept_page(self, request: VisitorRequest, found: Found) -> Answer | None:
         """Return the page that an agent has kept for the visitor; None if there is none any more.
 
         Such a visitor got the page of a busy app before.
@@ -244,14 +272,14 @@ class Visits:
         kept = kept_page(request.cookies)
         if kept is None:
             return None
-        version_id = str(VersionId(app.app_id, kept.worker.version))
+        version_id = str(VersionId(found.app.app_id, kept.worker.version))
         instance = self._scheduler.known.in_slot(version_id, kept.worker.slot) or store.in_slot(
             version_id, kept.worker.slot
         )
         if instance is None or not is_ready(instance):
             return None
         try:
-            got = self._got(request, app, rest, instance, [(protocol.PAGE, kept.token)])
+            got = self._got(request, found, instance, [(protocol.PAGE, kept.token)])
         except AgentGone:
             self._scheduler.known.lose(version_id, instance.instance_id, self._clock())
             return None
@@ -260,46 +288,49 @@ class Visits:
         return (
             None
             if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else _passed_back(got)
+            else framed(_passed_back(got), found.readable_settings)
         )
 
-    def _to_worker(self, request: VisitorRequest, app: App, rest: str, worker: WorkerId) -> Answer:
+    def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
-        version_id = str(VersionId(app.app_id, worker.version))
+        version_id = str(VersionId(found.app.app_id, worker.version))
         remembered = self._scheduler.known.in_slot(version_id, worker.slot)
         if remembered is not None:
             try:
-                return self._ask(request, app, rest, remembered)
+                return self._ask(request, found, remembered)
             except AgentGone:
                 self._scheduler.known.lose(version_id, remembered.instance_id, self._clock())
         instance = store.in_slot(version_id, worker.slot)
         if instance is None or not is_ready(instance):
             return Answer.text(410, "this session's R process has ended; load the page again\n")
         self._scheduler.known.learn(version_id, instance)
-        return self._ask(request, app, rest, instance)
+        return self._ask(request, found, instance)
 
-    def _robots(self, request: VisitorRequest, app: App | None) -> Answer:
+    def _robots(self, request: VisitorRequest, found: Found | None) -> Answer:
         """Return the rules for crawlers.
 
         If the app at the root is awake and has a ``robots.txt``, its file applies; otherwise
         crawlers may visit nothing.
         """
-        if app is not None:
-            instance = next(filter(is_ready, store.of_version(_version_id(app))), None)
+        if found is not None:
+            instance = next(filter(is_ready, store.of_version(_version_id(found.app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
-                answer = self._ask(request, app, ROBOTS, instance) if instance is not None else None
+                answer = (
+                    self._ask(request, found._replace(rest=ROBOTS), instance)
+                    if instance is not None
+                    else None
+                )
                 if answer is not None and answer.status == 200:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
-        app, rest = found.app, found.rest
-        version_id = _version_id(app)
+        version_id = _version_id(found.app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
-                return self._ask(request, app, rest, remembered)
+                return self._ask(request, found, remembered)
             except AgentGone:
                 self._scheduler.known.lose(version_id, remembered.instance_id, self._clock())
         rows = store.of_version(version_id)
@@ -309,15 +340,15 @@ class Visits:
             filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None
         )
         if instance is not None:
-            return self._ask(request, app, rest, instance)
-        if rest.startswith(NO_PAGES) or not is_program(request):
+            return self._ask(request, found, instance)
+        if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.location, found.settings)
+        held = self._holding.ready(version_id, found.app.name, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
         try:
-            return self._ask(request, app, rest, instance, within=LONGEST_ANSWER - seconds)
+            return self._ask(request, found, instance, within=LONGEST_ANSWER - seconds)
         except AgentSilent:
             return later(
                 "the app has started, and takes longer to answer than is left of this "
@@ -327,8 +358,7 @@ class Visits:
     def _ask(
         self,
         request: VisitorRequest,
-        app: App,
-        rest: str,
+        found: Found,
         instance: Instance,
         session_id: str = "",
         within: float | None = None,
@@ -342,13 +372,15 @@ class Visits:
             if session_id
             else []
         )
-        return _passed_back(self._got(request, app, rest, instance, seat, within))
+        answer = _passed_back(self._got(request, found, instance, seat, within))
+        # SockJS's own page is for a frame in the app's page.
+        sockjs = found.rest.startswith(SOCKJS)
+        return answer if sockjs else framed(answer, found.readable_settings)
 
     def _got(
         self,
         request: VisitorRequest,
-        app: App,
-        rest: str,
+        found: Found,
         instance: Instance,
         more: list[tuple[str, str]],
         within: float | None = None,
@@ -357,14 +389,16 @@ class Visits:
         seen = address(request, self._edge_proof)
         sent = [
             *_from_visitor(request, seen),
-            (protocol.BASE, request.base + app.location.rstrip("/")),
+            (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
             *more,
         ]
-        if rest.startswith(SOCKJS):
+        if found.rest.startswith(SOCKJS):
             sent.append((protocol.BUFFERED, "1"))  # FACTS H2
-        target = f"{protocol.APP}{rest}" + (f"?{request.query_string}" if request.query else "")
+        target = f"{protocol.APP}{found.rest}" + (
+            f"?{request.query_string}" if request.query else ""
+        )
         self._binding.ensure(instance)
         method = request.method
         if method == "HEAD":  # the gateway counts the bytes of the body itself, and sends none

@@ -106,4 +106,4 @@ def _site(request: VisitorRequest) -> str:
 
 
 def _public_path(request: VisitorRequest, found: Found) -> str:
-    return request.base + found.app.location.rstrip("/")
+    return request.base + found.location.path.rstrip("/")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.apps import life, store, versions
-from chalicelib.apps.directory import Directory
+from chalicelib.apps.directory import Directory, Found, Nothing
 from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
 from chalicelib.unix_ids.store import UNIX_IDS
@@ -30,19 +30,19 @@ def test_a_page_costs_one_call_and_the_next_one_none(dynamodb_calls: Counter[str
     directory = Directory()
     dynamodb_calls.clear()
     found = directory.find("/a/b/c/d.png", 10.0)
-    assert found is not None
+    assert isinstance(found, Found)
     assert (found.app.location, found.rest) == ("/a/b", "/c/d.png")
-    assert directory.find("/a/b/c/d.png", 11.9) is not None
+    assert isinstance(directory.find("/a/b/c/d.png", 11.9), Found)
     assert dynamodb_calls == {"BatchGetItem": 1}
-    assert directory.find("/a/b/c/d.png", 12.1) is not None
+    assert isinstance(directory.find("/a/b/c/d.png", 12.1), Found)
     assert dynamodb_calls == {"BatchGetItem": 2}
 
 
 def test_an_app_is_found_the_moment_it_is_published() -> None:
     directory = Directory()
-    assert directory.find("/new/", 10.0) is None
+    assert directory.find("/new/", 10.0) == Nothing("*")
     with_a_version("/new")
-    assert directory.find("/new/", 10.2) is not None
+    assert isinstance(directory.find("/new/", 10.2), Found)
 
 
 def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
@@ -51,11 +51,11 @@ def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
     directory = Directory()
     for now in (10.0, 10.1):
         found = directory.find("/team/sales/plot.png", now)
-        assert found is not None
+        assert isinstance(found, Found)
         assert (found.app.location, found.rest) == ("/team", "/sales/plot.png")
     with_a_version("/team/sales")
     found = directory.find("/team/sales/plot.png", 13.0)
-    assert found is not None
+    assert isinstance(found, Found)
     assert found.app.location == "/team/sales"
 
 
@@ -64,7 +64,7 @@ def test_an_app_that_is_published_while_it_is_deleted_stays() -> None:
     read = life.archive("/late", 2.0)
     versions.add(read.app_id, "v1", bundle="b", kind="app.R", source="s", settings={}, now=3.0)
     versions.activate("/late", "v1", "1", 3.0)
-    with pytest.raises(NotArchived, match="published while it was deleted"):
+    with pytest.raises(NotArchived, match="published or moved while it was"):
         life.delete(read)
     life.delete(life.archived("/late"))
     assert store.everywhere() == []

@@ -31,6 +31,15 @@ def test_any_map_is_read_or_refused_by_name(settings: dict[str, object]) -> None
         ("simple_scheduler", 100.0, 100),
         ("sanitize_errors", "off", False),
         ("disable_protocols", "websocket xhr-polling", ("websocket", "xhr-polling")),
+        (
+            "disable_protocols",
+            ["polling", "jsonp-polling"],
+            ("xdr-polling", "xhr-polling", "iframe-xhr-polling", "jsonp-polling"),
+        ),
+        ("frame_options", "SameOrigin", "sameorigin"),
+        ("frame_options", "allow-from https://example.org/", "allow-from https://example.org"),
+        ("google_analytics_id", "UA-1-4", "UA-1-4"),
+        ("set_header", "X-A=1 'X-B=a b'", {"X-A": "1", "X-B": "a b"}),
         ("exec_supervisor", "nice -n 10", ("nice", "-n", "10")),
         ("exec_supervisor", "sh -c 'exec \"$@\"' sh", ("sh", "-c", 'exec "$@"', "sh")),
         ("exec_supervisor", ["nice", "-n", "10"], ("nice", "-n", "10")),
@@ -50,6 +59,12 @@ def test_values_as_people_write_them(name: str, value: object, read: object) -> 
         ("app_idle_timeout", float("nan"), "a number of seconds"),
         ("reconnect", "perhaps", "true or false"),
         ("disable_protocols", ["pigeons"], "a list of some of"),
+        ("frame_options", "allow-from", "allow-from with the address of a site"),
+        ("frame_options", "allow-from https://a.org; script-src *", "the address of a site"),
+        ("google_analytics_id", "“UA-1”", "an id of Google Analytics"),
+        ("set_header", {"Set-Cookie": "a=1"}, '"Set-Cookie" cannot be in it'),
+        ("set_header", {"content-length": "1"}, '"content-length" cannot be in it'),
+        ("set_header", {"X-A": "1\r\nX-B: 2"}, '"X-A" cannot be in it'),
         (
             "exec_supervisor",
             "nice 'n",
@@ -102,7 +117,7 @@ def test_a_roles_name_leads_to_no_other_role(name: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        {"PASSWORD": "hush", "PATH": "/x"},
+        {"PASSWORD": "hush", "PATH=": "/x"},
         {"PASSWORD": "hush" * 1000, **{f"OTHER_{number}": "x" * 4000 for number in range(4)}},
         "PASSWORD=hush 'LEVEL=2",
         "PASSWORD=hush LEVEL",

@@ -256,7 +256,7 @@ def test_no_repair_hurts_what_is_well(
                 row = by_id[ref.instance_id]
                 assert row.state == state != InstanceState.STOPPED
                 well = (
-                    row.location not in archived
+                    row.app not in archived
                     and ref.instance_id in executions
                     and (row.state != InstanceState.STARTING or NOW - row.claimed_at <= START_LIMIT)
                     and row.state != InstanceState.DRAINING

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.syncs import keys, transfers
+from chalicelib.syncs.decision import reason
 from chalicelib.syncs.definition import SyncDefinition
-from chalicelib.syncs.steps import reason
 
 
 def definition(**values: Any) -> SyncDefinition:

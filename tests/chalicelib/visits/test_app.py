@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 import app as lambdas
-from chalicelib.apps import life, versions
+from chalicelib.apps import directory, life, versions
 from chalicelib.apps import store as apps
+from chalicelib.apps.model import App
+from chalicelib.configuration import layers
 from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance, VersionId
@@ -109,6 +111,37 @@ def test_a_visitor_gets_the_apps_own_answer_byte_by_byte(agent: StandinAgent) ->
     assert got.header("shiny-shared-secret") is None
     assert got.header("sheen-session") is None
     assert [value for name, value in got.headers if name == "x-app-dup"] == ["1", "2"]
+
+
+def test_answers_have_the_headers_of_the_operator_and_the_frame_of_the_app(
+    agent: StandinAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHEEN_APP_DEFAULTS", "set_header=X-Site=sheen")
+    try:
+        running(published(frame_options="sameorigin"), agent)
+        agent.answer = lambda got: Say(200, [("Content-Type", "text/html")], b"<p>x")
+        page = ask("GET", "/hello/", BROWSER)
+        sockjs = ask("GET", "/hello/__sockjs__/n=1/iframe.html")
+        nothing = ask("GET", "/nothing/", BROWSER)
+    finally:
+        App.defaults = layers.deployment({})
+    assert [header_of(each, "x-site") for each in (page, sockjs, nothing)] == [["sheen"]] * 3
+    assert header_of(page, "x-frame-options") == ["sameorigin"]
+    assert header_of(sockjs, "x-frame-options") == [], "the app's page has it in a frame"
+    assert nothing["statusCode"] == 404
+
+
+def test_the_settings_of_an_app_are_resolved_once_for_the_requests_that_use_its_row(
+    agent: StandinAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(published(sanitize_errors="false"), agent)
+    resolved = layers.resolve
+    times: list[int] = []
+    monkeypatch.setattr(layers, "resolve", lambda all: times.append(1) or resolved(all))
+    ask("GET", "/hello/", BROWSER)
+    for name in ("a.js", "b.css", "c.png"):
+        ask("GET", f"/hello/{name}")
+    assert len(times) == 1
 
 
 def test_a_visitor_cannot_forge_what_the_gateway_says_and_other_spellings_do_not_pass(
@@ -672,7 +705,7 @@ def test_an_agent_that_cannot_be_reached_is_told_and_its_seat_given_back(
 
 
 def test_what_breaks_inside_is_a_page_with_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apps, "at", lambda locations: 1 / 0)
+    monkeypatch.setattr(directory, "read_together", lambda wanted: 1 / 0)
     answer = ask("GET", "/hello/", BROWSER)
     assert answer["statusCode"] == 500
     assert b"request-1" in body_of(answer)

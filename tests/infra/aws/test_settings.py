@@ -1,16 +1,18 @@
 """A stage's settings file: what it may say, and what it is told when it says something else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chalicelib.configuration import layers
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
-from chalicelib.configuration.layers import deployment, resolve
+from chalicelib.configuration.layers import LONGEST_DEFAULTS, deployment, resolve
 from infra.aws.errors import BadStage
 from infra.aws.place import aws_place
 from infra.aws.settings import STAGES, Stage, load, parse, stages
-from infra.declared import environments
+from infra.declared import DECLARED, environments
 
 REGION = 'region = "eu-central-1"\n'
 
@@ -171,6 +173,24 @@ def test_a_stage_that_could_not_be_named_so_is_refused(name: str, tmp_path: Path
 def test_a_stage_without_a_file_is_told_which_there_are() -> None:
     with pytest.raises(BadStage, match=f"stages are {', '.join(stages())}"):
         load("staging")
+
+
+def test_the_most_that_a_stage_sets_for_all_apps_fits_into_a_functions_variables() -> None:
+    most = {"environment": {"A": "x" * (LONGEST_DEFAULTS - 20)}}
+    place = aws_place(
+        replace(load("full"), app_defaults=most),
+        "123456789012",
+        subnets=("subnet-0123456789abcdef0",) * 3,
+        task_security_group="sg-0123456789abcdef0",
+        websocket_api="a123456789",
+        file_system="fs-0123456789abcdef0",
+        access_point="fsap-0123456789abcdef0",
+        edge_proof="x" * 64,
+    )
+    layers.check_defaults(most)
+    for function in DECLARED.functions:
+        variables = DECLARED.environment_of(place, function)
+        assert sum(len(name) + len(value) for name, value in variables.items()) < 4096
 
 
 def test_what_a_stage_sets_for_all_apps_reaches_the_parts_that_read_their_settings() -> None:

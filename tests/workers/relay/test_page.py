@@ -36,6 +36,11 @@ def test_the_client_goes_into_the_head(html: bytes, tail: bytes) -> None:
     assert result[start + len(inserted) :] == tail
 
 
+def test_what_else_a_page_gets_stands_after_the_client() -> None:
+    result = inject(b"<head></head>", CONFIG, b"<script>1</script>")
+    assert result == b"<head>" + element(CONFIG) + b"<script>1</script></head>"
+
+
 def test_no_value_ends_the_script_element() -> None:
     text = element(PageConfig("</script><!--", "é\u2028&", 'w"', '/a"<b', "h")).decode("ascii")
     assert text.count("</script>") == 2 and "<!--" not in text

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 
 from agent import record
 from agent.activity import Activity
-from agent.http import r_socket, server
+from agent.http import analytics, r_socket, server
 from agent.http.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
 from agent.http.client_files import ClientFiles
 from agent.http.proxy import Proxy
@@ -373,7 +373,8 @@ class Served:
             settings=self._relay_settings,
         )
         self._sessions.reserve(session_id)
-        return page.inject(html, config)
+        more = analytics.element(self._record.settings.google_analytics_id)
+        return page.inject(html, config, more)
 
     def _issue_ticket(self, session_id: str) -> str:
         return tickets.issue(

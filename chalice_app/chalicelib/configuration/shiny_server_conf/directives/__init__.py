@@ -1,0 +1,1 @@
+"""The directives of ``shiny-server.conf``, one row each; :mod:`.table` has them all."""
