@@ -185,7 +185,7 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
         await asyncio.wait_for(worker.gone(), DEATH_SHOWS)
     if worker.returncode is not None:
         return failure.exited(
-            worker.returncode, worker.said, worker.out_of_memory, worker.spec.language
+            worker.returncode, worker.said, worker.out_of_memory, worker.spec.runtime.language
         )
     logger.warning(
         "R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)}

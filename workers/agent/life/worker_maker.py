@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from pathlib import Path
 
+from agent.kinds import runtimes
 from agent.life.course import Life
 from agent.log import logger
 from agent.processes import app_environment, app_folders
@@ -48,6 +49,7 @@ class WorkerMaker:
         self._bookmarks = bookmarks
         self._unix_id = record.unix_id if process.is_root() else None
         self._oom_kills = OomKills()
+        self._runtime = runtimes.of(record.kind)
         self._roles = AppRoles(
             settings.app_roles, record.location, VersionId.parse(record.ref.version_id).app_id
         )
@@ -57,9 +59,9 @@ class WorkerMaker:
         settings = self.record.settings
         if (
             not settings.preload
-            or settings.r_path
+            or self._runtime.own_program(settings)
             or settings.exec_supervisor
-            or self.record.entrypoint is not None
+            or not self._runtime.forks
         ):
             # Nothing is forked from the preloaded R, so it would only take memory.
             self._starter.close()
@@ -78,6 +80,7 @@ class WorkerMaker:
     def make(self, number: int, *, preload: bool = True) -> Worker:
         app = self.record.settings
         spec = WorkerSpec(
+            runtime=self._runtime,
             worker_id=f"{self.record.worker_prefix}.{number}",
             directory=self.record.directory,
             unix_id=self._unix_id,
@@ -88,7 +91,7 @@ class WorkerMaker:
             preload=preload and app.preload,
             bookmarks=self._bookmarks,
             entrypoint=self.record.entrypoint,
-            program=app.r_path if self.record.entrypoint is None else app.python,
+            program=self._runtime.own_program(app),
             supervisor=app.exec_supervisor,
         )
         return Worker(
