@@ -282,11 +282,9 @@ class Visits:
             return None
         except AgentSilent:
             return None
-        return (
-            None
-            if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else framed(_passed_back(got), found.readable_settings)
-        )
+        if protocol.refused(got.headers) is not None:
+            return None
+        return framed(_passed_back(got), found.readable_settings)
 
     def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
