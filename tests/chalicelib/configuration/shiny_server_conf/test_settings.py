@@ -76,12 +76,23 @@ def test_a_bare_list_clears_the_inherited_one() -> None:
         ("sockjs_heartbeat_delay 0", 25.0, "honoured: 25 seconds, as in Shiny Server"),
         ("sockjs_disconnect_delay .5", 1.0, "honoured: 1 seconds instead of 0.5"),
         ("disable_websockets", True, "honoured"),
+        ("frame_options SAMEORIGIN", "sameorigin", "honoured"),
+        ("frame_options allow-from https://x.org", "allow-from https://x.org", "honoured"),
+        ("frame_options allow-from", None, "no effect: here it is allow, deny"),
+        ("google_analytics_id G-ABC123", "G-ABC123", "honoured"),
+        ("google_analytics_id G-A; google_analytics_id G-B", "G-A", "honoured"),
+        ("set_header X-A 1; set_header X-B 2", {"X-A": "1", "X-B": "2"}, "honoured"),
+        ("set_header Content-Length 1", None, "no effect: here it is names and values"),
         ("preserve_logs", False, "honoured"),
         ("python python3.11", None, "no effect: here it is an absolute path"),
         ("python /usr/bin/python3", "/usr/bin/python3", "honoured"),
         ("exec_supervisor 'nice -n 10'", ("nice", "-n", "10"), "honoured"),
         ('exec_supervisor "it\'s"', None, "no effect: here it is a command"),
-        ("disable_protocols eventsource jsonp-polling", ("jsonp-polling",), "honoured"),
+        (
+            "disable_protocols eventsource jsonp-polling",
+            ("eventsource", "jsonp-polling"),
+            "honoured",
+        ),
     ],
 )
 def test_a_value_is_kept_or_what_differs_is_said(directive: str, value: object, said: str) -> None:
@@ -97,3 +108,12 @@ def test_of_two_schedulers_in_one_scope_the_finer_counts() -> None:
     assert found.configuration is not None
     assert list(found.configuration.top.settings) == ["utilization_scheduler"]
     assert "simple_scheduler is ignored" in found.warnings[0].text
+
+
+def test_headers_of_inner_and_outer_blocks_are_sent_together() -> None:
+    found = configuration("""run_as x; log_dir /l; set_header X-A 1; set_header X-B 1;
+        server { listen 80; location / { app_dir /a; set_header X-B 2; } }""")
+    (location,) = found.sites[0].locations
+    expected = {"X-A": "1", "X-B": "2"}
+    assert dict(resolve(setting_layers(location)).settings.set_header) == expected
+    assert location.settings()["set_header"].value == expected

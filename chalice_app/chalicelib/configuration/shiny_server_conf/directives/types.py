@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from chalicelib.configuration.app_rules import GROUPS, PROTOCOLS
+
 
 class Type(NamedTuple):
     """The values of a parameter."""
@@ -101,23 +103,7 @@ PORT = Type("a port from 1 to 65535", _port)
 ADDRESS = Type("an IP address without a port, or *", _address)
 MODE = Type("a file's mode in octal digits, such as 0640", _mode)
 ABSOLUTE_PATH = Type("an absolute path, such as /srv/shiny-server", _absolute)
-PROTOCOL = choice(
-    (
-        "websocket",
-        "xdr-streaming",
-        "xhr-streaming",
-        "eventsource",
-        "iframe-eventsource",
-        "htmlfile",
-        "iframe-htmlfile",
-        "xdr-polling",
-        "xhr-polling",
-        "iframe-xhr-polling",
-        "jsonp-polling",
-        "streaming",
-        "polling",
-    )
-)
+PROTOCOL = choice((*PROTOCOLS, *GROUPS))
 FRAME_OPTION = renamed(
     {name: name for name in ("allow", "deny", "sameorigin", "allow-from")}, any_case=True
 )
