@@ -139,14 +139,17 @@ ROWS = (
     Directive(
         "http_keepalive_timeout",
         TOP,
-        no_effect("API Gateway keeps browsers' connections, for times of its own"),
+        mapped("API Gateway's own times: it keeps connections, and answers within 29 seconds"),
         (required("timeout", FLOAT),),
         since="1.5.2",
     ),
     Directive(
         "http_allow_compression",
         TOP,
-        no_effect("the gateway and CloudFront compress"),
+        mapped(
+            "the gateway always compresses answers from 1 KiB on, for browsers that accept it; off "
+            "has no effect"
+        ),
         (optional("enabled", BOOLEAN, True),),
         since="1.5.7",
     ),
@@ -222,8 +225,9 @@ ROWS = (
     Directive(
         "whitelist_headers",
         ANYWHERE,
-        no_effect("docs/security.md says which headers of a request an app sees"),
+        honoured("beside the headers that every app sees (docs/security.md)"),
         (any_number("headers", STRING),),
+        setting="whitelist_headers",
         edition=Edition.PRO,
         since="0.4.1",
         in_app_file=True,
