@@ -18,7 +18,8 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
-    │   ├── syncs.errors                    BadSync, BadSchedule
+    │   ├── schedules                       BadSchedule
+    │   ├── syncs.errors                    BadSync
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords

@@ -68,6 +68,10 @@ class Environment:
         """What does errands. A kind's rights are in ``infra/declared/errands.py``."""
         return Doer(about_instances.kinds(self.settings, self.clock), self.clock)
 
+    def bind(self) -> None:
+        """Give the tables their names, unless they have them."""
+        _ = self.settings
+
     def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
         """Wrap every invocation.
 
@@ -76,5 +80,5 @@ class Environment:
         """
         if keep_active.is_no_op(event.to_dict()):
             return None
-        assert self.settings
+        self.bind()
         return telemetry.around(event, get_response)
