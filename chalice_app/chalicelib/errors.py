@@ -9,7 +9,8 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
-    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
+    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
+    │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
     │   ├── lives.pool                      BadSpares
@@ -51,6 +52,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     └── Broken (500, 1)
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
+        ├── configuration.errors            ConfigurationLost
         ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)
