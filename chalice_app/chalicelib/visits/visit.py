@@ -229,7 +229,7 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.name, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address, found.above
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -338,7 +338,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings, found.above)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -387,6 +387,7 @@ class Visits:
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
         if found.rest.startswith(SOCKJS):
