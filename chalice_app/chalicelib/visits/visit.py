@@ -9,6 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.applying.current import Current
 from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
@@ -65,6 +66,7 @@ class Visits:
         self,
         agents: AgentClient,
         clock: Callable[[], float],
+        configuration: Current,
         spares: Collection[str] = (),
         most_instances: int = 0,
         most_held: int = 0,
@@ -72,13 +74,14 @@ class Visits:
     ) -> None:
         """Set up the parts that requests need.
 
-        ``spares`` and ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as
-        :class:`Holding` does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        The pointer of ``configuration`` is read with a page's locations. ``spares`` and
+        ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
-        self._directory = Directory(admission.is_shown)
+        self._directory = Directory(admission.is_shown, configuration)
         self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
