@@ -269,6 +269,14 @@ class AppSettings:
         see="author.md#another-r-or-a-command-before-it",
     )
     """The Python program that runs an app in Python; empty: the image's."""
+    allow_app_override: bool = _runs(
+        switch("true"),
+        default=False,
+        within=OPERATORS,
+        directive="allow_app_override",
+        see="from-shiny-server.md#settings-in-an-apps-folder",
+    )
+    """Whether ``.shiny_app.conf`` in an app's folder sets what authors may set."""
     largest_upload: int = _runs(count(1, LARGEST_OBJECT, "5000000000"), default=5 * 1024**3)
     """The most bytes of a visitor's uploaded file; R's ``shiny.maxRequestSize`` also applies."""
     sanitize_errors: bool = _runs(switch("true"), default=True, directive="sanitize_errors")

@@ -74,8 +74,9 @@ ROWS = (
     Directive(
         "allow_app_override",
         TOP,
-        no_effect("Sheen does not read .shiny_app.conf; settings of a bundle are in sheen.toml"),
+        honoured(".shiny_app.conf of folders and of published bundles"),
         (optional("enabled", BOOLEAN, True),),
+        setting="allow_app_override",
     ),
     Directive(
         "bookmark_state_dir",
@@ -160,6 +161,7 @@ ROWS = (
         (required("path", STRING),),
         since="1.5.19",
         setting="python",
+        in_app_file=True,
     ),
     Directive(
         "r_path",
