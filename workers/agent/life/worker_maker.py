@@ -10,14 +10,16 @@ from agent.log import logger
 from agent.processes import app_environment, app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_role import AppRoles
-from agent.processes.command import WorkerSpec
+from agent.processes.command import USER, WorkerSpec
 from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
 from agent.record import Record
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF
 from chalicelib.configuration.deployment import Settings
-from chalicelib.instances.log_streams import LogStream
+from chalicelib.instances.log_streams import LogStream, file_name
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.secret import Purpose
 from machine import process, room
@@ -90,6 +92,7 @@ class WorkerMaker:
             library=self.record.library,
             preload=preload and app.preload,
             headers=app.whitelist_headers,
+            keeps_bookmarks=app.bookmark_state_dir != BOOKMARKS_OFF,
             bookmarks=self._bookmarks,
             entrypoint=self.record.entrypoint,
             program=self._runtime.own_program(app),
@@ -98,11 +101,22 @@ class WorkerMaker:
         return Worker(
             spec,
             on_phase=self._life.reached,
-            log=self._logs.open(LogStream.of(self.record.ref, spec.worker_id), app.preserve_logs),
+            log=self._logs.open(
+                LogStream.of(self.record.ref, spec.worker_id, self._log_file(number)),
+                app.preserve_logs,
+            ),
             oom_kills=self._oom_kills,
             starter=self._starter.start,
             furnish=self._furnish,
         )
+
+    def _log_file(self, number: int) -> str:
+        """Return the name of a worker's log file; empty if the app has no ``log_dir``."""
+        if not self.record.settings.log_dir:
+            return ""
+        folder = self.record.location.rpartition("/")[2] or "root"
+        worker = f"{self.record.ref.slot}.{number}"
+        return file_name(folder, USER, wall_clock(), worker)
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         await self._copy.made()
