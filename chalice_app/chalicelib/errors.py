@@ -13,7 +13,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
     │   ├── lives.pool                      BadSpares
-    │   ├── pages.markup                    BadTemplate
+    │   ├── pages.handlebars                BadTemplate
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
