@@ -10,6 +10,7 @@ from agent.looking import NotSeen
 from chalicelib import layout
 from chalicelib.apps import versions
 from chalicelib.apps.model import App, Version
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import Broken
 from chalicelib.instances import store
@@ -55,6 +56,8 @@ class Record:
     """The user of an app in a folder, which runs there in place; None for a published app."""
     tree: Path | None = None
     """The tree that the folder is in, if that is a folder of this machine."""
+    above: Above = NOTHING
+    """What a configuration says above the app, according to the instance's row."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -67,12 +70,19 @@ class Record:
 
 
 def renewed(record: Record) -> Record:
-    """Read the app's settings again.
+    """Read the app's settings, and the layers above them, again.
 
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
+    instance = store.get(record.ref)
+    above = _above(instance) if instance is not None else record.above
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
-    return replace(record, settings=app.resolved().settings, restarted_at=_restarted_at(app))
+    return replace(
+        record,
+        settings=app.resolved(above.layers).settings,
+        restarted_at=_restarted_at(app),
+        above=above,
+    )
 
 
 def missed(record: Record) -> Literal["restart", "retire"] | None:
@@ -148,18 +158,24 @@ def _of(instance: Instance, efs: Path) -> Record:
         )
     kind, entrypoint = _kind(row, directory)
     library = layout.library(directory)
+    above = _above(instance)
     return Record(
         ref,
         instance.location,
         int(app.unix_id),
-        app.resolved().settings,
+        app.resolved(above.layers).settings,
         instance.secret,
         directory,
         kind,
         entrypoint,
         library if library.is_dir() else None,
         _restarted_at(app),
+        above=above,
     )
+
+
+def _above(instance: Instance) -> Above:
+    return Above.of_text(instance.above or "", int(instance.above_number or 0))
 
 
 def _restarted_at(app: App) -> float | None:
@@ -179,19 +195,20 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
         raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
     if isinstance(seen.kind, str):
         raise NothingToServe(f"the folder {directory} is no app: {seen.kind}")
+    above = _above(instance)
     return Record(
         instance.ref,
         instance.location,
         account.unix_id,
-        app.resolved().settings,
+        app.resolved(above.layers).settings,
         instance.secret,
         directory,
         seen.kind.kind,
         seen.kind.entrypoint,
-        None,
-        _restarted_at(app),
-        account,
-        tree,
+        restarted_at=_restarted_at(app),
+        account=account,
+        tree=tree,
+        above=above,
     )
 
 

@@ -61,6 +61,7 @@ class Instance(Table):
     instance_id = UnicodeAttribute()
     """The instance that is in the slot now: 16 hex digits, new at each claim."""
     location = UnicodeAttribute()
+    """The name of its app."""
     state = UnicodeAttribute()
     """One of :class:`chalicelib.instances.state.InstanceState`."""
     phase = UnicodeAttribute()
@@ -87,6 +88,13 @@ class Instance(Table):
     """
     size = UnicodeAttribute()
     """The size of its machine: one of :data:`chalicelib.configuration.app_settings.SIZES`."""
+    above = UnicodeAttribute(default="")
+    """What a configuration says above the app: :attr:`chalicelib.configuration.above.Above.text`.
+
+    The agent resolves the app's settings with it.
+    """
+    above_number = NumberAttribute(default=0)
+    """The number of the change that brought it."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, set once the instance is READY."""
     worker = UnicodeAttribute(null=True)

@@ -42,6 +42,7 @@ VERSION = "20261120T000000Z-0000"
 USER = "ann"
 """The user of apps in folders."""
 PATIENCE = 30.0
+CAPACITY = 50
 
 
 class Cloud:
@@ -142,11 +143,16 @@ class Running:
             0
         ] == 204
 
-    async def page(self, session: str) -> dict[str, Any]:
+    async def page(self, session: str, above: int = 0) -> dict[str, Any]:
         """Take a seat, load the page, and return what the client in it is told."""
         assert store.take_seat(self.ref, session, time.time() + 45) is not None
         status, html = await self.ask(
-            "GET", "/app/", sheen_session=session, sheen_base=LOCATION, Accept="text/html"
+            "GET",
+            "/app/",
+            sheen_session=session,
+            sheen_base=LOCATION,
+            sheen_above=str(above),
+            Accept="text/html",
         )
         assert status == 200, html
         found = re.search(r'id="sheen-config">(.*?)</script>', html)
@@ -240,7 +246,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             version_id = "spare.large" if spare else f"{app.app_id}.{own}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(
-                version_id, 0, location=app.name, capacity=5, now=time.time(), seen=seen
+                version_id, 0, location=app.name, capacity=CAPACITY, now=time.time(), seen=seen
             )
             assert instance is not None
             cloud = Cloud(free_address())

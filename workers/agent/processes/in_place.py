@@ -15,7 +15,7 @@ from agent.looking import Look, NotSeen
 from machine.account import Account
 from machine.untrusted import Usage
 
-FRESH = 1.0
+FRESH = 0.25
 """Seconds for which a look is used again."""
 
 
