@@ -53,6 +53,14 @@ function(parameters) {
       )
     }
   )
+  # Apps ask serverInfo() whether they are hosted.
+  if (exists("setServerInfo", asNamespace("shiny"), mode = "function")) {
+    utils::getFromNamespace("setServerInfo", "shiny")(
+      shinyServer = TRUE,
+      version = Sys.getenv("SHINY_SERVER_VERSION"),
+      edition = "OS"
+    )
+  }
   if (identical(parameters$bookmarks, "off")) {
     refuse <- function(id, callback) {
       stop("This server stores no bookmarked states (bookmark_state_dir); use enableBookmarking(\"url\")", call. = FALSE)
