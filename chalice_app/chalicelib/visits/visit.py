@@ -367,6 +367,7 @@ class Visits:
             if session_id
             else []
         )
+        found = found.with_app_file(instance.app_file or "")
         answer = _passed_back(self._got(request, found, instance, seat, within))
         # SockJS's own page is for a frame in the app's page.
         sockjs = found.rest.startswith(SOCKJS)
