@@ -1,6 +1,6 @@
 """Finding the target of a URL, with a short memory."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chalicelib.apps import locations, sites
@@ -9,7 +9,7 @@ from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarge
 from chalicelib.aws.tables import read_together
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
-from chalicelib.configuration.layers import Resolved, resolve
+from chalicelib.configuration.layers import Layer, Resolved, resolve
 
 REMEMBERED = 2.0
 """Seconds for which rows are used without being read again.
@@ -42,6 +42,15 @@ class Found(NamedTuple):
         except BadAppSetting as error:
             return cls(app, rest, error, app.places.main)
 
+    def within(self, above: Sequence[Layer]) -> "Found":
+        """Return the app with the settings that hold within these layers, the farthest first."""
+        resolution: Resolved | BadAppSetting
+        try:
+            resolution = self.app.resolved(above)
+        except BadAppSetting as error:
+            resolution = error
+        return self._replace(resolution=resolution)
+
     @property
     def settings(self) -> AppSettings:
         """The settings that hold for the app; raise :class:`BadAppSetting`."""
@@ -59,6 +68,7 @@ class Redirected(NamedTuple):
     """The redirect that a path belongs to."""
 
     target: RedirectTarget
+    location: Location
 
 
 class Nothing(NamedTuple):
@@ -189,8 +199,8 @@ class Directory:
                 owner = rows.apps[name]
                 assert owner is not None
                 return owner._replace(rest=rest, location=location, moved=moved)
-            case sites.Match(_, RedirectTarget() as target, _):
-                return Redirected(target)
+            case sites.Match(location, RedirectTarget() as target, _):
+                return Redirected(target, location)
             case _:
                 return Nothing(site)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
+from urllib.parse import quote
 
 from chalicelib.pages.lookup import find
 from chalicelib.pages.markup import Values, safe_url
@@ -244,6 +245,51 @@ def _standing(before: int) -> str:
     if before == 0:
         return "You are next."
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
+
+
+def directory_index(title: str, dirs: Sequence[str], files: Sequence[str]) -> Page:
+    """Return the list of what is in a folder: the folders in it, then its files, in their order."""
+    values: Values = {
+        "title": title,
+        "dirs": [{"name": f"{name}/", "url": f"{_segment(name)}/"} for name in dirs],
+        "files": [{"name": name, "url": _segment(name)} for name in files],
+    }
+    return _page(200, ("directoryIndex.html",), values)
+
+
+def _segment(name: str) -> str:
+    """Return a name as a relative URL, which no name can make lead elsewhere."""
+    return quote(name, safe="", errors="replace")
+
+
+def forbidden(path: str) -> Page:
+    """Return a 403: nobody may see what is at `path`."""
+    return _error_page(
+        403,
+        title="Forbidden",
+        message="Nobody may see what is at this address.",
+        path=path[:300],
+    )
+
+
+def closed(path: str) -> Page:
+    """Return a 403: only people who are signed in may see what is at `path`, and nobody can be."""
+    return _error_page(
+        403,
+        title="Only for people who are signed in",
+        message="A login is needed here, and nobody can sign in yet. So this address is closed.",
+        path=path[:300],
+    )
+
+
+def nothing_here(path: str) -> Page:
+    """Return a 404 of a site that a configuration describes."""
+    return _error_page(
+        404,
+        title="Page not found",
+        message="Nothing is at this address. If somebody sent you here, ask them.",
+        path=path[:300],
+    )
 
 
 FEW = 8

@@ -159,7 +159,7 @@ class Visits:
             case Nothing(site):
                 answer = self._without_app(request, site)
                 return with_headers(answer, self._directory.elsewhere)
-            case Redirected(target):
+            case Redirected(target, _):
                 answer = Answer.redirect(redirected(request, target), target.status)
                 return with_headers(answer, self._directory.elsewhere)
             case Found():

@@ -12,7 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.failure import WorkerFailed
 from agent.http.bodies.handover import Handover, Reply
-from agent.http.bodies.objects import NoHost, Objects
+from agent.http.bodies.objects import Objects
 from agent.log import logger
 from chalicelib.agents import protocol
 from chalicelib.bodies import keys
