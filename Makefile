@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run check test test-all lint install system package base benchmark clean plan deploy env destroy stage
+.PHONY: run check coverage test test-all lint install system package base benchmark clean plan deploy env destroy stage
 
 run: install
 	@exec $(BIN)/sheen local
@@ -23,14 +23,24 @@ test-all: install
 	SHEEN_TESTS=all $(PYTEST)
 	cd client && npm test
 
+# The tests that need neither R nor a stack.
+QUICK = tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py tests/test_imports_of_tests.py
+
 # For while you work: style, types and the tests that need neither R nor a stack.
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n auto -q tests/chalicelib tests/workers/relay tests/sheen tests/tasks/packages tests/infra/test_declared.py tests/infra/test_rights.py tests/test_imports_of_tests.py
+	$(BIN)/python -m pytest -n auto -q $(QUICK)
 	cd client && npm run --silent check && npm test
+
+# The same Python tests, and the branches that they take.
+coverage: install
+	@rm -rf .build/coverage && mkdir -p .build/coverage
+	$(BIN)/python -m coverage run -m pytest -n auto -q $(QUICK)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: install
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 from websockets.asyncio.client import unix_connect
 
+from agent.kinds import shiny_r
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
@@ -86,6 +87,7 @@ class Grow:
     async def __call__(self, count: int) -> list[Worker]:
         while len(self.workers) < count:
             spec = WorkerSpec(
+                runtime=shiny_r.RUNTIME,
                 worker_id=f"v.0.{len(self.workers) + 1}",
                 directory=self._app,
                 unix_id=UNIX_ID if process.is_root() else None,

@@ -93,7 +93,7 @@ def on_instance_change(event: DynamoDBEvent) -> streams.Accepted:
 @app.on_dynamodb_record(stream_arn=ERRANDS_STREAM, batch_size=10, starting_position="TRIM_HORIZON")
 def on_errand(event: DynamoDBEvent) -> streams.Accepted:
     """Do what a function in the VPC has asked for."""
-    assert here.settings
+    here.bind()
     context: Any = event.context
     return here.errands.on_change(
         event.to_dict()["Records"],
@@ -130,7 +130,7 @@ def instance_watch(event: watch.WatchEvent, context: Any) -> None:
 @app.lambda_function()
 def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.Told:
     """Restart an app (invoked by the command, a publish or a sync)."""
-    assert here.settings
+    here.bind()
     return restarting.restart(event, here.agents, here.clock)
 
 
@@ -140,7 +140,7 @@ def instance_drain(event: dict[str, Any], context: Any) -> dict[str, bool]:
 
     A draining instance takes no new sessions.
     """
-    assert here.settings
+    here.bind()
     return steps.drain(event, here.clock)
 
 
@@ -174,7 +174,7 @@ def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
 
     ``event`` is ``{"location": "/PATH", "settings": {NAME: VALUE}}``.
     """
-    assert here.settings
+    here.bind()
     return configure.on_demand(event, here.clock)
 
 
@@ -199,14 +199,14 @@ def publish_check(event: dict[str, Any], context: Any) -> publish.Upload:
 @app.lambda_function()
 def publish_register(event: dict[str, Any], context: Any) -> None:
     """Register a version that has been built (a step of publishing)."""
-    assert here.settings
+    here.bind()
     publish.register(event, here.clock)
 
 
 @app.lambda_function()
 def publish_activate(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Make the built version the active one (a step of publishing)."""
-    assert here.settings
+    here.bind()
     return publish.activate(event, here.clock)
 
 
@@ -243,7 +243,7 @@ def sync_step(event: dict[str, Any], context: Any) -> sync_steps.Order:
 @app.lambda_function()
 def sync_follow(event: dict[str, Any], context: Any) -> None:
     """Arrange for the state machine of a sync's run to be told when DataSync has finished."""
-    assert here.settings
+    here.bind()
     sync_steps.follow(event)
 
 
@@ -272,7 +272,7 @@ def on_object_written(event: CloudWatchEvent) -> None:
 )
 def on_transfer_change(event: CloudWatchEvent) -> None:
     """Handle the end of a DataSync execution."""
-    assert here.settings
+    here.bind()
     sync_steps.on_transfer_change(event.to_dict())
 
 
@@ -285,7 +285,7 @@ def tidy_sweep(event: CloudWatchEvent) -> None:
 @app.lambda_function()
 def tidy_begin(event: retention.TidyEvent, context: Any) -> list[retention.Removal]:
     """Mark the versions of an app that are to be removed (a step of tidying)."""
-    assert here.settings
+    here.bind()
     return retention.begin(event, here.clock)
 
 

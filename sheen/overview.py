@@ -5,9 +5,9 @@ import time
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.instances import census
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
-from chalicelib.visits import census
 from sheen.console import say, table
 from sheen.deployment import url_of
 

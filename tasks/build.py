@@ -28,10 +28,10 @@ from chalicelib.clock import wall_clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
-from chalicelib.configuration.repositories import Indexes, Repositories
 from chalicelib.errors import SettingMissing
 from chalicelib.failures import Failure
-from chalicelib.kinds.recognition import Kind, shape_of
+from chalicelib.kinds import recognition
+from chalicelib.kinds.recognition import Shape
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
@@ -41,13 +41,14 @@ from chalicelib.publishing.publish import Built, built_for
 from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
 from machine import process
-from tasks import rsconnect, token, version_folder
+from tasks import token, version_folder
 from tasks.archive import read
 from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
-from tasks.packages import image, locks, python, requirements, restore
-from tasks.packages.lock import Lock
+from tasks.kinds import builds
+from tasks.kinds.build import Build, Unpacked
+from tasks.packages import image
 from tasks.packages.restore import Place
 from tasks.packages.sweep import sweep
 
@@ -115,9 +116,9 @@ def build(job: Job, settings: Settings) -> Built:
         incoming.mkdir(parents=True, mode=0o700)
         incoming_library = layout.library(incoming)
         try:
-            kind, own, held = _unpack(job, settings, archive, incoming)
+            shape, own, held = _unpack(job, settings, archive, incoming)
             packages = Place(efs / layout.PACKAGES, incoming_library, library)
-            has_library = _prepare(job, settings, kind, incoming, packages, held)
+            has_library = _prepare(job, settings, shape, incoming, packages, held)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
@@ -130,15 +131,20 @@ def build(job: Job, settings: Settings) -> Built:
         finally:
             discard(incoming)
             discard(incoming_library)
-    return {"kind": kind.value, "source": source, "settings": own}
+    return {
+        "kind": shape.kind.name,
+        "entrypoint": shape.entrypoint,
+        "source": source,
+        "settings": own,
+    }
 
 
 def _unpack(
     job: Job, settings: Settings, archive: Path, target: Path
-) -> tuple[Kind, dict[str, Any], AppSettings]:
+) -> tuple[Shape, dict[str, Any], AppSettings]:
     """Check everything, then unpack it.
 
-    Return the kind, the settings that the bundle brings, and the settings that will be in force.
+    Return what the bundle is, the settings that it brings, and the settings that will be in force.
     """
 
     def progress(files: int) -> None:
@@ -149,10 +155,8 @@ def _unpack(
     _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
     content = functools.cache(lambda path: opened.content(path, manifest.LARGEST))
-    said = rsconnect.manifest_in(inventory.paths)
-    if said is not None:
-        rsconnect.check(content(said), job.name)
-    shape = shape_of(inventory.paths, job.name, content)
+    recognition.check_manifest(inventory.paths, job.name, content)
+    shape = recognition.shape_of(inventory.paths, job.name, content)
     file = f"{shape.top}/{settings_file.NAME}" if shape.top else settings_file.NAME
     own = (
         settings_file.read(opened.content(file, settings_file.LARGEST), job.name)
@@ -163,7 +167,7 @@ def _unpack(
     _tell(job, settings, f"Unpacking {len(inventory.paths):,} files.")
     written = opened.unpack(inventory, target, shape.top, progress)
     _tell(job, settings, f"Unpacked {len(written):,} files.")
-    return shape.kind, own, held
+    return shape, own, held
 
 
 def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
@@ -196,7 +200,7 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
 
 def _prepare(
-    job: Job, settings: Settings, kind: Kind, app: Path, place: Place, held: AppSettings
+    job: Job, settings: Settings, shape: Shape, app: Path, place: Place, held: AppSettings
 ) -> bool:
     """Make the library of the app's own packages and check the app with it.
 
@@ -213,55 +217,39 @@ def _prepare(
         logger.warning("the build log was not written", extra={"error": str(error)})
 
     with BuildLog(write, failed) as log:
-        has_library = _restore(job, settings, kind, app, place, held, log)
+        kind = builds.of(shape.kind)
+        library = _restore(
+            job,
+            kind,
+            Unpacked(app, place, settings, held, log, lambda what: _tell(job, settings, what)),
+        )
         try:
-            check(app, kind, place.making if has_library else None, place.final, held, log)
+            check(
+                app,
+                kind,
+                shape.entrypoint,
+                place.making if library else None,
+                place.final,
+                held,
+                log,
+            )
         except BadBundle as error:
             raise BadBundle(f"bundle {job.name}: {error}") from error
-    return has_library
+    return library
 
 
-def _restore(
-    job: Job,
-    settings: Settings,
-    kind: Kind,
-    app: Path,
-    place: Place,
-    held: AppSettings,
-    log: BuildLog,
-) -> bool:
+def _restore(job: Job, kind: Build, unpacked: Unpacked) -> bool:
     """Make the library of the app's own packages, if it wants any that the image lacks.
 
     Raise :class:`BadBundle`.
     """
-    lock: Lock | None = None
-    if kind is Kind.APP_PY:
-        if not (app / requirements.FILE).is_file():
-            return False
-    else:
-        try:
-            lock = locks.find(app)
-        except BadBundle as error:
-            raise BadBundle(f"bundle {job.name}: {error}") from error
-        if lock is None:
-            return False
-
-    def tell(what: str) -> None:
-        _tell(job, settings, what)
-
     try:
-        if lock is None:
-            return python.restore(
-                app, place, Indexes.parse(settings.python_repositories), log, tell
-            )
-        return restore.restore(
-            lock, place, Repositories.parse(settings.repositories), held, log, tell
-        )
+        return kind.restore(unpacked)
     except BadBundle as error:
-        log.say(f"the build failed: {error}")
+        unpacked.log.say(f"the build failed: {error}")
+        bucket = unpacked.deployment.bucket
         raise BadBundle(
-            f"bundle {job.name}: {error}\n  The build log: "
-            f"s3://{settings.bucket}/{log_key(job.key)}"
+            f"bundle {job.name}: {error}\n  The build log: s3://{bucket}/{log_key(job.key)}"
         ) from error
 
 

@@ -181,7 +181,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             ("library.is_dir", "library.iterdir", "package.is_symlink", "package.readlink"), CACHE
         ),
-        "(_SCRIPTS / script).read_bytes": IMAGE,
+        "script.read_bytes": IMAGE,
         "box.open": SANDBOX,
     },
     "tasks/check/check_python.py": dict.fromkeys(
@@ -213,12 +213,12 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         (
             "tempfile.TemporaryDirectory",
             "incoming.mkdir",
-            "(app / requirements.FILE).is_file",
             "to.open",
             "shutil.copyfileobj",
         ),
         UNPACKED,
     ),
+    "tasks/kinds/shiny_python.py": {"(unpacked.app / requirements.FILE).is_file": UNPACKED},
     "tasks/copy.py": {"folder.mkdir": SYNCS_OWN},
     "tasks/copy_tree.py": {"shutil.copyfileobj": OPEN_FILES},
     "tasks/mirror/tree.py": dict.fromkeys(

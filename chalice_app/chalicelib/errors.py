@@ -9,7 +9,8 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413), NoHost
-    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
+    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
+    │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
     │   ├── lives.pool                      BadSpares
@@ -17,7 +18,8 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
-    │   ├── syncs.errors                    BadSync, BadSchedule
+    │   ├── schedules                       BadSchedule
+    │   ├── syncs.errors                    BadSync
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords
@@ -50,6 +52,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
         ├── apps.errors                     FolderTooLarge, NoUser
+        ├── configuration.errors            ConfigurationLost
         ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)

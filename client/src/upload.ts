@@ -1,6 +1,6 @@
 // A file too large for API Gateway (FACTS H1), by S3: in parts, several at once, each tried again when it fails; then the agent gives it to R.
 
-/** A larger file goes this way; chalicelib/configuration/limits.py has the same. */
+/** A larger file goes this way; a copy of DIRECT_UPLOAD in chalicelib/configuration/limits.py. */
 export const THRESHOLD = 4 * 1024 * 1024;
 
 const AT_ONCE = 4;

@@ -333,7 +333,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """Who gets the alarms."""
+    """The address that gets the alarms."""
 
     mail: str = setting(_MAIL, default="")
     """The address that gets the alarms; empty means none."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib import layout
-from chalicelib.apps.model import App
+from chalicelib.apps.model import App, Version
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.instances.model import Instance
 from chalicelib.publishing import scripts
@@ -164,6 +164,7 @@ def task_log_group(place: Place) -> str:
 def _agent(place: Place) -> Iterable[Statement]:
     return (
         items(place, App, "GetItem"),
+        items(place, Version, "GetItem"),
         items(place, Sync, "GetItem"),
         items(place, Instance, "GetItem", "UpdateItem"),
         tokens(place, "instance"),

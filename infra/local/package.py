@@ -25,8 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from chalicelib.syncs.errors import BadSchedule
-from chalicelib.syncs.schedule import Schedule
+from chalicelib.schedules import BadSchedule, Schedule
 from infra import chalice
 from infra.declared import DECLARED, Declared, Place
 from infra.emulator.dynamodb.streams import StreamTrigger

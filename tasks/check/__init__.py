@@ -12,17 +12,15 @@ sandbox (:mod:`tasks.sandbox`).
 import contextlib
 import os
 import secrets
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.kinds import python_shiny
-from chalicelib.kinds.recognition import Kind
 from chalicelib.publishing.errors import BadBundle
 from machine.untrusted import Folder
 from tasks.build_log import BuildLog
+from tasks.kinds.build import Build, Check, Files
 from tasks.sandbox import Sandbox, sandbox
 
 PATIENCE = 60.0
@@ -36,7 +34,6 @@ NOTES = 10
 """Most doubts that the author is told."""
 _LONGEST = 1500
 """Most characters of R's message that are shown."""
-_SCRIPTS = Path(__file__).parent
 _WAY_OUT = "with check = false in its sheen.toml it is published as it is"
 
 
@@ -49,47 +46,33 @@ class Finding(NamedTuple):
     text: str
 
 
-class Files(NamedTuple):
-    """An app's source files, by their paths."""
-
-    run: list[str]
-    """Files that Shiny runs by itself, in its order; the app's own comes last."""
-    others: list[str]
-    beside: list[str]
-    """Names of everything at the app's top."""
-
-
 def check(
-    app: Path, kind: Kind, library: Path | None, final: Path, settings: AppSettings, log: BuildLog
+    app: Path,
+    build: Build,
+    entrypoint: str,
+    library: Path | None,
+    final: Path,
+    settings: AppSettings,
+    log: BuildLog,
 ) -> None:
     """Check an unpacked app; add doubts to ``log``, and raise :class:`BadBundle` for failures.
 
     ``library`` holds its own packages while they are made. ``final`` is where that library will be,
     and where its links are valid.
     """
-    if not settings.check or (settings.python if kind is Kind.APP_PY else settings.r_path):
-        # Another version of R or Python, or another language, has other packages.
+    kind = build.check
+    if kind is None or not settings.check or kind.own_program(settings):
         return
     with Folder.at(app) as folder:
-        sources = dict(_sources(folder, (".py",) if kind is Kind.APP_PY else (".r",)))
+        sources = dict(_sources(folder, kind.endings))
         beside = [name for name in folder.names() if name.isprintable()]
         elsewhere = _looks_elsewhere(folder, beside, settings)
-        if kind is Kind.APP_PY:
-            files = python_files(sources, app.name, beside, lambda name: folder.read(name, LARGEST))
-        else:
-            files = r_files(sources, beside)
+    files = kind.files(sources.keys(), beside, entrypoint)
     if not files.run or not set(files.run) <= sources.keys():
         return
     with sandbox() as box:
-        _put(box, sources, files)
-        said = _look(
-            box,
-            kind,
-            "server" if files.run[-1].lower() == "server.r" else "appobj",
-            _libraries(library, final),
-            elsewhere,
-            settings,
-        )
+        _put(box, sources, files, kind.scripts)
+        said = _look(box, kind, files, _libraries(library, final), elsewhere, settings)
     if said is None:
         log.note("the app could not be looked through, and is published as it is")
         return
@@ -100,46 +83,6 @@ def check(
         log.note(told(finding))
     if len(said) > NOTES:
         log.note(f"and {len(said) - NOTES:,} more like these")
-
-
-def r_files(paths: Iterable[str], beside: list[str]) -> Files:
-    """Return which of an app's R files Shiny runs by itself, in its order.
-
-    This function is pure.
-    """
-    everything = sorted(paths)
-    # With a server.R, Shiny ignores app.R.
-    has_server = any(name.lower() == "server.r" for name in beside)
-    mains = ("global.r", "ui.r", "server.r") if has_server else ("app.r",)
-    own = {
-        name: next((path for path in everything if path.lower() == name), None) for name in mains
-    }
-    loaded = [path for path in everything if path.startswith("R/") and path.count("/") == 1]
-    if any(path.lower() == "r/_disable_autoload.r" for path in loaded):
-        loaded = []
-    run = [*loaded, *(path for path in own.values() if path is not None)]
-    return Files(
-        run if own[mains[-1]] is not None else [],
-        [path for path in everything if path not in run],
-        beside,
-    )
-
-
-def python_files(
-    paths: Iterable[str], app: str, beside: list[str], read: Callable[[str], bytes]
-) -> Files:
-    """Return which Python file is the app.
-
-    ``app`` is the name of its folder. ``read`` returns a file's content by its name.
-    """
-    entrypoint = python_shiny.find(beside, read, app)
-    everything = sorted(paths)
-    run = (
-        [path for path in entrypoint.files if path in everything][:1]
-        if entrypoint is not None
-        else []
-    )
-    return Files(run, [path for path in everything if path not in run], beside)
 
 
 def _looks_elsewhere(folder: Folder, beside: list[str], settings: AppSettings) -> bool:
@@ -207,13 +150,13 @@ def _sources(folder: Folder, endings: tuple[str, ...]) -> Iterator[tuple[str, by
         yield found.path, found.folder.read(found.entry.name, LARGEST)
 
 
-def _put(box: Sandbox, sources: dict[str, bytes], files: Files) -> None:
+def _put(box: Sandbox, sources: dict[str, bytes], files: Files, scripts: Iterable[Path]) -> None:
     """Put the files where the sandbox's user can read them; nothing of the user runs yet."""
     with box.open() as top:
         for path, content in sources.items():
             _write(top, f"app/{path}", content)
-        for script in ("check.R", "check_python.py"):
-            _write(top, script, (_SCRIPTS / script).read_bytes())
+        for script in scripts:
+            _write(top, script.name, script.read_bytes())
         for name, paths in files._asdict().items():
             _write(top, name, "".join(f"{path}\n" for path in paths).encode())
 
@@ -243,34 +186,20 @@ def _libraries(library: Path | None, final: Path) -> list[Path]:
 
 def _look(
     box: Sandbox,
-    kind: Kind,
-    wanted: str,
+    kind: Check,
+    files: Files,
     libraries: list[Path],
     elsewhere: bool,
     settings: AppSettings,
 ) -> list[Finding] | None:
-    """Return the findings, or None if the check did not finish.
-
-    ``wanted`` is what the app must evaluate to, for ``check.R``.
-    """
+    """Return the findings, or None if the check did not finish."""
     mark = secrets.token_hex(16)
-    variables = {**settings.environment, **box.variables()}
-    paths = ":".join(map(str, libraries))
-    if kind is Kind.APP_PY:
-        command = [sys.executable, "-B", "-P", "check_python.py", mark]
-        variables |= {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-    else:
-        command = [
-            "R",
-            "--no-echo",
-            "--no-save",
-            "--no-restore",
-            "--no-init-file",
-            "--no-environ",
-            "--file=check.R",
-        ]
-        command += ["--args", mark, wanted, "elsewhere" if elsewhere else "here"]
-        variables |= {"R_LIBS": paths, "R_LIBS_USER": "NULL"}
+    variables = {
+        **settings.environment,
+        **box.variables(),
+        **kind.variables(":".join(map(str, libraries))),
+    }
+    command = kind.command(mark, files, elsewhere)
     found: list[Finding] = []
     done = False
 

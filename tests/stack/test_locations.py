@@ -1,5 +1,5 @@
-"""Locations in the local stack: two URLs of one app, a redirect, a move while a session is open,
-and a host with a site of its own.
+"""Locations in the local stack: two URLs of one app, a redirect, a move while a session is open, a
+host with a site of its own, and an app of an older release.
 """
 
 import asyncio
@@ -108,3 +108,26 @@ def test_a_session_goes_on_while_its_app_moves(stack: StackProcess, echo: str) -
     assert stack.sheen("versions", "/moved").stdout.count("active") == 1
     stack.sheen("move", "/moved", "/placed")
     in_place(stack, "/placed/", 200)
+    stack.sheen("unlink", "/moved")
+    in_place(stack, "/moved/", 404)
+
+
+def test_an_app_of_an_older_release_is_found_and_carried_over(
+    stack: StackProcess, echo: str
+) -> None:
+    dynamodb, prefix = stack.client("dynamodb"), stack.environment()["SHEEN_TABLE_PREFIX"]
+    key = {"site": {"S": "*"}, "path": {"S": "/placed"}}
+    dynamodb.delete_item(TableName=f"{prefix}locations", Key=key)
+    dynamodb.update_item(
+        TableName=f"{prefix}apps",
+        Key={"location": {"S": "/placed"}},
+        UpdateExpression="REMOVE locations, #left",
+        ExpressionAttributeNames={"#left": "left"},
+    )
+    asyncio.run(works(f"{stack.url}/placed/"))
+    for _ in range(2):
+        stack.sweep()
+        row = dynamodb.get_item(TableName=f"{prefix}locations", Key=key)["Item"]
+        assert row == key | {"app": {"S": "/placed"}}
+    asyncio.run(works(f"{stack.url}/placed/"))
+    assert stack.sheen("locations").stdout.count("app /placed") == 1

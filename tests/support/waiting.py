@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,3 +37,25 @@ async def eventually(condition: Callable[[], T | None], what: str = "", within: 
                 f"not within {within:g} s: {what or condition!r} (last: {value!r})"
             )
         await asyncio.sleep(0.01)
+
+
+async def asked(ask: Callable[[], Awaitable[T]], wanted: Callable[[T], bool]) -> T:
+    """Ask again and again; return the first answer that is ``wanted``."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await ask()
+            if wanted(answer):
+                return answer
+            await asyncio.sleep(0.05)
+
+
+async def settled(value: Callable[[], T], still: float = 0.3, within: float = 30.0) -> T:
+    """Return a value that has not changed for ``still`` seconds."""
+    last = value()
+    async with asyncio.timeout(within):
+        while True:
+            await asyncio.sleep(still)
+            now = value()
+            if now == last:
+                return now
+            last = now

@@ -21,6 +21,7 @@ from chalicelib.publishing import store
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
+from tests.support import toy_kind
 from tests.support.archives import bundle, make_zip
 from tests.tasks.told import States
 
@@ -85,7 +86,7 @@ def test_a_bundle_becomes_a_version_that_only_its_app_can_read(
             for path in (version, version / "app.R", version.parent)
         } == {(0, 234567)}
     kept = "versions/0123456789ab/v1/app.zip"
-    built = {"kind": "app.R", "source": kept, "settings": {}}
+    built = {"kind": "shiny-r", "entrypoint": "", "source": kept, "settings": {}}
     assert states.told == [
         ("send_task_success", {"taskToken": "token", "output": json.dumps(built)})
     ]
@@ -253,3 +254,15 @@ def test_how_far_it_is_can_be_seen_in_s3(
         "Unpacked 1 files.",
         "Activating.",
     ]
+
+
+def test_a_new_kind_is_built_without_a_change_elsewhere(
+    states: States, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy_kind.use(monkeypatch)
+    assert run(tmp_path, uploaded(bundle({"toy.txt": b"a word"}))) == 0
+    ((said, told),) = states.told
+    assert said == "send_task_success"
+    built = json.loads(told["output"])
+    assert (built["kind"], built["entrypoint"]) == ("toy", "a word")
+    assert left_in(tmp_path) == {"apps/0123456789ab/v1/toy.txt"}

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from chalicelib.configuration.app_settings import AppSettings
-from chalicelib.kinds.recognition import Kind
 from chalicelib.publishing.build_log import NOTE
 from chalicelib.publishing.errors import BadBundle
 from tasks.build_log import BuildLog
-from tasks.check import Finding, check, r_files, told
+from tasks.check import Finding, check, told
+from tasks.kinds import shiny_python, shiny_r
+from tasks.kinds.build import Build
 
+R, PYTHON = shiny_r.BUILD, shiny_python.BUILD
 TREE = Path(__file__).resolve().parents[2]
 APP = "shinyApp(fluidPage('a'), function(input, output) {})\n"
 SERVER = "function(input, output) {}\n"
@@ -33,7 +35,7 @@ class Tried:
     def __call__(
         self,
         files: Mapping[str, str | bytes],
-        kind: Kind = Kind.APP_R,
+        kind: Build = R,
         library: Path | None = None,
         **settings: Any,
     ) -> list[str]:
@@ -42,7 +44,13 @@ class Tried:
             (self.app / name).write_bytes(content.encode() if isinstance(content, str) else content)
         log = BuildLog(lambda text: None, lambda error: None)
         check(
-            self.app, kind, library, self.app.with_name("library"), AppSettings.parse(settings), log
+            self.app,
+            kind,
+            "app:app" if kind is PYTHON else "",
+            library,
+            self.app.with_name("library"),
+            AppSettings.parse(settings),
+            log,
         )
         return [line.removeprefix(NOTE) for line in log.last(100)]
 
@@ -52,30 +60,30 @@ def tried(tmp_path: Path) -> Tried:
     return Tried(tmp_path)
 
 
-REFUSED: dict[str, tuple[dict[str, str | bytes], Kind, str]] = {
+REFUSED: dict[str, tuple[dict[str, str | bytes], Build, str]] = {
     "a syntax error": (
         {"app.R": "library(shiny)\nui <- fluidPage(\n  'a'))\n"},
-        Kind.APP_R,
+        R,
         r"app\.R:3:7: unexpected '\)'",
     ),
     "one in a file that Shiny loads": (
         {"app.R": APP, "R/helper.R": "f <- function( {\n"},
-        Kind.APP_R,
+        R,
         r"R/helper\.R:1:16: unex",
     ),
     "one in ui.R": (
         {"server.R": SERVER, "ui.R": "fluidPage('a'\n"},
-        Kind.SERVER_R,
+        R,
         r"ui\.R:2:0: unexpected end of input",
     ),
     "a byte order mark, which this R cannot parse": (
         {"app.R": b"\xef\xbb\xbf" + APP.encode()},
-        Kind.APP_R,
+        R,
         r"app\.R:1:1: unexpected in",
     ),
     "a package that is not there": (
         {"app.R": "library(shiny)\nlibrary(nothere)\n" + APP},
-        Kind.APP_R,
+        R,
         "app\\.R:2: there is no package called .nothere.",
     ),
     "one whose messages are suppressed": (
@@ -84,42 +92,42 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], Kind, str]] = {
             "ui.R": "1",
             "global.R": "suppressPackageStartupMessages({\n  library('nothere')\n})\n",
         },
-        Kind.SERVER_R,
+        R,
         "global\\.R:1: there is no package called",
     ),
     "no app object": (
         {"app.R": "library(shiny)\nserver <- function(input, output) {}\n"},
-        Kind.APP_R,
+        R,
         r"app\.R:2: it does not come to an app",
     ),
     "an app for people at a prompt only": (
         {"app.R": "library(shiny)\nif (interactive()) " + APP},
-        Kind.APP_R,
+        R,
         "does not come to an app",
     ),
     "an empty file": (
         {"app.R": "# nothing yet\n"},
-        Kind.APP_R,
+        R,
         r"app\.R: it does not come to an app",
     ),
     "no server": (
         {"server.R": "library(shiny)\n", "ui.R": "1"},
-        Kind.SERVER_R,
+        R,
         r"server\.R:1: it does not come to a server",
     ),
     "runApp at the end": (
         {"app.R": "app <- " + APP + "shiny::runApp(app)\n"},
-        Kind.APP_R,
+        R,
         r"app\.R:2: it calls runApp\(\)",
     ),
     "Python that cannot be compiled": (
         {"app.py": "import shiny\ndef f(:\n  pass\n"},
-        Kind.APP_PY,
+        PYTHON,
         r"app\.py:2: SyntaxError: invalid syntax",
     ),
     "a module that is not there": (
         {"app.py": "import shiny\nfrom nothere.x import y\napp = 1\n"},
-        Kind.APP_PY,
+        PYTHON,
         "app.py:2: ModuleNotFoundError: No module named 'nothere'",
     ),
 }
@@ -176,8 +184,7 @@ WORKS: dict[str, dict[str, str | bytes]] = {
 
 @pytest.mark.parametrize("what", WORKS)
 def test_what_works_is_published(tried: Tried, what: str) -> None:
-    kind = Kind.SERVER_R if "server.R" in WORKS[what] and "app.R" not in WORKS[what] else Kind.APP_R
-    assert tried(WORKS[what], kind) == []
+    assert tried(WORKS[what]) == []
 
 
 NOT_THERE = (
@@ -221,9 +228,9 @@ def test_python_that_works_is_published(tried: Tried) -> None:
         "helpers.py": "",
         "data_only/a.csv": "",
     }
-    assert tried(files, Kind.APP_PY) == []
+    assert tried(files, PYTHON) == []
     (tried.app / "app.py").write_text("import shiny, sys\nsys.path.append('lib')\nimport inlib\n")
-    assert tried({}, Kind.APP_PY) == ["app.py:3: ModuleNotFoundError: No module named 'inlib'"]
+    assert tried({}, PYTHON) == ["app.py:3: ModuleNotFoundError: No module named 'inlib'"]
 
 
 @pytest.fixture
@@ -284,23 +291,23 @@ def test_the_examples_pass_without_a_word(folder: Path, tried: Tried) -> None:
         for path in folder.rglob("*")
         if path.suffix in (".R", ".py", ".json")
     }
-    kind = Kind.APP_PY if "app.py" in files else Kind.APP_R if "app.R" in files else Kind.SERVER_R
+    kind = PYTHON if "app.py" in files else R
     assert tried(files, kind) == []
 
 
 def test_files_that_shiny_loads_are_those_of_its_own_rules() -> None:
     paths = ["R/a.R", "R/sub/b.R", "App.r", "helper.R", "global.R"]
-    assert r_files(paths, ["App.r", "R"]) == (
+    assert shiny_r.files_of(paths, ["App.r", "R"]) == (
         ["R/a.R", "App.r"],
         ["R/sub/b.R", "global.R", "helper.R"],
         ["App.r", "R"],
     )
-    assert r_files(["server.R", "ui.R", "global.R"], ["server.R"]).run == [
+    assert shiny_r.files_of(["server.R", "ui.R", "global.R"], ["server.R"]).run == [
         "global.R",
         "ui.R",
         "server.R",
     ]
-    assert r_files(["R/a.R"], ["R"]).run == []
+    assert shiny_r.files_of(["R/a.R"], ["R"]).run == []
 
 
 def test_a_finding_names_its_file_and_line() -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from agent.kinds import shiny_r
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
-from chalicelib.apps.model import App
+from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.ceilings.model import Ceiling
@@ -53,6 +54,7 @@ def spec(apps: Path) -> MakeSpec:
         app: str, number: int = 1, init_timeout: float = 30.0, sanitize_errors: bool = True
     ) -> WorkerSpec:
         return WorkerSpec(
+            runtime=shiny_r.RUNTIME,
             worker_id=f"20261120T000000Z-0000.0.{number}",
             directory=apps / app,
             unix_id=UNIX_ID if os.geteuid() == 0 else None,
@@ -131,8 +133,8 @@ def tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.items():
             patch.setenv(name, value)
-        bind(Settings.from_environment(), App, Instance, Ceiling)
-        for table in (App, Instance, Ceiling):
+        bind(Settings.from_environment(), App, Version, Instance, Ceiling)
+        for table in (App, Version, Instance, Ceiling):
             table._connection = None
             table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield

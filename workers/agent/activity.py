@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from chalicelib.clock import Steady
+
 
 class Activity:
     """Tracks the use of an app.
@@ -14,7 +16,7 @@ class Activity:
     def __init__(
         self,
         busy: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Steady = time.monotonic,
         connected: Callable[[], bool] = lambda: True,
     ) -> None:
         """``connected`` returns whether a visitor's page has its connection now."""

@@ -118,12 +118,18 @@ def calls_run_app(said: str) -> AppStartFailed:
 
 
 def start_failed(
-    returncode: int, said: str, out_of_memory: bool | None = None, language: str = "R"
+    returncode: int,
+    said: str,
+    out_of_memory: bool | None = None,
+    language: str = "R",
+    quits: str = "quit() or stopApp()",
 ) -> AppStartFailed:
-    """Return the failure of an app whose process ended with ``returncode`` during its start."""
+    """Return the failure of an app whose process ended with ``returncode`` during its start.
+
+    ``language`` and ``quits`` are those of :class:`agent.processes.command.Runtime`.
+    """
     if returncode == 0:
-        what = "quit() or stopApp()" if language == "R" else "sys.exit()"
-        return AppStartFailed(f"The app ended while it was starting: its code calls {what}.", said)
+        return AppStartFailed(f"The app ended while it was starting: its code calls {quits}.", said)
     return AppStartFailed(
         f"The app stopped while it was starting: {language} {ending(returncode, out_of_memory)}.",
         said,

@@ -11,6 +11,9 @@ import sys
 import urllib.request
 
 PORT = 8080
+"""A copy of ``PORT`` in ``chalicelib.agents.protocol``, which cannot be imported here."""
+PATH = "/health"
+"""A copy of ``HEALTH`` there."""
 PATIENCE = 4.0
 """Seconds for each of two answers."""
 
@@ -23,7 +26,7 @@ def main() -> int:
         ) as answer:
             address = json.load(answer)["Containers"][0]["Networks"][0]["IPv4Addresses"][0]
         connection = http.client.HTTPConnection(address, PORT, timeout=PATIENCE)
-        connection.request("GET", "/health")
+        connection.request("GET", PATH)
         response = connection.getresponse()
         sys.stdout.write(response.read().decode())
     except (OSError, KeyError, ValueError, http.client.HTTPException) as error:

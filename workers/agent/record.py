@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from chalicelib import layout
+from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import Broken
@@ -14,12 +15,11 @@ from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import Instance, InstanceRef, VersionId
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import InstanceState
-from chalicelib.kinds import python_shiny
-from chalicelib.publishing.errors import BadBundle
+from chalicelib.kinds import served
+from chalicelib.kinds.kind import Kind
+from chalicelib.kinds.served import KindOfVersion
+from chalicelib.publishing import manifest
 from machine.untrusted import Folder
-
-_LARGEST_SOURCE = 64 * 1024 * 1024
-"""Largest manifest or app.py that is read to find a version's kind, in bytes."""
 
 
 class NothingToServe(Broken):
@@ -37,13 +37,14 @@ class Record:
     secret: str = field(repr=False)
     directory: Path
     """The version's files; once the app is served, its copy (:mod:`agent.processes.app_copy`)."""
+    kind: Kind
+    entrypoint: str = ""
+    """What the kind's process needs to know to start, such as ``app:app``; empty if nothing."""
     library: Path | None = None
     """Folder of the packages that were restored for the version (``tasks/packages``).
 
     None if the image's packages are all that it needs.
     """
-    entrypoint: str | None = None
-    """Where the app object of an app in Python is; None if the app is in R."""
     restarted_at: float | None = None
     """When the app was last restarted, according to the app's row when the settings were read."""
 
@@ -100,9 +101,10 @@ def load_bound(ref: InstanceRef, efs: Path) -> Record:
 
 
 def warm() -> None:
-    """Read an app that cannot exist, so that the connection to the tables is open."""
+    """Read an app and a version that cannot exist, so that the connections to tables are open."""
     with contextlib.suppress(App.DoesNotExist):
         App.get("-")
+    versions.get("-", "-")
 
 
 def spare_secret(ref: InstanceRef) -> str:
@@ -128,6 +130,7 @@ def _of(instance: Instance, efs: Path) -> Record:
         raise NothingToServe(
             f"the files of version {version.version} are not at {directory}; publish the app again"
         )
+    kind, entrypoint = _kind(version, directory)
     library = layout.library(directory)
     return Record(
         ref,
@@ -136,8 +139,9 @@ def _of(instance: Instance, efs: Path) -> Record:
         app.resolved().settings,
         instance.secret,
         directory,
+        kind,
+        entrypoint,
         library if library.is_dir() else None,
-        _entrypoint(directory),
         _restarted_at(app),
     )
 
@@ -146,19 +150,37 @@ def _restarted_at(app: App) -> float | None:
     return float(app.restarted_at) if app.restarted_at is not None else None
 
 
-def _entrypoint(directory: Path) -> str | None:
+def _kind(version: VersionId, directory: Path) -> KindOfVersion:
+    """Return a version's kind and entrypoint, which its build wrote into its row.
+
+    Raise :class:`NothingToServe` if instances do not serve it.
+    """
+    row = versions.get(*version)
+    if row is None:
+        raise NothingToServe(
+            f"version {version.version} has no row in the table of versions any more; "
+            "publish the app again"
+        )
+    found = served.of_row(row.kind, row.entrypoint, lambda: _manifest(directory))
+    if found is None or not found.kind.has_instance:
+        what = found.kind.words if found is not None else f'of the kind "{row.kind}"'
+        raise NothingToServe(
+            f"version {version.version} is {what}, which instances of this release do not serve; "
+            "deploy the release that it was published with, or publish the app again"
+        )
+    return found
+
+
+def _manifest(directory: Path) -> bytes | None:
     try:
         with Folder.at(directory) as version:
-            found = python_shiny.find(
-                version.names(),
-                lambda name: version.read_linked(name, _LARGEST_SOURCE),
-                directory.name,
-            )
-    except (BadBundle, OSError) as error:
+            return version.read_linked(manifest.FILE, manifest.LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
         raise NothingToServe(
             f"the files of version {directory.name} cannot be read: {error}; publish the app again"
         ) from None
-    return str(found) if found is not None else None
 
 
 def _app(location: str, app_id: str) -> App:

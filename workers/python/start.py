@@ -18,7 +18,7 @@ import uvicorn
 from sheen_relay import Relay
 
 _LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Largest message from a browser, in bytes; :class:`relay.settings.RelaySettings` has the same."""
+"""Largest message from a browser, in bytes: a copy of ``relay.settings.LARGEST_MESSAGE``."""
 _PATIENCE = 3
 """Seconds that open connections get at the end.
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 KB = 1024
 MB = 1024 * KB
 
-FRAME_TO_BROWSER = 128 * KB
-"""The largest post to a connection, in bytes (FACTS W1)."""
+LARGEST_MESSAGE = 64 * MB
+"""The largest message of R or of a page; ``workers/python/start.py`` has a copy."""
+LARGEST_FRAME = 128 * KB
+"""The largest message of a connection, in either direction, in bytes (FACTS W1)."""
 
 FRAME_FROM_BROWSER = 32 * KB
 """The largest WebSocket frame from a browser, in bytes (FACTS W1)."""
@@ -50,11 +52,11 @@ class RelaySettings:
     ticket_renewal: float = 300.0
     """Interval at which the client gets a fresh ticket; a ticket lives ten minutes."""
 
-    frame_limit: int = FRAME_TO_BROWSER - KB
+    frame_limit: int = LARGEST_FRAME - KB
     """The largest frame to a browser; a message that does not fit is sent in parts."""
     high_water: int = MB
     """If more than this waits for the browser, or for R, the other side is not read."""
-    max_message: int = 64 * MB
+    max_message: int = LARGEST_MESSAGE
     """The largest message, in either direction."""
 
     reorder_bytes: int = 2 * MB

@@ -1,12 +1,10 @@
 """Tell the agent of a spare instance which app it is bound to. Runs inside the VPC."""
 
-import json
-from collections.abc import Callable
-
 from chalicelib import telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentError, AgentGone
+from chalicelib.clock import Clock
 from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import Instance
@@ -21,7 +19,7 @@ class Binding:
     Each environment tells each agent once, so no environment has to know which one was first.
     """
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
+    def __init__(self, agents: AgentClient, clock: Clock) -> None:
         self._agents = agents
         self._clock = clock
         self._bound: set[str] = set()
@@ -36,7 +34,7 @@ class Binding:
         if not instance.was_spare or instance.instance_id in self._bound:
             return
         try:
-            body = json.dumps({"instance": str(instance.ref)}).encode()
+            body = protocol.Bind(str(instance.ref)).encoded()
             headers = [("content-type", "application/json")]
             agent = Agent.of(instance)
             answer = self._agents.request(

@@ -18,13 +18,13 @@ import re
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from chalicelib.agents import protocol
 from chalicelib.agents.errors import AgentGone, AgentSilent
-from chalicelib.clock import wall_clock
+from chalicelib.clock import Clock, wall_clock
 from chalicelib.instances.model import Instance
 from chalicelib.instances.secret import Purpose, key_for
 
@@ -121,7 +121,7 @@ class _Lost(Exception):
 class AgentClient:
     """Sends requests to agents, on one kept-alive connection each."""
 
-    def __init__(self, timeout: float = TIMEOUT, clock: Callable[[], float] = wall_clock) -> None:
+    def __init__(self, timeout: float = TIMEOUT, clock: Clock = wall_clock) -> None:
         self._timeout = timeout
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
@@ -290,12 +290,8 @@ def _has(headers: Headers, name: str) -> bool:
 
 
 def _check_refusal(agent: Agent, answer: AgentAnswer) -> None:
-    refused = next(
-        (value for name, value in answer.headers if name.lower() == protocol.REFUSED), None
-    )
-    if refused is None:
-        return
-    if answer.status in (403, 410):
+    refused = protocol.refused(answer.headers)
+    if refused is not None and answer.status in protocol.GONE:
         raise AgentGone(
             f"agent {agent.address} is not that of instance {agent.instance_id}: "
             f"{answer.status} {refused}"

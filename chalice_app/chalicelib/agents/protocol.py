@@ -1,7 +1,15 @@
-"""What a Lambda and an agent say to each other: the routes of the agent, and their headers.
+"""What a Lambda and an agent say to each other: routes, headers, bodies and refusals.
 
 Neither a visitor nor an app can send one of these headers (:mod:`chalicelib.headers`).
 """
+
+import json
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+PORT = 8080
+"""The agent's port; ``workers/agent/health.py`` has a copy."""
 
 APP = "/app"
 """Begins the path of a visitor's request; the app's own path follows."""
@@ -17,6 +25,10 @@ SUPERSEDE = "/supersede"
 """As :data:`RETIRE`, and the open sessions end: too many old versions are still running."""
 RETIRE = "/retire"
 """The instance takes no new session, and ends after the last one."""
+HEALTH = "/health"
+"""Says whether R is sound, even without a key; ``workers/agent/health.py`` has a copy."""
+STATUS = "/status"
+"""Says which workers and sessions the instance has."""
 
 AGENT_KEY = "sheen-agent-key"
 """Proves that the caller is a function of the deployment."""
@@ -43,3 +55,88 @@ BUFFERED = "sheen-buffered"
 """Whatever is streamed ends early: a Lambda passes on whole answers only (FACTS H2)."""
 REFUSED = "sheen-refused"
 """Distinguishes the agent's own refusal from an app's answer with the same status."""
+
+
+class Watch(NamedTuple):
+    """The body of :data:`WATCH`."""
+
+    token: str
+    order: int = 0
+    """How many tokens came before; a function that is older than the agent sends none."""
+
+    def encoded(self) -> bytes:
+        """Return the body's bytes."""
+        return json.dumps({"token": self.token, "order": self.order}).encode()
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Watch":
+        """Read a body; raise :class:`ValueError`, which says what it must be."""
+        match _object(body):
+            case {"token": str(token), **more} if token:
+                order = more.get("order", 0)
+                if isinstance(order, int):
+                    return cls(token, order)
+        raise ValueError('the body must be {"token": "<task token>", "order": <whole number>}')
+
+
+class Bind(NamedTuple):
+    """The body of :data:`BIND`."""
+
+    instance: str
+
+    def encoded(self) -> bytes:
+        """Return the body's bytes."""
+        return json.dumps({"instance": self.instance}).encode()
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Bind":
+        """Read a body; raise :class:`ValueError`, which says what it must be."""
+        match _object(body):
+            case {"instance": str(instance)}:
+                return cls(instance)
+        raise ValueError('the body must be {"instance": "<app_id>.<version>/<slot>/<instance_id>"}')
+
+
+def _object(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+class Refusal(Enum):
+    """Why the agent itself refuses a request: a status, and what :data:`REFUSED` says."""
+
+    OTHER_INSTANCE = 410, "this is the agent of another instance"
+    RETIRED = 410, "this instance is retired"
+    WRONG_KEY = 403, "the agent key is wrong"
+    NO_SESSION = 404, "there is no such session"
+    NO_PAGE = 404, "no such page is kept"
+    LATER_TOKEN = 409, "there is a later token"
+    SPARE = 409, "this instance is a spare, and bound to no app"
+    CANNOT_BIND = 409, "this instance cannot be bound to that app"
+    CANNOT_RESTART = 409, "the app cannot be restarted"
+    FAILED = 500, "the agent failed; its log says why"
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return self.value[0]
+
+    @property
+    def text(self) -> str:
+        """What the header and the body say."""
+        return self.value[1]
+
+
+GONE = frozenset(
+    refusal.status for refusal in (Refusal.OTHER_INSTANCE, Refusal.RETIRED, Refusal.WRONG_KEY)
+)
+"""Statuses of a refusal after which the caller must read the instance's row again."""
+NOT_THE_AGENT = GONE | {404}
+"""The same for an order; if there is no such route, what answers is no agent at all."""
+
+
+def refused(headers: Iterable[tuple[str, str]]) -> str | None:
+    """Return why the agent itself refuses; None for any other answer."""
+    return next((value for name, value in headers if name.lower() == REFUSED), None)

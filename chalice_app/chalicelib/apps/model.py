@@ -191,7 +191,12 @@ class Version(Table):
     bundle = UnicodeAttribute()
     """S3 key of the bundle that the version was made from."""
     kind = UnicodeAttribute()
-    """A :class:`chalicelib.kinds.recognition.Kind`; empty if the upload came to nothing."""
+    """Name of its kind (:mod:`chalicelib.kinds.served`); empty if the upload came to nothing."""
+    entrypoint = UnicodeAttribute(null=True)
+    """What its process needs to know to start, such as ``app:app``; empty if nothing.
+
+    A row from before kinds had entrypoints has none.
+    """
     source = UnicodeAttribute(null=True)
     """S3 key of the copy of its bundle, which is kept as long as the version."""
     settings = JSONAttribute(default=dict)

@@ -132,6 +132,7 @@ def forgets(write: LocationWrite, app: App | None, location: Location, now: floa
 
 
 def taken_by(location: Location, target: RedirectTarget) -> LocationTaken:
+    """Return the error that says that a redirect is at a location."""
     return LocationTaken(
         f"{location} redirects to {target.url}; `sheen unlink {location}` ends that"
     )

@@ -23,12 +23,21 @@ def of(app_id: str) -> list[Version]:
     return list(Version.query(app_id, consistent_read=True, scan_index_forward=False))
 
 
+def get(app_id: str, version: str) -> Version | None:
+    """Read one version, consistently; None if it has no row."""
+    try:
+        return Version.get(app_id, version, consistent_read=True)
+    except Version.DoesNotExist:
+        return None
+
+
 def add(
     app_id: str,
     version: str,
     *,
     bundle: str,
     kind: str,
+    entrypoint: str | None = None,
     source: str,
     settings: Mapping[str, Any],
     now: float,
@@ -39,6 +48,7 @@ def add(
         version,
         bundle=bundle,
         kind=kind,
+        entrypoint=entrypoint,
         source=source,
         settings=dict(settings),
         published_at=now,

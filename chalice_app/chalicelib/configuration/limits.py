@@ -7,7 +7,7 @@ DIRECT_UPLOAD = 4 * 1024 * 1024
 """Larger files go through S3.
 
 A file of this size fits into a Lambda's event with base64 and a request's headers (FACTS H1).
-``client/src/upload.ts`` has the same number.
+``client/src/upload.ts`` has a copy.
 """
 
 PART = 8 * 1024 * 1024

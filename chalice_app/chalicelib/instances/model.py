@@ -61,6 +61,7 @@ class Instance(Table):
     instance_id = UnicodeAttribute()
     """The instance that is in the slot now: 16 hex digits, new at each claim."""
     location = UnicodeAttribute()
+    """The name of its app."""
     state = UnicodeAttribute()
     """One of :class:`chalicelib.instances.state.InstanceState`."""
     phase = UnicodeAttribute()

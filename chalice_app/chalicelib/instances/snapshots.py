@@ -12,6 +12,7 @@ from typing import Any
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.aws.tables import Table
+from chalicelib.clock import Clock
 
 KEPT = 10.0
 """Seconds that a snapshot is shown. After that, one request pays for a new one."""
@@ -40,7 +41,7 @@ class Snapshot(Table):
 class Snapshots:
     """The snapshots that one Lambda environment remembers."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[str, tuple[float, Any]] = {}
 

@@ -1,85 +1,76 @@
-"""Recognising a bundle by its files' names, and a Python app also by its contents. Pure."""
+"""Recognising what a bundle is, by its manifest, its files' names and its app's source. Pure."""
 
-import re
-from collections.abc import Callable, Collection, Iterable
-from enum import StrEnum
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from chalicelib.kinds import python_shiny
+from chalicelib.kinds import refused, served
+from chalicelib.kinds.kind import AppFiles, Content, Kind, Recognised, Refusal
+from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
 
 
-class Kind(StrEnum):
-    """The kind of an app, which decides how it is started."""
-
-    APP_R = "app.R"
-    SERVER_R = "server.R"
-    APP_PY = "app.py"
-    """A Shiny app in Python, whatever the name of its file."""
-
-
 class Shape(NamedTuple):
-    """The kind of a bundle, and the one folder that holds everything.
-
-    The folder is ``""`` if the app is at the top.
-    """
+    """What a bundle is, and the one folder that holds everything."""
 
     kind: Kind
+    entrypoint: str
+    """What the kind's process needs to know to start; see :class:`Recognised`."""
     top: str
+    """Empty if the app is at the top of the bundle."""
 
 
-_NOT_YET = (
-    (re.compile(r"[^/]+\.rmd"), "an R Markdown document"),
-    (re.compile(r"[^/]+\.qmd"), "a Quarto document"),
-    (re.compile(r"app\.py"), "a Python app that is not Shiny's"),
-    (re.compile(r"plumber\.r"), "a Plumber API"),
-    (re.compile(r"index\.html?"), "a static site"),
-)
-"""Things that people publish elsewhere and Sheen does not serve.
+def shape_of(paths: Iterable[str], bundle: str, content: Content) -> Shape:
+    """Recognise what is in a bundle, at the top or in the only folder at the top.
 
-They are considered only if there is no app, because an app may have such files too.
-"""
-
-
-def shape_of(paths: Iterable[str], bundle: str, content: Callable[[str], bytes]) -> Shape:
-    """Find the app in a bundle, at the top or in the only folder at the top.
-
-    ``paths`` are relative, with ``/``. ``content`` returns the content of a file. Like Shiny, this
-    ignores case. Raise :class:`BadBundle` that says why if there is no app.
+    ``paths`` are relative, with ``/``. ``content`` returns the content of a file. The manifest
+    decides. Without one, the first kind that recognises the files does. Raise :class:`BadBundle`
+    that says why if there is no app.
     """
     files = list(paths)
     if not files:
-        raise BadBundle(f"bundle {bundle}: it is empty; put app.R, or server.R and ui.R, into it")
-    top = top_of(files)
-    inside = [path[len(top) + 1 :] if top else path for path in files]
-    names = {path.lower() for path in inside}
-    entrypoint = python_shiny.find(inside, _below(content, top), bundle)
-    if entrypoint is not None:
-        python_shiny.check(entrypoint, inside, bundle)
-        return Shape(Kind.APP_PY, top)
-    if "app.r" in names:
-        return Shape(Kind.APP_R, top)
-    if "server.r" in names:
-        if names & {"ui.r", "www/index.html"}:
-            return Shape(Kind.SERVER_R, top)
+        raise BadBundle(f"bundle {bundle}: it is empty; put {_looked_for()} into it")
+    app = _app_files(files, content)
+    claimed = [kind for kind in served.KINDS if kind.appmode == app.appmode]
+    refusals: list[Refusal] = []
+    for kind in claimed or served.KINDS:
+        match kind.recognise(app):
+            case Recognised(entrypoint):
+                # A process reads it as one line among its parameters.
+                if not entrypoint.isprintable():
+                    raise BadBundle(
+                        f"bundle {bundle}: its entrypoint is {entrypoint[:100]!r}; "
+                        "it must be one line of printable characters"
+                    )
+                return Shape(kind, entrypoint, app.top)
+            case Refusal() as refusal:
+                refusals.append(refusal)
+    if refusals:
+        raise BadBundle(f"bundle {bundle}: {refusals[0].why}")
+    if (found := refused.found_in(app.names)) is not None:
+        file, words = found
         raise BadBundle(
-            f"bundle {bundle}: {f'{top}/' if top else ''}server.R has no ui.R or "
-            "www/index.html beside it; add one of them there"
+            f"bundle {bundle}: {file} makes it {words}, which Sheen does not serve yet; "
+            f"it serves Shiny apps: {_looked_for()}"
         )
-    if "ui.r" in names:
-        raise BadBundle(
-            f"bundle {bundle}: {f'{top}/' if top else ''}ui.R has no server.R beside it; add one"
-        )
-    _refuse_what_is_not_served(inside, bundle)
-    elsewhere = [
-        path for path in files if path.lower().endswith(("/app.r", "/server.r", "/app.py"))
-    ]
-    hint = f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""
     raise BadBundle(
-        f"bundle {bundle}: no app is in it; app.R, server.R with ui.R or www/index.html, "
-        "or app.py must be at the top "
-        f"or in the one folder at the top{hint}"
+        f"bundle {bundle}: no app is in it; {_looked_for()} must be at the top "
+        f"or in the one folder at the top{_hint(files)}"
     )
+
+
+def check_manifest(paths: Collection[str], bundle: str, content: Content) -> None:
+    """Raise :class:`BadBundle` if a bundle's manifest names a kind that Sheen does not serve.
+
+    The build checks it first, because its message is the clearest.
+    """
+    appmode = _app_files(paths, content).appmode
+    if appmode is not None and all(kind.appmode != appmode for kind in served.KINDS):
+        raise BadBundle(
+            f"bundle {bundle}: {manifest.FILE} says that it is {refused.words_of(appmode)} "
+            f'("appmode": "{appmode[:50]}"), which Sheen does not serve yet; it serves '
+            f"{' and '.join(kind.words for kind in served.KINDS)}, whose manifest "
+            "rsconnect::writeManifest() writes, or rsconnect write-manifest shiny"
+        )
 
 
 def top_of(paths: Collection[str]) -> str:
@@ -88,16 +79,22 @@ def top_of(paths: Collection[str]) -> str:
     return first.pop() if len(first) == 1 and all("/" in path for path in paths) else ""
 
 
-def _below(content: Callable[[str], bytes], top: str) -> Callable[[str], bytes]:
-    return lambda path: content(f"{top}/{path}" if top else path)
+def _app_files(paths: Collection[str], content: Content) -> AppFiles:
+    top = top_of(paths)
+    below = f"{top}/" if top else ""
+    return AppFiles(
+        frozenset(path.removeprefix(below) for path in paths),
+        lambda path: content(f"{below}{path}"),
+        top,
+    )
 
 
-def _refuse_what_is_not_served(inside: Collection[str], bundle: str) -> None:
-    for pattern, what in _NOT_YET:
-        found = min((path for path in inside if pattern.fullmatch(path.lower())), default=None)
-        if found is not None:
-            raise BadBundle(
-                f"bundle {bundle}: {found} makes it {what}, which Sheen does not serve yet; "
-                "it serves Shiny apps: an app.R, a server.R with ui.R or www/index.html, "
-                "or an app.py that imports shiny"
-            )
+def _looked_for() -> str:
+    return ", or ".join(kind.looked_for for kind in served.KINDS)
+
+
+def _hint(paths: Iterable[str]) -> str:
+    elsewhere = [
+        path for path in paths if path.lower().endswith(("/app.r", "/server.r", "/app.py"))
+    ]
+    return f' (it was found at "{min(elsewhere, key=len)}": pack that folder)' if elsewhere else ""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
+from chalicelib.applying.current import Current
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
@@ -16,6 +17,9 @@ from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.visit import Visits
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 
 class Environment:
@@ -39,17 +43,34 @@ class Environment:
         return AgentClient()
 
     @cached_property
+    def configuration(self) -> Current:
+        """The configuration that holds."""
+        return Current(self.settings.bucket)
+
+    @cached_property
     def visits(self) -> Visits:
         """What answers HTTP requests."""
         settings = self.settings
         return Visits(
             self.agents,
             self.clock,
+            self.configuration,
             pool.parse(settings.spares),
             settings.most_instances,
             settings.most_held,
             settings.edge_proof,
+            lambda: self.by_configuration,
         )
+
+    @cached_property
+    def by_configuration(self) -> "ByConfiguration":
+        """What carries out the configuration that holds.
+
+        Without a configuration, no environment pays for its import.
+        """
+        from chalicelib.visits.by_configuration import ByConfiguration
+
+        return ByConfiguration.of(self.settings, self.clock)
 
     @cached_property
     def connections(self) -> Connections:
@@ -61,6 +82,10 @@ class Environment:
         """What does errands. A kind's rights are in ``infra/declared/errands.py``."""
         return Doer(about_instances.kinds(self.settings, self.clock), self.clock)
 
+    def bind(self) -> None:
+        """Give the tables their names, unless they have them."""
+        _ = self.settings
+
     def around(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
         """Wrap every invocation.
 
@@ -69,5 +94,5 @@ class Environment:
         """
         if keep_active.is_no_op(event.to_dict()):
             return None
-        assert self.settings
+        self.bind()
         return telemetry.around(event, get_response)

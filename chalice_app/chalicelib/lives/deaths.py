@@ -3,11 +3,12 @@
 This runs outside the VPC. An event may come late and more than once (FACTS E7).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.aws import task_tokens
+from chalicelib.clock import Clock
 from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
@@ -65,7 +66,7 @@ def read(detail: Mapping[str, Any]) -> DeadTask:
 
 
 def on_task_stopped(
-    detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]
+    detail: Mapping[str, Any], cluster: str, connections_url: str, clock: Clock
 ) -> None:
     """Free the slot of an instance whose task ended, answer its tokens, and tell its visitors.
 

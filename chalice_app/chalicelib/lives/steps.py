@@ -3,20 +3,21 @@
 They run outside the VPC. Each may run more than once (FACTS H4).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
 from chalicelib.aws import clients
+from chalicelib.clock import Clock
 from chalicelib.failures import Failure
 from chalicelib.instances import spares, store
 from chalicelib.instances.model import InstanceRef
 from chalicelib.sessions.connections import farewell
 
 
-def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, bool]:
+def drain(event: Mapping[str, Any], clock: Clock) -> dict[str, bool]:
     """Move the instance READY → DRAINING if nobody holds a seat; return whether it is DRAINING now.
 
     ``event`` has ``instance``.
@@ -29,7 +30,7 @@ def drain(event: Mapping[str, Any], clock: Callable[[], float]) -> dict[str, boo
     return {"drained": drained}
 
 
-def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> dict[str, int]:
+def stop(event: Mapping[str, Any], cluster: str, clock: Clock) -> dict[str, int]:
     """Stop a drained instance's task, then free its slot. ``event`` has ``instance``."""
     ref = InstanceRef.parse(event["instance"])
     stopped = stop_tasks(ref, cluster, "idle")
@@ -40,7 +41,7 @@ def stop(event: Mapping[str, Any], cluster: str, clock: Callable[[], float]) -> 
 
 
 def fail(
-    event: Mapping[str, Any], cluster: str, connections_url: str, clock: Callable[[], float]
+    event: Mapping[str, Any], cluster: str, connections_url: str, clock: Clock
 ) -> dict[str, int]:
     """Free the slot of a failed instance, stop its task, and tell its visitors.
 

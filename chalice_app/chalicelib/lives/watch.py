@@ -1,7 +1,5 @@
 """Put an instance into service, and hand each new task token to its agent. Runs inside the VPC."""
 
-import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
@@ -9,6 +7,7 @@ from chalicelib import telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.client import Agent, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.clock import Clock
 from chalicelib.instances import spares, store
 from chalicelib.instances.errors import InstanceChanged
 from chalicelib.instances.model import InstanceRef
@@ -43,7 +42,7 @@ def order_of(event: WatchEvent) -> int:
     )
 
 
-def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) -> None:
+def watch(event: WatchEvent, agents: AgentClient, clock: Clock) -> None:
     """Hand the token to the agent, then move the row STARTING → READY.
 
     The agent comes first, because READY sends visitors to it. Its answer to the token proves that
@@ -76,12 +75,12 @@ def watch(event: WatchEvent, agents: AgentClient, clock: Callable[[], float]) ->
             )
         agent = Agent.of(instance, event["address"])
         order = order_of(event)
-        body = json.dumps({"token": event["token"], "order": order}).encode()
+        body = protocol.Watch(event["token"], order).encoded()
         headers = [("content-type", "application/json")]
         answer = agents.request(
             agent, "POST", protocol.WATCH, headers, body, repeatable=True, timeout=_TIMEOUT
         )
-        if answer.status in (403, 404, 410):
+        if answer.status in protocol.NOT_THE_AGENT:
             raise AgentGone(
                 f"agent {agent.address} is not that of instance {ref.instance_id}: it "
                 f"answered {answer.status}"

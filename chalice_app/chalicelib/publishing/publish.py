@@ -47,6 +47,9 @@ class Built(TypedDict):
     """The result of the build task."""
 
     kind: str
+    """Name of the version's kind (:mod:`chalicelib.kinds.served`)."""
+    entrypoint: NotRequired[str]
+    """What its process needs to know to start."""
     source: str
     """S3 key of the version's own copy of the bundle."""
     settings: dict[str, Any]
@@ -131,6 +134,7 @@ def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
         upload["version"],
         bundle=upload["key"],
         kind=built["kind"],
+        entrypoint=built.get("entrypoint"),
         source=built["source"],
         settings=built["settings"],
         now=clock(),

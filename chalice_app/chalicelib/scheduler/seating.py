@@ -1,10 +1,11 @@
 """Give visitors seats: read the instances' rows, decide, act, and start over after a lost race."""
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple
 
 from chalicelib import telemetry
+from chalicelib.clock import Clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
@@ -106,9 +107,7 @@ class Scheduler:
     It remembers the instances that its last look found.
     """
 
-    def __init__(
-        self, clock: Callable[[], float], spares: Collection[str] = (), most_instances: int = 0
-    ) -> None:
+    def __init__(self, clock: Clock, spares: Collection[str] = (), most_instances: int = 0) -> None:
         """Make a scheduler.
 
         ``spares`` are the sizes for which the deployment keeps spare instances.

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients, task_tokens
+from chalicelib.clock import Clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.failures import Failure
 from chalicelib.syncs import consequences, decision, ends, keys, requests, runs, store, transfers
@@ -22,7 +23,7 @@ POLL = 0.5
 def on_demand(
     event: Mapping[str, Any],
     settings: Settings,
-    clock: Callable[[], float],
+    clock: Clock,
     remaining_ms: Callable[[], int],
 ) -> dict[str, Any]:
     """Request a sync: ``{"sync": NAME, "prefix": "…", "wait": true}``, the last two optional.

@@ -11,9 +11,9 @@ from typing import Any
 from chalicelib.apps.errors import BadLocation
 from chalicelib.apps.locations import check as check_location
 from chalicelib.configuration.rules import Rule, choice, count, no_setting, seconds, switch
-from chalicelib.syncs.errors import BadSchedule, BadSync
+from chalicelib.schedules import NEVER, BadSchedule, Schedule
+from chalicelib.syncs.errors import BadSync
 from chalicelib.syncs.keys import matcher, unfit
-from chalicelib.syncs.schedule import NEVER, Schedule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """The form of a sync's name, as the ``data`` setting of an app uses it."""

@@ -9,7 +9,3 @@ class BadSync(Malformed):
 
 class NoSuchSync(NotFound):
     """No sync has that name."""
-
-
-class BadSchedule(Malformed):
-    """An expression is neither ``rate(…)`` nor ``cron(…)`` in EventBridge's syntax."""

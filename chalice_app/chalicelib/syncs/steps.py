@@ -4,12 +4,13 @@ The machine asks :func:`step` what to do, does it, and asks again with the resul
 ends. :mod:`chalicelib.syncs.decision` decides; this reads what the decision needs and acts on it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
+from chalicelib.clock import Clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.syncs import consequences, ends, requests, runs, store, transfers
 from chalicelib.syncs.decision import (
@@ -57,7 +58,7 @@ class Order(TypedDict):
     seconds: NotRequired[int]
 
 
-def step(event: Mapping[str, Any], settings: Settings, clock: Callable[[], float]) -> Order:
+def step(event: Mapping[str, Any], settings: Settings, clock: Clock) -> Order:
     """Return the state machine's next order.
 
     ``event`` has ``sync``, ``way`` and ``run``. After a step it also has the step's ``order``

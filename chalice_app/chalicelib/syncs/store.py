@@ -5,11 +5,11 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute
 
+from chalicelib.schedules import Schedule
 from chalicelib.syncs import access
 from chalicelib.syncs.definition import EVERYTHING, SyncDefinition
 from chalicelib.syncs.errors import NoSuchSync
 from chalicelib.syncs.model import Sync
-from chalicelib.syncs.schedule import Schedule
 from chalicelib.unix_ids import store as unix_ids
 
 _WHAT = ("bucket", "prefix", "include", "exclude", "urgent")

@@ -8,19 +8,22 @@ counts.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple, assert_never
+from typing import Self, assert_never
 from urllib.parse import quote, unquote
 
 from chalicelib import pages, telemetry
-from chalicelib.apps.directory import Found, Nothing, Redirected
+from chalicelib.apps.directory import REMEMBERED, Found, Nothing, Redirected
 from chalicelib.apps.errors import FileChanged, NoUser
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
 from chalicelib.apps.sites import EVERY_HOST
 from chalicelib.apps.sites import Location as AppLocation
 from chalicelib.apps.trees import Trees
+from chalicelib.aws import clients
+from chalicelib.bodies.links import Links
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.applied import Applied
+from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.layers import resolve
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.match import Arrival
@@ -37,7 +40,8 @@ from chalicelib.configuration.shiny_server_conf.outcomes import (
 )
 from chalicelib.configuration.shiny_server_conf.run_as import user_of
 from chalicelib.configuration.shiny_server_conf.setting_layers import setting_layers
-from chalicelib.visits.answer import Answer
+from chalicelib.visits.answer import Answer, Answered
+from chalicelib.visits.callers import ROBOTS
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.sending import Sender
 
@@ -47,28 +51,33 @@ _STATUSES = range(200, 600)
 """What a gateway passes on."""
 _MOST_REMEMBERED = 2000
 
-AppIn = Callable[[str, str], App | None]
-"""Returns the app in a folder that runs as a user; None: it can run nowhere here."""
-
-
-class Answered(NamedTuple):
-    """An answer, and the settings that hold where it comes from."""
-
-    answer: Answer
-    settings: AppSettings
+AppIn = Callable[[str, str, float], App]
+"""Returns the app that runs in a folder as a user, with the time."""
 
 
 class ByConfiguration:
     """Carries out what configurations say; one object lives as long as its Lambda environment."""
 
-    def __init__(self, trees: Trees, sender: Sender, app_in: AppIn) -> None:
+    def __init__(
+        self, trees: Trees, sender: Sender, clock: Callable[[], float], app_in: AppIn | None = None
+    ) -> None:
+        """Set up the parts; without ``app_in``, only what is published runs."""
         self._trees = trees
         self._sender = sender
+        self._clock = clock
         self._app_in = app_in
+        self._in_folders: dict[tuple[str, str], tuple[float, App]] = {}
         self._of = ""
         """The configuration whose settings are remembered."""
         self._settings: dict[Position, AppSettings] = {}
         self._apps: dict[tuple[Position, str], Found] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Callable[[], float]) -> Self:
+        """Return what a deployment with these settings needs."""
+        trees = Trees(settings.bucket, clock, settings.trees)
+        links = Links(settings.bucket, clients.region(), settings.bodies_url)
+        return cls(trees, Sender(trees, links, clients.credentials, clock), clock)
 
     def find(
         self,
@@ -76,7 +85,7 @@ class ByConfiguration:
         request: VisitorRequest,
         host: str,
         published: Found | Redirected | Nothing,
-    ) -> Answered | Found | Redirected:
+    ) -> Answered | Found | Redirected | Nothing:
         """Return what answers a request; ``published`` is what is published at its path."""
         self._hold(applied)
         arrival = Arrival(request.path, host)
@@ -90,6 +99,8 @@ class ByConfiguration:
                 return self._closed(request, location, why)
             case AppAt():
                 return self._app(request, outcome, published)
+            case NotFound() if request.path == ROBOTS:
+                return published
             case NotFound(site):
                 block = next(iter(site.blocks)) if site else applied.configuration.outside
                 return self._at(block, Answer.page(pages.nothing_here(request.path)))
@@ -127,20 +138,30 @@ class ByConfiguration:
     def _app(
         self, request: VisitorRequest, outcome: AppAt, published: Found | Redirected | Nothing
     ) -> Answered | Found:
+        location = AppLocation(EVERY_HOST, outcome.prefix or ROOT)
+        if self._app_in is not None:
+            app = self._app_of(outcome, self._app_in)
+            found = self._within(outcome.location, Found.of(app))
+            return found._replace(rest=outcome.rest, location=location)
+        if isinstance(published, Found) and published.location.path == location.path:
+            return self._within(outcome.location, published)
+        return self._at(outcome.location, Answer.page(pages.nothing_here(request.path)))
+
+    def _app_of(self, outcome: AppAt, app_in: AppIn) -> App:
+        """Return the app in a folder, with a short memory; raise :class:`NoUser`."""
         user = user_of(outcome.location, outcome.folder)
         if not user:
             raise NoUser(
                 f"the app in {outcome.folder} has no user to run as: run_as names none; write its "
                 "name after run_as in the location"
             )
-        location = AppLocation(EVERY_HOST, outcome.prefix or ROOT)
-        app = self._app_in(outcome.folder, user)
-        if app is None:
-            if isinstance(published, Found) and published.location.path == location.path:
-                return self._within(outcome.location, published)
-            return self._at(outcome.location, Answer.page(pages.nothing_here(request.path)))
-        found = self._within(outcome.location, Found.of(app))
-        return found._replace(rest=outcome.rest, location=location)
+        key, now = (outcome.folder, user), self._clock()
+        known = self._in_folders.get(key)
+        if known is None or now - known[0] >= REMEMBERED:
+            if len(self._in_folders) >= _MOST_REMEMBERED:
+                self._in_folders.clear()
+            known = self._in_folders[key] = (now, app_in(*key, now))
+        return known[1]
 
     def _within(self, place: Block | Location, found: Found) -> Found:
         """Return an app with the settings of a place, resolved once for all who use its row."""
@@ -178,9 +199,7 @@ class ByConfiguration:
     def _listing(self, request: VisitorRequest, folder: str, title: str) -> Answer:
         found = self._trees.folder(folder)
         return Answer.page(
-            pages.directory_index(
-                f"Index of {title}", _shown(found.folders), _shown(found.files)
-            )
+            pages.directory_index(f"Index of {title}", _shown(found.folders), _shown(found.files))
         )
 
     def _hold(self, applied: Applied) -> None:

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from chalicelib.clock import Clock, Steady
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
@@ -33,9 +34,9 @@ class Holding:
     def __init__(
         self,
         scheduler: Scheduler,
-        clock: Callable[[], float],
+        clock: Clock,
         most: int = 0,
-        steady: Callable[[], float] = time.monotonic,
+        steady: Steady = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._scheduler = scheduler

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.applying.current import Current
 from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
@@ -20,10 +21,10 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.visits import admission, census, waiting
+from chalicelib.visits import admission, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
-from chalicelib.visits.answer import Answer
+from chalicelib.visits.answer import Answer, Answered
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.request import VisitorRequest
@@ -42,6 +43,9 @@ from chalicelib.visits.routing import (
     takes_over,
     wants_page,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 LONGEST_ANSWER = 28.0
 """Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
@@ -65,21 +69,27 @@ class Visits:
         self,
         agents: AgentClient,
         clock: Callable[[], float],
+        configuration: Current,
         spares: Collection[str] = (),
         most_instances: int = 0,
         most_held: int = 0,
         edge_proof: str = "",
+        by_configuration: "Callable[[], ByConfiguration] | None" = None,
     ) -> None:
         """Set up the parts that requests need.
 
-        ``spares`` and ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as
-        :class:`Holding` does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        The pointer of ``configuration`` is read with a page's locations; ``by_configuration``
+        returns what carries it out, made when there is one. ``spares`` and
+        ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
-        self._directory = Directory(admission.is_shown)
-        self._overview = census.Overview(clock)
+        self._configuration = configuration
+        self._by_configuration = by_configuration
+        self._directory = Directory(admission.is_shown, configuration)
+        self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
         self._holding = Holding(self._scheduler, clock, most_held)
@@ -133,8 +143,6 @@ class Visits:
         """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
-        if climbs(request.path):
-            return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
             return Answer.text(
                 403,
@@ -155,38 +163,43 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
-        match found:
-            case Nothing(site):
-                answer = self._without_app(request, site)
-                return with_headers(answer, self._directory.elsewhere)
-            case Redirected(target, _):
-                answer = Answer.redirect(redirected(request, target), target.status)
-                return with_headers(answer, self._directory.elsewhere)
-            case Found():
-                with telemetry.about(app=found.app.name):
-                    tried = self._found(request, found, gone)
-                    settings = found.readable_settings
-                    if isinstance(tried, _Gone) or settings is None:
-                        return tried
-                    return with_headers(tried, settings)
-            case _:
-                assert_never(found)
+        applied = self._configuration.get(self._clock())
+        if applied is not None and self._by_configuration is not None:
+            answered = self._by_configuration().find(applied, request, host, found)
+            if isinstance(answered, Answered):
+                return with_headers(answered.answer, answered.settings)
+            found = answered
+        if climbs(request.path):
+            return Answer.text(400, "a path with . or .. in it is not allowed\n")
+        if not isinstance(found, Found):
+            return with_headers(self._without_app(request, found), self._directory.elsewhere)
+        with telemetry.about(app=found.app.name):
+            answer = self._of_app(request, found, gone)
+            settings = found.readable_settings
+            if isinstance(answer, _Gone) or settings is None:
+                return answer
+            return with_headers(answer, settings)
 
-    def _without_app(self, request: VisitorRequest, site: str) -> Answer:
-        """Answer a request for a path to which no location leads."""
+    def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
+        """Answer a request for a path that no app owns."""
         if request.path == ROBOTS:
             return self._robots(request, None)
+        if isinstance(found, Redirected):
+            return Answer.redirect(redirected(request, found.target), found.target.status)
         if request.path == ROOT:
-            return self._overview.index(request.base, request.parameter("q") or "", site)
+            return self._overview.index(request.base, request.parameter("q") or "", found.site)
         return Answer.page(pages.not_found(request.path, request.base + "/"))
 
-    def _found(self, request: VisitorRequest, found: Found, gone: frozenset[str]) -> Answer | _Gone:
-        """Answer a request to an app, or return the instance that is gone."""
-        if request.path == ROBOTS and found.location.path == ROOT:
-            return self._robots(request, found)
+    def _of_app(
+        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+    ) -> Answer | _Gone:
+        """Answer a request for an app's path."""
         app = found.app
-        new = app.places.on(found.location.site).path if found.moved else None
-        where = destination(request, found.location.path, found.rest, moved_to=new)
+        at = found.location
+        if request.path == ROBOTS and at.path == ROOT:
+            return self._robots(request, found)
+        new = app.places.on(at.site).path if found.moved else None
+        where = destination(request, at.path, found.rest, moved_to=new)
         match where:
             case Redirect(to):
                 return Answer.redirect(to)
@@ -222,7 +235,7 @@ class Visits:
             case Caller.PREFETCH:
                 return later("the app starts when somebody opens it, not before")
             case Caller.CRAWLER:
-                return Answer.page(pages.about(census.title_of(found)))
+                return Answer.page(pages.about(overview.title_of(found)))
         app = found.app
         version_id = _version_id(app)
         place = waiting.place_of(request)
@@ -258,9 +271,9 @@ class Visits:
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, found, taken, standing)
             case Busy():
-                return Answer.page(pages.no_machine(census.title_of(found)))
+                return Answer.page(pages.no_machine(overview.title_of(found)))
             case NoRoom():
-                return Answer.page(pages.users(census.title_of(found)))
+                return Answer.page(pages.users(overview.title_of(found)))
             case _:
                 assert_never(outcome)
 
@@ -285,11 +298,9 @@ class Visits:
             return None
         except AgentSilent:
             return None
-        return (
-            None
-            if any(name.lower() == protocol.REFUSED for name, _ in got.headers)
-            else framed(_passed_back(got), found.readable_settings)
-        )
+        if protocol.refused(got.headers) is not None:
+            return None
+        return framed(_passed_back(got), found.readable_settings)
 
     def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
@@ -315,18 +326,15 @@ class Visits:
         if found is not None:
             instance = next(filter(is_ready, store.of_version(_version_id(found.app))), None)
             with contextlib.suppress(AgentGone, AgentSilent):
-                answer = (
-                    self._ask(request, found._replace(rest=ROBOTS), instance)
-                    if instance is not None
-                    else None
-                )
+                answer = self._ask(request, found, instance) if instance is not None else None
                 if answer is not None and answer.status == 200:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
     def _asset(self, request: VisitorRequest, found: Found) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
-        version_id = _version_id(found.app)
+        app = found.app
+        version_id = _version_id(app)
         remembered = self._scheduler.known.any_of(version_id, self._clock())
         if remembered is not None:
             try:
@@ -343,7 +351,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, found.app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings)
         if isinstance(held, Answer):
             return held
         instance, seconds = held

@@ -6,7 +6,7 @@ from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.scheduler.queue.line import Standing, next_poll
-from chalicelib.visits import census
+from chalicelib.visits import overview
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.failures import told
 from chalicelib.visits.request import VisitorRequest
@@ -24,7 +24,7 @@ def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: 
     phase = next((phase for phase in pages.PHASES if phase == instance.phase), pages.PHASES[0])
     return Answer.page(
         pages.waiting(
-            census.title_of(found), instance.instance_id, status_url, phase=phase, elapsed=elapsed
+            overview.title_of(found), instance.instance_id, status_url, phase=phase, elapsed=elapsed
         )
     )
 
@@ -51,7 +51,7 @@ def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Stan
     """Return the page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, found)}{QUEUE_STATUS}?place={place}"
     page = Answer.page(
-        pages.users(census.title_of(found), queue=pages.InQueue(url, standing.before))
+        pages.users(overview.title_of(found), queue=pages.InQueue(url, standing.before))
     )
     cookie = (
         f"{PLACE_COOKIE}={place}; Path={_public_path(request, found)}/; Max-Age={_COOKIE_LIFE}; "

@@ -8,12 +8,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from chalicelib.agents import protocol
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept, log_group
 from infra.declared.rights import SOURCE_ACCOUNT
 
-AGENT_PORT = 8080
-"""Equals ``agent.life.instance.PORT``; a test compares them."""
 HTTPS, NFS = 443, 2049
 
 
@@ -111,7 +110,7 @@ class Network(SheenStack):
         )
 
     def _connect(self) -> None:
-        agent = ec2.Port.tcp(AGENT_PORT)
+        agent = ec2.Port.tcp(protocol.PORT)
         self.tasks_group.add_ingress_rule(self.functions_group, agent, "Functions to agents")
         self.functions_group.add_egress_rule(self.tasks_group, agent, "Functions to agents")
         # The subnets have no way out but the gateway endpoints of S3 and DynamoDB, whose addresses

@@ -1,11 +1,15 @@
 """What is an app, and what is told to whom has none."""
 
+import contextlib
 import json
 
 import pytest
 
-from chalicelib.kinds.recognition import Kind, Shape, shape_of
+from chalicelib.kinds import shiny_python, shiny_r
+from chalicelib.kinds.recognition import Shape, check_manifest, shape_of
 from chalicelib.publishing.errors import BadBundle
+
+R, PYTHON = shiny_r.KIND, shiny_python.KIND
 
 
 def EMPTY(path: str) -> bytes:  # noqa: N802
@@ -16,13 +20,13 @@ def EMPTY(path: str) -> bytes:  # noqa: N802
 @pytest.mark.parametrize(
     ("paths", "shape"),
     [
-        (["app.R"], Shape(Kind.APP_R, "")),
-        (["app.r", "data/x.csv"], Shape(Kind.APP_R, "")),
-        (["hello/app.R", "hello/www/x.png"], Shape(Kind.APP_R, "hello")),
-        (["server.R", "ui.R"], Shape(Kind.SERVER_R, "")),
-        (["server.R", "www/index.html"], Shape(Kind.SERVER_R, "")),
-        (["x/server.R", "x/ui.R"], Shape(Kind.SERVER_R, "x")),
-        (["app.R", "server.R"], Shape(Kind.APP_R, "")),
+        (["app.R"], Shape(R, "", "")),
+        (["app.r", "data/x.csv"], Shape(R, "", "")),
+        (["hello/app.R", "hello/www/x.png"], Shape(R, "", "hello")),
+        (["server.R", "ui.R"], Shape(R, "", "")),
+        (["server.R", "www/index.html"], Shape(R, "", "")),
+        (["x/server.R", "x/ui.R"], Shape(R, "", "x")),
+        (["app.R", "server.R"], Shape(R, "", "")),
     ],
 )
 def test_an_app_is_found(paths: list[str], shape: Shape) -> None:
@@ -59,30 +63,30 @@ def manifest(**metadata: str) -> bytes:
 @pytest.mark.parametrize(
     ("files", "shape"),
     [
-        ({"app.py": SHINY}, Shape(Kind.APP_PY, "")),
-        ({"x/app.py": SHINY, "x/requirements.txt": b""}, Shape(Kind.APP_PY, "x")),
-        ({"app.py": SHINY, "app.R": b""}, Shape(Kind.APP_R, "")),
+        ({"app.py": SHINY}, Shape(PYTHON, "app:app", "")),
+        ({"x/app.py": SHINY, "x/requirements.txt": b""}, Shape(PYTHON, "app:app", "x")),
+        ({"app.py": SHINY, "app.R": b""}, Shape(R, "", "")),
         (
             {"app.py": SHINY, "app.R": b"", "manifest.json": manifest(appmode="python-shiny")},
-            Shape(Kind.APP_PY, ""),
+            Shape(PYTHON, "app:app", ""),
         ),
         (
             {
                 "main.py": b"",
                 "manifest.json": manifest(appmode="python-shiny", entrypoint="main:here"),
             },
-            Shape(Kind.APP_PY, ""),
+            Shape(PYTHON, "main:here", ""),
         ),
         (
             {"a/b.py": b"", "manifest.json": manifest(appmode="python-shiny", entrypoint="a.b")},
-            Shape(Kind.APP_PY, ""),
+            Shape(PYTHON, "a.b:app", ""),
         ),
         (
             {
                 "a/__init__.py": b"",
                 "manifest.json": manifest(appmode="python-shiny", entrypoint="a:app"),
             },
-            Shape(Kind.APP_PY, ""),
+            Shape(PYTHON, "a:app", ""),
         ),
         (
             {
@@ -91,13 +95,13 @@ def manifest(**metadata: str) -> bytes:
                     appmode="python-shiny", entrypoint="shiny.express.app:my_5f_app_2e_py"
                 ),
             },
-            Shape(Kind.APP_PY, ""),
+            Shape(PYTHON, "shiny.express.app:my_5f_app_2e_py", ""),
         ),
         (
             {"app.R": b"", "app.py": SHINY, "manifest.json": manifest(appmode="shiny")},
-            Shape(Kind.APP_R, ""),
+            Shape(R, "", ""),
         ),
-        ({"app.py": SHINY, "manifest.json": b'{"name": "web app"}'}, Shape(Kind.APP_PY, "")),
+        ({"app.py": SHINY, "manifest.json": b'{"name": "web app"}'}, Shape(PYTHON, "app:app", "")),
     ],
 )
 def test_an_app_in_python_is_found_by_its_manifest_or_by_what_it_imports(
@@ -166,7 +170,7 @@ def test_what_is_no_app_in_python_is_told_why(files: dict[str, bytes], why: str)
     ],
 )
 def test_each_way_to_import_shiny_is_seen(source: str) -> None:
-    assert bundle({"app.py": source.encode()}).kind is Kind.APP_PY
+    assert bundle({"app.py": source.encode()}).kind is PYTHON
 
 
 def test_a_line_of_any_length_is_looked_at_quickly() -> None:
@@ -177,3 +181,56 @@ def test_a_line_of_any_length_is_looked_at_quickly() -> None:
                 + (b"import " + b"a, " * 300 + b"\n") * 100
             }
         )
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (["app.R", "manifest.json"], "manifest.json"),
+        (["app/app.R", "app/manifest.json"], "app/manifest.json"),
+        (["app.R", "www/manifest.json"], None),
+        (["app.R", "other/x", "app/manifest.json"], None),
+        ([], None),
+    ],
+)
+def test_a_manifest_is_beside_the_app(paths: list[str], found: str | None) -> None:
+    bundle = dict.fromkeys(paths, b"") | ({found: manifest(appmode="new")} if found else {})
+    with pytest.raises(BadBundle) if found else contextlib.nullcontext():
+        check_manifest(bundle, "b.zip", bundle.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"metadata": {"appmode": "shiny"}}',
+        '{"metadata": {"appmode": "python-shiny"}}',
+        "{}",
+        "no json",
+        '{"name": "web app"}',
+        '{"metadata": {"appmode": 3}}',
+    ],
+)
+def test_an_app_of_shiny_and_what_is_not_rsconnects_passes(text: str) -> None:
+    check_manifest(["manifest.json"], "x.zip", lambda path: text.encode())
+
+
+@pytest.mark.parametrize(
+    ("appmode", "what"),
+    [
+        ("python-dash", "a Dash app"),
+        ("quarto-static", "a Quarto document"),
+        ("new", "something else"),
+    ],
+)
+def test_what_is_not_served_is_refused_by_its_name(appmode: str, what: str) -> None:
+    with pytest.raises(
+        BadBundle,
+        match=f'bundle x.zip: manifest.json says that it is {what} ."appmode": "{appmode}".',
+    ):
+        check_manifest(["manifest.json"], "x.zip", lambda path: manifest(appmode=appmode))
+
+
+def test_a_refusal_of_one_kind_gives_way_to_another_that_recognises_the_files() -> None:
+    assert bundle({"ui.R": b"", "app.py": SHINY}).kind is PYTHON
+    with pytest.raises(BadBundle, match=r"ui\.R has no server\.R beside it"):
+        bundle({"ui.R": b"", "app.py": b"import flask"})

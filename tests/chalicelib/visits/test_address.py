@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.visits.address import address, edge_proof, network, tag
+from chalicelib.visits.address import address, edge_proof, network, site_host, tag
 from chalicelib.visits.request import VisitorRequest
 
 PROOF = edge_proof("the secret")
@@ -73,3 +73,15 @@ def test_tags_are_the_same_for_the_same_place_only() -> None:
         != tag(request("2001:db8:0:1::1"))
     )
     assert tag(request("nowhere")) == ""
+
+
+def test_a_site_goes_by_the_gateways_own_host_and_not_by_what_a_visitor_claims() -> None:
+    claims = {"Host": "evil.example", "X_Forwarded_Host": "evil.example"}
+    asked = request("192.0.2.7", **claims, Sheen_Edge="guess")
+    assert site_host(asked._replace(gateway_host="Apps.Example.org:443"), PROOF) == (
+        "apps.example.org"
+    )
+    assert site_host(asked, PROOF) == ""
+    by_edge = request("130.176.0.1", X_Forwarded_Host="sales.example.org", Sheen_Edge="the secret")
+    assert site_host(by_edge._replace(gateway_host="id.example"), PROOF) == "sales.example.org"
+    assert site_host(by_edge._replace(gateway_host="id.example")) == "id.example"

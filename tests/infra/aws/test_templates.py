@@ -8,13 +8,12 @@ from unittest import mock
 
 import pytest
 
-from agent.life.instance import PORT
+from chalicelib.agents.protocol import PORT
 from chalicelib.apps.locations import RESERVED_PREFIX
 from infra.aws.cloudformation import MOST_TEMPLATE_BYTES
 from infra.aws.errors import NotSynthesised
 from infra.aws.place import API_STAGE, aws_place
 from infra.aws.settings import RETENTIONS, Stage, load
-from infra.aws.stacks.network import AGENT_PORT
 from infra.aws.synth import synthesise
 from infra.declared import DECLARED, TREE, environments
 from tests.infra.aws.templates import Templates, resources
@@ -137,14 +136,13 @@ def test_datasync_may_write_what_it_could_not_copy_to_its_log_group_and_to_no_ot
 def test_tasks_let_in_nobody_but_the_functions_on_the_agents_port(
     stage: Stage, templates: Templates
 ) -> None:
-    assert AGENT_PORT == PORT
     for name, group in resources(templates[stage.name], "AWS::EC2::SecurityGroup"):
         assert "SecurityGroupIngress" not in group["Properties"], name
     by_port = {
         ingress["Properties"]["FromPort"]: ingress["Properties"]
         for _, ingress in resources(templates[stage.name], "AWS::EC2::SecurityGroupIngress")
     }
-    assert by_port.keys() == {8080, 2049}
+    assert by_port.keys() == {PORT, 2049}
     for ingress in by_port.values():
         assert "CidrIp" not in ingress
         assert "SourceSecurityGroupId" in ingress

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -75,11 +74,11 @@ def test_an_entry_is_whole_whenever_its_builder_is_killed(tmp_path: Path) -> Non
     cache = Cache(tmp_path / "packages", "R")
     cache.prepare()
     killed = 0
-    for _ in range(6):
+    for moment in (0.01, 0.05, 0.1, 0.2, 0.3, 0.4):
         builder = start(KEEP, cache.folder, package, 1000)
         assert builder.stdout is not None
         assert builder.stdout.readline() == "ready\n"
-        time.sleep(random.uniform(0.01, 0.4))  # the moment of the kill is left to chance
+        time.sleep(moment)
         builder.send_signal(signal.SIGKILL)
         killed += builder.wait() == -signal.SIGKILL
         for entry in (cache.folder / "R" / "some").glob("*"):

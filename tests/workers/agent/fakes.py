@@ -1,4 +1,4 @@
-"""A WebSocket server in R's place and an HTTP server in @connections' place."""
+"""What stands in the place of R's WebSocket, of @connections, and of the pages of sessions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,32 @@ from urllib.parse import unquote
 from aiohttp import web
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.asyncio.server import Server, ServerConnection, unix_serve
+
+from agent.http.asking import Visit
+from agent.http.page_requests import PageRequests
+from agent.http.session_pages import SessionPages
+
+
+class MarkedPages(SessionPages):
+    """Marks each page with its session and base, in place of the relay client."""
+
+    def __init__(self, mark: str = "<!--{session} {base}-->") -> None:
+        self.requests = self._requests = PageRequests()
+        self.not_pages: list[str] = []
+        self._mark = mark
+
+    def with_client(self, html: bytes, visit: Visit) -> bytes:
+        """Put the mark into the page."""
+        mark = self._mark.format(session=visit.session, base=visit.base).encode()
+        return html.replace(b"</head>", mark + b"</head>")
+
+    def cookies(self, visit: Visit) -> list[str]:
+        """Return none."""
+        return []
+
+    def left(self, session_id: str) -> None:
+        """Note that no page came."""
+        self.not_pages.append(session_id)
 
 
 class FakeR:

@@ -21,6 +21,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
@@ -218,6 +219,9 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
                 created_at=0,
                 updated_at=0,
             ).save()
+            versions.add(
+                APP_ID, VERSION, bundle="b", kind="shiny-r", source="s", settings={}, now=0.0
+            )
             version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(

@@ -15,8 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.kinds import shiny_python, shiny_r
 from agent.processes import fresh, private
-from agent.processes.command import WorkerSpec
+from agent.processes.command import Runtime, WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
@@ -278,14 +279,14 @@ async def test_the_agent_follows_no_link_when_it_clears_up(started: Start, victi
 
 
 @needs_root
-@pytest.mark.parametrize("entrypoint", [None, "app:app"])
+@pytest.mark.parametrize("runtime", [shiny_r.RUNTIME, shiny_python.RUNTIME])
 def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses(
-    spec: Callable[..., WorkerSpec], entrypoint: str | None
+    spec: Callable[..., WorkerSpec], runtime: Runtime
 ) -> None:
     """Root's scripts are there before the app's user can come in, and cannot be written to,
     replaced or removed by it.
     """
-    wanted = dataclasses.replace(spec("echo"), entrypoint=entrypoint)
+    wanted = dataclasses.replace(spec("echo"), runtime=runtime)
     made = private.make(wanted)
     try:
         found = {
@@ -294,7 +295,7 @@ def test_what_the_app_can_change_in_a_private_folder_is_its_own_and_nobody_elses
         }
         assert found.pop(made.path.name) == (0o750, 0)
         assert made.path.stat().st_gid == wanted.unix_id
-        scripts = {"serve.R", "start.R"} if entrypoint is None else {"sheen_relay.py", "start.py"}
+        scripts = {script.name for script in runtime.scripts}
         assert found == dict.fromkeys(
             ("run", "tmp", "home"), (0o700, wanted.unix_id)
         ) | dict.fromkeys((*scripts, "passwd"), (0o444, 0)) | {

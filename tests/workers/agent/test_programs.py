@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent.failure import AppStartFailed
+from agent.kinds import shiny_python
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.starter import Starter
@@ -80,7 +81,7 @@ async def test_another_r_runs_the_app(start: Start, apps: Path) -> None:
 async def test_another_python_runs_the_app(start: Start, apps: Path) -> None:
     other = executable(apps / "other", 'echo "the other one: $*"\nexit 3')
     with pytest.raises(AppStartFailed, match="exit status 3") as caught:
-        await start("snake", entrypoint="app:app", program=str(other))
+        await start("snake", runtime=shiny_python.RUNTIME, entrypoint="app:app", program=str(other))
     assert re.search(r"the other one: .*/start\.py", caught.value.said)
 
 
@@ -92,7 +93,7 @@ async def test_another_python_runs_the_app(start: Start, apps: Path) -> None:
         ({"program": "/opt/R/9.9/bin/R"}, "r_path", "/opt/R/9.9/bin/R"),
         ({"program": "/etc/passwd"}, "r_path", "/etc/passwd"),
         (
-            {"program": "/opt/python/bin/python", "entrypoint": "app:app"},
+            {"program": "/opt/python/bin/python", "runtime": shiny_python.RUNTIME},
             "python",
             "/opt/python/bin/python",
         ),

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from agent.http import r_socket
-from agent.processes import fresh, private
+from agent.kinds import shiny_python
+from agent.processes import fresh
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import Preloaded
 from agent.processes.r_process import Starter
@@ -152,7 +153,7 @@ def test_a_python_that_is_installed_in_a_temporary_folder_is_seen(
 ) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "prefix", "/usr")
-    assert private.interpreter() == ()
+    assert shiny_python.interpreter() == ()
     monkeypatch.setattr(sys, "prefix", "/tmp/checkout/.venv")
-    (found,) = private.interpreter()
+    (found,) = shiny_python.interpreter()
     assert (found.path, found.writable) == (Path("/tmp/checkout/.venv"), False)

@@ -18,7 +18,7 @@ import pytest
 from multidict import CIMultiDict
 
 from agent.http import r_socket
-from agent.http.proxy import Proxy
+from agent.http.asking import Asking
 from agent.http.server import is_sound
 from agent.processes.command import WorkerSpec
 from agent.processes.private import Private
@@ -212,8 +212,8 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
 ) -> None:
     worker = await started("echo")
     place = worker.socket_path
-    proxy = Proxy(cast(Workers, OnlyWorker(worker)), lambda *_: b"")
-    client = await proxy.client(worker)
+    asking = Asking(cast(Workers, OnlyWorker(worker)))
+    client = await asking.client(worker)
     headers = {"shiny-shared-secret": worker.spec.secret}
     async with client.get("http://r/", headers=headers) as answer:
         assert answer.status == 200
@@ -234,7 +234,7 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
                 heard += (await accepted(victim)).recv(1000)
         assert heard == b""
     finally:
-        await proxy.close()
+        await asking.close()
 
 
 async def refused(client: aiohttp.ClientSession, headers: dict[str, str]) -> None:

@@ -7,6 +7,8 @@ from aiohttp import web
 from agent import failure
 from agent.failure import NoPlace, WorkerFailed
 from chalicelib import pages
+from chalicelib.agents import protocol
+from chalicelib.agents.protocol import Refusal
 from chalicelib.errors import Busy, Gone
 
 RETRY_AFTER = 2
@@ -16,6 +18,15 @@ RETRY_AFTER = 2
 def wants_page(request: web.Request) -> bool:
     """Return whether a person will read the answer."""
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+
+
+def refused(refusal: Refusal, why: str = "") -> web.Response:
+    """Return the agent's own refusal, which a Lambda can tell from an app's answer."""
+    return web.Response(
+        status=refusal.status,
+        text=f"{why or refusal.text}\n",
+        headers={protocol.REFUSED: refusal.text},
+    )
 
 
 def failed(

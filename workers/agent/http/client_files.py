@@ -31,7 +31,7 @@ class ClientFiles:
         if ENTRY not in self._files:
             logger.error(
                 f"the browser client {directory / ENTRY} is not there: build it with "
-                "`make client`; pages will not connect"
+                "`make install`; until then pages do not connect"
             )
 
     @property

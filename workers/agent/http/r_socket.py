@@ -23,14 +23,13 @@ from agent.http.worker_http import CuringConnector
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from chalicelib.configuration.limits import LONGEST_PAGE
+from relay.settings import LARGEST_MESSAGE
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.tracing import Trace
 
-LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Largest message from R, in bytes; :class:`relay.settings.RelaySettings` has the same."""
 OPEN_TIMEOUT = LONGEST_PAGE
 """Seconds for the handshake.
 

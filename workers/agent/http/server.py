@@ -1,7 +1,6 @@
 """The agent's HTTP server, which answers the Lambdas."""
 
 import hmac
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,18 @@ from typing import Protocol
 from aiohttp import web
 
 from agent.activity import Activity
+from agent.http.answers import refused
 from agent.http.client_files import ClientFiles
+from agent.http.session_urls import SessionUrls
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
+from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
+from chalicelib.agents.protocol import Refusal
 from chalicelib.errors import Broken, SheenError
+from relay.settings import LARGEST_FRAME
 
-LARGEST_FRAME = 128 * 1024
-"""Largest message of a connection, in bytes (FACTS W1)."""
 LAMBDA_SLEEPS = 300.0
 """Seconds that an unused connection is kept, while a Lambda's environment sleeps.
 
@@ -33,24 +35,12 @@ class CannotListen(Broken):
     """The agent's address is in use, or does not belong to this machine."""
 
 
-class Relay(Protocol):
-    """The part of :class:`agent.sockets.sessions.Sessions` that the server uses."""
-
-    async def message(self, connection_id: str, session_id: str, frame: str) -> bool:
-        """Handle a frame from a connection; return False if there is no such session."""
-
-    async def disconnect(self, connection_id: str) -> None:
-        """Note that a connection is gone."""
-
-    def active(self) -> int:
-        """Return how many sessions are live."""
-
-    def reserved(self) -> int:
-        """Return how many sessions wait for their first connection."""
-
-
 class Orders(Protocol):
-    """Requests that concern the instance as a whole."""
+    """Requests that concern the instance as a whole.
+
+    :class:`agent.life.orders.Orders` carries them out. It leads the instance's life, which this
+    folder does not know.
+    """
 
     @property
     def takes_sessions(self) -> bool:
@@ -70,16 +60,17 @@ class Orders(Protocol):
 class App:
     """The parts that serve an app.
 
-    ``pages`` passes a request to R. ``sockjs`` answers requests under ``__sockjs__``, and
-    ``bodies`` those about large bodies.
+    ``pages`` passes a request to R, unless ``session_urls`` refuses it. ``sockjs`` answers requests
+    under ``__sockjs__``, and ``bodies`` those about large bodies.
     """
 
     pages: AppHandler
-    relay: Relay
+    sessions: Sessions
     workers: Workers
     activity: Activity
     client: ClientFiles
     orders: Orders
+    session_urls: SessionUrls | None = None
     sockjs: AppHandler | None = None
     bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None
 
@@ -112,7 +103,8 @@ class Server:
     @property
     def _app(self) -> App:
         if self._bound is None:
-            raise web.HTTPConflict(text="this instance is a spare, and bound to no app\n")
+            spare = Refusal.SPARE
+            raise web.HTTPConflict(text=f"{spare.text}\n", headers={protocol.REFUSED: spare.text})
         return self._bound
 
     def application(self) -> web.Application:
@@ -127,8 +119,8 @@ class Server:
         application.router.add_route("POST", protocol.RESTART, self._restart)
         application.router.add_route("POST", protocol.RETIRE, self._retire)
         application.router.add_route("POST", protocol.SUPERSEDE, self._supersede)
-        application.router.add_route("GET", "/status", self._status)
-        application.router.add_route("GET", "/health", self._health)
+        application.router.add_route("GET", protocol.STATUS, self._status)
+        application.router.add_route("GET", protocol.HEALTH, self._health)
         application.router.add_route("*", protocol.APP + "/{tail:.*}", self._visit)
         return application
 
@@ -136,12 +128,12 @@ class Server:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse requests without this instance's key, or for another instance."""
         # This is asked within the task, by a caller without the key. The answer tells nothing else.
-        if request.path == "/health":
+        if request.path == protocol.HEALTH:
             return await handler(request)
         if request.headers.get(protocol.INSTANCE) != self._instance_id:
-            return _refused(410, "this is the agent of another instance")
+            return refused(Refusal.OTHER_INSTANCE)
         if not hmac.compare_digest(request.headers.get(protocol.AGENT_KEY, "").encode(), self._key):
-            return _refused(403, "the agent key is wrong")
+            return refused(Refusal.WRONG_KEY)
         try:
             return await handler(request)
         except web.HTTPException:
@@ -152,11 +144,7 @@ class Server:
             return web.Response(status=400)  # the Lambda has left; nobody gets this
         except Exception:
             logger.exception("a request failed", extra={"path": request.path})
-            return web.Response(
-                status=500,
-                text="The agent failed; its log says why.\n",
-                headers={protocol.REFUSED: "failed"},
-            )
+            return refused(Refusal.FAILED)
 
     async def _visit(self, request: web.Request) -> web.StreamResponse:
         self._app.activity.touch()
@@ -177,7 +165,13 @@ class Server:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
             return await self._app.sockjs(request, path.removeprefix("/__sockjs__"))
         if request.headers.get(protocol.SESSION) and not self._app.orders.takes_sessions:
-            return _refused(410, "this instance is retired")
+            return refused(Refusal.RETIRED)
+        if self._app.session_urls is not None:
+            refusal = self._app.session_urls.refused(
+                request.method, path, request.headers, request.host
+            )
+            if refusal is not None:
+                return refusal
         return await self._app.pages(request, path)
 
     async def _message(self, request: web.Request) -> web.Response:
@@ -186,48 +180,32 @@ class Server:
         except UnicodeDecodeError:
             return web.Response(status=400, text="the message is not UTF-8\n")
         session = request.headers.get(protocol.SESSION, "")
-        known = await self._app.relay.message(request.match_info["connection"], session, frame)
-        return web.Response(
-            status=200 if known else 404, headers={} if known else {protocol.REFUSED: "session"}
-        )
+        known = await self._app.sessions.message(request.match_info["connection"], session, frame)
+        return web.Response() if known else refused(Refusal.NO_SESSION)
 
     async def _disconnect(self, request: web.Request) -> web.Response:
-        await self._app.relay.disconnect(request.match_info["connection"])
+        await self._app.sessions.disconnect(request.match_info["connection"])
         self._app.activity.touch()
         return web.Response(status=204)
 
     async def _take_watch(self, request: web.Request) -> web.Response:
         try:
-            body = json.loads(await request.read())
-            # A function that is older than this agent sends no order.
-            token, order = body["token"], body.get("order", 0)
-        except (ValueError, KeyError, TypeError):
-            token, order = None, 0
-        if not isinstance(token, str) or not token or not isinstance(order, int):
-            return web.Response(
-                status=400,
-                text='the body must be {"token": "<task token>", "order": <whole number>}\n',
-            )
-        return (
-            web.Response(status=204)
-            if self._watch(token, order)
-            else _refused(409, "there is a later token")
-        )
+            body = protocol.Watch.parse(await request.read())
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        if self._watch(body.token, body.order):
+            return web.Response(status=204)
+        return refused(Refusal.LATER_TOKEN)
 
     async def _take_bind(self, request: web.Request) -> web.Response:
         try:
-            instance = json.loads(await request.read())["instance"]
-        except (ValueError, KeyError, TypeError):
-            instance = None
-        if not isinstance(instance, str):
-            return web.Response(
-                status=400,
-                text='the body must be {"instance": "<app_id>.<version>/<slot>/<instance_id>"}\n',
-            )
+            body = protocol.Bind.parse(await request.read())
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
         try:
-            await self._bind(instance)
+            await self._bind(body.instance)
         except SheenError as error:
-            return web.json_response({"message": str(error)}, status=409)
+            return refused(Refusal.CANNOT_BIND, str(error))
         return web.json_response({})
 
     async def _restart(self, _request: web.Request) -> web.Response:
@@ -235,7 +213,7 @@ class Server:
             return web.json_response({"retired": await self._app.orders.restart()})
         # The app or its settings have changed for the worse; running workers continue.
         except SheenError as error:
-            return web.json_response({"message": str(error)}, status=409)
+            return refused(Refusal.CANNOT_RESTART, str(error))
 
     async def _retire(self, _request: web.Request) -> web.Response:
         self._app.orders.retire()
@@ -256,11 +234,11 @@ class Server:
         return web.Response(status=503 if broken else 200, text=f"{text}\n")
 
     async def _status(self, _request: web.Request) -> web.Response:
-        """Answer with what `sheen status` shows of the instance."""
+        """Answer with the sessions and workers, for a person who looks into a running task."""
         return web.json_response(
             {
-                "sessions": self._app.relay.active(),
-                "reserved": self._app.relay.reserved(),
+                "sessions": self._app.sessions.active(),
+                "reserved": self._app.sessions.reserved(),
                 "workers": [
                     {
                         "id": worker.spec.worker_id,
@@ -307,7 +285,3 @@ async def listen(application: web.AppRunner, host: str, port: int) -> None:
             f"the agent cannot listen on {host}:{port}: {error.strerror}; is another "
             "agent running there?"
         ) from error
-
-
-def _refused(status: int, why: str) -> web.Response:
-    return web.Response(status=status, text=f"{why}\n", headers={protocol.REFUSED: why})

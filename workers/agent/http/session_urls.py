@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
 
+from agent.sockets.sessions import Sessions
 from chalicelib.sessions import passes
 
 _TOKEN = re.compile(r"/session/([0-9a-f]{16,128})(?=/|\Z)")
@@ -19,19 +19,6 @@ _NOT_YOURS = (
     "Open the app yourself, and use the link that it "
     "shows you. If this is that browser: it must keep the app's cookies."
 )
-
-
-class Sessions(Protocol):
-    """The part of :class:`agent.sockets.sessions.Sessions` that is used here."""
-
-    def session_of_token(self, token: str) -> str | None:
-        """Return the session to which a worker gave this token."""
-
-    def visitor_of(self, session_id: str) -> str:
-        """Return the visitor to whom a session belongs."""
-
-    def keeps_cookies(self, session_id: str) -> bool:
-        """Return whether the session's browser keeps cookies for its page."""
 
 
 class SessionUrls:

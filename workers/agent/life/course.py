@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from agent.activity import Activity
 from agent.failure import WorkerFailed
@@ -16,6 +16,7 @@ from agent.life.reports import NotAwaited
 from agent.log import logger
 from agent.processes.workers import Workers
 from agent.record import Record
+from chalicelib.clock import Steady
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
@@ -42,19 +43,13 @@ class Rhythm:
     """
 
 
-class Led(Protocol):
-    """What the life needs to know about the served app."""
+class Led(NamedTuple):
+    """The served app, as far as its life depends on it."""
 
-    @property
-    def workers(self) -> Workers:
-        """The app's workers."""
-
-    @property
-    def activity(self) -> Activity:
-        """The record of whether the app is in use."""
-
-    async def catch_up(self) -> None:
-        """Do what the app's row asks if this instance was not told."""
+    workers: Workers
+    activity: Activity
+    catch_up: Callable[[], Awaitable[None]]
+    """Does what the app's row asks if this instance was not told."""
 
 
 def idle_limit(settings: AppSettings, *, visited: bool) -> float:
@@ -90,7 +85,7 @@ class Life:
         start: Callable[[], Awaitable[object]],
         find_app: Callable[[], Awaitable[None]],
         rhythm: Rhythm = Rhythm(),
-        steady: Callable[[], float] | None = None,
+        steady: Steady | None = None,
     ) -> None:
         self._ref = ref
         self._first_token = token

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.log import logger
-from chalicelib.clock import Clock, wall_clock
+from chalicelib.clock import Clock, Steady, wall_clock
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import InstanceRef
@@ -28,7 +28,7 @@ class Crowd:
 
     ``pages`` returns the sessions that wait for their first connection, each with its start time
     (by ``steady``). ``taken`` returns how many seats are taken. ``settings`` returns the current
-    settings. ``end`` ends a session.
+    settings. ``network_of`` returns the network of a session's visitor. ``end`` ends a session.
     """
 
     def __init__(
@@ -37,8 +37,9 @@ class Crowd:
         pages: Callable[[], Mapping[str, float]],
         taken: Callable[[], int],
         settings: Callable[[], AppSettings],
+        network_of: Callable[[str], str],
         end: Callable[[str], None],
-        steady: Callable[[], float],
+        steady: Steady,
         clock: Clock = wall_clock,
         look_every: float = LOOK_EVERY,
     ) -> None:
@@ -46,19 +47,11 @@ class Crowd:
         self._pages = pages
         self._taken = taken
         self._settings = settings
+        self._network_of = network_of
         self._end = end
         self._steady = steady
         self._clock = clock
         self._look_every = look_every
-        self._addresses: dict[str, str] = {}
-
-    def came(self, session_id: str, address: str) -> None:
-        """Note that a page of this session was requested from this address."""
-        self._addresses[session_id] = address
-
-    def left(self, session_id: str) -> None:
-        """Note that the session has ended, or that it never started."""
-        self._addresses.pop(session_id, None)
 
     async def run(self) -> None:
         """Look at regular intervals, until cancelled."""
@@ -82,7 +75,7 @@ class Crowd:
         if row is None or not is_queued(row, self._clock()):
             return
         opened = [
-            OpenPage(session, self._addresses.get(session, ""), opened_at)
+            OpenPage(session, self._network_of(session), opened_at)
             for session, opened_at in self._pages().items()
         ]
         gone = giving_way(opened, self._steady(), capacity, CrowdLimits.of(settings))

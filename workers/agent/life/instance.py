@@ -14,7 +14,8 @@ import boto3
 from agent import log, record
 from agent.http import server
 from agent.life import metadata, reports
-from agent.life.course import Life
+from agent.life.composition import compose
+from agent.life.course import Led, Life
 from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import Served
@@ -24,6 +25,7 @@ from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib import layout
+from chalicelib.agents import protocol
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Conflict, SheenError
 from chalicelib.failures import Failure
@@ -32,8 +34,6 @@ from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
 from chalicelib.instances.state import Phase
 from machine import process
-
-PORT = 8080
 
 
 class BoundElsewhere(Conflict):
@@ -98,7 +98,7 @@ class _Instance:
         self.life = Life(
             launch.ref,
             launch.token,
-            f"{task.address}:{PORT}",
+            f"{task.address}:{protocol.PORT}",
             task.arn,
             self._start,
             self._find_app,
@@ -114,7 +114,7 @@ class _Instance:
         """
         runner = server.runner(self._server.application())
         try:
-            await server.listen(runner, self._address, PORT)
+            await server.listen(runner, self._address, protocol.PORT)
             return await self.life.run()
         finally:
             if self._served is not None:
@@ -134,7 +134,7 @@ class _Instance:
             app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
         )
         log.identify(found.ref, found.location)
-        self._served = Served(
+        served = compose(
             found,
             copy,
             self._launch.client_dir,
@@ -144,9 +144,10 @@ class _Instance:
             states,
             self._aws,
         )
-        self._ref = found.ref
-        self.life.lead(found, self._served)
-        self._server.serve(self._served.app)
+        served.start()
+        self._served, self._ref = served, found.ref
+        self.life.lead(found, Led(served.workers, served.activity, served.orders.catch_up))
+        self._server.serve(served.app)
 
     async def bind(self, instance: str) -> None:
         """Turn a spare into this instance; a repeated call does nothing.

@@ -10,7 +10,7 @@ from agent.life.launch import Launch
 from agent.log import logger
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.starter import Starter
-from chalicelib.apps.model import App
+from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing
@@ -57,7 +57,7 @@ def main(preloaded: Preloaded | NoFork) -> int:
     try:
         settings = Settings.from_environment()
         launch = Launch.take()
-        bind(settings, App, Instance, Sync)
+        bind(settings, App, Version, Instance, Sync)
         return _runner()(run(launch, settings, starter))
     except SettingMissing as error:
         logger.error(str(error))

@@ -1,17 +1,15 @@
-"""How R is started: its command line, its environment and its parameters."""
+"""What the start of a process takes, whatever the kind: its spec, command line and parameters."""
 
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chalicelib.configuration.app_settings import AppSettings
 from machine import begin, unprivileged
-from machine import room as rooms
 from machine.room import Link, Seen
-from machine.untrusted import Folder
 
 SOCKET = "run/r.sock"
 """Path in the worker's private folder; ``TMP`` and ``HOME`` are there, too.
@@ -22,28 +20,11 @@ TMP = "tmp"
 HOME = "home"
 USER = "shiny"
 """The user name that the app sees."""
-_WORKERS = Path(__file__).parents[2]
-OF_R = tuple(_WORKERS / "r" / name for name in ("serve.R", "start.R"))
-"""Files that a fresh R needs; it runs the last one."""
-OF_PYTHON = tuple(_WORKERS / "python" / name for name in ("sheen_relay.py", "start.py"))
 _NSENTER = "/usr/bin/nsenter"
 LARGEST_FILE = 8 * 1024**3
 """Largest file that a worker may write, in bytes."""
 _LOOKING = 10.0
 """Seconds that the check for a program may take."""
-_LARGEST_DESCRIPTION = 1024 * 1024
-
-_AT_START = re.compile(
-    r"(_?R_(?!CONFIG_ACTIVE$)|LD_|OMP_|OPENBLAS_|MKL_|GOTO_|BLIS_|KMP_|MALLOC_|GLIBC_|LC_|LANG)"
-)
-"""Variables that R, its libraries or the loader read when the process starts.
-
-An R that already runs would ignore them.
-"""
-_STARTUP_FILES = (".Rprofile", ".Renviron")
-_OF_PRELOADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""A BLAS starts its threads when it is loaded, and a fork does not copy them (FACTS R5)."""
-
 SHINY_SERVER_VERSION = "1.5.20"
 """Version in SHINY_SERVER_VERSION; Shiny itself requires 0.3.4 or later.
 
@@ -52,9 +33,43 @@ Apps and packages use SHINY_PORT and SHINY_SERVER_VERSION to find out whether th
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What is needed to start one R process, or one Python process for an app in Python."""
+class Runtime:
+    """How the processes of one kind start: the contract of the modules in :mod:`agent.kinds`.
 
+    A process reads :func:`parameters` from its standard input, and says how far its start is by
+    lines on stderr (:mod:`agent.processes.output`). It serves the app on the unix socket
+    :data:`SOCKET` of its private folder, which its variable ``SHINY_PORT`` names, and answers only
+    requests that carry the secret.
+    """
+
+    language: str
+    """What the process is, for messages: R, or Python."""
+    quits: str
+    """What an app's code calls to end its process, for messages."""
+    setting: str
+    """The app's setting that names another program, for messages."""
+    own_program: Callable[[AppSettings], str]
+    """Returns the program that the app's settings name; empty for the image's."""
+    scripts: tuple[Path, ...]
+    """Files that a fresh process needs; they are put into its private folder."""
+    command: Callable[["WorkerSpec", Path, int], list[str]]
+    """Takes the spec, the private folder and a descriptor of this process's own Python."""
+    environment: Callable[["WorkerSpec", Path], dict[str, str]]
+    """Takes the spec and the private folder; returns the process's whole environment."""
+    parameters: Callable[["WorkerSpec"], Mapping[str, str]] = lambda spec: {}
+    """Returns what the process reads in addition to what all processes read."""
+    forks: bool = False
+    """Whether its workers can be forked from the preloaded R (:mod:`agent.processes.preloaded`)."""
+    seen: Callable[[], tuple[Seen, ...]] = tuple
+    """Returns folders of its program that a room would hide."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What is needed to start one process of an app."""
+
+    runtime: Runtime
+    """How processes of the app's kind start."""
     worker_id: str
     """``<version>.<slot>.<n>``; Shiny puts it into its per-session URLs (FACTS S3)."""
     directory: Path
@@ -79,8 +94,8 @@ class WorkerSpec:
 
     None if the app has no such folder.
     """
-    entrypoint: str | None = None
-    """Where a Python app's object is, as in ``app:app``; None if the app is in R."""
+    entrypoint: str = ""
+    """What the process needs to know to start, such as ``app:app``; empty if nothing."""
     program: str = ""
     """Path of the R or Python that runs it; empty for the image's."""
     supervisor: tuple[str, ...] = ()
@@ -96,29 +111,6 @@ class WorkerSpec:
     """Links that are visible inside the hidden folders."""
     room: int = -1
     """Descriptor of the process's own mount namespace; -1 if it has none."""
-
-    @property
-    def language(self) -> str:
-        """The name of the language, for messages."""
-        return "R" if self.entrypoint is None else "Python"
-
-
-def command(spec: WorkerSpec, private: Path, _interpreter: int = -1) -> list[str]:
-    """Return the command line of R.
-
-    The process first reads :func:`machine.begin.variables` of its environment, then
-    :func:`parameters`.
-    """
-    return started(
-        spec,
-        [
-            spec.program or "R",
-            "--no-echo",
-            "--no-save",
-            "--no-restore",
-            f"--file={private / OF_R[-1].name}",
-        ],
-    )
 
 
 def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> list[str]:
@@ -156,10 +148,9 @@ def missing(spec: WorkerSpec) -> str | None:
 
     Return None if all programs exist.
     """
-    own = "r_path" if spec.entrypoint is None else "python"
     for setting, program in (
         ("exec_supervisor", next(iter(spec.supervisor), "")),
-        (own, spec.program),
+        (spec.runtime.setting, spec.program),
     ):
         if program and not _is_there(spec, program):
             way_out = f"name one that it has, in sheen.toml or by sheen configure /PATH {setting}=…"
@@ -195,25 +186,6 @@ def _is_there(spec: WorkerSpec, program: str) -> bool:
     return found.returncode == 0
 
 
-def environment(
-    spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
-) -> dict[str, str]:
-    """Return R's whole environment; the agent's own environment adds only the time zone.
-
-    ``private`` is the process's own folder, with ``tmp`` and ``home`` in it.
-    """
-    result = {
-        **hosted(spec, private, agent),
-        "R_CONFIG_ACTIVE": "shinyapps",
-        # The app's .Rprofile may load renv or packrat, which would now fetch packages and write
-        # them beside the app.
-        "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
-    }
-    if spec.library is not None:
-        result["R_LIBS"] = str(spec.library)
-    return {**result, **spec.environment}
-
-
 def hosted(
     spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
@@ -232,104 +204,17 @@ def hosted(
 
 
 def parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
-    """Return what r/start.R or python/start.py reads from its standard input."""
-    values = _values(spec, private, mark)
-    if spec.entrypoint is not None:
-        values |= {"entrypoint": spec.entrypoint, "worker": spec.worker_id}
-    return _lines(values)
+    """Return what a fresh process reads from its standard input."""
+    return lines({**values(spec, private, mark), **spec.runtime.parameters(spec)})
 
 
-def needs_fresh(spec: WorkerSpec) -> str | None:
-    """Return why a worker cannot be forked; None if it can."""
-    if not spec.preload:
-        return "preload is false"
-    if spec.program or spec.supervisor:
-        return "r_path is set" if spec.program else "exec_supervisor is set"
-    for name in spec.environment:
-        if _AT_START.match(name):
-            return f"{name} is read when R starts"
-    with Folder.at(spec.directory) as version:
-        there = set(version.names())
-    return next((f"the app has a file {name}" for name in _STARTUP_FILES if name in there), None)
+def lines(told: Mapping[str, str]) -> bytes:
+    """Return values as a process reads them, one a line."""
+    return "".join(f"{name}={value}\n" for name, value in told.items()).encode()
 
 
-def other_versions(library: Path, loaded: Mapping[str, str]) -> list[str]:
-    """Return the packages in ``library`` whose version differs from the ``loaded`` one."""
-    with Folder.at(library) as packages:
-        there = set(packages.names())
-        return sorted(
-            name for name in loaded.keys() & there if _version(packages, name) != loaded[name]
-        )
-
-
-def preloaded_command(script: Path, control: int, *, root: bool) -> list[str]:
-    """Return the command line of the R from which workers are forked.
-
-    ``control`` is the descriptor of its socket. As root, it keeps only the capabilities to give a
-    worker another user and to let it into its room. It can neither read nor change other users'
-    files.
-    """
-    kept = [
-        "setuid",
-        "setgid",
-        "setpcap",
-        *(("sys_admin", "sys_chroot") if rooms.possible() else ()),
-    ]
-    drop = unprivileged.as_root_with(kept) if root else unprivileged.as_user(None)
-    program = [
-        "R",
-        "--no-echo",
-        "--no-save",
-        "--no-restore",
-        f"--file={script}",
-        "--args",
-        str(control),
-    ]
-    return [*unprivileged.limited(LARGEST_FILE, own_user=root), *drop, *program]
-
-
-def preloaded_environment(folder: Path) -> dict[str, str]:
-    """Return the environment of the preloaded R; workers replace it with their own."""
-    return unprivileged.variables(folder, folder) | _OF_PRELOADED
-
-
-def forked_parameters(spec: WorkerSpec, private: Path, mark: str) -> bytes:
-    """Return what a worker forked by r/preloaded.R reads from its standard input."""
-    values = _values(spec, private, mark) | {
-        "directory": str(spec.directory),
-        "unset": " ".join(_OF_PRELOADED),
-    }
-    variables = {
-        f"environment.{name}": value.replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
-        for name, value in environment(spec, private).items()
-    }
-    return _lines(values | variables)
-
-
-def _version(packages: Folder, name: str) -> str | None:
-    try:
-        # A restored package may be a link into the cache.
-        with packages.enter_own(name) as package:
-            description = package.read_linked("DESCRIPTION", _LARGEST_DESCRIPTION).decode(
-                errors="replace"
-            )
-    except OSError:
-        return None
-    return next(
-        (
-            line.partition(":")[2].strip()
-            for line in description.splitlines()
-            if line.startswith("Version:")
-        ),
-        None,
-    )
-
-
-def _lines(values: Mapping[str, str]) -> bytes:
-    return "".join(f"{name}={value}\n" for name, value in values.items()).encode()
-
-
-def _values(spec: WorkerSpec, private: Path, mark: str) -> dict[str, str]:
+def values(spec: WorkerSpec, private: Path, mark: str) -> dict[str, str]:
+    """Return what every process reads, forked or fresh."""
     return {
         "mark": mark,
         "secret": spec.secret,

@@ -1,4 +1,4 @@
-"""A fresh R for a worker, or a Python for an app in Python: a new process that is not forked."""
+"""A fresh process for a worker: one that is not forked."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 from agent.failure import AppStartFailed
-from agent.processes import command, python_app
+from agent.processes import command
 from agent.processes.command import WorkerSpec
 from agent.processes.r_process import READ_SIZE, RProcess
 from machine import begin
@@ -18,12 +18,11 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
     """Start the process; a :data:`agent.processes.r_process.Starter`."""
     if (why := await asyncio.to_thread(command.missing, spec)) is not None:
         raise AppStartFailed("A program that the app's settings name is not there.", why)
-    language = command if spec.entrypoint is None else python_app
     # The app's user may not be able to reach the folder in which the interpreter is installed.
     interpreter = os.open(sys.executable, os.O_RDONLY | os.O_CLOEXEC)
     try:
         process = await asyncio.create_subprocess_exec(
-            *language.command(spec, folder, interpreter),
+            *spec.runtime.command(spec, folder, interpreter),
             # This environment is for root's programs. The app's own follows when no privileges are
             # left.
             env={},
@@ -39,7 +38,7 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
         os.close(interpreter)
     assert process.stdin is not None
     with contextlib.suppress(ConnectionError):  # it ended at once; its exit status counts
-        process.stdin.write(begin.variables(language.environment(spec, folder)))
+        process.stdin.write(begin.variables(spec.runtime.environment(spec, folder)))
         process.stdin.write(command.parameters(spec, folder, mark))
         process.stdin.close()
     return process

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from agent.processes import command
+from agent.processes import command, preloading
 from agent.processes.command import WorkerSpec
 from agent.processes.r_process import READ_SIZE, RProcess, end_of
 from chalicelib.syncs.folders import MOST_GROUPS
@@ -59,10 +59,8 @@ class Preloaded:
         self._versions: dict[str, str] | None = None
         try:
             self._process = subprocess.Popen(
-                command.preloaded_command(
-                    FOLDER / "preloaded.R", theirs.fileno(), root=process.is_root()
-                ),
-                env=command.preloaded_environment(self._folder),
+                preloading.command(FOLDER / "preloaded.R", theirs.fileno(), root=process.is_root()),
+                env=preloading.environment(self._folder),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
@@ -127,9 +125,7 @@ class Preloaded:
             finally:
                 for descriptor in kept:
                     os.close(descriptor)
-        await worker.furnish(
-            input_write, output_read, command.forked_parameters(spec, folder, mark)
-        )
+        await worker.furnish(input_write, output_read, preloading.parameters(spec, folder, mark))
         return worker
 
     def close(self) -> None:

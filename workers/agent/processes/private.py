@@ -8,12 +8,10 @@ put there. The app can write to the three folders inside. The agent accesses tho
 import os
 import socket
 import stat
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from agent.processes.command import HOME, OF_PYTHON, OF_R, SOCKET, TMP, USER, WorkerSpec
+from agent.processes.command import HOME, SOCKET, TMP, USER, WorkerSpec
 from agent.processes.quota import MOST_FILES
 from machine import room
 from machine.room import Seen, View
@@ -63,9 +61,14 @@ class Private:
         """
         names = ((self.path / _NAMES, _USERS),)
         own = Seen(self.path, self.path, writable=True)
-        python = interpreter() if spec.entrypoint is not None else ()
         return room.make(
-            View(spec.hidden, (own, *python, *spec.seen), self.path / _SLASH_TMP, spec.links, names)
+            View(
+                spec.hidden,
+                (own, *spec.runtime.seen(), *spec.seen),
+                self.path / _SLASH_TMP,
+                spec.links,
+                names,
+            )
         )
 
     def usage(self) -> Usage:
@@ -83,19 +86,6 @@ class Private:
             base.remove(self.path.name, budget)
 
 
-def interpreter() -> tuple[Seen, ...]:
-    """Return the folders of Python and its packages that a room would hide.
-
-    An app in Python runs on the agent's own Python, which may be installed in a temporary folder.
-    """
-    folders = {Path(sys.prefix), Path(sys.base_prefix)}
-    return tuple(
-        Seen(path, path)
-        for path in sorted(folders)
-        if any(map(path.is_relative_to, room.TEMPORARY))
-    )
-
-
 def make(spec: WorkerSpec) -> Private:
     """Make the private folder of a worker.
 
@@ -108,7 +98,7 @@ def make(spec: WorkerSpec) -> Private:
     path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     owner = os.geteuid() if spec.unix_id is None else spec.unix_id
     with Folder.at(path) as folder:
-        for script in _scripts(spec):
+        for script in spec.runtime.scripts:
             folder.write(script.name, script.read_bytes(), 0o444)
         for name in (Path(SOCKET).parts[0], TMP, HOME):
             with folder.make(name) as made:
@@ -136,7 +126,3 @@ def _users(path: Path, owner: int) -> bytes:
         users.rstrip(b"\n")
         + f"\n{USER}:x:{owner}:{owner}::{path / HOME}:/usr/sbin/nologin\n".encode()
     )
-
-
-def _scripts(spec: WorkerSpec) -> Sequence[Path]:
-    return OF_R if spec.entrypoint is None else OF_PYTHON

@@ -1,6 +1,7 @@
 """How this instance's workers start.
 
-R is forked from a preloaded R, or is fresh if that is not possible. Python is always fresh.
+A process whose runtime forks is forked from a preloaded R, or is fresh if that is not possible.
+All others are fresh.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.log import logger
-from agent.processes import command, fresh
+from agent.processes import fresh, preloading
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.r_process import RProcess
@@ -37,12 +38,12 @@ class Starter:
 
     async def start(self, spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
         """Start a worker; a :data:`agent.processes.r_process.Starter`."""
-        process = await self._forked(spec, folder, mark) if spec.entrypoint is None else None
+        process = await self._forked(spec, folder, mark) if spec.runtime.forks else None
         how = "forked" if process is not None else "fresh"
         if process is None:
             process = await fresh.start(spec, folder, mark)
         logger.info(
-            f"{spec.language} started",
+            f"{spec.runtime.language} started",
             extra={"worker": spec.worker_id, "pid": process.pid, "how": how},
         )
         return process
@@ -68,7 +69,7 @@ class Starter:
             preloaded.close()
 
     async def _forked(self, spec: WorkerSpec, folder: Path, mark: str) -> RProcess | None:
-        if (why := command.needs_fresh(spec)) is not None:
+        if (why := preloading.needs_fresh(spec)) is not None:
             logger.info("a fresh R is started", extra={"worker": spec.worker_id, "why": why})
             return None
         try:
@@ -78,7 +79,7 @@ class Starter:
                 return None
             loaded = await self._preloaded.versions()
             if spec.library is not None and (
-                other := await asyncio.to_thread(command.other_versions, spec.library, loaded)
+                other := await asyncio.to_thread(preloading.other_versions, spec.library, loaded)
             ):
                 why = f"the app has other versions of {', '.join(other)}"
                 logger.info("a fresh R is started", extra={"worker": spec.worker_id, "why": why})

@@ -93,9 +93,9 @@ class Worker:
         self._oom_kills = oom_kills
         self.out_of_memory: bool | None = None
         """Whether it was killed because memory ran out; None if unknown or not killed."""
-        stops = f"{spec.language} is stopped; the next visit starts it again."
+        stops = f"{spec.runtime.language} is stopped; the next visit starts it again."
         self._quota = Quota(
-            f"Temporary files of this {spec.language} process", quota.TEMPORARY, stops
+            f"Temporary files of this {spec.runtime.language} process", quota.TEMPORARY, stops
         )
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
@@ -230,7 +230,7 @@ class Worker:
             except failure.AppStartFailed as error:
                 self._log.line(
                     (
-                        f"[sheen] {spec.language} was not started: {error} "
+                        f"[sheen] {spec.runtime.language} was not started: {error} "
                         f"{_in_one_line(error.said)}"
                     ).rstrip()
                 )
@@ -238,16 +238,16 @@ class Worker:
                 raise
             except OSError as error:
                 self._log.line(
-                    f"[sheen] {spec.language} could not be started: {error.filename}: "
+                    f"[sheen] {spec.runtime.language} could not be started: {error.filename}: "
                     f"{error.strerror}"
                 )
                 self._log.end(well=False)
                 raise failure.AppStartFailed(
-                    f"{spec.language} could not be started in {spec.directory.name}: "
+                    f"{spec.runtime.language} could not be started in {spec.directory.name}: "
                     f"{error.strerror}.",
                     f"{error.filename}: {error.strerror}",
                 ) from error
-            self._log.line(f"[sheen] {spec.language} starts (process {self._process.pid})")
+            self._log.line(f"[sheen] {spec.runtime.language} starts (process {self._process.pid})")
             reading = asyncio.create_task(
                 self._read(self._process), name=f"output {spec.worker_id}"
             )
@@ -271,8 +271,9 @@ class Worker:
         if self._calls_run_app:
             raise failure.calls_run_app(self.said)
         if self._gone.is_set() and self.returncode is not None:
+            runtime = self.spec.runtime
             raise failure.start_failed(
-                self.returncode, self.said, self.out_of_memory, self.spec.language
+                self.returncode, self.said, self.out_of_memory, runtime.language, runtime.quits
             )
         late = failure.init_timeout(self.spec.init_timeout, self.said)
         self._log.line(f"[sheen] {late}")
@@ -334,7 +335,7 @@ class Worker:
         reading.cancel()
         if returncode == -signal.SIGKILL and self._oom_kills is not None:
             self.out_of_memory = self._oom_kills.one()
-        ending = f"{self.spec.language} {self._ending(returncode)}"
+        ending = f"{self.spec.runtime.language} {self._ending(returncode)}"
         say = logger.error if unasked else logger.info
         say(ending, extra={"worker": self.spec.worker_id, "pid": process.pid})
         asked = self._stopping is not None and returncode != -signal.SIGKILL

@@ -110,6 +110,10 @@ class Workers:
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def listen(self, listener: Listener) -> None:
+        """Tell this listener of the workers' changes from here on."""
+        self._listener = listener
+
     # Workers and their sessions
 
     @property

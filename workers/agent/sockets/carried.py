@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from agent.log import logger
 from agent.sockets.carriers import Carrier, Connection
-from chalicelib.clock import Clock
+from agent.sockets.tasks import Tasks
+from chalicelib.clock import Steady
 from relay import sockjs
 from relay.errors import AppExited, Ending
 from relay.events import (
@@ -45,34 +46,11 @@ _PRELUDES = ('{"busy":', '{"recalculating":', '{"progress":{"type":"binding"')
 _PRELUDE_WAIT = 0.02
 
 
-class Tasks:
-    """Tasks that run beside the sessions; a failure of one is logged."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start a task, and keep it until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    async def settle(self, *graces: float) -> None:
-        """Wait for all tasks; after each of the ``graces``, in seconds, cancel the late ones."""
-        for grace in graces:
-            if self._tasks:
-                _, late = await asyncio.wait(self._tasks, timeout=grace)
-                for task in late:
-                    task.cancel()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a session's task failed", exc_info=error)
+async def _nobody_listens(_session_id: str) -> None:
+    """Do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ways:
     """What all sessions of an instance use to reach browsers, R and the scheduler."""
 
@@ -82,9 +60,9 @@ class Ways:
     """Opens R's WebSocket for a session."""
     issue_ticket: Callable[[str], str]
     """Returns a fresh ticket for a session."""
-    clock: Clock
-    """Seconds on any steady clock."""
-    on_end: Callable[[str], Coroutine[Any, Any, None]]
+    clock: Steady
+    """Seconds."""
+    on_end: Callable[[str], Coroutine[Any, Any, None]] = _nobody_listens
     """Gives the session's seat back; called once per session."""
     tasks: Tasks = field(default_factory=Tasks)
 

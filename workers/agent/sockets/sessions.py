@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from agent.log import logger
 from agent.sockets.carried import CarriedSession, Ways
@@ -32,6 +33,15 @@ class Sessions:
         self._settings = settings
         self._sessions: dict[str, CarriedSession] = {}
         self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def settings(self) -> RelaySettings:
+        """The settings of new sessions."""
+        return self._settings
+
+    def listen(self, on_end: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """Call ``on_end`` once for each session that ends, so that its seat is given back."""
+        self._ways.on_end = on_end
 
     def use(self, settings: RelaySettings) -> None:
         """Use these settings for new sessions."""
@@ -169,6 +179,11 @@ class Sessions:
             for session_id, carried in self._sessions.items()
             if carried.session.state is State.RESERVED
         }
+
+    def has_seat(self, session_id: str) -> bool:
+        """Return whether a session holds a seat: it is reserved or live."""
+        carried = self._sessions.get(session_id)
+        return carried is not None and not carried.session.over
 
     def ids(self) -> list[str]:
         """Return the sessions that hold a seat."""

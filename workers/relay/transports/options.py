@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.settings import KB, MB
+from relay.settings import KB, LARGEST_MESSAGE, MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SockJsOptions:
 
     largest_body: int = 6 * MB
     """The largest request (FACTS H1)."""
-    largest_message: int = 64 * MB
+    largest_message: int = LARGEST_MESSAGE
     """The largest WebSocket message."""
     most_clients: int = 4096
     """Clients that are remembered at once; any further client is refused."""

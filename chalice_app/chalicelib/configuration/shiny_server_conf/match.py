@@ -105,14 +105,15 @@ class Matcher:
     def claims(self, arrival: Arrival, path: str) -> bool:
         """Return whether the configuration itself has a target at ``path``, or nearer.
 
-        ``path`` is where something is published, at or above the arrival's path.
+        ``path`` is where something is published, at or above the arrival's path. A nested location
+        that only has settings has the target of the one around it.
         """
         number = next(iter(self._site_numbers(arrival)), None)
         if number is None:
             return False
         depth = _canonical(path).count("/")
         return any(
-            _canonical(self._sites[number].locations[order].path).count("/") >= depth
+            _canonical(self._sites[number].locations[order].target.base).count("/") >= depth
             for order in self._spelled[number].of(_canonical(arrival.path))
         )
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from chalicelib.errors import SheenError
+from chalicelib.errors import Malformed
 
 Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Value"]
 Values = Mapping[str, Value]
 
 
-class BadTemplate(SheenError):
+class BadTemplate(Malformed):
     """A template cannot be read or filled. The message names the template, line and tag."""
 
 

@@ -128,11 +128,11 @@ class Connections:
         # Sending a frame twice is safe. The relay numbers its messages and takes each once
         # (FACTS S6).
         answer = self._agents.request(route.agent, "POST", path, headers, frame, repeatable=True)
-        if answer.status in (403, 410):
+        if answer.status in protocol.GONE:
             raise AgentGone(
                 f"agent {route.agent.address} is not that of instance {route.agent.instance_id}"
             )
-        if answer.status not in (200, 202, 204, 404):
+        if answer.status >= 300 and answer.status != protocol.Refusal.NO_SESSION.status:
             telemetry.logger.warning(
                 "the agent refused a frame",
                 extra={

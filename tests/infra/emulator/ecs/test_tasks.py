@@ -107,7 +107,8 @@ def test_a_task_that_ignores_sigterm_is_killed_at_its_stop_timeout(tiny: TinySta
     tiny.client("ecs").stop_task(cluster=CLUSTER, task=task["taskArn"])
     stopped = ended(tiny, task["taskArn"])
     assert stopped["containers"][0]["exitCode"] == 137
-    assert 1.9 < (stopped["stoppedAt"] - stopped["stoppingAt"]).total_seconds() < 6
+    seconds = (stopped["stoppedAt"] - stopped["stoppingAt"]).total_seconds()
+    assert 1.9 < seconds < 25, "its own timeout is 2 s, and that of ECS 30 s"
 
 
 def test_a_stopped_task_leaves_no_process_behind(tiny: TinyStack) -> None:

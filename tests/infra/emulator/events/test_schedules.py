@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import cast
 
-from chalicelib.syncs.schedule import Schedule
+from chalicelib.schedules import Schedule
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.events.schedules import Schedules, ScheduleTrigger

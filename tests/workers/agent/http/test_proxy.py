@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import pytest
@@ -15,13 +16,18 @@ from yarl import URL
 
 from agent.activity import Activity
 from agent.http import server
+from agent.http.asking import Asking
 from agent.http.client_files import ClientFiles
-from agent.http.proxy import LARGEST_PAGE, Proxy, decoded
+from agent.http.proxy import Proxy
+from agent.http.session_pages import LARGEST_PAGE, decoded
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
+from agent.sockets.sessions import Sessions
 from chalicelib.agents import protocol
 from chalicelib.configuration.worker_limits import WorkerLimits
+from relay.settings import LARGEST_FRAME
+from tests.workers.agent.fakes import MarkedPages
 
 MakeSpec = Callable[..., WorkerSpec]
 KEY = "c0ffee" * 8
@@ -67,18 +73,18 @@ class Agent:
         self.options: dict[str, object] = {}
         self.relay = NoRelay()
         self.watched: list[tuple[str, int]] = []
-        self.not_pages: list[str] = []
+        self.pages = MarkedPages()
+        self.not_pages = self.pages.not_pages
         self.workers = Workers(
             lambda number: Worker(spec(self.app, number=number, **self.options)),
             WorkerLimits(1, 1.0, 2),
         )
-        self.proxy = Proxy(
-            self.workers, self.make_page, self.not_pages.append, prefix="20261120T000000Z-0000.0"
-        )
+        self.asking = Asking(self.workers)
+        self.proxy = Proxy(self.asking, self.pages, prefix="20261120T000000Z-0000.0")
         self.bound: list[str] = []
         app = server.App(
             pages=self.proxy.handle,
-            relay=self.relay,
+            sessions=cast(Sessions, self.relay),
             workers=self.workers,
             activity=Activity(lambda: False),
             client=ClientFiles(client),
@@ -96,9 +102,6 @@ class Agent:
     async def bind(self, instance: str) -> None:
         self.bound.append(instance)
 
-    def make_page(self, html: bytes, session: str, base: str) -> bytes:
-        return html.replace(b"</head>", f"<!--{session} {base}--></head>".encode())
-
     def get(self, path: str, **more: str) -> aiohttp.client._RequestContextManager:
         url = URL(f"{self.http.make_url('/')}{path.removeprefix('/')}", encoded=True)
         return self.http.session.get(url, headers=AUTH | more, allow_redirects=False)
@@ -111,7 +114,7 @@ async def agent(spec: MakeSpec, tmp_path: Path) -> AsyncIterator[Agent]:
     async with TestClient(TestServer(agent.application)) as agent.http:
         yield agent
         await agent.workers.close()
-        await agent.proxy.close()
+        await agent.asking.close()
 
 
 async def test_a_page_gets_the_client_for_its_session_and_true_headers(agent: Agent) -> None:
@@ -225,7 +228,12 @@ async def test_a_request_that_names_its_worker_reaches_that_one_and_no_other(age
     assert "has ended" in await gone.text()
     full = await agent.get("/app/", **{"sheen-session": "s3", "Accept": "text/html"})
     assert full.status == 503
-    assert agent.not_pages == ["s3"]
+    assert full.headers["Retry-After"]
+    assert "default-src" in full.headers["Content-Security-Policy"]
+    line = await agent.get("/app/", **{"sheen-session": "s4", "Accept": "*/*"})
+    assert (line.status, line.content_type) == (503, "text/plain")
+    assert line.headers["Retry-After"]
+    assert agent.not_pages == ["s3", "s4"]
 
 
 @pytest.mark.parametrize(
@@ -268,9 +276,7 @@ async def test_messages_reach_the_relay_by_connection_and_session(agent: Agent) 
 async def test_a_message_that_no_gateway_would_pass_is_refused(agent: Agent) -> None:
     assert (await agent.http.post("/connections/c", data=b"\xff", headers=AUTH)).status == 400
     assert (
-        await agent.http.post(
-            "/connections/c", data=b"x" * (server.LARGEST_FRAME + 1), headers=AUTH
-        )
+        await agent.http.post("/connections/c", data=b"x" * (LARGEST_FRAME + 1), headers=AUTH)
     ).status == 413
 
 

@@ -13,10 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
 from agent.http import r_socket
+from agent.http.asking import Asking
 from agent.http.proxy import Proxy
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
+from tests.workers.agent.fakes import MarkedPages
 
 VISITOR = {
     "Host": "apps.example.com:8443",
@@ -51,12 +53,10 @@ class Stand:
 
     def __init__(self, spec: Callable[..., WorkerSpec]) -> None:
         self.workers = Workers(lambda number: Worker(spec("visitor", number=number)))
-        self.seen: dict[str, tuple[CIMultiDict[str], list[str]]] = {}
-        self.proxy = Proxy(self.workers, lambda page, session, base: page, seen=self.see)
+        self.asking = Asking(self.workers)
+        self.pages = MarkedPages("")
+        self.proxy = Proxy(self.asking, self.pages)
         self.http: TestClient[web.Request, web.Application]
-
-    def see(self, session: str, page: CIMultiDict[str], set_cookies: list[str]) -> None:
-        self.seen[session] = (page, set_cookies)
 
     async def page(self, sent: dict[str, str]) -> dict[str, str]:
         """What R knew when it made the page."""
@@ -72,7 +72,7 @@ class Stand:
 
     async def session(self, session: str) -> dict[str, str]:
         """What R knows in the session."""
-        socket = await r_socket.connect(self.workers, session, *self.seen[session])
+        socket = await r_socket.connect(self.workers, session, *self.pages.requests.of(session))
         data: dict[str, Any] = {".clientdata_output_session_hidden": False}
         await socket.send(json.dumps({"method": "init", "data": data}))
         async for message in socket:
@@ -96,7 +96,7 @@ async def stand(spec: Callable[..., WorkerSpec]) -> AsyncIterator[Stand]:
     async with TestClient(TestServer(application)) as stand.http:
         yield stand
         await stand.workers.close()
-        await stand.proxy.close()
+        await stand.asking.close()
 
 
 async def test_a_sessions_request_is_the_visitors_as_the_page_had_it(stand: Stand) -> None:
@@ -124,5 +124,7 @@ async def test_no_header_of_a_visitor_keeps_the_session_from_r(stand: Stand) -> 
         pass
     for name in ("Cookie", "Accept-Language", "Host", "X-Forwarded-Host"):
         for value in ("\udcff\udc80", "ä€", "a@b:c/d e", "x" * 3000):
-            stand.see("s2", CIMultiDict({**VISITOR, name: value}), ["", ";", "=", "ü=ö€", "\udcff"])
+            stand.pages.requests.made(
+                "s2", CIMultiDict({**VISITOR, name: value}), ["", ";", "=", "ü=ö€", "\udcff"]
+            )
             assert (await stand.session("s2"))["PATH_INFO"] == "/websocket/"

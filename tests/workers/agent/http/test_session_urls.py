@@ -1,9 +1,12 @@
 """Who is answered at the URLs of a session."""
 
+from typing import cast
+
 import pytest
 from multidict import CIMultiDict
 
 from agent.http.session_urls import SessionUrls
+from agent.sockets.sessions import Sessions as RealSessions
 from chalicelib.sessions.passes import set_visitor, visitor_of
 
 TOKEN, BARE = "c0ffee" * 5, "beef" * 8
@@ -28,7 +31,9 @@ class Sessions:
 def status(
     headers: dict[str, str], path: str = f"/session/{TOKEN}/download/x", method: str = "GET"
 ) -> int:
-    refused = SessionUrls(Sessions()).refused(method, path, CIMultiDict(headers), "app.example")
+    refused = SessionUrls(cast(RealSessions, Sessions())).refused(
+        method, path, CIMultiDict(headers), "app.example"
+    )
     return 200 if refused is None else refused.status
 
 
@@ -116,4 +121,4 @@ def test_a_visitor_stays_the_same_in_every_tab() -> None:
     ],
 )
 def test_a_page_sends_bodies_to_no_other_session(path: str, is_open: bool) -> None:
-    assert SessionUrls(Sessions()).is_open_to("s1", path) == is_open
+    assert SessionUrls(cast(RealSessions, Sessions())).is_open_to("s1", path) == is_open

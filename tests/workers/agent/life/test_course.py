@@ -11,7 +11,7 @@ import pytest
 
 from agent.activity import Activity
 from agent.life import reports
-from agent.life.course import Life, Rhythm, idle_limit
+from agent.life.course import Led, Life, Rhythm, idle_limit
 from agent.life.reports import NotAwaited
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
@@ -19,6 +19,7 @@ from agent.record import Record
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
+from chalicelib.kinds import shiny_r
 from tests.support.waiting import eventually
 
 RHYTHM = Rhythm(beat=0.05, tick=0.02, retry=0.02, unwatched=0.2, catch_up=0.05)
@@ -91,9 +92,10 @@ def life_of(
     instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None
 ) -> Life:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
-    record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"))
+    record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"), shiny_r.KIND)
     life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
-    life.lead(record, serving or Serving(workers, Activity(lambda: False)))
+    serving = serving or Serving(workers, Activity(lambda: False))
+    life.lead(record, Led(serving.workers, serving.activity, serving.catch_up))
     return life
 
 

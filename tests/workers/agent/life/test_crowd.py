@@ -27,6 +27,7 @@ class Pages:
 
     def __init__(self, instance: Instance, now: float = 1000.0) -> None:
         self.opened: dict[str, float] = {}
+        self.networks: dict[str, str] = {}
         self.connected = 0
         self.ended: list[str] = []
         self.now = now
@@ -35,18 +36,15 @@ class Pages:
             lambda: self.opened,
             lambda: self.connected + len(self.opened),
             lambda: SETTINGS,
-            self.end,
+            lambda session: self.networks[session],
+            self.ended.append,
             lambda: self.now,
             lambda: 100.0,
         )
 
     def open(self, session: str, age: float, address: str) -> None:
         self.opened[session] = self.now - age
-        self.crowd.came(session, address)
-
-    def end(self, session: str) -> None:
-        self.ended.append(session)
-        self.crowd.left(session)
+        self.networks[session] = address
 
 
 async def test_nobody_gives_way_while_nobody_queues_and_the_oldest_do_when_somebody_does(

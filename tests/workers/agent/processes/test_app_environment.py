@@ -11,6 +11,7 @@ from agent.processes.app_environment import groups_of_app
 from agent.record import Record
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances.model import InstanceRef
+from chalicelib.kinds import shiny_r
 from chalicelib.syncs.model import Sync
 from tests.chalicelib.aws_in_process import aws_in_process
 
@@ -25,7 +26,8 @@ def _services() -> Iterator[None]:
 
 def record(mode: str) -> Record:
     ref = InstanceRef.parse(f"0123456789ab.20261120T133144Z-3f9a/0/{'f' * 16}")
-    return Record(ref, "/reader", 271_828, AppSettings(data={"site": mode}), "0" * 64, Path())
+    settings = AppSettings(data={"site": mode})
+    return Record(ref, "/reader", 271_828, settings, "0" * 64, Path(), shiny_r.KIND)
 
 
 def define(**settings: object) -> None:

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from agent.failure import AppInitTimeout, AppStartFailed
-from agent.processes import command, fresh
+from agent.processes import fresh, preloading
 from agent.processes.command import WorkerSpec
 from agent.processes.preloaded import NoFork, Preloaded
 from agent.processes.r_process import Starter as Start
@@ -159,10 +159,10 @@ async def test_a_package_of_the_apps_own_in_another_version_gets_a_fresh_r(
     for name, version in (("httpuv", loaded["httpuv"]), ("notloaded", "1.0")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "DESCRIPTION").write_text(f"Package: {name}\nVersion: {version}\n")
-    assert command.other_versions(tmp_path, loaded) == []
+    assert preloading.other_versions(tmp_path, loaded) == []
     (tmp_path / "rlang").mkdir()
     (tmp_path / "rlang" / "DESCRIPTION").write_text("Package: rlang\nVersion: 0.0.1\n")
-    assert command.other_versions(tmp_path, loaded) == ["rlang"]
+    assert preloading.other_versions(tmp_path, loaded) == ["rlang"]
     os.chmod(tmp_path, 0o755)  # noqa: PTH101, S103
     assert not is_forked(await serve("echo", Starter(preloaded).start, library=tmp_path))
 

@@ -19,7 +19,7 @@ from agent.sockets.sessions import Sessions
 from relay.errors import AppExited, SessionClosed, ShuttingDown
 from relay.hello import Opening, hello
 from relay.settings import RelaySettings
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, settled
 from tests.workers.agent.fakes import FakeConnections, FakeR
 
 
@@ -241,7 +241,8 @@ async def test_memory_stays_bounded_while_the_browser_does_not_read(stand: Stand
     stand.browser.paused.clear()
     await stand.open()
     tracemalloc.start()
-    await asyncio.sleep(0.6)
+    await eventually(lambda: sent)
+    await settled(lambda: sent)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sent < 100
@@ -326,7 +327,7 @@ async def test_an_app_without_websockets_takes_none(stand: Stand) -> None:
     stand.sessions._settings = replace(stand.sessions._settings, disabled=("websocket",))
     stand.sessions.reserve("s1")
     assert not await stand.sessions.message("c=1", "s1", greet())
-    await asyncio.sleep(0.1)
+    await eventually(stand.frames)
     [frame] = stand.frames()
     assert frame.startswith("c[4509,")
     assert stand.sessions.reserved() == 1

@@ -14,6 +14,7 @@ from chalicelib.bodies.links import Links
 from chalicelib.bodies.presign import Signing
 from chalicelib.bodies.stored import Stored
 
+
 class Part(NamedTuple):
     """A part that S3 has."""
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from agent.http.bodies.answers import Answer
+from agent.http.bodies.kept import Answer
 from agent.log import logger
 from chalicelib import pages
 from chalicelib.bodies.pages import PAGES, page_cookie
+from chalicelib.clock import Steady
 from chalicelib.configuration.limits import (
     ABANDONED,
     LONGEST_PAGE,
@@ -80,7 +81,7 @@ class LatePages:
         self,
         worker_id: Callable[[], str],
         is_live: Callable[[str], bool],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Steady = time.monotonic,
         *,
         patience: float = PAGE_PATIENCE,
         abandoned: float = ABANDONED,

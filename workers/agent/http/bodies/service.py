@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from agent.http.bodies.answers import LATE, Answers
+from agent.http.bodies.answers import LATE, LateAnswers
 from agent.http.bodies.pages import LatePages
 from agent.http.bodies.uploads import Uploads
 from chalicelib.agents import protocol
@@ -13,7 +13,7 @@ from chalicelib.bodies.uploads import UPLOADS
 class LargeBodies:
     """Answers a browser's requests about large bodies."""
 
-    def __init__(self, answers: Answers, uploads: Uploads, pages: LatePages) -> None:
+    def __init__(self, answers: LateAnswers, uploads: Uploads, pages: LatePages) -> None:
         self._answers = answers
         self._pages = pages
         self._uploads = uploads

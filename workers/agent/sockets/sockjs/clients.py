@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from aiohttp import web
 
 from agent.sockets.sockjs.application import Application, Carried, Visit, enter
+from chalicelib.clock import Steady
 from relay.transports.options import SockJsOptions
 from relay.transports.polls import Polls
 
@@ -38,9 +38,7 @@ class Client:
 class Clients:
     """All clients of one service, by the keys in their URLs."""
 
-    def __init__(
-        self, application: Application, options: SockJsOptions, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, application: Application, options: SockJsOptions, clock: Steady) -> None:
         self._application = application
         self._options = options
         self._clock = clock

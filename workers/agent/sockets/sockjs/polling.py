@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import HttpVersion11, web
 
 from agent.sockets.gateway import INTERVAL
 from agent.sockets.sockjs.clients import Client, Clients, gone
+from chalicelib.clock import Steady
 from relay import sockjs
 from relay.transports.options import SockJsOptions
 from relay.transports.receiving import Receiving
@@ -33,7 +34,7 @@ class Poll:
         callback: str,
         *,
         buffered: bool,
-        clock: Callable[[], float],
+        clock: Steady,
     ) -> None:
         self._request = request
         self._clients = clients

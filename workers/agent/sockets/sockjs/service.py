@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
 
 from aiohttp import web
 
@@ -14,6 +13,7 @@ from agent.sockets.sockjs.clients import Clients, TooMany
 from agent.sockets.sockjs.polling import Poll
 from agent.sockets.sockjs.websocket import BadUpgrade, Socket, check
 from chalicelib.agents import protocol
+from chalicelib.clock import Steady
 from relay.errors import ProtocolError
 from relay.transports import headers, pages, receiving, sending, urls
 from relay.transports.options import SockJsOptions
@@ -38,7 +38,7 @@ class SockJs:
         self,
         application: Application,
         options: SockJsOptions,
-        clock: Callable[[], float] | None = None,
+        clock: Steady | None = None,
     ) -> None:
         self._application = application
         self._options = options

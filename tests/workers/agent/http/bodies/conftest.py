@@ -64,8 +64,9 @@ async def agent(spec: Callable[..., Any], objects: Objects) -> AsyncIterator[Age
         await found.uploads.close()
         await found.pages.close()
         await found.answers.close()
+        await found.kept.close()
         await found.workers.close()
-        await found.proxy.close()
+        await found.asking.close()
 
 
 @pytest.fixture

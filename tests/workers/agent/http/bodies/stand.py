@@ -8,12 +8,22 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from agent.http.bodies import Answers, Handover, LargeBodies, LatePages, Objects, Uploads
-from agent.http.proxy import Proxy
+from agent.http.asking import Asking, Visit
+from agent.http.bodies import (
+    Handover,
+    KeptAnswers,
+    LargeBodies,
+    LateAnswers,
+    LatePages,
+    Objects,
+    Uploads,
+)
+from agent.http.proxy import ForLambda, Proxy
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
 from chalicelib.agents import protocol
 from chalicelib.instances.model import InstanceRef
+from tests.workers.agent.fakes import MarkedPages
 
 REF = InstanceRef("a1.v1", 0, "c0ffee")
 
@@ -43,6 +53,13 @@ class Bucket:
         return not self.objects() and not self.uploads()
 
 
+class EndMarkedPages(MarkedPages):
+    """Marks each page at its end; the test app's pages have no head."""
+
+    def with_client(self, html: bytes, visit: Visit) -> bytes:
+        return html + b"<!-- page -->"
+
+
 class Followed(NamedTuple):
     """An answer in the end: where it sends to, and how often it was late."""
 
@@ -58,19 +75,18 @@ class Agent:
     def __init__(self, make: Callable[[int], Worker], objects: Objects, patience: float) -> None:
         self.app = "bodies"
         self.workers = Workers(make)
-        self.answers = Answers(REF, objects, lambda: "v1.0.1", patience=patience, abandoned=2.0)
-        self.not_pages: list[str] = []
+        self.kept = KeptAnswers(REF, objects)
+        self.answers = LateAnswers(self.kept, lambda: "v1.0.1", patience=patience, abandoned=2.0)
+        self.session_pages = EndMarkedPages()
+        self.not_pages = self.session_pages.not_pages
         self.pages = LatePages(
             lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0
         )
+        self.asking = Asking(self.workers)
         self.proxy = Proxy(
-            self.workers,
-            lambda html, _session, _base: html + b"<!-- page -->",
-            self.not_pages.append,
-            large=self.answers,
-            pages=self.pages,
+            self.asking, self.session_pages, ForLambda(self.kept, self.answers, self.pages)
         )
-        handover = Handover(self.workers, self.proxy.client, objects)
+        handover = Handover(self.workers, self.asking.client, objects)
         self.live = {"s1", "s2"}
         self.accepted: Callable[[str, str, int], bool] = lambda session, target, size: True
         self.largest = 10**9

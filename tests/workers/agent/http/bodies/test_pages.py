@@ -6,9 +6,10 @@ import re
 import pytest
 from aiohttp import web
 
-from agent.http.bodies.answers import Answer
+from agent.http.bodies.kept import Answer
 from agent.http.bodies.pages import LatePages, PageAsked
 from chalicelib.agents import protocol
+from chalicelib.agents.protocol import Refusal
 from chalicelib.bodies.pages import kept_page
 from tests.support.waiting import eventually
 from tests.workers.agent.http.bodies.stand import Agent
@@ -65,7 +66,7 @@ async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agen
         )
         assert Waiting(await again.text(), "").token == waiting.token
     await ready(agent, waiting)
-    assert (await handed(agent, waiting.token, "/slow-page?x=1"))[3] == "page"
+    assert (await handed(agent, waiting.token, "/slow-page?x=1"))[3] == Refusal.NO_PAGE.text
     status, text, cookie, _ = await handed(agent, waiting.token)
     assert (status, "page 1" in " ".join(text.split()), "<!-- page -->" in text) == (
         200,
@@ -73,7 +74,7 @@ async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agen
         True,
     )
     assert cookie.startswith("sheen-page=; Path=/app/; Max-Age=0")
-    assert (await handed(agent, waiting.token))[3] == "page"
+    assert (await handed(agent, waiting.token))[3] == Refusal.NO_PAGE.text
     await agent.said("GET", waiting.status, 404)
     assert agent.not_pages == []
 
@@ -90,7 +91,7 @@ async def test_a_page_whose_seat_was_given_away_meanwhile_is_asked_for_anew(agen
     waiting = await late(agent)
     await ready(agent, waiting)
     agent.live.discard("s1")
-    assert (await handed(agent, waiting.token))[3] == "page"
+    assert (await handed(agent, waiting.token))[3] == Refusal.NO_PAGE.text
 
 
 async def test_a_page_that_nobody_waits_for_leaves_nothing(agent: Agent) -> None:

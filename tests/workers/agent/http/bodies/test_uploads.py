@@ -115,7 +115,7 @@ async def test_a_busy_r_is_not_given_more_than_it_has_written(
         if not busy:
             busy.append(asyncio.create_task(keep_busy()))
 
-    handover = Handover(agent.workers, agent.proxy.client, Zeros())
+    handover = Handover(agent.workers, agent.asking.client, Zeros())
     visitor = CIMultiDictProxy(CIMultiDict({"Host": "x.org"}))
     reply = await handover.give(
         "s1",

@@ -23,6 +23,7 @@ from relay.errors import ConnectionLost, SessionTaken, ShuttingDown, UnknownSess
 from relay.settings import RelaySettings
 from relay.sockjs import close, encode_client
 from relay.transports.options import SockJsOptions
+from tests.support.waiting import eventually, settled
 from tests.workers.agent.fakes import FakeR
 from tests.workers.agent.sockets.sockjs.wire import Server
 
@@ -165,10 +166,7 @@ async def test_a_lost_client_resumes_where_it_was(stand: Stand) -> None:
 
 async def test_a_client_that_does_not_come_back_loses_its_session(stand: Stand) -> None:
     await stand.open()
-    end = time.monotonic() + 5
-    while stand.ended != ["s1"]:
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
+    await eventually(lambda: stand.ended == ["s1"])
     late = f"/o={ID}/000/late"
     assert [await stand.poll(late), await stand.poll(late)] == ["o\n", 'a["CONTINUE 1"]\n']
     assert await stand.poll(late) == close(*ConnectionLost().ending) + "\n"
@@ -317,10 +315,8 @@ async def test_a_slow_client_slows_r(stand: Stand) -> None:
     stream = await stand.server.ask("POST", f"{PREFIX}{url}/xhr_streaming", COOKIE)
     assert await stream.chunk() and await stream.chunk() == "o\n"
     assert await stand.send(url, "0#0|o|", "1#0|m|go") == 204
-    await asyncio.sleep(0.5)
-    first = sent
-    await asyncio.sleep(0.3)
-    assert sent == first < 200
+    await eventually(lambda: sent)
+    assert await settled(lambda: sent) < 200
     assert stand.sessions.active() == 1
 
 

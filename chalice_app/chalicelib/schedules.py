@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from chalicelib.syncs.errors import BadSchedule
+from chalicelib.errors import Malformed
 
 NEVER = "never"
 """Only on demand; not an expression of EventBridge."""
@@ -21,6 +21,10 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 _MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 _DAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
 _YEARS = range(1970, 2200)
+
+
+class BadSchedule(Malformed):
+    """An expression is neither ``rate(…)`` nor ``cron(…)`` in EventBridge's syntax."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import websockets.asyncio.client
 from websockets.exceptions import InvalidStatus
 
 from agent.failure import AppStartFailed
+from agent.kinds.shiny_python import RUNTIME
 from agent.processes.command import WorkerSpec
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker, WorkerState
@@ -31,7 +32,10 @@ async def start(spec: MakeSpec) -> AsyncIterator[Start]:
     async def begin(app: str = "snake", entrypoint: str = "app:app", **more: Any) -> Worker:
         phases: list[str] = more.pop("phases", [])
         ours = dataclasses.replace(
-            spec(app, number=len(workers) + 1), entrypoint=entrypoint, **more
+            spec(app, number=len(workers) + 1),
+            runtime=RUNTIME,
+            entrypoint=entrypoint,
+            **more,
         )
         workers.append(Worker(ours, on_phase=phases.append, starter=Starter().start))
         await workers[-1].start()

@@ -1,76 +1,20 @@
-"""What runs now, for the health check and the list of apps. The counting is pure."""
+"""What runs now and what is published, for the health check and the list of apps."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from chalicelib.apps import store as apps
 from chalicelib.apps.directory import Found
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
 from chalicelib.apps.sites import EVERY_HOST
-from chalicelib.instances import spares
+from chalicelib.instances import census
 from chalicelib.instances import store as instances
-from chalicelib.instances.lease import live
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshots
-from chalicelib.instances.state import InstanceState, is_overdue
 from chalicelib.pages import AppEntry, apps_index
 from chalicelib.visits import admission
 from chalicelib.visits.answer import Answer
-
-
-class Census(NamedTuple):
-    """The number of sessions, of apps with a living instance, and of living instances."""
-
-    connections: int
-    apps: int
-    processes: int
-
-
-def count(rows: Iterable[Instance], now: float) -> Census:
-    """Count the sessions, apps and instances in the rows."""
-    there = living(rows, now)
-    return Census(sessions(there, now), len({row.location for row in there}), len(there))
-
-
-def living(rows: Iterable[Instance], now: float) -> list[Instance]:
-    """Return the rows of apps' living instances: starting, ready or draining."""
-    return [
-        row
-        for row in rows
-        if row.state != InstanceState.STOPPED
-        and not is_overdue(row.state, float(row.claimed_at), now)
-        and not spares.is_spare(row.version_id)
-    ]
-
-
-def spare(rows: Iterable[Instance], now: float) -> list[Instance]:
-    """Return the rows of spare instances that are starting or waiting for an app."""
-    return [
-        row
-        for row in rows
-        if spares.is_spare(row.version_id)
-        and (
-            spares.is_free(row)
-            or (
-                row.state == InstanceState.STARTING
-                and not is_overdue(row.state, float(row.claimed_at), now)
-            )
-        )
-    ]
-
-
-def sessions(rows: Iterable[Instance], now: float) -> int:
-    """Return how many sessions have a seat on these instances."""
-    return sum(len(live(instances.seats_of(row), now)) for row in rows)
-
-
-def app_state(rows: Iterable[Instance]) -> Literal["sleeping", "starting", "running"]:
-    """Return the state of an app, given its living instances."""
-    states = {row.state for row in rows}
-    if InstanceState.READY in states:
-        return "running"
-    return "starting" if InstanceState.STARTING in states else "sleeping"
 
 
 class Overview:
@@ -119,16 +63,16 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
 
     A site is listed with the app's location there, and its title and state.
     """
-    there = living(rows, now)
+    there = census.living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
         own.setdefault(row.location, []).append(row)
     known = [Found.of(app) for app in published if app.active_version is not None]
     listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {
-        "census": list(count(there, now)),
+        "census": list(census.count(there, now)),
         "apps": [
-            [*location, title_of(found), app_state(own.get(found.app.name, ()))]
+            [*location, title_of(found), census.app_state(own.get(found.app.name, ()))]
             for found in listed
             for location in found.app.places.one_per_site()
         ],

@@ -7,8 +7,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.syncs.errors import BadSchedule
-from chalicelib.syncs.schedule import Schedule
+from chalicelib.schedules import BadSchedule, Schedule
 
 
 def at(text: str) -> float:
