@@ -13,6 +13,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
+    │   ├── identity.errors                 BadUser, BadHash
     │   ├── lives.pool                      BadSpares
     │   ├── pages.markup                    BadTemplate
     │   ├── publishing.errors               BadBundle
@@ -30,11 +31,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── NotFound (404, 3)
     │   ├── apps.errors                     NoSuchApp, NoSuchVersion, NoSuchLocation
     │   ├── bodies.errors                   UnknownUpload
+    │   ├── identity.errors                 NoSuchUser
     │   ├── syncs.errors                    NoSuchSync
     │   └── sheen.logs                      NoLogs
     ├── Conflict (409, 5)
     │   ├── apps.errors                     NotArchived, LocationTaken, LastLocation,
     │   │                                   TooManyLocations
+    │   ├── identity.errors                 UserExists
     │   ├── instances.errors                InstanceChanged
     │   ├── sheen.versions                  NotDownloaded
     │   ├── agent.life.instance             BoundElsewhere
@@ -44,6 +47,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Busy (503, 75)
     │   ├── agents.errors                   AgentGone
     │   ├── apps.errors                     TooBusy, FileChanged
+    │   ├── identity.errors                 UserChanged
     │   ├── instances.ceilings.errors       TooManyInstances
     │   └── agent.failure                   NoPlace, AppExited (WorkerGone)
     ├── Late (504, 75)

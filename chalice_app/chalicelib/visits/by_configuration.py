@@ -21,6 +21,7 @@ from chalicelib.apps.sites import Location as AppLocation
 from chalicelib.apps.trees import Trees
 from chalicelib.aws import clients
 from chalicelib.bodies.links import Links
+from chalicelib.configuration.above import Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.applied import Applied
 from chalicelib.configuration.deployment import Settings
@@ -67,8 +68,8 @@ class ByConfiguration:
         self._clock = clock
         self._app_in = app_in
         self._in_folders: dict[tuple[str, str], tuple[float, App]] = {}
-        self._of = ""
-        """The configuration whose settings are remembered."""
+        self._held = ("", 0)
+        """The configuration whose settings are remembered, and the number of its change."""
         self._settings: dict[Position, AppSettings] = {}
         self._apps: dict[tuple[Position, str], Found] = {}
 
@@ -85,9 +86,14 @@ class ByConfiguration:
         request: VisitorRequest,
         host: str,
         published: Found | Redirected | Nothing,
+        number: int,
     ) -> Answered | Found | Redirected | Nothing:
-        """Return what answers a request; ``published`` is what is published at its path."""
-        self._hold(applied)
+        """Return what answers a request.
+
+        ``published`` is what is published at its path, and ``number`` that of the change that
+        brought the configuration.
+        """
+        self._hold(applied, number)
         arrival = Arrival(request.path, host)
         if not isinstance(published, Nothing):
             path = published.location.path
@@ -170,8 +176,9 @@ class ByConfiguration:
         if known is None or known.app is not found.app:
             if len(self._apps) >= _MOST_REMEMBERED:
                 self._apps.clear()
-            known = self._apps[key] = found.within(setting_layers(place))
-        return found._replace(resolution=known.resolution)
+            above = Above(tuple(setting_layers(place)), self._held[1])
+            known = self._apps[key] = found.under(above)
+        return found._replace(resolution=known.resolution, above=known.above)
 
     def _at(self, place: Block | Location, answer: Answer) -> Answered:
         key = place.layers[-1].position
@@ -202,10 +209,10 @@ class ByConfiguration:
             pages.directory_index(f"Index of {title}", _shown(found.folders), _shown(found.files))
         )
 
-    def _hold(self, applied: Applied) -> None:
+    def _hold(self, applied: Applied, number: int) -> None:
         """Forget what belongs to another configuration."""
-        if applied.id != self._of:
-            self._of = applied.id
+        if (applied.id, number) != self._held:
+            self._held = applied.id, number
             self._settings.clear()
             self._apps.clear()
 

@@ -14,6 +14,7 @@ from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
+from chalicelib.configuration.above import Above
 from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
@@ -165,10 +166,13 @@ class Visits:
         )
         applied = self._configuration.get(self._clock())
         if applied is not None and self._by_configuration is not None:
-            answered = self._by_configuration().find(applied, request, host, found)
+            number = self._configuration.number
+            answered = self._by_configuration().find(applied, request, host, found, number)
             if isinstance(answered, Answered):
                 return with_headers(answered.answer, answered.settings)
             found = answered
+        elif isinstance(found, Found) and self._configuration.number:
+            found = found.under(Above(number=self._configuration.number))
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, Found):
@@ -242,7 +246,7 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.name, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address, found.above
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -351,7 +355,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings, found.above)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -400,6 +404,7 @@ class Visits:
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
         if found.rest.startswith(SOCKJS):
