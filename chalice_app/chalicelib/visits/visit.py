@@ -21,13 +21,15 @@ from chalicelib.instances import store
 from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
+from chalicelib.pages import Templates
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
-from chalicelib.visits.answer import Answer, Answered
+from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
+from chalicelib.visits.placed import Answered
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
@@ -164,15 +166,16 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
+        templates: Templates | None = None
         applied = self._configuration.get(self._clock())
+        number = self._configuration.number
         if applied is not None and self._by_configuration is not None:
-            number = self._configuration.number
-            answered = self._by_configuration().find(applied, request, host, found, number)
-            if isinstance(answered, Answered):
-                return with_headers(answered.answer, answered.settings)
-            found = answered
-        elif isinstance(found, Found) and self._configuration.number:
-            found = found.under(Above(number=self._configuration.number))
+            placed = self._by_configuration().find(applied, request, host, found, number)
+            if isinstance(placed, Answered):
+                return with_headers(placed.answer, placed.settings)
+            found, templates = placed
+        elif isinstance(found, Found) and number:
+            found = found.under(Above(number=number))
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, Found):
@@ -180,9 +183,10 @@ class Visits:
         with telemetry.about(app=found.app.name):
             answer = self._of_app(request, found, gone)
             settings = found.readable_settings
-            if isinstance(answer, _Gone) or settings is None:
+            if isinstance(answer, _Gone):
                 return answer
-            return with_headers(answer, settings)
+            shown = answer.by(templates)
+            return with_headers(shown, settings) if settings is not None else shown
 
     def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
         """Answer a request for a path that no app owns."""
@@ -398,9 +402,9 @@ class Visits:
         within: float | None = None,
     ) -> AgentAnswer:
         """Return the agent's answer to a visitor's request; ``more`` are headers added by Sheen."""
-        seen = address(request, self._edge_proof)
+        seen, settings = address(request, self._edge_proof), found.readable_settings
         sent = [
-            *_from_visitor(request, seen),
+            *_from_visitor(request, seen, settings.whitelist_headers if settings else ()),
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
@@ -432,15 +436,17 @@ def _public(request: VisitorRequest) -> str:
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
-def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
-    """Return the visitor's headers for the agent.
+def _from_visitor(
+    request: VisitorRequest, seen: str, more: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the visitor's headers for the agent; ``more`` are names beside the usual ones.
 
     The address and the host are those that the gateway saw. The content length is left out, as it
     is computed anew.
     """
     passed = [
         (name, value)
-        for name, value in headers.to_agent(request.headers)
+        for name, value in headers.to_agent(request.headers, more)
         if name not in ("content-length", "host", "x-forwarded-for", "x-forwarded-host")
     ]
     return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", seen)]

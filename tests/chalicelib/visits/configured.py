@@ -1,5 +1,6 @@
 """A deployment in this process with a configuration, a tree in the bucket, and apps in folders."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -21,9 +22,13 @@ VERSION = "20261120T133144Z-3f9a"
 FILE = "shiny-server.conf"
 
 
-def apply(text: str, configuration_id: str = "1") -> None:
+def apply(
+    text: str,
+    configuration_id: str = "1",
+    templates: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
     """Let a configuration hold."""
-    contents.put(BUCKET, configuration_id, Content(FILE, text), None)
+    contents.put(BUCKET, configuration_id, Content(FILE, text, templates or {}), None)
     ConfigurationRow(*POINTER, configuration=configuration_id, number=1).save()
     lambdas.here.configuration.forget()
 

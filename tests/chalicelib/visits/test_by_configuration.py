@@ -298,3 +298,14 @@ def test_a_visit_reads_the_pointer_with_the_locations(dynamodb_calls: Counter[st
     dynamodb_calls.clear()
     assert status("/a.txt") == 200
     assert dynamodb_calls == {"BatchGetItem": 1}
+
+
+def test_the_operators_templates_show_pages_and_lists() -> None:
+    write("/srv/a.txt")
+    apply(
+        f"template_dir /t; {locations(SITE)}",
+        templates={"/t": {"error": "<b>{{status}}</b>", "directoryIndex": "{{title}}!"}},
+    )
+    assert text("/nothing") == "<b>404</b>"
+    assert text("/.x") == "<b>403</b>"
+    assert text("/") == "Index of /!"
