@@ -12,6 +12,7 @@ from typing import Self, assert_never
 from urllib.parse import quote, unquote
 
 from chalicelib import pages, telemetry
+from chalicelib.apps import folders
 from chalicelib.apps.directory import REMEMBERED, Found, Nothing, Redirected
 from chalicelib.apps.errors import FileChanged, NoUser
 from chalicelib.apps.locations import ROOT
@@ -44,6 +45,7 @@ from chalicelib.configuration.shiny_server_conf.setting_layers import setting_la
 from chalicelib.pages import Templates
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS
+from chalicelib.visits.members import Members
 from chalicelib.visits.placed import Answered, Placed
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.sending import Sender
@@ -62,9 +64,12 @@ class ByConfiguration:
     """Carries out what configurations say; one object lives as long as its Lambda environment."""
 
     def __init__(
-        self, trees: Trees, sender: Sender, clock: Callable[[], float], app_in: AppIn | None = None
+        self,
+        trees: Trees,
+        sender: Sender,
+        clock: Callable[[], float],
+        app_in: AppIn = folders.app_of,
     ) -> None:
-        """Set up the parts; without ``app_in``, only what is published runs."""
         self._trees = trees
         self._sender = sender
         self._clock = clock
@@ -80,7 +85,7 @@ class ByConfiguration:
     @classmethod
     def of(cls, settings: Settings, clock: Callable[[], float]) -> Self:
         """Return what a deployment with these settings needs."""
-        trees = Trees(settings.bucket, clock, settings.trees)
+        trees = Trees(settings.bucket, clock, settings.trees, Members(clock).groups)
         links = Links(settings.bucket, clients.region(), settings.bodies_url)
         return cls(trees, Sender(trees, links, clients.credentials, clock), clock)
 
@@ -108,7 +113,7 @@ class ByConfiguration:
             case Closed(location, why):
                 return self._closed(request, location, why)
             case AppAt():
-                return self._app(request, outcome, published)
+                return self._app(outcome)
             case NotFound() if request.path == ROBOTS:
                 return Placed(published)
             case NotFound(site):
@@ -145,20 +150,13 @@ class ByConfiguration:
         above = applied.matcher.above(replace(arrival, path=published.location.path))
         return self._within(above, published)
 
-    def _app(
-        self, request: VisitorRequest, outcome: AppAt, published: Found | Redirected | Nothing
-    ) -> Answered | Placed:
-        location = AppLocation(EVERY_HOST, outcome.prefix or ROOT)
-        if self._app_in is not None:
-            app = self._app_of(outcome, self._app_in)
-            return self._within(
-                outcome.location, Found.of(app)._replace(rest=outcome.rest, location=location)
-            )
-        if isinstance(published, Found) and published.location.path == location.path:
-            return self._within(outcome.location, published)
-        return self._at(outcome.location, Answer.page(pages.nothing_here(request.path)))
+    def _app(self, outcome: AppAt) -> Placed:
+        found = Found.of(self._app_of(outcome))._replace(
+            rest=outcome.rest, location=AppLocation(EVERY_HOST, outcome.prefix or ROOT)
+        )
+        return self._within(outcome.location, found)
 
-    def _app_of(self, outcome: AppAt, app_in: AppIn) -> App:
+    def _app_of(self, outcome: AppAt) -> App:
         """Return the app in a folder, with a short memory; raise :class:`NoUser`."""
         user = user_of(outcome.location, outcome.folder)
         if not user:
@@ -171,7 +169,7 @@ class ByConfiguration:
         if known is None or now - known[0] >= REMEMBERED:
             if len(self._in_folders) >= _MOST_REMEMBERED:
                 self._in_folders.clear()
-            known = self._in_folders[key] = (now, app_in(*key, now))
+            known = self._in_folders[key] = (now, self._app_in(*key, now))
         return known[1]
 
     def _within(self, place: Block | Location, found: Found) -> Placed:

@@ -8,8 +8,8 @@ import boto3
 import app as lambdas
 from chalicelib.applying import contents
 from chalicelib.applying.model import POINTER, ConfigurationRow
+from chalicelib.apps import folders, versions
 from chalicelib.apps import store as apps
-from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.configuration.applied import Content
 from chalicelib.instances import store
@@ -71,19 +71,22 @@ def ask(
 def publish(location: str, agent: StandinAgent, **settings: object) -> App:
     """Publish an app, and run it at an agent."""
     app = apps.ensure(location, 1.0)
-    if app.active_version is None:
-        versions.add(app.app_id, VERSION, bundle="", kind="app.R", source="", settings={}, now=1.0)
-        assert versions.activate(location, VERSION, "1", 1.0)
-        app.refresh()
-        app.settings = settings
-        app.save()
-        claimed = store.claim(
-            str(VersionId(app.app_id, VERSION)), 0, location=location, capacity=9999,
-            now=lambdas.here.clock(),
-        )  # fmt: skip
-        assert claimed is not None
-        store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
+    versions.add(app.app_id, VERSION, bundle="", kind="app.R", source="", settings={}, now=1.0)
+    assert versions.activate(location, VERSION, "1", 1.0)
+    app.refresh()
+    app.settings = settings
+    app.save()
+    run(app, agent)
     return app
+
+
+def run(app: App, agent: StandinAgent) -> None:
+    """Run an app at an agent."""
+    version = str(VersionId(app.app_id, str(app.active_version)))
+    now = lambdas.here.clock()
+    claimed = store.claim(version, 0, location=app.name, capacity=9999, now=now)
+    if claimed is not None:
+        store.mark_ready(claimed.ref, agent.address, "token", now)
 
 
 class Folders:
@@ -96,7 +99,9 @@ class Folders:
 
     def app_in(self, folder: str, user: str, now: float) -> App:
         self.asked.append((folder, user))
-        return publish("/in" + folder.replace("~", "/home/").replace(" ", "_"), self._agent)
+        app = folders.app_of(folder, user, now)
+        run(app, self._agent)
+        return app
 
     def _answer(self, got: Got) -> Say:
         base = got.header("sheen-base")
