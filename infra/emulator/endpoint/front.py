@@ -211,9 +211,9 @@ class Front:
         handler = self._services.get(service)
         if handler is None:
             return None
-        # Only S3, which is moto's, takes files.
-        assert isinstance(body.data, bytes)
-        return await handler(request, operation, body.data, key)
+        # Only S3 takes files, and those are moto's.
+        data = body.data if isinstance(body.data, bytes) else b""
+        return await handler(request, operation, data, key)
 
     def _declared_hash(self, request: web.Request, signature: Signature) -> str | None:
         """Return the hash of the body that the request declares and has signed, or None."""
