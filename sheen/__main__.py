@@ -154,13 +154,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
-    local = commands.add_parser("local", help="run Sheen on this machine")
-    local.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="serve what this shiny-server.conf says, in Shiny Server's place",
-    )
+    commands.add_parser("local", help="run Sheen on this machine")
     return root
 
 
@@ -276,7 +270,7 @@ def act(arguments: argparse.Namespace) -> int:
 
             from sheen.local import run
 
-            return uvloop.run(run(arguments.config))
+            uvloop.run(run())
     return 0
 
 
