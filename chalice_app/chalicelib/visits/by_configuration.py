@@ -103,7 +103,7 @@ class ByConfiguration:
         brought the configuration.
         """
         self._hold(applied, number)
-        arrival = Arrival(request.path, host)
+        arrival = Arrival(request.path, host, request.port, request.listener)
         if not isinstance(published, Nothing):
             path = published.location.path
             if not applied.matcher.claims(arrival, path):
