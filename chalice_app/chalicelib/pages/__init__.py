@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
+from urllib.parse import quote
 
 from chalicelib.pages.apps import AppEntry, apps_index
 from chalicelib.pages.handlebars import Values
@@ -24,7 +25,6 @@ __all__ = [
     "PHASES",
     "AppEntry",
     "Draft",
-    "Entry",
     "InQueue",
     "Page",
     "Phase",
@@ -35,12 +35,15 @@ __all__ = [
     "about",
     "apps_index",
     "busy",
+    "closed",
+    "directory_index",
     "error",
     "faults",
-    "folder",
+    "forbidden",
     "make",
     "no_machine",
     "not_found",
+    "nothing_here",
     "users",
     "waiting",
 ]
@@ -256,26 +259,50 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
-class Entry(NamedTuple):
-    """One line of a folder's page: what to show, and the URL relative to the folder."""
-
-    name: str
-    url: str
-
-
-def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
-    """Return the page of a folder (`directory_index`)."""
+def directory_index(title: str, dirs: Sequence[str], files: Sequence[str]) -> Page:
+    """Return the list of what is in a folder: the folders in it, then its files, in their order."""
     values: Values = {
         "title": title,
-        "dirs": [_linked(entry) for entry in dirs],
-        "files": [_linked(entry) for entry in files],
+        "dirs": [{"name": f"{name}/", "url": f"{_segment(name)}/"} for name in dirs],
+        "files": [{"name": name, "url": _segment(name)} for name in files],
         "apps": [],
     }
     return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
 
 
-def _linked(entry: Entry) -> Values:
-    return {"name": entry.name, "url": safe_url(entry.url)}
+def _segment(name: str) -> str:
+    """Return a name as a relative URL, which no name can make lead elsewhere."""
+    return quote(name, safe="", errors="replace")
+
+
+def forbidden(path: str) -> Page:
+    """Return a 403: nobody may see what is at `path`."""
+    return _error_page(
+        403,
+        title="Forbidden",
+        message="Nobody may see what is at this address.",
+        path=path[:300],
+    )
+
+
+def closed(path: str) -> Page:
+    """Return a 403: only people who are signed in may see what is at `path`, and nobody can be."""
+    return _error_page(
+        403,
+        title="Only for people who are signed in",
+        message="A login is needed here, and nobody can sign in yet. So this address is closed.",
+        path=path[:300],
+    )
+
+
+def nothing_here(path: str) -> Page:
+    """Return a 404 of a site that a configuration describes."""
+    return _error_page(
+        404,
+        title="Page not found",
+        message="Nothing is at this address. If somebody sent you here, ask them.",
+        path=path[:300],
+    )
 
 
 def _error_page(
