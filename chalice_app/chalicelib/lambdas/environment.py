@@ -16,6 +16,8 @@ from chalicelib.lambdas.schema import TABLES
 from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
+from chalicelib.visits.health import Load
+from chalicelib.visits.machine_load import MachineLoad
 from chalicelib.visits.visit import Visits
 
 
@@ -56,6 +58,7 @@ class Environment:
             settings.most_instances,
             settings.most_held,
             settings.edge_proof,
+            MachineLoad(self.clock).read if settings.one_machine else Load,
         )
 
     @cached_property

@@ -21,15 +21,15 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.visits import admission, overview, waiting
+from chalicelib.visits import admission, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
+from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
-    HEALTH_CHECK,
     NO_PAGES,
     SOCKJS,
     Asset,
@@ -71,18 +71,21 @@ class Visits:
         most_instances: int = 0,
         most_held: int = 0,
         edge_proof: str = "",
+        load: Callable[[], Load] = Load,
     ) -> None:
         """Set up the parts that requests need.
 
         The pointer of ``configuration`` is read with a page's locations. ``spares`` and
         ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
-        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does. ``load`` returns
+        how busy the machine is on which everything runs.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
+        self._configuration = configuration
         self._directory = Directory(admission.is_shown, configuration)
-        self._overview = overview.Overview(clock)
+        self._overview = overview.Overview(clock, load)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
         self._holding = Holding(self._scheduler, clock, most_held)
@@ -134,8 +137,9 @@ class Visits:
 
     def _answer(self, request: VisitorRequest) -> Answer:
         """Answer a request; try another instance when a page's turns out to be gone."""
-        if request.path == HEALTH_CHECK:
-            return self._overview.health_check()
+        if (named := health.variant(request.path)) is not None:
+            applied = self._configuration.get(self._clock())
+            return self._overview.health_check(named, applied.health_checks if applied else {})
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
@@ -173,6 +177,8 @@ class Visits:
             return self._robots(request, None)
         if isinstance(found, Redirected):
             return Answer.redirect(redirected(request, found.target), found.target.status)
+        if request.path == health.PING:
+            return Answer.text(200, "OK")
         if request.path == ROOT:
             return self._overview.index(request.base, request.parameter("q") or "", found.site)
         return Answer.page(pages.not_found(request.path, request.base + "/"))
