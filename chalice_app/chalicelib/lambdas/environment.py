@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
@@ -19,6 +19,9 @@ from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.health import Load
 from chalicelib.visits.machine_load import MachineLoad
 from chalicelib.visits.visit import Visits
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 
 class Environment:
@@ -58,8 +61,19 @@ class Environment:
             settings.most_instances,
             settings.most_held,
             settings.edge_proof,
+            lambda: self.by_configuration,
             MachineLoad(self.clock).read if settings.one_machine else Load,
         )
+
+    @cached_property
+    def by_configuration(self) -> "ByConfiguration":
+        """What carries out the configuration that holds.
+
+        Without a configuration, no environment pays for its import.
+        """
+        from chalicelib.visits.by_configuration import ByConfiguration
+
+        return ByConfiguration.of(self.settings, self.clock)
 
     @cached_property
     def connections(self) -> Connections:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -14,6 +14,7 @@ from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
+from chalicelib.configuration.above import Above
 from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
@@ -24,7 +25,7 @@ from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated
 from chalicelib.visits import admission, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
-from chalicelib.visits.answer import Answer
+from chalicelib.visits.answer import Answer, Answered
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
@@ -43,6 +44,9 @@ from chalicelib.visits.routing import (
     takes_over,
     wants_page,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 LONGEST_ANSWER = 28.0
 """Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
@@ -71,11 +75,13 @@ class Visits:
         most_instances: int = 0,
         most_held: int = 0,
         edge_proof: str = "",
+        by_configuration: "Callable[[], ByConfiguration] | None" = None,
         load: Callable[[], Load] = Load,
     ) -> None:
         """Set up the parts that requests need.
 
-        The pointer of ``configuration`` is read with a page's locations. ``spares`` and
+        The pointer of ``configuration`` is read with a page's locations; ``by_configuration``
+        returns what carries it out, made when there is one. ``spares`` and
         ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
         does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does. ``load`` returns
         how busy the machine is on which everything runs.
@@ -84,6 +90,7 @@ class Visits:
         self._agents = agents
         self._clock = clock
         self._configuration = configuration
+        self._by_configuration = by_configuration
         self._directory = Directory(admission.is_shown, configuration)
         self._overview = overview.Overview(clock, load)
         self._binding = Binding(agents, clock)
@@ -140,8 +147,6 @@ class Visits:
         if (named := health.variant(request.path)) is not None:
             applied = self._configuration.get(self._clock())
             return self._overview.health_check(named, applied.health_checks if applied else {})
-        if climbs(request.path):
-            return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
             return Answer.text(
                 403,
@@ -162,6 +167,17 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
+        applied = self._configuration.get(self._clock())
+        if applied is not None and self._by_configuration is not None:
+            number = self._configuration.number
+            answered = self._by_configuration().find(applied, request, host, found, number)
+            if isinstance(answered, Answered):
+                return with_headers(answered.answer, answered.settings)
+            found = answered
+        elif isinstance(found, Found) and self._configuration.number:
+            found = found.under(Above(number=self._configuration.number))
+        if climbs(request.path):
+            return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, Found):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
