@@ -6,7 +6,7 @@ counts.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Self, assert_never
 from urllib.parse import quote, unquote
@@ -28,7 +28,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.layers import resolve
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.match import Arrival
-from chalicelib.configuration.shiny_server_conf.model import Block, Location
+from chalicelib.configuration.shiny_server_conf.model import Block, Location, nearest
 from chalicelib.configuration.shiny_server_conf.outcomes import (
     AddSlash,
     AppAt,
@@ -43,6 +43,7 @@ from chalicelib.configuration.shiny_server_conf.run_as import user_of
 from chalicelib.configuration.shiny_server_conf.setting_layers import setting_layers
 from chalicelib.visits.answer import Answer, Answered
 from chalicelib.visits.callers import ROBOTS
+from chalicelib.visits.health import PING
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.sending import Sender
 
@@ -71,6 +72,8 @@ class ByConfiguration:
         self._held = ("", 0)
         """The configuration whose settings are remembered, and the number of its change."""
         self._settings: dict[Position, AppSettings] = {}
+        self._folders: Mapping[str, Mapping[str, str]] = {}
+        self._templates: dict[str, pages.Templates] = {}
         self._apps: dict[tuple[Position, str], Found] = {}
 
     @classmethod
@@ -105,7 +108,7 @@ class ByConfiguration:
                 return self._closed(request, location, why)
             case AppAt():
                 return self._app(request, outcome, published)
-            case NotFound() if request.path == ROBOTS:
+            case NotFound() if request.path in (ROBOTS, PING):
                 return published
             case NotFound(site):
                 block = next(iter(site.blocks)) if site else applied.configuration.outside
@@ -178,13 +181,16 @@ class ByConfiguration:
                 self._apps.clear()
             above = Above(tuple(setting_layers(place)), self._held[1])
             known = self._apps[key] = found.under(above)
-        return found._replace(resolution=known.resolution, above=known.above)
+        return found._replace(
+            resolution=known.resolution, above=known.above, template_dir=_template_dir(place)
+        )
 
     def _at(self, place: Block | Location, answer: Answer) -> Answered:
         key = place.layers[-1].position
         if key not in self._settings:
             self._settings[key] = resolve([App.defaults, *setting_layers(place)]).settings
-        return Answered(answer, self._settings[key])
+        shown = answer.by(self.templates(_template_dir(place)))
+        return Answered(shown, self._settings[key])
 
     def _closed(self, request: VisitorRequest, place: Block | Location, why: str) -> Answered:
         telemetry.logger.info("closed", extra={"why": why})
@@ -209,12 +215,27 @@ class ByConfiguration:
             pages.directory_index(f"Index of {title}", _shown(found.folders), _shown(found.files))
         )
 
+    def templates(self, folder: str) -> pages.Templates | None:
+        """Return the pages in a folder of the configuration; None if it has none."""
+        if folder not in self._folders:
+            return None
+        if folder not in self._templates:
+            self._templates[folder] = pages.Templates(self._folders[folder])
+        return self._templates[folder]
+
     def _hold(self, applied: Applied, number: int) -> None:
         """Forget what belongs to another configuration."""
         if (applied.id, number) != self._held:
             self._held = applied.id, number
+            self._folders = applied.templates
+            self._templates.clear()
             self._settings.clear()
             self._apps.clear()
+
+
+def _template_dir(place: Block | Location) -> str:
+    use = nearest(place.layers, "template_dir")
+    return str(use.values["dir"]) if use is not None else ""
 
 
 def _redirect(url: str, status: int) -> Answer:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -57,6 +57,9 @@ If one more is gone, the request fails.
 """
 
 
+_T = TypeVar("_T")
+
+
 class _Gone(NamedTuple):
     """The instance on which a page's request took a seat, whose agent turned out to be gone."""
 
@@ -100,47 +103,7 @@ class Visits:
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; after a failure, a page gives the cause and the way out."""
         with telemetry.about(request_id=request.request_id):
-            try:
-                return self._answer(request)
-            except AgentSilent as error:
-                telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
-                message = "It may be busy with a long computation. Wait a moment, then try again."
-                return Answer.page(
-                    pages.error(
-                        "The app does not answer",
-                        message,
-                        retry_url=_public(request),
-                        status=error.status,
-                    )
-                )
-            except AgentGone as error:
-                telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
-                message = (
-                    "It has just stopped, or it cannot be reached. In a moment another one "
-                    "can be started."
-                )
-                return Answer.page(
-                    pages.error(
-                        "The app's machine is gone",
-                        message,
-                        retry_url=_public(request),
-                        status=error.status,
-                    )
-                )
-            except SheenError as error:
-                telemetry.logger.exception("refused")
-                return Answer.page(
-                    pages.error("That did not work", str(error), status=error.status)
-                )
-            except Exception:
-                telemetry.logger.exception("failed")
-                message = (
-                    "Sheen could not answer. Tell whoever runs it this number: "
-                    f"{request.request_id}."
-                )
-                return Answer.page(
-                    pages.error("Something broke", message, retry_url=_public(request))
-                )
+            return _or_failure(request, lambda: self._answer(request))
 
     def _answer(self, request: VisitorRequest) -> Answer:
         """Answer a request; try another instance when a page's turns out to be gone."""
@@ -181,11 +144,13 @@ class Visits:
         if not isinstance(found, Found):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
-            answer = self._of_app(request, found, gone)
+            answer = _or_failure(request, lambda: self._of_app(request, found, gone))
             settings = found.readable_settings
-            if isinstance(answer, _Gone) or settings is None:
+            if isinstance(answer, _Gone):
                 return answer
-            return with_headers(answer, settings)
+            if found.template_dir and self._by_configuration is not None:
+                answer = answer.by(self._by_configuration().templates(found.template_dir))
+            return answer if settings is None else with_headers(answer, settings)
 
     def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
         """Answer a request for a path that no app owns."""
@@ -412,6 +377,8 @@ class Visits:
             (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
+        if found.template_dir:
+            sent.append((protocol.DRAFT, "1"))
         if found.rest.startswith(SOCKJS):
             sent.append((protocol.BUFFERED, "1"))  # FACTS H2
         target = f"{protocol.APP}{found.rest}" + (
@@ -425,6 +392,32 @@ class Visits:
         return self._agents.request(
             Agent.of(instance), method, target, sent, request.body, timeout=within
         )
+
+
+def _or_failure(request: VisitorRequest, answer: Callable[[], _T]) -> _T | Answer:
+    """Return what ``answer`` returns, or a page with the cause of its failure and the way out."""
+    try:
+        return answer()
+    except AgentSilent as error:
+        telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
+        title = "The app does not answer"
+        message = "It may be busy with a long computation. Wait a moment, then try again."
+        retry_url = _public(request)
+        return Answer.page(pages.error(title, message, retry_url=retry_url, status=error.status))
+    except AgentGone as error:
+        telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
+        title = "The app's machine is gone"
+        message = "It has just stopped, or it cannot be reached. In a moment another one can be "
+        message += "started."
+        retry_url = _public(request)
+        return Answer.page(pages.error(title, message, retry_url=retry_url, status=error.status))
+    except SheenError as error:
+        telemetry.logger.exception("refused")
+        return Answer.page(pages.error("That did not work", str(error), status=error.status))
+    except Exception:
+        telemetry.logger.exception("failed")
+        message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+        return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
 
 
 def _version_id(app: App) -> str:
@@ -459,8 +452,14 @@ def _passed_back(got: AgentAnswer) -> Answer:
         )
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
-    return Answer(
+    answer = Answer(
         got.status if got.status >= 200 else 502,
         tuple(pair for pair in told if pair[0].lower() != "content-length"),
         got.body,
     )
+    if not any(name.lower() == protocol.DRAFT for name, _ in got.headers):
+        return answer
+    page = Answer.page(pages.make(answer.status, pages.Draft.parse(got.body)))
+    ours = {name for name, _ in page.headers}
+    kept = tuple(pair for pair in answer.headers if pair[0].lower() not in ours)
+    return page._replace(headers=(*page.headers, *kept))

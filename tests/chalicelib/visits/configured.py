@@ -21,9 +21,9 @@ VERSION = "20261120T133144Z-3f9a"
 FILE = "shiny-server.conf"
 
 
-def apply(text: str, configuration_id: str = "1") -> None:
-    """Let a configuration hold."""
-    contents.put(BUCKET, configuration_id, Content(FILE, text), None)
+def apply(text: str, configuration_id: str = "1", **more: Any) -> None:
+    """Let a configuration hold; ``more`` are templates and health checks."""
+    contents.put(BUCKET, configuration_id, Content(FILE, text, **more), None)
     ConfigurationRow(*POINTER, configuration=configuration_id, number=1).save()
     lambdas.here.configuration.forget()
 

@@ -208,7 +208,7 @@ ROWS = (
     Directive(
         "template_dir",
         ANYWHERE | {Scope.ADMIN},
-        no_effect("Sheen shows its own pages"),
+        honoured("docs/operator.md says which pages there are, and the values that each shows"),
         (required("dir", STRING),),
         since="1.1.0",
     ),
