@@ -17,6 +17,7 @@ from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.health import Load
+from chalicelib.visits.logging_visits import AccessLogs
 from chalicelib.visits.machine_load import MachineLoad
 from chalicelib.visits.visit import Visits
 
@@ -63,6 +64,7 @@ class Environment:
             settings.edge_proof,
             lambda: self.by_configuration,
             MachineLoad(self.clock).read if settings.one_machine else Load,
+            self.access_logs,
         )
 
     @cached_property
@@ -76,9 +78,14 @@ class Environment:
         return ByConfiguration.of(self.settings, self.clock)
 
     @cached_property
+    def access_logs(self) -> AccessLogs:
+        """What writes lines of access logs."""
+        return AccessLogs(self.configuration, self.clock, self.settings.edge_proof)
+
+    @cached_property
     def connections(self) -> Connections:
         """What answers WebSocket events."""
-        return Connections(self.agents, self.clock)
+        return Connections(self.agents, self.clock, self.access_logs.disconnected)
 
     @cached_property
     def errands(self) -> Doer:

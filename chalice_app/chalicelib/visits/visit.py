@@ -29,6 +29,7 @@ from chalicelib.visits.answer import Answer, Answered
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
+from chalicelib.visits.logging_visits import AccessLogs
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     NO_PAGES,
@@ -80,6 +81,7 @@ class Visits:
         edge_proof: str = "",
         by_configuration: "Callable[[], ByConfiguration] | None" = None,
         load: Callable[[], Load] = Load,
+        access_logs: AccessLogs | None = None,
     ) -> None:
         """Set up the parts that requests need.
 
@@ -87,8 +89,10 @@ class Visits:
         returns what carries it out, made when there is one. ``spares`` and
         ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
         does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does. ``load`` returns
-        how busy the machine is on which everything runs.
+        how busy the machine is on which everything runs. ``access_logs`` get a line for each
+        request.
         """
+        self._access_logs = access_logs
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
@@ -103,7 +107,11 @@ class Visits:
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; after a failure, a page gives the cause and the way out."""
         with telemetry.about(request_id=request.request_id):
-            return _or_failure(request, lambda: self._answer(request))
+            began = self._clock()
+            answer = _or_failure(request, lambda: self._answer(request))
+            if self._access_logs is not None:
+                self._access_logs.answered(request, answer, began)
+            return answer
 
     def _answer(self, request: VisitorRequest) -> Answer:
         """Answer a request; try another instance when a page's turns out to be gone."""
