@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
+from infra.declared.place import REST_FUNCTION
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.control import Control
@@ -42,6 +43,7 @@ from infra.emulator.rights.files import FileRoles
 from infra.emulator.s3.events import S3Events
 from infra.emulator.settings import REGION
 from infra.local import checks, roles
+from infra.local.access_logs import AccessLogFiles, in_bucket
 from infra.local.app_logs import AppLogs
 from infra.local.containers import Containers, task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
@@ -398,6 +400,16 @@ class Stack:
             lambda function: variables[function.name],
             self.clock,
         )
+        access_logs = AccessLogFiles(
+            [
+                self.settings.logs / f"{self.place.function_name(name)}.log"
+                for name in (REST_FUNCTION, "websocket_disconnect")
+            ],
+            in_bucket(self._moto, self.place.bucket),
+            self.console.say,
+        )
+        access_logs.start()
+        self._started.push_async_callback(access_logs.stop)
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
