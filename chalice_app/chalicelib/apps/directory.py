@@ -36,8 +36,6 @@ class Found(NamedTuple):
     """Whether the app has moved away from this location."""
     above: Above = NOTHING
     """What a configuration says above the app; the settings are resolved with it."""
-    template_dir: str = ""
-    """The folder of an operator's own pages here; empty: there is none."""
 
     @classmethod
     def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "Found":

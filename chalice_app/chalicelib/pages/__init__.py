@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
-from urllib.parse import quote
 
 from chalicelib.pages.apps import AppEntry, apps_index
 from chalicelib.pages.handlebars import Values
@@ -25,6 +24,7 @@ __all__ = [
     "PHASES",
     "AppEntry",
     "Draft",
+    "Entry",
     "InQueue",
     "Page",
     "Phase",
@@ -36,9 +36,9 @@ __all__ = [
     "apps_index",
     "busy",
     "closed",
-    "directory_index",
     "error",
     "faults",
+    "folder",
     "forbidden",
     "make",
     "no_machine",
@@ -259,22 +259,6 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
-def directory_index(title: str, dirs: Sequence[str], files: Sequence[str]) -> Page:
-    """Return the list of what is in a folder: the folders in it, then its files, in their order."""
-    values: Values = {
-        "title": title,
-        "dirs": [{"name": f"{name}/", "url": f"{_segment(name)}/"} for name in dirs],
-        "files": [{"name": name, "url": _segment(name)} for name in files],
-        "apps": [],
-    }
-    return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
-
-
-def _segment(name: str) -> str:
-    """Return a name as a relative URL, which no name can make lead elsewhere."""
-    return quote(name, safe="", errors="replace")
-
-
 def forbidden(path: str) -> Page:
     """Return a 403: nobody may see what is at `path`."""
     return _error_page(
@@ -303,6 +287,28 @@ def nothing_here(path: str) -> Page:
         message="Nothing is at this address. If somebody sent you here, ask them.",
         path=path[:300],
     )
+
+
+class Entry(NamedTuple):
+    """One line of a folder's page: what to show, and the URL relative to the folder."""
+
+    name: str
+    url: str
+
+
+def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
+    """Return the page of a folder (`directory_index`)."""
+    values: Values = {
+        "title": title,
+        "dirs": [_linked(entry) for entry in dirs],
+        "files": [_linked(entry) for entry in files],
+        "apps": [],
+    }
+    return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
+
+
+def _linked(entry: Entry) -> Values:
+    return {"name": entry.name, "url": safe_url(entry.url)}
 
 
 def _error_page(

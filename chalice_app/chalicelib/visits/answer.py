@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.pages import Page, Templates
 
 
@@ -61,10 +60,3 @@ class Answer(NamedTuple):
             (("content-type", "application/json"), ("cache-control", "no-store")),
             json.dumps(value).encode(),
         )
-
-
-class Answered(NamedTuple):
-    """An answer, and the settings that hold where it comes from."""
-
-    answer: Answer
-    settings: AppSettings

@@ -12,6 +12,7 @@ from typing import Self, assert_never
 from urllib.parse import quote, unquote
 
 from chalicelib import pages, telemetry
+from chalicelib.apps import folders
 from chalicelib.apps.directory import REMEMBERED, Found, Nothing, Redirected
 from chalicelib.apps.errors import FileChanged, NoUser
 from chalicelib.apps.locations import ROOT
@@ -41,9 +42,12 @@ from chalicelib.configuration.shiny_server_conf.outcomes import (
 )
 from chalicelib.configuration.shiny_server_conf.run_as import user_of
 from chalicelib.configuration.shiny_server_conf.setting_layers import setting_layers
-from chalicelib.visits.answer import Answer, Answered
+from chalicelib.pages import Templates
+from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS
 from chalicelib.visits.health import PING
+from chalicelib.visits.members import Members
+from chalicelib.visits.placed import Answered, Placed
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.sending import Sender
 
@@ -61,25 +65,28 @@ class ByConfiguration:
     """Carries out what configurations say; one object lives as long as its Lambda environment."""
 
     def __init__(
-        self, trees: Trees, sender: Sender, clock: Callable[[], float], app_in: AppIn | None = None
+        self,
+        trees: Trees,
+        sender: Sender,
+        clock: Callable[[], float],
+        app_in: AppIn = folders.app_of,
     ) -> None:
-        """Set up the parts; without ``app_in``, only what is published runs."""
         self._trees = trees
         self._sender = sender
         self._clock = clock
         self._app_in = app_in
         self._in_folders: dict[tuple[str, str], tuple[float, App]] = {}
-        self._held = ("", 0)
-        """The configuration whose settings are remembered, and the number of its change."""
+        self._held = ""
+        self._number = 0
+        self._sources: Mapping[str, Mapping[str, str]] = {}
         self._settings: dict[Position, AppSettings] = {}
-        self._folders: Mapping[str, Mapping[str, str]] = {}
-        self._templates: dict[str, pages.Templates] = {}
         self._apps: dict[tuple[Position, str], Found] = {}
+        self._templates: dict[str, Templates] = {}
 
     @classmethod
     def of(cls, settings: Settings, clock: Callable[[], float]) -> Self:
         """Return what a deployment with these settings needs."""
-        trees = Trees(settings.bucket, clock, settings.trees)
+        trees = Trees(settings.bucket, clock, settings.trees, Members(clock).groups)
         links = Links(settings.bucket, clients.region(), settings.bodies_url)
         return cls(trees, Sender(trees, links, clients.credentials, clock), clock)
 
@@ -90,7 +97,7 @@ class ByConfiguration:
         host: str,
         published: Found | Redirected | Nothing,
         number: int,
-    ) -> Answered | Found | Redirected | Nothing:
+    ) -> Answered | Placed:
         """Return what answers a request.
 
         ``published`` is what is published at its path, and ``number`` that of the change that
@@ -107,9 +114,9 @@ class ByConfiguration:
             case Closed(location, why):
                 return self._closed(request, location, why)
             case AppAt():
-                return self._app(request, outcome, published)
+                return self._app(outcome)
             case NotFound() if request.path in (ROBOTS, PING):
-                return published
+                return Placed(published)
             case NotFound(site):
                 block = next(iter(site.blocks)) if site else applied.configuration.outside
                 return self._at(block, Answer.page(pages.nothing_here(request.path)))
@@ -122,7 +129,7 @@ class ByConfiguration:
             case FileAt(location, path):
                 return self._at(location, self._file(request, path))
             case Listing(location, folder, title):
-                return self._at(location, self._listing(request, folder, title))
+                return self._at(location, self._listing(folder, title))
             case Forbidden(location):
                 return self._at(location, Answer.page(pages.forbidden(request.path)))
             case _:
@@ -134,29 +141,23 @@ class ByConfiguration:
         request: VisitorRequest,
         arrival: Arrival,
         published: Found | Redirected,
-    ) -> Answered | Found | Redirected:
+    ) -> Answered | Placed:
         """Return what is published with the settings of the blocks above, if they are open."""
         here = applied.matcher.above(arrival)
         if here.closed:
             return self._closed(request, here, here.closed)
         if isinstance(published, Redirected):
-            return published
+            return Placed(published)
         above = applied.matcher.above(replace(arrival, path=published.location.path))
         return self._within(above, published)
 
-    def _app(
-        self, request: VisitorRequest, outcome: AppAt, published: Found | Redirected | Nothing
-    ) -> Answered | Found:
-        location = AppLocation(EVERY_HOST, outcome.prefix or ROOT)
-        if self._app_in is not None:
-            app = self._app_of(outcome, self._app_in)
-            found = self._within(outcome.location, Found.of(app))
-            return found._replace(rest=outcome.rest, location=location)
-        if isinstance(published, Found) and published.location.path == location.path:
-            return self._within(outcome.location, published)
-        return self._at(outcome.location, Answer.page(pages.nothing_here(request.path)))
+    def _app(self, outcome: AppAt) -> Placed:
+        found = Found.of(self._app_of(outcome))._replace(
+            rest=outcome.rest, location=AppLocation(EVERY_HOST, outcome.prefix or ROOT)
+        )
+        return self._within(outcome.location, found)
 
-    def _app_of(self, outcome: AppAt, app_in: AppIn) -> App:
+    def _app_of(self, outcome: AppAt) -> App:
         """Return the app in a folder, with a short memory; raise :class:`NoUser`."""
         user = user_of(outcome.location, outcome.folder)
         if not user:
@@ -169,28 +170,36 @@ class ByConfiguration:
         if known is None or now - known[0] >= REMEMBERED:
             if len(self._in_folders) >= _MOST_REMEMBERED:
                 self._in_folders.clear()
-            known = self._in_folders[key] = (now, app_in(*key, now))
+            known = self._in_folders[key] = (now, self._app_in(*key, now))
         return known[1]
 
-    def _within(self, place: Block | Location, found: Found) -> Found:
+    def _within(self, place: Block | Location, found: Found) -> Placed:
         """Return an app with the settings of a place, resolved once for all who use its row."""
         key = (place.layers[-1].position, found.app.name)
         known = self._apps.get(key)
         if known is None or known.app is not found.app:
             if len(self._apps) >= _MOST_REMEMBERED:
                 self._apps.clear()
-            above = Above(tuple(setting_layers(place)), self._held[1])
+            above = Above(tuple(setting_layers(place)), self._number)
             known = self._apps[key] = found.under(above)
-        return found._replace(
-            resolution=known.resolution, above=known.above, template_dir=_template_dir(place)
-        )
+        found = found._replace(resolution=known.resolution, above=known.above)
+        return Placed(found, self._templates_of(place))
 
     def _at(self, place: Block | Location, answer: Answer) -> Answered:
         key = place.layers[-1].position
         if key not in self._settings:
             self._settings[key] = resolve([App.defaults, *setting_layers(place)]).settings
-        shown = answer.by(self.templates(_template_dir(place)))
-        return Answered(shown, self._settings[key])
+        return Answered(answer.by(self._templates_of(place)), self._settings[key])
+
+    def _templates_of(self, place: Block | Location) -> Templates | None:
+        """Return the templates of the nearest ``template_dir``."""
+        use = nearest(place.layers, "template_dir")
+        if use is None:
+            return None
+        folder = str(use.values["dir"])
+        if folder not in self._templates:
+            self._templates[folder] = Templates(self._sources.get(folder, {}))
+        return self._templates[folder]
 
     def _closed(self, request: VisitorRequest, place: Block | Location, why: str) -> Answered:
         telemetry.logger.info("closed", extra={"why": why})
@@ -209,33 +218,19 @@ class ByConfiguration:
                     raise
         return Answer.page(pages.nothing_here(request.path))
 
-    def _listing(self, request: VisitorRequest, folder: str, title: str) -> Answer:
+    def _listing(self, folder: str, title: str) -> Answer:
         found = self._trees.folder(folder)
-        return Answer.page(
-            pages.directory_index(f"Index of {title}", _shown(found.folders), _shown(found.files))
-        )
-
-    def templates(self, folder: str) -> pages.Templates | None:
-        """Return the pages in a folder of the configuration; None if it has none."""
-        if folder not in self._folders:
-            return None
-        if folder not in self._templates:
-            self._templates[folder] = pages.Templates(self._folders[folder])
-        return self._templates[folder]
+        dirs = [pages.Entry(name, f"{_segment(name)}/") for name in _shown(found.folders)]
+        files = [pages.Entry(name, _segment(name)) for name in _shown(found.files)]
+        return Answer.page(pages.folder(f"Index of {title}", dirs, files))
 
     def _hold(self, applied: Applied, number: int) -> None:
         """Forget what belongs to another configuration."""
-        if (applied.id, number) != self._held:
-            self._held = applied.id, number
-            self._folders = applied.templates
-            self._templates.clear()
+        if (applied.id, number) != (self._held, self._number):
+            self._held, self._number, self._sources = applied.id, number, applied.templates
             self._settings.clear()
             self._apps.clear()
-
-
-def _template_dir(place: Block | Location) -> str:
-    use = nearest(place.layers, "template_dir")
-    return str(use.values["dir"]) if use is not None else ""
+            self._templates.clear()
 
 
 def _redirect(url: str, status: int) -> Answer:
@@ -254,6 +249,11 @@ def _add_slash(request: VisitorRequest, path: str) -> Answer:
     """Return a redirect to a path of this site; two slashes at its start would name a host."""
     query = f"?{request.query_string}" if request.query else ""
     return Answer.redirect(f"{request.base}/{path.lstrip('/')}{query}", 301)
+
+
+def _segment(name: str) -> str:
+    """Return a name as a relative URL, which no name can make lead elsewhere."""
+    return quote(name, safe="", errors="replace")
 
 
 def _shown(names: Iterable[str]) -> list[str]:

@@ -21,15 +21,17 @@ from chalicelib.instances import store
 from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
+from chalicelib.pages import Templates
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
-from chalicelib.visits.answer import Answer, Answered
+from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.logging_visits import AccessLogs
+from chalicelib.visits.placed import Answered
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     NO_PAGES,
@@ -138,15 +140,16 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
+        templates: Templates | None = None
         applied = self._configuration.get(self._clock())
+        number = self._configuration.number
         if applied is not None and self._by_configuration is not None:
-            number = self._configuration.number
-            answered = self._by_configuration().find(applied, request, host, found, number)
-            if isinstance(answered, Answered):
-                return with_headers(answered.answer, answered.settings)
-            found = answered
-        elif isinstance(found, Found) and self._configuration.number:
-            found = found.under(Above(number=self._configuration.number))
+            placed = self._by_configuration().find(applied, request, host, found, number)
+            if isinstance(placed, Answered):
+                return with_headers(placed.answer, placed.settings)
+            found, templates = placed
+        elif isinstance(found, Found) and number:
+            found = found.under(Above(number=number))
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, Found):
@@ -156,9 +159,8 @@ class Visits:
             settings = found.readable_settings
             if isinstance(answer, _Gone):
                 return answer
-            if found.template_dir and self._by_configuration is not None:
-                answer = answer.by(self._by_configuration().templates(found.template_dir))
-            return answer if settings is None else with_headers(answer, settings)
+            shown = answer.by(templates)
+            return with_headers(shown, settings) if settings is not None else shown
 
     def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
         """Answer a request for a path that no app owns."""
@@ -382,11 +384,10 @@ class Visits:
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.DRAFT, "1"),
             (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
-        if found.template_dir:
-            sent.append((protocol.DRAFT, "1"))
         if found.rest.startswith(SOCKJS):
             sent.append((protocol.BUFFERED, "1"))  # FACTS H2
         target = f"{protocol.APP}{found.rest}" + (

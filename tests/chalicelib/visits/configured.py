@@ -1,5 +1,6 @@
 """A deployment in this process with a configuration, a tree in the bucket, and apps in folders."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -7,8 +8,8 @@ import boto3
 import app as lambdas
 from chalicelib.applying import contents
 from chalicelib.applying.model import POINTER, ConfigurationRow
+from chalicelib.apps import folders, versions
 from chalicelib.apps import store as apps
-from chalicelib.apps import versions
 from chalicelib.apps.model import App
 from chalicelib.configuration.applied import Content
 from chalicelib.instances import store
@@ -21,9 +22,15 @@ VERSION = "20261120T133144Z-3f9a"
 FILE = "shiny-server.conf"
 
 
-def apply(text: str, configuration_id: str = "1", **more: Any) -> None:
-    """Let a configuration hold; ``more`` are templates and health checks."""
-    contents.put(BUCKET, configuration_id, Content(FILE, text, **more), None)
+def apply(
+    text: str,
+    configuration_id: str = "1",
+    templates: Mapping[str, Mapping[str, str]] | None = None,
+    health_checks: Mapping[str, str] | None = None,
+) -> None:
+    """Let a configuration hold."""
+    content = Content(FILE, text, templates or {}, health_checks or {})
+    contents.put(BUCKET, configuration_id, content, None)
     ConfigurationRow(*POINTER, configuration=configuration_id, number=1).save()
     lambdas.here.configuration.forget()
 
@@ -66,19 +73,22 @@ def ask(
 def publish(location: str, agent: StandinAgent, **settings: object) -> App:
     """Publish an app, and run it at an agent."""
     app = apps.ensure(location, 1.0)
-    if app.active_version is None:
-        versions.add(app.app_id, VERSION, bundle="", kind="app.R", source="", settings={}, now=1.0)
-        assert versions.activate(location, VERSION, "1", 1.0)
-        app.refresh()
-        app.settings = settings
-        app.save()
-        claimed = store.claim(
-            str(VersionId(app.app_id, VERSION)), 0, location=location, capacity=9999,
-            now=lambdas.here.clock(),
-        )  # fmt: skip
-        assert claimed is not None
-        store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
+    versions.add(app.app_id, VERSION, bundle="", kind="app.R", source="", settings={}, now=1.0)
+    assert versions.activate(location, VERSION, "1", 1.0)
+    app.refresh()
+    app.settings = settings
+    app.save()
+    run(app, agent)
     return app
+
+
+def run(app: App, agent: StandinAgent) -> None:
+    """Run an app at an agent."""
+    version = str(VersionId(app.app_id, str(app.active_version)))
+    now = lambdas.here.clock()
+    claimed = store.claim(version, 0, location=app.name, capacity=9999, now=now)
+    if claimed is not None:
+        store.mark_ready(claimed.ref, agent.address, "token", now)
 
 
 class Folders:
@@ -91,7 +101,9 @@ class Folders:
 
     def app_in(self, folder: str, user: str, now: float) -> App:
         self.asked.append((folder, user))
-        return publish("/in" + folder.replace("~", "/home/").replace(" ", "_"), self._agent)
+        app = folders.app_of(folder, user, now)
+        run(app, self._agent)
+        return app
 
     def _answer(self, got: Got) -> Say:
         base = got.header("sheen-base")

@@ -10,6 +10,7 @@ from chalicelib.apps import linking
 from chalicelib.apps.sites import Location, redirect
 from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.lambdas.environment import Environment
+from chalicelib.unix_ids.model import UnixUser
 from chalicelib.visits.by_configuration import ByConfiguration
 from tests.chalicelib.proxy_events import body_of, header_of
 from tests.chalicelib.standin_agent import StandinAgent
@@ -201,6 +202,14 @@ def test_apps_in_folders_run_as_the_locations_user_with_its_settings(folders: Fo
     assert status("/users/ann/log/x") == 403
 
 
+def test_the_folders_of_users_are_shown_to_all_if_the_users_are_in_a_group() -> None:
+    write("~ann/ShinyApps/a.txt", "~bob/ShinyApps/a.txt")
+    for name, group in (("ann", "staff"), ("bob", "guests")):
+        UnixUser(name, unix_id=1, group=1, group_names=[group]).save()
+    apply("run_as :HOME_USER:; server { listen 80; location / { user_dirs; members_of staff; } }")
+    assert [status(f"/{name}/a.txt") for name in ("ann", "bob", "eve")] == [200, 404, 404]
+
+
 def test_an_app_without_a_user_says_so() -> None:
     write("/srv/x/app.R")
     apply("run_as :HOME_USER:; log_dir /l; server { listen 80; location / { site_dir /srv; } }")
@@ -298,3 +307,14 @@ def test_a_visit_reads_the_pointer_with_the_locations(dynamodb_calls: Counter[st
     dynamodb_calls.clear()
     assert status("/a.txt") == 200
     assert dynamodb_calls == {"BatchGetItem": 1}
+
+
+def test_the_operators_templates_show_pages_and_lists() -> None:
+    write("/srv/a.txt")
+    apply(
+        f"template_dir /t; {locations(SITE)}",
+        templates={"/t": {"error": "<b>{{status}}</b>", "directoryIndex": "{{title}}!"}},
+    )
+    assert text("/nothing") == "<b>404</b>"
+    assert text("/.x") == "<b>403</b>"
+    assert text("/") == "Index of /!"
