@@ -256,6 +256,8 @@ FUNCTIONS = (
         lambda place: (
             items(place, Connection, "GetItem", "DeleteItem"),
             items(place, Instance, "GetItem"),
+            items(place, ConfigurationRow, "GetItem"),
+            objects(place, APPLIED, "GetObject"),
         ),
         in_vpc=True,
         memory_mb=512,

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
+from infra.declared.place import REST_FUNCTION
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.control import Control
@@ -44,6 +45,7 @@ from infra.emulator.s3.events import S3Events
 from infra.emulator.s3.shown import Shown, ShownFolders
 from infra.emulator.settings import REGION
 from infra.local import checks, configured, roles
+from infra.local.access_logs import AccessLogFiles, in_bucket
 from infra.local.app_logs import AppLogs
 from infra.local.configured import Machine
 from infra.local.containers import Containers, task_definitions
@@ -420,6 +422,16 @@ class Stack:
             lambda function: variables[function.name],
             self.clock,
         )
+        access_logs = AccessLogFiles(
+            [
+                self.settings.logs / f"{self.place.function_name(name)}.log"
+                for name in (REST_FUNCTION, "websocket_disconnect")
+            ],
+            in_bucket(self._moto, self.place.bucket),
+            self.console.say,
+        )
+        access_logs.start()
+        self._started.push_async_callback(access_logs.stop)
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
