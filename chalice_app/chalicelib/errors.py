@@ -13,8 +13,9 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
+    │   ├── identity.errors                 BadUser, BadHash
     │   ├── lives.pool                      BadSpares
-    │   ├── pages.markup                    BadTemplate
+    │   ├── pages.handlebars                BadTemplate
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
@@ -32,11 +33,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── apps.errors                     NoSuchApp, NoSuchVersion, NoSuchLocation
     │   ├── bodies.errors                   UnknownUpload
     │   ├── configuration.errors            NoSuchConfiguration
+    │   ├── identity.errors                 NoSuchUser
     │   ├── syncs.errors                    NoSuchSync
     │   └── sheen.logs                      NoLogs
     ├── Conflict (409, 5)
     │   ├── apps.errors                     NotArchived, LocationTaken, LastLocation,
     │   │                                   TooManyLocations
+    │   ├── identity.errors                 UserExists
     │   ├── instances.errors                InstanceChanged
     │   ├── sheen.versions                  NotDownloaded
     │   ├── agent.life.instance             BoundElsewhere
@@ -46,6 +49,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Busy (503, 75)
     │   ├── agents.errors                   AgentGone
     │   ├── apps.errors                     TooBusy
+    │   ├── identity.errors                 UserChanged
     │   ├── instances.ceilings.errors       TooManyInstances
     │   └── agent.failure                   NoPlace, AppExited (WorkerGone)
     ├── Late (504, 75)

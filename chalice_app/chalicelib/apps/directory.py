@@ -7,6 +7,7 @@ from chalicelib.apps import locations, sites
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
 from chalicelib.aws.tables import Table, read_together
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Resolved, resolve
@@ -33,14 +34,19 @@ class Found(NamedTuple):
     """Where the visitor came in."""
     moved: bool = False
     """Whether the app has moved away from this location."""
+    above: Above = NOTHING
+    """What a configuration says above the app; the settings are resolved with it."""
 
     @classmethod
-    def of(cls, app: App, rest: str = "/") -> "Found":
+    def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "Found":
         """Return an app at its main location, with its settings resolved."""
-        try:
-            return cls(app, rest, app.resolved(), app.places.main)
-        except BadAppSetting as error:
-            return cls(app, rest, error, app.places.main)
+        return cls(app, rest, _resolution(app, above), app.places.main, above=above)
+
+    def under(self, above: Above) -> "Found":
+        """Return the same below these layers of a configuration."""
+        if above == self.above:
+            return self
+        return self._replace(above=above, resolution=_resolution(self.app, above))
 
     @property
     def settings(self) -> AppSettings:
@@ -53,6 +59,14 @@ class Found(NamedTuple):
     def readable_settings(self) -> AppSettings | None:
         """The settings that hold for the app; None if they cannot be read."""
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
+
+
+def _resolution(app: App, above: Above) -> Resolved | BadAppSetting:
+    try:
+        above.text  # noqa: B018  (raises if there is too much for an instance's row)
+        return app.resolved(above.layers)
+    except BadAppSetting as error:
+        return error
 
 
 class Redirected(NamedTuple):
