@@ -35,7 +35,7 @@ def apply(settings: Settings, path: Path) -> int:
     """
     gathered = gathered_from(path)
     reading = gathered.content.read()
-    if show_report(reading, path) or reading.configuration is None:
+    if not show_report(reading, path) or reading.configuration is None:
         return 1
     for note in gathered.notes:
         for line in report.wrapped(f"warning: {note}"):
@@ -168,4 +168,4 @@ def _show_errors(configuration_id: str, summary: str, errors: list[str]) -> None
 
 
 def _when(row: ConfigurationRow) -> str:
-    return datetime.fromtimestamp(float(row.at), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(float(row.at), UTC).strftime("%Y-%m-%d %H:%M:%SZ")

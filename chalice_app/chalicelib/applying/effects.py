@@ -8,6 +8,8 @@ from chalicelib.apps.sites import EVERY_HOST, Location
 from chalicelib.configuration.applied import Applied
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Layer, Resolved
+from chalicelib.configuration.shiny_server_conf.match import Arrival, Matcher
+from chalicelib.configuration.shiny_server_conf.model import Configuration
 
 
 class Effect(NamedTuple):
@@ -30,6 +32,34 @@ def effects(before: Applied | None, after: Applied | None, apps: Iterable[App]) 
             _resolved(app, _above(before, location)), _resolved(app, _above(after, location))
         )
     ]
+
+
+def fates(configuration: Configuration, apps: Iterable[App]) -> list[tuple[str, str]]:
+    """Return what becomes of each location of a published app, in words."""
+    matcher = Matcher(configuration)
+    return [
+        (str(location), _fate(matcher, location))
+        for app in apps
+        if app.active_version is not None
+        for location in app.places.here
+    ]
+
+
+def _fate(matcher: Matcher, location: Location) -> str:
+    path = location.path if location.path != "/" else ""
+    host = "" if location.site == EVERY_HOST else location.site
+    above = next((found for _, found in matcher.candidates(Arrival(path, host))), [])
+    for place in above:
+        if place.path == path:
+            return f"not reachable any more: line {place.position.line} leads elsewhere"
+    closed = next((place for place in above if place.closed), None)
+    if closed is not None:
+        return f"closed by line {closed.position.line}: {closed.closed}"
+    if not above:
+        return "as before"
+    nearest = max(above, key=lambda place: len(place.path))
+    title = nearest.layers[-1].title
+    return f"as before, below the settings of {title} (line {nearest.position.line})"
 
 
 def changed(found: Iterable[Effect]) -> list[str]:

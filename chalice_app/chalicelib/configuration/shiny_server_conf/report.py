@@ -8,8 +8,8 @@ from chalicelib.configuration.shiny_server_conf.directives.schema import Edition
 from chalicelib.configuration.shiny_server_conf.findings import Finding
 from chalicelib.configuration.shiny_server_conf.model import (
     AppDir,
-    Location,
     Configuration,
+    Location,
     Redirect,
     Site,
     SiteDir,
@@ -169,6 +169,6 @@ def written(value: Any) -> str:
         case dict():
             return ", ".join(f"{name}: {written(one)}" for name, one in value.items())
         case tuple():
-            return " ".join(map(_written, value)) or "none"
+            return " ".join(map(written, value)) or "none"
         case _:
             return str(value)
