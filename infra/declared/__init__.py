@@ -23,7 +23,7 @@ from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_
 from infra.declared.names import camel
 from infra.declared.place import Place
 from infra.declared.rights import Role, Statement, start
-from infra.declared.rules import RULES, Rule
+from infra.declared.rules import RULES, EventRule
 from infra.declared.syncs import TOPICS, Topic, datasync_role
 from infra.declared.tables import TABLES, TableDeclaration
 from infra.declared.tasks import (
@@ -45,6 +45,7 @@ __all__ = [
     "TREE",
     "BucketRules",
     "Declared",
+    "EventRule",
     "FunctionDeclaration",
     "LogGroup",
     "Machine",
@@ -52,7 +53,6 @@ __all__ = [
     "Place",
     "Role",
     "Root",
-    "Rule",
     "StateMachine",
     "Statement",
     "StreamReading",
@@ -71,7 +71,7 @@ class Declared:
     tables: tuple[TableDeclaration, ...]
     task_definitions: tuple[TaskDefinition, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[EventRule, ...] = ()
     log_groups: tuple[LogGroup, ...] = ()
     bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
     functions: tuple[FunctionDeclaration, ...] = ()

@@ -94,7 +94,7 @@ def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
 
 def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
     role = Role("odd", "states.amazonaws.com", ())
-    odd = emulated.Role(
+    odd = emulated.RoleDocuments(
         role.name,
         PLACE.role_arn(role.name),
         role.service,

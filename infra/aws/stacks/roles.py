@@ -12,8 +12,8 @@ from constructs import Construct
 from infra.aws.place import ACCOUNT, WEBSOCKET_API, aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
-from infra.aws.stacks.data import Data
-from infra.aws.stacks.storage import Storage
+from infra.aws.stacks.data import DataStack
+from infra.aws.stacks.storage import StorageStack
 from infra.declared import Declared, Mount, Role
 from infra.declared.names import camel
 
@@ -26,7 +26,7 @@ _EXEC = tuple(
 )
 
 
-class Roles(SheenStack):
+class RolesStack(SheenStack):
     """All roles.
 
     Other stacks refer to them by :meth:`infra.declared.Place.role_arn`. CloudFormation cannot
@@ -34,7 +34,12 @@ class Roles(SheenStack):
     """
 
     def __init__(
-        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage
+        self,
+        scope: Construct,
+        stage: Stage,
+        declared: Declared,
+        data: DataStack,
+        storage: StorageStack,
     ) -> None:
         super().__init__(
             scope, stage, "roles", "a role for each function, task, state machine and rule"

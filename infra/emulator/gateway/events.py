@@ -36,7 +36,7 @@ def encoded(event: Mapping[str, Any]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Received:
+class WireRequest:
     """A request from the wire; `path` and `query` are as the client encoded them."""
 
     method: str
@@ -62,7 +62,7 @@ def _request_time(now: float) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now))
 
 
-def _headers_for_function(received: Received, trace_id: str) -> dict[str, list[str]]:
+def _headers_for_function(received: WireRequest, trace_id: str) -> dict[str, list[str]]:
     passed = [
         pair
         for pair in to_function(received.headers)
@@ -79,7 +79,7 @@ def _headers_for_function(received: Received, trace_id: str) -> dict[str, list[s
     return values
 
 
-def _query(received: Received) -> dict[str, list[str]]:
+def _query(received: WireRequest) -> dict[str, list[str]]:
     pairs = parse_qsl(received.query, keep_blank_values=True, errors="replace")
     return grouped(pairs, ignore_case=False)
 
@@ -90,7 +90,7 @@ def trace_id(now: float) -> str:
 
 
 def rest_event(
-    received: Received,
+    received: WireRequest,
     match: RouteMatch,
     routes: RestRoutes,
     body: bytes,
@@ -195,7 +195,7 @@ def _websocket_context(
 def connect_event(
     visitor: Visitor,
     routes: WebSocketRoutes,
-    received: Received,
+    received: WireRequest,
     *,
     request_id: str,
     trace: str,

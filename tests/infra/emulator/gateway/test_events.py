@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.emulator.gateway import RestRoute, RestRoutes, WebSocketRoutes, events
-from infra.emulator.gateway.events import Received, Visitor
+from infra.emulator.gateway.events import Visitor, WireRequest
 from infra.emulator.gateway.routes import match_route
 
 ROUTES = RestRoutes(
@@ -31,8 +31,8 @@ HEADERS = (
 )
 
 
-def received(**changes: Any) -> Received:
-    return Received(
+def received(**changes: Any) -> WireRequest:
+    return WireRequest(
         **{
             "method": "POST",
             "path": "/hello/a%20b/",
