@@ -11,7 +11,7 @@ from typing import NamedTuple
 from chalicelib.errors import Malformed
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from chalicelib.publishing.packing import why_left_out, zip_files
 
 NAMED = 8
@@ -112,11 +112,11 @@ class _Found:
 
     def _add_file(self, path: Path, to: PurePosixPath) -> None:
         self.files[str(to)] = path
-        if self._from_elsewhere and len(self.files) > Limits().files:
+        if self._from_elsewhere and len(self.files) > BundleLimits().files:
             raise NotAnApp(
-                f"{self._app}: it has more than {Limits().files:,} files, with those of the folders that "  # noqa: E501
-                f"{', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what the "
-                "app needs, "
+                f"{self._app}: it has more than {BundleLimits().files:,} files, with those of the "
+                f"folders that {', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what "
+                "the app needs, "
                 "let a sync bring it, or name the link in a file .rscignore beside it"
             )
 

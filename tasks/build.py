@@ -3,7 +3,7 @@
 The bundle is downloaded, checked, and unpacked into a temporary folder on EFS. One rename turns
 this folder into a version, so the version is complete or absent. A copy of the bundle is kept in S3
 as long as the version exists. The outcome goes to the state machine by task token:
-:class:`chalicelib.publishing.publish.Built`, or ``BadBundle`` with a sentence for the author.
+:class:`chalicelib.publishing.publish.BuildResult`, or ``BadBundle`` with a sentence for the author.
 """
 
 import functools
@@ -35,9 +35,9 @@ from chalicelib.kinds.recognition import Shape
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from chalicelib.publishing.model import Bundle
-from chalicelib.publishing.publish import Built, built_for
+from chalicelib.publishing.publish import BuildResult, built_for
 from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
 from machine import process
@@ -99,7 +99,7 @@ class Job:
         return self.key.rsplit("/", 1)[-1]
 
 
-def build(job: Job, settings: Settings) -> Built:
+def build(job: Job, settings: Settings) -> BuildResult:
     """Make the version's folder and keep its bundle; a second run finds them made (FACTS H4).
 
     Raise :class:`BadBundle`.
@@ -151,7 +151,7 @@ def _unpack(
         if files % PROGRESS_EVERY == 0:
             _tell(job, settings, f"Unpacking: {files:,} of {len(inventory.paths):,} files.")
 
-    opened = read(archive, job.name, Limits(unpacked=settings.largest_bundle))
+    opened = read(archive, job.name, BundleLimits(unpacked=settings.largest_bundle))
     _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
     content = functools.cache(lambda path: opened.content(path, manifest.LARGEST))

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from tasks.archive import tars, zips
 from tasks.archive.entries import Entry, check_path
 from tasks.archive.inventory import Inventory, take
@@ -27,7 +27,7 @@ __all__ = ["Archive", "check_path", "read"]
 _CHUNK = 1 << 20
 
 
-def read(archive: Path, bundle: str, limits: Limits) -> "Archive":
+def read(archive: Path, bundle: str, limits: BundleLimits) -> "Archive":
     """Open an archive; ``bundle`` is its name in messages.
 
     Raise :class:`BadBundle` if it is neither zip nor tar.gz.
@@ -50,8 +50,8 @@ class Archive:
         self,
         archive: Path,
         bundle: str,
-        limits: Limits,
-        entries: Callable[[Path, str, Limits], Iterator[Entry]],
+        limits: BundleLimits,
+        entries: Callable[[Path, str, BundleLimits], Iterator[Entry]],
     ) -> None:
         self._archive = archive
         self._bundle = bundle

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits, too_many
+from chalicelib.publishing.limits import BundleLimits, too_many
 from tasks.archive.entries import SHOWN, Entry
 
 
@@ -23,7 +23,7 @@ class Inventory(NamedTuple):
     """Bytes of all files, as claimed by the archive."""
 
 
-def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> Inventory:
+def take(entries: Iterable[Entry], packed: int, bundle: str, limits: BundleLimits) -> Inventory:
     """Check all entries; raise :class:`BadBundle` that names the first that breaks a rule.
 
     ``packed`` is the size of the archive in bytes.

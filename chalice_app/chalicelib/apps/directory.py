@@ -19,7 +19,7 @@ For so long, a new version, setting or location may go unnoticed.
 _MOST = 5000
 
 
-class Found(NamedTuple):
+class AppAtPath(NamedTuple):
     """The app that a path belongs to, and the rest of the path as the app sees it.
 
     Its settings are resolved once, for all requests that use the app's row.
@@ -35,7 +35,7 @@ class Found(NamedTuple):
     """Whether the app has moved away from this location."""
 
     @classmethod
-    def of(cls, app: App, rest: str = "/") -> "Found":
+    def of(cls, app: App, rest: str = "/") -> "AppAtPath":
         """Return an app at its main location, with its settings resolved."""
         try:
             return cls(app, rest, app.resolved(), app.places.main)
@@ -55,13 +55,13 @@ class Found(NamedTuple):
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
 
 
-class Redirected(NamedTuple):
+class RedirectAtPath(NamedTuple):
     """The redirect that a path belongs to."""
 
     target: RedirectTarget
 
 
-class Nothing(NamedTuple):
+class NothingAtPath(NamedTuple):
     """No target: the site that has none for the path."""
 
     site: str
@@ -71,7 +71,7 @@ class _Rows(NamedTuple):
     """What was read for a path."""
 
     locations: Mapping[Location, LocationRow | None]
-    apps: Mapping[str, Found | None]
+    apps: Mapping[str, AppAtPath | None]
 
 
 class Directory:
@@ -94,7 +94,7 @@ class Directory:
         """``shown`` takes an app and its settings, or None if these cannot be read."""
         self._shown = shown
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
-        self._apps: dict[str, tuple[float, Found | None]] = {}
+        self._apps: dict[str, tuple[float, AppAtPath | None]] = {}
         self._names: dict[Location, str] = {}
         """The names of apps that are not where they were first published.
 
@@ -108,7 +108,7 @@ class Directory:
 
     def find(
         self, path: str, now: float, *, host: str = "", page: bool = True
-    ) -> Found | Redirected | Nothing:
+    ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         """Return the target of a path on a host; read all that it needs in at most one call.
 
         ``host`` is empty if it can have no site. If the request is not for a ``page`` and the path
@@ -118,11 +118,11 @@ class Directory:
         paths = locations.prefixes(path)
         needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
         rows = self._remembered(host, needed, now)
-        found = self._resolve(host, path, rows) if rows is not None else Nothing("")
-        if isinstance(found, Nothing):
+        found = self._resolve(host, path, rows) if rows is not None else NothingAtPath("")
+        if isinstance(found, NothingAtPath):
             rows = self._read(host, paths)
             found = self._resolve(host, path, rows)
-            if not isinstance(found, Nothing):
+            if not isinstance(found, NothingAtPath):
                 self._remember(rows, now)
         return found
 
@@ -146,8 +146,8 @@ class Directory:
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
         rows = read_together({LocationRow: asked, App: [(name,) for name in names]})
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
-        apps: dict[str, Found | None] = dict.fromkeys(names)
-        apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}
+        apps: dict[str, AppAtPath | None] = dict.fromkeys(names)
+        apps |= {app.name: AppAtPath.of(app) for app in rows if isinstance(app, App)}
         missing = _named(there.values()) - apps.keys()
         if missing:
             if len(self._names) > _MOST:
@@ -155,7 +155,7 @@ class Directory:
             self._names |= {row.location: row.app for row in there.values() if row.app in missing}
             apps |= dict.fromkeys(missing)
             more = read_together({App: [(name,) for name in missing]})
-            apps |= {app.name: Found.of(app) for app in more if isinstance(app, App)}
+            apps |= {app.name: AppAtPath.of(app) for app in more if isinstance(app, App)}
         return _Rows({each: there.get(each) for each in asked}, apps)
 
     def _remember(self, rows: _Rows, now: float) -> None:
@@ -164,7 +164,9 @@ class Directory:
         self._locations |= {each: (now, row) for each, row in rows.locations.items()}
         self._apps |= {name: (now, app) for name, app in rows.apps.items()}
 
-    def _resolve(self, host: str, path: str, rows: _Rows) -> Found | Redirected | Nothing:
+    def _resolve(
+        self, host: str, path: str, rows: _Rows
+    ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
         targets: dict[Location, Target] = {}
         for found in rows.apps.values():
@@ -185,14 +187,14 @@ class Directory:
             )
 
         match sites.match(site, path, targets, shown):
-            case sites.Match(location, AppTarget(name, moved), rest):
+            case sites.TargetMatch(location, AppTarget(name, moved), rest):
                 owner = rows.apps[name]
                 assert owner is not None
                 return owner._replace(rest=rest, location=location, moved=moved)
-            case sites.Match(_, RedirectTarget() as target, _):
-                return Redirected(target)
+            case sites.TargetMatch(_, RedirectTarget() as target, _):
+                return RedirectAtPath(target)
             case _:
-                return Nothing(site)
+                return NothingAtPath(site)
 
 
 def _asked(host: str, paths: list[str]) -> list[Location]:

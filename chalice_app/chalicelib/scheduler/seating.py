@@ -15,12 +15,12 @@ from chalicelib.instances.lease import HELD, Expired, new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.scheduler.decision import (
+    Candidate,
     Claim,
-    Full,
-    Limits,
-    Place,
+    InstanceLimits,
     Seat,
-    Wait,
+    VersionFull,
+    WaitForSlot,
     ahead,
     decide,
     failed_lately,
@@ -70,7 +70,7 @@ class Queued(NamedTuple):
     standing: Standing
 
 
-class Busy(NamedTuple):
+class DeploymentFull(NamedTuple):
     """No instance of the app runs, and the deployment may start no further instance."""
 
     most: int
@@ -86,10 +86,10 @@ class NoRoom(NamedTuple):
     seats: int
 
 
-Outcome = Seated | Starting | Queued | Busy | NoRoom
+Outcome = Seated | Starting | Queued | DeploymentFull | NoRoom
 
 
-class Wanted(NamedTuple):
+class SeatRequest(NamedTuple):
     """The version that a visitor needs a seat of, and its app's location and settings."""
 
     version_id: str
@@ -97,8 +97,8 @@ class Wanted(NamedTuple):
     settings: AppSettings
 
     @property
-    def limits(self) -> Limits:
-        return Limits.of(self.settings)
+    def limits(self) -> InstanceLimits:
+        return InstanceLimits.of(self.settings)
 
 
 class Scheduler:
@@ -137,7 +137,7 @@ class Scheduler:
         If a READY instance is in memory, this costs one DynamoDB call. It costs more if this
         visitor makes a further instance necessary, or if there is a queue.
         """
-        wanted = Wanted(version_id, location, settings)
+        wanted = SeatRequest(version_id, location, settings)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
@@ -155,10 +155,10 @@ class Scheduler:
             except TooManyInstances as error:
                 telemetry.logger.warning("no instance is started", extra={"why": str(error)})
                 if sleeps([place_of(row) for row in rows], self._clock()):
-                    return Busy(self._most_instances)
-                # Full counts the seats of the instances that the app has.
-                outcome = Full(wanted.settings.worker_limits.seats)
-            if isinstance(outcome, Full):
+                    return DeploymentFull(self._most_instances)
+                # VersionFull counts the seats of the instances that the app has.
+                outcome = VersionFull(wanted.settings.worker_limits.seats)
+            if isinstance(outcome, VersionFull):
                 return self._queue_up(
                     rows, wanted, queue.line(version_id) if line is None else line, place, address
                 )
@@ -179,7 +179,7 @@ class Scheduler:
         Return :class:`StartFailed` if the last start failed a moment ago. Raise
         :class:`TooManyInstances` if the deployment may start no further instance.
         """
-        wanted = Wanted(version_id, location, settings)
+        wanted = SeatRequest(version_id, location, settings)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
             gone = self.known.gone(now)
@@ -214,8 +214,10 @@ class Scheduler:
         if not is_in(line, place, now):
             return None
         stands = standing(line, place, now)
-        match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
-            case Full():
+        match decide(
+            [place_of(row) for row in rows], now, InstanceLimits.of(settings), stands.before
+        ):
+            case VersionFull():
                 pass
             case Claim() if (
                 self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances
@@ -244,7 +246,7 @@ class Scheduler:
     def _queue_up(
         self,
         rows: list[Instance],
-        wanted: Wanted,
+        wanted: SeatRequest,
         line: dict[str, float],
         place: str | None,
         address: str,
@@ -286,7 +288,7 @@ class Scheduler:
         self.known.remember(version_id, rows, self._clock())
         return rows
 
-    def _from_memory(self, wanted: Wanted, session_id: str) -> Seated | None:
+    def _from_memory(self, wanted: SeatRequest, session_id: str) -> Seated | None:
         """Take a seat that this environment remembers as free.
 
         Memory may be out of date, so no other decision is based on it.
@@ -306,12 +308,12 @@ class Scheduler:
     def _try(
         self,
         rows: list[Instance],
-        wanted: Wanted,
+        wanted: SeatRequest,
         session_id: str,
         line: dict[str, float] | None,
         place: str | None,
         gone: Collection[str],
-    ) -> Seated | Starting | Full | None:
+    ) -> Seated | Starting | VersionFull | None:
         """Carry out the decision; return None if another request was faster."""
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
@@ -327,9 +329,9 @@ class Scheduler:
                     return Seated(bound)
                 claimed = self._claim(wanted, claim, by_slot)
                 return Starting(claimed, claimed=True) if claimed is not None else None
-            case Wait(slot):
+            case WaitForSlot(slot):
                 return Starting(by_slot[slot], claimed=False)
-            case Full() as full:
+            case VersionFull() as full:
                 return full
 
     def _take(
@@ -353,7 +355,9 @@ class Scheduler:
         self.known.update(taken.version_id, taken)
         return Seated(taken)
 
-    def _claim(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance]) -> Instance | None:
+    def _claim(
+        self, wanted: SeatRequest, claim: Claim, by_slot: dict[int, Instance]
+    ) -> Instance | None:
         claimed = store.claim(
             wanted.version_id,
             claim.slot,
@@ -369,7 +373,7 @@ class Scheduler:
         return claimed
 
     def _bind(
-        self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str
+        self, wanted: SeatRequest, claim: Claim, by_slot: dict[int, Instance], session_id: str
     ) -> Instance | None:
         """Bind a spare of the app's size, if there is one, with a seat for the visitor in it."""
         size, now = wanted.settings.size, self._clock()
@@ -400,11 +404,13 @@ class Scheduler:
         return None
 
     def _ahead(
-        self, wanted: Wanted, rows: list[Instance], *, woken: bool = False
+        self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
     ) -> tuple[Claim, ...]:
         return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
-    def _claim_ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> None:
+    def _claim_ahead(
+        self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
+    ) -> None:
         """Claim the missing instances, given the rows just read.
 
         A lost race means that another did it.
@@ -424,10 +430,10 @@ class Scheduler:
         return [*(row for row in rows if row.slot != changed.slot), changed]
 
 
-def place_of(row: Instance) -> Place:
+def place_of(row: Instance) -> Candidate:
     """Return the row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
-    return Place(
+    return Candidate(
         int(row.slot),
         row.instance_id,
         row.state,

@@ -13,7 +13,7 @@ from agent import failure
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from chalicelib.configuration.worker_limits import WorkerLimits
-from chalicelib.scheduler.spread import Full, On, Open, spread
+from chalicelib.scheduler.spread import OnNewWorker, OnWorker, WorkersFull, spread
 
 _SERVING = (WorkerState.NEW, WorkerState.STARTING, WorkerState.READY)
 
@@ -299,14 +299,14 @@ class Workers:
                 if held.open and (failed is None or held.ready)
             }
             match spread(places, self._limits):
-                case On(number):
+                case OnWorker(number):
                     held = self._held[number]
                 # Another worker does not start, so those that serve must take the session.
-                case Open() if failed is not None:
+                case OnNewWorker() if failed is not None:
                     held = self._roomiest(places, failed)
-                case Open():
+                case OnNewWorker():
                     held = self._open()
-                case Full():
+                case WorkersFull():
                     raise failed or failure.NoPlace(self._limits.seats)
             held.sessions.add(session_id)
             self._of[session_id] = held

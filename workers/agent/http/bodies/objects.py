@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from chalicelib.aws.signing import CredentialSource
 from chalicelib.aws.sigv4 import Credentials
 from chalicelib.bodies.presign import Signing, presigned
-from chalicelib.bodies.stored import Stored
+from chalicelib.bodies.stored import ObjectHeaders
 from chalicelib.errors import Malformed
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
@@ -53,7 +53,7 @@ class Objects:
         self._credentials = credentials
         self._url = url or f"https://s3.{region}.amazonaws.com"
 
-    async def begin(self, key: str, stored: Stored | None = None) -> str:
+    async def begin(self, key: str, stored: ObjectHeaders | None = None) -> str:
         """Begin a multipart upload; return its id."""
         parameters = stored.parameters() if stored else {}
         answer = await self._call("create_multipart_upload", key, **parameters)
