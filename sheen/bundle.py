@@ -22,7 +22,7 @@ class NotAnApp(Malformed):
     """The folder cannot be published."""
 
 
-class Packed(NamedTuple):
+class PackedBundle(NamedTuple):
     """A bundle that was made."""
 
     fingerprint: str
@@ -31,7 +31,7 @@ class Packed(NamedTuple):
     """What the author should know: what was left out and why, and what came from elsewhere."""
 
 
-def zip_folder(folder: Path, bundle: Path) -> Packed:
+def zip_folder(folder: Path, bundle: Path) -> PackedBundle:
     """Zip ``folder`` into the file ``bundle``.
 
     A link to a file becomes that file. A link to a folder of the app stays a link. A link to a
@@ -60,7 +60,7 @@ def zip_folder(folder: Path, bundle: Path) -> Packed:
         raise NotAnApp(
             f"{error.filename or folder}: it cannot be read ({error.strerror}); {way_out}"
         ) from error
-    return Packed(fingerprint, [*_told(found.left_out), *found.notes])
+    return PackedBundle(fingerprint, [*_told(found.left_out), *found.notes])
 
 
 class _Found:

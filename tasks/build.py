@@ -47,9 +47,9 @@ from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
 from tasks.kinds import builds
-from tasks.kinds.build import Build, Unpacked
+from tasks.kinds.build import Build, UnpackedBundle
 from tasks.packages import image
-from tasks.packages.restore import Place
+from tasks.packages.restore import LibraryFolders
 from tasks.packages.sweep import sweep
 
 PROGRESS_EVERY = 500
@@ -57,7 +57,7 @@ PROGRESS_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BuildJob:
     """The version to build, from the task's environment."""
 
     key: str
@@ -71,7 +71,7 @@ class Job:
     token: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Job":
+    def from_environment(cls, environment: Mapping[str, str]) -> "BuildJob":
         """Read the job from the environment.
 
         Raise :class:`SettingMissing` that names the variable.
@@ -99,7 +99,7 @@ class Job:
         return self.key.rsplit("/", 1)[-1]
 
 
-def build(job: Job, settings: Settings) -> BuildResult:
+def build(job: BuildJob, settings: Settings) -> BuildResult:
     """Make the version's folder and keep its bundle; a second run finds them made (FACTS H4).
 
     Raise :class:`BadBundle`.
@@ -117,7 +117,7 @@ def build(job: Job, settings: Settings) -> BuildResult:
         incoming_library = layout.library(incoming)
         try:
             shape, own, held = _unpack(job, settings, archive, incoming)
-            packages = Place(efs / layout.PACKAGES, incoming_library, library)
+            packages = LibraryFolders(efs / layout.PACKAGES, incoming_library, library)
             has_library = _prepare(job, settings, shape, incoming, packages, held)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
@@ -140,7 +140,7 @@ def build(job: Job, settings: Settings) -> BuildResult:
 
 
 def _unpack(
-    job: Job, settings: Settings, archive: Path, target: Path
+    job: BuildJob, settings: Settings, archive: Path, target: Path
 ) -> tuple[Shape, dict[str, Any], AppSettings]:
     """Check everything, then unpack it.
 
@@ -170,7 +170,7 @@ def _unpack(
     return shape, own, held
 
 
-def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
+def _held(job: BuildJob, bundle: Mapping[str, Any]) -> AppSettings:
     """Return the settings in force with those of a bundle.
 
     Refuse settings that contradict each other or ask for an R that is not available.
@@ -200,7 +200,12 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
 
 def _prepare(
-    job: Job, settings: Settings, shape: Shape, app: Path, place: Place, held: AppSettings
+    job: BuildJob,
+    settings: Settings,
+    shape: Shape,
+    app: Path,
+    place: LibraryFolders,
+    held: AppSettings,
 ) -> bool:
     """Make the library of the app's own packages and check the app with it.
 
@@ -221,7 +226,9 @@ def _prepare(
         library = _restore(
             job,
             kind,
-            Unpacked(app, place, settings, held, log, lambda what: _tell(job, settings, what)),
+            UnpackedBundle(
+                app, place, settings, held, log, lambda what: _tell(job, settings, what)
+            ),
         )
         try:
             check(
@@ -238,7 +245,7 @@ def _prepare(
     return library
 
 
-def _restore(job: Job, kind: Build, unpacked: Unpacked) -> bool:
+def _restore(job: BuildJob, kind: Build, unpacked: UnpackedBundle) -> bool:
     """Make the library of the app's own packages, if it wants any that the image lacks.
 
     Raise :class:`BadBundle`.
@@ -253,7 +260,7 @@ def _restore(job: Job, kind: Build, unpacked: Unpacked) -> bool:
         ) from error
 
 
-def _download(job: Job, bucket: str, to: Path) -> None:
+def _download(job: BuildJob, bucket: str, to: Path) -> None:
     """Download exactly the upload that the event was about, not a later one."""
     wanted: dict[str, Any] = {"Bucket": bucket, "Key": job.key}
     if job.etag:
@@ -277,7 +284,7 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         raise
 
 
-def _tell(job: Job, settings: Settings, message: str) -> None:
+def _tell(job: BuildJob, settings: Settings, message: str) -> None:
     """Report progress; failures are only logged, because a message must not fail a build."""
     try:
         store.tell(
@@ -291,7 +298,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     """Build and report; return the exit code, which is 0 if any outcome was reported."""
     settings = Settings.from_environment(environment)
     bind(settings, App, Bundle)
-    job = Job.from_environment(environment)
+    job = BuildJob.from_environment(environment)
     with token.beating(job.token), logger.append_context_keys(bundle=job.key, version=job.version):
         try:
             built = build(job, settings)

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.limits import BundleLimits, too_many
-from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
+from tasks.archive.entries import ArchiveEntry, check_link, check_path, check_time, is_junk
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048
@@ -28,7 +28,7 @@ _MANY_DIGITS = re.compile(rb"[0-9]{%d}" % (_DIGITS + 1))
 _BLOCK = 1 << 18
 
 
-def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[Entry]:
+def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[ArchiveEntry]:
     """Read a tar.gz from beginning to end.
 
     The content of an entry must be read before the next entry is requested. Raise
@@ -65,7 +65,7 @@ def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[Ent
                 if is_link
                 else None
             )
-            yield Entry(
+            yield ArchiveEntry(
                 path,
                 number,
                 0 if link_to else member.size,

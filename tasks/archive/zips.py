@@ -10,7 +10,7 @@ from pathlib import Path
 from chalicelib.publishing import packing
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.limits import BundleLimits, too_many
-from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
+from tasks.archive.entries import ArchiveEntry, check_link, check_path, check_time, is_junk
 
 _SIZE, _LOCATION = 5, 9
 """Indexes of the directory's size and the end record's position in zipfile's tuple."""
@@ -30,7 +30,7 @@ _TIME = struct.Struct("<Bi")
 _LONGEST_TARGET = 4096
 
 
-def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[Entry]:
+def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[ArchiveEntry]:
     """Read a zip's directory; raise :class:`BadBundle` at the first entry that is not allowed."""
     _check_directory(archive, bundle, limits)
     with zipfile.ZipFile(archive) as opened:
@@ -65,7 +65,7 @@ def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[Ent
                 with opened.open(info) as file:
                     target = file.read(_LONGEST_TARGET).decode(errors="replace")
                 link_to = check_link(path, target, number, bundle, from_top=False)
-            yield Entry(
+            yield ArchiveEntry(
                 path,
                 number,
                 0 if link_to else info.file_size,

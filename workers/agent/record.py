@@ -27,7 +27,7 @@ class NothingToServe(Broken):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InstanceRecord:
     """One instance and its app."""
 
     ref: InstanceRef
@@ -58,7 +58,7 @@ class Record:
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
-def renewed(record: Record) -> Record:
+def renewed(record: InstanceRecord) -> InstanceRecord:
     """Read the app's settings again.
 
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
@@ -67,7 +67,7 @@ def renewed(record: Record) -> Record:
     return replace(record, settings=app.resolved().settings, restarted_at=_restarted_at(app))
 
 
-def missed(record: Record) -> Literal["restart", "retire"] | None:
+def missed(record: InstanceRecord) -> Literal["restart", "retire"] | None:
     """Return what the app's row asks of this instance that it has not done yet.
 
     The instance may have been starting, or unreachable, when others were told. Both times of a
@@ -83,7 +83,7 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
     return "restart" if _restarted_at(app) != record.restarted_at else None
 
 
-def load(ref: InstanceRef, efs: Path) -> Record:
+def load(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance's row and its app's.
 
     Raise :class:`InstanceChanged` if the instance was given up. Raise :class:`NothingToServe` or
@@ -92,7 +92,7 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     return _of(_row(ref, InstanceState.STARTING), efs)
 
 
-def load_bound(ref: InstanceRef, efs: Path) -> Record:
+def load_bound(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance to which a spare was bound, as :func:`load` does.
 
     Its row is READY from the start.
@@ -121,7 +121,7 @@ def _row(ref: InstanceRef, state: InstanceState) -> Instance:
     return instance
 
 
-def _of(instance: Instance, efs: Path) -> Record:
+def _of(instance: Instance, efs: Path) -> InstanceRecord:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
     app = _app(instance.location, version.app_id)
@@ -132,7 +132,7 @@ def _of(instance: Instance, efs: Path) -> Record:
         )
     kind, entrypoint = _kind(version, directory)
     library = layout.library(directory)
-    return Record(
+    return InstanceRecord(
         ref,
         instance.location,
         int(app.unix_id),

@@ -8,7 +8,7 @@ from relay.errors import Ending, ProtocolError, SessionTaken, UnknownSession
 from relay.hello import Opening
 
 
-class Seen(NamedTuple):
+class SessionFacts(NamedTuple):
     """What a session knows at the moment of an introduction."""
 
     is_current: bool
@@ -34,7 +34,7 @@ class Taken(NamedTuple):
     """Number of the message to go on with; None if the client's CONTINUE will name it."""
 
 
-class Late(NamedTuple):
+class TooLate(NamedTuple):
     """A newer connection has come first, so this one counts as replaced."""
 
 
@@ -50,10 +50,10 @@ class Refused(NamedTuple):
     """Whether the session ends the same way, because its own client cannot go on."""
 
 
-Judgement = Taken | Late | Ignored | Refused
+Judgement = Taken | TooLate | Ignored | Refused
 
 
-def judge(opening: Opening, seen: Seen) -> Judgement:
+def judge(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about a connection that introduces itself by ``opening``.
 
     The first introduction decides whose session it is. Later ones need its robust id.
@@ -69,19 +69,19 @@ def judge(opening: Opening, seen: Seen) -> Judgement:
     return _judge_sheen(opening, seen) if opening.sheen else _judge_other(opening, seen)
 
 
-def _judge_sheen(opening: Opening, seen: Seen) -> Judgement:
+def _judge_sheen(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about Sheen's own client, which says where to go on."""
     # A SockJS client that falls back to its next transport repeats the attempt.
     if seen.is_current:
         return Ignored()
     if opening.attempt < seen.attempt:
-        return Late()
+        return TooLate()
     if not seen.acknowledged <= opening.next <= seen.following:
         return Refused(ProtocolError().ending, ends_session=True)
     return Taken(opening.next)
 
 
-def _judge_other(opening: Opening, seen: Seen) -> Judgement:
+def _judge_other(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about another client, which resumes by CONTINUE or starts from the beginning.
 
     It starts again if its first connection failed and SockJS fell back to another transport.

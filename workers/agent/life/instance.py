@@ -15,15 +15,15 @@ from agent import log, record
 from agent.http import server
 from agent.life import metadata, reports
 from agent.life.composition import compose
-from agent.life.course import Led, Life
+from agent.life.course import LedApp, Life
 from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
-from agent.life.served import Served
+from agent.life.served import ServedApp
 from agent.log import logger
 from agent.processes import app_folders
 from agent.processes.app_copy import AppCopy
 from agent.processes.starter import Starter
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.agents import protocol
 from chalicelib.configuration.deployment import Settings
@@ -91,7 +91,7 @@ class _Instance:
         self._starter = starter
         self._address = task.address
         self._aws = aws
-        self._served: Served | None = None
+        self._served: ServedApp | None = None
         self._ref: InstanceRef | None = None
         self._binding = asyncio.Lock()
         self._first: asyncio.Task[object] | None = None
@@ -124,7 +124,7 @@ class _Instance:
                 await self._served.close()
             logger.info("ended")
 
-    async def serve(self, found: Record) -> None:
+    async def serve(self, found: InstanceRecord) -> None:
         """Serve this app from here on."""
         unix_id = found.unix_id if process.is_root() else None
         copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
@@ -146,7 +146,7 @@ class _Instance:
         )
         served.start()
         self._served, self._ref = served, found.ref
-        self.life.lead(found, Led(served.workers, served.activity, served.orders.catch_up))
+        self.life.lead(found, LedApp(served.workers, served.activity, served.orders.catch_up))
         self._server.serve(served.app)
 
     async def bind(self, instance: str) -> None:

@@ -15,7 +15,7 @@ from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import VersionId
@@ -31,7 +31,7 @@ class WorkerMaker:
 
     def __init__(
         self,
-        record: Record,
+        record: InstanceRecord,
         copy: AppCopy,
         settings: Settings,
         starter: Starter,
@@ -116,7 +116,7 @@ class WorkerMaker:
         hidden, seen, links = await asyncio.to_thread(
             app_folders.view, self.record, efs, self._copy.version
         )
-        copy = room.Seen(self._copy.path, self._copy.path, writable=True)
+        copy = room.VisibleFolder(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(
             spec,
             environment=variables,

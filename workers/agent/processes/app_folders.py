@@ -8,10 +8,10 @@ from pathlib import Path
 
 from agent.log import logger
 from agent.processes.quota import MOST_FILES
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.instances.model import InstanceRef, VersionId
-from machine.room import Link, Seen
+from machine.room import Link, VisibleFolder
 from machine.untrusted import Folder, Usage
 
 
@@ -48,8 +48,8 @@ def usage(efs: Path, root: str, ref: InstanceRef) -> Usage:
 
 
 def view(
-    record: Record, efs: Path, version: Path
-) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    record: InstanceRecord, efs: Path, version: Path
+) -> tuple[tuple[Path, ...], tuple[VisibleFolder, ...], tuple[Link, ...]]:
     """Return what an app's room hides, and what stays visible in it.
 
     The room hides the shared file system. Visible are the app's own library, data and states, its
@@ -69,7 +69,7 @@ def view(
     return (
         (real,),
         tuple(
-            Seen(real / path.relative_to(efs), path, writable)
+            VisibleFolder(real / path.relative_to(efs), path, writable)
             for path, writable in found
             if path.is_dir()
         ),

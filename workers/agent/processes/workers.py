@@ -307,7 +307,7 @@ class Workers:
                 case OnNewWorker():
                     held = self._open()
                 case WorkersFull():
-                    raise failed or failure.NoPlace(self._limits.seats)
+                    raise failed or failure.NoSeat(self._limits.seats)
             held.sessions.add(session_id)
             self._of[session_id] = held
             try:
@@ -332,7 +332,7 @@ class Workers:
 
     def _open(self) -> _Held:
         if self._closed:
-            raise failure.AppExited("The instance is being stopped.")
+            raise failure.WorkerExited("The instance is being stopped.")
         self._made += 1
         self._newest = self._make(self._made)
         held = self._held[self._made] = _Held(self._made, self._newest, self._clock())

@@ -23,7 +23,7 @@ class NoHost(Malformed):
     """The visitor's request does not say to which host it was sent, so no URL can be signed."""
 
 
-class Part(NamedTuple):
+class UploadedPart(NamedTuple):
     """A part that S3 has."""
 
     number: int
@@ -60,30 +60,30 @@ class Objects:
         upload_id: str = answer["UploadId"]
         return upload_id
 
-    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> UploadedPart:
         """Send one part."""
         answer = await self._call(
             "upload_part", key, UploadId=upload_id, PartNumber=number, Body=data
         )
-        return Part(number, len(data), answer["ETag"])
+        return UploadedPart(number, len(data), answer["ETag"])
 
-    async def parts(self, key: str, upload_id: str) -> list[Part]:
+    async def parts(self, key: str, upload_id: str) -> list[UploadedPart]:
         """Return the parts that have arrived."""
-        found: list[Part] = []
+        found: list[UploadedPart] = []
         marker = 0
         while True:
             page = await self._call(
                 "list_parts", key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000
             )
             found += [
-                Part(part["PartNumber"], part["Size"], part["ETag"])
+                UploadedPart(part["PartNumber"], part["Size"], part["ETag"])
                 for part in page.get("Parts", [])
             ]
             if not page.get("IsTruncated"):
                 return found
             marker = int(page["NextPartNumberMarker"])
 
-    async def complete(self, key: str, upload_id: str, parts: Iterable[Part]) -> None:
+    async def complete(self, key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
         """Make the object from its parts."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts)]
         await self._call(
