@@ -9,6 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.applying.current import Current
 from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath, RedirectAtPath
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
@@ -73,6 +74,7 @@ class Visits:
         self,
         agents: AgentClient,
         clock: Callable[[], float],
+        configuration: Current,
         spares: Collection[str] = (),
         most_instances: int = 0,
         most_held: int = 0,
@@ -80,13 +82,14 @@ class Visits:
     ) -> None:
         """Set up the parts that requests need.
 
-        ``spares`` and ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as
-        :class:`Holding` does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        The pointer of ``configuration`` is read with a page's locations. ``spares`` and
+        ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
-        self._directory = Directory(admission.is_shown)
+        self._directory = Directory(admission.is_shown, configuration)
         self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
@@ -236,7 +239,7 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.name, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address, found.above
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -345,7 +348,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings, found.above)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -394,6 +397,7 @@ class Visits:
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
         if found.rest.startswith(SOCKJS):
