@@ -101,9 +101,9 @@ class _Found:
                     (str(to), "a link to nothing" if path.is_symlink() else "not a file")
                 )
 
-    def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.Rules:
+    def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.IgnoreRules:
         if rscignore.NAME not in names:
-            return rscignore.Rules(())
+            return rscignore.IgnoreRules(())
         with (folder / rscignore.NAME).open("rb") as file:
             rules = rscignore.read(file.read(rscignore.LARGEST))
         for line in rules.without_effect(names):

@@ -245,9 +245,9 @@ def _files(tree: SyncedTree, top: str) -> list[str]:
     return sorted(found)
 
 
-def _rules(tree: SyncedTree, folder: str, inside: FolderNames) -> rscignore.Rules:
+def _rules(tree: SyncedTree, folder: str, inside: FolderNames) -> rscignore.IgnoreRules:
     if rscignore.NAME not in inside.files:
-        return rscignore.Rules(())
+        return rscignore.IgnoreRules(())
     with tree.open(_join(folder, rscignore.NAME)) as file:
         return rscignore.read(file.read(rscignore.LARGEST))
 

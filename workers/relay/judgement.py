@@ -42,7 +42,7 @@ class Ignored(NamedTuple):
     """The introduction changes nothing: a duplicate, or of a connection that is gone."""
 
 
-class Refused(NamedTuple):
+class ConnectionRefused(NamedTuple):
     """The connection is told ``ending``."""
 
     ending: Ending
@@ -50,7 +50,7 @@ class Refused(NamedTuple):
     """Whether the session ends the same way, because its own client cannot go on."""
 
 
-Judgement = Taken | TooLate | Ignored | Refused
+Judgement = Taken | TooLate | Ignored | ConnectionRefused
 
 
 def judge(opening: Opening, seen: SessionFacts) -> Judgement:
@@ -62,10 +62,10 @@ def judge(opening: Opening, seen: SessionFacts) -> Judgement:
         return Ignored()
     if seen.first is None:
         if opening.resume or seen.ending is not None:
-            return Refused(seen.ending or UnknownSession().ending)
+            return ConnectionRefused(seen.ending or UnknownSession().ending)
         return Taken(0)
     if opening.robust_id is None or opening.robust_id != seen.first.robust_id:
-        return Refused(SessionTaken().ending)
+        return ConnectionRefused(SessionTaken().ending)
     return _judge_sheen(opening, seen) if opening.sheen else _judge_other(opening, seen)
 
 
@@ -77,7 +77,7 @@ def _judge_sheen(opening: Opening, seen: SessionFacts) -> Judgement:
     if opening.attempt < seen.attempt:
         return TooLate()
     if not seen.acknowledged <= opening.next <= seen.following:
-        return Refused(ProtocolError().ending, ends_session=True)
+        return ConnectionRefused(ProtocolError().ending, ends_session=True)
     return Taken(opening.next)
 
 
@@ -88,4 +88,4 @@ def _judge_other(opening: Opening, seen: SessionFacts) -> Judgement:
     """
     if opening.resume:
         return Taken(None)
-    return Taken(0) if seen.acknowledged == 0 else Refused(SessionTaken().ending)
+    return Taken(0) if seen.acknowledged == 0 else ConnectionRefused(SessionTaken().ending)

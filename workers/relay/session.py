@@ -40,7 +40,7 @@ from relay.events import (
     TicketDue,
 )
 from relay.hello import Opening
-from relay.judgement import Ignored, Refused, SessionFacts, Taken, TooLate, judge
+from relay.judgement import ConnectionRefused, Ignored, SessionFacts, Taken, TooLate, judge
 from relay.outbox import Outbox
 from relay.rate import Allowance
 from relay.settings import RelaySettings
@@ -276,7 +276,7 @@ class Session:
             case TooLate():
                 self._strangers.pop(connection)
                 self._gone.add(connection, ours=True)
-            case Refused(ending, ends_session):
+            case ConnectionRefused(ending, ends_session):
                 self._refuse(connection, ending)
                 if ends_session:
                     events.extend(self.end(ending, now, flush=False))

@@ -66,7 +66,7 @@ class Doer:
         """
         return streams.each(records, lambda change: self._on(change, remaining))
 
-    def _on(self, change: streams.Change, remaining: Callable[[], float]) -> None:
+    def _on(self, change: streams.ItemChange, remaining: Callable[[], float]) -> None:
         if change.event != "INSERT":
             return
         errand_id = change.keys["id"]["S"]

@@ -91,7 +91,7 @@ Outcome = Seated | Starting | Queued | DeploymentFull | NoRoom
 
 
 class SeatRequest(NamedTuple):
-    """The version that a visitor needs a seat of, and its app's location and settings."""
+    """The version that a visitor needs a seat of, and its app's name and settings."""
 
     version_id: str
     location: str
@@ -160,7 +160,7 @@ class Scheduler:
                 outcome = self._try(rows, wanted, session_id, line, place, gone)
             except TooManyInstances as error:
                 telemetry.logger.warning("no instance is started", extra={"why": str(error)})
-                if sleeps([place_of(row) for row in rows], self._clock()):
+                if sleeps([candidate_of(row) for row in rows], self._clock()):
                     return DeploymentFull(self._most_instances)
                 # VersionFull counts the seats of the instances that the app has.
                 outcome = VersionFull(wanted.settings.worker_limits.seats)
@@ -169,7 +169,7 @@ class Scheduler:
                     rows, wanted, queue.line(version_id) if line is None else line, place, address
                 )
             if outcome is not None:
-                woken = sleeps([place_of(row) for row in rows], self._clock())
+                woken = sleeps([candidate_of(row) for row in rows], self._clock())
                 self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
                 if place is not None and line and place in line:
                     self._served(version_id, place, outcome)
@@ -192,7 +192,7 @@ class Scheduler:
             ready = min(
                 filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None
             )
-            places = [place_of(row) for row in rows]
+            places = [candidate_of(row) for row in rows]
             if ready is not None or not sleeps(places, now):
                 return self._adopting(ready, above) if ready is not None else None
             if failed_lately(places, now):
@@ -221,7 +221,7 @@ class Scheduler:
             return None
         stands = standing(line, place, now)
         match decide(
-            [place_of(row) for row in rows], now, InstanceLimits.of(settings), stands.before
+            [candidate_of(row) for row in rows], now, InstanceLimits.of(settings), stands.before
         ):
             case VersionFull():
                 pass
@@ -304,7 +304,7 @@ class Scheduler:
             wanted.version_id, now, alone=wanted.settings.max_instances == 1
         )
         match decide(
-            [place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)
+            [candidate_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)
         ):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
@@ -324,7 +324,7 @@ class Scheduler:
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
         before = standing(line, place, now).before if line else 0
-        match decide([place_of(row) for row in rows], now, wanted.limits, before, gone):
+        match decide([candidate_of(row) for row in rows], now, wanted.limits, before, gone):
             case Seat(slot, instead_of):
                 return self._take(
                     by_slot[slot], wanted, session_id, now, instead_of, unless_queued=line is None
@@ -426,7 +426,7 @@ class Scheduler:
     def _ahead(
         self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
     ) -> tuple[Claim, ...]:
-        return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
+        return ahead([candidate_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
     def _claim_ahead(
         self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
@@ -450,7 +450,7 @@ class Scheduler:
         return [*(row for row in rows if row.slot != changed.slot), changed]
 
 
-def place_of(row: Instance) -> Candidate:
+def candidate_of(row: Instance) -> Candidate:
     """Return the row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
     return Candidate(

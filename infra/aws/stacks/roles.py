@@ -14,7 +14,7 @@ from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
 from infra.aws.stacks.data import DataStack
 from infra.aws.stacks.storage import StorageStack
-from infra.declared import Declared, Mount, Role
+from infra.declared import Declared, IamRole, Mount
 from infra.declared.names import camel
 
 ANY_API = "*"
@@ -54,7 +54,7 @@ class RolesStack(SheenStack):
         for name, role in declared.roles(self.place).items():
             self._add(role, mounts.get(name, ()), is_task=name in tasks)
 
-    def _add(self, role: Role, mounts: tuple[Mount, ...], *, is_task: bool) -> None:
+    def _add(self, role: IamRole, mounts: tuple[Mount, ...], *, is_task: bool) -> None:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
         document["Statement"] += self._file_rights(mounts)
         keys = [bucket.key for bucket in self.stage.data if bucket.key]
@@ -111,7 +111,7 @@ class RolesStack(SheenStack):
         ]
 
 
-def _wildcards(role: Role) -> dict[str, str]:
+def _wildcards(role: IamRole) -> dict[str, str]:
     """Return the wildcard resources of a role, as cdk-nag writes them, with their reasons."""
     return {
         resource.replace(ACCOUNT, "<AWS::AccountId>").replace(

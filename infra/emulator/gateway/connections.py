@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 
 from infra.emulator.clock import Clock
 from infra.emulator.faults import Faults
-from infra.emulator.gateway.events import Visitor
+from infra.emulator.gateway.events import SocketContext
 from infra.emulator.gateway.limits import GatewayLimits
 
 GOING_AWAY = "Going away"
@@ -75,7 +75,7 @@ class ClientConnection:
 
     def __init__(
         self,
-        visitor: Visitor,
+        visitor: SocketContext,
         ordinal: int,
         transport: asyncio.Transport,
         protocol: ServerProtocol,

@@ -156,7 +156,7 @@ def rest_event(
 
 
 @dataclass(frozen=True)
-class Visitor:
+class SocketContext:
     """What every event of one WebSocket connection says about it."""
 
     connection_id: str
@@ -173,7 +173,12 @@ class Visitor:
 
 
 def _websocket_context(
-    visitor: Visitor, routes: WebSocketRoutes, key: str, kind: str, now: float, request_id: str
+    visitor: SocketContext,
+    routes: WebSocketRoutes,
+    key: str,
+    kind: str,
+    now: float,
+    request_id: str,
 ) -> dict[str, Any]:
     return {
         "routeKey": key,
@@ -193,7 +198,7 @@ def _websocket_context(
 
 
 def connect_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
     received: WireRequest,
     *,
@@ -216,7 +221,7 @@ def connect_event(
 
 
 def message_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
     body: str,
     *,
@@ -231,7 +236,7 @@ def message_event(
 
 
 def disconnect_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
     *,
     code: int,

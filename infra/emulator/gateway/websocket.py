@@ -119,7 +119,7 @@ class WebSocketApi:
         ):
             return self._refuse(answers.too_many_requests(request_id))
         received = received_from(request)
-        visitor = events.Visitor(
+        visitor = events.SocketContext(
             connection_id=events.new_id(),
             connected_at=self._clock.time(),
             source_ip=received.source_ip,
@@ -137,7 +137,7 @@ class WebSocketApi:
         return answer
 
     async def _connect(
-        self, visitor: events.Visitor, received: events.WireRequest, request_id: str
+        self, visitor: events.SocketContext, received: events.WireRequest, request_id: str
     ) -> FunctionResponse | web.Response:
         """Ask `$connect`; return its response, or the answer that refuses the client."""
         now = self._clock.time()
@@ -184,7 +184,7 @@ class WebSocketApi:
         self,
         request: web.Request,
         offer: Response,
-        visitor: events.Visitor,
+        visitor: events.SocketContext,
         subprotocol: str | None,
     ) -> web.StreamResponse:
         ordinal = self._faults.next_connection()
@@ -322,7 +322,7 @@ class WebSocketApi:
             )
 
     async def _disconnect(
-        self, visitor: events.Visitor, ordinal: int, code: int, reason: str
+        self, visitor: events.SocketContext, ordinal: int, code: int, reason: str
     ) -> None:
         """Invoke `$disconnect` once, whatever the result (FACTS W3: best effort)."""
         delay = self._faults.disconnect(ordinal)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from relay.errors import AppExited, ProtocolError, SessionTaken, UnknownSession
 from relay.hello import Opening
-from relay.judgement import Ignored, Refused, SessionFacts, Taken, TooLate, judge
+from relay.judgement import ConnectionRefused, Ignored, SessionFacts, Taken, TooLate, judge
 
 NUMBERS = st.integers(0, 5)
 OPENINGS = st.builds(
@@ -50,7 +50,7 @@ def test_only_the_client_that_has_the_session_gets_it_again(
     stranger = seen.first is not None and (
         opening.robust_id is None or opening.robust_id != seen.first.robust_id
     )
-    assert (judgement == Refused(SessionTaken().ending)) is stranger or (
+    assert (judgement == ConnectionRefused(SessionTaken().ending)) is stranger or (
         # Its first page began without numbers that can be repeated.
         not opening.sheen and not opening.resume and seen.acknowledged > 0
     )
@@ -66,7 +66,7 @@ def test_what_goes_on_is_what_is_still_there(opening: Opening, seen: SessionFact
 @given(OPENINGS, sights())
 def test_only_the_sessions_own_client_can_end_it(opening: Opening, seen: SessionFacts) -> None:
     judgement = judge(opening, seen)
-    if isinstance(judgement, Refused) and judgement.ends_session:
+    if isinstance(judgement, ConnectionRefused) and judgement.ends_session:
         assert seen.first is not None
         assert opening.robust_id == seen.first.robust_id
         assert judgement.ending == ProtocolError().ending
@@ -87,9 +87,9 @@ def test_a_session_begins_unless_it_is_over_or_the_client_believes_in_an_earlier
 ) -> None:
     judgement = judge(opening, seen._replace(is_gone=False, first=None))
     if seen.ending is not None:
-        assert judgement == Refused(seen.ending)
+        assert judgement == ConnectionRefused(seen.ending)
     elif opening.resume:
-        assert judgement == Refused(UnknownSession().ending)
+        assert judgement == ConnectionRefused(UnknownSession().ending)
     else:
         assert judgement == Taken(0)
 

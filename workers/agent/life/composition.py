@@ -25,7 +25,7 @@ from agent.http.page_requests import PageRequests
 from agent.http.proxy import ForLambda, Proxy
 from agent.http.session_pages import SessionPages
 from agent.http.session_urls import SessionUrls
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
 from agent.life.measuring import Measurements
@@ -65,7 +65,7 @@ def compose(
     client_dir: Path,
     settings: Settings,
     starter: Starter,
-    life: Life,
+    life: InstanceLife,
     bookmarks: Path | None,
     aws: boto3.Session,
 ) -> ServedApp:

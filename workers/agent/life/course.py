@@ -66,7 +66,7 @@ def idle_limit(settings: AppSettings, *, visited: bool) -> float:
     return min(filter(None, limits), default=math.inf)
 
 
-class Life:
+class InstanceLife:
     """Leads one instance from its start to its end.
 
     ``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.

@@ -15,7 +15,7 @@ from agent import log, record
 from agent.http import server
 from agent.life import metadata, reports
 from agent.life.composition import compose
-from agent.life.course import LedApp, Life
+from agent.life.course import InstanceLife, LedApp
 from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import ServedApp
@@ -95,7 +95,7 @@ class _Instance:
         self._ref: InstanceRef | None = None
         self._binding = asyncio.Lock()
         self._first: asyncio.Task[object] | None = None
-        self.life = Life(
+        self.life = InstanceLife(
             launch.ref,
             launch.token,
             f"{task.address}:{protocol.PORT}",

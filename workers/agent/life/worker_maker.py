@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from agent.kinds import runtimes
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.log import logger
 from agent.processes import app_environment, app_folders
 from agent.processes.app_copy import AppCopy
@@ -35,7 +35,7 @@ class WorkerMaker:
         copy: AppCopy,
         settings: Settings,
         starter: Starter,
-        life: Life,
+        life: InstanceLife,
         logs: WorkerLogs,
         bookmarks: Path | None,
     ) -> None:

@@ -198,7 +198,7 @@ class Workers:
     async def seated(self, session_id: str) -> AsyncIterator[Worker]:
         """Give a new session its worker, and yield that.
 
-        Raise :class:`agent.failure.NoPlace` if every worker is full and no more may be started.
+        Raise :class:`agent.failure.NoSeat` if every worker is full and no more may be started.
         """
         async with self._waits():
             held = await self._seat(session_id)

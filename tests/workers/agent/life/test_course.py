@@ -11,7 +11,7 @@ import pytest
 
 from agent.activity import Activity
 from agent.life import reports
-from agent.life.course import LedApp, Life, Rhythm, idle_limit
+from agent.life.course import InstanceLife, LedApp, Rhythm, idle_limit
 from agent.life.reports import NotAwaited
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
@@ -90,12 +90,12 @@ async def nothing() -> None:
 
 def life_of(
     instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None
-) -> Life:
+) -> InstanceLife:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
     record = InstanceRecord(
         instance.ref, "/x", 1, settings, instance.secret, Path("/x"), shiny_r.KIND
     )
-    life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
+    life = InstanceLife(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
     serving = serving or Serving(workers, Activity(lambda: False))
     life.lead(record, LedApp(serving.workers, serving.activity, serving.catch_up))
     return life
