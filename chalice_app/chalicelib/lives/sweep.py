@@ -133,7 +133,7 @@ def seen(row: Instance) -> SeenInstance:
     return SeenInstance(
         row.ref,
         row.state,
-        row.location,
+        row.app,
         row.size,
         float(row.claimed_at),
         ready_at,

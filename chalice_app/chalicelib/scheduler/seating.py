@@ -94,7 +94,7 @@ class SeatRequest(NamedTuple):
     """The version that a visitor needs a seat of, and its app's name and settings."""
 
     version_id: str
-    location: str
+    app: str
     settings: AppSettings
     above: Above = NOTHING
     """The layers of a configuration with which the settings were resolved."""
@@ -124,7 +124,7 @@ class Scheduler:
     def seat(
         self,
         version_id: str,
-        location: str,
+        app: str,
         settings: AppSettings,
         session_id: str,
         place: str | None = None,
@@ -143,7 +143,7 @@ class Scheduler:
         If a READY instance is in memory, this costs one DynamoDB call. It costs more if this
         visitor makes a further instance necessary, or if there is a queue.
         """
-        wanted = SeatRequest(version_id, location, settings, above)
+        wanted = SeatRequest(version_id, app, settings, above)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
@@ -177,7 +177,7 @@ class Scheduler:
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
     def wake(
-        self, version_id: str, location: str, settings: AppSettings, above: Above = NOTHING
+        self, version_id: str, app: str, settings: AppSettings, above: Above = NOTHING
     ) -> Instance | StartFailed | None:
         """Return a ready instance for a request that needs no seat.
 
@@ -185,7 +185,7 @@ class Scheduler:
         Return :class:`StartFailed` if the last start failed a moment ago. Raise
         :class:`TooManyInstances` if the deployment may start no further instance.
         """
-        wanted = SeatRequest(version_id, location, settings, above)
+        wanted = SeatRequest(version_id, app, settings, above)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
             gone = self.known.gone(now)
@@ -379,7 +379,7 @@ class Scheduler:
         claimed = store.claim(
             wanted.version_id,
             claim.slot,
-            location=wanted.location,
+            app=wanted.app,
             capacity=wanted.settings.worker_limits.seats,
             size=wanted.settings.size,
             now=self._clock(),
@@ -406,7 +406,7 @@ class Scheduler:
                 spare,
                 wanted.version_id,
                 claim.slot,
-                location=wanted.location,
+                app=wanted.app,
                 capacity=wanted.settings.worker_limits.seats,
                 session_id=session_id,
                 lease=now + HELD,

@@ -66,7 +66,7 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     there = census.living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
-        own.setdefault(row.location, []).append(row)
+        own.setdefault(row.app, []).append(row)
     known = [AppAtPath.of(app) for app in published if app.active_version is not None]
     listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {

@@ -80,7 +80,7 @@ def test_the_first_visitor_has_a_seat_in_the_spare_at_once(
         spare.address,
         spare.task,
     )
-    assert (row.state, row.location, row.capacity, list(store.seats_of(row))) == (
+    assert (row.state, row.app, row.capacity, list(store.seats_of(row))) == (
         "READY",
         "/hello",
         7,
@@ -216,7 +216,7 @@ def test_a_free_spare_is_not_drained_while_an_app_takes_it(
                 spare,
                 VERSION,
                 0,
-                location="/hello",
+                app="/hello",
                 capacity=1,
                 session_id="v",
                 lease=world.now + 45,

@@ -35,7 +35,7 @@ def world(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -> Refu
 
 
 def claim(world: Refusing, number: int) -> Instance:
-    claimed = store.claim("a.v", number, location="/a", capacity=1, now=world.now, size="small")
+    claimed = store.claim("a.v", number, app="/a", capacity=1, now=world.now, size="small")
     assert claimed is not None
     return claimed
 

@@ -56,7 +56,7 @@ class Life:
         self, world: SimulatedAws, settings: Settings, slot: int = 0, *, ready: bool = True
     ) -> None:
         claimed = store.claim(
-            "0123456789ab.v", slot, location="/hello", capacity=9, now=world.now, size="small"
+            "0123456789ab.v", slot, app="/hello", capacity=9, now=world.now, size="small"
         )
         assert claimed is not None
         self.ref = claimed.ref
@@ -102,9 +102,7 @@ def test_places_below_the_ceiling_follow_the_instances(
 
 
 def test_a_claim_that_the_stream_lost_is_started(world: SimulatedAws, settings: Settings) -> None:
-    lost = store.claim(
-        "0123456789ab.v", 0, location="/hello", capacity=9, now=world.now, size="small"
-    )
+    lost = store.claim("0123456789ab.v", 0, app="/hello", capacity=9, now=world.now, size="small")
     assert lost is not None
     assert sweep_twice(world, settings) == {}, "it is young"
     world.now += GRACE + 1

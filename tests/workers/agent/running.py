@@ -230,7 +230,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(
-                version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen
+                version_id, 0, app=LOCATION, capacity=5, now=time.time(), seen=seen
             )
             assert instance is not None
             cloud = Cloud(free_address())

@@ -55,7 +55,7 @@ def loaded(tmp_path: Path, kind: str, entrypoint: str | None) -> record.Instance
         f"{APP_ID}.{OLD}",
         0,
         instance_id="f" * 16,
-        location="/record",
+        app="/record",
         state="STARTING",
         phase="R",
         secret="0" * 64,

@@ -133,7 +133,7 @@ class _Instance:
         states = await asyncio.to_thread(
             app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
         )
-        log.identify(found.ref, found.location)
+        log.identify(found.ref, found.app)
         served = compose(
             found,
             copy,

@@ -27,7 +27,7 @@ async def of_app(
 
     Raise :class:`agent.failure.AppStartFailed` if a secret is missing.
     """
-    values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
+    values = await secrets.resolve(record.settings.secrets, secret_prefix, record.app)
     variables = {**record.settings.environment, **values}
     data = await asyncio.to_thread(app_folders.make, efs, layout.DATA, record.ref, unix_id)
     if data is not None:
@@ -61,16 +61,15 @@ def _groups(record: InstanceRecord, bucket: str) -> tuple[int, ...]:
         except (NoSuchSync, BadSync) as error:
             logger.warning(f"the app's setting data names {name}: {error}")
             continue
-        if not definition.lets_in(record.location):
+        if not definition.lets_in(record.app):
             logger.warning(
                 f"the app's setting data names {name}, whose setting apps does not name "
-                f"{record.location}"
+                f"{record.app}"
             )
             continue
         if mode == access.WRITE and definition.publish:
             logger.warning(
-                f"{access.conflict(name, definition.publish, record.location)}; the app "
-                "may only read it"
+                f"{access.conflict(name, definition.publish, record.app)}; the app may only read it"
             )
             mode = "read"
         found += folders.groups(mode, int(row.read_gid), int(row.write_gid))

@@ -76,7 +76,7 @@ class TestRows:
             ),
             DeploymentFull,
         )
-        assert store.claim("0123456789ab.v", 0, location="/a", capacity=1, now=NOW, most=2) is None
+        assert store.claim("0123456789ab.v", 0, app="/a", capacity=1, now=NOW, most=2) is None
         assert list(ceilings.holders(INSTANCES)) == [first.instance.instance_id]
         store.mark_stopped(first.instance.ref, None, NOW)
         assert isinstance(

@@ -57,7 +57,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> StateMachine:
 def instance(tables: None) -> Instance:
     version_id = "life.v"
     claimed = store.claim(
-        version_id, 0, location="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0)
+        version_id, 0, app="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0)
     )
     assert claimed is not None
     return claimed
