@@ -10,7 +10,6 @@ TREE = Path(__file__).resolve().parents[1]
 PACKAGES = ("chalice_app/chalicelib", "infra", "sheen", "tasks", "workers")
 CONF = "chalice_app/chalicelib/configuration/shiny_server_conf"
 _LANGUAGE = "in shiny_server_conf, a word of the file's own language"
-_MARKUP = "Handlebars, which Shiny Server's operators know, and the language of Sheen's own pages"
 SHARED: Mapping[str, str] = {
     "Answer": _LANGUAGE,
     "Forbidden": _LANGUAGE,
@@ -21,8 +20,6 @@ SHARED: Mapping[str, str] = {
     "Scope": _LANGUAGE,
     "Tree": _LANGUAGE,
     "Verdict": _LANGUAGE,
-    "BadTemplate": _MARKUP,
-    "Template": _MARKUP,
 }
 """Names that two classes may have, and why."""
 

@@ -15,7 +15,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── errands.errors                  BadErrand
     │   ├── identity.errors                 BadUser, BadHash
     │   ├── lives.pool                      BadSpares
-    │   ├── pages.markup                    BadTemplate
+    │   ├── pages.handlebars                BadTemplate
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript

@@ -391,9 +391,9 @@ class Visits:
         within: float | None = None,
     ) -> AgentAnswer:
         """Return the agent's answer to a visitor's request; ``more`` are headers added by Sheen."""
-        seen = address(request, self._edge_proof)
+        seen, settings = address(request, self._edge_proof), found.readable_settings
         sent = [
-            *_from_visitor(request, seen),
+            *_from_visitor(request, seen, settings.whitelist_headers if settings else ()),
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
@@ -425,15 +425,17 @@ def _public(request: VisitorRequest) -> str:
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
-def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
-    """Return the visitor's headers for the agent.
+def _from_visitor(
+    request: VisitorRequest, seen: str, more: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the visitor's headers for the agent; ``more`` are names beside the usual ones.
 
     The address and the host are those that the gateway saw. The content length is left out, as it
     is computed anew.
     """
     passed = [
         (name, value)
-        for name, value in headers.to_agent(request.headers)
+        for name, value in headers.to_agent(request.headers, more)
         if name not in ("content-length", "host", "x-forwarded-for", "x-forwarded-host")
     ]
     return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", seen)]
