@@ -5,7 +5,7 @@ A format is one of :data:`FORMATS` by name, or a text with tokens of its own, su
 written as ``-``. A control character in a value is written as an escape, so that no visitor can
 forge a line.
 
->>> entry = Entry("GET", "/hello/", 200, began=1796032571.0, seconds=0.0123, length=512)
+>>> entry = LogEntry("GET", "/hello/", 200, began=1796032571.0, seconds=0.0123, length=512)
 >>> Format.parse("tiny").line(entry)
 'GET /hello/ 200 512 - 12.300 ms'
 """
