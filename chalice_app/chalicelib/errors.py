@@ -7,7 +7,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
 
     SheenError
     ├── Malformed (400, 2)
-    │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
+    │   ├── apps.errors                     BadLocation, BadFolder, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
     │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
     │   │                                   BadConfiguration
@@ -21,6 +21,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── publishing.scripts              BadScript
     │   ├── schedules                       BadSchedule
     │   ├── syncs.errors                    BadSync
+    │   ├── unix_ids.users                  BadUser
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords

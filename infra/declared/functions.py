@@ -21,7 +21,7 @@ from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.sessions.connections.model import ConnectionRow
 from chalicelib.syncs.model import Sync
-from chalicelib.unix_ids.model import UnixId
+from chalicelib.unix_ids.model import UnixId, UnixUser
 from infra.declared import environments, errands, syncs
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.instances import end_instances, list_and_stop_tasks, tell_visitors
@@ -206,7 +206,11 @@ FUNCTIONS = (
         "api_handler",
         29,
         lambda place: (
-            items(place, App, "BatchGetItem", "Scan"),
+            # An app in a folder gets its rows, and its user a number, at the first visit.
+            items(place, App, "BatchGetItem", "Scan", "GetItem", "PutItem"),
+            items(place, Version, "PutItem"),
+            items(place, UnixId, "PutItem", "DeleteItem"),
+            items(place, UnixUser, "GetItem", "PutItem"),
             items(place, LocationRow, "BatchGetItem"),
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),

@@ -53,6 +53,14 @@ function(parameters) {
       )
     }
   )
+  # Apps ask serverInfo() whether they are hosted.
+  if (exists("setServerInfo", asNamespace("shiny"), mode = "function")) {
+    utils::getFromNamespace("setServerInfo", "shiny")(
+      shinyServer = TRUE,
+      version = Sys.getenv("SHINY_SERVER_VERSION"),
+      edition = "OS"
+    )
+  }
   if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
     state <- function(id) file.path(parameters$bookmarks, id)
     shiny::shinyOptions(

@@ -7,6 +7,10 @@ class BadLocation(Malformed):
     """The URL path cannot be the location of an app."""
 
 
+class BadFolder(Malformed):
+    """The path cannot be the folder of an app."""
+
+
 class BadHost(Malformed):
     """The text is not the name of a host."""
 

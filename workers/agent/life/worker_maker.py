@@ -8,19 +8,22 @@ from agent.kinds import runtimes
 from agent.life.course import InstanceLife
 from agent.log import logger
 from agent.processes import app_environment, app_folders
-from agent.processes.app_copy import AppCopy
+from agent.processes.app_folder import AppFolder
 from agent.processes.app_role import AppRoles
 from agent.processes.command import WorkerSpec
+from agent.processes.in_place import InPlace
 from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
 from agent.record import InstanceRecord
+from chalicelib import layout
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.log_streams import LogStream
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.secret import Purpose
 from machine import process, room
+from machine.account import Account
 
 
 class WorkerMaker:
@@ -32,7 +35,7 @@ class WorkerMaker:
     def __init__(
         self,
         record: InstanceRecord,
-        copy: AppCopy,
+        copy: AppFolder,
         settings: Settings,
         starter: Starter,
         life: InstanceLife,
@@ -51,7 +54,7 @@ class WorkerMaker:
         self._oom_kills = OomKills()
         self._runtime = runtimes.of(record.kind)
         self._roles = AppRoles(
-            settings.app_roles, record.app, VersionId.parse(record.ref.version_id).app_id
+            settings.app_roles, record.location, VersionId.parse(record.ref.version_id).app_id
         )
 
     def start(self) -> None:
@@ -111,9 +114,11 @@ class WorkerMaker:
         )
         variables |= await self._roles.variables(self.record.settings.role)
         if self._unix_id is None:
-            return dataclasses.replace(spec, environment=variables)
+            return dataclasses.replace(spec, environment=variables, startup=self._startup())
         groups = await app_environment.groups_of_app(self.record, self._settings.bucket)
         efs = Path(self._settings.efs)
+        if self.record.account is not None:
+            return await self._furnish_in_place(spec, self.record.account, groups, variables, efs)
         hidden, seen, links = await asyncio.to_thread(
             app_folders.view, self.record, efs, self._copy.version
         )
@@ -126,3 +131,37 @@ class WorkerMaker:
             seen=(copy, *seen),
             links=links,
         )
+
+    async def _furnish_in_place(
+        self,
+        spec: WorkerSpec,
+        account: Account,
+        groups: tuple[int, ...],
+        variables: dict[str, str],
+        efs: Path,
+    ) -> WorkerSpec:
+        """Complete the spec of an app in a folder: its user has a name, a home and groups."""
+        if account.home == layout.home(efs, account.name):
+            await asyncio.to_thread(app_folders.make_home, efs, account)
+        hidden, seen, links = await asyncio.to_thread(
+            app_folders.view_in_place, self.record, account, efs
+        )
+        return dataclasses.replace(
+            spec,
+            environment=variables,
+            groups=tuple(dict.fromkeys((*account.groups, *groups))),
+            account=account,
+            home=account.home if self._has_home() else None,
+            startup=self._startup(),
+            hidden=hidden,
+            seen=seen,
+            links=links,
+        )
+
+    def _startup(self) -> tuple[str, ...] | None:
+        look = self._copy.look if isinstance(self._copy, InPlace) else None
+        return look.startup if look is not None else None
+
+    def _has_home(self) -> bool:
+        look = self._copy.look if isinstance(self._copy, InPlace) else None
+        return look is not None and look.home
