@@ -36,7 +36,7 @@ class InstanceRecord:
     """One instance and its app."""
 
     ref: InstanceRef
-    location: str
+    app: str
     unix_id: int
     settings: AppSettings
     secret: str = field(repr=False)
@@ -76,7 +76,7 @@ def renewed(record: InstanceRecord) -> InstanceRecord:
     """
     instance = store.get(record.ref)
     above = _above(instance) if instance is not None else record.above
-    app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
+    app = _app(record.app, VersionId.parse(record.ref.version_id).app_id)
     return replace(
         record,
         settings=app.resolved(above.layers).settings,
@@ -93,7 +93,7 @@ def missed(record: InstanceRecord) -> Literal["restart", "retire"] | None:
     """
     app_id, version = VersionId.parse(record.ref.version_id)
     try:
-        app = _app(record.location, app_id)
+        app = _app(record.app, app_id)
     except NothingToServe:
         return "retire"
     if app.active_version != version:
@@ -142,7 +142,7 @@ def _row(ref: InstanceRef, state: InstanceState) -> Instance:
 def _of(instance: Instance, efs: Path) -> InstanceRecord:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
-    app = _app(instance.location, version.app_id)
+    app = _app(instance.app, version.app_id)
     row = versions.get(*version)
     if row is None:
         raise NothingToServe(
@@ -161,7 +161,7 @@ def _of(instance: Instance, efs: Path) -> InstanceRecord:
     above = _above(instance)
     return InstanceRecord(
         ref,
-        instance.location,
+        instance.app,
         int(app.unix_id),
         app.resolved(above.layers).settings,
         instance.secret,
@@ -198,7 +198,7 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> InstanceR
     above = _above(instance)
     return InstanceRecord(
         instance.ref,
-        instance.location,
+        instance.app,
         account.unix_id,
         app.resolved(above.layers).settings,
         instance.secret,
@@ -250,11 +250,11 @@ def _manifest(directory: Path) -> bytes | None:
         ) from None
 
 
-def _app(location: str, app_id: str) -> App:
+def _app(name: str, app_id: str) -> App:
     try:
-        app = App.get(location, consistent_read=True)
+        app = App.get(name, consistent_read=True)
     except App.DoesNotExist:
-        raise NothingToServe(f"there is no app at {location} any more; publish it again") from None
+        raise NothingToServe(f"there is no app at {name} any more; publish it again") from None
     if app.app_id != app_id:
-        raise NothingToServe(f"another app is at {location} now; load the page again")
+        raise NothingToServe(f"another app is at {name} now; load the page again")
     return app

@@ -246,7 +246,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             version_id = "spare.large" if spare else f"{app.app_id}.{own}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(
-                version_id, 0, location=app.name, capacity=CAPACITY, now=time.time(), seen=seen
+                version_id, 0, app=app.name, capacity=CAPACITY, now=time.time(), seen=seen
             )
             assert instance is not None
             cloud = Cloud(free_address())

@@ -54,7 +54,7 @@ class WorkerMaker:
         self._oom_kills = OomKills()
         self._runtime = runtimes.of(record.kind)
         self._roles = AppRoles(
-            settings.app_roles, record.location, VersionId.parse(record.ref.version_id).app_id
+            settings.app_roles, record.app, VersionId.parse(record.ref.version_id).app_id
         )
 
     def start(self) -> None:
