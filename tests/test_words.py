@@ -12,6 +12,7 @@ CONF = "chalice_app/chalicelib/configuration/shiny_server_conf"
 _LANGUAGE = "in shiny_server_conf, a word of the file's own language"
 SHARED: Mapping[str, str] = {
     "Answer": _LANGUAGE,
+    "Block": _LANGUAGE,
     "Forbidden": _LANGUAGE,
     "Kind": _LANGUAGE,
     "Layer": _LANGUAGE,

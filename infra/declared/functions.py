@@ -23,7 +23,7 @@ from chalicelib.sessions.connections.model import ConnectionRow
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId, UnixUser
 from infra.declared import environments, errands, syncs
-from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
+from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES, TREES
 from infra.declared.instances import end_instances, list_and_stop_tasks, tell_visitors
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
@@ -201,6 +201,18 @@ _ERRANDS = StreamReading(
     filters=({"eventName": ["INSERT"]},), retries=50, record_age_seconds=900, parallel=10
 )
 
+
+def _trees(place: Place) -> Iterable[Statement]:
+    """Allow looking into the trees of apps and files, and reading their files."""
+    yield objects(place, TREES, "GetObject")
+    yield Statement(
+        "ListTrees",
+        ("s3:ListBucket",),
+        (place.bucket_arn(),),
+        conditions={"StringLike": {"s3:prefix": f"{TREES}*"}},
+    )
+
+
 FUNCTIONS = (
     FunctionDeclaration(
         "api_handler",
@@ -218,6 +230,7 @@ FUNCTIONS = (
             items(place, Snapshot, "GetItem", "UpdateItem"),
             items(place, ConfigurationRow, "BatchGetItem", "GetItem"),
             objects(place, APPLIED, "GetObject"),
+            *_trees(place),
         ),
         in_vpc=True,
         memory_mb=512,

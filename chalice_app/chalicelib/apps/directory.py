@@ -73,6 +73,7 @@ class RedirectAtPath(NamedTuple):
     """The redirect that a path belongs to."""
 
     target: RedirectTarget
+    location: Location
 
 
 class NothingAtPath(NamedTuple):
@@ -221,8 +222,8 @@ class Directory:
                 owner = rows.apps[name]
                 assert owner is not None
                 return owner._replace(rest=rest, location=location, moved=moved)
-            case sites.TargetMatch(_, RedirectTarget() as target, _):
-                return RedirectAtPath(target)
+            case sites.TargetMatch(location, RedirectTarget() as target, _):
+                return RedirectAtPath(target, location)
             case _:
                 return NothingAtPath(site)
 

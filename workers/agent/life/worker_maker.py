@@ -10,7 +10,7 @@ from agent.log import logger
 from agent.processes import app_environment, app_folders
 from agent.processes.app_folder import AppFolder
 from agent.processes.app_role import AppRoles
-from agent.processes.command import WorkerSpec
+from agent.processes.command import USER, WorkerSpec
 from agent.processes.in_place import InPlace
 from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
@@ -18,8 +18,10 @@ from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
 from agent.record import InstanceRecord
 from chalicelib import layout
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF
 from chalicelib.configuration.deployment import Settings
-from chalicelib.instances.log_streams import LogStream
+from chalicelib.instances.log_streams import LogStream, file_name
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.secret import Purpose
 from machine import process, room
@@ -93,6 +95,7 @@ class WorkerMaker:
             library=self.record.library,
             preload=preload and app.preload,
             headers=app.whitelist_headers,
+            keeps_bookmarks=app.bookmark_state_dir != BOOKMARKS_OFF,
             bookmarks=self._bookmarks,
             entrypoint=self.record.entrypoint,
             program=self._runtime.own_program(app),
@@ -101,11 +104,23 @@ class WorkerMaker:
         return Worker(
             spec,
             on_phase=self._life.reached,
-            log=self._logs.open(LogStream.of(self.record.ref, spec.worker_id), app.preserve_logs),
+            log=self._logs.open(
+                LogStream.of(self.record.ref, spec.worker_id, self._log_file(number)),
+                app.preserve_logs,
+            ),
             oom_kills=self._oom_kills,
             starter=self._starter.start,
             furnish=self._furnish,
         )
+
+    def _log_file(self, number: int) -> str:
+        """Return the name of a worker's log file; empty if the app has no ``log_dir``."""
+        if not self.record.settings.log_dir:
+            return ""
+        folder = self.record.app.rpartition("/")[2] or "root"
+        worker = f"{self.record.ref.slot}.{number}"
+        user = self.record.account.name if self.record.account is not None else USER
+        return file_name(folder, user, wall_clock(), worker)
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         await self._copy.made()
