@@ -37,7 +37,7 @@ from infra.emulator.keys import ADMIN, DATASYNC, Keys
 from infra.emulator.lambdas.api import LambdaApi
 from infra.emulator.lambdas.invoker import LambdaInvoker
 from infra.emulator.lambdas.runtime_api import RuntimeApi
-from infra.emulator.logs.service import LogGroup, LogsApi
+from infra.emulator.logs.service import LogGroupFiles, LogsApi
 from infra.emulator.moto.client import Moto
 from infra.emulator.rights import Guard
 from infra.emulator.rights.files import FileRoles
@@ -445,7 +445,7 @@ class Stack:
         names = AppLogs(self._moto, self.place)
         return LogsApi(
             {
-                self.place.log_group(group.name): LogGroup(
+                self.place.log_group(group.name): LogGroupFiles(
                     self.settings.logs / group.name, group.retention_days, names.file_name
                 )
                 for group in self.declared.log_groups
