@@ -89,7 +89,7 @@ def _app_file(text: str | None, account: Account) -> str | BadAppSetting:
         return error
 
 
-class Place(NamedTuple):
+class FolderPlace(NamedTuple):
     """Where a folder below the root of the file system really is."""
 
     directory: Path
@@ -97,7 +97,7 @@ class Place(NamedTuple):
     """The tree that it is in, if that is a folder of this machine."""
 
 
-def place_of(efs: Path, folder: str) -> Place:
+def place_of(efs: Path, folder: str) -> FolderPlace:
     """Return where a folder below the root of the file system really is.
 
     On one machine, trees are links that root has made. They are followed; whatever somebody else
@@ -113,7 +113,7 @@ def place_of(efs: Path, folder: str) -> Place:
                     break
                 if stat.S_ISLNK(status.st_mode):
                     tree = Path(os.readlink(name, dir_fd=here.descriptor))
-                    return Place(tree.joinpath(*parts[number + 1 :]), tree)
+                    return FolderPlace(tree.joinpath(*parts[number + 1 :]), tree)
                 if status.st_mode & _WRITABLE:
                     break
                 below = here.enter(name)
@@ -124,4 +124,4 @@ def place_of(efs: Path, folder: str) -> Place:
                 here.close()
     except (FileNotFoundError, Unsafe):
         pass
-    return Place(efs / folder)
+    return FolderPlace(efs / folder)

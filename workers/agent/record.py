@@ -33,11 +33,11 @@ class NothingToServe(Broken):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InstanceRecord:
     """One instance and its app."""
 
     ref: InstanceRef
-    location: str
+    app: str
     unix_id: int
     settings: AppSettings
     secret: str = field(repr=False)
@@ -73,14 +73,14 @@ class Record:
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
-def renewed(record: Record) -> Record:
+def renewed(record: InstanceRecord) -> InstanceRecord:
     """Read the app's settings, and the layers above them, again.
 
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
     instance = store.get(record.ref)
     above = _above(instance) if instance is not None else record.above
-    app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
+    app = _app(record.app, VersionId.parse(record.ref.version_id).app_id)
     found = _seen(record.account, record.directory).app_file if record.account is not None else ""
     settings = app.resolved(above.layers, found).settings
     return replace(
@@ -92,7 +92,7 @@ def renewed(record: Record) -> Record:
     )
 
 
-def missed(record: Record) -> Literal["restart", "retire"] | None:
+def missed(record: InstanceRecord) -> Literal["restart", "retire"] | None:
     """Return what the app's row asks of this instance that it has not done yet.
 
     The instance may have been starting, or unreachable, when others were told. Both times of a
@@ -100,7 +100,7 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
     """
     app_id, version = VersionId.parse(record.ref.version_id)
     try:
-        app = _app(record.location, app_id)
+        app = _app(record.app, app_id)
     except NothingToServe:
         return "retire"
     if app.active_version != version:
@@ -108,7 +108,7 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
     return "restart" if _restarted_at(app) != record.restarted_at else None
 
 
-def load(ref: InstanceRef, efs: Path) -> Record:
+def load(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance's row and its app's.
 
     Raise :class:`InstanceChanged` if the instance was given up. Raise :class:`NothingToServe` or
@@ -117,7 +117,7 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     return _of(_row(ref, InstanceState.STARTING), efs)
 
 
-def load_bound(ref: InstanceRef, efs: Path) -> Record:
+def load_bound(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance to which a spare was bound, as :func:`load` does.
 
     Its row is READY from the start.
@@ -146,10 +146,10 @@ def _row(ref: InstanceRef, state: InstanceState) -> Instance:
     return instance
 
 
-def _of(instance: Instance, efs: Path) -> Record:
+def _of(instance: Instance, efs: Path) -> InstanceRecord:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
-    app = _app(instance.location, version.app_id)
+    app = _app(instance.app, version.app_id)
     row = versions.get(*version)
     if row is None:
         raise NothingToServe(
@@ -166,9 +166,9 @@ def _of(instance: Instance, efs: Path) -> Record:
     kind, entrypoint = _kind(row, directory)
     library = layout.library(directory)
     above = _above(instance)
-    return Record(
+    return InstanceRecord(
         ref,
-        instance.location,
+        instance.app,
         int(app.unix_id),
         app.resolved(above.layers).settings,
         instance.secret,
@@ -189,7 +189,7 @@ def _restarted_at(app: App) -> float | None:
     return float(app.restarted_at) if app.restarted_at is not None else None
 
 
-def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
+def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> InstanceRecord:
     """Return the record of an app in a folder.
 
     Raise :class:`NothingToServe` if its user sees no app there.
@@ -201,9 +201,9 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
         raise NothingToServe(f"the folder {directory} is no app: {seen.kind}")
     above = _above(instance)
     settings = app.resolved(above.layers, seen.app_file).settings
-    return Record(
+    return InstanceRecord(
         instance.ref,
-        instance.location,
+        instance.app,
         account.unix_id,
         settings,
         instance.secret,
@@ -273,11 +273,11 @@ def _manifest(directory: Path) -> bytes | None:
         ) from None
 
 
-def _app(location: str, app_id: str) -> App:
+def _app(name: str, app_id: str) -> App:
     try:
-        app = App.get(location, consistent_read=True)
+        app = App.get(name, consistent_read=True)
     except App.DoesNotExist:
-        raise NothingToServe(f"there is no app at {location} any more; publish it again") from None
+        raise NothingToServe(f"there is no app at {name} any more; publish it again") from None
     if app.app_id != app_id:
-        raise NothingToServe(f"another app is at {location} now; load the page again")
+        raise NothingToServe(f"another app is at {name} now; load the page again")
     return app

@@ -252,7 +252,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             instance = store.claim(
                 version_id,
                 0,
-                location=app.name,
+                app=app.name,
                 capacity=CAPACITY,
                 now=time.time(),
                 seen=seen,

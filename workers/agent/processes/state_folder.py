@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.log import logger
 from agent.processes import app_folders
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.configuration.app_settings import BOOKMARKS_OFF
 from machine.account import Account
@@ -23,7 +23,7 @@ DEFAULT = Path("/var/lib/shiny-server/bookmarks")
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def of_app(record: Record, efs: Path, unix_id: int | None) -> Path | None:
+def of_app(record: InstanceRecord, efs: Path, unix_id: int | None) -> Path | None:
     """Return the folder of the app's states, and make it if it is missing.
 
     Return None, and log why, if it cannot be made. ``unix_id`` is the app's user, if it has one.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.processes import state_folder
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances.model import InstanceRef
@@ -19,9 +19,11 @@ APP_ID, USER_ID = "0123456789ab", 150_001 if os.geteuid() == 0 else os.geteuid()
 HELLO = Path("/srv/shiny-server/hello")
 
 
-def record(tmp_path: Path, state_dir: str = "states", tree: Path | None = HELLO.parent) -> Record:
+def record(
+    tmp_path: Path, state_dir: str = "states", tree: Path | None = HELLO.parent
+) -> InstanceRecord:
     """Return an app in a folder, in a tree of this machine."""
-    return Record(
+    return InstanceRecord(
         InstanceRef(f"{APP_ID}.in-place", 0, "f" * 16),
         "shiny:/srv/shiny-server/hello",
         USER_ID,
