@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.applying.model import POINTER, ConfigurationRow
-from chalicelib.configuration.applied import Content, applied_key
 from tests.support.apps import app
 from tests.support.stack import StackProcess, free_port
 from tests.support.waiting import until
@@ -43,24 +41,6 @@ def own_stack(open_folder: Path) -> Iterator[StackProcess]:
     own.stop()
 
 
-def apply(stack: StackProcess, text: str | None, number: int) -> None:
-    """Let a configuration hold, or none."""
-    environment = stack.environment()
-    if text is not None:
-        stack.client("s3").put_object(
-            Bucket=environment["SHEEN_BUCKET"],
-            Key=applied_key("one"),
-            Body=Content("shiny-server.conf", text).to_bytes(),
-        )
-    pointer = ConfigurationRow(
-        *POINTER, configuration="one" if text is not None else None, number=number
-    )
-    stack.client("dynamodb").put_item(
-        TableName=environment["SHEEN_TABLE_PREFIX"] + ConfigurationRow.short_name,
-        Item=pointer.serialize(),
-    )
-
-
 def page(stack: StackProcess) -> str:
     return stack.get("/layered/", HTML).body.decode()
 
@@ -79,7 +59,9 @@ def test_a_configuration_takes_hold_of_an_app_that_runs(
     assert "x-frame-options" not in before.headers
     [instance] = own_stack.instances()
 
-    apply(own_stack, CONFIGURATION.replace("LOGS", str(logs)), 1)
+    file = tmp_path / "shiny-server.conf"
+    file.write_text(CONFIGURATION.replace("LOGS", str(logs)))
+    own_stack.sheen("config", "apply", str(file))
     until(lambda: "role:analyst;" in page(own_stack), 60, "a process with the configuration")
     assert own_stack.get("/layered/", HTML).headers["x-frame-options"] == "sameorigin"
     until(lambda: len(list(logs.iterdir())) == 1, 20, "the log file")
@@ -89,5 +71,5 @@ def test_a_configuration_takes_hold_of_an_app_that_runs(
     until(lambda: "a process begins" in log.read_text(), 20, "what the process says")
     assert [one["instance_id"] for one in own_stack.instances()] == [instance["instance_id"]]
 
-    apply(own_stack, None, 2)
+    own_stack.sheen("config", "clear")
     until(lambda: "role:;" in page(own_stack), 60, "a process without the configuration")
