@@ -151,6 +151,10 @@ def parser() -> argparse.ArgumentParser:
     )
     check.add_argument("file", type=Path, metavar="FILE")
 
+    from sheen import users
+
+    users.define(commands)
+
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
@@ -261,6 +265,10 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.config_check import check_config
 
             return check_config(arguments.file)
+        case "user":
+            from sheen import users
+
+            return users.act(deployment.use(), arguments)
         case "env":
             from infra.shell import exports
 

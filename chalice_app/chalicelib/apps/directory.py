@@ -1,12 +1,12 @@
 """Finding the target of a URL, with a short memory."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from chalicelib.apps import locations, sites
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
-from chalicelib.aws.tables import read_together
+from chalicelib.aws.tables import Table, read_together
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Resolved, resolve
@@ -17,6 +17,37 @@ REMEMBERED = 2.0
 For so long, a new version, setting or location may go unnoticed.
 """
 _MOST = 5000
+
+
+class Asker(Protocol):
+    """Who asks for a path: what must be read to know it, and which apps they may know of."""
+
+    def wanted(self) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return the keys of the rows that say who asks; none if that is known."""
+
+    def take(self, rows: Iterable[Table]) -> None:
+        """Take what was read, among other rows."""
+
+    def may_know(self, app: App, settings: AppSettings | None) -> bool:
+        """Return whether the asker may know of an app; settings are None if unreadable."""
+
+
+class Anybody:
+    """An asker who may know of every app."""
+
+    def wanted(self) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return nothing."""
+        return {}
+
+    def take(self, rows: Iterable[Table]) -> None:
+        """Take nothing."""
+
+    def may_know(self, app: App, settings: AppSettings | None) -> bool:
+        """Return True."""
+        return True
+
+
+_ANYBODY = Anybody()
 
 
 class Found(NamedTuple):
@@ -80,7 +111,7 @@ class Directory:
     An app owns its path from its first version on. Until then, the target above it owns the path.
     Rows are remembered only if a target was found, so a newly published app is found at once.
 
-    Apps that are not ``shown`` are treated as if they did not exist.
+    Apps that the asker may not know of are treated as if they did not exist.
 
     One call reads the rows of all locations at and above a path, and the apps whose names are these
     paths. Most apps are where they were first published, so their rows are among these. A location
@@ -88,11 +119,7 @@ class Directory:
     first one.
     """
 
-    def __init__(
-        self, shown: Callable[[App, AppSettings | None], bool] = lambda app, settings: True
-    ) -> None:
-        """``shown`` takes an app and its settings, or None if these cannot be read."""
-        self._shown = shown
+    def __init__(self) -> None:
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
         self._apps: dict[str, tuple[float, Found | None]] = {}
         self._names: dict[Location, str] = {}
@@ -107,7 +134,7 @@ class Directory:
         return resolve([App.defaults]).settings
 
     def find(
-        self, path: str, now: float, *, host: str = "", page: bool = True
+        self, path: str, now: float, *, host: str = "", page: bool = True, asker: Asker = _ANYBODY
     ) -> Found | Redirected | Nothing:
         """Return the target of a path on a host; read all that it needs in at most one call.
 
@@ -118,10 +145,12 @@ class Directory:
         paths = locations.prefixes(path)
         needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
         rows = self._remembered(host, needed, now)
-        found = self._resolve(host, path, rows) if rows is not None else Nothing("")
+        if rows is not None and (wanted := asker.wanted()):
+            asker.take(read_together(wanted))
+        found = self._resolve(host, path, rows, asker) if rows is not None else Nothing("")
         if isinstance(found, Nothing):
-            rows = self._read(host, paths)
-            found = self._resolve(host, path, rows)
+            rows = self._read(host, paths, asker)
+            found = self._resolve(host, path, rows, asker)
             if not isinstance(found, Nothing):
                 self._remember(rows, now)
         return found
@@ -141,10 +170,13 @@ class Directory:
         apps = {key: row[1] for key, row in of_apps.items() if row and _is_fresh(row[0], now)}
         return _Rows(known, apps) if len(apps) == len(of_apps) else None
 
-    def _read(self, host: str, paths: list[str]) -> _Rows:
+    def _read(self, host: str, paths: list[str], asker: Asker) -> _Rows:
         asked = _asked(host, paths)
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
-        rows = read_together({LocationRow: asked, App: [(name,) for name in names]})
+        rows = read_together(
+            {LocationRow: asked, App: [(name,) for name in names], **asker.wanted()}
+        )
+        asker.take(rows)
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
         apps: dict[str, Found | None] = dict.fromkeys(names)
         apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}
@@ -164,7 +196,9 @@ class Directory:
         self._locations |= {each: (now, row) for each, row in rows.locations.items()}
         self._apps |= {name: (now, app) for name, app in rows.apps.items()}
 
-    def _resolve(self, host: str, path: str, rows: _Rows) -> Found | Redirected | Nothing:
+    def _resolve(
+        self, host: str, path: str, rows: _Rows, asker: Asker
+    ) -> Found | Redirected | Nothing:
         site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
         targets: dict[Location, Target] = {}
         for found in rows.apps.values():
@@ -181,7 +215,7 @@ class Directory:
             return (
                 found is not None
                 and found.app.active_version is not None
-                and self._shown(found.app, found.readable_settings)
+                and asker.may_know(found.app, found.readable_settings)
             )
 
         match sites.match(site, path, targets, shown):

@@ -3,6 +3,7 @@
 from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.aws.tables import Table
 from chalicelib.errands.model import Errand
+from chalicelib.identity.model import Attempts, Login, User
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -27,5 +28,8 @@ TABLES: tuple[type[Table], ...] = (
     SyncRun,
     UnixId,
     Errand,
+    User,
+    Login,
+    Attempts,
 )
 """The tables, in no particular order."""

@@ -138,10 +138,10 @@ def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -
     return _page(202, ("busy.html",), values, {"retry-after": "5"})
 
 
-def not_found(path: str, home_url: str) -> Page:
+def not_found(path: str, home_url: str, sign_in_url: str | None = None) -> Page:
     """Return a 404: no app is at `path`, or none that this visitor may know of.
 
-    `home_url` is the list of apps.
+    `home_url` is the list of apps. `sign_in_url` is given if nobody is signed in.
     """
     return _error_page(
         404,
@@ -150,6 +150,7 @@ def not_found(path: str, home_url: str) -> Page:
         "here, ask them.",
         path=path[:300],
         home_url=home_url,
+        sign_in_url=sign_in_url,
     )
 
 
@@ -251,7 +252,15 @@ FEW = 8
 _LONGEST_QUERY = 100
 
 
-def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
+class Signing(NamedTuple):
+    """Where a page lets its visitor sign in and out, and who is signed in (empty: nobody)."""
+
+    sign_in_url: str
+    sign_out_url: str
+    user: str = ""
+
+
+def apps_index(apps: Sequence[AppEntry], query: str = "", signing: Signing | None = None) -> Page:
     """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
 
     Without any app, the page says how to publish the first one.
@@ -262,6 +271,9 @@ def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
     for app in sorted(found, key=lambda app: (app.name.casefold(), app.location)):
         folders.setdefault(app.location.rpartition("/")[0].strip("/"), []).append(app)
     values: Values = {
+        "user": signing.user if signing else "",
+        "sign_in_url": safe_url(signing.sign_in_url) if signing else "",
+        "sign_out_url": safe_url(signing.sign_out_url) if signing else "",
         "apps_shown": bool(apps),
         "count": f"{len(found)} of {_how_many(apps)}" if query else _how_many(apps),
         "search": len(apps) > FEW or bool(query),
@@ -306,6 +318,70 @@ def _listed(app: AppEntry) -> Values:
 _STATES = {"sleeping": "Sleeping", "starting": "Waking up", "running": "Awake"}
 
 
+_OWN_WINDOW = {
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""Headers of pages with a form that a click must not be stolen from.
+
+No page may show them in a frame, and none that opened them may look into their window.
+"""
+
+
+class Form(NamedTuple):
+    """What a form sends beside what is typed: where to, and a token that only its page knows."""
+
+    action: str
+    token: str
+
+
+def sign_in(
+    form: Form, then: str, *, name: str = "", problem: str = "", user: str = "", status: int = 200
+) -> Page:
+    """Return the page with the form that asks for name and password.
+
+    `then` is where to go on. `name` was typed before, and `problem` says what was wrong with it.
+    `user` is who is signed in, if anybody is.
+    """
+    values: Values = {
+        "action": safe_url(form.action),
+        "token": form.token,
+        "next": then,
+        "name": name[:128],
+        "problem": problem,
+        "user": user,
+    }
+    return _page(status, ("sign-in.html",), values, _OWN_WINDOW)
+
+
+def sign_out(form: Form, user: str) -> Page:
+    """Return the page that asks whether to sign out."""
+    values: Values = {"action": safe_url(form.action), "token": form.token, "user": user}
+    return _page(200, ("sign-out.html",), values, _OWN_WINDOW)
+
+
+def signed_out(message: str, sign_in_url: str, home_url: str) -> Page:
+    """Return the page after signing out; it goes nowhere by itself."""
+    values: Values = {
+        "message": message,
+        "sign_in_url": safe_url(sign_in_url),
+        "home_url": safe_url(home_url),
+    }
+    return _page(200, ("signed-out.html",), values, _OWN_WINDOW)
+
+
+def not_allowed(title: str, message: str, user: str, sign_in_url: str) -> Page:
+    """Return a 403: `user`, who is signed in, may not see what is here."""
+    values: Values = {
+        "title": title,
+        "message": message,
+        "user": user,
+        "sign_in_url": safe_url(sign_in_url),
+    }
+    return _page(403, ("error-403.html", "not-allowed.html"), values, _OWN_WINDOW)
+
+
 def _error_page(
     status: int,
     *,
@@ -315,6 +391,7 @@ def _error_page(
     path: str = "",
     retry_url: str | None = None,
     home_url: str | None = None,
+    sign_in_url: str | None = None,
 ) -> Page:
     """Return a page of `error-<status>.html`, or else of `error.html`.
 
@@ -328,6 +405,7 @@ def _error_page(
         "path": path,
         "retry_url": None if retry_url is None else safe_url(retry_url),
         "home_url": None if home_url is None else safe_url(home_url),
+        "sign_in_url": None if sign_in_url is None else safe_url(sign_in_url),
     }
     return _page(status, (f"error-{status}.html", "error.html"), values)
 

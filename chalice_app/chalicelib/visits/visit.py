@@ -20,10 +20,11 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.visits import admission, overview, waiting
+from chalicelib.visits import door, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
+from chalicelib.visits.asker import Logins
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
 from chalicelib.visits.request import VisitorRequest
@@ -42,6 +43,7 @@ from chalicelib.visits.routing import (
     takes_over,
     wants_page,
 )
+from chalicelib.visits.sign_in import SignIn
 
 LONGEST_ANSWER = 28.0
 """Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
@@ -78,7 +80,9 @@ class Visits:
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
-        self._directory = Directory(admission.is_shown)
+        self._directory = Directory()
+        self._logins = Logins(clock)
+        self._sign_in = SignIn(self._logins, agents, clock, edge_proof)
         self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
@@ -141,6 +145,9 @@ class Visits:
                 "a service worker here would answer for every app; put its script into a "
                 "folder of the app\n",
             )
+        signing = self._sign_in.answer(request)
+        if signing is not None:
+            return signing
         gone: frozenset[str] = frozenset()
         while isinstance(answer := self._try(request, gone), _Gone):
             gone |= {answer.instance_id}
@@ -152,12 +159,18 @@ class Visits:
         Each try asks the directory: an instance may be gone because another version is active now.
         """
         host = site_host(request, self._edge_proof)
+        asker = self._logins.asker(request)
         found = self._directory.find(
-            request.path, self._clock(), host=host, page=wants_page(request)
+            request.path, self._clock(), host=host, page=wants_page(request), asker=asker
         )
+        request = request._replace(user=asker.user)
         if not isinstance(found, Found):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
+            if (refusal := door.refusal(request, found)) is not None:
+                return refusal
+            if wants_page(request):
+                asker.use()
             answer = self._of_app(request, found, gone)
             settings = found.readable_settings
             if isinstance(answer, _Gone) or settings is None:
@@ -171,8 +184,9 @@ class Visits:
         if isinstance(found, Redirected):
             return Answer.redirect(redirected(request, found.target), found.target.status)
         if request.path == ROOT:
-            return self._overview.index(request.base, request.parameter("q") or "", found.site)
-        return Answer.page(pages.not_found(request.path, request.base + "/"))
+            return self._overview.index(request, found.site)
+        sign_in = None if request.user is not None else door.sign_in_url(request)
+        return Answer.page(pages.not_found(request.path, request.base + "/", sign_in))
 
     def _of_app(
         self, request: VisitorRequest, found: Found, gone: frozenset[str]
@@ -386,6 +400,9 @@ class Visits:
             (protocol.ADDRESS, seen),
             *more,
         ]
+        if request.user is not None:
+            who = request.user.visitor
+            sent += protocol.user_headers(request.user.login_id, who.name, who.groups)
         if found.rest.startswith(SOCKJS):
             sent.append((protocol.BUFFERED, "1"))  # FACTS H2
         target = f"{protocol.APP}{found.rest}" + (

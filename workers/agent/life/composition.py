@@ -28,6 +28,7 @@ from agent.http.session_urls import SessionUrls
 from agent.life.course import Life
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
+from agent.life.logins import Logins
 from agent.life.measuring import Measuring
 from agent.life.orders import Orders, relay_settings
 from agent.life.seats import Seats
@@ -161,6 +162,7 @@ def compose(
         lambda session_id: sessions.end([session_id], ConnectionLost().ending),
         time.monotonic,
     )
+    logins = Logins(requests.logins, sessions.end)
     efs = Path(settings.efs)
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
@@ -175,6 +177,7 @@ def compose(
             client=client_files,
             orders=orders,
             session_urls=session_urls,
+            signed_out=logins.ended,
             sockjs=sockjs.handle,
             bodies=LargeBodies(late_answers, uploads, late_pages).handle,
         ),
@@ -196,6 +199,7 @@ def compose(
         uploads=uploads,
         seats=seats,
         crowd=crowd,
+        logins=logins,
         measuring=Measuring(workers, copy, data),
         activity=activity,
         orders=orders,

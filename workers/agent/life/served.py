@@ -15,6 +15,7 @@ from agent.http.asking import Asking
 from agent.http.bodies import KeptAnswers, LateAnswers, LatePages, Uploads
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
+from agent.life.logins import Logins
 from agent.life.measuring import Measuring
 from agent.life.orders import Orders
 from agent.life.seats import Seats
@@ -62,6 +63,7 @@ class Served:
     uploads: Uploads
     seats: Seats
     crowd: Crowd
+    logins: Logins
     measuring: Measuring
     activity: Activity
     orders: Orders
@@ -75,6 +77,7 @@ class Served:
         self._tasks = [
             asyncio.create_task(self.seats.run(), name="seats"),
             asyncio.create_task(self.crowd.run(), name="crowd"),
+            asyncio.create_task(self.logins.run(), name="logins"),
             asyncio.create_task(self.measuring.run(), name="quotas"),
         ]
 
