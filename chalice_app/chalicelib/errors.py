@@ -9,12 +9,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
-    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
+    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
+    │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
     │   ├── identity.errors                 BadUser, BadHash
     │   ├── lives.pool                      BadSpares
-    │   ├── pages.markup                    BadTemplate
+    │   ├── pages.handlebars                BadTemplate
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
@@ -55,6 +56,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     └── Broken (500, 1)
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
+        ├── configuration.errors            ConfigurationLost
         ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)

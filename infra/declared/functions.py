@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
+from chalicelib.configuration.applied import APPLIED
 from chalicelib.errands.model import Errand
 from chalicelib.identity.model import Attempts, Login, User
 from chalicelib.identity.signing_in import SIGN_IN
@@ -229,6 +231,8 @@ FUNCTIONS = (
             index(place, Login, "user"),
             items(place, Attempts, "UpdateItem"),
             items(place, Errand, "PutItem", "GetItem", "UpdateItem", "DeleteItem"),
+            items(place, ConfigurationRow, "BatchGetItem", "GetItem"),
+            objects(place, APPLIED, "GetObject"),
         ),
         in_vpc=True,
         memory_mb=512,

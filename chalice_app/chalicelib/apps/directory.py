@@ -7,6 +7,7 @@ from chalicelib.apps import locations, sites
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
 from chalicelib.aws.tables import Table, read_together
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Resolved, resolve
@@ -19,14 +20,18 @@ For so long, a new version, setting or location may go unnoticed.
 _MOST = 5000
 
 
-class Asker(Protocol):
+class Beside(Protocol):
+    """What else is read in the call that reads the rows of a path."""
+
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return the keys of what to read; empty: nothing."""
+
+    def take(self, rows: Iterable[Table], now: float) -> None:
+        """Take all rows of a call that read what was wanted."""
+
+
+class Asker(Beside, Protocol):
     """Who asks for a path: what must be read to know it, and which apps they may know of."""
-
-    def wanted(self) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
-        """Return the keys of the rows that say who asks; none if that is known."""
-
-    def take(self, rows: Iterable[Table]) -> None:
-        """Take what was read, among other rows."""
 
     def may_know(self, app: App, settings: AppSettings | None) -> bool:
         """Return whether the asker may know of an app; settings are None if unreadable."""
@@ -35,11 +40,11 @@ class Asker(Protocol):
 class Anybody:
     """An asker who may know of every app."""
 
-    def wanted(self) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
         """Return nothing."""
         return {}
 
-    def take(self, rows: Iterable[Table]) -> None:
+    def take(self, rows: Iterable[Table], now: float) -> None:
         """Take nothing."""
 
     def may_know(self, app: App, settings: AppSettings | None) -> bool:
@@ -64,14 +69,19 @@ class Found(NamedTuple):
     """Where the visitor came in."""
     moved: bool = False
     """Whether the app has moved away from this location."""
+    above: Above = NOTHING
+    """What a configuration says above the app; the settings are resolved with it."""
 
     @classmethod
-    def of(cls, app: App, rest: str = "/") -> "Found":
+    def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "Found":
         """Return an app at its main location, with its settings resolved."""
-        try:
-            return cls(app, rest, app.resolved(), app.places.main)
-        except BadAppSetting as error:
-            return cls(app, rest, error, app.places.main)
+        return cls(app, rest, _resolution(app, above), app.places.main, above=above)
+
+    def under(self, above: Above) -> "Found":
+        """Return the same below these layers of a configuration."""
+        if above == self.above:
+            return self
+        return self._replace(above=above, resolution=_resolution(self.app, above))
 
     @property
     def settings(self) -> AppSettings:
@@ -84,6 +94,14 @@ class Found(NamedTuple):
     def readable_settings(self) -> AppSettings | None:
         """The settings that hold for the app; None if they cannot be read."""
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
+
+
+def _resolution(app: App, above: Above) -> Resolved | BadAppSetting:
+    try:
+        above.text  # noqa: B018  (raises if there is too much for an instance's row)
+        return app.resolved(above.layers)
+    except BadAppSetting as error:
+        return error
 
 
 class Redirected(NamedTuple):
@@ -119,7 +137,8 @@ class Directory:
     first one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Beside | None = None) -> None:
+        self._beside = beside
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
         self._apps: dict[str, tuple[float, Found | None]] = {}
         self._names: dict[Location, str] = {}
@@ -145,11 +164,11 @@ class Directory:
         paths = locations.prefixes(path)
         needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
         rows = self._remembered(host, needed, now)
-        if rows is not None and (wanted := asker.wanted()):
-            asker.take(read_together(wanted))
+        if rows is not None and (wanted := asker.wanted(now)):
+            asker.take(read_together(wanted), now)
         found = self._resolve(host, path, rows, asker) if rows is not None else Nothing("")
         if isinstance(found, Nothing):
-            rows = self._read(host, paths, asker)
+            rows = self._read(host, paths, now, asker)
             found = self._resolve(host, path, rows, asker)
             if not isinstance(found, Nothing):
                 self._remember(rows, now)
@@ -170,13 +189,21 @@ class Directory:
         apps = {key: row[1] for key, row in of_apps.items() if row and _is_fresh(row[0], now)}
         return _Rows(known, apps) if len(apps) == len(of_apps) else None
 
-    def _read(self, host: str, paths: list[str], asker: Asker) -> _Rows:
+    def _read(self, host: str, paths: list[str], now: float, asker: Asker) -> _Rows:
         asked = _asked(host, paths)
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
+        also = self._beside.wanted(now) if self._beside is not None else {}
         rows = read_together(
-            {LocationRow: asked, App: [(name,) for name in names], **asker.wanted()}
+            {
+                LocationRow: asked,
+                App: [(name,) for name in names],
+                **also,
+                **asker.wanted(now),
+            }
         )
-        asker.take(rows)
+        if self._beside is not None and also:
+            self._beside.take(rows, now)
+        asker.take(rows, now)
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
         apps: dict[str, Found | None] = dict.fromkeys(names)
         apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}

@@ -11,12 +11,46 @@ for every visitor, and the page's Content-Security-Policy names them by hash.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
 
-from chalicelib.pages.lookup import find
-from chalicelib.pages.markup import Values, safe_url
+from chalicelib.pages.apps import AppEntry, Signing, apps_index
+from chalicelib.pages.handlebars import Values
+from chalicelib.pages.markup import safe_url
+from chalicelib.pages.page import Draft, Page, make
+from chalicelib.pages.replaced import Templates, faults
+from chalicelib.pages.signing import Form, not_allowed, sign_in, sign_out, signed_out
+
+__all__ = [
+    "PHASES",
+    "AppEntry",
+    "Draft",
+    "Entry",
+    "Form",
+    "InQueue",
+    "Page",
+    "Phase",
+    "QueueStatus",
+    "Signing",
+    "StartFailure",
+    "StartStatus",
+    "Templates",
+    "about",
+    "apps_index",
+    "busy",
+    "error",
+    "faults",
+    "folder",
+    "make",
+    "no_machine",
+    "not_allowed",
+    "not_found",
+    "sign_in",
+    "sign_out",
+    "signed_out",
+    "users",
+    "waiting",
+]
 
 Phase = Literal["machine", "R", "files", "app"]
 """The steps of a start, in order."""
@@ -30,18 +64,6 @@ _STEP_ABOUT: Mapping[Phase, str] = {
     "files": "Copied to that machine",
     "app": "Loads its packages and data",
 }
-
-
-class Page(NamedTuple):
-    """An answer: `html` goes out as UTF-8 with `headers`.
-
-    The headers are content-type, cache-control (no-store), content-security-policy,
-    referrer-policy, x-content-type-options, x-robots-tag, and retry-after where it applies.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    html: str
 
 
 class StartFailure(TypedDict):
@@ -64,15 +86,6 @@ class StartStatus(TypedDict):
     phase: Phase
     message: str
     failure: StartFailure | None
-
-
-class AppEntry(NamedTuple):
-    """One app in the list of apps. `url` is what to open, `location` is what to show."""
-
-    name: str
-    location: str
-    url: str
-    state: Literal["sleeping", "starting", "running"]
 
 
 def waiting(
@@ -116,7 +129,8 @@ def waiting(
             for at, step in enumerate(PHASES)
         ],
     }
-    return _page(202, ("waiting.html",), values, {"retry-after": "3"})
+    draft = Draft("waiting", values, ("waiting",), "waiting-script")
+    return make(202, draft, {"retry-after": "3"})
 
 
 def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -> Page:
@@ -135,7 +149,7 @@ def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -
         "cookie": cookie,
         "elapsed": max(0, round(elapsed)),
     }
-    return _page(202, ("busy.html",), values, {"retry-after": "5"})
+    return make(202, Draft("busy", values, ("busy",), "busy-script"), {"retry-after": "5"})
 
 
 def not_found(path: str, home_url: str, sign_in_url: str | None = None) -> Page:
@@ -210,7 +224,9 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
         "before": 0 if queue is None else queue.before,
         "standing": "" if queue is None else _standing(queue.before),
     }
-    return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
+    names = ("error-503-users",) if queue is None else ("queue", "error-503-users")
+    draft = Draft("error-503-users", values, names, "users-script")
+    return make(503, draft, {"retry-after": str(seconds)})
 
 
 def about(app_name: str) -> Page:
@@ -237,7 +253,8 @@ def no_machine(app_name: str, retry_after: int = 30) -> Page:
         "before": 0,
         "standing": "",
     }
-    return _page(503, ("error-503-users.html",), values, {"retry-after": str(retry_after)})
+    draft = Draft("error-503-users", values, ("error-503-users",), "users-script")
+    return make(503, draft, {"retry-after": str(retry_after)})
 
 
 def _standing(before: int) -> str:
@@ -247,139 +264,26 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
-FEW = 8
-"""The number of apps up to which the list needs no search."""
-_LONGEST_QUERY = 100
+class Entry(NamedTuple):
+    """One line of a folder's page: what to show, and the URL relative to the folder."""
+
+    name: str
+    url: str
 
 
-class Signing(NamedTuple):
-    """Where a page lets its visitor sign in and out, and who is signed in (empty: nobody)."""
-
-    sign_in_url: str
-    sign_out_url: str
-    user: str = ""
-
-
-def apps_index(apps: Sequence[AppEntry], query: str = "", signing: Signing | None = None) -> Page:
-    """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
-
-    Without any app, the page says how to publish the first one.
-    """
-    query = query[:_LONGEST_QUERY].strip()
-    found = [app for app in apps if _has(app, query)]
-    folders: dict[str, list[AppEntry]] = {}
-    for app in sorted(found, key=lambda app: (app.name.casefold(), app.location)):
-        folders.setdefault(app.location.rpartition("/")[0].strip("/"), []).append(app)
-    values: Values = {
-        "user": signing.user if signing else "",
-        "sign_in_url": safe_url(signing.sign_in_url) if signing else "",
-        "sign_out_url": safe_url(signing.sign_out_url) if signing else "",
-        "apps_shown": bool(apps),
-        "count": f"{len(found)} of {_how_many(apps)}" if query else _how_many(apps),
-        "search": len(apps) > FEW or bool(query),
-        "query": query,
-        "nothing": not found,
-        "many": len(apps) > 3 * FEW,
-        "folders": [
-            {
-                "folder": folder.replace("/", " / "),
-                "named": bool(folder),
-                "in_it": _how_many(inside),
-                "apps": [_listed(app) for app in inside],
-            }
-            for folder, inside in sorted(folders.items(), key=lambda item: item[0].casefold())
-        ],
-    }
-    return _page(200, ("apps.html",), values)
-
-
-def _has(app: AppEntry, query: str) -> bool:
-    text = f"{app.name} {app.location}".casefold()
-    return all(word in text for word in query.casefold().split())
-
-
-def _how_many(apps: Sequence[AppEntry]) -> str:
-    return f"{len(apps)} app" + ("s" if len(apps) != 1 else "")
-
-
-def _listed(app: AppEntry) -> Values:
-    return {
-        "name": app.name,
-        "location": app.location,
-        "url": safe_url(app.url),
-        "state": app.state,
-        "asleep": app.state == "sleeping",
-        "state_text": _STATES[app.state],
-        # An app always has the same one of eight tints, so that people recognise it by its colour.
-        "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
-    }
-
-
-_STATES = {"sleeping": "Sleeping", "starting": "Waking up", "running": "Awake"}
-
-
-_OWN_WINDOW = {
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-"""Headers of pages with a form that a click must not be stolen from.
-
-No page may show them in a frame, and none that opened them may look into their window.
-"""
-
-
-class Form(NamedTuple):
-    """What a form sends beside what is typed: where to, and a token that only its page knows."""
-
-    action: str
-    token: str
-
-
-def sign_in(
-    form: Form, then: str, *, name: str = "", problem: str = "", user: str = "", status: int = 200
-) -> Page:
-    """Return the page with the form that asks for name and password.
-
-    `then` is where to go on. `name` was typed before, and `problem` says what was wrong with it.
-    `user` is who is signed in, if anybody is.
-    """
-    values: Values = {
-        "action": safe_url(form.action),
-        "token": form.token,
-        "next": then,
-        "name": name[:128],
-        "problem": problem,
-        "user": user,
-    }
-    return _page(status, ("sign-in.html",), values, _OWN_WINDOW)
-
-
-def sign_out(form: Form, user: str) -> Page:
-    """Return the page that asks whether to sign out."""
-    values: Values = {"action": safe_url(form.action), "token": form.token, "user": user}
-    return _page(200, ("sign-out.html",), values, _OWN_WINDOW)
-
-
-def signed_out(message: str, sign_in_url: str, home_url: str) -> Page:
-    """Return the page after signing out; it goes nowhere by itself."""
-    values: Values = {
-        "message": message,
-        "sign_in_url": safe_url(sign_in_url),
-        "home_url": safe_url(home_url),
-    }
-    return _page(200, ("signed-out.html",), values, _OWN_WINDOW)
-
-
-def not_allowed(title: str, message: str, user: str, sign_in_url: str) -> Page:
-    """Return a 403: `user`, who is signed in, may not see what is here."""
+def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
+    """Return the page of a folder (`directory_index`)."""
     values: Values = {
         "title": title,
-        "message": message,
-        "user": user,
-        "sign_in_url": safe_url(sign_in_url),
+        "dirs": [_linked(entry) for entry in dirs],
+        "files": [_linked(entry) for entry in files],
+        "apps": [],
     }
-    return _page(403, ("error-403.html", "not-allowed.html"), values, _OWN_WINDOW)
+    return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
+
+
+def _linked(entry: Entry) -> Values:
+    return {"name": entry.name, "url": safe_url(entry.url)}
 
 
 def _error_page(
@@ -393,33 +297,16 @@ def _error_page(
     home_url: str | None = None,
     sign_in_url: str | None = None,
 ) -> Page:
-    """Return a page of `error-<status>.html`, or else of `error.html`.
-
-    Both take the same values, so one can replace the other.
-    """
+    """Return a page that an operator may replace by `error-<status>.html` or `error.html`."""
     values: Values = {
         "status": status,
         "title": title,
         "message": message,
         "detail": detail,
+        "console": None,
         "path": path,
         "retry_url": None if retry_url is None else safe_url(retry_url),
         "home_url": None if home_url is None else safe_url(home_url),
         "sign_in_url": None if sign_in_url is None else safe_url(sign_in_url),
     }
-    return _page(status, (f"error-{status}.html", "error.html"), values)
-
-
-def _page(
-    status: int, names: tuple[str, ...], values: Values, headers: Mapping[str, str] | None = None
-) -> Page:
-    template, policy = find(*names)
-    common = {
-        "content-type": "text/html; charset=utf-8",
-        "cache-control": "no-store",
-        "content-security-policy": policy,
-        "referrer-policy": "same-origin",
-        "x-content-type-options": "nosniff",
-        "x-robots-tag": "noindex, nofollow",
-    }
-    return Page(status, {**common, **(headers or {})}, template.fill(values))
+    return make(status, Draft("error", values, (f"error-{status}",) if status >= 400 else ()))

@@ -57,11 +57,11 @@ class RequestAsker:
         self._known = known
         self._read, self._row = known.known(login_id) if login_id is not None else (True, None)
 
-    def wanted(self) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
         """Return the key of the login's row, unless it is known."""
         return {} if self._read or self._id is None else {Login: [(self._id,)]}
 
-    def take(self, rows: Iterable[Table]) -> None:
+    def take(self, rows: Iterable[Table], now: float) -> None:
         """Take the login's row, if it is among those that were read."""
         if self._read or self._id is None:
             return

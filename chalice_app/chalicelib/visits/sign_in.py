@@ -47,8 +47,8 @@ class SignIn:
         if path not in (LOGIN, LOGOUT):
             return None
         asker = self._known.asker(request)
-        if wanted := asker.wanted():
-            asker.take(read_together(wanted))
+        if wanted := asker.wanted(self._clock()):
+            asker.take(read_together(wanted), self._clock())
         request = request._replace(user=asker.user)
         match request.method, path:
             case (("GET" | "HEAD"), _) if not same_site.is_navigation(

@@ -75,6 +75,7 @@ class Visit(NamedTuple):
             worker.spec.secret,
             page=whole,
             longest=worker.spec.runtime.longest_credentials,
+            more=worker.spec.headers,
         )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -69,15 +69,17 @@ def to_worker(
     *,
     page: bool,
     longest: int = LONGEST_CREDENTIALS,
+    more: Collection[str] = (),
 ) -> CIMultiDict[str]:
     """Return a visitor's headers as a worker gets them.
 
     These are the headers in :data:`chalicelib.headers.TO_WORKER`, and those that the agent adds. A
     ``page`` is requested whole: it gets a ticket of its own, so the browser's copy is of no use.
     ``longest`` is the most bytes of :data:`CREDENTIALS` that the worker takes.
+    ``more`` are the app's ``whitelist_headers``.
     """
     result = CIMultiDict[str]()
-    for name, value in rules.to_worker(headers.items()):
+    for name, value in rules.to_worker(headers.items(), more):
         if not page or name.lower() not in _CONDITIONAL:
             result.add(name, value)
     result["Accept-Encoding"] = "identity"

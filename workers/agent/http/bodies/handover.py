@@ -146,7 +146,14 @@ class Handover:
 
 def _headers(visitor: CIMultiDictProxy[str], base: str, worker: Worker) -> CIMultiDict[str]:
     longest = worker.spec.runtime.longest_credentials
-    return headers.to_worker(visitor, base, worker.spec.secret, page=False, longest=longest)
+    return headers.to_worker(
+        visitor,
+        base,
+        worker.spec.secret,
+        page=False,
+        more=worker.spec.headers,
+        longest=longest,
+    )
 
 
 async def _read(objects: Objects, key: str, size: int) -> AsyncIterator[bytes]:
