@@ -1,5 +1,6 @@
 """Signing in and out, and who gets in, through ``app(event, context)`` with true rows."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -39,6 +40,10 @@ CHEAP = 8
 HASH = str(PasswordHash(CHEAP, 8, 1, bytes(32), b"").made(PASSWORD))
 
 
+def shown(answer: dict[str, Any]) -> str:
+    return html.unescape(body_of(answer).decode())
+
+
 class Browser:
     """Keeps cookies, and sends what a browser sends."""
 
@@ -70,7 +75,7 @@ class Browser:
 
     def send(self, path: str, more: list[tuple[str, str]] = SAME, **fields: str) -> dict[str, Any]:
         """Open a form and send it; ``fields`` replace its own."""
-        page = body_of(self.ask("GET", path)).decode()
+        page = shown(self.ask("GET", path))
         hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
         form = [*PAGE, ("Content-Type", "application/x-www-form-urlencoded"), *more]
         return self.ask("POST", path.partition("?")[0], form, urlencode(hidden | fields).encode())
@@ -184,7 +189,7 @@ def test_who_is_not_let_in_is_told_who_they_are(agent: StandinAgent) -> None:
     browser = Browser()
     browser.sign_in("tom")
     answer = browser.ask("GET", "/sales/")
-    page = body_of(answer).decode()
+    page = shown(answer)
     assert answer["statusCode"] == 403
     assert "tom" in page
     assert "/prod/__login__?next=/prod/sales/" in page
@@ -198,7 +203,7 @@ def test_to_who_is_not_signed_in_a_private_app_is_not_there(agent: StandinAgent)
     missing = [browser.ask(*request) for request in requests]
     published("/sales", agent, visibility="private", viewers=["kim"])
     assert [browser.ask(*request) for request in requests] == missing
-    assert b"__login__?next=/prod/sales/" in body_of(missing[0])
+    assert "__login__?next=/prod/sales/" in shown(missing[0])
     for name, status in (("kim", 200), ("tom", 403), ("root", 200)):
         signed_in = Browser()
         signed_in.sign_in(name)
