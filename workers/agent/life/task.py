@@ -17,6 +17,7 @@ from chalicelib.errors import SettingMissing
 from chalicelib.identity.model import Login
 from chalicelib.instances.model import Instance
 from chalicelib.syncs.model import Sync
+from chalicelib.unix_ids.model import UnixUser
 
 
 async def run(launch: Launch, settings: Settings, starter: Starter) -> int:
@@ -58,7 +59,7 @@ def main(preloaded: Preloaded | NoFork) -> int:
     try:
         settings = Settings.from_environment()
         launch = Launch.take()
-        bind(settings, App, Version, Instance, Sync, Login)
+        bind(settings, App, Version, Instance, Sync, UnixUser, Login)
         return _runner()(run(launch, settings, starter))
     except SettingMissing as error:
         logger.error(str(error))
