@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib import telemetry
 from chalicelib.errands import asking
 from chalicelib.errands.course import Manner
-from chalicelib.errands.doing import Kind
+from chalicelib.errands.doing import ErrandKind
 from chalicelib.errands.errors import BadErrand, ErrandFailed
 from chalicelib.identity import logins, passwords, users
 from chalicelib.identity.errors import BadHash
@@ -48,7 +48,7 @@ def ask(name: str, password: str, login_id: str, clock: Callable[[], float]) -> 
     return answer.get("right") is True
 
 
-def kinds(clock: Callable[[], float]) -> tuple[Kind, ...]:
+def kinds(clock: Callable[[], float]) -> tuple[ErrandKind, ...]:
     """Return the kinds of errands that check passwords."""
 
     def check(payload: Mapping[str, Any]) -> dict[str, bool]:
@@ -57,7 +57,7 @@ def kinds(clock: Callable[[], float]) -> tuple[Kind, ...]:
                 return {"right": _sign_in(name, password, login_id, clock)}
         raise ErrandFailed(f'{SIGN_IN} takes "name", "password" and "login".')
 
-    return (Kind(SIGN_IN, check, Manner(_SECONDS, repeatable=True)),)
+    return (ErrandKind(SIGN_IN, check, Manner(_SECONDS, repeatable=True)),)
 
 
 def _sign_in(name: str, password: str, login_id: str, clock: Callable[[], float]) -> bool:

@@ -25,7 +25,7 @@ __all__ = [
     "PHASES",
     "AppEntry",
     "Draft",
-    "Entry",
+    "FolderLine",
     "Form",
     "InQueue",
     "Page",
@@ -38,13 +38,16 @@ __all__ = [
     "about",
     "apps_index",
     "busy",
+    "closed",
     "error",
     "faults",
     "folder",
+    "forbidden",
     "make",
     "no_machine",
     "not_allowed",
     "not_found",
+    "nothing_here",
     "sign_in",
     "sign_out",
     "signed_out",
@@ -294,14 +297,14 @@ def nothing_here(path: str) -> Page:
     )
 
 
-class Entry(NamedTuple):
+class FolderLine(NamedTuple):
     """One line of a folder's page: what to show, and the URL relative to the folder."""
 
     name: str
     url: str
 
 
-def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
+def folder(title: str, dirs: Sequence[FolderLine], files: Sequence[FolderLine]) -> Page:
     """Return the page of a folder (`directory_index`)."""
     values: Values = {
         "title": title,
@@ -312,7 +315,7 @@ def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
     return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
 
 
-def _linked(entry: Entry) -> Values:
+def _linked(entry: FolderLine) -> Values:
     return {"name": entry.name, "url": safe_url(entry.url)}
 
 

@@ -7,7 +7,7 @@ downloads. A socket needs the ticket of a page.
 from urllib.parse import quote
 
 from chalicelib import pages
-from chalicelib.apps.directory import Found
+from chalicelib.apps.directory import AppAtPath
 from chalicelib.identity.admission import SignedIn, Verdict
 from chalicelib.identity.destinations import LOGIN, LOGOUT
 from chalicelib.visits import admission
@@ -16,7 +16,7 @@ from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import wants_page
 
 
-def refusal(request: VisitorRequest, found: Found) -> Answer | None:
+def refusal(request: VisitorRequest, found: AppAtPath) -> Answer | None:
     """Return the answer to a visitor who is not let in; None for any other.
 
     A page leads to the sign-in page and back. Anything else is told by its status: a redirect would

@@ -120,7 +120,7 @@ def published(location: str, agent: StandinAgent, **settings: object) -> None:
     claimed = store.claim(
         str(VersionId(app.app_id, VERSION)),
         0,
-        location=location,
+        app=location,
         capacity=100,
         now=lambdas.here.clock(),
     )
