@@ -359,7 +359,7 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
-class Throttled:
+class Rates:
     """Rates that the APIs accept from all visitors together.
 
     Requests above them are answered with 429, which costs nothing. Browsers try again.
@@ -409,7 +409,7 @@ class Stage:
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()
     compute: Compute = field(default_factory=Compute)
-    throttle: Throttled = field(default_factory=Throttled)
+    throttle: Rates = field(default_factory=Rates)
     edge: Edge | None = None
     alarms: Alarms = field(default_factory=Alarms)
 

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from chalicelib.configuration.applied import Applied, Content, applied_key
+from chalicelib.configuration.applied import Applied, Content
 from chalicelib.configuration.errors import ConfigurationLost
+from chalicelib.configuration.keys import applied_key
 from chalicelib.visits.logging_visits import named
 from infra.emulator.moto.client import Moto
 

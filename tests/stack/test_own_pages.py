@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.applying.model import POINTER
-from chalicelib.configuration.applied import Content, applied_key
+from chalicelib.configuration.applied import Content
+from chalicelib.configuration.keys import applied_key
 from tests.support.apps import app
 from tests.support.stack import StackProcess
 from tests.support.visitor import Visitor

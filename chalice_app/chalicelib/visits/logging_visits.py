@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.applying.current import Current
-from chalicelib.configuration.access_log import Entry, Format
+from chalicelib.configuration.access_log import Format, LogEntry
 from chalicelib.errors import SheenError
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import InstanceRef
@@ -61,7 +61,7 @@ class AccessLogs:
             return
         now = self._clock()
         url = request.base + request.path
-        entry = Entry(
+        entry = LogEntry(
             request.method,
             redacted(f"{url}?{request.query_string}" if request.query else url),
             answer.status,
@@ -84,9 +84,9 @@ class AccessLogs:
             return
         now = self._clock()
         caller = context.get("identity") or {}
-        entry = Entry(
+        entry = LogEntry(
             "GET",
-            f"{instance.location.rstrip('/')}/websocket/",
+            f"{instance.app.rstrip('/')}/websocket/",
             101,
             began=now,
             seconds=max(0.0, now - float(row.connected_at)),
@@ -95,7 +95,7 @@ class AccessLogs:
         )
         self._log(logs, entry)
 
-    def _log(self, logs: list[_Log], entry: Entry) -> None:
+    def _log(self, logs: list[_Log], entry: LogEntry) -> None:
         for log in logs:
             line = {
                 "access_log": log.path,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.apps import store as apps
-from chalicelib.apps.directory import Found
+from chalicelib.apps.directory import AppAtPath
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
 from chalicelib.apps.sites import EVERY_HOST
@@ -68,8 +68,8 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     there = census.living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
-        own.setdefault(row.location, []).append(row)
-    known = [Found.of(app) for app in published if app.active_version is not None]
+        own.setdefault(row.app, []).append(row)
+    known = [AppAtPath.of(app) for app in published if app.active_version is not None]
     listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {
         "census": list(census.count(there, now)),
@@ -81,7 +81,7 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     }
 
 
-def title_of(found: Found) -> str:
+def title_of(found: AppAtPath) -> str:
     """Return an app's title for people: its ``title``, or the last part of its location."""
     settings = found.readable_settings
     return (settings.title if settings is not None else "") or readable(found.app.location)

@@ -10,7 +10,7 @@ from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.applying.current import Current
-from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
+from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath, RedirectAtPath
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -22,7 +22,15 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.pages import Templates
-from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
+from chalicelib.scheduler.seating import (
+    DeploymentFull,
+    NoRoom,
+    Queued,
+    Scheduler,
+    Seated,
+    Starting,
+    is_ready,
+)
 from chalicelib.visits import admission, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
@@ -38,9 +46,9 @@ from chalicelib.visits.routing import (
     SOCKJS,
     Asset,
     Navigation,
-    QueueStatus,
-    Redirect,
-    StartStatus,
+    QueueStatusRequest,
+    SlashRedirect,
+    StartStatusRequest,
     ToWorker,
     destination,
     redirected,
@@ -148,11 +156,11 @@ class Visits:
             if isinstance(placed, Answered):
                 return with_headers(placed.answer, placed.settings)
             found, templates = placed
-        elif isinstance(found, Found) and number:
+        elif isinstance(found, AppAtPath) and number:
             found = found.under(Above(number=number))
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
-        if not isinstance(found, Found):
+        if not isinstance(found, AppAtPath):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
             answer = _or_failure(request, lambda: self._of_app(request, found, gone))
@@ -162,11 +170,13 @@ class Visits:
             shown = answer.by(templates)
             return with_headers(shown, settings) if settings is not None else shown
 
-    def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
+    def _without_app(
+        self, request: VisitorRequest, found: RedirectAtPath | NothingAtPath
+    ) -> Answer:
         """Answer a request for a path that no app owns."""
         if request.path == ROBOTS:
             return self._robots(request, None)
-        if isinstance(found, Redirected):
+        if isinstance(found, RedirectAtPath):
             return Answer.redirect(redirected(request, found.target), found.target.status)
         if request.path == health.PING:
             return Answer.text(200, "OK")
@@ -175,7 +185,7 @@ class Visits:
         return Answer.page(pages.not_found(request.path, request.base + "/"))
 
     def _of_app(
-        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+        self, request: VisitorRequest, found: AppAtPath, gone: frozenset[str]
     ) -> Answer | _Gone:
         """Answer a request for an app's path."""
         app = found.app
@@ -185,13 +195,13 @@ class Visits:
         new = app.places.on(at.site).path if found.moved else None
         where = destination(request, at.path, found.rest, moved_to=new)
         match where:
-            case Redirect(to):
+            case SlashRedirect(to):
                 return Answer.redirect(to)
-            case StartStatus(instance_id):
+            case StartStatusRequest(instance_id):
                 return waiting.start_status(
                     found, instance_id, store.of_version(_version_id(app)), self._clock()
                 )
-            case QueueStatus(place):
+            case QueueStatusRequest(place):
                 return waiting.queue_status(
                     self._scheduler.standing(_version_id(app), found.settings, place)
                 )
@@ -209,7 +219,7 @@ class Visits:
                 assert_never(where)
 
     def _navigate(
-        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+        self, request: VisitorRequest, found: AppAtPath, gone: frozenset[str]
     ) -> Answer | _Gone:
         """Take a seat and let the app answer with a page, or say what the visitor waits for.
 
@@ -254,14 +264,14 @@ class Visits:
                 return waiting.for_a_start(request, found, instance, self._clock())
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, found, taken, standing)
-            case Busy():
+            case DeploymentFull():
                 return Answer.page(pages.no_machine(overview.title_of(found)))
             case NoRoom():
                 return Answer.page(pages.users(overview.title_of(found)))
             case _:
                 assert_never(outcome)
 
-    def _kept_page(self, request: VisitorRequest, found: Found) -> Answer | None:
+    def _kept_page(self, request: VisitorRequest, found: AppAtPath) -> Answer | None:
         """Return the page that an agent has kept for the visitor; None if there is none any more.
 
         Such a visitor got the page of a busy app before.
@@ -286,7 +296,7 @@ class Visits:
             return None
         return framed(_passed_back(got), found.readable_settings)
 
-    def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
+    def _to_worker(self, request: VisitorRequest, found: AppAtPath, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
         version_id = str(VersionId(found.app.app_id, worker.version))
         remembered = self._scheduler.known.in_slot(version_id, worker.slot)
@@ -301,7 +311,7 @@ class Visits:
         self._scheduler.known.learn(version_id, instance)
         return self._ask(request, found, instance)
 
-    def _robots(self, request: VisitorRequest, found: Found | None) -> Answer:
+    def _robots(self, request: VisitorRequest, found: AppAtPath | None) -> Answer:
         """Return the rules for crawlers.
 
         If the app at the root is awake and has a ``robots.txt``, its file applies; otherwise
@@ -315,7 +325,7 @@ class Visits:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
-    def _asset(self, request: VisitorRequest, found: Found) -> Answer:
+    def _asset(self, request: VisitorRequest, found: AppAtPath) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
         app = found.app
         version_id = _version_id(app)
@@ -350,7 +360,7 @@ class Visits:
     def _ask(
         self,
         request: VisitorRequest,
-        found: Found,
+        found: AppAtPath,
         instance: Instance,
         session_id: str = "",
         within: float | None = None,
@@ -364,6 +374,7 @@ class Visits:
             if session_id
             else []
         )
+        found = found.with_app_file(instance.app_file or "")
         answer = _passed_back(self._got(request, found, instance, seat, within))
         # SockJS's own page is for a frame in the app's page.
         sockjs = found.rest.startswith(SOCKJS)
@@ -372,7 +383,7 @@ class Visits:
     def _got(
         self,
         request: VisitorRequest,
-        found: Found,
+        found: AppAtPath,
         instance: Instance,
         more: list[tuple[str, str]],
         within: float | None = None,

@@ -34,7 +34,7 @@ _PRICE_CLASSES = {
 }
 
 
-class Zone(SheenStack):
+class ZoneStack(SheenStack):
     """A hosted zone of Sheen's own, which the parent zone must delegate to.
 
     It has its own stack because the certificate waits for the delegation.
@@ -54,7 +54,7 @@ class Zone(SheenStack):
         )
 
 
-class Edge(SheenStack):
+class EdgeStack(SheenStack):
     """Distribution, certificate, DNS names and firewall."""
 
     def __init__(

@@ -86,7 +86,7 @@ def run(app: App, agent: StandinAgent) -> None:
     """Run an app at an agent."""
     version = str(VersionId(app.app_id, str(app.active_version)))
     now = lambdas.here.clock()
-    claimed = store.claim(version, 0, location=app.name, capacity=9999, now=now)
+    claimed = store.claim(version, 0, app=app.name, capacity=9999, now=now)
     if claimed is not None:
         store.mark_ready(claimed.ref, agent.address, "token", now)
 

@@ -70,9 +70,7 @@ def published(location: str = "/hello", **settings: object) -> str:
 
 
 def running(version_id: str, agent: StandinAgent, slot: int = 0) -> Instance:
-    claimed = store.claim(
-        version_id, slot, location="/hello", capacity=100, now=lambdas.here.clock()
-    )
+    claimed = store.claim(version_id, slot, app="/hello", capacity=100, now=lambdas.here.clock())
     assert claimed is not None
     return store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
 
@@ -407,7 +405,7 @@ def test_a_deployment_with_no_machine_left_says_so(monkeypatch: pytest.MonkeyPat
 
 def test_a_full_app_says_so(agent: StandinAgent) -> None:
     version_id = published(simple_scheduler=1)
-    claimed = store.claim(version_id, 0, location="/hello", capacity=1, now=lambdas.here.clock())
+    claimed = store.claim(version_id, 0, app="/hello", capacity=1, now=lambdas.here.clock())
     assert claimed is not None
     store.mark_ready(claimed.ref, agent.address, "token", 1.0)
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
@@ -638,7 +636,7 @@ def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
     ask("GET", "/hello/", BROWSER)
     store.mark_stopped(first.ref, None, 1.0)
     second = store.claim(
-        version_id, 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0)
+        version_id, 0, app="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0)
     )
     assert second is not None
     store.mark_ready(second.ref, agent.address, "token", 1.0)

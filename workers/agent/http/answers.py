@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from agent import failure
-from agent.failure import NoPlace, WorkerFailed
+from agent.failure import NoSeat, WorkerFailed
 from chalicelib import pages
 from chalicelib.agents import protocol
 from chalicelib.agents.protocol import Refusal
@@ -58,7 +58,7 @@ def failed(
         headers["retry-after"] = str(RETRY_AFTER)
     if error.status == Gone.status or not wants_page(request):
         return web.Response(status=error.status, text=f"{error}\n", headers=headers)
-    if isinstance(error, NoPlace):
+    if isinstance(error, NoSeat):
         full = pages.users(base.rpartition("/")[2] or "The app")
         return PageShown(full, headers)
     title = "The app stopped" if error.status == Busy.status else "The app could not start"

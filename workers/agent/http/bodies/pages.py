@@ -32,7 +32,7 @@ from chalicelib.configuration.limits import (
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class PageAsked(NamedTuple):
+class PageRequest(NamedTuple):
     """A visitor's request for a page; ``target`` is its path and query, as the app sees them."""
 
     target: str
@@ -45,7 +45,7 @@ class _Kept:
     def __init__(
         self,
         token: str,
-        asked: PageAsked,
+        asked: PageRequest,
         making: asyncio.Task[Answer],
         no_page: asyncio.Event,
         since: float,
@@ -105,7 +105,7 @@ class LatePages:
         return len(self._kept)
 
     async def within_patience(
-        self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageAsked
+        self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageRequest
     ) -> web.Response | None:
         """Wait for a page, and return the waiting page if it takes too long.
 
@@ -171,7 +171,7 @@ class LatePages:
         ready = kept.making.done() or kept.no_page.is_set()
         return web.json_response({"state": "ready" if ready else "wait"}, headers=_NO_STORE)
 
-    def cookie(self, asked: PageAsked, token: str = "") -> str:
+    def cookie(self, asked: PageRequest, token: str = "") -> str:
         """Return the ``Set-Cookie`` with which the browser asks for the kept page.
 
         Without a token it makes the browser forget the page.

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from agent.http.bodies.kept import Answer
-from agent.http.bodies.pages import LatePages, PageAsked
+from agent.http.bodies.pages import LatePages, PageRequest
 from chalicelib.agents import protocol
 from chalicelib.agents.protocol import Refusal
 from chalicelib.bodies.pages import kept_page
@@ -103,7 +103,7 @@ async def test_a_page_that_nobody_waits_for_leaves_nothing(agent: Agent) -> None
     await agent.said("GET", waiting.status, 404)
 
 
-ASKED = PageAsked("/", "s1", "/app", False)
+ASKED = PageRequest("/", "s1", "/app", False)
 
 
 def made(size: int, gate: asyncio.Event) -> asyncio.Task[Answer]:
