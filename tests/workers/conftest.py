@@ -22,14 +22,13 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from tests.support.chromium_fixtures import chromium, page
+from tests.support.unix_id import UNIX_ID
 
 __all__ = ["chromium", "page"]
 
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 SECRET = "5ec2e7" * 8
-UNIX_ID = 271_828 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""The app's user; each process of pytest-xdist has one of its own, whose processes it may end."""
 
 MakeSpec = Callable[..., WorkerSpec]
 
