@@ -59,7 +59,7 @@ async def done(agent: Agent, upload: str) -> dict[str, Any]:
     while True:
         said = await agent.said("POST", f"{UPLOADS}/{upload}/wait", 200, json=MINE)
         if said["state"] not in ("open", "handing"):
-            return said
+            return dict(said)
 
 
 async def test_r_gets_the_file_as_if_it_had_been_posted(agent: Agent, bucket: Bucket) -> None:

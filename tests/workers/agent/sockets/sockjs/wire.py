@@ -168,11 +168,12 @@ class Server:
 
     async def waiting(self, path: str, headers: dict[str, str] | None = None) -> Connection:
         """A POST that the server has taken, and that waits for its answer."""
-        assert self._runner.server is not None
-        taken = self._runner.server.requests_count
+        server = self._runner.server
+        assert server is not None
+        taken = server.requests_count
         connection = await self.connect()
         await connection.send("POST", path, headers, b"")
-        await eventually(lambda: self._runner.server.requests_count > taken)
+        await eventually(lambda: server.requests_count > taken)
         return connection
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[Answer, str]:
