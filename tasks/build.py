@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from chalicelib.apps.model import App
 from chalicelib.aws import clients
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
+from chalicelib.configuration import layers
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.shiny_server_conf import app_file
 from chalicelib.errors import SettingMissing
 from chalicelib.failures import Failure
 from chalicelib.kinds import recognition
@@ -42,7 +44,7 @@ from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
 from machine import process
 from tasks import token, version_folder
-from tasks.archive import read
+from tasks.archive import Archive, read
 from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
@@ -118,7 +120,8 @@ def build(job: Job, settings: Settings) -> Built:
         try:
             shape, own, held = _unpack(job, settings, archive, incoming)
             packages = Place(efs / layout.PACKAGES, incoming_library, library)
-            has_library = _prepare(job, settings, shape, incoming, packages, held)
+            remarks = _remarks(own.get(layers.APP_FILE, ""))
+            has_library = _prepare(job, settings, shape, incoming, packages, held, remarks)
             _tell(job, settings, "Activating.")
             version_folder.protect(incoming, job.unix_id)
             source = kept_key(job.app_id, job.version, job.key)
@@ -163,11 +166,36 @@ def _unpack(
         if file in inventory.paths
         else {}
     )
+    own |= _app_file(job, shape, inventory.paths, opened)
     held = _held(job, own)
     _tell(job, settings, f"Unpacking {len(inventory.paths):,} files.")
     written = opened.unpack(inventory, target, shape.top, progress)
     _tell(job, settings, f"Unpacked {len(written):,} files.")
     return shape, own, held
+
+
+def _app_file(job: Job, shape: Shape, paths: Collection[str], opened: Archive) -> dict[str, Any]:
+    """Return the text of the bundle's ``.shiny_app.conf``, if it has one, under its name."""
+    file = f"{shape.top}/{layers.APP_FILE}" if shape.top else layers.APP_FILE
+    if file not in paths:
+        return {}
+    try:
+        text = app_file.decoded(opened.content(file, app_file.LARGEST))
+    except BadAppSetting as error:
+        raise BadBundle(f"bundle {job.name}: {error}") from None
+    return {layers.APP_FILE: text} if text else {}
+
+
+def _remarks(text: str) -> list[str]:
+    """Return what there is to tell the author about a ``.shiny_app.conf``.
+
+    It counts only where ``allow_app_override`` says so. A configuration that comes later may say
+    so, and an error in the file is no reason to refuse the bundle.
+    """
+    try:
+        return [str(note) for note in app_file.read(text).notes]
+    except BadAppSetting as error:
+        return [f"where allow_app_override is on, the app will not start: {error}"]
 
 
 def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
@@ -200,11 +228,17 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
 
 def _prepare(
-    job: Job, settings: Settings, shape: Shape, app: Path, place: Place, held: AppSettings
+    job: Job,
+    settings: Settings,
+    shape: Shape,
+    app: Path,
+    place: Place,
+    held: AppSettings,
+    remarks: Iterable[str],
 ) -> bool:
     """Make the library of the app's own packages and check the app with it.
 
-    Return whether there is a library. Raise :class:`BadBundle`.
+    ``remarks`` come first in the log. Return whether there is a library. Raise :class:`BadBundle`.
     """
     key = log_key(job.key)
 
@@ -217,6 +251,8 @@ def _prepare(
         logger.warning("the build log was not written", extra={"error": str(error)})
 
     with BuildLog(write, failed) as log:
+        for remark in remarks:
+            log.note(remark)
         kind = builds.of(shape.kind)
         library = _restore(
             job,

@@ -16,10 +16,13 @@ import pytest
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.reading import read
+from chalicelib.identity import destinations, password_file
+from chalicelib.identity.passwords import PasswordHash
 from chalicelib.syncs.keys import matcher
 from relay import page
 from tasks.packages import dcf, requirements
 
+_HASH = str(PasswordHash(14, 8, 1, bytes(32), bytes(32)))
 RATIO = 9.0
 LEAST = 0.002
 """Seconds below which a time says nothing."""
@@ -69,6 +72,14 @@ def _conf(part: str) -> Callable[[int], Callable[[], object]]:
     return lambda size: lambda: read(part * (size // len(part)), "x.conf")
 
 
+def _users(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: password_file.read(part * (size // len(part)))
+
+
+def _place(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: destinations.safe("/" + part * (size // len(part)), "")
+
+
 def _setting(name: str, part: str, key: bool = False) -> Callable[[int], Callable[[], object]]:
     def reader(size: int) -> Callable[[], object]:
         text = part * (size // len(part))
@@ -103,6 +114,9 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "variables that nobody filled in": (_conf("a${b}"), 20_000),
     "words that no directive has": (_conf("abc;"), 20_000),
     "locations": (_conf("server{listen 1;location /a{redirect /b;}}"), 40_000),
+    "users who stand many times in a file": (_users(f"kim:{_HASH}\n"), 400_000),
+    "colons in a line of a file of users": (_users("k:"), 400_000),
+    "a place to go on to after signing in": (_place("%2"), 400_000),
     "a name that a pattern of a sync nearly matches": (_pattern, 2_000),
     "a setting's name of a header": (_setting("set_header", "content-", key=True), 400_000),
     "a setting's site of a frame": (_setting("frame_options", "allow-from "), 400_000),

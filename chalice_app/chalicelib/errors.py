@@ -9,11 +9,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
     │   ├── bodies.errors                   BadUpload (TooLarge: 413)
-    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat
+    │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
+    │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
     │   ├── errands.errors                  BadErrand
+    │   ├── identity.errors                 BadUser, BadHash
     │   ├── lives.pool                      BadSpares
-    │   ├── pages.markup                    BadTemplate
+    │   ├── pages.handlebars                BadTemplate
     │   ├── publishing.errors               BadBundle
     │   │   └── tasks.packages.errors       BadLock, NotAvailable, NotInstalled
     │   ├── publishing.scripts              BadScript
@@ -30,11 +32,13 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── NotFound (404, 3)
     │   ├── apps.errors                     NoSuchApp, NoSuchVersion, NoSuchLocation
     │   ├── bodies.errors                   UnknownUpload
+    │   ├── identity.errors                 NoSuchUser
     │   ├── syncs.errors                    NoSuchSync
     │   └── sheen.logs                      NoLogs
     ├── Conflict (409, 5)
     │   ├── apps.errors                     NotArchived, LocationTaken, LastLocation,
     │   │                                   TooManyLocations
+    │   ├── identity.errors                 UserExists
     │   ├── instances.errors                InstanceChanged
     │   ├── sheen.versions                  NotDownloaded
     │   ├── agent.life.instance             BoundElsewhere
@@ -44,6 +48,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── Busy (503, 75)
     │   ├── agents.errors                   AgentGone
     │   ├── apps.errors                     TooBusy
+    │   ├── identity.errors                 UserChanged
     │   ├── instances.ceilings.errors       TooManyInstances
     │   └── agent.failure                   NoPlace, AppExited (WorkerGone)
     ├── Late (504, 75)
@@ -51,6 +56,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     └── Broken (500, 1)
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
+        ├── configuration.errors            ConfigurationLost
         ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId
         ├── infra.aws.errors                DeployError (BadStage, NotSynthesised)

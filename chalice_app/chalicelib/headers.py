@@ -9,7 +9,7 @@ the whole origin, and sets cookies for its own path only.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chalicelib import cookies
 
@@ -150,25 +150,29 @@ _UNDECODED = re.compile(r"[\udc80-\udcff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
-def to_agent(headers: Headers) -> list[tuple[str, str]]:
+def to_agent(headers: Headers, more: Collection[str] = ()) -> list[tuple[str, str]]:
     """Return the headers of a visitor that an agent gets.
+
+    ``more`` are names in lower case that pass beside the usual ones (``whitelist_headers``).
 
     >>> to_agent([("Cookie", "sheen-ticket=1; a=2"), ("X_Forwarded_Prefix", "/evil"), ("Remote-User", "admin")])
     [('Cookie', 'sheen-ticket=1; a=2')]
     """  # noqa: E501
-    return [pair for pair in passing(headers) if _is_for_worker(pair[0].lower())]
+    return [
+        pair for pair in passing(headers) if _is_for_worker(low := pair[0].lower()) or low in more
+    ]
 
 
-def to_worker(headers: Headers) -> list[tuple[str, str]]:
+def to_worker(headers: Headers, more: Collection[str] = ()) -> list[tuple[str, str]]:
     """Return the headers of a visitor that a worker gets, by HTTP or on its WebSocket.
 
-    Sheen's cookies are taken out.
+    Sheen's cookies are taken out. ``more`` is as :func:`to_agent` takes it.
 
     >>> to_worker([("Cookie", "sheen-ticket=1; a=2"), ("User-Agent", "curl")])
     [('Cookie', 'a=2'), ('User-Agent', 'curl')]
     """
     passed = []
-    for name, value in to_agent(headers):
+    for name, value in to_agent(headers, more):
         kept = cookies.of_app(value) if name.lower() == "cookie" else value
         if kept or name.lower() != "cookie":
             passed.append((name, kept))

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
+from chalicelib.configuration.applied import APPLIED
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -210,6 +212,8 @@ FUNCTIONS = (
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
             items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
             items(place, Snapshot, "GetItem", "UpdateItem"),
+            items(place, ConfigurationRow, "BatchGetItem", "GetItem"),
+            objects(place, APPLIED, "GetObject"),
         ),
         in_vpc=True,
         memory_mb=512,

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import headers
+from chalicelib.configuration import app_rules
 
 FORGED = [
     "Proxy",
@@ -64,6 +65,37 @@ def test_families_pass_but_for_names_with_underscores() -> None:
     assert [
         name for name, _ in headers.to_worker((name, "1") for name in passed + refused)
     ] == passed
+
+
+listed = st.from_regex(r"[A-Za-z0-9-]{1,12}", fullmatch=True).filter(app_rules.is_passable)
+sent = st.lists(st.tuples(st.text("Xx-_aA.1", min_size=1, max_size=4), st.just("1")), max_size=8)
+
+
+@given(st.lists(listed, max_size=3), sent)
+def test_beside_the_usual_headers_exactly_those_of_whitelist_headers_pass(
+    names: list[str], sent: list[tuple[str, str]]
+) -> None:
+    more = app_rules.read_headers(names)
+    sent += [(name.swapcase(), "2") for name in names]
+    usual = headers.to_worker(sent)
+    passed = headers.to_worker(sent, more)
+    assert [pair for pair in passed if pair[0].lower() not in more] == [
+        pair for pair in usual if pair[0].lower() not in more
+    ]
+    assert {name.lower() for name, _ in passed} >= set(more)
+    assert not any("_" in name for name, _ in passed)
+
+
+@pytest.mark.parametrize("name", ["x_role", "Sheen-Session", "Proxy", "TE", "a b", "", "ä", "x\n"])
+def test_no_setting_lets_a_header_pass_that_only_sheen_or_a_connection_has(name: str) -> None:
+    with pytest.raises(ValueError):
+        app_rules.read_headers([name])
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_says_who_r_talks_to_cannot_be_listed(name: str) -> None:
+    if name.lower().startswith(("sheen", "shiny", "proxy")):
+        assert not app_rules.is_passable(name)
 
 
 def test_a_worker_gets_the_apps_cookies_only() -> None:

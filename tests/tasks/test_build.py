@@ -18,6 +18,7 @@ from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
 from chalicelib.aws import clients
 from chalicelib.publishing import store
+from chalicelib.publishing.keys import log_key
 from tasks import build
 from tasks.packages import image
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT, aws_in_process, empty_tables
@@ -197,6 +198,22 @@ def test_the_settings_of_a_bundle_are_reported(states: States, tmp_path: Path) -
     )
     run(tmp_path, etag)
     assert json.loads(states.told[0][1]["output"])["settings"] == {"size": "small", "r_version": R}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"reconnect off;", None),
+        (b"app_idle_timeout 5s;", ".shiny_app.conf:1:18: timeout of app_idle_timeout"),
+    ],
+)
+def test_the_file_of_an_apps_own_directives_stays_with_the_version(
+    states: States, tmp_path: Path, text: bytes, said: str | None
+) -> None:
+    run(tmp_path, uploaded(bundle({"x/app.R": b"1", "x/.shiny_app.conf": text})))
+    log = boto3.client("s3").get_object(Bucket=BUCKET, Key=log_key(KEY))["Body"].read().decode()
+    assert said in log if said is not None else "conf" not in log
+    assert json.loads(states.told[0][1]["output"])["settings"] == {".shiny_app.conf": text.decode()}
 
 
 @pytest.mark.parametrize(

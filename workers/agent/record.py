@@ -8,6 +8,7 @@ from typing import Literal
 from chalicelib import layout
 from chalicelib.apps import versions
 from chalicelib.apps.model import App
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import Broken
 from chalicelib.instances import store
@@ -47,6 +48,8 @@ class Record:
     """
     restarted_at: float | None = None
     """When the app was last restarted, according to the app's row when the settings were read."""
+    above: Above = NOTHING
+    """What a configuration says above the app, according to the instance's row."""
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -59,12 +62,19 @@ class Record:
 
 
 def renewed(record: Record) -> Record:
-    """Read the app's settings again.
+    """Read the app's settings, and the layers above them, again.
 
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
+    instance = store.get(record.ref)
+    above = _above(instance) if instance is not None else record.above
     app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
-    return replace(record, settings=app.resolved().settings, restarted_at=_restarted_at(app))
+    return replace(
+        record,
+        settings=app.resolved(above.layers).settings,
+        restarted_at=_restarted_at(app),
+        above=above,
+    )
 
 
 def missed(record: Record) -> Literal["restart", "retire"] | None:
@@ -132,18 +142,24 @@ def _of(instance: Instance, efs: Path) -> Record:
         )
     kind, entrypoint = _kind(version, directory)
     library = layout.library(directory)
+    above = _above(instance)
     return Record(
         ref,
         instance.location,
         int(app.unix_id),
-        app.resolved().settings,
+        app.resolved(above.layers).settings,
         instance.secret,
         directory,
         kind,
         entrypoint,
         library if library.is_dir() else None,
         _restarted_at(app),
+        above,
     )
+
+
+def _above(instance: Instance) -> Above:
+    return Above.of_text(instance.above or "", int(instance.above_number or 0))
 
 
 def _restarted_at(app: App) -> float | None:

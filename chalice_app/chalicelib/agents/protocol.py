@@ -44,6 +44,11 @@ ADDRESS = "sheen-address"
 """The visitor's address, as the gateway saw it."""
 NETWORK = "sheen-network"
 """A name for the visitor's network (:func:`chalicelib.visits.address.tag`)."""
+ABOVE = "sheen-above"
+"""The number of the change that brought the layers in the instance's row.
+
+If it is greater than that of the layers that the agent knows, the agent reads the row again.
+"""
 PAGE = "sheen-page"
 """The token of a page that the agent keeps for the visitor."""
 HEAD = "sheen-head"

@@ -1,12 +1,13 @@
 """Finding the target of a URL, with a short memory."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from chalicelib.apps import locations, sites
 from chalicelib.apps.model import SITE, App, LocationRow
 from chalicelib.apps.sites import EVERY_HOST, AppTarget, Location, RedirectTarget, Target
-from chalicelib.aws.tables import read_together
+from chalicelib.aws.tables import Table, read_together
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Resolved, resolve
@@ -33,14 +34,19 @@ class Found(NamedTuple):
     """Where the visitor came in."""
     moved: bool = False
     """Whether the app has moved away from this location."""
+    above: Above = NOTHING
+    """What a configuration says above the app; the settings are resolved with it."""
 
     @classmethod
-    def of(cls, app: App, rest: str = "/") -> "Found":
+    def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "Found":
         """Return an app at its main location, with its settings resolved."""
-        try:
-            return cls(app, rest, app.resolved(), app.places.main)
-        except BadAppSetting as error:
-            return cls(app, rest, error, app.places.main)
+        return cls(app, rest, _resolution(app, above), app.places.main, above=above)
+
+    def under(self, above: Above) -> "Found":
+        """Return the same below these layers of a configuration."""
+        if above == self.above:
+            return self
+        return self._replace(above=above, resolution=_resolution(self.app, above))
 
     @property
     def settings(self) -> AppSettings:
@@ -53,6 +59,14 @@ class Found(NamedTuple):
     def readable_settings(self) -> AppSettings | None:
         """The settings that hold for the app; None if they cannot be read."""
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
+
+
+def _resolution(app: App, above: Above) -> Resolved | BadAppSetting:
+    try:
+        above.text  # noqa: B018  (raises if there is too much for an instance's row)
+        return app.resolved(above.layers)
+    except BadAppSetting as error:
+        return error
 
 
 class Redirected(NamedTuple):
@@ -74,6 +88,16 @@ class _Rows(NamedTuple):
     apps: Mapping[str, Found | None]
 
 
+class Beside(Protocol):
+    """What else is read in the call that reads the rows of a path."""
+
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return the keys of what to read; empty: nothing."""
+
+    def take(self, rows: Iterable[Table], now: float) -> None:
+        """Take all rows of a call that read what was wanted."""
+
+
 class Directory:
     """The targets by location, as one Lambda environment remembers them.
 
@@ -89,10 +113,13 @@ class Directory:
     """
 
     def __init__(
-        self, shown: Callable[[App, AppSettings | None], bool] = lambda app, settings: True
+        self,
+        shown: Callable[[App, AppSettings | None], bool] = lambda app, settings: True,
+        beside: Beside | None = None,
     ) -> None:
         """``shown`` takes an app and its settings, or None if these cannot be read."""
         self._shown = shown
+        self._beside = beside
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
         self._apps: dict[str, tuple[float, Found | None]] = {}
         self._names: dict[Location, str] = {}
@@ -120,7 +147,7 @@ class Directory:
         rows = self._remembered(host, needed, now)
         found = self._resolve(host, path, rows) if rows is not None else Nothing("")
         if isinstance(found, Nothing):
-            rows = self._read(host, paths)
+            rows = self._read(host, paths, now)
             found = self._resolve(host, path, rows)
             if not isinstance(found, Nothing):
                 self._remember(rows, now)
@@ -141,10 +168,13 @@ class Directory:
         apps = {key: row[1] for key, row in of_apps.items() if row and _is_fresh(row[0], now)}
         return _Rows(known, apps) if len(apps) == len(of_apps) else None
 
-    def _read(self, host: str, paths: list[str]) -> _Rows:
+    def _read(self, host: str, paths: list[str], now: float) -> _Rows:
         asked = _asked(host, paths)
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
-        rows = read_together({LocationRow: asked, App: [(name,) for name in names]})
+        also = self._beside.wanted(now) if self._beside is not None else {}
+        rows = read_together({LocationRow: asked, App: [(name,) for name in names], **also})
+        if self._beside is not None and also:
+            self._beside.take(rows, now)
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
         apps: dict[str, Found | None] = dict.fromkeys(names)
         apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}

@@ -65,7 +65,10 @@ class App(Table):
     settings = JSONAttribute(default=dict)
     """The app's own settings, by name; see :mod:`chalicelib.configuration.app_settings`."""
     bundle_settings = JSONAttribute(default=dict)
-    """Settings in the active version's bundle (``sheen.toml``)."""
+    """Settings in the active version's bundle (``sheen.toml``), and its ``.shiny_app.conf``.
+
+    See :func:`chalicelib.configuration.layers.split`.
+    """
     restarted_at = NumberAttribute(null=True)
     """Workers that began before this take no new sessions.
 
@@ -100,13 +103,14 @@ class App(Table):
         cls.ceilings = Ceilings(size, settings.most_instances_per_app, settings.longest_idle)
         cls.defaults = layers.deployment(settings.app_defaults)
 
-    def resolved(self, above: Iterable[Layer] = ()) -> Resolved:
+    def resolved(self, above: Iterable[Layer] = (), app_file: str = "") -> Resolved:
         """Return the settings that hold for the app, cut to the ceilings of the deployment.
 
-        ``above`` are the layers between the deployment and the bundle, the farthest first. Raise
-        :class:`BadAppSetting`.
+        ``above`` are the layers between the deployment and the bundle, the farthest first.
+        ``app_file`` is the text of ``.shiny_app.conf`` in the folder of an app that runs in place.
+        Raise :class:`BadAppSetting`.
         """
-        return self.ceilings.held(self.wanted(above))
+        return self.ceilings.held(self.wanted(above, app_file=app_file))
 
     def wanted(
         self,
@@ -114,17 +118,25 @@ class App(Table):
         *,
         bundle: Mapping[str, Any] | None = None,
         own: Mapping[str, Any] | None = None,
+        app_file: str = "",
     ) -> Resolved:
         """Return the settings that would hold without ceilings; raise :class:`BadAppSetting`.
 
         ``bundle`` and ``own`` replace the bundle's and the app's own settings, to see what would
         follow.
         """
+        came = self.bundle_settings or {} if bundle is None else bundle
+        from_bundle, text = layers.split(came)
+        farther = [self.defaults, *above]
+        if (app_file or text) and layers.resolve(farther).settings.allow_app_override:
+            # Imported here, since few apps have the file.
+            from chalicelib.configuration.shiny_server_conf.app_file import read
+
+            farther.append(read(app_file or text).layer)
         return layers.resolve(
             (
-                self.defaults,
-                *above,
-                layers.bundle(self.bundle_settings or {} if bundle is None else bundle),
+                *farther,
+                layers.bundle(from_bundle),
                 layers.app(self.settings or {} if own is None else own),
             )
         )

@@ -89,6 +89,42 @@ HEADER = r"(?!(?i:{})\Z)[A-Za-z0-9-]{{1,100}}".format(
 _LONGEST_URL = 300
 
 
+MOST_HEADERS = 50
+"""Headers that ``whitelist_headers`` may name."""
+_NEVER_PASSED = re.compile(
+    r"(connection|keep-alive|proxy|proxy-.*|te|trailer|transfer-encoding|upgrade"
+    r"|content-.*|expect|sec-websocket-.*|sheen-.*|shiny-server-credentials|shiny-shared-secret)"
+)
+
+
+def is_passable(header: str) -> bool:
+    """Return whether ``whitelist_headers`` may name a header.
+
+    A name with an underscore may not be named: a worker reads headers as CGI variables, so a
+    visitor could forge with it what a proxy says under the name with a hyphen.
+
+    >>> is_passable("X-Role"), is_passable("X_Role"), is_passable("Sheen-Session")
+    (True, False, False)
+    """
+    return bool(re.fullmatch(r"[A-Za-z0-9-]{1,100}", header)) and not _NEVER_PASSED.fullmatch(
+        header.lower()
+    )
+
+
+def read_headers(value: Any) -> tuple[str, ...]:
+    """Read ``whitelist_headers``: names of headers, in lower case.
+
+    >>> read_headers("X-Role x-role My-Team")
+    ('x-role', 'my-team')
+    """
+    names = value.split() if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or len(names) > MOST_HEADERS:
+        raise ValueError
+    if not all(isinstance(name, str) and is_passable(name) for name in names):
+        raise ValueError
+    return tuple(dict.fromkeys(name.lower() for name in names))
+
+
 def read_utilization(value: Any) -> tuple[int, float, int]:
     """Read ``utilization_scheduler``."""
     connections, load, processes = value.split() if isinstance(value, str) else value

@@ -13,11 +13,13 @@ from chalicelib.configuration.app_rules import (
     GROUPS,
     HEADER,
     LONGEST_COMMAND,
+    MOST_HEADERS,
     PROTOCOLS,
     VARIABLE,
     program,
     read_command,
     read_frame_options,
+    read_headers,
     read_protocols,
     read_utilization,
 )
@@ -267,6 +269,14 @@ class AppSettings:
         see="author.md#another-r-or-a-command-before-it",
     )
     """The Python program that runs an app in Python; empty: the image's."""
+    allow_app_override: bool = _runs(
+        switch("true"),
+        default=False,
+        within=OPERATORS,
+        directive="allow_app_override",
+        see="from-shiny-server.md#settings-in-an-apps-folder",
+    )
+    """Whether ``.shiny_app.conf`` in an app's folder sets what authors may set."""
     largest_upload: int = _runs(count(1, LARGEST_OBJECT, "5000000000"), default=5 * 1024**3)
     """The most bytes of a visitor's uploaded file; R's ``shiny.maxRequestSize`` also applies."""
     sanitize_errors: bool = _runs(switch("true"), default=True, directive="sanitize_errors")
@@ -327,6 +337,22 @@ class AppSettings:
     """Google Analytics counts the app's pages under this id.
 
     Each page gets its script: the old one for ``UA-…``, and gtag for any other id.
+    """
+    whitelist_headers: tuple[str, ...] = _pages(
+        Rule(
+            read_headers,
+            f"at most {MOST_HEADERS} names of HTTP headers, with hyphens and without underscores, "
+            "none that describes the connection or the body",
+            "'X-Role X-Team'",
+        ),
+        default=(),
+        directive="whitelist_headers",
+        see="author.md#headers-and-cookies",
+    )
+    """Headers of a visitor's requests that the app gets beside the usual ones.
+
+    A Shiny app finds ``X-Role`` in ``session$request$HTTP_X_ROLE``. A browser can send any header:
+    believe one only if a proxy sets it that nobody can go around.
     """
     set_header: Mapping[str, str] = _pages(
         names_to(

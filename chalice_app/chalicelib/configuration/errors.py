@@ -1,6 +1,6 @@
-"""Errors of settings."""
+"""Errors of settings and of configurations."""
 
-from chalicelib.errors import Malformed
+from chalicelib.errors import Broken, Malformed
 
 
 class BadAppSetting(Malformed):
@@ -9,3 +9,11 @@ class BadAppSetting(Malformed):
 
 class BadAccessLogFormat(Malformed):
     """The format of an access log cannot be read."""
+
+
+class BadConfiguration(Malformed):
+    """A ``shiny-server.conf``, or a file that it names, cannot be applied."""
+
+
+class ConfigurationLost(Broken):
+    """The configuration that holds cannot be read."""

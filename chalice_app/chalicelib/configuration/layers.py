@@ -37,6 +37,11 @@ class Origin(NamedTuple):
         return f"{self.kind} ({self.where})" if self.where else str(self.kind)
 
 
+APP_FILE = ".shiny_app.conf"
+"""The file in an app's folder that an operator may allow (``allow_app_override``).
+
+Its text stands under this name beside the settings of a bundle.
+"""
 LONGEST_DEFAULTS = 1000
 """Characters of what a deployment sets for all apps; a function has 4 KB for its variables."""
 DEFAULT = Origin(LayerKind.DEFAULT)
@@ -85,6 +90,16 @@ class Resolved:
     def origin_of(self, name: str) -> Origin:
         """Return the origin of a setting, or of an entry of a map (``environment.TZ``)."""
         return self.origins.get(name, DEFAULT)
+
+
+def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return what came with a bundle: its settings, and the text of its :data:`APP_FILE`.
+
+    >>> split({"size": "small", ".shiny_app.conf": "reconnect off;"})
+    ({'size': 'small'}, 'reconnect off;')
+    """
+    settings = dict(values)
+    return settings, str(settings.pop(APP_FILE, ""))
 
 
 def check(layer: Layer) -> None:

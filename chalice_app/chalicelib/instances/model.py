@@ -88,6 +88,13 @@ class Instance(Table):
     """
     size = UnicodeAttribute()
     """The size of its machine: one of :data:`chalicelib.configuration.app_settings.SIZES`."""
+    above = UnicodeAttribute(default="")
+    """What a configuration says above the app: :attr:`chalicelib.configuration.above.Above.text`.
+
+    The agent resolves the app's settings with it.
+    """
+    above_number = NumberAttribute(default=0)
+    """The number of the change that brought it."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, set once the instance is READY."""
     worker = UnicodeAttribute(null=True)

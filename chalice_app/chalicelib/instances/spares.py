@@ -14,6 +14,7 @@ import secrets
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.aws.tables import Together
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.state import InstanceState, Phase
@@ -72,6 +73,7 @@ def bind(
     lease: float,
     now: float,
     seen: Instance | None,
+    above: Above = NOTHING,
 ) -> Instance | None:
     """Put a free spare into an app's slot, READY at once, with the visitor's seat in it.
 
@@ -89,6 +91,8 @@ def bind(
         seats={session_id: lease},
         capacity=capacity,
         size=spare.size,
+        above=above.text,
+        above_number=above.number,
         address=spare.address,
         token=spare.token,
         token_order=spare.token_order,

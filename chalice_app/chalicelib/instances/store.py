@@ -15,6 +15,7 @@ from pynamodb.expressions.condition import size as size_of
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.instances.ceilings import store as ceilings
 from chalicelib.instances.ceilings.errors import TooManyInstances
 from chalicelib.instances.ceilings.model import INSTANCES
@@ -74,6 +75,7 @@ def claim(
     size: str = "large",
     seen: Instance | None = None,
     most: int = 0,
+    above: Above = NOTHING,
 ) -> Instance | None:
     """Put a new STARTING instance into a slot.
 
@@ -94,6 +96,8 @@ def claim(
         seats={},
         capacity=capacity,
         size=size,
+        above=above.text,
+        above_number=above.number,
         claimed_at=now,
     )
     if seen is None:
@@ -164,6 +168,19 @@ def give_back(ref: InstanceRef, session_id: str) -> bool:
     """Give a seat back; return True for the one call that did it, and False for every other."""
     seat = _seat(session_id)
     return _update(ref, [seat.remove()], seat.exists()) is not None
+
+
+def adopt(ref: InstanceRef, above: Above) -> Instance | None:
+    """Put layers of a later configuration in the place of an instance's.
+
+    Return the row after it; None if the instance has stopped, or has layers as late as these.
+    """
+    return _update(
+        ref,
+        [Instance.above.set(above.text), Instance.above_number.set(above.number)],
+        (Instance.state != InstanceState.STOPPED.value)
+        & (Instance.above_number.does_not_exist() | (Instance.above_number < above.number)),
+    )
 
 
 def mark_phase(ref: InstanceRef, phase: Phase | str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
+from chalicelib.applying.current import Current
 from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
@@ -39,12 +40,18 @@ class Environment:
         return AgentClient()
 
     @cached_property
+    def configuration(self) -> Current:
+        """The configuration that holds."""
+        return Current(self.settings.bucket)
+
+    @cached_property
     def visits(self) -> Visits:
         """What answers HTTP requests."""
         settings = self.settings
         return Visits(
             self.agents,
             self.clock,
+            self.configuration,
             pool.parse(settings.spares),
             settings.most_instances,
             settings.most_held,

@@ -1,5 +1,6 @@
 """All of Sheen's tables, for code that has to handle each of them."""
 
+from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.aws.tables import Table
 from chalicelib.errands.model import Errand
@@ -27,5 +28,6 @@ TABLES: tuple[type[Table], ...] = (
     SyncRun,
     UnixId,
     Errand,
+    ConfigurationRow,
 )
 """The tables, in no particular order."""

@@ -11,12 +11,39 @@ for every visitor, and the page's Content-Security-Policy names them by hash.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
 
-from chalicelib.pages.lookup import find
-from chalicelib.pages.markup import Values, safe_url
+from chalicelib.pages.apps import AppEntry, apps_index
+from chalicelib.pages.handlebars import Values
+from chalicelib.pages.markup import safe_url
+from chalicelib.pages.page import Draft, Page, make
+from chalicelib.pages.replaced import Templates, faults
+
+__all__ = [
+    "PHASES",
+    "AppEntry",
+    "Draft",
+    "Entry",
+    "InQueue",
+    "Page",
+    "Phase",
+    "QueueStatus",
+    "StartFailure",
+    "StartStatus",
+    "Templates",
+    "about",
+    "apps_index",
+    "busy",
+    "error",
+    "faults",
+    "folder",
+    "make",
+    "no_machine",
+    "not_found",
+    "users",
+    "waiting",
+]
 
 Phase = Literal["machine", "R", "files", "app"]
 """The steps of a start, in order."""
@@ -30,18 +57,6 @@ _STEP_ABOUT: Mapping[Phase, str] = {
     "files": "Copied to that machine",
     "app": "Loads its packages and data",
 }
-
-
-class Page(NamedTuple):
-    """An answer: `html` goes out as UTF-8 with `headers`.
-
-    The headers are content-type, cache-control (no-store), content-security-policy,
-    referrer-policy, x-content-type-options, x-robots-tag, and retry-after where it applies.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    html: str
 
 
 class StartFailure(TypedDict):
@@ -64,15 +79,6 @@ class StartStatus(TypedDict):
     phase: Phase
     message: str
     failure: StartFailure | None
-
-
-class AppEntry(NamedTuple):
-    """One app in the list of apps. `url` is what to open, `location` is what to show."""
-
-    name: str
-    location: str
-    url: str
-    state: Literal["sleeping", "starting", "running"]
 
 
 def waiting(
@@ -116,7 +122,8 @@ def waiting(
             for at, step in enumerate(PHASES)
         ],
     }
-    return _page(202, ("waiting.html",), values, {"retry-after": "3"})
+    draft = Draft("waiting", values, ("waiting",), "waiting-script")
+    return make(202, draft, {"retry-after": "3"})
 
 
 def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -> Page:
@@ -135,7 +142,7 @@ def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -
         "cookie": cookie,
         "elapsed": max(0, round(elapsed)),
     }
-    return _page(202, ("busy.html",), values, {"retry-after": "5"})
+    return make(202, Draft("busy", values, ("busy",), "busy-script"), {"retry-after": "5"})
 
 
 def not_found(path: str, home_url: str) -> Page:
@@ -209,7 +216,9 @@ def users(app_name: str, retry_after: int = 15, queue: InQueue | None = None) ->
         "before": 0 if queue is None else queue.before,
         "standing": "" if queue is None else _standing(queue.before),
     }
-    return _page(503, ("error-503-users.html",), values, {"retry-after": str(seconds)})
+    names = ("error-503-users",) if queue is None else ("queue", "error-503-users")
+    draft = Draft("error-503-users", values, names, "users-script")
+    return make(503, draft, {"retry-after": str(seconds)})
 
 
 def about(app_name: str) -> Page:
@@ -236,7 +245,8 @@ def no_machine(app_name: str, retry_after: int = 30) -> Page:
         "before": 0,
         "standing": "",
     }
-    return _page(503, ("error-503-users.html",), values, {"retry-after": str(retry_after)})
+    draft = Draft("error-503-users", values, ("error-503-users",), "users-script")
+    return make(503, draft, {"retry-after": str(retry_after)})
 
 
 def _standing(before: int) -> str:
@@ -246,64 +256,26 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
-FEW = 8
-"""The number of apps up to which the list needs no search."""
-_LONGEST_QUERY = 100
+class Entry(NamedTuple):
+    """One line of a folder's page: what to show, and the URL relative to the folder."""
+
+    name: str
+    url: str
 
 
-def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
-    """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
-
-    Without any app, the page says how to publish the first one.
-    """
-    query = query[:_LONGEST_QUERY].strip()
-    found = [app for app in apps if _has(app, query)]
-    folders: dict[str, list[AppEntry]] = {}
-    for app in sorted(found, key=lambda app: (app.name.casefold(), app.location)):
-        folders.setdefault(app.location.rpartition("/")[0].strip("/"), []).append(app)
+def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
+    """Return the page of a folder (`directory_index`)."""
     values: Values = {
-        "apps_shown": bool(apps),
-        "count": f"{len(found)} of {_how_many(apps)}" if query else _how_many(apps),
-        "search": len(apps) > FEW or bool(query),
-        "query": query,
-        "nothing": not found,
-        "many": len(apps) > 3 * FEW,
-        "folders": [
-            {
-                "folder": folder.replace("/", " / "),
-                "named": bool(folder),
-                "in_it": _how_many(inside),
-                "apps": [_listed(app) for app in inside],
-            }
-            for folder, inside in sorted(folders.items(), key=lambda item: item[0].casefold())
-        ],
+        "title": title,
+        "dirs": [_linked(entry) for entry in dirs],
+        "files": [_linked(entry) for entry in files],
+        "apps": [],
     }
-    return _page(200, ("apps.html",), values)
+    return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
 
 
-def _has(app: AppEntry, query: str) -> bool:
-    text = f"{app.name} {app.location}".casefold()
-    return all(word in text for word in query.casefold().split())
-
-
-def _how_many(apps: Sequence[AppEntry]) -> str:
-    return f"{len(apps)} app" + ("s" if len(apps) != 1 else "")
-
-
-def _listed(app: AppEntry) -> Values:
-    return {
-        "name": app.name,
-        "location": app.location,
-        "url": safe_url(app.url),
-        "state": app.state,
-        "asleep": app.state == "sleeping",
-        "state_text": _STATES[app.state],
-        # An app always has the same one of eight tints, so that people recognise it by its colour.
-        "tint": zlib.crc32(app.location.encode("utf-8", "replace")) % 8,
-    }
-
-
-_STATES = {"sleeping": "Sleeping", "starting": "Waking up", "running": "Awake"}
+def _linked(entry: Entry) -> Values:
+    return {"name": entry.name, "url": safe_url(entry.url)}
 
 
 def _error_page(
@@ -316,32 +288,15 @@ def _error_page(
     retry_url: str | None = None,
     home_url: str | None = None,
 ) -> Page:
-    """Return a page of `error-<status>.html`, or else of `error.html`.
-
-    Both take the same values, so one can replace the other.
-    """
+    """Return a page that an operator may replace by `error-<status>.html` or `error.html`."""
     values: Values = {
         "status": status,
         "title": title,
         "message": message,
         "detail": detail,
+        "console": None,
         "path": path,
         "retry_url": None if retry_url is None else safe_url(retry_url),
         "home_url": None if home_url is None else safe_url(home_url),
     }
-    return _page(status, (f"error-{status}.html", "error.html"), values)
-
-
-def _page(
-    status: int, names: tuple[str, ...], values: Values, headers: Mapping[str, str] | None = None
-) -> Page:
-    template, policy = find(*names)
-    common = {
-        "content-type": "text/html; charset=utf-8",
-        "cache-control": "no-store",
-        "content-security-policy": policy,
-        "referrer-policy": "same-origin",
-        "x-content-type-options": "nosniff",
-        "x-robots-tag": "noindex, nofollow",
-    }
-    return Page(status, {**common, **(headers or {})}, template.fill(values))
+    return make(status, Draft("error", values, (f"error-{status}",) if status >= 400 else ()))

@@ -1,8 +1,6 @@
-"""Find templates by file name, and the policy of what each may run.
+"""Find Sheen's own templates by file name, and the policy of what each may run.
 
-The caller names a page's templates, the most specific first: `error-404.html`, then `error.html`.
-All names are tried in one folder before the next folder is searched. So an operator's own folder,
-put before this package's, replaces the templates that it contains (`template_dir`).
+An operator's templates come before these: see :mod:`chalicelib.pages.replaced`.
 """
 
 from __future__ import annotations
@@ -14,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.pages.markup import BadTemplate, Template, include
+from chalicelib.pages.handlebars import Template
+from chalicelib.pages.markup import include
 
 OWN = Path(__file__).parent / "templates"
 
-_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
+_INLINE = re.compile(r"<(style|script)\b[^>]*>(.*?)</\1>", re.DOTALL)
 
 
 class Found(NamedTuple):
@@ -29,23 +28,14 @@ class Found(NamedTuple):
 
 
 @cache
-def find(*names: str, folders: tuple[Path, ...] = (OWN,)) -> Found:
-    """Return the first of `names` in the first of `folders` that has one; the result is cached.
-
-    Raise :class:`BadTemplate` if no folder has one.
-    """
-    for folder in folders:
-        for name in names:
-            path = folder / name
-            if path.is_file():
-                template = Template(name, include(path.read_text("utf-8"), _read_own))
-                return Found(template, policy(template.source))
-    looked = ", ".join(map(str, folders))
-    raise BadTemplate(f"template {names[0]}: not found in {looked}; put a file of that name there")
+def find(name: str) -> Found:
+    """Return the template in the file `name`; it misses no value that it shows."""
+    template = Template(name, include(_read(name), _read), strict=True)
+    return Found(template, policy(template.source))
 
 
-def _read_own(part: str) -> str:
-    return (OWN / part).read_text("utf-8")
+def _read(name: str) -> str:
+    return (OWN / name).read_text("utf-8")
 
 
 def policy(source: str) -> str:
@@ -54,10 +44,7 @@ def policy(source: str) -> str:
     It allows the page's own style and script by hash, requests to its own host, and images as data
     URLs.
     """
-    hashes: dict[str, list[str]] = {"style": [], "script": []}
-    for kind, body in _INLINE.findall(source):
-        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
-        hashes[kind].append(f"'sha256-{digest}'")
+    hashes = inline_hashes(source)
     none = ["'none'"]
     return "; ".join(
         [
@@ -70,3 +57,16 @@ def policy(source: str) -> str:
             "form-action 'self'",
         ]
     )
+
+
+def inline_hashes(source: str) -> dict[str, list[str]]:
+    """Return the sources of a policy that allow a page's own style and script, by element."""
+    hashes: dict[str, list[str]] = {"style": [], "script": []}
+    for kind, body in _INLINE.findall(source):
+        hashes[kind].append(hashed(body))
+    return hashes
+
+
+def hashed(text: str) -> str:
+    """Return the source of a policy that allows exactly this inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

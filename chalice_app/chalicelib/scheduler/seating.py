@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chalicelib import telemetry
 from chalicelib.clock import Clock
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import spares, store
 from chalicelib.instances.ceilings import store as ceilings
@@ -95,6 +96,8 @@ class Wanted(NamedTuple):
     version_id: str
     location: str
     settings: AppSettings
+    above: Above = NOTHING
+    """The layers of a configuration with which the settings were resolved."""
 
     @property
     def limits(self) -> Limits:
@@ -127,17 +130,20 @@ class Scheduler:
         place: str | None = None,
         gone: Collection[str] = (),
         address: str = "",
+        above: Above = NOTHING,
     ) -> Outcome:
         """Give the session a seat, or return what it waits for.
 
         ``place`` is the visitor's place in the queue. ``gone`` names the instances whose agents did
         not answer this visitor; the other instances are tried first. ``address``
-        (:mod:`chalicelib.visits.address`) is where the visitor comes from.
+        (:mod:`chalicelib.visits.address`) is where the visitor comes from. ``above`` are the layers
+        of a configuration; an instance that has earlier ones gets these
+        (:meth:`chalicelib.configuration.above.Above.replaces`).
 
         If a READY instance is in memory, this costs one DynamoDB call. It costs more if this
         visitor makes a further instance necessary, or if there is a queue.
         """
-        wanted = Wanted(version_id, location, settings)
+        wanted = Wanted(version_id, location, settings, above)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
@@ -171,7 +177,7 @@ class Scheduler:
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
     def wake(
-        self, version_id: str, location: str, settings: AppSettings
+        self, version_id: str, location: str, settings: AppSettings, above: Above = NOTHING
     ) -> Instance | StartFailed | None:
         """Return a ready instance for a request that needs no seat.
 
@@ -179,7 +185,7 @@ class Scheduler:
         Return :class:`StartFailed` if the last start failed a moment ago. Raise
         :class:`TooManyInstances` if the deployment may start no further instance.
         """
-        wanted = Wanted(version_id, location, settings)
+        wanted = Wanted(version_id, location, settings, above)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
             gone = self.known.gone(now)
@@ -188,7 +194,7 @@ class Scheduler:
             )
             places = [place_of(row) for row in rows]
             if ready is not None or not sleeps(places, now):
-                return ready
+                return self._adopting(ready, above) if ready is not None else None
             if failed_lately(places, now):
                 return StartFailed()
             match decide(places, now, wanted.limits):
@@ -300,7 +306,7 @@ class Scheduler:
         ):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
-                return self._take(row, session_id, now, instead_of, unless_queued=True)
+                return self._take(row, wanted, session_id, now, instead_of, unless_queued=True)
         return None
 
     def _try(
@@ -319,7 +325,7 @@ class Scheduler:
         match decide([place_of(row) for row in rows], now, wanted.limits, before, gone):
             case Seat(slot, instead_of):
                 return self._take(
-                    by_slot[slot], session_id, now, instead_of, unless_queued=line is None
+                    by_slot[slot], wanted, session_id, now, instead_of, unless_queued=line is None
                 )
             case Claim() as claim:
                 bound = self._bind(wanted, claim, by_slot, session_id)
@@ -335,6 +341,7 @@ class Scheduler:
     def _take(
         self,
         row: Instance,
+        wanted: Wanted,
         session_id: str,
         now: float,
         instead_of: Expired | None,
@@ -350,8 +357,19 @@ class Scheduler:
         )
         if taken is None:
             return None
+        taken = self._adopting(taken, wanted.above)
         self.known.update(taken.version_id, taken)
         return Seated(taken)
+
+    @staticmethod
+    def _adopting(row: Instance, above: Above) -> Instance:
+        """Return the row of a ready instance after it has got the layers that it should have.
+
+        The agent learns of them with the next page (:data:`chalicelib.agents.protocol.ABOVE`).
+        """
+        if not above.replaces(row.above or "", int(row.above_number or 0)):
+            return row
+        return store.adopt(row.ref, above) or row
 
     def _claim(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance]) -> Instance | None:
         claimed = store.claim(
@@ -363,6 +381,7 @@ class Scheduler:
             now=self._clock(),
             seen=by_slot[claim.slot] if claim.seen is not None else None,
             most=self._most_instances,
+            above=wanted.above,
         )
         if claimed is not None:
             self.known.update(wanted.version_id, claimed)
@@ -389,6 +408,7 @@ class Scheduler:
                 lease=now + HELD,
                 now=now,
                 seen=by_slot[claim.slot] if claim.seen is not None else None,
+                above=wanted.above,
             )
             if bound is not None:
                 telemetry.logger.info(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from chalicelib.pages import Page
+from chalicelib.pages import Page, Templates
 
 
 class Answer(NamedTuple):
@@ -13,11 +13,25 @@ class Answer(NamedTuple):
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    shown: Page | None = None
+    """The page of Sheen's that this is; None if it is something else."""
 
     @classmethod
     def page(cls, page: Page) -> Self:
         """Return one of our pages as an answer."""
-        return cls(page.status, tuple(page.headers.items()), page.html.encode())
+        return cls(page.status, tuple(page.headers.items()), page.html.encode(), page)
+
+    def by(self, templates: Templates | None) -> Self:
+        """Return the answer as an operator's templates show it, if they have its page."""
+        page = self.shown.by(templates) if self.shown and templates else None
+        if page is None or page is self.shown:
+            return self
+        policy = "content-security-policy"
+        headers = tuple(
+            (name, page.headers[policy] if name == policy else value)
+            for name, value in self.headers
+        )
+        return self._replace(headers=headers, body=page.html.encode(), shown=page)
 
     @classmethod
     def text(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Self:

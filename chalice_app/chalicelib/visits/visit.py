@@ -9,6 +9,7 @@ from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
+from chalicelib.applying.current import Current
 from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
@@ -65,6 +66,7 @@ class Visits:
         self,
         agents: AgentClient,
         clock: Callable[[], float],
+        configuration: Current,
         spares: Collection[str] = (),
         most_instances: int = 0,
         most_held: int = 0,
@@ -72,13 +74,14 @@ class Visits:
     ) -> None:
         """Set up the parts that requests need.
 
-        ``spares`` and ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as
-        :class:`Holding` does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        The pointer of ``configuration`` is read with a page's locations. ``spares`` and
+        ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
-        self._directory = Directory(admission.is_shown)
+        self._directory = Directory(admission.is_shown, configuration)
         self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
@@ -226,7 +229,7 @@ class Visits:
         session_id = new_session_id()
         address = tag(request, self._edge_proof)
         outcome = self._scheduler.seat(
-            version_id, app.name, found.settings, session_id, place, gone, address
+            version_id, app.name, found.settings, session_id, place, gone, address, found.above
         )
         telemetry.count(type(outcome).__name__)
         match outcome:
@@ -335,7 +338,7 @@ class Visits:
             return self._ask(request, found, instance)
         if found.rest.startswith(NO_PAGES) or not is_program(request):
             return later("the app is asleep; open its page in a browser to start it")
-        held = self._holding.ready(version_id, app.name, found.settings)
+        held = self._holding.ready(version_id, app.name, found.settings, found.above)
         if isinstance(held, Answer):
             return held
         instance, seconds = held
@@ -378,12 +381,13 @@ class Visits:
         within: float | None = None,
     ) -> AgentAnswer:
         """Return the agent's answer to a visitor's request; ``more`` are headers added by Sheen."""
-        seen = address(request, self._edge_proof)
+        seen, settings = address(request, self._edge_proof), found.readable_settings
         sent = [
-            *_from_visitor(request, seen),
+            *_from_visitor(request, seen, settings.whitelist_headers if settings else ()),
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
         if found.rest.startswith(SOCKJS):
@@ -411,15 +415,17 @@ def _public(request: VisitorRequest) -> str:
     return request.base + request.path + (f"?{request.query_string}" if request.query else "")
 
 
-def _from_visitor(request: VisitorRequest, seen: str) -> list[tuple[str, str]]:
-    """Return the visitor's headers for the agent.
+def _from_visitor(
+    request: VisitorRequest, seen: str, more: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the visitor's headers for the agent; ``more`` are names beside the usual ones.
 
     The address and the host are those that the gateway saw. The content length is left out, as it
     is computed anew.
     """
     passed = [
         (name, value)
-        for name, value in headers.to_agent(request.headers)
+        for name, value in headers.to_agent(request.headers, more)
         if name not in ("content-length", "host", "x-forwarded-for", "x-forwarded-host")
     ]
     return [*passed, ("host", headers.text(request.host)), ("x-forwarded-for", seen)]

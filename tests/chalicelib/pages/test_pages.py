@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import pages
-from chalicelib.pages import AppEntry, Page
+from chalicelib.pages import AppEntry, Entry, Page
 from chalicelib.pages.lookup import OWN, find, policy
 
 EVIL = (
@@ -77,6 +77,7 @@ def every_page(text: str) -> Iterable[Page]:
         ]
     )
     yield pages.no_machine(text)
+    yield pages.folder(text, [Entry(text, "/a")], [Entry("b", "b")])
 
 
 def as_sent(text: str) -> str:
@@ -131,7 +132,8 @@ def test_no_url_leaves_the_host_unless_it_is_plainly_http(url: str) -> None:
 def test_a_page_asks_for_nothing_but_itself_and_runs_only_what_its_policy_names(page: Page) -> None:
     assert not re.search(r"""(?:src|href|action|url\()\s*=?\s*["']?(?:https?:)?//""", page.html)
     assert not re.search(
-        r"\s(?:style|on\w+)=", re.sub(r"<(style|script)>.*?</\1>", "", page.html, flags=re.DOTALL)
+        r"\s(?:style|on\w+)=",
+        re.sub(r"<(style|script)\b[^>]*>.*?</\1>", "", page.html, flags=re.DOTALL),
     )
     # The policy is of the page as it went out: values inside style or script would break it.
     assert page.headers["content-security-policy"] == policy(page.html)
@@ -143,7 +145,7 @@ def test_a_page_asks_for_nothing_but_itself_and_runs_only_what_its_policy_names(
 @pytest.mark.parametrize("template", sorted(OWN.glob("*.html")), ids=lambda path: path.name)
 def test_no_value_stands_in_a_style_or_script(template: Path) -> None:
     for body in re.findall(
-        r"<(?:style|script)>(.*?)</", find(template.name).template.source, re.DOTALL
+        r"<(?:style|script)\b[^>]*>(.*?)</", find(template.name).template.source, re.DOTALL
     ):
         assert "{{" not in body
 
@@ -156,7 +158,7 @@ def test_waiting_shows_the_steps_before_and_after_the_phase() -> None:
     assert page.headers["retry-after"] == "3"
     steps = re.findall(r'data-step="(\w+)" data-state="(\w+)"', page.html)
     assert steps == [("machine", "done"), ("R", "now"), ("files", "todo"), ("app", "todo")]
-    assert 'data-status-url="/hello/__sheen__/start?instance=0123&amp;a=1"' in page.html
+    assert 'data-status-url="/hello/__sheen__/start?instance&#x3D;0123&amp;a&#x3D;1"' in page.html
     assert 'data-elapsed="9"' in page.html
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.html
     assert 'aria-live="polite"' in page.html
@@ -171,7 +173,7 @@ def test_error_leaves_out_what_it_was_not_given() -> None:
     )
     assert full.status == 503
     assert "Error in f(): &lt;x&gt;</pre>" in full.html
-    assert 'href="/hello/?a=1&amp;b=2"' in full.html
+    assert 'href="/hello/?a&#x3D;1&amp;b&#x3D;2"' in full.html
 
 
 def test_users_tries_again_with_and_without_script() -> None:
@@ -235,26 +237,6 @@ def test_without_apps_the_index_says_how_to_publish_one() -> None:
     page = pages.apps_index([])
     assert "sheen publish" in page.html
     assert "<ul" not in page.html
-
-
-@pytest.mark.parametrize(
-    ("files", "used"),
-    [
-        (["error-404.html", "error.html"], "error-404.html"),
-        (["error.html"], "error.html"),
-        ([], "own"),
-    ],
-)
-def test_a_folder_put_first_replaces_pages_by_file_name(
-    tmp_path: Path, files: list[str], used: str
-) -> None:
-    for name in files:
-        (tmp_path / name).write_text(f"mine {name}: {{{{title}}}}")
-    found = find("error-404.html", "error.html", folders=(tmp_path, OWN))
-    if used == "own":
-        assert found.template.source == find("error.html").template.source
-    else:
-        assert found.template.fill({"title": "<t>"}) == f"mine {used}: &lt;t&gt;"
 
 
 STATES = st.sampled_from(["sleeping", "starting", "running"])

@@ -140,11 +140,16 @@ class Running:
             0
         ] == 204
 
-    async def page(self, session: str) -> dict[str, Any]:
+    async def page(self, session: str, above: int = 0) -> dict[str, Any]:
         """Take a seat, load the page, and return what the client in it is told."""
         assert store.take_seat(self.ref, session, time.time() + 45) is not None
         status, html = await self.ask(
-            "GET", "/app/", sheen_session=session, sheen_base=LOCATION, Accept="text/html"
+            "GET",
+            "/app/",
+            sheen_session=session,
+            sheen_base=LOCATION,
+            sheen_above=str(above),
+            Accept="text/html",
         )
         assert status == 200, html
         found = re.search(r'id="sheen-config">(.*?)</script>', html)

@@ -9,6 +9,9 @@ import signal
 import time
 
 from chalicelib.apps.model import App
+from chalicelib.configuration.above import Above
+from chalicelib.configuration.declaring import LayerKind
+from chalicelib.configuration.layers import Layer, Origin
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
@@ -164,6 +167,26 @@ async def test_after_a_restart_an_old_session_keeps_its_process_and_state_and_a_
     await agent.say("session-2", "c2", 2, {"click": 1})
     await eventually(lambda: "count 2" in agent.cloud.frames("c2"), "the newer one lives on")
     await eventually(lambda: "c[4510," in agent.cloud.frames("c2"), "by the settings of now")
+
+
+async def test_a_page_after_a_change_of_the_configuration_gets_a_process_with_its_settings(
+    launch: Launch,
+) -> None:
+    agent = await launch("counter", app_idle_timeout=60)
+    await agent.ready()
+    assert (await agent.page("session-1"))["settings"]["reconnect"] is True
+    line = Layer(
+        Origin(LayerKind.LOCATION, "shiny-server.conf:9"),
+        {"reconnect": False, "simple_scheduler": 9, "app_idle_timeout": 5},
+    )
+    assert store.adopt(agent.ref, Above((line,), 3)) is not None
+    assert (await agent.page("session-2"))["settings"]["reconnect"] is True, "not told yet"
+    config, again = [await agent.page(f"session-{number}", above=3) for number in (3, 4)]
+    assert config["settings"]["reconnect"] is again["settings"]["reconnect"] is False
+    assert agent.row().capacity == 9
+    first, second = await agent.workers()
+    assert (first["sessions"], second["sessions"]) == (2, 2), "old sessions keep their process"
+    assert len([one for one in agent.log if "restarted" in one["message"]]) == 1
 
 
 async def test_a_retired_instance_takes_no_new_session_and_is_idle_as_soon_as_the_last_has_left(

@@ -69,7 +69,13 @@ class Visit(NamedTuple):
 
     def headers_for(self, worker: Worker, *, whole: bool) -> CIMultiDict[str]:
         """Return the headers with which a worker is asked; ``whole`` for a page or a whole file."""
-        return headers.to_worker(self.request.headers, self.base, worker.spec.secret, page=whole)
+        return headers.to_worker(
+            self.request.headers,
+            self.base,
+            worker.spec.secret,
+            page=whole,
+            more=worker.spec.headers,
+        )
 
 
 class FromWorker(NamedTuple):

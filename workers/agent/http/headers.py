@@ -1,7 +1,7 @@
 """Which headers pass between the visitor and R, and how they change on the way; no I/O."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -54,15 +54,21 @@ _OF_ONE_BODY = frozenset(
 
 
 def to_worker(
-    headers: CIMultiDictProxy[str], base: str, secret: str, *, page: bool
+    headers: CIMultiDictProxy[str],
+    base: str,
+    secret: str,
+    *,
+    page: bool,
+    more: Collection[str] = (),
 ) -> CIMultiDict[str]:
     """Return a visitor's headers as a worker gets them.
 
     These are the headers in :data:`chalicelib.headers.TO_WORKER`, and those that the agent adds. A
     ``page`` is requested whole: it gets a ticket of its own, so the browser's copy is of no use.
+    ``more`` are the app's ``whitelist_headers``.
     """
     result = CIMultiDict[str]()
-    for name, value in rules.to_worker(headers.items()):
+    for name, value in rules.to_worker(headers.items(), more):
         if not page or name.lower() not in _CONDITIONAL:
             result.add(name, value)
     result["Accept-Encoding"] = "identity"

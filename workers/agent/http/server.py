@@ -49,6 +49,9 @@ class Orders(Protocol):
     async def restart(self) -> int:
         """Give new sessions new workers, by the current settings; return how many were retired."""
 
+    async def catch_up_with(self, above: int) -> None:
+        """Restart unless the layers above the app are those of this change, or later ones."""
+
     def retire(self) -> None:
         """Take no new sessions, and report idle when the last session has left."""
 
@@ -164,8 +167,14 @@ class Server:
             if self._app.sockjs is None:
                 return web.Response(status=404, text="this app is reached by WebSocket only\n")
             return await self._app.sockjs(request, path.removeprefix("/__sockjs__"))
-        if request.headers.get(protocol.SESSION) and not self._app.orders.takes_sessions:
-            return refused(Refusal.RETIRED)
+        if request.headers.get(protocol.SESSION):
+            if not self._app.orders.takes_sessions:
+                return refused(Refusal.RETIRED)
+            above = request.headers.get(protocol.ABOVE, "")
+            try:
+                await self._app.orders.catch_up_with(int(above) if above.isdecimal() else 0)
+            except SheenError as error:
+                return refused(Refusal.CANNOT_RESTART, str(error))
         if self._app.session_urls is not None:
             refusal = self._app.session_urls.refused(
                 request.method, path, request.headers, request.host

@@ -24,6 +24,7 @@ class Orders:
         self._maker = maker
         self._workers = workers
         self._sessions = sessions
+        self._catching_up = asyncio.Lock()
 
     @property
     def takes_sessions(self) -> bool:
@@ -50,6 +51,14 @@ class Orders:
         """Take no new sessions, and end the current ones: too many old versions still run."""
         self.retire()
         self._sessions.end(self._sessions.ids(), AppRestarted().ending)
+
+    async def catch_up_with(self, above: int) -> None:
+        """Restart unless the layers above the app are those of this change, or later ones."""
+        if above <= self._maker.record.above.number:
+            return
+        async with self._catching_up:
+            if above > self._maker.record.above.number:
+                await self.restart()
 
     async def catch_up(self) -> None:
         """Restart or retire if the app's row says so and this instance was not told."""

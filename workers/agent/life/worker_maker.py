@@ -89,6 +89,7 @@ class WorkerMaker:
             init_timeout=app.app_init_timeout,
             library=self.record.library,
             preload=preload and app.preload,
+            headers=app.whitelist_headers,
             bookmarks=self._bookmarks,
             entrypoint=self.record.entrypoint,
             program=self._runtime.own_program(app),

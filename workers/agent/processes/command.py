@@ -89,6 +89,8 @@ class WorkerSpec:
     """Additional variables: the app's own, its secrets, and the place of its data."""
     preload: bool = True
     """Whether it may be forked from an R that has Shiny loaded."""
+    headers: tuple[str, ...] = ()
+    """Headers of visitors' requests that it gets beside the usual ones (``whitelist_headers``)."""
     bookmarks: Path | None = None
     """Folder of the app's bookmarked states, on the file system that its instances share.
 

@@ -1,6 +1,6 @@
 """Builds a :class:`Configuration` from the scopes of a file without errors. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.configuration.shiny_server_conf.access import why_closed
 from chalicelib.configuration.shiny_server_conf.findings import Position
@@ -32,8 +32,13 @@ def build(top: Scope, file: str) -> Configuration:
 
 def _layer(scope: Scope, position: Position) -> Layer:
     uses = {name: tuple(uses) for name, uses in scope.uses.items()}
+    return Layer(scope.place, scope.title, position, uses, settings_of(scope))
+
+
+def settings_of(scope: Scope) -> dict[str, SettingValue]:
+    """Return the values that a scope's own directives give to settings, by the settings' names."""
     settings: dict[str, SettingValue] = {}
-    for use in (use for same in uses.values() for use in _counting(same)):
+    for use in (use for same in scope.uses.values() for use in _counting(same)):
         translation = translate(use)
         if translation is not None and translation.value is not None:
             name = translation.setting
@@ -41,10 +46,10 @@ def _layer(scope: Scope, position: Position) -> Layer:
             settings[name] = value.over(settings.get(name))
     if all(name in settings for name in SCHEDULERS):
         del settings[SCHEDULERS[1]]
-    return Layer(scope.place, scope.title, position, uses, settings)
+    return settings
 
 
-def _counting(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+def _counting(uses: Sequence[Use]) -> Sequence[Use]:
     """Return those of a scope's uses of one directive that have an effect."""
     return uses[:1] if uses[0].directive.first_wins else uses
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from chalicelib.configuration.app_rules import MOST_HEADERS, is_passable
 from chalicelib.configuration.app_settings import DECLARED, read
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.use import Use
@@ -101,6 +102,12 @@ def _set_header(name: str, value: str) -> tuple[Any, str]:
     return {name: value}, ""
 
 
+def _headers(names: tuple[str, ...]) -> tuple[Any, str]:
+    passed = tuple(name for name in names if is_passable(name))[:MOST_HEADERS]
+    left = [name for name in names if name not in passed]
+    return passed, f"without {', '.join(left)}, which no app can get" if left else ""
+
+
 _READERS: Mapping[str, _Reader] = {
     "app_init_timeout": _start,
     "app_idle_timeout": _time,
@@ -111,4 +118,5 @@ _READERS: Mapping[str, _Reader] = {
     "utilization_scheduler": _utilization,
     "frame_options": _frame_options,
     "set_header": _set_header,
+    "whitelist_headers": _headers,
 }

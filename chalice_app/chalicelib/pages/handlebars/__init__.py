@@ -22,8 +22,10 @@ against.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from chalicelib.pages.handlebars.filling import fill
-from chalicelib.pages.handlebars.nodes import BadTemplate, Value, Values
+from chalicelib.pages.handlebars.nodes import BadTemplate, Node, Value, Values
 from chalicelib.pages.handlebars.reading import read
 
 __all__ = ["BadTemplate", "Template", "Value", "Values"]
@@ -32,12 +34,22 @@ __all__ = ["BadTemplate", "Template", "Value", "Values"]
 class Template:
     """One template, parsed once and filled many times."""
 
-    def __init__(self, name: str, source: str, *, strict: bool = False) -> None:
-        """Read `source`; with `strict`, a value that is not there is an error when it is filled."""
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        *,
+        strict: bool = False,
+        around: Callable[[Sequence[Node]], Sequence[Node]] = list,
+    ) -> None:
+        """Read `source`; with `strict`, a value that is not there is an error when it is filled.
+
+        `around` may add nodes to those that were read.
+        """
         self.name = name
         self.source = source
         self._strict = strict
-        self._nodes = read(name, source)
+        self._nodes = around(read(name, source))
 
     def fill(self, values: Values) -> str:
         """Return the text, filled with `values`; raise :class:`BadTemplate` if it is too large."""

@@ -1,8 +1,10 @@
 "use strict";
-(() => {
-  const byId = (id) => document.getElementById(id);
-  const busy = byId("busy");
-  const begun = Date.now() - 1000 * Number(busy.dataset.elapsed);
+{
+const given = document.currentScript.dataset;
+// The page may be an operator's own. What it lacks is replaced by an element that nobody sees.
+const byId = (id) => document.getElementById(id) ?? document.createElement("p");
+addEventListener("DOMContentLoaded", () => {
+  const begun = Date.now() - 1000 * Number(given.elapsed);
   const patience = 10000;
   let gone = false, asking = false, timer = 0, misses = 0, delay = 1000;
 
@@ -16,7 +18,7 @@
     clearTimeout(timer);
     try {
       // Another tab may wait for the same page and have its own kept since: this one asks for what was kept for it.
-      if (ready) document.cookie = busy.dataset.cookie;
+      if (ready) document.cookie = given.cookie;
     } catch { /* none in a sandboxed frame: the app is asked anew */ }
     byId("lead").textContent = "Ready. Opening the app…";
     location.reload();
@@ -27,7 +29,7 @@
     clearTimeout(timer);
     asking = true;
     try {
-      const answer = await fetch(busy.dataset.statusUrl, {
+      const answer = await fetch(given.statusUrl, {
         cache: "no-store", credentials: "same-origin", redirect: "manual", headers: {accept: "application/json"}, signal: AbortSignal.timeout(patience),
       });
       if (answer.type === "opaqueredirect" || [401, 403, 404, 410].includes(answer.status)) {
@@ -57,4 +59,5 @@
   setInterval(tick, 1000);
   tick();
   timer = setTimeout(ask, delay);
-})();
+});
+}

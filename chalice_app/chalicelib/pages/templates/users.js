@@ -1,7 +1,10 @@
 "use strict";
-(() => {
-  const queue = document.getElementById("queue");
-  const again = document.getElementById("again");
+{
+const given = document.currentScript.dataset;
+// The page may be an operator's own. What it lacks is replaced by an element that nobody sees.
+const byId = (id) => document.getElementById(id) ?? document.createElement("p");
+addEventListener("DOMContentLoaded", () => {
+  const queue = byId("queue"), again = byId("again");
   const patience = 10000;
   let gone = false;
   const reload = () => {
@@ -11,14 +14,13 @@
   };
 
   const tryAgainLater = () => {
-    const bar = document.getElementById("bar");
     // Up to a quarter later than said: not all who wait come at the same moment.
-    const whole = 1000 * Number(bar.dataset.retryAfter) * (1 + Math.random() / 4);
+    const whole = 1000 * Number(given.retryAfter) * (1 + Math.random() / 4);
     const due = Date.now() + whole;
     const tick = () => {
       const left = Math.max(0, due - Date.now());
-      bar.firstElementChild.style.transform = `scaleX(${1 - left / whole})`;
-      document.getElementById("next").textContent = left ? `Trying again in ${Math.ceil(left / 1000)} s` : "Trying again…";
+      (byId("bar").firstElementChild ?? byId("bar")).style.transform = `scaleX(${1 - left / whole})`;
+      byId("next").textContent = left ? `Trying again in ${Math.ceil(left / 1000)} s` : "Trying again…";
       if (!left) reload();
     };
     again.hidden = false;
@@ -28,7 +30,7 @@
   };
 
   const waitInQueue = () => {
-    const offline = document.getElementById("offline");
+    const offline = byId("offline");
     let timer = 0, asking = false, misses = 0, delay = 2000;
 
     const show = (before) => {
@@ -41,7 +43,7 @@
       clearTimeout(timer);
       asking = true;
       try {
-        const answer = await fetch(queue.dataset.queueUrl, {
+        const answer = await fetch(given.queueUrl, {
           cache: "no-store", credentials: "same-origin", redirect: "manual", headers: {accept: "application/json"}, signal: AbortSignal.timeout(patience),
         });
         if (answer.type === "opaqueredirect" || [401, 403, 404, 410].includes(answer.status)) {
@@ -75,5 +77,6 @@
     timer = setTimeout(ask, delay);
   };
 
-  if (queue) waitInQueue(); else tryAgainLater();
-})();
+  if (given.queueUrl) waitInQueue(); else tryAgainLater();
+});
+}

@@ -1,15 +1,18 @@
 
 "use strict";
-(() => {
-  const byId = (id) => document.getElementById(id);
-  const start = byId("start");
-  const appName = start.dataset.app;
-  const begun = Date.now() - 1000 * Number(start.dataset.elapsed);
+{
+const given = document.currentScript.dataset;
+// The page may be an operator's own. What it lacks is replaced by an element that nobody sees.
+const byId = (id) => document.getElementById(id) ?? document.createElement("p");
+addEventListener("DOMContentLoaded", () => {
+  const part = (step, selector) => step.querySelector(selector) ?? document.createElement("p");
+  const appName = given.app;
+  const begun = Date.now() - 1000 * Number(given.elapsed);
   const steps = [...document.querySelectorAll("[data-step]")];
   const order = steps.map((step) => step.dataset.step);
   const shortest = 200, longest = 2000, slowAfter = 60, patience = 10000;
   const since = {[order[0]]: begun};  // when each step began, as far as this page saw it
-  let phase = start.dataset.phase, said = "", delay = shortest, misses = 0, timer = 0, asking = false, over = false;
+  let phase = given.phase, said = "", delay = shortest, misses = 0, timer = 0, asking = false, over = false;
 
   const span = (ms) => {
     const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -20,18 +23,19 @@
     const now = Date.now();
     const current = steps[order.indexOf(phase)];
     if (over) return;
-    if (since[phase]) current.querySelector(".took").textContent = span(now - since[phase]);
+    if (since[phase]) part(current, ".took").textContent = span(now - since[phase]);
     byId("so-far").textContent = `${span(now - begun)} so far`;
     byId("slow").hidden = now - begun < slowAfter * 1000;
   };
 
   const mark = (state, words) => (step) => {
     step.dataset.state = state;
-    step.querySelector(".heard").textContent = words;
+    part(step, ".heard").textContent = words;
     if (state === "now") step.setAttribute("aria-current", "step"); else step.removeAttribute("aria-current");
   };
 
   const show = (next, message) => {
+    document.documentElement.dataset.phase = next;
     const at = order.indexOf(next);
     if (at < 0) return;
     if (next !== phase) {
@@ -43,9 +47,9 @@
     steps.slice(0, at).forEach(mark("done", "done: "));
     steps.slice(at, at + 1).forEach(mark("now", "now: "));
     steps.slice(at + 1).forEach(mark("todo", "then: "));
-    const about = steps[at].querySelector("small");
+    const about = part(steps[at], "small");
     if (message) about.textContent = message;
-    const words = `Step ${at + 1} of ${order.length}, ${steps[at].querySelector("b").lastChild.textContent}: ${about.textContent}`;
+    const words = `Step ${at + 1} of ${order.length}, ${part(steps[at], "b").lastChild?.textContent ?? next}: ${about.textContent}`;
     if (words !== said) byId("status").textContent = said = words;
     tick();
   };
@@ -68,6 +72,7 @@
     if (byId("note")) byId("note").hidden = true;
     steps.filter((step) => step.dataset.state === "now").forEach(mark("failed", "failed: "));
     const alert = byId("failed");
+    if (!alert.isConnected) document.body.append(alert);
     const words = document.createElement("p");
     words.className = "heard";
     words.textContent = title;
@@ -129,7 +134,7 @@
     clearTimeout(timer);
     asking = true;
     try {
-      const answer = await fetch(start.dataset.statusUrl, {
+      const answer = await fetch(given.statusUrl, {
         cache: "no-store", credentials: "same-origin", redirect: "manual", headers: {accept: "application/json"}, signal: AbortSignal.timeout(patience),
       });
       if (answer.type === "opaqueredirect" || [401, 403, 404, 410].includes(answer.status)) {
@@ -163,4 +168,5 @@
   setInterval(tick, 1000);
   show(phase, "");
   timer = setTimeout(ask, delay);
-})();
+});
+}

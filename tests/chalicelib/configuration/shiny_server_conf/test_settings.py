@@ -84,6 +84,13 @@ def test_a_bare_list_clears_the_inherited_one() -> None:
         ("set_header X-A 1; set_header X-B 2", {"X-A": "1", "X-B": "2"}, "honoured"),
         ("set_header Content-Length 1", None, "no effect: here it is names and values"),
         ("preserve_logs", False, "honoured"),
+        ("whitelist_headers X-Role My-Team", ("x-role", "my-team"), "honoured"),
+        ("whitelist_headers", (), "honoured"),
+        (
+            "whitelist_headers X-Role My_Team",
+            ("x-role",),
+            "honoured: without My_Team, which no app can get",
+        ),
         ("python python3.11", None, "no effect: here it is an absolute path"),
         ("python /usr/bin/python3", "/usr/bin/python3", "honoured"),
         ("exec_supervisor 'nice -n 10'", ("nice", "-n", "10"), "honoured"),

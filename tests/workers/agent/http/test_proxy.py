@@ -52,6 +52,9 @@ class NoRelay:
     async def restart(self) -> int:
         return 1
 
+    async def catch_up_with(self, above: int) -> None:
+        self.said.append(("above", str(above)))
+
     def retire(self) -> None:
         self.takes_sessions = False
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -97,6 +98,23 @@ async def stand(spec: Callable[..., WorkerSpec]) -> AsyncIterator[Stand]:
         yield stand
         await stand.workers.close()
         await stand.asking.close()
+
+
+@pytest.mark.parametrize("headers", [("x-role",), ()])
+async def test_a_page_and_its_session_have_the_listed_headers_and_nothing_that_reads_like_them(
+    spec: Callable[..., WorkerSpec], stand: Stand, headers: tuple[str, ...]
+) -> None:
+    stand.workers = stand.asking.workers = Workers(
+        lambda number: Worker(replace(spec("visitor", number=number), headers=headers))
+    )
+    forged = {"X_Role": "admin", "X_ROLE": "root", "X-Team": "all", "Remote-User": "admin"}
+    page = await stand.page(VISITOR | {"X-Role": "analyst"} | forged)
+    session = await stand.session("s1")
+    for said in (page, session):
+        assert said.get("HTTP_X_ROLE") == ("analyst" if headers else None)
+        assert not {"HTTP_X_TEAM", "HTTP_REMOTE_USER"} & said.keys()
+    forged_only = await stand.page(VISITOR | forged)
+    assert "HTTP_X_ROLE" not in forged_only
 
 
 async def test_a_sessions_request_is_the_visitors_as_the_page_had_it(stand: Stand) -> None:

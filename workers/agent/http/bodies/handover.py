@@ -79,7 +79,9 @@ class Handover:
         """
         async with self._workers.of_session(session_id) as worker:
             client = await self._client(worker)
-            sent = headers.to_worker(visitor, base, worker.spec.secret, page=False)
+            sent = headers.to_worker(
+                visitor, base, worker.spec.secret, page=False, more=worker.spec.headers
+            )
             sent["Content-Type"] = content_type
             sent["Content-Length"] = str(size)
             async with client.request(
@@ -135,7 +137,9 @@ class Handover:
 
         The question is an OPTIONS request; no app answers that, unless it says that it does.
         """
-        asked = headers.to_worker(visitor, base, worker.spec.secret, page=False)
+        asked = headers.to_worker(
+            visitor, base, worker.spec.secret, page=False, more=worker.spec.headers
+        )
         for name in ("Content-Type", "Content-Length"):
             asked.popall(name, None)
         async with client.options(

@@ -74,8 +74,9 @@ ROWS = (
     Directive(
         "allow_app_override",
         TOP,
-        no_effect("Sheen does not read .shiny_app.conf; settings of a bundle are in sheen.toml"),
+        honoured(".shiny_app.conf of folders and of published bundles"),
         (optional("enabled", BOOLEAN, True),),
+        setting="allow_app_override",
     ),
     Directive(
         "bookmark_state_dir",
@@ -139,14 +140,17 @@ ROWS = (
     Directive(
         "http_keepalive_timeout",
         TOP,
-        no_effect("API Gateway keeps browsers' connections, for times of its own"),
+        mapped("API Gateway's own times: it keeps connections, and answers within 29 seconds"),
         (required("timeout", FLOAT),),
         since="1.5.2",
     ),
     Directive(
         "http_allow_compression",
         TOP,
-        no_effect("the gateway and CloudFront compress"),
+        mapped(
+            "the gateway always compresses answers from 1 KiB on, for browsers that accept it; off "
+            "has no effect"
+        ),
         (optional("enabled", BOOLEAN, True),),
         since="1.5.7",
     ),
@@ -157,6 +161,7 @@ ROWS = (
         (required("path", STRING),),
         since="1.5.19",
         setting="python",
+        in_app_file=True,
     ),
     Directive(
         "r_path",
@@ -222,8 +227,9 @@ ROWS = (
     Directive(
         "whitelist_headers",
         ANYWHERE,
-        no_effect("docs/security.md says which headers of a request an app sees"),
+        honoured("beside the headers that every app sees (docs/security.md)"),
         (any_number("headers", STRING),),
+        setting="whitelist_headers",
         edition=Edition.PRO,
         since="0.4.1",
         in_app_file=True,

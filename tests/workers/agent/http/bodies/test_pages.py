@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 from tests.workers.agent.http.bodies.stand import Agent
 
 VISITOR = {protocol.SESSION: "s1", "X-Forwarded-Proto": "https"}
-STATUS = re.compile(r'data-status-url="/app(/__sheen__/pages/[^"?]+)\?w=v1\.0\.1"')
+STATUS = re.compile(r'data-status-url="/app(/__sheen__/pages/[^"?]+)\?w&#x3D;v1\.0\.1"')
 
 
 class Waiting:

@@ -1,0 +1,1 @@
+"""Which ``shiny-server.conf`` holds, and how another one takes its place."""
