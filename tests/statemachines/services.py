@@ -236,6 +236,7 @@ def services() -> Iterator[Services]:
             clients.client.cache_clear()
             process.kill()
             process.wait()
+            process.stdout.close()
             server.shutdown()
             server.server_close()
 
