@@ -90,14 +90,14 @@ class StackProcess:
         }
 
     def start(self, *extra: str) -> None:
-        log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", *extra],
-            cwd=TREE,
-            env=self.own_environment,
-            stdout=log,
-            stderr=log,
-        )
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local", *extra],
+                cwd=TREE,
+                env=self.own_environment,
+                stdout=log,
+                stderr=log,
+            )
         try:
             until(
                 lambda: self.is_up() and (self.data / "environment.json").exists(),

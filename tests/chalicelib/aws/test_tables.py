@@ -168,6 +168,11 @@ def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> N
     assert attempts * (config.connect_timeout + config.read_timeout) < 25
 
 
+def test_all_tables_and_transactions_share_one_client() -> None:
+    clients = [table._get_connection().connection.client for table in TABLES]
+    assert all(client is tables.Together()._connection.client for client in clients)
+
+
 def test_a_transaction_is_no_more_patient() -> None:
     config = tables.Together()._connection.client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
