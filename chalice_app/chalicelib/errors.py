@@ -7,8 +7,8 @@ Where the families' members are. Those without a prefix are packages of chalicel
 
     SheenError
     ├── Malformed (400, 2)
-    │   ├── apps.errors                     BadLocation, BadHost, BadRedirect, BadChange
-    │   ├── bodies.errors                   BadUpload (TooLarge: 413)
+    │   ├── apps.errors                     BadLocation, BadFolder, BadHost, BadRedirect, BadChange
+    │   ├── bodies.errors                   BadUpload (TooLarge: 413), NoHost
     │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
     │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
@@ -21,11 +21,11 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── publishing.scripts              BadScript
     │   ├── schedules                       BadSchedule
     │   ├── syncs.errors                    BadSync
+    │   ├── unix_ids.users                  BadUser
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords
-    │   ├── tasks.remove                    BadRemoval
-    │   └── agent.http.bodies.objects       NoHost
+    │   └── tasks.remove                    BadRemoval
     ├── Forbidden (403, 4)
     │   ├── sessions.tickets.errors         BadTicket
     │   └── sheen.archive                   NotDeleted
@@ -47,7 +47,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   └── agent.failure                   WorkerGone
     ├── Busy (503, 75)
     │   ├── agents.errors                   AgentGone
-    │   ├── apps.errors                     TooBusy
+    │   ├── apps.errors                     TooBusy, FileChanged
     │   ├── identity.errors                 UserChanged
     │   ├── instances.ceilings.errors       TooManyInstances
     │   └── agent.failure                   NoPlace, AppExited (WorkerGone)
@@ -56,6 +56,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     └── Broken (500, 1)
         ├── errors                          SettingMissing
         ├── agents.errors                   AgentError (AgentGone, AgentSilent)
+        ├── apps.errors                     FolderTooLarge, NoUser
         ├── configuration.errors            ConfigurationLost
         ├── errands.errors                  ErrandFailed
         ├── unix_ids.store                  NoUnixId

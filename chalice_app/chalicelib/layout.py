@@ -8,6 +8,8 @@
 | ``packages`` | the packages that libraries link to |
 | ``data/<app_id>`` | what an app keeps |
 | ``bookmarks/<app_id>`` | the states that an app's visitors keep |
+| ``homes/<user>`` | the home of a user that a configuration names |
+| ``trees/<folder>`` | a folder that a configuration names, whose apps run in place |
 | ``synced/<sync>`` | a sync's gate, with its ``data``, ``.incoming`` and ``.state`` |
 | ``syncs/<sync>`` | a link to the sync's ``data``, by which apps know it |
 
@@ -20,6 +22,7 @@ from pathlib import Path
 
 APPS, PACKAGES, DATA, BOOKMARKS = "apps", "packages", "data", "bookmarks"
 SYNCED, SYNCS = "synced", "syncs"
+HOMES, TREES = "homes", "trees"
 
 LIBRARY = ".library"
 """Suffix of the folder of a version's packages, which is beside the version."""
@@ -67,3 +70,17 @@ def synced(efs: Path, sync: str) -> Path:
 def link(efs: Path, sync: str) -> Path:
     """Return the path by which apps know a sync's files; their folder's mode controls access."""
     return efs / SYNCS / sync
+
+
+def home(efs: Path, user: str) -> Path:
+    """Return the home of a user that a configuration names."""
+    return efs / HOMES / user
+
+
+def tree(folder: str) -> str:
+    """Return where a folder that a configuration names is, below the root of the file system.
+
+    >>> tree("/srv/shiny-server/hello"), tree("~ann/ShinyApps")
+    ('trees/srv/shiny-server/hello', 'trees/~ann/ShinyApps')
+    """
+    return f"{TREES}/{folder.strip('/')}"

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.apps.trees import PREFIX as TREES
 from chalicelib.bodies.keys import PREFIX as BODIES
 from chalicelib.publishing.keys import KEPT, OUTCOMES
 from chalicelib.publishing.keys import PREFIX as BUNDLES
 
-__all__ = ["BODIES", "BUCKET", "BUNDLES", "KEPT", "OUTCOMES", "BucketRules"]
+__all__ = ["BODIES", "BUCKET", "BUNDLES", "KEPT", "OUTCOMES", "TREES", "BucketRules"]
 
 _FOR_PAGES = (
     {

@@ -13,7 +13,16 @@ app is known.
 
 from typing import NamedTuple
 
-from chalicelib.layout import APPS, BOOKMARKS, DATA, PACKAGES, SYNCED, SYNCS
+from chalicelib.layout import (
+    APPS,
+    BOOKMARKS,
+    DATA,
+    HOMES,
+    PACKAGES,
+    SYNCED,
+    SYNCS,
+    TREES,
+)
 
 
 class Root(NamedTuple):
@@ -29,6 +38,8 @@ ROOTS = (
     Root(PACKAGES, 0o755),
     Root(DATA, 0o711),
     Root(BOOKMARKS, 0o711),
+    Root(HOMES, 0o711),
+    Root(TREES, 0o755),
     Root(SYNCED, 0o755),
     Root(SYNCS, 0o755),
 )

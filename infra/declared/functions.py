@@ -21,9 +21,9 @@ from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.sessions.connections.model import Connection
 from chalicelib.syncs.model import Sync
-from chalicelib.unix_ids.model import UnixId
+from chalicelib.unix_ids.model import UnixId, UnixUser
 from infra.declared import environments, errands, syncs
-from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
+from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES, TREES
 from infra.declared.instances import end_instances, list_and_stop_tasks, tell_visitors
 from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
@@ -201,12 +201,28 @@ _ERRANDS = StreamReading(
     filters=({"eventName": ["INSERT"]},), retries=50, record_age_seconds=900, parallel=10
 )
 
+
+def _trees(place: Place) -> Iterable[Statement]:
+    """Allow looking into the trees of apps and files, and reading their files."""
+    yield objects(place, TREES, "GetObject")
+    yield Statement(
+        "ListTrees",
+        ("s3:ListBucket",),
+        (place.bucket_arn(),),
+        conditions={"StringLike": {"s3:prefix": f"{TREES}*"}},
+    )
+
+
 FUNCTIONS = (
     FunctionDeclaration(
         "api_handler",
         29,
         lambda place: (
-            items(place, App, "BatchGetItem", "Scan"),
+            # An app in a folder gets its rows, and its user a number, at the first visit.
+            items(place, App, "BatchGetItem", "Scan", "GetItem", "PutItem"),
+            items(place, Version, "PutItem"),
+            items(place, UnixId, "PutItem", "DeleteItem"),
+            items(place, UnixUser, "GetItem", "PutItem"),
             items(place, LocationRow, "BatchGetItem"),
             items(place, Instance, "GetItem", "Query", "Scan", "PutItem", "UpdateItem"),
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
@@ -214,6 +230,7 @@ FUNCTIONS = (
             items(place, Snapshot, "GetItem", "UpdateItem"),
             items(place, ConfigurationRow, "BatchGetItem", "GetItem"),
             objects(place, APPLIED, "GetObject"),
+            *_trees(place),
         ),
         in_vpc=True,
         memory_mb=512,

@@ -12,6 +12,7 @@ from chalicelib.publishing import scripts
 from chalicelib.publishing.model import Bundle
 from chalicelib.syncs.definition import OWN_DATA
 from chalicelib.syncs.model import Sync
+from chalicelib.unix_ids.model import UnixUser
 from infra.declared import environments, syncs
 from infra.declared import file_system as files
 from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
@@ -166,6 +167,7 @@ def _agent(place: Place) -> Iterable[Statement]:
         items(place, App, "GetItem"),
         items(place, Version, "GetItem"),
         items(place, Sync, "GetItem"),
+        items(place, UnixUser, "GetItem"),
         items(place, Instance, "GetItem", "UpdateItem"),
         tokens(place, "instance"),
         connections(place),
@@ -221,8 +223,11 @@ TASK_DEFINITIONS = (
             statements=_agent,
             mounts=(
                 *files.read(layout.APPS, layout.PACKAGES, layout.SYNCS),
-                # An app that may write to a sync does so by its own groups.
-                *files.write(layout.DATA, layout.BOOKMARKS, layout.SYNCED),
+                # An app that may write to a sync does so by its own groups, and to a tree by its
+                # user.
+                *files.write(
+                    layout.DATA, layout.BOOKMARKS, layout.HOMES, layout.SYNCED, layout.TREES
+                ),
             ),
             health=HEALTH,
         )

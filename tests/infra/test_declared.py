@@ -25,6 +25,7 @@ def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> Non
         "syncs",
         "sync_runs",
         "unix_ids",
+        "unix_users",
         "configurations",
     }
 

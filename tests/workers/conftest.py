@@ -21,6 +21,7 @@ from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
+from chalicelib.unix_ids.model import UnixUser
 from tests.support.chromium_fixtures import chromium, page
 from tests.support.unix_id import UNIX_ID
 
@@ -132,8 +133,8 @@ def tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.items():
             patch.setenv(name, value)
-        bind(Settings.from_environment(), App, Version, Instance, Ceiling)
-        for table in (App, Version, Instance, Ceiling):
+        bind(Settings.from_environment(), App, Version, Instance, Ceiling, UnixUser)
+        for table in (App, Version, Instance, Ceiling, UnixUser):
             table._connection = None
             table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield

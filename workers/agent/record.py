@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from agent import looking
+from agent.looking import NotSeen
 from chalicelib import layout
 from chalicelib.apps import versions
-from chalicelib.apps.model import App
+from chalicelib.apps.model import App, Version
 from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.errors import Broken
@@ -20,6 +22,8 @@ from chalicelib.kinds import served
 from chalicelib.kinds.kind import Kind
 from chalicelib.kinds.served import KindOfVersion
 from chalicelib.publishing import manifest
+from chalicelib.unix_ids import users
+from machine.account import Account
 from machine.untrusted import Folder
 
 
@@ -48,6 +52,10 @@ class Record:
     """
     restarted_at: float | None = None
     """When the app was last restarted, according to the app's row when the settings were read."""
+    account: Account | None = None
+    """The user of an app in a folder, which runs there in place; None for a published app."""
+    tree: Path | None = None
+    """The tree that the folder is in, if that is a folder of this machine."""
     above: Above = NOTHING
     """What a configuration says above the app, according to the instance's row."""
 
@@ -135,12 +143,20 @@ def _of(instance: Instance, efs: Path) -> Record:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
     app = _app(instance.location, version.app_id)
+    row = versions.get(*version)
+    if row is None:
+        raise NothingToServe(
+            f"version {version.version} has no row in the table of versions any more; "
+            "publish the app again"
+        )
+    if row.folder is not None:
+        return _in_place(instance, app, row.folder, efs)
     directory = layout.version(efs, *version)
     if not directory.is_dir():
         raise NothingToServe(
             f"the files of version {version.version} are not at {directory}; publish the app again"
         )
-    kind, entrypoint = _kind(version, directory)
+    kind, entrypoint = _kind(row, directory)
     library = layout.library(directory)
     above = _above(instance)
     return Record(
@@ -154,7 +170,7 @@ def _of(instance: Instance, efs: Path) -> Record:
         entrypoint,
         library if library.is_dir() else None,
         _restarted_at(app),
-        above,
+        above=above,
     )
 
 
@@ -166,22 +182,57 @@ def _restarted_at(app: App) -> float | None:
     return float(app.restarted_at) if app.restarted_at is not None else None
 
 
-def _kind(version: VersionId, directory: Path) -> KindOfVersion:
+def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
+    """Return the record of an app in a folder.
+
+    Raise :class:`NothingToServe` if its user sees no app there.
+    """
+    directory, tree = looking.place_of(efs, folder)
+    account = _account(app.run_as or "", efs)
+    try:
+        seen = looking.seen_by(account, directory)
+    except NotSeen as error:
+        raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
+    if isinstance(seen.kind, str):
+        raise NothingToServe(f"the folder {directory} is no app: {seen.kind}")
+    above = _above(instance)
+    return Record(
+        instance.ref,
+        instance.location,
+        account.unix_id,
+        app.resolved(above.layers).settings,
+        instance.secret,
+        directory,
+        seen.kind.kind,
+        seen.kind.entrypoint,
+        restarted_at=_restarted_at(app),
+        account=account,
+        tree=tree,
+        above=above,
+    )
+
+
+def _account(name: str, efs: Path) -> Account:
+    user = users.find(name)
+    if user is None:
+        raise NothingToServe(
+            f"the user {name} of the app is not known any more; apply the configuration again"
+        )
+    home = Path(user.home) if user.home is not None else layout.home(efs, name)
+    groups = tuple(map(int, user.more_groups))
+    return Account(name, int(user.unix_id), int(user.group), groups, home)
+
+
+def _kind(row: Version, directory: Path) -> KindOfVersion:
     """Return a version's kind and entrypoint, which its build wrote into its row.
 
     Raise :class:`NothingToServe` if instances do not serve it.
     """
-    row = versions.get(*version)
-    if row is None:
-        raise NothingToServe(
-            f"version {version.version} has no row in the table of versions any more; "
-            "publish the app again"
-        )
     found = served.of_row(row.kind, row.entrypoint, lambda: _manifest(directory))
     if found is None or not found.kind.has_instance:
         what = found.kind.words if found is not None else f'of the kind "{row.kind}"'
         raise NothingToServe(
-            f"version {version.version} is {what}, which instances of this release do not serve; "
+            f"version {row.version} is {what}, which instances of this release do not serve; "
             "deploy the release that it was published with, or publish the app again"
         )
     return found

@@ -18,14 +18,16 @@ _ALWAYS = ("--no-new-privs", "--pdeathsig", "KILL")
 _NO_CAPABILITIES = ("--inh-caps=-all", "--ambient-caps=-all")
 
 
-def as_user(unix_id: int | None, groups: Sequence[int] = ()) -> list[str]:
+def as_user(unix_id: int | None, groups: Sequence[int] = (), group: int | None = None) -> list[str]:
     """Return the start of a command line whose program runs as this user, in these groups.
 
-    Without ``unix_id`` (the starter is not root) user and groups stay the same.
+    ``group`` is the user's own group; None if it has the user's number. Without ``unix_id`` (the
+    starter is not root) user and groups stay the same.
     """
     drop = [*_ALWAYS]
     if unix_id is not None:
-        drop += ["--reuid", str(unix_id), "--regid", str(unix_id)]
+        own = unix_id if group is None else group
+        drop += ["--reuid", str(unix_id), "--regid", str(own)]
         drop += ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
         drop += [*_NO_CAPABILITIES, "--bounding-set=-all"]
     return [_SETPRIV, *drop, "--"]

@@ -53,7 +53,20 @@ function(parameters) {
       )
     }
   )
-  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
+  # Apps ask serverInfo() whether they are hosted.
+  if (exists("setServerInfo", asNamespace("shiny"), mode = "function")) {
+    utils::getFromNamespace("setServerInfo", "shiny")(
+      shinyServer = TRUE,
+      version = Sys.getenv("SHINY_SERVER_VERSION"),
+      edition = "OS"
+    )
+  }
+  if (identical(parameters$bookmarks, "off")) {
+    refuse <- function(id, callback) {
+      stop("This server stores no bookmarked states (bookmark_state_dir); use enableBookmarking(\"url\")", call. = FALSE)
+    }
+    shiny::shinyOptions(save.interface = refuse, load.interface = refuse)
+  } else if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
     state <- function(id) file.path(parameters$bookmarks, id)
     shiny::shinyOptions(
       save.interface = function(id, callback) {

@@ -37,6 +37,7 @@ class Current:
         self._fetch = fetch
         self._read_at: float | None = None
         self._id: str | None = None
+        self._number = 0
         self._kept: dict[str, Applied] = {}
 
     def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
@@ -47,6 +48,7 @@ class Current:
         """Remember the pointer from rows that were read, :meth:`wanted` among them."""
         pointer = next((row for row in rows if isinstance(row, ConfigurationRow)), None)
         self._id = pointer.configuration if pointer is not None else None
+        self._number = int(pointer.number) if pointer is not None else 0
         self._read_at = now
 
     def get(self, now: float) -> Applied | None:
@@ -64,6 +66,11 @@ class Current:
         while len(self._kept) > _MOST:
             del self._kept[next(iter(self._kept))]
         return applied
+
+    @property
+    def number(self) -> int:
+        """The number of the change that brought the configuration; 0: there was none yet."""
+        return self._number
 
     def forget(self) -> None:
         """Forget the pointer, so that the next look is fresh."""

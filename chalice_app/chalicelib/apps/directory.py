@@ -73,6 +73,7 @@ class Redirected(NamedTuple):
     """The redirect that a path belongs to."""
 
     target: RedirectTarget
+    location: Location
 
 
 class Nothing(NamedTuple):
@@ -219,8 +220,8 @@ class Directory:
                 owner = rows.apps[name]
                 assert owner is not None
                 return owner._replace(rest=rest, location=location, moved=moved)
-            case sites.Match(_, RedirectTarget() as target, _):
-                return Redirected(target)
+            case sites.Match(location, RedirectTarget() as target, _):
+                return Redirected(target, location)
             case _:
                 return Nothing(site)
 

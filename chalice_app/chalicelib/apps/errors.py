@@ -1,10 +1,14 @@
 """Errors of apps."""
 
-from chalicelib.errors import Busy, Conflict, Malformed, NotFound
+from chalicelib.errors import Broken, Busy, Conflict, Malformed, NotFound
 
 
 class BadLocation(Malformed):
     """The URL path cannot be the location of an app."""
+
+
+class BadFolder(Malformed):
+    """The path cannot be the folder of an app."""
 
 
 class BadHost(Malformed):
@@ -49,3 +53,15 @@ class BadChange(Malformed):
 
 class TooBusy(Busy):
     """Other callers repeatedly changed the app at the same time."""
+
+
+class FolderTooLarge(Broken):
+    """A folder of a tree has more entries than can be listed for each visitor."""
+
+
+class FileChanged(Busy):
+    """A file of a tree changed while it was sent."""
+
+
+class NoUser(Broken):
+    """An app in a folder has no user to run as."""

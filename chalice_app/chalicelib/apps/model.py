@@ -54,6 +54,8 @@ class App(Table):
     """Twelve hex digits: the app's folder on EFS, and the first half of its versions' ids."""
     unix_id = NumberAttribute()
     """User and group id of the app's R, which keeps other apps out on EFS (DESIGN rule 5)."""
+    run_as = UnicodeAttribute(null=True)
+    """The user of an app in a folder (:mod:`chalicelib.apps.folders`); None for other apps."""
     active_version = UnicodeAttribute(null=True)
     active_upload = UnicodeAttribute(null=True)
     """The position of the active version's upload in the order of uploads.
@@ -208,6 +210,10 @@ class Version(Table):
     """What its process needs to know to start, such as ``app:app``; empty if nothing.
 
     A row from before kinds had entrypoints has none.
+    """
+    folder = UnicodeAttribute(null=True)
+    """Of an app in a folder: where that is, below the root of the file system. It runs there, in
+    place, and its files may change.
     """
     source = UnicodeAttribute(null=True)
     """S3 key of the copy of its bundle, which is kept as long as the version."""

@@ -1,8 +1,13 @@
 """The one way to make an AWS client."""
 
+from __future__ import annotations
+
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chalicelib.aws.signing import CredentialSource
 
 _MAKING = Lock()
 """Held while a client is made.
@@ -42,3 +47,20 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
     )
     with _MAKING:
         return boto3.client(service, config=config, endpoint_url=endpoint_url)
+
+
+@cache
+def credentials() -> CredentialSource:
+    """Return this process's credentials, for what signs by itself."""
+    import boto3
+
+    with _MAKING:
+        found: CredentialSource | None = boto3.Session().get_credentials()
+    assert found is not None, "every part of a deployment has a role"
+    return found
+
+
+def region() -> str:
+    """Return the region of this process's clients."""
+    name: str = client("s3").meta.region_name
+    return name

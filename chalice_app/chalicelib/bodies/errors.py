@@ -15,3 +15,7 @@ class TooLarge(BadUpload):
 
 class UnknownUpload(NotFound):
     """The upload does not exist, or no longer exists."""
+
+
+class NoHost(Malformed):
+    """The visitor's request does not say to which host it was sent, so no URL can be signed."""

@@ -71,8 +71,15 @@ class Settings:
     """
     efs: str = setting(default="")
     """Where the file system with the apps' versions is mounted; only tasks."""
+    trees: Mapping[str, str] = setting(
+        Rule(words_to, "FOLDER=PREFIX words, quoted as for a shell"), default_factory=dict
+    )
+    """Folders of a ``shiny-server.conf``, and the prefixes below ``site/`` that have their content.
+
+    Only functions.
+    """
     bodies_url: str = setting(default="")
-    """URL of S3 for browsers; only the agent.
+    """URL of S3 for browsers; only the agent and functions.
 
     Absolute, or ``/`` for the page's own host; empty: AWS's own endpoint.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import telemetry
 from chalicelib.agents.client import AgentClient
@@ -17,6 +17,9 @@ from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
 from chalicelib.visits.visit import Visits
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 
 class Environment:
@@ -56,7 +59,18 @@ class Environment:
             settings.most_instances,
             settings.most_held,
             settings.edge_proof,
+            lambda: self.by_configuration,
         )
+
+    @cached_property
+    def by_configuration(self) -> "ByConfiguration":
+        """What carries out the configuration that holds.
+
+        Without a configuration, no environment pays for its import.
+        """
+        from chalicelib.visits.by_configuration import ByConfiguration
+
+        return ByConfiguration.of(self.settings, self.clock)
 
     @cached_property
     def connections(self) -> Connections:

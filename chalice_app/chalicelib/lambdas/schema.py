@@ -11,7 +11,7 @@ from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
 from chalicelib.sessions.connections.model import Connection
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
-from chalicelib.unix_ids.model import UnixId
+from chalicelib.unix_ids.model import UnixId, UnixUser
 
 TABLES: tuple[type[Table], ...] = (
     App,
@@ -27,6 +27,7 @@ TABLES: tuple[type[Table], ...] = (
     SyncRequest,
     SyncRun,
     UnixId,
+    UnixUser,
     Errand,
     ConfigurationRow,
 )

@@ -256,6 +256,36 @@ def _standing(before: int) -> str:
     return "One visitor is before you." if before == 1 else f"{before} visitors are before you."
 
 
+def forbidden(path: str) -> Page:
+    """Return a 403: nobody may see what is at `path`."""
+    return _error_page(
+        403,
+        title="Forbidden",
+        message="Nobody may see what is at this address.",
+        path=path[:300],
+    )
+
+
+def closed(path: str) -> Page:
+    """Return a 403: only people who are signed in may see what is at `path`, and nobody can be."""
+    return _error_page(
+        403,
+        title="Only for people who are signed in",
+        message="A login is needed here, and nobody can sign in yet. So this address is closed.",
+        path=path[:300],
+    )
+
+
+def nothing_here(path: str) -> Page:
+    """Return a 404 of a site that a configuration describes."""
+    return _error_page(
+        404,
+        title="Page not found",
+        message="Nothing is at this address. If somebody sent you here, ask them.",
+        path=path[:300],
+    )
+
+
 class Entry(NamedTuple):
     """One line of a folder's page: what to show, and the URL relative to the folder."""
 

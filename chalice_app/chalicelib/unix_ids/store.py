@@ -13,6 +13,8 @@ from chalicelib.unix_ids.model import UnixId
 
 UNIX_IDS = range(200_000, 2**31)
 """Well above every user of an image, and within the range of file systems."""
+USERS = range(100_000, 200_000)
+"""The numbers of users that configurations name."""
 _ATTEMPTS = 100
 _TAKEN_OVER = 0
 """The number of the row that records that older deployments' numbers have rows."""
@@ -28,8 +30,17 @@ def draw(owner: str, now: float) -> int:
     Raise :class:`NoUnixId` if no free number is found.
     """
     _take_over(now)
+    return _draw(UNIX_IDS, owner, now)
+
+
+def draw_for_user(name: str, now: float) -> int:
+    """Return a number for a user that a configuration names; raise :class:`NoUnixId`."""
+    return _draw(USERS, f"user {name}", now)
+
+
+def _draw(numbers: range, owner: str, now: float) -> int:
     for _ in range(_ATTEMPTS):
-        number = UNIX_IDS.start + secrets.randbelow(len(UNIX_IDS))
+        number = numbers.start + secrets.randbelow(len(numbers))
         if _reserve(number, owner, now):
             return number
     raise NoUnixId(

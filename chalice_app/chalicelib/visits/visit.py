@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -14,12 +14,14 @@ from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
+from chalicelib.configuration.above import Above
 from chalicelib.configuration.limits import LARGEST_ANSWER
 from chalicelib.errors import SheenError
 from chalicelib.instances import store
 from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
+from chalicelib.pages import Templates
 from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
 from chalicelib.visits import admission, overview, waiting
 from chalicelib.visits.added import framed, with_headers
@@ -27,6 +29,7 @@ from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.holding import Holding, later
+from chalicelib.visits.placed import Answered
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
     HEALTH_CHECK,
@@ -43,6 +46,9 @@ from chalicelib.visits.routing import (
     takes_over,
     wants_page,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.visits.by_configuration import ByConfiguration
 
 LONGEST_ANSWER = 28.0
 """Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
@@ -71,16 +77,20 @@ class Visits:
         most_instances: int = 0,
         most_held: int = 0,
         edge_proof: str = "",
+        by_configuration: "Callable[[], ByConfiguration] | None" = None,
     ) -> None:
         """Set up the parts that requests need.
 
-        The pointer of ``configuration`` is read with a page's locations. ``spares`` and
+        The pointer of ``configuration`` is read with a page's locations; ``by_configuration``
+        returns what carries it out, made when there is one. ``spares`` and
         ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
         does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
         """
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
+        self._configuration = configuration
+        self._by_configuration = by_configuration
         self._directory = Directory(admission.is_shown, configuration)
         self._overview = overview.Overview(clock)
         self._binding = Binding(agents, clock)
@@ -136,8 +146,6 @@ class Visits:
         """Answer a request; try another instance when a page's turns out to be gone."""
         if request.path == HEALTH_CHECK:
             return self._overview.health_check()
-        if climbs(request.path):
-            return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if takes_over(request):
             return Answer.text(
                 403,
@@ -158,14 +166,27 @@ class Visits:
         found = self._directory.find(
             request.path, self._clock(), host=host, page=wants_page(request)
         )
+        templates: Templates | None = None
+        applied = self._configuration.get(self._clock())
+        number = self._configuration.number
+        if applied is not None and self._by_configuration is not None:
+            placed = self._by_configuration().find(applied, request, host, found, number)
+            if isinstance(placed, Answered):
+                return with_headers(placed.answer, placed.settings)
+            found, templates = placed
+        elif isinstance(found, Found) and number:
+            found = found.under(Above(number=number))
+        if climbs(request.path):
+            return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, Found):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
             answer = self._of_app(request, found, gone)
             settings = found.readable_settings
-            if isinstance(answer, _Gone) or settings is None:
+            if isinstance(answer, _Gone):
                 return answer
-            return with_headers(answer, settings)
+            shown = answer.by(templates)
+            return with_headers(shown, settings) if settings is not None else shown
 
     def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
         """Answer a request for a path that no app owns."""

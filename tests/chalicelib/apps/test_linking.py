@@ -145,7 +145,7 @@ def test_a_redirect_is_found_and_stands_in_the_way() -> None:
     target = sites.redirect("https://example.org/", 301)
     linking.redirect(at("/go"), target, 1.0)
     linking.redirect(at("/go"), target, 2.0)
-    assert find("/go") == Redirected(target)
+    assert find("/go") == Redirected(target, at("/go"))
     assert find("/go/below") == Nothing(EVERY_HOST)
     with pytest.raises(LocationTaken, match="sheen unlink /go"):
         store.ensure("/go", 1.0)

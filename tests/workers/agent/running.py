@@ -21,7 +21,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from chalicelib.apps import versions
+from chalicelib import layout
+from chalicelib.apps import folders, versions
 from chalicelib.apps.model import App
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
@@ -39,7 +40,10 @@ APP_ID = "0123456789ab"
 
 
 VERSION = "20261120T000000Z-0000"
+USER = "ann"
+"""The user of apps in folders."""
 PATIENCE = 30.0
+CAPACITY = 50
 
 
 class Cloud:
@@ -211,8 +215,16 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             given_up: bool = False,
             spare: bool = False,
             active: str = VERSION,
+            folder: Path | None = None,
             **settings: Any,
         ) -> Running:
+            if folder is not None:
+                # On one machine a tree is a link.
+                tree = task / "efs" / layout.tree(str(folder.parent))
+                if not tree.is_symlink():
+                    tree.parent.mkdir(parents=True)
+                    tree.symlink_to(folder.parent)
+                return await begin(folders.app_of(str(folder), USER, 0.0))
             version = task / "efs" / "apps" / APP_ID / VERSION
             if not version.exists():
                 shutil.copytree(apps / app, version)
@@ -228,10 +240,14 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             versions.add(
                 APP_ID, VERSION, bundle="b", kind="shiny-r", source="s", settings={}, now=0.0
             )
-            version_id = "spare.large" if spare else f"{APP_ID}.{VERSION}"
+            return await begin(App.get(LOCATION), given_up=given_up, spare=spare)
+
+        async def begin(app: App, given_up: bool = False, spare: bool = False) -> Running:
+            own = app.active_version if app.run_as is not None else VERSION
+            version_id = "spare.large" if spare else f"{app.app_id}.{own}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(
-                version_id, 0, location=LOCATION, capacity=5, now=time.time(), seen=seen
+                version_id, 0, location=app.name, capacity=CAPACITY, now=time.time(), seen=seen
             )
             assert instance is not None
             cloud = Cloud(free_address())

@@ -19,13 +19,11 @@ def _command(spec: WorkerSpec, private: Path, _interpreter: int) -> list[str]:
 
 def _environment(spec: WorkerSpec, private: Path) -> dict[str, str]:
     """Return R's whole environment."""
-    result = {
-        **hosted(spec, private),
-        "R_CONFIG_ACTIVE": "shinyapps",
+    result = {**hosted(spec, private), "R_CONFIG_ACTIVE": "shinyapps"}
+    if spec.account is None:
         # The app's .Rprofile may load renv or packrat, which would now fetch packages and write
-        # them beside the app.
-        "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE",
-    }
+        # them beside the app. In place, they find the project's own library.
+        result["RENV_CONFIG_AUTOLOADER_ENABLED"] = "FALSE"
     if spec.library is not None:
         result["R_LIBS"] = str(spec.library)
     return {**result, **spec.environment}

@@ -30,11 +30,13 @@ from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
 from agent.life.measuring import Measuring
 from agent.life.orders import Orders, relay_settings
+from agent.life.restart_file import RestartFile
 from agent.life.seats import Seats
 from agent.life.served import Served
 from agent.life.worker_maker import WorkerMaker
 from agent.processes import app_folders
-from agent.processes.app_copy import AppCopy
+from agent.processes.app_folder import AppFolder
+from agent.processes.in_place import InPlace
 from agent.processes.starter import Starter
 from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
@@ -61,7 +63,7 @@ POST_TIMEOUT = 10.0
 
 def compose(
     record: Record,
-    copy: AppCopy,
+    copy: AppFolder,
     client_dir: Path,
     settings: Settings,
     starter: Starter,
@@ -164,6 +166,8 @@ def compose(
     efs = Path(settings.efs)
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
+    if isinstance(copy, InPlace):
+        workers.before_sessions(RestartFile(copy, orders.restart).look)
     row = WorkerRow(ref)
 
     return Served(

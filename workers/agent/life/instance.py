@@ -22,6 +22,8 @@ from agent.life.served import Served
 from agent.log import logger
 from agent.processes import app_folders
 from agent.processes.app_copy import AppCopy
+from agent.processes.app_folder import AppFolder
+from agent.processes.in_place import InPlace
 from agent.processes.starter import Starter
 from agent.record import Record
 from chalicelib import layout
@@ -127,9 +129,13 @@ class _Instance:
     async def serve(self, found: Record) -> None:
         """Serve this app from here on."""
         unix_id = found.unix_id if process.is_root() else None
-        copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
-        copy.begin()
-        found = replace(found, directory=copy.path)
+        copy: AppFolder
+        if found.account is not None:
+            copy = InPlace(found.directory, found.account)
+        else:
+            copy = AppCopy(found.directory, unix_id, slow=lambda: self.life.reached(Phase.FILES))
+            copy.begin()
+            found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(
             app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
         )

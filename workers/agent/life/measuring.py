@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent.log import logger
 from agent.processes import quota
-from agent.processes.app_copy import AppCopy
+from agent.processes.app_folder import AppFolder
 from agent.processes.quota import Quota
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
@@ -21,7 +21,7 @@ class Measuring:
     :param data: returns how much is in the app's data folder; raises :class:`OSError`.
     """
 
-    def __init__(self, workers: Workers, copy: AppCopy, data: Callable[[], Usage]) -> None:
+    def __init__(self, workers: Workers, copy: AppFolder, data: Callable[[], Usage]) -> None:
         self._workers = workers
         self._copy = copy
         self._data = data

@@ -19,7 +19,7 @@ from agent.life.measuring import Measuring
 from agent.life.orders import Orders
 from agent.life.seats import Seats
 from agent.life.worker_maker import WorkerMaker
-from agent.processes.app_copy import AppCopy
+from agent.processes.app_folder import AppFolder
 from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
 from agent.processes.workers import Workers
@@ -47,7 +47,7 @@ class Served:
     session_ends: SessionEnds
     workers: Workers
     maker: WorkerMaker
-    copy: AppCopy
+    copy: AppFolder
     logs: WorkerLogs
     row: WorkerRow
     sessions: Sessions

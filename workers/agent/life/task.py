@@ -16,6 +16,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing
 from chalicelib.instances.model import Instance
 from chalicelib.syncs.model import Sync
+from chalicelib.unix_ids.model import UnixUser
 
 
 async def run(launch: Launch, settings: Settings, starter: Starter) -> int:
@@ -57,7 +58,7 @@ def main(preloaded: Preloaded | NoFork) -> int:
     try:
         settings = Settings.from_environment()
         launch = Launch.take()
-        bind(settings, App, Version, Instance, Sync)
+        bind(settings, App, Version, Instance, Sync, UnixUser)
         return _runner()(run(launch, settings, starter))
     except SettingMissing as error:
         logger.error(str(error))

@@ -4,6 +4,7 @@ They hold its data and its bookmarked states. They are beside the app's versions
 Only the app's user can enter them.
 """
 
+import stat
 from pathlib import Path
 
 from agent.log import logger
@@ -11,7 +12,8 @@ from agent.processes.quota import MOST_FILES
 from agent.record import Record
 from chalicelib import layout
 from chalicelib.instances.model import InstanceRef, VersionId
-from machine.room import Link, Seen
+from machine.account import Account
+from machine.room import TEMPORARY, Link, Seen
 from machine.untrusted import Folder, Usage
 
 
@@ -33,6 +35,17 @@ def make(efs: Path, root: str, ref: InstanceRef, unix_id: int | None) -> Path | 
         logger.warning(f"the app has no folder for its {root}", extra={"error": str(error)})
         return None
     return efs / root / app_id
+
+
+def make_home(efs: Path, account: Account) -> None:
+    """Make the home of a user on the shared file system, if it is missing."""
+    with (
+        Folder.at(efs) as top,
+        top.make(layout.HOMES, 0o711, exist_ok=True) as every,
+        every.make(account.name, exist_ok=True) as own,
+    ):
+        if own.status().st_uid != account.unix_id:
+            own.give(account.unix_id, account.group)
 
 
 def usage(efs: Path, root: str, ref: InstanceRef) -> Usage:
@@ -59,9 +72,52 @@ def view(
     The visible part of a sync is its gate. Only the gate decides by the groups that the app was
     given, so naming a sync in the setting is not enough to enter it.
     """
-    app_id = VersionId.parse(record.ref.version_id).app_id
     own = [version] if record.library is None else [version, record.library, efs / layout.PACKAGES]
-    found = [(path, False) for path in own]
+    return _view(record, efs, [(path, False) for path in own])
+
+
+def view_in_place(
+    record: Record, account: Account, efs: Path
+) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    """Return the same for an app in a folder, which sees its trees and its user's home.
+
+    In them, the modes of files say what the user may see, as for whoever is logged in.
+    """
+    own = [layout.home(efs, account.name)]
+    if record.directory.is_relative_to(efs / layout.TREES):
+        own.append(efs / layout.TREES)
+    hidden, seen, links = _view(record, efs, [(path, True) for path in own])
+    tree = record.tree
+    if tree is not None and any(map(tree.is_relative_to, TEMPORARY)) and _only_root_leads_to(tree):
+        # A room has temporary folders of its own.
+        seen = (*seen, Seen(tree, tree, writable=True))
+    return hidden, seen, links
+
+
+def _only_root_leads_to(path: Path) -> bool:
+    """Return whether nobody but root could have put another folder at this path."""
+    folder = Folder.at(Path("/"))
+    try:
+        for name in path.parts[1:]:
+            status = folder.status()
+            others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+            if status.st_uid != 0 or others or folder.stat(name).st_uid != 0:
+                return False
+            below = folder.enter(name)
+            folder.close()
+            folder = below
+    except OSError:
+        return False
+    finally:
+        folder.close()
+    return True
+
+
+def _view(
+    record: Record, efs: Path, own: list[tuple[Path, bool]]
+) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    app_id = VersionId.parse(record.ref.version_id).app_id
+    found = list(own)
     found += [(efs / root / app_id, True) for root in (layout.DATA, layout.BOOKMARKS)]
     found += [(layout.gate(efs, name), True) for name in record.settings.data]
     real = efs.resolve()

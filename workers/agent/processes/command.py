@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF, AppSettings
 from machine import begin, unprivileged
+from machine.account import Account
 from machine.room import Link, Seen
 
 SOCKET = "run/r.sock"
@@ -91,6 +92,8 @@ class WorkerSpec:
     """Whether it may be forked from an R that has Shiny loaded."""
     headers: tuple[str, ...] = ()
     """Headers of visitors' requests that it gets beside the usual ones (``whitelist_headers``)."""
+    keeps_bookmarks: bool = True
+    """Whether the app may store its visitors' states at all (``bookmark_state_dir``)."""
     bookmarks: Path | None = None
     """Folder of the app's bookmarked states, on the file system that its instances share.
 
@@ -111,8 +114,22 @@ class WorkerSpec:
     """Folders that are visible inside the hidden ones."""
     links: tuple[Link, ...] = ()
     """Links that are visible inside the hidden folders."""
+    account: Account | None = None
+    """The user, of an app that runs in place; other apps and people may be the same user.
+
+    None: the app has a user of its own, without a name.
+    """
+    home: Path | None = None
+    """The user's home; None: a folder of the process's own."""
+    startup: tuple[str, ...] | None = None
+    """Files that R reads when it starts, as far as they are there; None: look into the folder."""
     room: int = -1
     """Descriptor of the process's own mount namespace; -1 if it has none."""
+
+    @property
+    def group(self) -> int | None:
+        """The user's own group; None for those of the agent."""
+        return self.unix_id if self.account is None or self.unix_id is None else self.account.group
 
 
 def started(spec: WorkerSpec, program: Sequence[str], descriptor: int = -1) -> list[str]:
@@ -135,8 +152,10 @@ def as_app(spec: WorkerSpec) -> list[str]:
     enter = [_NSENTER, f"--mount=/proc/self/fd/{spec.room}", "--"] if spec.room >= 0 else []
     return [
         *enter,
-        *unprivileged.limited(LARGEST_FILE, own_user=spec.unix_id is not None),
-        *unprivileged.as_user(spec.unix_id, spec.groups),
+        *unprivileged.limited(
+            LARGEST_FILE, own_user=spec.unix_id is not None and spec.account is None
+        ),
+        *unprivileged.as_user(spec.unix_id, spec.groups, spec.group),
     ]
 
 
@@ -192,16 +211,19 @@ def hosted(
     spec: WorkerSpec, private: Path, agent: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return the environment that all workers share, whatever their language."""
+    user = spec.account.name if spec.account is not None else USER
     result = {
-        **unprivileged.variables(private / HOME, private / TMP),
-        "USER": USER,
-        "LOGNAME": USER,
+        **unprivileged.variables(spec.home or private / HOME, private / TMP),
+        "USER": user,
+        "LOGNAME": user,
         "WORKER_ID": spec.worker_id,
         "SHINY_PORT": str(private / SOCKET),
         "SHINY_SERVER_VERSION": SHINY_SERVER_VERSION,
     }
     if "TZ" in agent:
         result["TZ"] = agent["TZ"]
+    if (pandoc := shutil.which("pandoc", path=unprivileged.PATH)) is not None:
+        result["RSTUDIO_PANDOC"] = str(Path(pandoc).parent)
     return result
 
 
@@ -222,5 +244,5 @@ def values(spec: WorkerSpec, private: Path, mark: str) -> dict[str, str]:
         "secret": spec.secret,
         "socket": str(private / SOCKET),
         "sanitize_errors": "true" if spec.sanitize_errors else "false",
-        "bookmarks": str(spec.bookmarks or ""),
+        "bookmarks": str(spec.bookmarks or "") if spec.keeps_bookmarks else BOOKMARKS_OFF,
     }

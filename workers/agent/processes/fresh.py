@@ -26,7 +26,8 @@ async def start(spec: WorkerSpec, folder: Path, mark: str) -> RProcess:
             # This environment is for root's programs. The app's own follows when no privileges are
             # left.
             env={},
-            cwd=spec.directory,
+            # A folder in place is entered as the app's user, by machine.begin.
+            cwd=spec.directory if spec.account is None else "/",
             pass_fds=(interpreter, *command.passed(spec)),
             stdin=PIPE,
             stdout=PIPE,

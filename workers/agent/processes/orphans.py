@@ -46,7 +46,7 @@ def reaped(pid: int) -> None:
     _ours.pop(pid, None)
 
 
-def end(pid: int | None, unix_id: int | None, private: Path) -> int:
+def end(pid: int | None, unix_id: int | None, private: Path, *, own_user: bool = True) -> int:
     """Kill and reap what the worker ``pid`` left below this process; return how many there were.
 
     The processes are known by the worker's private folder in their environment. They are also known
@@ -57,11 +57,14 @@ def end(pid: int | None, unix_id: int | None, private: Path) -> int:
     once, because a process that keeps forking escapes a search. Otherwise all are stopped first,
     repeatedly until no new one is found.
 
+    Without ``own_user``, people may be logged in as the same user, so only what is below this
+    process is ended, never all of the user's processes.
+
     Raise :class:`TimeoutError` if some still exist after :data:`PATIENCE` seconds.
     """
     if pid in _ours:
         _ours[pid] = _NOBODY
-    if unix_id is not None and not _is_shared(unix_id) and not _is_elsewhere(unix_id):
+    if own_user and unix_id is not None and not _is_shared(unix_id) and not _is_elsewhere(unix_id):
         _kill_all_of(unix_id)
     until = time.monotonic() + PATIENCE
     ended: set[int] = set()

@@ -101,11 +101,12 @@ class Preloaded:
             kept = [input_write, output_read]
             try:
                 user = -1 if spec.unix_id is None else spec.unix_id
+                group = -1 if spec.group is None else spec.group
                 try:
                     given = [input_read, output_write, *command.passed(spec)]
                     more = (*spec.groups, *(0 for _ in range(MOST_GROUPS - len(spec.groups))))
                     socket.send_fds(
-                        self._socket, [_REQUEST.pack(user, user, len(spec.groups), *more)], given
+                        self._socket, [_REQUEST.pack(user, group, len(spec.groups), *more)], given
                     )
                 finally:
                     os.close(input_read)

@@ -32,6 +32,8 @@ def needs_fresh(spec: WorkerSpec) -> str | None:
     for name in spec.environment:
         if _AT_START.match(name):
             return f"{name} is read when R starts"
+    if spec.startup is not None:
+        return next((f"there is {path}" for path in spec.startup), None)
     with Folder.at(spec.directory) as version:
         there = set(version.names())
     return next((f"the app has a file {name}" for name in _STARTUP_FILES if name in there), None)

@@ -97,24 +97,25 @@ def make(spec: WorkerSpec) -> Private:
         base = Path("/tmp")  # noqa: S108  (mkdtemp makes an unguessable name and a private folder)
     path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     owner = os.geteuid() if spec.unix_id is None else spec.unix_id
+    group = owner if spec.group is None else spec.group
     with Folder.at(path) as folder:
         for script in spec.runtime.scripts:
             folder.write(script.name, script.read_bytes(), 0o444)
         for name in (Path(SOCKET).parts[0], TMP, HOME):
             with folder.make(name) as made:
                 if spec.unix_id is not None:
-                    made.give(owner, owner)
+                    made.give(owner, group)
         run = folder.enter(Path(SOCKET).parts[0])
         folder.make(_SLASH_TMP, 0o1777).close()
-        folder.write(_NAMES, _users(path, owner), 0o444)
+        folder.write(_NAMES, _users(spec, path, owner, group), 0o444)
         # This comes last: from here on the app's user can enter.
         if spec.unix_id is not None:
-            folder.give(os.geteuid(), owner)
+            folder.give(os.geteuid(), group)
             folder.set_mode(0o750)
     return Private(path, owner, run)
 
 
-def _users(path: Path, owner: int) -> bytes:
+def _users(spec: WorkerSpec, path: Path, owner: int, group: int) -> bytes:
     """Return the machine's users, and the worker's user under the name in its variables.
 
     Only the worker sees this file.
@@ -122,7 +123,5 @@ def _users(path: Path, owner: int) -> bytes:
     users = _USERS.read_bytes()
     if f":x:{owner}:".encode() in users:
         return users
-    return (
-        users.rstrip(b"\n")
-        + f"\n{USER}:x:{owner}:{owner}::{path / HOME}:/usr/sbin/nologin\n".encode()
-    )
+    name, home = (spec.account.name if spec.account is not None else USER), spec.home or path / HOME
+    return users.rstrip(b"\n") + f"\n{name}:x:{owner}:{group}::{home}:/usr/sbin/nologin\n".encode()

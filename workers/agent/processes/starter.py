@@ -84,7 +84,8 @@ class Starter:
                 why = f"the app has other versions of {', '.join(other)}"
                 logger.info("a fresh R is started", extra={"worker": spec.worker_id, "why": why})
                 return None
-            if not spec.directory.is_dir():
+            # What is in place was looked at before, as the app's user.
+            if spec.account is None and not spec.directory.is_dir():
                 raise FileNotFoundError(2, "No such file or directory", str(spec.directory))
             return await self._preloaded.fork(spec, folder, mark)
         except NoFork as error:

@@ -397,7 +397,12 @@ class Worker:
         if self._private is None:
             return
         try:
-            orphans.end(self.pid, self.spec.unix_id, self._private.path)
+            orphans.end(
+                self.pid,
+                self.spec.unix_id,
+                self._private.path,
+                own_user=self.spec.account is None,
+            )
         except Exception:
             logger.exception(
                 "processes of a worker stay behind", extra={"worker": self.spec.worker_id}

@@ -6,7 +6,7 @@ A worker ends after it has had no sessions for a while.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from agent import failure
@@ -108,11 +108,16 @@ class Workers:
         self._of: dict[str, _Held] = {}
         self._closed = False
         self._waiting = 0
+        self._before_session: Callable[[], Awaitable[None]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def listen(self, listener: Listener) -> None:
         """Tell this listener of the workers' changes from here on."""
         self._listener = listener
+
+    def before_sessions(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Wait for this before a new session gets its worker."""
+        self._before_session = look
 
     # Workers and their sessions
 
@@ -201,6 +206,8 @@ class Workers:
         Raise :class:`agent.failure.NoPlace` if every worker is full and no more may be started.
         """
         async with self._waits():
+            if self._before_session is not None:
+                await self._before_session()
             held = await self._seat(session_id)
         async with self._using(held):
             yield held.worker

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from chalicelib.configuration.shiny_server_conf.model import (
     AppDir,
+    Block,
     Configuration,
     Location,
     Redirect,
@@ -50,6 +51,9 @@ class Matcher:
 
     def __init__(self, configuration: Configuration) -> None:
         self._sites = configuration.sites
+        self._outside = configuration.outside
+        self._blocks: list[Prefixes[Block]] = []
+        self._spelled: list[Prefixes[int]] = []
         self._locations: list[Prefixes[int]] = []
         self._closed: list[Prefixes[int]] = []
         self._named: dict[str, list[int]] = {}
@@ -57,10 +61,17 @@ class Matcher:
         for number, site in enumerate(self._sites):
             index: Prefixes[int] = Prefixes()
             closed: Prefixes[int] = Prefixes()
+            spelled: Prefixes[int] = Prefixes()
             for order, location in enumerate(site.locations):
                 index.add(location.path, order)
+                spelled.add(_canonical(location.path), order)
                 if location.closed:
                     closed.add(_canonical(location.path), order)
+            blocks: Prefixes[Block] = Prefixes()
+            for block in site.blocks:
+                blocks.add(_canonical(block.path), block)
+            self._blocks.append(blocks)
+            self._spelled.append(spelled)
             self._locations.append(index)
             self._closed.append(closed)
             for name in dict.fromkeys(site.names):
@@ -77,6 +88,34 @@ class Matcher:
         for number in self._site_numbers(arrival):
             orders = sorted(self._locations[number].of(arrival.path))
             yield self._sites[number], [self._sites[number].locations[order] for order in orders]
+
+    def above(self, arrival: Arrival) -> Block:
+        """Return the nearest block at or above a path, however the path is spelled.
+
+        Of several with the same path, the innermost counts; of these a closed one, else the first.
+        """
+        number = next(iter(self._site_numbers(arrival)), None)
+        if number is None:
+            return self._outside
+        nearest = self._blocks[number].nearest(_canonical(arrival.path))
+        innermost = max(len(block.layers) for block in nearest)
+        same = [block for block in nearest if len(block.layers) == innermost]
+        return next((block for block in same if block.closed), same[0])
+
+    def claims(self, arrival: Arrival, path: str) -> bool:
+        """Return whether the configuration itself has a target at ``path``, or nearer.
+
+        ``path`` is where something is published, at or above the arrival's path. A nested location
+        that only has settings has the target of the one around it.
+        """
+        number = next(iter(self._site_numbers(arrival)), None)
+        if number is None:
+            return False
+        depth = _canonical(path).count("/")
+        return any(
+            _canonical(self._sites[number].locations[order].target.base).count("/") >= depth
+            for order in self._spelled[number].of(_canonical(arrival.path))
+        )
 
     def decide(self, arrival: Arrival, tree: Tree) -> Outcome:
         """Return what answers a request."""

@@ -128,6 +128,22 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A scope of the file as what holds at its path and below, whatever it leads to.
+
+    What is published there is none of the file's targets, but its settings and its closing hold for
+    it.
+    """
+
+    path: str
+    """The whole path without a slash at its end: ``""`` for a server, and outside of all."""
+    layers: tuple[Layer, ...]
+    """From the top level down to the block itself; the nearest value wins."""
+    closed: str
+    """Why nobody may enter; empty: the block is open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One ``server`` of the file."""
 
@@ -139,6 +155,8 @@ class Site:
     position: Position
     locations: tuple[Location, ...]
     """In the order in which they are tried: nested ones before the one around them."""
+    blocks: tuple[Block, ...]
+    """The server itself and each ``location`` in it, with a target or without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +166,5 @@ class Configuration:
     file: str
     sites: tuple[Site, ...]
     top: Layer
+    outside: Block
+    """What holds for a request that belongs to no site: the top level."""

@@ -29,16 +29,27 @@ class Prefixes(Generic[T]):
             node = node.below.setdefault(segment, _Node())
         node.values.append(value)
 
+    def nearest(self, path: str) -> list[T]:
+        """Return the values at the longest prefix of a path that has some."""
+        nearest: list[T] = []
+        for values in self._along(path):
+            nearest = values or nearest
+        return nearest
+
     def of(self, path: str) -> Iterator[T]:
         """Yield the values at a path and at its prefixes, the shortest prefix first."""
+        for values in self._along(path):
+            yield from values
+
+    def _along(self, path: str) -> Iterator[list[T]]:
         if not path.startswith("/") and path:
             return
         node, start = self._root, 1
-        yield from node.values
+        yield node.values
         while path and node.below and start > 0:
             stop = path.find("/", start)
             found = node.below.get(path[start:] if stop < 0 else path[start:stop])
             if found is None:
                 return
-            yield from found.values
+            yield found.values
             node, start = found, stop + 1

@@ -3,7 +3,7 @@
 from chalicelib.configuration.declaring import LayerKind
 from chalicelib.configuration.layers import Layer, Origin
 from chalicelib.configuration.shiny_server_conf.directives.schema import Scope
-from chalicelib.configuration.shiny_server_conf.model import Location
+from chalicelib.configuration.shiny_server_conf.model import Block, Location
 
 _KINDS = {
     Scope.TOP: LayerKind.DEPLOYMENT,
@@ -12,8 +12,8 @@ _KINDS = {
 }
 
 
-def setting_layers(location: Location) -> list[Layer]:
-    """Return the settings of a location's layers, the farthest first, each with file and line."""
+def setting_layers(place: Location | Block) -> list[Layer]:
+    """Return the settings of a place's layers, the farthest first, each with file and line."""
     return [
         Layer(
             Origin(_KINDS[layer.place], f"{layer.position.file}:{layer.position.line}"),
@@ -23,5 +23,5 @@ def setting_layers(location: Location) -> list[Layer]:
                 for name, value in layer.settings.items()
             },
         )
-        for layer in location.layers
+        for layer in place.layers
     ]

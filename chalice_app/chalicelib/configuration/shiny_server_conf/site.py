@@ -7,6 +7,7 @@ from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.model import (
     SCHEDULERS,
     AppDir,
+    Block,
     Configuration,
     Layer,
     Location,
@@ -26,7 +27,10 @@ def build(top: Scope, file: str) -> Configuration:
     """Return what the file says."""
     outermost = _layer(top, Position(file, 1, 1))
     return Configuration(
-        file, tuple(_site(server, outermost) for server in top.children), outermost
+        file,
+        tuple(_site(server, outermost) for server in top.children),
+        outermost,
+        Block("", (outermost,), why_closed(top)),
     )
 
 
@@ -60,22 +64,27 @@ def _site(server: Scope, outermost: Layer) -> Site:
     names = server.own("server_name")
     layers = (outermost, _layer(server, server.position))
     locations: list[Location] = []
+    blocks = [Block("", layers, why_closed(server))]
     for child in server.children:
-        _add_locations(child, layers, locations)
+        _add_locations(child, layers, locations, blocks)
     return Site(
         listen.values["port"],
         listen.values["host"],
         tuple(name.lower() for name in names.values["names"]) if names is not None else (),
         server.position,
         tuple(locations),
+        tuple(blocks),
     )
 
 
-def _add_locations(scope: Scope, around: tuple[Layer, ...], locations: list[Location]) -> None:
+def _add_locations(
+    scope: Scope, around: tuple[Layer, ...], locations: list[Location], blocks: list[Block]
+) -> None:
     """Add the nested locations, then the location itself."""
     layers = (*around, _layer(scope, scope.position))
+    blocks.append(Block(scope.path, layers, why_closed(scope)))
     for child in scope.children:
-        _add_locations(child, layers, locations)
+        _add_locations(child, layers, locations, blocks)
     model = scope.model()
     if model is not None:
         declared, use = model

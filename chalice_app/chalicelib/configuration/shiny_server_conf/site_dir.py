@@ -77,7 +77,7 @@ def walk(
     if kind is Entry.FILE and stop == len(path) and not path.endswith("/"):
         return FileAt(location, here)
     if kind is Entry.FOLDER:
-        return _folder(location, here, path, "/".join(titles) or "/", tree)
+        return _folder(location, here, path, "/".join([*titles, ""]), tree)
     return None
 
 

@@ -112,7 +112,7 @@ def test_a_site_dir_answers(path: str, kind: type) -> None:
 def test_a_listing_has_the_folders_path_as_its_title() -> None:
     found = decide("location /x { site_dir /s; directory_index on; }", "/x/a%20b/", FILES)
     assert isinstance(found, Listing)
-    assert (found.folder, found.title) == ("/s/a b", "/a b")
+    assert (found.folder, found.title) == ("/s/a b", "/a b/")
 
 
 def test_a_location_matches_at_the_boundary_of_a_segment() -> None:

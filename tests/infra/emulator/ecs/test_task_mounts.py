@@ -87,7 +87,7 @@ def test_no_task_has_more_than_it_needs() -> None:
         for name, task in TASKS.items()
     }
     for name in (name for name in TASKS if name.startswith("agent_")):
-        assert writes[name] == {"data", "bookmarks", "synced"}, (
+        assert writes[name] == {"data", "bookmarks", "homes", "synced", "trees"}, (
             "the code of apps and their packages are not an agent's to change"
         )
         assert reads[name] == {"apps", "packages", "syncs"}

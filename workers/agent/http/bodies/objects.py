@@ -4,23 +4,15 @@ Blocking calls run in threads. For one object, no more than a part is in memory.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
 
 from chalicelib.aws.signing import CredentialSource
 from chalicelib.aws.sigv4 import Credentials
-from chalicelib.bodies.presign import Signing, presigned
+from chalicelib.bodies.links import Links
+from chalicelib.bodies.presign import Signing
 from chalicelib.bodies.stored import Stored
-from chalicelib.errors import Malformed
-
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
-
-
-class NoHost(Malformed):
-    """The visitor's request does not say to which host it was sent, so no URL can be signed."""
 
 
 class Part(NamedTuple):
@@ -51,7 +43,7 @@ class Objects:
         self._s3 = s3
         self._region = region
         self._credentials = credentials
-        self._url = url or f"https://s3.{region}.amazonaws.com"
+        self._links = Links(bucket, region, url)
 
     async def begin(self, key: str, stored: Stored | None = None) -> str:
         """Begin a multipart upload; return its id."""
@@ -131,23 +123,7 @@ class Objects:
         ``host`` is the host to which the visitor's request was sent. Raise :class:`NoHost` if a URL
         for it cannot be signed.
         """
-        own = self._url == "/"
-        if own and not _HOST.match(host):
-            raise NoHost(f"the request's Host is {host[:80]!r}: a URL for it cannot be signed")
-        origin = f"http://{host}" if own else self._url.rstrip("/")
-        url = presigned(
-            method,
-            f"{origin}/{self._bucket}/{quote(key, safe='/-_.~')}",
-            signing,
-            time.time(),
-            seconds,
-            query,
-            headers,
-        )
-        if not own:
-            return url
-        parts = urlsplit(url)
-        return f"{parts.path}?{parts.query}"
+        return self._links.link(signing, method, key, host, time.time(), seconds, query, headers)
 
     async def _call(self, operation: str, key: str, **parameters: Any) -> Any:
         def call() -> Any:

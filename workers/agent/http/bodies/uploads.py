@@ -12,11 +12,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.failure import WorkerFailed
 from agent.http.bodies.handover import Handover, Reply
-from agent.http.bodies.objects import NoHost, Objects
+from agent.http.bodies.objects import Objects
 from agent.log import logger
 from chalicelib.agents import protocol
 from chalicelib.bodies import keys
-from chalicelib.bodies.errors import BadUpload, UnknownUpload
+from chalicelib.bodies.errors import BadUpload, NoHost, UnknownUpload
 from chalicelib.bodies.uploads import UPLOADS, Parts, UploadState, Wish, ticket_of
 from chalicelib.configuration.limits import (
     LARGEST_REQUEST,

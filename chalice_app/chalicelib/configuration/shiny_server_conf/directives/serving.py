@@ -81,9 +81,12 @@ ROWS = (
     Directive(
         "bookmark_state_dir",
         ANYWHERE,
-        no_effect("Sheen stores no bookmarked state on the server"),
+        mapped(
+            'on one machine, the folder; on AWS, the app\'s own folder on EFS; "" stores nothing'
+        ),
         (required("dir", STRING),),
         since="1.4.7",
+        setting="bookmark_state_dir",
         in_app_file=True,
     ),
     Directive(
