@@ -23,6 +23,7 @@ from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.unix_ids.model import UnixUser
 from tests.support.chromium_fixtures import chromium, page
+from tests.support.connections import forget_connections
 from tests.support.unix_id import UNIX_ID
 
 __all__ = ["chromium", "page"]
@@ -134,8 +135,8 @@ def tables() -> Iterator[None]:
         for name, value in aws.items():
             patch.setenv(name, value)
         bind(Settings.from_environment(), App, Version, Instance, Ceiling, UnixUser)
+        forget_connections(App, Version, Instance, Ceiling, UnixUser)
         for table in (App, Version, Instance, Ceiling, UnixUser):
-            table._connection = None
             table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield
     server.stop()

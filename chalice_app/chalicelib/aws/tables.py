@@ -109,7 +109,6 @@ class Together(TransactWrite):
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
     """Set the names of tables; called once per process, before their first use."""
-    _shared.cache_clear()
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
         table.bound(settings)
