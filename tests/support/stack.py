@@ -89,10 +89,15 @@ class StackProcess:
             "SHEEN_SPARES": self.spares,
         }
 
-    def start(self, *extra: str) -> None:
-        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+    @property
+    def log(self) -> Path:
+        """The file of what the stack says."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    def start(self, *extra: str, module: str = "infra.local") -> None:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local", *extra],
+                [sys.executable, "-m", module, *extra],
                 cwd=TREE,
                 env=self.own_environment,
                 stdout=log,

@@ -24,8 +24,8 @@ from infra.emulator.clock import Clock
 from infra.emulator.faults import FaultRates, Faults
 from infra.emulator.gateway import (
     AWS,
+    GatewayLimits,
     Invocation,
-    Limits,
     RestApi,
     RestRoute,
     RestRoutes,
@@ -129,7 +129,7 @@ class World:
 @asynccontextmanager
 async def gateway(
     *,
-    limits: Limits = AWS,
+    limits: GatewayLimits = AWS,
     faults: FaultRates | None = None,
     binary: tuple[str, ...] = ("*/*",),
     speed: float = 1.0,
