@@ -11,7 +11,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.http.bodies import Handover, Objects
-from agent.http.bodies.handover import Reply
+from agent.http.bodies.handover import WorkerAnswer
 from chalicelib.configuration.limits import LARGEST_BODY
 from tests.support.waiting import eventually
 from tests.workers.agent.http.bodies.stand import BUCKET, Agent, Bucket
@@ -141,7 +141,7 @@ async def test_completing_twice_gives_it_once(
     given: list[Any] = []
     give = Handover.give
 
-    async def noted(*args: Any) -> Reply:
+    async def noted(*args: Any) -> WorkerAnswer:
         given.append(args)
         return await give(*args)
 
