@@ -27,6 +27,7 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         function_security_group="sg-10ca1000",
         app=app,
         bodies_url="/",
+        one_machine=True,
         bundle_gb=plain(settings.bundle_gb),
         spares=settings.spares,
         most_instances=settings.most_instances,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.layers import APP_FILE
+from chalicelib.configuration.shiny_server_conf import app_file
 from chalicelib.kinds import folder as kinds
 from chalicelib.kinds.served import KindOfVersion
 from machine import look, unprivileged
@@ -30,6 +33,9 @@ class Look:
 
     kind: KindOfVersion | str
     """What is in it; a sentence that says why, if it is nothing to serve."""
+    app_file: str | BadAppSetting
+    """The text of ``.shiny_app.conf``; empty: there is none. An error says why it cannot be read.
+    """
     restarted: int | None
     """When ``restart.txt`` was changed, in nanoseconds; None if there is none."""
     startup: tuple[str, ...]
@@ -67,10 +73,20 @@ def seen_by(account: Account, folder: Path) -> Look:
     names = set(told["names"]) - (set(look.SOURCES) - sources.keys())
     return Look(
         kinds.kind_of(names, lambda name: sources.get(name, b"")),
+        _app_file(told["app_file"], account),
         told["restarted"],
         tuple(told["startup"]),
         told["home"],
     )
+
+
+def _app_file(text: str | None, account: Account) -> str | BadAppSetting:
+    if text is None:
+        return BadAppSetting(f"{APP_FILE} cannot be read (as user {account.name})")
+    try:
+        return app_file.decoded(text.encode("utf-8", "surrogateescape"))
+    except BadAppSetting as error:
+        return error
 
 
 class FolderPlace(NamedTuple):

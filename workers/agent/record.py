@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from agent import looking
-from agent.looking import NotSeen
+from agent.looking import Look, NotSeen
 from chalicelib import layout
 from chalicelib.apps import versions
 from chalicelib.apps.model import App, Version
 from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.errors import Broken
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
@@ -58,6 +59,9 @@ class InstanceRecord:
     """The tree that the folder is in, if that is a folder of this machine."""
     above: Above = NOTHING
     """What a configuration says above the app, according to the instance's row."""
+    app_file: str = ""
+    """The text of ``.shiny_app.conf`` in the folder of an app in place, also if it does not count.
+    """
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -77,11 +81,14 @@ def renewed(record: InstanceRecord) -> InstanceRecord:
     instance = store.get(record.ref)
     above = _above(instance) if instance is not None else record.above
     app = _app(record.app, VersionId.parse(record.ref.version_id).app_id)
+    found = _seen(record.account, record.directory).app_file if record.account is not None else ""
+    settings = app.resolved(above.layers, found).settings
     return replace(
         record,
-        settings=app.resolved(above.layers).settings,
+        settings=settings,
         restarted_at=_restarted_at(app),
         above=above,
+        app_file=_told(record.ref, found, settings) if record.account is not None else "",
     )
 
 
@@ -189,18 +196,16 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> InstanceR
     """
     directory, tree = looking.place_of(efs, folder)
     account = _account(app.run_as or "", efs)
-    try:
-        seen = looking.seen_by(account, directory)
-    except NotSeen as error:
-        raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
+    seen = _seen(account, directory)
     if isinstance(seen.kind, str):
         raise NothingToServe(f"the folder {directory} is no app: {seen.kind}")
     above = _above(instance)
+    settings = app.resolved(above.layers, seen.app_file).settings
     return InstanceRecord(
         instance.ref,
         instance.app,
         account.unix_id,
-        app.resolved(above.layers).settings,
+        settings,
         instance.secret,
         directory,
         seen.kind.kind,
@@ -209,7 +214,25 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> InstanceR
         account=account,
         tree=tree,
         above=above,
+        app_file=_told(instance.ref, seen.app_file, settings),
     )
+
+
+def _seen(account: Account, directory: Path) -> Look:
+    try:
+        return looking.seen_by(account, directory)
+    except NotSeen as error:
+        raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
+
+
+def _told(ref: InstanceRef, app_file: str | BadAppSetting, settings: AppSettings) -> str:
+    """Write a folder's own directives to the instance's row, if they count; return their text.
+
+    So Lambdas know them.
+    """
+    text = app_file if isinstance(app_file, str) and settings.allow_app_override else ""
+    store.mark_app_file(ref, text, settings.worker_limits.seats)
+    return str(app_file)
 
 
 def _account(name: str, efs: Path) -> Account:

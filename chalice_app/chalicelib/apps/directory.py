@@ -48,6 +48,12 @@ class AppAtPath(NamedTuple):
             return self
         return self._replace(above=above, resolution=_resolution(self.app, above))
 
+    def with_app_file(self, text: str) -> "AppAtPath":
+        """Return the same with the ``.shiny_app.conf`` by which an instance serves the app."""
+        if not text:
+            return self
+        return self._replace(resolution=_resolution(self.app, self.above, text))
+
     @property
     def settings(self) -> AppSettings:
         """The settings that hold for the app; raise :class:`BadAppSetting`."""
@@ -61,10 +67,10 @@ class AppAtPath(NamedTuple):
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
 
 
-def _resolution(app: App, above: Above) -> Resolved | BadAppSetting:
+def _resolution(app: App, above: Above, app_file: str = "") -> Resolved | BadAppSetting:
     try:
         above.text  # noqa: B018  (raises if there is too much for an instance's row)
-        return app.resolved(above.layers)
+        return app.resolved(above.layers, app_file)
     except BadAppSetting as error:
         return error
 

@@ -95,6 +95,8 @@ class Instance(Table):
     """
     above_number = NumberAttribute(default=0)
     """The number of the change that brought it."""
+    app_file = UnicodeAttribute(default="")
+    """Of an app in a folder: the text of its ``.shiny_app.conf``, if that counts."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, set once the instance is READY."""
     worker = UnicodeAttribute(null=True)

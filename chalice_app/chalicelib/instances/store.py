@@ -210,6 +210,15 @@ def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
     )
 
 
+def mark_app_file(ref: InstanceRef, text: str, capacity: int) -> bool:
+    """Record the ``.shiny_app.conf`` that the instance serves by, and how many seats there are.
+
+    Return False if the instance has stopped, or if another instance is in the slot.
+    """
+    actions: list[Action] = [Instance.app_file.set(text), Instance.capacity.set(capacity)]
+    return _update(ref, actions, Instance.state != InstanceState.STOPPED.value) is not None
+
+
 def mark_ready(
     ref: InstanceRef, address: str, token: str, now: float, task: str = "", order: int = 0
 ) -> Instance:

@@ -29,7 +29,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.layers import resolve
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.match import Arrival
-from chalicelib.configuration.shiny_server_conf.model import Block, Location
+from chalicelib.configuration.shiny_server_conf.model import Block, Location, nearest
 from chalicelib.configuration.shiny_server_conf.outcomes import (
     AddSlash,
     AppAt,
@@ -45,6 +45,7 @@ from chalicelib.configuration.shiny_server_conf.setting_layers import setting_la
 from chalicelib.pages import Templates
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS
+from chalicelib.visits.health import PING
 from chalicelib.visits.members import Members
 from chalicelib.visits.placed import Answered, Placed
 from chalicelib.visits.request import VisitorRequest
@@ -103,7 +104,7 @@ class ByConfiguration:
         brought the configuration.
         """
         self._hold(applied, number)
-        arrival = Arrival(request.path, host)
+        arrival = Arrival(request.path, host, request.port, request.listener)
         if not isinstance(published, NothingAtPath):
             path = published.location.path
             if not applied.matcher.claims(arrival, path):
@@ -114,7 +115,7 @@ class ByConfiguration:
                 return self._closed(request, location, why)
             case AppAt():
                 return self._app(outcome)
-            case NotFound() if request.path == ROBOTS:
+            case NotFound() if request.path in (ROBOTS, PING):
                 return Placed(published)
             case NotFound(site):
                 block = next(iter(site.blocks)) if site else applied.configuration.outside
@@ -192,10 +193,10 @@ class ByConfiguration:
 
     def _templates_of(self, place: Block | Location) -> Templates | None:
         """Return the templates of the nearest ``template_dir``."""
-        uses = (layer.uses.get("template_dir") for layer in reversed(place.layers))
-        folder = next((str(found[0].values["dir"]) for found in uses if found), None)
-        if folder is None:
+        use = nearest(place.layers, "template_dir")
+        if use is None:
             return None
+        folder = str(use.values["dir"])
         if folder not in self._templates:
             self._templates[folder] = Templates(self._sources.get(folder, {}))
         return self._templates[folder]

@@ -9,7 +9,6 @@ from chalicelib.sessions import passes
 from chalicelib.sessions.tickets import instance_of
 from chalicelib.visits.request import VisitorRequest
 
-HEALTH_CHECK = "/__health-check__"
 START_STATUS = "/__sheen__/start"
 QUEUE_STATUS = "/__sheen__/queue"
 SOCKJS = "/__sockjs__/"

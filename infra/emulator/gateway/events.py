@@ -47,6 +47,7 @@ class WireRequest:
     scheme: str = "http"
     port: str = ""
     protocol: str = "HTTP/1.1"
+    stage_variables: Mapping[str, str] | None = None
 
     def header(self, name: str) -> str | None:
         """Return the last value of a header."""
@@ -119,7 +120,7 @@ def rest_event(
         "queryStringParameters": _last(query) if query else None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": match.parameters or None,
-        "stageVariables": None,
+        "stageVariables": received.stage_variables,
         "requestContext": {
             "resourceId": "local0",
             "resourcePath": match.route.path,

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from infra.emulator.clock import Clock
 from infra.emulator.faults import Faults
-from infra.emulator.gateway import answers, compression, events
+from infra.emulator.gateway import answers, compression, events, visitors
 from infra.emulator.gateway.bodies import read_body, refused_by_size
 from infra.emulator.gateway.integration import invoke_within
 from infra.emulator.gateway.invoker import InvocationRefused, Invoker, TimedOut
@@ -50,6 +50,7 @@ def received_from(request: web.Request) -> events.WireRequest:
         scheme=request.scheme,
         port=str(here[1]) if isinstance(here, tuple) else "",
         protocol=f"HTTP/{request.version.major}.{request.version.minor}",
+        stage_variables=visitors.stage_variables(request),
     )
 
 

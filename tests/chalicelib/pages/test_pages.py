@@ -77,7 +77,9 @@ def every_page(text: str) -> Iterable[Page]:
         ]
     )
     yield pages.no_machine(text)
-    yield pages.folder(text, [FolderLine(text, "/a")], [FolderLine("b", "b")])
+    yield pages.folder(text, [FolderLine(text, "a/")], [FolderLine("b", "b")])
+    yield pages.forbidden(text)
+    yield pages.nothing_here(text)
 
 
 def as_sent(text: str) -> str:

@@ -26,9 +26,11 @@ def apply(
     text: str,
     configuration_id: str = "1",
     templates: Mapping[str, Mapping[str, str]] | None = None,
+    health_checks: Mapping[str, str] | None = None,
 ) -> None:
     """Let a configuration hold."""
-    contents.put(BUCKET, configuration_id, Content(FILE, text, templates or {}), None)
+    content = Content(FILE, text, templates or {}, health_checks or {})
+    contents.put(BUCKET, configuration_id, content, None)
     ConfigurationRow(*POINTER, configuration=configuration_id, number=1).save()
     lambdas.here.configuration.forget()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import app as lambdas
+from chalicelib import version
 from chalicelib.apps import directory, life, versions
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
@@ -609,10 +610,24 @@ def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(
 def test_the_health_check_counts(agent: StandinAgent) -> None:
     running(published(), agent)
     ask("GET", "/hello/", BROWSER)
-    assert (
-        body_of(ask("GET", "/__health-check__"))
-        == b"active-connections: 1\nactive-apps: 1\nactive-processes: 1\n"
-    )
+    assert body_of(ask("GET", "/__health-check__")).decode().splitlines() == [
+        f"server-version: {version.VERSION}",
+        "active-connections: 1",
+        "active-apps: 1",
+        "active-processes: 1",
+        "cpu-percent: 0",
+        "memory-percent: 0",
+        "swap-percent: 0",
+        "load-average: 0",
+    ]
+    assert ask("GET", "/__health-check__/json")["statusCode"] == 404
+
+
+def test_ping_is_answered_unless_something_else_is_there(agent: StandinAgent) -> None:
+    answer = ask("GET", "/ping")
+    assert (answer["statusCode"], body_of(answer)) == (200, b"OK")
+    published("/ping")
+    assert ask("GET", "/ping", BROWSER)["statusCode"] == 307
 
 
 def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from agent.activity import Activity
-from agent.http.answers import refused
+from agent.http.answers import PageShown, refused
 from agent.http.client_files import ClientFiles
 from agent.http.session_urls import SessionUrls
 from agent.log import logger
@@ -181,7 +181,10 @@ class Server:
             )
             if refusal is not None:
                 return refusal
-        return await self._app.pages(request, path)
+        answer = await self._app.pages(request, path)
+        if isinstance(answer, PageShown) and protocol.DRAFT in request.headers:
+            return answer.as_draft()
+        return answer
 
     async def _message(self, request: web.Request) -> web.Response:
         try:

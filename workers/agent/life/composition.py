@@ -167,7 +167,13 @@ def compose(
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
     if isinstance(copy, InPlace):
-        workers.before_sessions(RestartFile(copy, orders.restart).look)
+        look = RestartFile(
+            copy,
+            orders.restart,
+            lambda: maker.record.app_file,
+            lambda: not workers.all,
+        ).look
+        workers.before_sessions(look)
     row = WorkerRow(ref)
 
     return ServedApp(

@@ -20,13 +20,12 @@ from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
 from agent.life.served import ServedApp
 from agent.log import logger
-from agent.processes import app_folders
+from agent.processes import state_folder
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_folder import AppFolder
 from agent.processes.in_place import InPlace
 from agent.processes.starter import Starter
 from agent.record import InstanceRecord
-from chalicelib import layout
 from chalicelib.agents import protocol
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Conflict, SheenError
@@ -137,7 +136,7 @@ class _Instance:
             copy.begin()
             found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(
-            app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
+            state_folder.of_app, found, Path(self._settings.efs), unix_id
         )
         log.identify(found.ref, found.app)
         served = compose(

@@ -100,8 +100,10 @@ def _only_root_leads_to(path: Path) -> bool:
     try:
         for name in path.parts[1:]:
             status = folder.status()
-            others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-            if status.st_uid != 0 or others or folder.stat(name).st_uid != 0:
+            others = status.st_mode & 0o022
+            # In a sticky folder, only the owner of an entry can put another one in its place.
+            kept = status.st_mode & stat.S_ISVTX and folder.stat(name).st_uid == 0
+            if status.st_uid != 0 or (others and not kept):
                 return False
             below = folder.enter(name)
             folder.close()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from agent.http.answers import PageShown
 from agent.http.bodies.kept import Answer
 from agent.log import logger
 from chalicelib import pages
@@ -121,9 +122,7 @@ class LatePages:
                 f"{asked.base}/",
                 status=503,
             )
-            return web.Response(
-                status=busy.status, text=busy.html, headers={**busy.headers, "Retry-After": "30"}
-            )
+            return PageShown(busy, {"retry-after": "30"})
         kept = _Kept(
             secrets.token_urlsafe(24), asked, making, no_page, self._clock() - self.patience
         )
@@ -203,8 +202,7 @@ class LatePages:
             self.cookie(asked, kept.token),
             elapsed=self._clock() - kept.since,
         )
-        headers = {**page.headers, "Set-Cookie": self.cookie(asked, kept.token)}
-        return web.Response(status=page.status, text=page.html, headers=headers)
+        return PageShown(page, {"set-cookie": self.cookie(asked, kept.token)})
 
     def _seen(self, kept: _Kept) -> None:
         if kept.drop is not None:

@@ -60,10 +60,9 @@ ROWS = (
     Directive(
         "access_log",
         TOP,
-        no_effect("Sheen writes no access log; CloudFront can"),
+        honoured("on AWS lines go to CloudWatch Logs; of several logs, each is written"),
         (required("path", STRING), optional("format", STRING, "default")),
         repeatable=True,
-        first_wins=True,
     ),
     Directive(
         "admin",

@@ -59,7 +59,7 @@ async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agen
         waiting.cookie.partition(";")[0].replace("v1.0.1", "20261120T000000Z-0000.0.1")
     )
     assert kept is not None and kept.token == waiting.token
-    assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure")
+    assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure; Partitioned")
     async with agent.ask("GET", "/slow-page", headers={protocol.PAGE: waiting.token}) as again:
         assert again.status == 202, (
             "who loads the waiting page again goes on waiting for the same page"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.configuration.access_log import FORMATS, Format, LogEntry
 from chalicelib.configuration.errors import BadAccessLogFormat
-from chalicelib.visits.access_log import FORMATS, Format, LogEntry
 
 CLIENT = Path(__file__).parents[3] / "client"
 
