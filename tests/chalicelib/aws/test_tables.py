@@ -134,7 +134,7 @@ def test_of_several_writes_all_or_none_are_made() -> None:
     half.update(first, [Instance.app.set("/a")], Instance.state == "DRAINING")
     half.update(second, [Instance.app.set("/a")], Instance.state == "READY")
     assert not half.write_if()
-    assert {store.get(row.ref).location for row in (first, second)} == {""}  # type: ignore[union-attr]
+    assert {store.get(row.ref).app for row in (first, second)} == {""}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
