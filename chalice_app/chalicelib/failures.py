@@ -15,7 +15,7 @@ class Failure(StrEnum):
     """From the agent: the app ended, or could not begin, while it was starting."""
     APP_INIT_TIMEOUT = "AppInitTimeout"
     """From the agent: the app was not ready within ``app_init_timeout``."""
-    APP_EXITED = "AppExited"
+    WORKER_EXITED = "WorkerExited"
     """From the agent: the app ended after its start."""
 
     NO_MACHINE = "NoMachine"

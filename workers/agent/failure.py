@@ -17,7 +17,7 @@ class WorkerFailed(Broken):
     R's own output, cleaned.
     """
 
-    error = Failure.APP_EXITED
+    error = Failure.WORKER_EXITED
 
     def __init__(self, sentence: str, said: str = "") -> None:
         super().__init__(sentence)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
 
-from chalicelib.pages.apps import AppEntry, Signing, apps_index
+from chalicelib.pages.apps import AppEntry, SignInLinks, apps_index
 from chalicelib.pages.handlebars import Values
 from chalicelib.pages.markup import safe_url
 from chalicelib.pages.page import Draft, Page, make
@@ -31,7 +31,7 @@ __all__ = [
     "Page",
     "Phase",
     "QueueStatus",
-    "Signing",
+    "SignInLinks",
     "StartFailure",
     "StartStatus",
     "Templates",

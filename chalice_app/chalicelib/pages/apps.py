@@ -25,7 +25,7 @@ FEW = 8
 _LONGEST_QUERY = 100
 
 
-class Signing(NamedTuple):
+class SignInLinks(NamedTuple):
     """Where a page lets its visitor sign in and out, and who is signed in (empty: nobody)."""
 
     sign_in_url: str
@@ -33,7 +33,9 @@ class Signing(NamedTuple):
     user: str = ""
 
 
-def apps_index(apps: Sequence[AppEntry], query: str = "", signing: Signing | None = None) -> Page:
+def apps_index(
+    apps: Sequence[AppEntry], query: str = "", signing: SignInLinks | None = None
+) -> Page:
     """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
 
     Without any app, the page says how to publish the first one.

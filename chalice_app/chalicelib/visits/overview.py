@@ -13,7 +13,7 @@ from chalicelib.instances import census
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshots
-from chalicelib.pages import AppEntry, Signing, apps_index
+from chalicelib.pages import AppEntry, SignInLinks, apps_index
 from chalicelib.visits import admission, door, health
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.health import Load
@@ -55,7 +55,7 @@ class Overview:
             for at, location, title, state, rules in self._look()["apps"]
             if at == site and is_listed(_rules(rules), visitor)
         ]
-        signing = Signing(
+        signing = SignInLinks(
             door.sign_in_url(request), door.sign_out_url(request), visitor.name if visitor else ""
         )
         return Answer.page(apps_index(entries, request.parameter("q") or "", signing))

@@ -265,7 +265,7 @@ def test_sockets_and_pages_have_one_domain_behind_cloudfront(templates: Template
         one["Properties"]["DistributionConfig"]
         for _, one in resources(templates["full"], "AWS::CloudFront::Distribution")
     ]
-    assert distribution["Aliases"] == ["apps.shiny.example.org"]
+    assert distribution["Aliases"][0] == "apps.shiny.example.org"
     [sockets] = distribution["CacheBehaviors"]
     assert sockets["PathPattern"] == f"/{API_STAGE}"
     by_id = {origin["Id"]: origin for origin in distribution["Origins"]}

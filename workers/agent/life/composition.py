@@ -28,7 +28,7 @@ from agent.http.session_urls import SessionUrls
 from agent.life.course import InstanceLife
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
-from agent.life.logins import Logins
+from agent.life.logins import SessionLogins
 from agent.life.measuring import Measurements
 from agent.life.orders import Orders, relay_settings
 from agent.life.restart_file import RestartFile
@@ -164,7 +164,7 @@ def compose(
         lambda session_id: sessions.end([session_id], ConnectionLost().ending),
         time.monotonic,
     )
-    logins = Logins(requests.logins, sessions.end)
+    logins = SessionLogins(requests.logins, sessions.end)
     efs = Path(settings.efs)
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)

@@ -19,7 +19,7 @@ LOOK_EVERY = 30.0
 _TOGETHER = 100
 
 
-class Logins:
+class SessionLogins:
     """The logins of an instance's sessions.
 
     ``known`` returns the logins by session. ``end`` ends sessions.

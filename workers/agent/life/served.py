@@ -15,7 +15,7 @@ from agent.http.asking import WorkerClient
 from agent.http.bodies import KeptAnswers, LateAnswers, LatePages, Uploads
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
-from agent.life.logins import Logins
+from agent.life.logins import SessionLogins
 from agent.life.measuring import Measurements
 from agent.life.orders import Orders
 from agent.life.seats import Seats
@@ -63,7 +63,7 @@ class ServedApp:
     uploads: Uploads
     seats: Seats
     crowd: Crowd
-    logins: Logins
+    logins: SessionLogins
     measuring: Measurements
     activity: Activity
     orders: Orders

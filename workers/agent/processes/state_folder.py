@@ -27,8 +27,15 @@ def of_app(record: InstanceRecord, efs: Path, unix_id: int | None) -> Path | Non
     """Return the folder of the app's states, and make it if it is missing.
 
     Return None, and log why, if it cannot be made. ``unix_id`` is the app's user, if it has one.
+    Root makes the folder, so only operators choose where; an app's own choice is ignored.
     """
     wanted = record.settings.bookmark_state_dir
+    by_operator = any(
+        layer.values.get("bookmark_state_dir") == wanted for layer in record.above.layers
+    )
+    if wanted not in ("", BOOKMARKS_OFF) and not by_operator:
+        logger.warning(f"bookmark_state_dir {wanted}: an app cannot choose its folder")
+        wanted = ""
     if record.account is not None and record.tree is not None and wanted != BOOKMARKS_OFF:
         top = Path(wanted) if wanted else DEFAULT
         if wanted or top.is_dir():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.life.logins import Logins
+from agent.life.logins import SessionLogins
 from chalicelib.identity import life
 from chalicelib.identity.model import Login
 from relay.errors import Ending, SignedOut
@@ -22,7 +22,7 @@ class Instance:
         self.now = 1000.0
         self.known = {"s1": "a", "s2": "a", "s3": "b"}
         self.over: list[str] = []
-        self.logins = Logins(lambda: self.known, self._end, lambda: self.now)
+        self.logins = SessionLogins(lambda: self.known, self._end, lambda: self.now)
 
     def _end(self, sessions: Iterable[str], ending: Ending) -> None:
         assert ending == SignedOut().ending

@@ -10,7 +10,10 @@ import pytest
 from agent.processes import state_folder
 from agent.record import InstanceRecord
 from chalicelib import layout
+from chalicelib.configuration.above import Above
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.declaring import LayerKind
+from chalicelib.configuration.layers import Layer, Origin
 from chalicelib.instances.model import InstanceRef
 from chalicelib.kinds import shiny_r
 from machine.account import Account
@@ -23,16 +26,18 @@ def record(
     tmp_path: Path, state_dir: str = "states", tree: Path | None = HELLO.parent
 ) -> InstanceRecord:
     """Return an app in a folder, in a tree of this machine."""
+    folder = str(tmp_path / state_dir) if state_dir else ""
     return InstanceRecord(
         InstanceRef(f"{APP_ID}.in-place", 0, "f" * 16),
         "shiny:/srv/shiny-server/hello",
         USER_ID,
-        AppSettings(bookmark_state_dir=str(tmp_path / state_dir) if state_dir else ""),
+        AppSettings(bookmark_state_dir=folder),
         "secret",
         HELLO,
         shiny_r.KIND,
         account=Account("shiny", USER_ID, USER_ID, (), tmp_path),
         tree=tree,
+        above=Above((Layer(Origin(LayerKind.SERVER), {"bookmark_state_dir": folder}),)),
     )
 
 
@@ -48,7 +53,9 @@ def test_the_layout_and_the_rights_are_those_of_shiny_server(tmp_path: Path) -> 
     assert (made / "of before").is_dir()
 
 
-@pytest.mark.parametrize("way", ["published", "on another machine", "off", "open", "link"])
+@pytest.mark.parametrize(
+    "way", ["published", "on another machine", "off", "open", "link", "the app's own wish"]
+)
 def test_otherwise_they_are_in_the_apps_own_folder(tmp_path: Path, way: str) -> None:
     app = record(tmp_path)
     match way:
@@ -58,6 +65,8 @@ def test_otherwise_they_are_in_the_apps_own_folder(tmp_path: Path, way: str) -> 
             app = replace(app, tree=None)
         case "off":
             app = replace(app, settings=AppSettings(bookmark_state_dir="off"))
+        case "the app's own wish":
+            app = replace(app, above=Above())
         case "open":  # another user could prepare this one's folder there
             (tmp_path / "states").mkdir()
             (tmp_path / "states").chmod(0o777)

@@ -12,7 +12,7 @@ from relay.transports.options import SockJsOptions
 from relay.transports.polls import Polls
 
 
-class TooMany(Exception):
+class TooManyClients(Exception):
     """The service has as many clients as it may."""
 
 
@@ -51,12 +51,12 @@ class Clients:
     def enter(self, key: str, visit: ClientRequest) -> PollingClient:
         """Return the client with this key; a new one is let in.
 
-        :raises TooMany: there is no room for another client.
+        :raises TooManyClients: there is no room for another client.
         """
         client = self._clients.get(key)
         if client is None:
             if len(self._clients) >= self._options.most_clients:
-                raise TooMany
+                raise TooManyClients
             polls = Polls(
                 self._options.heartbeat_delay, self._options.disconnect_delay, self._clock()
             )

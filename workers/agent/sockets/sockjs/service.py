@@ -9,7 +9,7 @@ import time
 from aiohttp import web
 
 from agent.sockets.sockjs.application import Application, ClientRequest
-from agent.sockets.sockjs.clients import Clients, TooMany
+from agent.sockets.sockjs.clients import Clients, TooManyClients
 from agent.sockets.sockjs.polling import Poll
 from agent.sockets.sockjs.websocket import BadUpgrade, Socket, check
 from chalicelib.agents import protocol
@@ -143,7 +143,7 @@ class SockJs:
             return web.Response(
                 status=500, text=str(error), headers={**_PLAIN, **headers.NEVER_CACHED}
             )
-        except TooMany:
+        except TooManyClients:
             return web.Response(
                 status=503,
                 text="Too many clients.\n",
