@@ -102,9 +102,7 @@ async def shiny_server(
 
 
 @asynccontextmanager
-async def running(
-    folder: Path, configuration: Path
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(folder: Path, configuration: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the server with a configuration; what it prints is in ``folder``, as :data:`OUTPUT`.
 
     ``folder`` belongs to :func:`user` and has a folder ``tmp``. Raises :class:`Unavailable`.
