@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
-from chalicelib.configuration.applied import APPLIED
+from chalicelib.configuration.keys import APPLIED, FILES, OUTCOME, PASSWORDS, UPLOAD
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -19,7 +19,7 @@ from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.sessions.connections.model import Connection
+from chalicelib.sessions.connections.model import ConnectionRow
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId, UnixUser
 from infra.declared import environments, errands, syncs
@@ -164,6 +164,13 @@ def _sweep(place: Place) -> Iterable[Statement]:
     )
 
 
+def _configurations(place: Place) -> Iterable[Statement]:
+    return (
+        items(place, ConfigurationRow, "GetItem", "Query", "PutItem", "DeleteItem"),
+        items(place, App, "Scan"),
+    )
+
+
 def _in_vpc() -> tuple[str, ...]:
     return tuple(function.name for function in FUNCTIONS if function.in_vpc)
 
@@ -238,14 +245,14 @@ FUNCTIONS = (
     FunctionDeclaration(
         "websocket_connect",
         15,
-        lambda place: (items(place, Connection, "PutItem"), items(place, Instance, "GetItem")),
+        lambda place: (items(place, ConnectionRow, "PutItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
     ),
     FunctionDeclaration(
         "websocket_message",
         29,
-        lambda place: (items(place, Connection, "GetItem"), items(place, Instance, "GetItem")),
+        lambda place: (items(place, ConnectionRow, "GetItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
         traced=False,  # a trace of each frame would cost more than the frame
@@ -254,8 +261,10 @@ FUNCTIONS = (
         "websocket_disconnect",
         29,
         lambda place: (
-            items(place, Connection, "GetItem", "DeleteItem"),
+            items(place, ConnectionRow, "GetItem", "DeleteItem"),
             items(place, Instance, "GetItem"),
+            items(place, ConfigurationRow, "GetItem"),
+            objects(place, APPLIED, "GetObject"),
         ),
         in_vpc=True,
         memory_mb=512,
@@ -345,6 +354,35 @@ FUNCTIONS = (
             items(place, LocationRow, "GetItem"),
             items(place, Sync, "GetItem"),
         ),
+    ),
+    FunctionDeclaration(
+        "config_change",
+        60,
+        lambda place: (
+            *_configurations(place),
+            objects(place, APPLIED, "GetObject", "DeleteObject"),
+            objects(place, PASSWORDS, "DeleteObject"),
+        ),
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "on_configuration_written",
+        60,
+        lambda place: (
+            *_configurations(place),
+            objects(place, APPLIED, "GetObject", "PutObject", "DeleteObject"),
+            objects(place, PASSWORDS, "PutObject", "DeleteObject"),
+            objects(place, FILES, "GetObject"),
+            Statement(
+                "ListFiles",
+                ("s3:ListBucket",),
+                (place.bucket_arn(),),
+                conditions={"StringLike": {"s3:prefix": f"{FILES}*"}},
+            ),
+            Statement("Upload", ("s3:GetObject",), (f"{place.bucket_arn()}/{UPLOAD}",)),
+            Statement("Outcome", ("s3:PutObject",), (f"{place.bucket_arn()}/{OUTCOME}",)),
+        ),
+        memory_mb=512,
     ),
     FunctionDeclaration(
         "keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions

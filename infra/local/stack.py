@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import NamedTuple, Self
 
 from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
+from infra.declared.place import REST_FUNCTION
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.control import Control
@@ -35,14 +37,17 @@ from infra.emulator.keys import ADMIN, DATASYNC, Keys
 from infra.emulator.lambdas.api import LambdaApi
 from infra.emulator.lambdas.invoker import LambdaInvoker
 from infra.emulator.lambdas.runtime_api import RuntimeApi
-from infra.emulator.logs.service import LogGroup, LogsApi
+from infra.emulator.logs.service import LogGroupFiles, LogsApi
 from infra.emulator.moto.client import Moto
 from infra.emulator.rights import Guard
 from infra.emulator.rights.files import FileRoles
 from infra.emulator.s3.events import S3Events
+from infra.emulator.s3.shown import Shown, ShownFolders
 from infra.emulator.settings import REGION
-from infra.local import checks, roles
+from infra.local import checks, configured, roles
+from infra.local.access_logs import AccessLogFiles, in_bucket
 from infra.local.app_logs import AppLogs
+from infra.local.configured import Machine
 from infra.local.containers import Containers, task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
 from infra.local.package import Package, cache_folder, link_runtime, make_package
@@ -99,6 +104,8 @@ class Stack:
         self.counters = Counters()
         self.clock = Clock()
         self.faults = Faults()
+        self._machine: Machine | None = None
+        self._front: Front | None = None
         self._in_foreground = in_foreground
         self._interrupted = False
         self._started = AsyncExitStack()
@@ -144,6 +151,18 @@ class Stack:
         self.console.say("stopping the local stack")
         await self._started.aclose()
         return self._interrupted and isinstance(error, asyncio.CancelledError)
+
+    async def take(self, machine: Machine) -> None:
+        """Let visitors see these trees, by these ports, and apps run as these users.
+
+        What was taken before is given up. Raise :class:`CannotStart` if a port cannot be opened;
+        then nothing changes.
+        """
+        assert self._front is not None
+        await self._front.listen(machine.listeners)
+        configured.link(self.settings.efs, machine)
+        await configured.write_users(self._moto, self.place, machine)
+        self._machine = machine
 
     async def stopped(self) -> None:
         """Wait until a signal ends the ``async with``.
@@ -322,6 +341,7 @@ class Stack:
                 "datasync": services.datasync.handle,
                 "events": services.bus.handle,
                 "logs": self._logs().handle,
+                "s3": ShownFolders(self._shown).handle,
                 "sts": services.app_roles.handle,
                 "execute-api": lambda request, _operation, _body, _key: websockets.manage(request),
             },
@@ -340,8 +360,12 @@ class Stack:
             ),
         )
         await front.start()
+        self._front = front
         self._started.push_async_callback(front.stop)
         self._started.push_async_callback(websockets.close)
+
+    def _shown(self) -> Sequence[Shown]:
+        return self._machine.shown(self.place.bucket) if self._machine is not None else ()
 
     async def _start_clockwork(
         self, package: Package, invoker: LambdaInvoker, services: _Services
@@ -398,6 +422,16 @@ class Stack:
             lambda function: variables[function.name],
             self.clock,
         )
+        access_logs = AccessLogFiles(
+            [
+                self.settings.logs / f"{self.place.function_name(name)}.log"
+                for name in (REST_FUNCTION, "websocket_disconnect")
+            ],
+            in_bucket(self._moto, self.place.bucket),
+            self.console.say,
+        )
+        access_logs.start()
+        self._started.push_async_callback(access_logs.stop)
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
@@ -411,7 +445,7 @@ class Stack:
         names = AppLogs(self._moto, self.place)
         return LogsApi(
             {
-                self.place.log_group(group.name): LogGroup(
+                self.place.log_group(group.name): LogGroupFiles(
                     self.settings.logs / group.name, group.retention_days, names.file_name
                 )
                 for group in self.declared.log_groups

@@ -7,7 +7,7 @@ import pytest
 
 from infra.declared import DECLARED, StateMachine
 from infra.declared.place import OtherBucket
-from infra.emulator.rights.policy import Need, Policy, Verdict
+from infra.emulator.rights.policy import NeededRight, Policy, PolicyVerdict
 from infra.local.declare import substitute
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
@@ -118,10 +118,10 @@ def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
     other = "arn:aws:s3:::observations"
 
     def may(role: str, action: str, resource: str, **context: str) -> bool:
-        need = Need(
+        need = NeededRight(
             f"s3:{action}", resource, {f"s3:{key}": value for key, value in context.items()}
         )
-        return Policy(roles[role].policy()).decide(need).verdict is Verdict.ALLOWED
+        return Policy(roles[role].policy()).decide(need).verdict is PolicyVerdict.ALLOWED
 
     for role in ("task-copy", "datasync"):
         assert may(role, "GetObject", f"{other}/stations/a.csv") and not may(
@@ -143,3 +143,19 @@ def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
         )
     for bucket in (other, "arn:aws:s3:::open"):
         assert may("function-sync_step", "ListBucket", bucket)
+
+
+def test_passwords_are_written_and_removed_but_read_by_nobody_yet() -> None:
+    reading = {
+        name: resource
+        for name, role in DECLARED.roles(PLACE).items()
+        for statement in role.statements
+        for resource in statement.resources
+        if "s3:GetObject" in statement.actions and "config/" in resource
+    }
+    assert not [name for name, resource in reading.items() if "passwords" in resource]
+    assert reading.keys() == {
+        "function-api_handler",
+        "function-config_change",
+        "function-on_configuration_written",
+    }

@@ -89,10 +89,15 @@ class StackProcess:
             "SHEEN_SPARES": self.spares,
         }
 
-    def start(self, *extra: str) -> None:
-        log = (self.data.parent / f"{self.data.name}.log").open("ab")
+    @property
+    def log(self) -> Path:
+        """The file of what the stack says."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    def start(self, *extra: str, module: str = "infra.local") -> None:
+        log = self.log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", *extra],
+            [sys.executable, "-m", module, *extra],
             cwd=TREE,
             env=self.own_environment,
             stdout=log,

@@ -63,7 +63,7 @@ def listening(path: str) -> socket.socket:
 
 
 def keep_bookmarks(folder: str) -> None:
-    """Keep the states of ``bookmark_store="server"`` in ``folder``.
+    """Keep the states of ``bookmark_store="server"`` in ``folder``; ``off``: keep none.
 
     The folder that Shiny uses by default is lost with the instance.
     """
@@ -71,6 +71,16 @@ def keep_bookmarks(folder: str) -> None:
         from shiny.bookmark import set_global_restore_dir_fn, set_global_save_dir_fn
     except ImportError:
         return  # the app's Shiny is older than bookmarks
+
+    def refuse(name: str) -> Path:
+        raise RuntimeError(
+            'this server stores no bookmarked states (bookmark_state_dir); use bookmark_store="url"'
+        )
+
+    if folder == "off":
+        set_global_save_dir_fn(refuse)
+        set_global_restore_dir_fn(refuse)
+        return
 
     def save(name: str) -> Path:
         state = Path(folder, name)

@@ -61,7 +61,12 @@ function(parameters) {
       edition = "OS"
     )
   }
-  if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
+  if (identical(parameters$bookmarks, "off")) {
+    refuse <- function(id, callback) {
+      stop("This server stores no bookmarked states (bookmark_state_dir); use enableBookmarking(\"url\")", call. = FALSE)
+    }
+    shiny::shinyOptions(save.interface = refuse, load.interface = refuse)
+  } else if (nzchar(parameters$bookmarks)) { # enableBookmarking("server"): the app's folder goes with its instance
     state <- function(id) file.path(parameters$bookmarks, id)
     shiny::shinyOptions(
       save.interface = function(id, callback) {

@@ -44,6 +44,8 @@ from chalicelib.configuration.worker_limits import MOST_SEATS, WorkerLimits
 SIZES = ("small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
 """Sizes of an instance, named as on shinyapps.io; ``infra.declared`` defines each."""
 _DAY = 86400.0
+BOOKMARKS_OFF = "off"
+"""Value of ``bookmark_state_dir`` that keeps apps from storing states."""
 _ONE_APP = ANYWHERE - {LayerKind.DEPLOYMENT, LayerKind.SERVER}
 
 _list = partial(setting, section="The app in the list")
@@ -287,6 +289,30 @@ class AppSettings:
         text(r"0?[0-7]{3}", "a file's mode", "0640"), default="0640", directive="log_file_mode"
     )
     """Mode of log files, on one machine."""
+    log_dir: str = _runs(
+        text(r"([/~][^\x00-\x1f\x7f]{0,1000})?", "an absolute path", "/var/log/shiny-server"),
+        default="",
+        within=OPERATORS,
+        directive="log_dir",
+    )
+    """Folder of log files, on one machine; elsewhere the files' names end the streams' names."""
+    log_as_user: bool = _runs(
+        switch("true"), default=False, within=OPERATORS, directive="log_as_user"
+    )
+    """Whether the files in ``log_dir`` belong to the app's user."""
+    bookmark_state_dir: str = _runs(
+        text(
+            rf"({BOOKMARKS_OFF}|/[^\x00-\x1f\x7f]{{1,1000}})?",
+            f"an absolute path, or {BOOKMARKS_OFF}",
+            "/var/lib/shiny-server/bookmarks",
+        ),
+        default="",
+        directive="bookmark_state_dir",
+    )
+    """Folder of bookmarked states, for apps that run in a folder on one machine.
+
+    Other apps have a folder of their own. ``off``: no state can be kept.
+    """
 
     reconnect: bool = _connections(switch("true"), default=True, directive="reconnect")
     """Whether a session outlives its connection."""

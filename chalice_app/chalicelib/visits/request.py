@@ -31,6 +31,10 @@ class VisitorRequest(NamedTuple):
     """
     gateway_host: str = ""
     """The host under which API Gateway was reached, as the gateway itself says."""
+    port: int | None = None
+    """The port that the visitor connected to, if the deployment listens on several."""
+    listener: str | None = None
+    """The local address that the visitor connected to, likewise."""
     bare: bool = False
     """Whether the public URL is the stage's name without a slash at the end.
 
@@ -53,6 +57,7 @@ class VisitorRequest(NamedTuple):
         if bare:
             public += "/"
         body = event.get("body") or ""
+        came_by = event.get("stageVariables") or {}
         return cls(
             method=event["httpMethod"],
             path=path,
@@ -63,6 +68,8 @@ class VisitorRequest(NamedTuple):
             request_id=context.get("requestId", ""),
             source_ip=(context.get("identity") or {}).get("sourceIp") or "",
             gateway_host=context.get("domainName") or "",
+            port=int(came_by["port"]) if "port" in came_by else None,
+            listener=came_by.get("address"),
             bare=bare,
         )
 

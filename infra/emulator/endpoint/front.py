@@ -8,7 +8,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -19,10 +19,11 @@ from infra.emulator.aws_errors import AwsError, error_response
 from infra.emulator.counters import Counters
 from infra.emulator.dynamodb import limits as dynamodb_limits
 from infra.emulator.endpoint.bodies import LARGEST_DOCUMENT_BYTES, Body, read_document, read_object
+from infra.emulator.endpoint.listeners import Listener, Listening
 from infra.emulator.endpoint.operations import operation_of
 from infra.emulator.endpoint.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 from infra.emulator.endpoint.slow_clients import SlowClients
-from infra.emulator.gateway import RestApi, WebSocketApi
+from infra.emulator.gateway import RestApi, WebSocketApi, visitors
 from infra.emulator.keys import AccessKey, Keys
 from infra.emulator.moto.client import Moto
 from infra.emulator.rights.call import Call
@@ -104,15 +105,41 @@ class Front:
         self._isolated = isolated
         self._refused = refused
         self._runner: web.AppRunner | None = None
+        self._visitors: web.AppRunner | None = None
+        self._listening: Listening | None = None
         self._slow = SlowClients(lambda: ())
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
+        runner = self._runner = await self._set_up(public=False)
+        public = self._visitors = await self._set_up(public=True)
+        self._listening = Listening(public)
+        self._slow = SlowClients(
+            lambda: [
+                connection
+                for each in (runner, public)
+                if each.server is not None
+                for connection in each.server.connections
+            ]
+        )
+        self._looking = asyncio.create_task(self._slow.run(), name="slow clients")
+        await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
+
+    async def listen(self, listeners: Iterable[Listener]) -> None:
+        """Let visitors in by these ports, too, and by no others.
+
+        There they reach the two APIs, and S3 by presigned URLs. Raise :class:`CannotStart`.
+        """
+        assert self._listening is not None
+        await self._listening.become(listeners)
+
+    async def _set_up(self, *, public: bool) -> web.AppRunner:
         application = web.Application(client_max_size=LARGEST_DOCUMENT_BYTES)
+        application[visitors.PUBLIC] = public
         application.router.add_route("*", "/{path:.*}", self._serve)
         application.on_response_prepare.append(_without_server_name)
-        self._runner = web.AppRunner(
+        runner = web.AppRunner(
             application,
             access_log=None,
             auto_decompress=False,
@@ -121,20 +148,16 @@ class Front:
             max_field_size=LONGEST_LINE,
             shutdown_timeout=1,
         )
-        await self._runner.setup()
-        runner = self._runner
-        self._slow = SlowClients(
-            lambda: runner.server.connections if runner.server is not None else ()
-        )
-        self._looking = asyncio.create_task(self._slow.run(), name="slow clients")
-        await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
+        await runner.setup()
+        return runner
 
     async def stop(self) -> None:
         """Stop listening and close all connections."""
         if self._looking is not None:
             self._looking.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        for runner in (self._visitors, self._runner):
+            if runner is not None:
+                await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         with self._slow.serving(request):
@@ -158,8 +181,10 @@ class Front:
         )
         service = "s3"
         try:
-            signature = read_signature(request.headers, query)
-            if signature is None:
+            public = visitors.come_by(request)
+            # A visitor's own Authorization is for the app.
+            signature = read_signature({} if public else request.headers, query)
+            if signature is None or (public and signature.service != service):
                 return await self._rest.handle(request)
             service = signature.service
             return await self._aws(request, signature)
@@ -211,9 +236,9 @@ class Front:
         handler = self._services.get(service)
         if handler is None:
             return None
-        # Only S3, which is moto's, takes files.
-        assert isinstance(body.data, bytes)
-        return await handler(request, operation, body.data, key)
+        # Only S3 takes files, and those are moto's.
+        data = body.data if isinstance(body.data, bytes) else b""
+        return await handler(request, operation, data, key)
 
     def _declared_hash(self, request: web.Request, signature: Signature) -> str | None:
         """Return the hash of the body that the request declares and has signed, or None."""

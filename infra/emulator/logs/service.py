@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
+import logging
 import re
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +17,10 @@ from aiohttp import web
 
 from infra.emulator.aws_errors import AwsError
 from infra.emulator.keys import AccessKey
+from infra.emulator.logs.copies import Copy
 from infra.emulator.logs.files import FUTURE_MS, LogEvent, LogFile, events_between
 
+LOG = logging.getLogger(__name__)
 BATCH_BYTES = 1_048_576
 BATCH_EVENTS = 10_000
 BATCH_SPAN_MS = 24 * 3600 * 1000
@@ -34,9 +38,11 @@ class FileName(NamedTuple):
 
     name: str
     mode: int
+    copy: Copy | None = None
+    """A second file, which has the lines only."""
 
 
-class LogGroup:
+class LogGroupFiles:
     """The streams of one log group, each a file in ``folder``."""
 
     def __init__(
@@ -52,6 +58,7 @@ class LogGroup:
         self._folder = folder
         self._file_name = file_name
         self.streams: dict[str, LogFile] = {}
+        self._copies: dict[str, Copy] = {}
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
         oldest = time.time() - retention_days * 24 * 3600
@@ -64,7 +71,7 @@ class LogGroup:
     async def create(self, stream: str) -> None:
         """Create a stream; raise :class:`AwsError` if one with this name exists."""
         now = time.time()
-        name, mode = await self._file_name(stream, now)
+        name, mode, copy = await self._file_name(stream, now)
         if stream in self.streams:
             raise AwsError(
                 "ResourceAlreadyExistsException", "The specified log stream already exists"
@@ -75,6 +82,9 @@ class LogGroup:
                 break
             path = self._folder / f"{name.removesuffix('.log')}-{number}.log"
         self.streams[stream] = LogFile.create(stream, path, mode, int(now * 1000))
+        if copy is not None:
+            self._copies[stream] = copy
+            self._copied(stream, [])
 
     def find(self, stream: str) -> LogFile:
         """Return a stream; raise :class:`AwsError` if there is none."""
@@ -85,16 +95,36 @@ class LogGroup:
                 "ResourceNotFoundException", "The specified log stream does not exist."
             ) from None
 
+    def append(self, stream: str, events: Sequence[tuple[int, str]]) -> None:
+        """Append events, as :meth:`LogFile.append` does; raise :class:`AwsError`."""
+        self.find(stream).append(events)
+        self._copied(stream, [text for _, text in events])
+
     def delete(self, stream: str) -> None:
-        """Remove a stream with its file."""
+        """Remove a stream with its files."""
         self.find(stream).path.unlink(missing_ok=True)
         del self.streams[stream]
+        copy = self._copies.pop(stream, None)
+        if copy is not None:
+            with contextlib.suppress(OSError):
+                copy.remove()
+
+    def _copied(self, stream: str, texts: Sequence[str]) -> None:
+        """Write lines to a stream's second file; give that up, and say so, if it fails."""
+        copy = self._copies.get(stream)
+        if copy is None:
+            return
+        try:
+            copy.append(texts)
+        except OSError as error:
+            del self._copies[stream]
+            LOG.warning("%s: no log is written to %s: %s", stream, copy.folder, error)
 
 
 class LogsApi:
     """Answers operations on the streams of the declared groups; moto answers the rest."""
 
-    def __init__(self, groups: Mapping[str, LogGroup]) -> None:
+    def __init__(self, groups: Mapping[str, LogGroupFiles]) -> None:
         """Create the API; ``groups`` are by their full names."""
         self._groups = groups
 
@@ -128,7 +158,7 @@ class LogsApi:
                 return None
         return web.json_response(document, content_type="application/x-amz-json-1.1")
 
-    async def _create(self, group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _create(self, group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
         name = _required(parameters, "logStreamName")
         if not _STREAM_NAME.fullmatch(name):
             raise AwsError(
@@ -152,7 +182,7 @@ def _required(parameters: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _put(group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
     file = group.find(_required(parameters, "logStreamName"))
     events = [
         (int(event["timestamp"]), str(event["message"]))
@@ -185,7 +215,7 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
     now_ms = int(time.time() * 1000)
     old = sum(at_ms < now_ms - OLDEST_MS for at_ms in times)
     new = sum(at_ms > now_ms + FUTURE_MS for at_ms in times)
-    file.append(events[old : len(events) - new])
+    group.append(file.stream, events[old : len(events) - new])
     rejected: dict[str, int] = {}
     if old:
         rejected["tooOldLogEventEndIndex"] = old
@@ -194,7 +224,7 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"nextSequenceToken": "0", **({"rejectedLogEventsInfo": rejected} if rejected else {})}
 
 
-def _describe(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
     prefix, by_time = (
         parameters.get("logStreamNamePrefix", ""),
         parameters.get("orderBy") == "LastEventTime",

@@ -7,10 +7,11 @@ import pytest
 from chalicelib.applying import contents
 from chalicelib.applying.current import REMEMBERED, Current
 from chalicelib.applying.model import POINTER, ConfigurationRow
-from chalicelib.apps.directory import Directory, Nothing
+from chalicelib.apps.directory import Directory, NothingAtPath
 from chalicelib.aws import clients
-from chalicelib.configuration.applied import Applied, Content, applied_key
+from chalicelib.configuration.applied import Applied, Content
 from chalicelib.configuration.errors import BadConfiguration, ConfigurationLost
+from chalicelib.configuration.keys import applied_key
 from chalicelib.configuration.shiny_server_conf.match import Arrival
 from chalicelib.configuration.shiny_server_conf.model import Redirect
 from tests.chalicelib.aws_in_process import BUCKET
@@ -66,7 +67,7 @@ def test_the_pointer_is_read_in_the_call_that_reads_the_locations(
     point_at("a")
     dynamodb_calls.clear()
     current = Current(BUCKET)
-    assert isinstance(Directory(beside=current).find("/hello/", NOW), Nothing)
+    assert isinstance(Directory(beside=current).find("/hello/", NOW), NothingAtPath)
     assert current_id(current, NOW) == "a"
     assert dynamodb_calls == {"BatchGetItem": 1}
 

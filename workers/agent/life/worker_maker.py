@@ -5,21 +5,23 @@ import dataclasses
 from pathlib import Path
 
 from agent.kinds import runtimes
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.log import logger
 from agent.processes import app_environment, app_folders
 from agent.processes.app_folder import AppFolder
 from agent.processes.app_role import AppRoles
-from agent.processes.command import WorkerSpec
+from agent.processes.command import USER, WorkerSpec
 from agent.processes.in_place import InPlace
 from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
+from chalicelib.clock import wall_clock
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF
 from chalicelib.configuration.deployment import Settings
-from chalicelib.instances.log_streams import LogStream
+from chalicelib.instances.log_streams import LogStream, file_name
 from chalicelib.instances.model import VersionId
 from chalicelib.instances.secret import Purpose
 from machine import process, room
@@ -34,11 +36,11 @@ class WorkerMaker:
 
     def __init__(
         self,
-        record: Record,
+        record: InstanceRecord,
         copy: AppFolder,
         settings: Settings,
         starter: Starter,
-        life: Life,
+        life: InstanceLife,
         logs: WorkerLogs,
         bookmarks: Path | None,
     ) -> None:
@@ -54,7 +56,7 @@ class WorkerMaker:
         self._oom_kills = OomKills()
         self._runtime = runtimes.of(record.kind)
         self._roles = AppRoles(
-            settings.app_roles, record.location, VersionId.parse(record.ref.version_id).app_id
+            settings.app_roles, record.app, VersionId.parse(record.ref.version_id).app_id
         )
 
     def start(self) -> None:
@@ -93,6 +95,7 @@ class WorkerMaker:
             library=self.record.library,
             preload=preload and app.preload,
             headers=app.whitelist_headers,
+            keeps_bookmarks=app.bookmark_state_dir != BOOKMARKS_OFF,
             bookmarks=self._bookmarks,
             entrypoint=self.record.entrypoint,
             program=self._runtime.own_program(app),
@@ -101,11 +104,23 @@ class WorkerMaker:
         return Worker(
             spec,
             on_phase=self._life.reached,
-            log=self._logs.open(LogStream.of(self.record.ref, spec.worker_id), app.preserve_logs),
+            log=self._logs.open(
+                LogStream.of(self.record.ref, spec.worker_id, self._log_file(number)),
+                app.preserve_logs,
+            ),
             oom_kills=self._oom_kills,
             starter=self._starter.start,
             furnish=self._furnish,
         )
+
+    def _log_file(self, number: int) -> str:
+        """Return the name of a worker's log file; empty if the app has no ``log_dir``."""
+        if not self.record.settings.log_dir:
+            return ""
+        folder = self.record.app.rpartition("/")[2] or "root"
+        worker = f"{self.record.ref.slot}.{number}"
+        user = self.record.account.name if self.record.account is not None else USER
+        return file_name(folder, user, wall_clock(), worker)
 
     async def _furnish(self, spec: WorkerSpec) -> WorkerSpec:
         await self._copy.made()
@@ -122,7 +137,7 @@ class WorkerMaker:
         hidden, seen, links = await asyncio.to_thread(
             app_folders.view, self.record, efs, self._copy.version
         )
-        copy = room.Seen(self._copy.path, self._copy.path, writable=True)
+        copy = room.VisibleFolder(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(
             spec,
             environment=variables,

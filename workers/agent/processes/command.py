@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF, AppSettings
 from machine import begin, unprivileged
 from machine.account import Account
-from machine.room import Link, Seen
+from machine.room import Link, VisibleFolder
 
 SOCKET = "run/r.sock"
 """Path in the worker's private folder; ``TMP`` and ``HOME`` are there, too.
@@ -61,7 +61,7 @@ class Runtime:
     """Returns what the process reads in addition to what all processes read."""
     forks: bool = False
     """Whether its workers can be forked from the preloaded R (:mod:`agent.processes.preloaded`)."""
-    seen: Callable[[], tuple[Seen, ...]] = tuple
+    seen: Callable[[], tuple[VisibleFolder, ...]] = tuple
     """Returns folders of its program that a room would hide."""
 
 
@@ -92,6 +92,8 @@ class WorkerSpec:
     """Whether it may be forked from an R that has Shiny loaded."""
     headers: tuple[str, ...] = ()
     """Headers of visitors' requests that it gets beside the usual ones (``whitelist_headers``)."""
+    keeps_bookmarks: bool = True
+    """Whether the app may store its visitors' states at all (``bookmark_state_dir``)."""
     bookmarks: Path | None = None
     """Folder of the app's bookmarked states, on the file system that its instances share.
 
@@ -108,7 +110,7 @@ class WorkerSpec:
 
     They stay visible where the machine does not allow rooms.
     """
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[VisibleFolder, ...] = ()
     """Folders that are visible inside the hidden ones."""
     links: tuple[Link, ...] = ()
     """Links that are visible inside the hidden folders."""
@@ -242,5 +244,5 @@ def values(spec: WorkerSpec, private: Path, mark: str) -> dict[str, str]:
         "secret": spec.secret,
         "socket": str(private / SOCKET),
         "sanitize_errors": "true" if spec.sanitize_errors else "false",
-        "bookmarks": str(spec.bookmarks or ""),
+        "bookmarks": str(spec.bookmarks or "") if spec.keeps_bookmarks else BOOKMARKS_OFF,
     }

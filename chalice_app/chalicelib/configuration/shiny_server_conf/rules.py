@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from chalicelib.configuration import run_as
+from chalicelib.configuration.access_log import Format
+from chalicelib.configuration.errors import BadAccessLogFormat
 from chalicelib.configuration.shiny_server_conf.directives.schema import Scope as Place
 from chalicelib.configuration.shiny_server_conf.findings import Finding
 from chalicelib.configuration.shiny_server_conf.scopes import LONGEST_PATH, MODELS, Scope
@@ -18,6 +21,8 @@ def check_rules(top: Scope) -> Iterator[Finding]:
     """
     yield from _sign_in(top)
     yield from _frames(top)
+    yield from _users(top)
+    yield from _access_logs(top)
     keys: dict[tuple[int, str, str], Use] = {}
     for server in top.children:
         if server.place is not Place.SERVER:
@@ -81,8 +86,8 @@ def _location(location: Scope) -> Iterator[Finding]:
 
 
 def _lacking(location: Scope) -> Iterator[Finding]:
-    run_as = location.find("run_as")
-    if run_as is None or not run_as.arguments:
+    users = location.find("run_as")
+    if users is None or not users.arguments:
         yield Finding(
             location.position,
             f"{location.title} has no run_as; add run_as <user>; at the top of the file",
@@ -92,6 +97,26 @@ def _lacking(location: Scope) -> Iterator[Finding]:
             location.position,
             f"{location.title} has no log_dir; add log_dir /var/log/shiny-server;",
         )
+
+
+def _users(scope: Scope) -> Iterator[Finding]:
+    """Yield each name that would give apps what they may not have."""
+    use = scope.own("run_as")
+    if use is not None and use.valid:
+        for name in use.values["users"]:
+            if name in run_as.FORBIDDEN:
+                yield Finding(use.position, f"run_as {name}: {run_as.why_refused(name)}")
+    for child in scope.children:
+        yield from _users(child)
+
+
+def _access_logs(top: Scope) -> Iterator[Finding]:
+    for use in top.uses.get("access_log", ()):
+        if use.valid:
+            try:
+                Format.parse(use.values["format"])
+            except BadAccessLogFormat as error:
+                yield Finding(use.position, str(error))
 
 
 def _sign_in(top: Scope) -> Iterator[Finding]:

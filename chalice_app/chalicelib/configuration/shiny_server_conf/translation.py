@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.configuration.app_rules import MOST_HEADERS, is_passable
-from chalicelib.configuration.app_settings import DECLARED, read
+from chalicelib.configuration.app_settings import BOOKMARKS_OFF, DECLARED, read
 from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.use import Use
 from chalicelib.configuration.worker_limits import MOST_SEATS
@@ -102,6 +102,10 @@ def _set_header(name: str, value: str) -> tuple[Any, str]:
     return {name: value}, ""
 
 
+def _bookmarks(folder: str) -> tuple[Any, str]:
+    return folder or BOOKMARKS_OFF, ""
+
+
 def _headers(names: tuple[str, ...]) -> tuple[Any, str]:
     passed = tuple(name for name in names if is_passable(name))[:MOST_HEADERS]
     left = [name for name in names if name not in passed]
@@ -119,4 +123,5 @@ _READERS: Mapping[str, _Reader] = {
     "frame_options": _frame_options,
     "set_header": _set_header,
     "whitelist_headers": _headers,
+    "bookmark_state_dir": _bookmarks,
 }

@@ -26,13 +26,17 @@ ROWS = (
     Directive(
         "log_dir",
         ANYWHERE,
-        mapped("workers' logs are in CloudWatch Logs; `sheen logs` shows them"),
+        mapped(
+            "on one machine, the files' folder; on AWS, the files' names end the names of the log "
+            "streams, which `sheen logs` shows"
+        ),
         (required("path", STRING),),
+        setting="log_dir",
     ),
     Directive(
         "log_file_mode",
         ANYWHERE,
-        mapped("rights to CloudWatch Logs say who may read; the mode is for one machine"),
+        mapped("on one machine, the files' mode; on AWS, rights to CloudWatch Logs"),
         (optional("mode", MODE, "0640"),),
         since="1.5.7",
         setting="log_file_mode",
@@ -41,8 +45,9 @@ ROWS = (
     Directive(
         "log_as_user",
         ANYWHERE,
-        no_effect("no process of an app writes its log itself"),
+        mapped("on one machine, the files belong to the app's user"),
         (optional("enabled", BOOLEAN, False),),
+        setting="log_as_user",
     ),
     Directive(
         "preserve_logs",
@@ -55,10 +60,9 @@ ROWS = (
     Directive(
         "access_log",
         TOP,
-        no_effect("Sheen writes no access log; CloudFront can"),
+        honoured("on AWS lines go to CloudWatch Logs; of several logs, each is written"),
         (required("path", STRING), optional("format", STRING, "default")),
         repeatable=True,
-        first_wins=True,
     ),
     Directive(
         "admin",

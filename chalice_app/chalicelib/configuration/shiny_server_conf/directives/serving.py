@@ -9,7 +9,6 @@ from chalicelib.configuration.shiny_server_conf.directives.schema import (
     any_number,
     honoured,
     mapped,
-    no_effect,
     optional,
     required,
 )
@@ -81,9 +80,12 @@ ROWS = (
     Directive(
         "bookmark_state_dir",
         ANYWHERE,
-        no_effect("Sheen stores no bookmarked state on the server"),
+        mapped(
+            'on one machine, the folder; on AWS, the app\'s own folder on EFS; "" stores nothing'
+        ),
         (required("dir", STRING),),
         since="1.4.7",
+        setting="bookmark_state_dir",
         in_app_file=True,
     ),
     Directive(
@@ -213,7 +215,7 @@ ROWS = (
     Directive(
         "template_dir",
         ANYWHERE | {Scope.ADMIN},
-        no_effect("Sheen shows its own pages"),
+        honoured("docs/operator.md says which pages there are, and the values that each shows"),
         (required("dir", STRING),),
         since="1.1.0",
     ),
