@@ -9,7 +9,8 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.applying.model import POINTER
-from chalicelib.configuration.applied import Content, applied_key
+from chalicelib.configuration.applied import Content
+from chalicelib.configuration.keys import applied_key
 from tests.support.stack import StackProcess
 from tests.support.waiting import until
 
