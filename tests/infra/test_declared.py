@@ -27,6 +27,8 @@ def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> Non
         "unix_ids",
         "unix_users",
         "configurations",
+        "users",
+        "logins",
     }
 
 
