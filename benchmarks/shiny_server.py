@@ -45,6 +45,9 @@ server {{
 """
 
 
+OUTPUT = "output"
+
+
 @dataclass
 class ShinyServer:
     """The running server with one app at its root."""
@@ -89,27 +92,36 @@ async def shiny_server(
 
     Raises :class:`Unavailable`.
     """
-    files = await asyncio.to_thread(unpacked)
     with tempfile.TemporaryDirectory(prefix="shiny-server-", dir="/var/tmp") as scratch:
-        folder, port, user = Path(scratch), free_port(), _user()
-        configuration = _furnish(folder, app, user, port, copies, idle)
-        output = folder / "output"
-        with output.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *_inside(files, folder / "tmp", user, f"exec shiny-server {configuration}"),
-                stdout=log, stderr=log, start_new_session=True,
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"},  # noqa: E501
-            )  # fmt: skip
-        try:
+        folder, port = Path(scratch), free_port()
+        configuration = _furnish(folder, app, user(), port, copies, idle)
+        async with running(folder, configuration) as process:
             server = ShinyServer(f"http://127.0.0.1:{port}/")
-            await _up(server, process, output, any_answer=bool(copies))
+            await _up(server, process, folder / OUTPUT, any_answer=bool(copies))
             yield server
-        finally:
-            await _stop(process)
+
+
+@asynccontextmanager
+async def running(folder: Path, configuration: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the server with a configuration; what it prints is in ``folder``, as :data:`OUTPUT`.
+
+    ``folder`` belongs to :func:`user` and has a folder ``tmp``. Raises :class:`Unavailable`.
+    """
+    files = await asyncio.to_thread(unpacked)
+    with (folder / OUTPUT).open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *_inside(files, folder / "tmp", user(), f"exec shiny-server {configuration}"),
+            stdout=log, stderr=log, start_new_session=True,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"},
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        await _stop(process)
 
 
 def _furnish(
-    folder: Path, app: Path, user: pwd.struct_passwd, port: int, copies: Sequence[str], idle: int
+    folder: Path, app: Path, owner: pwd.struct_passwd, port: int, copies: Sequence[str], idle: int
 ) -> Path:
     """Fill the server's folder, make it the user's, and return the configuration."""
     for name in copies or ["."]:
@@ -119,20 +131,20 @@ def _furnish(
     configuration = folder / "shiny-server.conf"
     serves = f"{'site_dir' if copies else 'app_dir'} {folder}/app"
     configuration.write_text(
-        CONFIGURATION.format(user=user.pw_name, port=port, folder=folder, serves=serves, idle=idle)
+        CONFIGURATION.format(user=owner.pw_name, port=port, folder=folder, serves=serves, idle=idle)
     )
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid)
+        os.chown(path, owner.pw_uid, owner.pw_gid)
     return configuration
 
 
-def _user() -> pwd.struct_passwd:
+def user() -> pwd.struct_passwd:
     """Whom the server runs as: it refuses to run an app as root (FACTS R7)."""
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
-def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> list[str]:
-    """The command line that runs ``command`` as ``user`` where ``files`` lie over the machine's
+def _inside(files: Path, tmp: Path, owner: pwd.struct_passwd, command: str) -> list[str]:
+    """The command line that runs ``command`` as ``owner`` where ``files`` lie over the machine's
     own.
 
     ``tmp`` is its ``/tmp``: R leaves its folder there when it is ended (FACTS R7).
@@ -142,7 +154,7 @@ def _inside(files: Path, tmp: Path, user: pwd.struct_passwd, command: str) -> li
         for name in ("usr", "etc")
     )
     over = f"{over} && mount --bind {shlex.quote(str(tmp))} /tmp"
-    ids = (str(user.pw_uid), str(user.pw_gid))
+    ids = (str(owner.pw_uid), str(owner.pw_gid))
     if os.getuid() == 0:
         become = ["setpriv", "--reuid", ids[0], "--regid", ids[1], "--clear-groups"]
         outer = ["unshare", "--mount"]

@@ -87,6 +87,7 @@ def aws_place(
         most_instances_per_app=stage.compute.most_instances_per_app,
         longest_idle=stage.compute.longest_idle,
         app_defaults=stage.app_defaults,
+        trees=stage.trees,
         bucket_name=stage.storage.bucket or f"{stage.base}-{account}-{stage.region}",
     )
 

@@ -405,6 +405,20 @@ class Stage:
     """Days for which CloudWatch Logs keeps what is logged."""
     app_defaults: Mapping[str, Any] = setting(default_factory=dict)
     """What holds for all apps, by the names of apps' settings; bundles and apps override it."""
+    trees: Mapping[str, str] = setting(
+        that(
+            lambda trees: all(
+                folder.startswith(("/", "~")) and isinstance(prefix, str) and prefix.strip("/")
+                for folder, prefix in trees.items()
+            ),
+            "a table of absolute folders and prefixes below site/",
+        ),
+        default_factory=dict,
+    )
+    """Folders of a ``shiny-server.conf``, with the prefix below ``site/`` that has their content.
+
+    A folder that is not named has the prefix of its own path.
+    """
     network: Network = field(default_factory=Network)
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()

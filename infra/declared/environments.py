@@ -75,6 +75,7 @@ def function(place: Place, in_vpc: bool) -> dict[str, str]:
         "SHEEN_MOST_HELD": str(place.most_held),
         "SHEEN_ONE_MACHINE": "true" if place.one_machine else "false",
         "SHEEN_BODIES_URL": place.bodies_url,
+        "SHEEN_TREES": plain(place.trees),
         "POWERTOOLS_SERVICE_NAME": place.app,
         "POWERTOOLS_TRACE_DISABLED": "false" if place.traced else "true",
     }

@@ -131,6 +131,8 @@ class Place:
     longest_idle: float = LONGEST_IDLE
     app_defaults: Mapping[str, Any] = field(default_factory=dict)
     """What the deployment sets for all apps, by the names of apps' settings."""
+    trees: Mapping[str, str] = field(default_factory=dict)
+    """See :attr:`chalicelib.configuration.deployment.Settings.trees`."""
 
     @property
     def base(self) -> str:

@@ -1,0 +1,1 @@
+"""What Shiny Server answers and what Sheen answers: the same tree, configurations and questions."""
