@@ -6,12 +6,14 @@ DynamoDB and S3 only. All others run outside, talk to AWS's APIs and never talk 
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from chalice.app import CloudWatchEvent, DynamoDBEvent, WebsocketEvent
 
 from chalicelib.apps import configure
 from chalicelib.aws import run_task, streams
+from chalicelib.configuration.keys import UPLOAD as CONFIGURATION
 from chalicelib.lambdas import keep_active as keeping
 from chalicelib.lambdas.environment import Environment
 from chalicelib.lambdas.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
@@ -35,7 +37,7 @@ CLUSTER = os.environ.get(
     "SHEEN_CLUSTER_ARN", "arn:aws:ecs:us-east-1:123456789012:cluster/sheen-local"
 )
 BUCKETS = os.environ.get("SHEEN_EVENT_BUCKETS", "sheen-local").split()
-"""The deployment's own bucket, and other buckets that syncs read.
+"""The deployment's own bucket, then other buckets that syncs read.
 
 Event rules without bucket names would match objects in the whole account.
 """
@@ -176,6 +178,28 @@ def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
     """
     here.bind()
     return configure.on_demand(event, here.clock)
+
+
+@app.lambda_function()
+def config_change(event: dict[str, Any], context: Any) -> Mapping[str, object]:
+    """Let another configuration hold, or none (invoked by the command)."""
+    from chalicelib.applying import changes  # few functions need the reader
+
+    return changes.on_demand(event, here.settings.bucket, here.clock)
+
+
+@app.on_cw_event(
+    {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": BUCKETS[:1]}, "object": {"key": [CONFIGURATION]}},
+    }
+)
+def on_configuration_written(event: CloudWatchEvent) -> None:
+    """Apply a configuration that was uploaded."""
+    from chalicelib.applying import uploads
+
+    uploads.on_upload(event.to_dict(), here.settings.bucket, here.clock)
 
 
 @app.lambda_function()

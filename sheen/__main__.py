@@ -144,12 +144,23 @@ def parser() -> argparse.ArgumentParser:
         help="where in the bucket its files go; default: data/<last part of /PATH>/",
     )
 
-    config = commands.add_parser("config", help="read a shiny-server.conf")
+    config = commands.add_parser("config", help="serve by a shiny-server.conf, or check one")
     actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser(
         "check", help="say what is wrong with it, and what becomes of each directive"
     )
     check.add_argument("file", type=Path, metavar="FILE")
+    apply = actions.add_parser(
+        "apply", help="check it, upload it with the files that it names, and serve by it"
+    )
+    apply.add_argument("file", type=Path, metavar="FILE")
+    show = actions.add_parser("show", help="show what is served by, or why one was refused")
+    show.add_argument("configuration", nargs="?", metavar="ID", help="default: the active one")
+    show.add_argument("--text", action="store_true", help="the file itself")
+    actions.add_parser("history", help="list what was applied and refused, the newest first")
+    back = actions.add_parser("rollback", help="serve by the one before again, or by another")
+    back.add_argument("configuration", nargs="?", metavar="ID")
+    actions.add_parser("clear", help="serve by none: what is published stays")
 
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
@@ -258,9 +269,7 @@ def act(arguments: argparse.Namespace) -> int:
 
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
         case "config":
-            from sheen.config_check import check_config
-
-            return check_config(arguments.file)
+            return act_on_config(arguments)
         case "env":
             from infra.shell import exports
 
@@ -271,6 +280,27 @@ def act(arguments: argparse.Namespace) -> int:
             from sheen.local import run
 
             uvloop.run(run())
+    return 0
+
+
+def act_on_config(arguments: argparse.Namespace) -> int:
+    if arguments.action == "check":
+        from sheen.config_check import check_config
+
+        return check_config(arguments.file)
+    from sheen import config
+
+    settings = deployment.use()
+    match arguments.action:
+        case "apply":
+            return config.apply(settings, arguments.file)
+        case "show":
+            return config.show(settings, arguments.configuration, text=arguments.text)
+        case "rollback":
+            return config.rollback(settings, arguments.configuration)
+        case "clear":
+            return config.clear(settings)
+    config.show_history()
     return 0
 
 

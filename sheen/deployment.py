@@ -54,6 +54,11 @@ def local_environment(folder: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
+def is_here() -> bool:
+    """Return whether a local stack has run with this folder's data."""
+    return (data_folder() / ENVIRONMENT_FILE).is_file()
+
+
 def use() -> Settings:
     """Point this process at the deployment and return its settings."""
     from chalicelib.lambdas.schema import TABLES

@@ -14,7 +14,12 @@ from chalicelib.apps.errors import (
 )
 from chalicelib.aws import clients
 from chalicelib.configuration.deployment import Settings
-from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.errors import (
+    BadAppSetting,
+    BadConfiguration,
+    ConfigurationLost,
+    NoSuchConfiguration,
+)
 from chalicelib.errors import Broken
 from chalicelib.publishing.scripts import BadScript
 from chalicelib.syncs.errors import BadSync, NoSuchSync
@@ -27,6 +32,7 @@ class FunctionFailed(Broken):
 _REFUSALS = {
     error.__name__: error
     for error in (
+        *(BadConfiguration, ConfigurationLost, NoSuchConfiguration),
         *(BadAppSetting, BadChange, BadLocation, BadScript, BadSync),
         *(NoSuchApp, NoSuchSync, NoSuchVersion, NotArchived, TooBusy),
     )

@@ -32,6 +32,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     ├── NotFound (404, 3)
     │   ├── apps.errors                     NoSuchApp, NoSuchVersion, NoSuchLocation
     │   ├── bodies.errors                   UnknownUpload
+    │   ├── configuration.errors            NoSuchConfiguration
     │   ├── identity.errors                 NoSuchUser
     │   ├── syncs.errors                    NoSuchSync
     │   └── sheen.logs                      NoLogs

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
-from chalicelib.configuration.applied import APPLIED
+from chalicelib.configuration.keys import APPLIED, FILES, OUTCOME, PASSWORDS, UPLOAD
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -161,6 +161,13 @@ def _sweep(place: Place) -> Iterable[Statement]:
         items(place, App, "Scan", "GetItem", "UpdateItem"),
         items(place, LocationRow, "PutItem"),
         items(place, QueuePlace, "Scan", "DeleteItem"),
+    )
+
+
+def _configurations(place: Place) -> Iterable[Statement]:
+    return (
+        items(place, ConfigurationRow, "GetItem", "Query", "PutItem", "DeleteItem"),
+        items(place, App, "Scan"),
     )
 
 
@@ -345,6 +352,35 @@ FUNCTIONS = (
             items(place, LocationRow, "GetItem"),
             items(place, Sync, "GetItem"),
         ),
+    ),
+    FunctionDeclaration(
+        "config_change",
+        60,
+        lambda place: (
+            *_configurations(place),
+            objects(place, APPLIED, "GetObject", "DeleteObject"),
+            objects(place, PASSWORDS, "DeleteObject"),
+        ),
+        memory_mb=512,
+    ),
+    FunctionDeclaration(
+        "on_configuration_written",
+        60,
+        lambda place: (
+            *_configurations(place),
+            objects(place, APPLIED, "GetObject", "PutObject", "DeleteObject"),
+            objects(place, PASSWORDS, "PutObject", "DeleteObject"),
+            objects(place, FILES, "GetObject"),
+            Statement(
+                "ListFiles",
+                ("s3:ListBucket",),
+                (place.bucket_arn(),),
+                conditions={"StringLike": {"s3:prefix": f"{FILES}*"}},
+            ),
+            Statement("Upload", ("s3:GetObject",), (f"{place.bucket_arn()}/{UPLOAD}",)),
+            Statement("Outcome", ("s3:PutObject",), (f"{place.bucket_arn()}/{OUTCOME}",)),
+        ),
+        memory_mb=512,
     ),
     FunctionDeclaration(
         "keep_active", 30, lambda place: (invoke(place, *_in_vpc()),), environment=_vpc_functions

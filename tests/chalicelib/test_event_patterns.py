@@ -75,6 +75,18 @@ def test_objects_of_other_buckets_start_nothing(patterns: dict[str, Any]) -> Non
     assert not written("logs-of-somebody", "data/x") and not written("sheen-prod", "bodies/x")
 
 
+def test_only_the_file_in_the_own_bucket_is_applied(patterns: dict[str, Any]) -> None:
+    def applied(bucket: str, key: str) -> bool:
+        detail = {"bucket": {"name": bucket}, "object": {"key": key}}
+        pattern = patterns["on_configuration_written"]
+        return matches(pattern, event("aws.s3", "Object Created", detail))
+
+    assert applied("sheen-prod", "config/shiny-server.conf")
+    assert not applied("observations", "config/shiny-server.conf")
+    assert not applied("sheen-prod", "config/shiny-server.conf.outcome.json")
+    assert not applied("sheen-prod", "config/files/etc/shiny-server/passwd")
+
+
 def test_transfers_of_other_regions_and_accounts_start_nothing(patterns: dict[str, Any]) -> None:
     def ended(arn: str) -> bool:
         detail = {"State": "SUCCESS"}

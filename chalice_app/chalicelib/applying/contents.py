@@ -3,8 +3,9 @@
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import clients
-from chalicelib.configuration.applied import Applied, Content, applied_key, passwords_key
+from chalicelib.configuration.applied import Applied, Content
 from chalicelib.configuration.errors import ConfigurationLost
+from chalicelib.configuration.keys import applied_key, passwords_key
 
 _MISSING = frozenset({"NoSuchKey", "AccessDenied"})
 """S3's answers for an object that is not there; the second, if the caller may not list."""

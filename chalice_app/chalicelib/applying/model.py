@@ -48,8 +48,10 @@ class ConfigurationRow(Table):
     """Of the pointer: the configuration that held before; the target of a rollback."""
     upload = UnicodeAttribute(null=True)
     """Of the pointer: the position of the newest upload that was dealt with, in their order."""
+    upload_entry = NumberAttribute(default=0)
+    """Of the pointer: the number of that upload's entry."""
     at = NumberAttribute(default=0)
-    """When it was done, or the pointer changed (epoch seconds)."""
+    """When it was done, or another configuration took this place (epoch seconds)."""
     by = UnicodeAttribute(default="")
     """Of an entry, like all below: who did it."""
     change = UnicodeAttribute(null=True)
@@ -60,7 +62,11 @@ class ConfigurationRow(Table):
     errors: JSONAttribute = JSONAttribute(null=True)
     """The first errors, each with file, line and column."""
     error_count = NumberAttribute(default=0)
+    warnings: JSONAttribute = JSONAttribute(null=True)
+    """The first warnings."""
     warning_count = NumberAttribute(default=0)
+    changed: JSONAttribute = JSONAttribute(null=True)
+    """The locations of published apps for which other settings hold since."""
 
 
 def entry_key(number: int) -> str:

@@ -1,9 +1,7 @@
 """A ``shiny-server.conf`` that a deployment serves by, with the files that it names. Pure.
 
-A configuration is stored as one object, which never changes, so a Lambda reads it in one call:
-``config/applied/<id>.json``. The password file is apart from it, as ``config/passwords/<id>``,
-because functions that answer visitors may read the former and only what signs visitors in may read
-the latter.
+A configuration is stored as one object, which never changes, so a Lambda reads it in one call
+(:mod:`chalicelib.configuration.keys`).
 """
 
 import json
@@ -12,32 +10,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chalicelib.configuration.errors import BadConfiguration, ConfigurationLost
-from chalicelib.configuration.shiny_server_conf.match import Matcher
+from chalicelib.configuration.layers import Layer
+from chalicelib.configuration.shiny_server_conf.match import Arrival, Matcher
 from chalicelib.configuration.shiny_server_conf.model import Configuration
 from chalicelib.configuration.shiny_server_conf.reading import Reading, read
+from chalicelib.configuration.shiny_server_conf.setting_layers import setting_layers
 
-PREFIX = "config/"
-"""All of a configuration's objects in the bucket are below this."""
-APPLIED = f"{PREFIX}applied/"
-PASSWORDS = f"{PREFIX}passwords/"
-FILE_NAME = "shiny-server.conf"
-DEFAULT_FILE = f"/etc/shiny-server/{FILE_NAME}"
-"""The name of the file in positions, if nothing says where it comes from."""
 LARGEST_CONTENT = 4 << 20
 """Bytes of a configuration's object; a new Lambda environment reads it in a fraction of a second.
 
 The text of the file is at most a quarter of this, the rest is left for templates.
 """
-
-
-def applied_key(configuration_id: str) -> str:
-    """Return the S3 key of a configuration."""
-    return f"{APPLIED}{configuration_id}.json"
-
-
-def passwords_key(configuration_id: str) -> str:
-    """Return the S3 key of a configuration's password file."""
-    return f"{PASSWORDS}{configuration_id}"
 
 
 @dataclass(frozen=True)
@@ -140,6 +123,14 @@ class Applied:
     def health_checks(self) -> Mapping[str, str]:
         """See :attr:`Content.health_checks`."""
         return self.content.health_checks
+
+    def layers_above(self, path: str, host: str = "") -> list[Layer]:
+        """Return the layers that hold for what is published at a path."""
+        arrival = Arrival(path if path != "/" else "", host)
+        locations = next((found for _, found in self.matcher.candidates(arrival)), [])
+        if not locations:
+            return []
+        return setting_layers(max(locations, key=lambda location: len(location.path)))
 
     @cached_property
     def matcher(self) -> Matcher:

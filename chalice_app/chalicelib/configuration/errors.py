@@ -1,6 +1,6 @@
 """Errors of settings and of configurations."""
 
-from chalicelib.errors import Broken, Malformed
+from chalicelib.errors import Broken, Malformed, NotFound
 
 
 class BadAppSetting(Malformed):
@@ -13,6 +13,10 @@ class BadAccessLogFormat(Malformed):
 
 class BadConfiguration(Malformed):
     """A ``shiny-server.conf``, or a file that it names, cannot be applied."""
+
+
+class NoSuchConfiguration(NotFound):
+    """No configuration has this id, or there was none before."""
 
 
 class ConfigurationLost(Broken):

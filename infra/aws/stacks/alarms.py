@@ -33,7 +33,15 @@ deployment fails many.
 """
 _FEWEST_ERRORS = 5
 _ANSWER_THEIR_CALLER = frozenset(
-    {"agents_restart", "app_archive", "app_configure", "app_delete", "sync", "websocket_disconnect"}
+    {
+        "agents_restart",
+        "app_archive",
+        "app_configure",
+        "app_delete",
+        "config_change",
+        "sync",
+        "websocket_disconnect",
+    }
 )
 """``$disconnect`` is best effort in any case (FACTS W3)."""
 

@@ -9,8 +9,9 @@ from chalicelib.applying.current import REMEMBERED, Current
 from chalicelib.applying.model import POINTER, ConfigurationRow
 from chalicelib.apps.directory import Directory, Nothing
 from chalicelib.aws import clients
-from chalicelib.configuration.applied import Applied, Content, applied_key
+from chalicelib.configuration.applied import Applied, Content
 from chalicelib.configuration.errors import BadConfiguration, ConfigurationLost
+from chalicelib.configuration.keys import applied_key
 from chalicelib.configuration.shiny_server_conf.match import Arrival
 from chalicelib.configuration.shiny_server_conf.model import Redirect
 from tests.chalicelib.aws_in_process import BUCKET

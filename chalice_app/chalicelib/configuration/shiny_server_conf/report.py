@@ -8,6 +8,7 @@ from chalicelib.configuration.shiny_server_conf.directives.schema import Edition
 from chalicelib.configuration.shiny_server_conf.findings import Finding
 from chalicelib.configuration.shiny_server_conf.model import (
     AppDir,
+    Configuration,
     Location,
     Redirect,
     Site,
@@ -29,12 +30,17 @@ def report(reading: Reading) -> list[str]:
     """Return the lines about a file: each directive, each site, and the warnings at the end."""
     lines: list[str] = []
     for use in _all(reading.uses):
-        lines += _wrapped(f"{_place(use)}: {_short(use.words)} → {_answer(use)}")
+        lines += wrapped(f"{_place(use)}: {_short(use.words)} → {_answer(use)}")
     if reading.configuration is not None:
-        for site in reading.configuration.sites:
-            lines += ["", *_site(site)]
+        for site in sites(reading.configuration):
+            lines += ["", *site]
     lines += _findings("warning", reading.warnings)
     return lines
+
+
+def sites(configuration: Configuration) -> list[list[str]]:
+    """Return the lines about each site: its locations, and what holds there."""
+    return [_site(site) for site in configuration.sites]
 
 
 def errors(reading: Reading) -> list[str]:
@@ -56,19 +62,20 @@ def summary(reading: Reading) -> list[str]:
     ]
     number = len(reading.warnings)
     warnings = f"{number} warning" + ("" if number == 1 else "s")
-    return _wrapped(f"no errors, {warnings}; directives: {', '.join(counts)}")
+    return wrapped(f"no errors, {warnings}; directives: {', '.join(counts)}")
 
 
 def _findings(kind: str, findings: Sequence[Finding]) -> list[str]:
     lines = [""] if findings else []
     for finding in findings[:_MOST]:
-        lines += _wrapped(f"{finding.position}: {kind}: {finding.text}")
+        lines += wrapped(f"{finding.position}: {kind}: {finding.text}")
     if len(findings) > _MOST:
         lines.append(f"… and {len(findings) - _MOST:,} more")
     return lines
 
 
-def _wrapped(text: str, indent: int = 4) -> list[str]:
+def wrapped(text: str, indent: int = 4) -> list[str]:
+    """Return a text in lines for a terminal, the first without indent."""
     # What a file has in quotes may be control characters for the terminal.
     printable = "".join(char if char.isprintable() else "\ufffd" for char in text)
     return wrap(printable, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
@@ -100,21 +107,27 @@ def _answer(use: Use) -> str:
 
 
 def _site(site: Site) -> list[str]:
-    names = ", ".join(site.names) or "every host"
-    address = "" if site.host == "*" else f", address {site.host}"
-    lines = _wrapped(f"{names}, port {site.port}{address}")
+    lines = wrapped(title_of(site))
     width = max((len(location.path) for location in site.locations), default=0)
     width = min(max(width, 1), 40)
     for location in site.locations:
         path = location.path or "/"
-        lines += _wrapped(f"  {path.ljust(width)}  {_target(location)}")
+        lines += wrapped(f"  {path.ljust(width)}  {target_of(location)}")
         if location.closed:
-            lines += _wrapped(f"      closed: {location.closed}")
+            lines += wrapped(f"      closed: {location.closed}")
         lines += _layers(location)
     return lines
 
 
-def _target(location: Location) -> str:
+def title_of(site: Site) -> str:
+    """Return the words by which a site is known."""
+    names = ", ".join(site.names) or "every host"
+    address = "" if site.host == "*" else f", address {site.host}"
+    return f"{names}, port {site.port}{address}"
+
+
+def target_of(location: Location) -> str:
+    """Return the words about what a location leads to."""
     match location.target:
         case SiteDir(root):
             listed = ", folders are listed" if location.directory_index else ""
@@ -138,23 +151,24 @@ def _layers(location: Location) -> list[str]:
     return [
         line
         for name, value in settings.items()
-        for line in _wrapped(
-            f"      {name.ljust(width)}  {_written(value.value)}"
+        for line in wrapped(
+            f"      {name.ljust(width)}  {written(value.value)}"
             f"  (line {value.position.line}, {titles[name]})",
             indent=8 + width,
         )
     ]
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a setting's value for people."""
     match value:
         case bool():
             return "true" if value else "false"
         case float():
             return f"{value:g}"
         case dict():
-            return ", ".join(f"{name}: {_written(one)}" for name, one in value.items())
+            return ", ".join(f"{name}: {written(one)}" for name, one in value.items())
         case tuple():
-            return " ".join(map(_written, value)) or "none"
+            return " ".join(map(written, value)) or "none"
         case _:
             return str(value)
