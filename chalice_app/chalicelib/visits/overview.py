@@ -67,7 +67,10 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     own: dict[str, list[Instance]] = {}
     for row in there:
         own.setdefault(row.location, []).append(row)
-    known = [Found.of(app) for app in published if app.active_version is not None]
+    # An app in a folder is nowhere by itself, and its name says where the folder is.
+    known = [
+        Found.of(app) for app in published if app.active_version is not None and app.run_as is None
+    ]
     listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {
         "census": list(census.count(there, now)),
